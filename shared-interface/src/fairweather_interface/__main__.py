@@ -1,0 +1,179 @@
+"""The command ``fairweather-interface``: verify and show deliveries, print the ledger."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+
+from fairweather_interface._record import dump_record
+from fairweather_interface.delivery import open_delivery, verify_delivery
+from fairweather_interface.durations import format_duration
+from fairweather_interface.errors import FairweatherError
+from fairweather_interface.ledger import ledger_text
+from fairweather_interface.metadata import ModelMetadata
+from fairweather_interface.versions import SCHEMA_VERSION
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0 good, 1 a negative answer, 2 wrong use."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        answer: int = options.run(options)
+    except FairweatherError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - a command
+        return 1
+    return answer
+
+
+def _verify(options: argparse.Namespace) -> int:
+    bad = 0
+    for path in options.delivery:
+        problems = verify_delivery(path.resolve())
+        bad += bool(problems)
+        print(f"{path}: {'does not conform' if problems else 'good'}")  # noqa: T201 - a command
+        for problem in problems:
+            print(f"  - {problem}")  # noqa: T201 - a command
+    return 1 if bad else 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    delivery = open_delivery(options.delivery.resolve())
+    if options.json:
+        sys.stdout.write(dump_record(delivery.metadata).decode())
+        return 0
+    for name, value in describe(delivery.metadata, delivery.digest):
+        print(f"{name:<16} {value}")  # noqa: T201 - a command
+    return 0
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    if options.version == SCHEMA_VERSION:
+        sys.stdout.write(ledger_text(ModelMetadata, SCHEMA_VERSION))
+        return 0
+    released = resources.files("fairweather_interface") / "ledgers" / f"{options.version}.txt"
+    if not released.is_file():
+        print(  # noqa: T201 - a command
+            f"found no schema {options.version!r}; the newest is {SCHEMA_VERSION}",
+            file=sys.stderr,
+        )
+        return 2
+    sys.stdout.write(released.read_text(encoding="utf-8"))
+    return 0
+
+
+def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
+    """Return what a person wants to know of a delivery, as names and values, in order."""
+    rows = [
+        ("delivery", metadata.delivery_id),
+        ("digest", digest),
+        ("schema", f"{metadata.schema_version} (readers of {metadata.min_reader} and later)"),
+        ("topic", metadata.topic),
+        ("model type", metadata.model_type),
+        ("author", metadata.author),
+        ("created", metadata.created_at.isoformat()),
+        ("areas", ", ".join(metadata.areas)),
+        ("months", ", ".join(map(str, metadata.valid_months))),
+    ]
+    rows += [
+        (
+            "requires",
+            f"{item.variable} [{item.unit}] of {', '.join(item.areas or ('the area',))}, "
+            f"{format_duration(item.period)} at {format_duration(item.sample_rate)}, "
+            f"at most {item.max_missing:.0%} missing",
+        )
+        for item in metadata.required_inputs
+        if item.period is not None and item.sample_rate is not None
+    ]
+    rows += [
+        (
+            "forecasts",
+            f"{item.variable} [{item.unit}] for {format_duration(item.horizon)}, "
+            f"every {format_duration(item.step)}",
+        )
+        for item in metadata.outputs
+    ]
+    if metadata.max_temperature_seen is not None:
+        rows.append(("seen at most", f"{metadata.max_temperature_seen:g} degC"))
+    rows += [
+        (
+            "artifact",
+            f"{item.format}: "
+            + (f"left out, {item.omitted}" if item.path is None else item.path)
+            + (" (canonical)" if item.canonical else ""),
+        )
+        for item in metadata.artifacts
+    ]
+    rows += [
+        (
+            "skill",
+            f"{item.area} {item.variable}: "
+            f"{'none to tell' if item.skill is None else format(item.skill, '+.1%')}, "
+            f"MAE {item.mae:.2f}",
+        )
+        for item in metadata.performance
+    ]
+    training = metadata.training
+    rows += [
+        ("trained on", training.data_source + (" (synthetic)" if training.synthetic else "")),
+        ("trained until", training.train_end_time.isoformat()),
+    ]
+    rows += [("unknown field", path) for path in metadata.unknown_fields]
+    return rows
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fairweather-interface",
+        description="The contract between models and software: look at deliveries, read the rules.",
+        epilog="example: fairweather-interface verify store/*",
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"fairweather-interface {version('fairweather-interface')}, "
+        f"schema {SCHEMA_VERSION}",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    verify = commands.add_parser(
+        "verify",
+        help="check digests, metadata and layout; list every problem",
+        description="Check the digests, metadata and layout of deliveries and list every problem. "
+        "Exits 0 when all conform, 1 when one does not.",
+        epilog="example: fairweather-interface verify store/*",
+    )
+    verify.add_argument("delivery", nargs="+", type=Path, metavar="DELIVERY", help="its folder")
+    verify.set_defaults(run=_verify)
+
+    show = commands.add_parser(
+        "show",
+        help="say what a delivery declares",
+        description="Verify a delivery and say what it declares.",
+        epilog="example: fairweather-interface show store/3f2b… --json",
+    )
+    show.add_argument("delivery", type=Path, metavar="DELIVERY", help="its folder")
+    show.add_argument("--json", action="store_true", help="the whole metadata, as JSON")
+    show.set_defaults(run=_show)
+
+    ledger = commands.add_parser(
+        "ledger",
+        help="print the field ledger of a schema",
+        description="Print every field of a schema on a line of its own: path, type, "
+        "constraints, unit, since when, and what a reader who does not know it has to do.",
+        epilog="example: fairweather-interface ledger 0.1",
+    )
+    ledger.add_argument(
+        "version", nargs="?", default=SCHEMA_VERSION, metavar="VERSION",
+        help=f"a schema version (default: {SCHEMA_VERSION}, the newest)",
+    )
+    ledger.set_defaults(run=_ledger)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""Durations, in words for people (``30 days``) and in ISO 8601 for documents (``P30D``).
+
+Both forms are exact: weeks, days, hours, minutes and seconds. Months and years have no fixed
+length and are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from fairweather_interface.errors import DurationError
+
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+_WORDS = re.compile(r"(?P<count>[1-9]\d*) (?P<unit>second|minute|hour|day|week)s?")
+_ISO = re.compile(
+    r"P(?=\d|T)(?:(?P<days>\d+)D)?"
+    r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
+)
+ISO_PATTERN = (
+    r"^P(?=\d|T)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?$"  # for schemas; same language as _ISO
+)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return the duration that words such as ``30 days`` or ``1 minute`` name.
+
+    Raises:
+        DurationError: the text is anything else.
+    """
+    match = _WORDS.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise DurationError(
+            f"found {text!r}, expected a duration such as '30 days' or '1 minute': write a whole "
+            f"number, a space and one of {', '.join(_SECONDS)} (with or without an s)"
+        )
+    return timedelta(seconds=int(match["count"]) * _SECONDS[match["unit"]])
+
+
+def format_duration(duration: timedelta) -> str:
+    """Return the words for a duration; ``parse_duration(format_duration(d)) == d``.
+
+    The largest unit that divides the duration is used; weeks are said in days, as forecasters do.
+
+    Raises:
+        DurationError: the duration is not a positive whole number of seconds.
+    """
+    seconds = _whole_seconds(duration)
+    for unit in ("day", "hour", "minute", "second"):
+        count, rest = divmod(seconds, _SECONDS[unit])
+        if rest == 0:
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    raise AssertionError("a second divides every whole number of seconds")
+
+
+def parse_iso_duration(text: str) -> timedelta:
+    """Return the duration an ISO 8601 text such as ``P30D`` or ``PT1H`` names.
+
+    Raises:
+        DurationError: the text is anything else, names a zero duration, or uses years, months
+            or fractions.
+    """
+    match = _ISO.fullmatch(text)
+    parts = {unit: int(count) for unit, count in match.groupdict("0").items()} if match else {}
+    if not any(parts.values()):
+        raise DurationError(
+            f"found {text!r}, expected a positive ISO 8601 duration in days, hours, minutes and "
+            "seconds such as 'P30D' or 'PT1H'"
+        )
+    return timedelta(**parts)
+
+
+def iso_duration(duration: timedelta) -> str:
+    """Return the ISO 8601 form; ``parse_iso_duration(iso_duration(d)) == d``.
+
+    Raises:
+        DurationError: the duration is not a positive whole number of seconds.
+    """
+    minutes, seconds = divmod(_whole_seconds(duration), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    clock = "".join(
+        f"{count}{unit}" for count, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if count
+    )
+    return f"P{f'{days}D' if days else ''}{f'T{clock}' if clock else ''}"
+
+
+def _whole_seconds(duration: timedelta) -> int:
+    if duration <= timedelta(0) or duration.microseconds:
+        raise DurationError(
+            f"found a duration of {duration}, expected a positive whole number of seconds"
+        )
+    return duration.days * 86400 + duration.seconds

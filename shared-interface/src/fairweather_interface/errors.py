@@ -1,0 +1,94 @@
+"""What can be wrong, as one tree.
+
+::
+
+    FairweatherError
+    ├── DurationError                 "30 dayz" is not a duration
+    ├── DefinitionsError              a definitions file cannot be used
+    ├── SoftwareError                 a software manifest cannot be used
+    ├── MetadataError                 metadata.json breaks the contract
+    │   └── UnsupportedSchemaError    ... because it speaks a schema this reader does not
+    └── DeliveryError                 a delivery cannot be used
+        ├── IncompleteDeliveryError   there is no manifest: it is not there yet
+        └── CorruptDeliveryError      its bytes are not what the manifest promises
+
+Every message says what was found, what was expected and what to do; ``problems`` holds each
+of them alone, so that a caller can show all at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class FairweatherError(Exception):
+    """The base of everything this package raises on purpose.
+
+    Attributes:
+        problems: every problem found, each a whole sentence; never empty.
+    """
+
+    def __init__(self, message: str, *, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems or (message,)
+
+
+class DurationError(FairweatherError, ValueError):
+    """A text that should be a duration such as ``30 days`` is not one."""
+
+
+class DefinitionsError(FairweatherError):
+    """A definitions file is missing, is not YAML or says something we cannot use."""
+
+
+class SoftwareError(FairweatherError):
+    """A software manifest is not one."""
+
+
+class MetadataError(FairweatherError):
+    """Metadata breaks the contract."""
+
+
+class UnsupportedSchemaError(MetadataError):
+    """Metadata speaks a schema that this reader must not read.
+
+    Attributes:
+        found: the schema version the metadata needs a reader to know.
+        supported: the newest schema version the reader obeys.
+    """
+
+    def __init__(self, message: str, *, found: str, supported: str) -> None:
+        super().__init__(message)
+        self.found = found
+        self.supported = supported
+
+
+class DeliveryError(FairweatherError):
+    """A delivery cannot be used.
+
+    Attributes:
+        path: the delivery's folder.
+    """
+
+    def __init__(self, message: str, *, path: Path, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, problems=problems)
+        self.path = path
+
+
+class IncompleteDeliveryError(DeliveryError):
+    """The folder has no manifest: whoever writes it has not finished, or never will."""
+
+
+class CorruptDeliveryError(DeliveryError):
+    """The folder's bytes, layout or metadata disagree with each other."""
+
+
+def listed(headline: str, problems: tuple[str, ...]) -> str:
+    """Return ``headline`` with every problem on a line of its own.
+
+    >>> print(listed("2 problems in a.yaml:", ("no areas", "no inputs")))
+    2 problems in a.yaml:
+      - no areas
+      - no inputs
+    """
+    return "\n".join([headline, *(f"  - {problem}" for problem in problems)])

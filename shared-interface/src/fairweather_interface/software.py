@@ -1,0 +1,97 @@
+"""The software manifest: what one release of the software supports, as data.
+
+A model declares what it needs, a release what it can do; whoever has both documents can tell,
+without running either, whether they fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from fairweather_interface._record import Duration, Record, dump_record, parse_json, problems_of
+from fairweather_interface.errors import SoftwareError, listed
+from fairweather_interface.versions import SCHEMA_VERSION_PATTERN
+
+_Schema = Annotated[str, Field(pattern=SCHEMA_VERSION_PATTERN)]
+_Word = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class SchemaRange(Record):
+    """The schemas a release reads: from ``oldest`` to ``newest``, the newest that it obeys."""
+
+    oldest: _Schema
+    newest: _Schema
+
+
+class Runtime(Record):
+    """Something that runs artifacts of one format.
+
+    Attributes:
+        format: the artifact format, as metadata names it.
+        name: the runtime's name.
+        version: the runtime's version.
+        max_opset: the newest ONNX operator set it runs, where that applies.
+        max_ir_version: the newest ONNX IR version it reads, where that applies.
+    """
+
+    format: _Word
+    name: _Word
+    version: _Word
+    max_opset: Annotated[int, Field(ge=1)] | None = None
+    max_ir_version: Annotated[int, Field(ge=1)] | None = None
+
+
+class Software(Record):
+    """What one release of the software supports.
+
+    Attributes:
+        name: the package, such as ``fairweather-app``.
+        version: its release.
+        readable_schemas: the metadata it reads; ``newest`` is what ``min_reader`` is held
+            against.
+        runtimes: what it can run.
+        roles: the input roles it can feed.
+        variables: the observations it can supply, variable to unit.
+        longest_period: the longest window it can supply.
+        shortest_sample_rate: the finest sampling it can supply.
+    """
+
+    name: _Word
+    version: _Word
+    readable_schemas: SchemaRange
+    runtimes: tuple[Runtime, ...]
+    roles: tuple[_Word, ...]
+    variables: Mapping[_Word, _Word]
+    longest_period: Duration
+    shortest_sample_rate: Duration
+
+
+def dump_software(software: Software) -> bytes:
+    """Return the bytes of a software manifest."""
+    return dump_record(software)
+
+
+def read_software(data: bytes | str) -> Software:
+    """Return the software manifest a JSON text holds; unknown fields are kept.
+
+    Raises:
+        SoftwareError: the text is not a software manifest; ``problems`` lists every reason.
+    """
+    try:
+        parse_json(data)
+        return Software.model_validate_json(data)
+    except ValidationError as error:
+        problems = problems_of(error)
+    except ValueError as error:
+        problems = (str(error),)
+    raise SoftwareError(
+        listed(
+            "found a file that is not a software manifest (the app prints its own with "
+            "'flask --app fairweather_app software'):",
+            problems,
+        ),
+        problems=problems,
+    )

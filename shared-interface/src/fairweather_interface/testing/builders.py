@@ -1,0 +1,243 @@
+"""Builders of valid metadata and of tiny deliveries, for the tests of both teams.
+
+A tiny delivery is a real one: it conforms, its ONNX artifact runs, its examples replay. Its
+model hands every window on unchanged, so that a forecast is known beforehand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from fairweather_interface.delivery import (
+    CARD,
+    EXAMPLES,
+    METADATA,
+    artifact_digest,
+    new_delivery_id,
+    staged_delivery,
+)
+from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.durations import iso_duration
+from fairweather_interface.manifest import write_manifest
+from fairweather_interface.metadata import AREA_INDEX, ONNX, OBSERVATIONS, REFERENCE_TIME
+from fairweather_interface.testing.identity import floats, identity_onnx, integers, npz, texts
+from fairweather_interface.versions import SCHEMA_VERSION
+
+AREAS: dict[str, dict[str, Any]] = {
+    "EWR": {"latitude": 40.6925, "longitude": -74.1687, "timezone": "America/New_York"},
+    "JFK": {"latitude": 40.6398, "longitude": -73.7789, "timezone": "America/New_York"},
+    "LGA": {"latitude": 40.7772, "longitude": -73.8726, "timezone": "America/New_York"},
+}
+EVALUATION_ID = f"sha256:{hashlib.sha256(b'tiny').hexdigest()}"
+_EXAMPLES = 8
+_MODEL = "model.onnx"
+
+
+def metadata_document(
+    *,
+    areas: Sequence[str] = ("EWR",),
+    variables: Sequence[str] = ("temperature",),
+    samples: int = 24,
+    context: bool = False,
+    max_missing: float = 0.0,
+    skill: float | None = 0.25,
+    skill_interval: tuple[float, float] | None = (0.2, 0.3),
+    **changes: Any,  # noqa: ANN401 - any field of the contract
+) -> dict[str, Any]:
+    """Return a valid metadata document: plain JSON data, as a delivery would hold it.
+
+    Args:
+        areas: what the model declares; names outside New York lie at 0° N, 0° E in UTC.
+        variables: what it forecasts, each from an hourly window of itself.
+        samples: the length of the windows and of the forecasts, in hours.
+        context: whether the model also takes ``reference_time`` and ``area_index``.
+        max_missing: the share of a window that may be missing.
+        skill: the skill of every area and variable.
+        skill_interval: its 95 % interval.
+        changes: fields of the contract that replace the builder's own.
+    """
+    elsewhere = {"latitude": 0.0, "longitude": 0.0, "timezone": "UTC"}
+    shape = [-1, samples]
+    inputs: list[dict[str, Any]] = [
+        {
+            "name": variable,
+            "dtype": "float32",
+            "shape": shape,
+            "role": OBSERVATIONS,
+            "variable": variable,
+            "unit": VARIABLES[variable].unit,
+            "period": iso_duration(timedelta(hours=samples)),
+            "sample_rate": "PT1H",
+            "max_missing": max_missing,
+        }
+        for variable in variables
+    ]
+    if context:
+        inputs += [
+            {"name": role, "dtype": "int64", "shape": [-1], "role": role}
+            for role in (REFERENCE_TIME, AREA_INDEX)
+        ]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "min_reader": SCHEMA_VERSION,
+        "delivery_id": "00000000-0000-4000-8000-000000000000",
+        "created_at": "2014-01-01T00:00:00Z",
+        "topic": "The coming day will be like the last",
+        "author": "testing kit",
+        "model_type": "IdentityPredictor",
+        "areas": {name: AREAS.get(name, elsewhere) for name in areas},
+        "inputs": inputs,
+        "outputs": [
+            {
+                "name": f"{variable}_forecast",
+                "variable": variable,
+                "unit": VARIABLES[variable].unit,
+                "step": "PT1H",
+                "shape": shape,
+            }
+            for variable in variables
+        ],
+        "artifacts": [
+            {
+                "format": ONNX,
+                "path": _MODEL,
+                "canonical": True,
+                "needs": {"opset": 17, "ir_version": 8},
+            }
+        ],
+        "model_digest": f"sha256:{'0' * 64}",
+        "tolerance": {
+            f"{variable}_forecast": {"absolute": 1e-4, "relative": 1e-4} for variable in variables
+        },
+        "performance": [
+            {
+                "area": area,
+                "variable": variable,
+                "mae": 2.0,
+                "rmse": 2.5,
+                "bias": 0.1,
+                "count": 1000,
+                "held_out": [{"start": "2013-02-01T00:00:00Z", "end": "2013-02-13T00:00:00Z"}],
+                "evaluation_id": EVALUATION_ID,
+                **({"skill": skill} if skill is not None else {}),
+                **({"skill_interval": list(skill_interval)} if skill_interval else {}),
+            }
+            for area in areas
+            for variable in variables
+        ],
+        "valid_months": list(range(1, 13)),
+        "training": {
+            "data_source": "testing kit",
+            "data_location": "generated",
+            "data_digest": f"sha256:{hashlib.sha256(b'data').hexdigest()}",
+            "train_start_time": "2013-01-01T00:00:00Z",
+            "train_end_time": "2013-12-31T00:00:00Z",
+            "recipe": {"model_type": "IdentityPredictor"},
+            "seed": 0,
+            "threads": 1,
+            "code_version": "testing",
+            "packages": {},
+            "synthetic": False,
+        },
+        **changes,
+    }
+
+
+def build_delivery(
+    store: Path,
+    *,
+    areas: Sequence[str] = ("EWR",),
+    variables: Sequence[str] = ("temperature",),
+    samples: int = 24,
+    context: bool = False,
+    delivery_id: str | None = None,
+    model: bytes | None = None,
+    change: Callable[[dict[str, Any]], None] | None = None,
+    **fields: Any,  # noqa: ANN401 - handed on to metadata_document
+) -> Path:
+    """Write a tiny delivery into a store and return its folder.
+
+    Its forecast of a variable is the window of that variable. Without ``change`` the delivery
+    is verified like any other.
+
+    Args:
+        store: where it goes.
+        areas: see :func:`metadata_document`; likewise ``variables``, ``samples``, ``context``.
+        delivery_id: its id; a new one by default.
+        model: bytes that take the identity model's place.
+        change: changes the metadata document, in place, just before it is written; what it
+            makes need not conform, and its delivery is complete all the same (digests are true).
+        fields: the other arguments of :func:`metadata_document`, or fields of the contract.
+    """
+    delivery_id = delivery_id or new_delivery_id()
+    document = metadata_document(
+        areas=areas,
+        variables=variables,
+        samples=samples,
+        context=context,
+        **{"delivery_id": delivery_id, **fields},
+    )
+    context_names = (REFERENCE_TIME, AREA_INDEX) if context else ()
+    pairs = [(variable, f"{variable}_forecast") for variable in variables]
+    model = model or identity_onnx(pairs, samples, unused=context_names)
+    examples = _examples(document, areas, variables, samples)
+
+    def write(folder: Path) -> None:
+        (folder / _MODEL).write_bytes(model)
+        (folder / EXAMPLES).write_bytes(examples)
+        (folder / CARD).parent.mkdir()
+        (folder / CARD).write_text("<!doctype html><title>Card</title><p>A tiny model.\n")
+        if document["model_digest"] == f"sha256:{'0' * 64}":
+            document["model_digest"] = artifact_digest(folder, _MODEL)
+        if change is not None:
+            change(document)
+        (folder / METADATA).write_text(json.dumps(document, indent=2), encoding="utf-8")
+
+    if change is None:
+        with staged_delivery(store, delivery_id) as folder:
+            write(folder)
+    else:
+        staging = store / f".tiny-{delivery_id}"
+        staging.mkdir(parents=True)
+        write(staging)
+        write_manifest(staging, delivery_id)
+        staging.rename(store / delivery_id)
+    return store / delivery_id
+
+
+def _examples(
+    document: dict[str, Any], areas: Sequence[str], variables: Sequence[str], samples: int
+) -> bytes:
+    """Return examples of gentle waves; where values may be missing, the first window lacks one."""
+    months = document["valid_months"]
+    bound = document.get("max_temperature_seen")
+    ceiling = {"temperature": 20.0 if bound is None else bound - 1.0, "humidity": 80.0}
+    times = [datetime(2013, months[0], 10 + row, tzinfo=UTC) for row in range(_EXAMPLES)]
+    missing = any(item.get("max_missing") for item in document["inputs"])
+    arrays = {}
+    for variable in variables:
+        top = ceiling.get(variable, VARIABLES[variable].maximum / 2)
+        rows = [
+            [top - 5 + 4 * math.sin((row + hour) / 4) for hour in range(samples)]
+            for row in range(_EXAMPLES)
+        ]
+        if missing:
+            rows[0][0] = math.nan
+        arrays[f"input/{variable}"] = floats(rows)
+        arrays[f"output/{variable}_forecast"] = floats(rows)
+    seconds = [int(time.timestamp()) for time in times]
+    if any(item["role"] == REFERENCE_TIME for item in document["inputs"]):
+        arrays["input/reference_time"] = integers(seconds)
+        arrays["input/area_index"] = integers([row % len(areas) for row in range(_EXAMPLES)])
+    arrays["area"] = texts([areas[row % len(areas)] for row in range(_EXAMPLES)])
+    arrays["reference_time"] = integers(seconds)
+    arrays["expect"] = texts(
+        ["invalid-output" if missing and row == 0 else "serve" for row in range(_EXAMPLES)]
+    )
+    return npz(arrays)

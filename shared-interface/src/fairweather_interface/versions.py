@@ -1,0 +1,99 @@
+"""Schema versions and who may read what.
+
+The version of the *schema* moves when the contract does; it is not the version of this
+package, nor of any other. A reader looks at two top-level strings before anything else, and
+these two keep their names and meaning for ever:
+
+``schema_version``
+    the schema the document was written in.
+``min_reader``
+    the oldest schema whose readers understand everything the document demands of them.
+
+The policy, for a reader that obeys schemas up to ``reader``:
+
+* another, newer major: refused;
+* ``min_reader`` above ``reader``: refused;
+* everything else is read: older documents are upgraded, newer ones keep what is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from fairweather_interface.errors import MetadataError, UnsupportedSchemaError
+
+SCHEMA_VERSION = "0.1"
+"""The newest schema this package reads and the one it writes."""
+
+SCHEMA_VERSION_PATTERN = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)$"
+
+
+class SchemaVersion(NamedTuple):
+    """A schema version: two whole numbers, ordered as numbers (0.10 comes after 0.9)."""
+
+    major: int
+    minor: int
+
+    @classmethod
+    def parse(cls, text: object) -> SchemaVersion:
+        """Return the version a text such as ``"0.1"`` names.
+
+        Nothing but that form is taken: no ``v``, no third number, no surrounding space, and no
+        number in place of the text (YAML and JSON read an unquoted 0.10 as 0.1).
+
+        Raises:
+            MetadataError: the value is anything else.
+        """
+        match = re.fullmatch(SCHEMA_VERSION_PATTERN, text) if isinstance(text, str) else None
+        if match is None:
+            raise MetadataError(
+                f"found schema version {text!r}, expected a string of two whole numbers such as "
+                f'"{SCHEMA_VERSION}": write it in quotes, without prefix, suffix or third number'
+            )
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}"
+
+
+def check_readable(document: Mapping[str, object], *, reader: str) -> SchemaVersion:
+    """Return the document's schema version if a reader that obeys ``reader`` may read it.
+
+    Only the envelope is looked at, so that a document from the future gets an answer whatever
+    else it holds.
+
+    Raises:
+        MetadataError: the envelope is missing or malformed.
+        UnsupportedSchemaError: the policy above refuses the document; the message names what
+            was found, what is supported and the remedy.
+    """
+    versions = []
+    for field in ("schema_version", "min_reader"):
+        if field not in document:
+            raise MetadataError(
+                f"{field}: not found; metadata of every schema starts with it, so this is not "
+                "metadata of a delivery"
+            )
+        try:
+            versions.append(SchemaVersion.parse(document[field]))
+        except MetadataError as error:
+            raise MetadataError(f"{field}: {error}") from None
+    schema, min_reader = versions
+    ours = SchemaVersion.parse(reader)
+    if min_reader > schema:
+        raise MetadataError(
+            f"min_reader: found {min_reader}, above the document's own schema_version {schema}; "
+            "a document never needs more than the schema it is written in"
+        )
+    if schema.major > ours.major or min_reader > ours:
+        needed = min_reader if schema.major == ours.major else schema
+        raise UnsupportedSchemaError(
+            f"found metadata of schema {schema} that needs a reader of schema {needed}, supported "
+            f"here: up to {ours}; upgrade this software to a release that reads schema {needed}, "
+            f"or have the model delivered again in schema {ours}",
+            found=str(needed),
+            supported=str(ours),
+        )
+    return schema
