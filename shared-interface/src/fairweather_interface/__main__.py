@@ -82,9 +82,11 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
     rows += [
         (
             "requires",
-            f"{item.variable} [{item.unit}] of {', '.join(item.areas or ('the area',))}, "
-            f"{format_duration(item.period)} at {format_duration(item.sample_rate)}, "
-            f"at most {item.max_missing:.0%} missing",
+            (
+                f"{item.variable} [{item.unit}] of {', '.join(item.areas or ('the area',))}, "
+                f"{format_duration(item.period)} at {format_duration(item.sample_rate)}, "
+                f"at most {item.max_missing:.0%} missing"
+            ),
         )
         for item in metadata.required_inputs
         if item.period is not None and item.sample_rate is not None
@@ -92,8 +94,10 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
     rows += [
         (
             "forecasts",
-            f"{item.variable} [{item.unit}] for {format_duration(item.horizon)}, "
-            f"every {format_duration(item.step)}",
+            (
+                f"{item.variable} [{item.unit}] for {format_duration(item.horizon)}, "
+                f"every {format_duration(item.step)}"
+            ),
         )
         for item in metadata.outputs
     ]
@@ -111,9 +115,11 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
     rows += [
         (
             "skill",
-            f"{item.area} {item.variable}: "
-            f"{'none to tell' if item.skill is None else format(item.skill, '+.1%')}, "
-            f"MAE {item.mae:.2f}",
+            (
+                f"{item.area} {item.variable}: "
+                f"{'none to tell' if item.skill is None else format(item.skill, '+.1%')}, "
+                f"MAE {item.mae:.2f}"
+            ),
         )
         for item in metadata.performance
     ]
@@ -168,7 +174,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: fairweather-interface ledger 0.1",
     )
     ledger.add_argument(
-        "version", nargs="?", default=SCHEMA_VERSION, metavar="VERSION",
+        "version",
+        nargs="?",
+        default=SCHEMA_VERSION,
+        metavar="VERSION",
         help=f"a schema version (default: {SCHEMA_VERSION}, the newest)",
     )
     ledger.set_defaults(run=_ledger)

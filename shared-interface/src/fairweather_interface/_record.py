@@ -78,9 +78,7 @@ def dump_record(record: Record) -> bytes:
 
     The same record always gives the same bytes: UTF-8, two spaces, one newline at the end.
     """
-    document = {
-        name: value for name, value in _plain(record).items() if value is not None
-    }
+    document = {name: value for name, value in _plain(record).items() if value is not None}
     return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 

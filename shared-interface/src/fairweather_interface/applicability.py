@@ -14,8 +14,19 @@ from fairweather_interface.metadata import Input, ModelMetadata
 from fairweather_interface.refusals import Code, Refusal
 
 _MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 
 
 def check_season(metadata: ModelMetadata, area: str, reference_time: datetime) -> Refusal | None:

@@ -22,11 +22,11 @@ ISO_PATTERN = (
 )
 
 
-def parse_duration(text: str) -> timedelta:
+def parse_duration(text: object) -> timedelta:
     """Return the duration that words such as ``30 days`` or ``1 minute`` name.
 
     Raises:
-        DurationError: the text is anything else.
+        DurationError: it is anything else, also when YAML made a number of it.
     """
     match = _WORDS.fullmatch(text) if isinstance(text, str) else None
     if match is None:

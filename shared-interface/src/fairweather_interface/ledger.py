@@ -104,7 +104,7 @@ def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
         shape = _describe(field.annotation, tuple(field.metadata))
         yield Row(
             path=path,
-            type=shape.type,
+            type=shape.kind,
             required=field.is_required(),
             default="-" if field.is_required() else _default(field),
             constraints=(*shape.constraints, *((rule.law,) if rule.law else ())),
@@ -118,7 +118,7 @@ def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    type: str
+    kind: str
     constraints: tuple[str, ...] = ()
     record: type[Record] | None = None
     suffix: str = ""
@@ -129,20 +129,20 @@ def _describe(annotation: Any, metadata: tuple[object, ...]) -> _Shape:  # noqa:
     constraints = _constraints(metadata)
     if origin is typing.Annotated:
         inner = _describe(arguments[0], arguments[1:])
-        return _Shape(inner.type, constraints + inner.constraints, inner.record, inner.suffix)
+        return _Shape(inner.kind, constraints + inner.constraints, inner.record, inner.suffix)
     if origin in (typing.Union, types.UnionType):
         (present,) = (item for item in arguments if item is not type(None))
         inner = _describe(present, ())
-        return _Shape(inner.type, constraints + inner.constraints, inner.record, inner.suffix)
+        return _Shape(inner.kind, constraints + inner.constraints, inner.record, inner.suffix)
     if origin is tuple and arguments[-1] is not Ellipsis:
-        parts = ", ".join(_describe(item, ()).type for item in arguments)
+        parts = ", ".join(_describe(item, ()).kind for item in arguments)
         return _Shape(f"[{parts}]", constraints)
     if origin is tuple or origin is Mapping:
         kind, item = ("list", arguments[0]) if origin is tuple else ("map", arguments[1])
         inner = _describe(item, ())
         each = tuple(f"each {constraint}" for constraint in inner.constraints)
         suffix = ("[]" if kind == "list" else "{}") + inner.suffix
-        return _Shape(f"{kind} of {inner.type}", constraints + each, inner.record, suffix)
+        return _Shape(f"{kind} of {inner.kind}", constraints + each, inner.record, suffix)
     if isinstance(annotation, type) and issubclass(annotation, Record):
         return _Shape("object", constraints, annotation)
     return _Shape(_LEAVES[annotation], constraints)
@@ -177,9 +177,7 @@ def _holds(value: Any, path: str) -> bool:  # noqa: ANN401 - JSON has no better 
     if rest:
         for mark in (step[len(name) :][i : i + 2] for i in range(0, len(step) - len(name), 2)):
             below = [
-                item
-                for group in below
-                for item in (group if mark == "[]" else group.values())
+                item for group in below for item in (group if mark == "[]" else group.values())
             ]
         return any(_holds(item, rest) for item in below)
     return True

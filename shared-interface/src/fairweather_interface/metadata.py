@@ -239,9 +239,7 @@ class ModelMetadata(Record):
         Field(min_length=1),
     ]
     model_digest: Annotated[_Digest, _MAY]
-    tolerance: Annotated[
-        Mapping[str, Tolerance], Rule(since="0.1", law="every output has one")
-    ]
+    tolerance: Annotated[Mapping[str, Tolerance], Rule(since="0.1", law="every output has one")]
     performance: Annotated[tuple[Performance, ...], _MAY]
     valid_months: Annotated[
         tuple[_Month, ...],
@@ -291,9 +289,11 @@ class ModelMetadata(Record):
         canonical = [artifact for artifact in self.artifacts if artifact.canonical]
         if len(canonical) != 1 or canonical[0].path is None:
             problems.append("artifacts: expected exactly one canonical artifact that has a path")
-        for output in self.outputs:
-            if output.name not in self.tolerance:
-                problems.append(f"tolerance: output {output.name!r} has none")
+        problems += [
+            f"tolerance: output {output.name!r} has none"
+            for output in self.outputs
+            if output.name not in self.tolerance
+        ]
         if list(self.valid_months) != sorted(set(self.valid_months)):
             problems.append(
                 f"valid_months: found {list(self.valid_months)}, expected ascending months "
@@ -337,8 +337,10 @@ def dump_metadata(metadata: ModelMetadata) -> bytes:
     """
     if metadata.unknown_fields:
         raise _invalid(
-            tuple(f"{path}: schema {SCHEMA_VERSION} has no such field"
-                  for path in metadata.unknown_fields)
+            tuple(
+                f"{path}: schema {SCHEMA_VERSION} has no such field"
+                for path in metadata.unknown_fields
+            )
         )
     return dump_record(metadata)
 
@@ -363,9 +365,7 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
         )
     check_readable(document, reader=reader)
     try:
-        return ModelMetadata.model_validate_json(
-            data if isinstance(data, bytes) else data.encode()
-        )
+        return ModelMetadata.model_validate_json(data if isinstance(data, bytes) else data.encode())
     except ValidationError as error:
         raise _invalid(problems_of(error)) from None
 

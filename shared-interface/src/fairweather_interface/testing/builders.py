@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import (
     CARD,
     EXAMPLES,
@@ -22,10 +23,9 @@ from fairweather_interface.delivery import (
     new_delivery_id,
     staged_delivery,
 )
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import iso_duration
 from fairweather_interface.manifest import write_manifest
-from fairweather_interface.metadata import AREA_INDEX, ONNX, OBSERVATIONS, REFERENCE_TIME
+from fairweather_interface.metadata import AREA_INDEX, OBSERVATIONS, ONNX, REFERENCE_TIME
 from fairweather_interface.testing.identity import floats, identity_onnx, integers, npz, texts
 from fairweather_interface.versions import SCHEMA_VERSION
 
@@ -168,7 +168,10 @@ def build_delivery(
 
     Args:
         store: where it goes.
-        areas: see :func:`metadata_document`; likewise ``variables``, ``samples``, ``context``.
+        areas: as in :func:`metadata_document`.
+        variables: as in :func:`metadata_document`.
+        samples: as in :func:`metadata_document`.
+        context: as in :func:`metadata_document`.
         delivery_id: its id; a new one by default.
         model: bytes that take the identity model's place.
         change: changes the metadata document, in place, just before it is written; what it

@@ -32,9 +32,7 @@ def identity_onnx(
         opset: the operator set it declares to need.
         ir_version: the IR version it declares.
     """
-    nodes = [
-        _text(1, source) + _text(2, target) + _text(4, "Identity") for source, target in pairs
-    ]
+    nodes = [_text(1, source) + _text(2, target) + _text(4, "Identity") for source, target in pairs]
     inputs = [_value(source, _FLOAT, samples) for source, _ in pairs]
     inputs += [_value(name, _INT64) for name in unused]
     outputs = [_value(target, _FLOAT, samples) for _, target in pairs]
