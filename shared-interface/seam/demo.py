@@ -1,0 +1,107 @@
+"""The demo's second half: import observations, serve, look.
+
+Run by ``nox -s demo`` in an environment that holds the app and no TensorFlow.
+"""
+
+# ruff: noqa: INP001 - a script beside its siblings, not a package
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from serving import App, command, running, settings
+
+AREA = "JFK"
+_HOURS_SHOWN = 6
+
+
+def main() -> int:
+    """Run the demo and return its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the deliveries and observations lie")
+    parser.add_argument("--once", action="store_true", help="print one forecast and stop")
+    options = parser.parse_args()
+    if importlib.util.find_spec("tensorflow") is not None:
+        print("found TensorFlow in the app's environment, expected none", file=sys.stderr)  # noqa: T201
+        return 1
+    folder = options.folder.resolve()
+    environment = settings(folder)
+    archive = str(folder / "observations.parquet")
+    subprocess.run(command("observations", "import", archive), env=environment, check=True)  # noqa: S603
+    with (
+        tempfile.TemporaryDirectory() as logs,
+        running(environment, Path(logs) / "app.log", port=5000) as app,
+    ):
+        if options.once:
+            return _once(app)
+        say(f"\nThe app serves at {app.address}/?area={AREA}  (Ctrl-C ends it)\n")
+        try:
+            app.process.wait()
+        except KeyboardInterrupt:
+            say("\nGood weather!")
+    return 0
+
+
+def _once(app: App) -> int:
+    status, answer = app.get("/weather/predict", area=AREA)
+    if status != 200:  # noqa: PLR2004 - HTTP
+        say(f"refused with status {status}: {answer.get('detail')}")
+        return 1
+    say("\n" + "\n".join(readable(answer)))
+    return 0
+
+
+def readable(answer: dict[str, Any]) -> list[str]:
+    """Return the lines that tell a person what a forecast says and who made it."""
+    zone = ZoneInfo(answer["timezone"])
+    forecast = dict(answer["forecast"])
+    times = [datetime.fromisoformat(time).astimezone(zone) for time in forecast.pop("time")]
+    start = datetime.fromisoformat(answer["reference_time"]).astimezone(zone)
+    lines = [f"Forecast for {answer['area']} from {start:%A %d %B %Y %H:%M %Z}", ""]
+    names = list(forecast)
+    lines.append("  " + "local time".ljust(18) + "".join(_title(forecast, n) for n in names))
+    for row, time in enumerate(times):
+        if row < _HOURS_SHOWN or time.hour == 12:  # noqa: PLR2004 - noon
+            cells = "".join(f"{forecast[name]['value'][row]:>20.1f}" for name in names)
+            lines.append(f"  {time:%a %d %b %H:%M}".ljust(20) + cells)
+    receipt = answer["receipt"]
+    lines += ["", "Receipt"]
+    for key, value in receipt.items():
+        if key == "refused":
+            continue
+        shown = (
+            ", ".join(f"{k} {_number(v)}" for k, v in value.items())
+            if isinstance(value, dict)
+            else value
+        )
+        lines.append(f"  {key:<16} {shown}")
+    for refusal in receipt["refused"]:
+        lines.append(
+            f"  refused          {refusal['model_type']}: {refusal['code']}, {refusal['reason']}"
+        )
+    return lines
+
+
+def _title(forecast: dict[str, Any], name: str) -> str:
+    return f"{name} [{forecast[name]['unit']}]".rjust(20)
+
+
+def _number(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def say(text: str) -> None:
+    """Print at once, also into a pipe."""
+    print(text, flush=True)  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    sys.exit(main())
