@@ -92,7 +92,7 @@ def types(session: nox.Session, package: str) -> None:
         session.install("nox", "packaging")
         session.run(
             *("mypy", "--config-file=pyproject.toml", "../noxfile.py", "../.releases/release.py"),
-            *("seam/demo.py", "seam/serving.py", "seam/tests"),
+            *("../.releases/tests", "seam/demo.py", "seam/serving.py", "seam/tests"),
             env={"MYPYPATH": "../.releases:seam"},
         )
 
@@ -103,6 +103,14 @@ def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests against its built wheel, beside nothing but its own dependencies."""
     install(session, *NEEDS[package], groups=("test",))
     session.chdir(ROOT / FOLDERS[package])
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def tools(session: nox.Session) -> None:
+    """Test what builds wheels and cuts releases, on a small repository of its own."""
+    session.install("pytest", "packaging", "uv")
+    session.chdir(ROOT / ".releases")
     session.run("pytest", *session.posargs)
 
 
