@@ -25,7 +25,7 @@ dependencies = [{requires}]
 
 
 def git(root: Path, *arguments: str) -> str:
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - arguments of our own
         [wheelhouse.GIT, "-c", "user.name=t", "-c", "user.email=t@t", *arguments],
         cwd=root,
         check=True,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from serving import App, command, running, settings
 
-RECIPE = Path(__file__).parents[3] / "research" / "recipes" / "winter-predictor-lga.yaml"
+RECIPE = Path(__file__).parents[3] / "research" / "recipes" / "la-guardia.yaml"
 RELOAD_SECONDS = 1.0
 
 
