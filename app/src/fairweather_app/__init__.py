@@ -1,0 +1,22 @@
+"""Serves weather forecasts from delivered models, or says why it refuses.
+
+A tour in two minutes::
+
+    from fairweather_app import create_app
+
+    app = create_app({"store": "deliveries", "observations": "sqlite:///observations.sqlite"})
+    app.extensions["fairweather"].catalogue.refresh()       # look at the store once
+    app.test_client().get("/weather/predict?area=JFK").json
+
+A **delivery** that appears in the store is copied, verified, loaded and proven (`pickup`), and is
+live in the next **snapshot** of the `catalogue`. A request walks the models that `selection`
+ranks, feeds each with windows of `observations`, and takes the first that holds (`forecasts`);
+every delivery that is passed over leaves a refusal with a code. ``flask --app fairweather_app run``
+serves, and polls the store while it does (`serving`).
+"""
+
+from fairweather_app.application import create_app
+from fairweather_app.config import Settings, load_settings
+from fairweather_app.serving import start_polling
+
+__all__ = ["Settings", "create_app", "load_settings", "start_polling"]

@@ -1,0 +1,192 @@
+"""The addresses of the HTTP interface, and what each answers."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from http import HTTPStatus
+from typing import Any, Literal, cast
+
+import flask
+from fairweather_interface.delivery import CARD, METADATA
+from fairweather_interface.software import dump_software
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import NotFound, UnsupportedMediaType
+
+from fairweather_app.api.openapi import openapi_document
+from fairweather_app.api.problems import problem
+from fairweather_app.api.schemas import (
+    Areas,
+    Health,
+    ModelDetail,
+    Models,
+    PredictRequest,
+    Readiness,
+)
+from fairweather_app.api.summaries import store_report, summarize
+from fairweather_app.app_context import AppContext
+from fairweather_app.errors import InvalidRequestError
+from fairweather_app.forecasts import area_summaries, forecast
+from fairweather_app.pickup import Entry
+from fairweather_app.software import describe_software
+
+EXTENSION = "fairweather"
+CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+QUERY = ("area", "variable", "reference_time")
+CARD_FOLDER = CARD.split("/", maxsplit=1)[0]
+
+api = Blueprint("api", __name__)
+
+
+def current_context() -> AppContext:
+    """The `AppContext` of the app that answers the current request or runs the command."""
+    return cast("AppContext", flask.current_app.extensions[EXTENSION])
+
+
+@api.after_app_request
+def _say_what_it_is(response: Response) -> Response:
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
+@api.get("/weather/predict")
+def predict_from_query() -> Response:
+    """Forecast an area from the app's own observations."""
+    unknown = [name for name in request.args if name not in QUERY]
+    repeated = [name for name in ("area", "reference_time") if len(request.args.getlist(name)) > 1]
+    problems = [f"{name}: not a parameter; expected {', '.join(QUERY)}" for name in unknown]
+    problems += [f"{name}: given more than once" for name in repeated]
+    if problems:
+        raise InvalidRequestError(problems, status=400)
+    asked: dict[str, Any] = {
+        name: request.args[name] for name in ("area", "reference_time") if name in request.args
+    }
+    if "variable" in request.args:
+        asked["variables"] = request.args.getlist("variable")
+    return _predict(json.dumps(asked).encode(), invalid=400)
+
+
+@api.post("/weather/predict")
+def predict_from_body() -> Response:
+    """Forecast an area, from the observations in the body where there are any."""
+    if not request.is_json:
+        found = request.content_type or "no content type"
+        raise UnsupportedMediaType(f"found {found}; expected application/json")
+    return _predict(request.get_data(cache=False), invalid=422)
+
+
+@api.get("/areas")
+def areas() -> Response:
+    """Every area the app knows of, and what there is for it."""
+    return _json(Areas(areas=area_summaries(current_context())))
+
+
+@api.get("/models")
+def models() -> Response:
+    """Every delivery the app knows of, with its state and the reason for it."""
+    snapshot = current_context().catalogue.snapshot
+    return _json(
+        Models(
+            store=store_report(snapshot),
+            models=[summarize(entry) for entry in snapshot.entries.values()],
+        )
+    )
+
+
+@api.get("/models/<delivery_id>")
+def model(delivery_id: str) -> Response:
+    """One delivery, with its metadata as delivered."""
+    entry = current_context().catalogue.snapshot.entry(delivery_id)
+    metadata = None
+    card = None
+    if entry.delivery is not None:
+        metadata = json.loads(_read(entry, METADATA))
+        if CARD in entry.delivery.manifest.files:
+            card = flask.url_for("api.card", delivery_id=delivery_id)
+    summary = summarize(entry).model_dump()
+    return _json(ModelDetail(**summary, card=card, metadata=metadata))
+
+
+@api.get("/models/<delivery_id>/card/")
+@api.get("/models/<delivery_id>/card/<path:name>")
+def card(delivery_id: str, name: str = "index.html") -> Response:
+    """A file of the model card, in a sandbox: cards come from whoever can write to the store."""
+    entry = current_context().catalogue.snapshot.entry(delivery_id)
+    content = _read(entry, f"{CARD_FOLDER}/{name}")
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    answer = Response(content, mimetype=kind)
+    answer.headers["Content-Security-Policy"] = CARD_POLICY
+    return answer
+
+
+@api.get("/software")
+def software() -> Response:
+    """What this release supports: its software manifest."""
+    content = dump_software(describe_software(current_context().backends))
+    return Response(content, mimetype="application/json")
+
+
+@api.get("/healthz")
+def healthz() -> Response:
+    """The process is up."""
+    return _json(Health())
+
+
+@api.get("/readyz")
+def readyz() -> Response:
+    """At least one verified delivery is loaded."""
+    snapshot = current_context().catalogue.snapshot
+    if snapshot.live:
+        return _json(Readiness(live=len(snapshot.live), store=store_report(snapshot)))
+    reason = snapshot.problem or (
+        "the store has not been looked at yet"
+        if snapshot.checked_at is None
+        else f"none of {len(snapshot.entries)} deliveries is live; /models says why"
+    )
+    return problem("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, reason)
+
+
+@api.get("/openapi.json")
+def openapi() -> Response:
+    """This interface, as OpenAPI 3.1."""
+    return Response(openapi_document(), mimetype="application/json")
+
+
+def _predict(body: bytes, *, invalid: Literal[400, 422]) -> Response:
+    try:
+        asked = PredictRequest.model_validate_json(body)
+    except ValidationError as error:
+        broken = any(each["type"] == "json_invalid" for each in error.errors())
+        raise InvalidRequestError(
+            [_sentence(dict(each)) for each in error.errors()],
+            status=400 if broken else invalid,
+        ) from None
+    answer = forecast(
+        current_context(),
+        asked.area,
+        variables=None if asked.variables is None else tuple(asked.variables),
+        reference_time=asked.reference_time,
+        observations=asked.observations,
+    )
+    return _json(answer)
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
+
+
+def _read(entry: Entry, name: str) -> bytes:
+    """A file of a verified delivery; only names that its manifest lists, so nothing else."""
+    if entry.delivery is None or name not in entry.delivery.manifest.files:
+        raise NotFound(f"delivery {entry.delivery_id} has no file {name}")
+    try:
+        return (entry.delivery.path / name).read_bytes()
+    except OSError:
+        raise NotFound(f"the app's copy of {name} is gone; it comes back with a restart") from None
+
+
+def _json(content: BaseModel) -> Response:
+    return Response(content.model_dump_json(), mimetype="application/json")

@@ -1,0 +1,241 @@
+"""What goes over the wire: every request and answer of the HTTP interface, as pydantic models.
+
+Requests are validated in pydantic's JSON mode, answers are built from values that are already
+valid, and the OpenAPI document is made of both. Times are aware, in UTC, and written with ``Z``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from fairweather_app.times import parse_time
+
+MOST_REFUSALS = 20
+"""An answer lists at most so many refusals; its counts by code are of all of them."""
+
+
+def _absent(value: object) -> bool:
+    return value is None
+
+
+RequestTime = Annotated[
+    AwareDatetime,
+    BeforeValidator(parse_time),
+    Field(strict=False),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class _Answer(BaseModel):
+    """An answer: frozen once built."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        ser_json_inf_nan="null",
+        json_schema_mode_override="serialization",
+    )
+
+
+# ---------------------------------------------------------------------------------- requests
+
+
+class PredictRequest(BaseModel):
+    """The body of ``POST /weather/predict``."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    area: str = Field(min_length=1, description="The area the forecast is for.")
+    variables: list[str] | None = Field(
+        default=None, min_length=1, description="What is wanted; everything there is, if absent."
+    )
+    reference_time: RequestTime | None = Field(
+        default=None, description="When the forecast starts; the app's clock tells, if absent."
+    )
+    observations: dict[str, list[float | None]] | None = Field(
+        default=None,
+        description="Windows keyed by input name, oldest first, null where missing. "
+        "An input that is not here is read from the app's own observations.",
+    )
+
+
+# ---------------------------------------------------------------------------------- refusals
+
+
+class RefusedDelivery(_Answer):
+    """One delivery that was passed over, and why."""
+
+    delivery_id: str
+    model_type: str | None = Field(description="null when the metadata cannot be read.")
+    code: str = Field(description="A stable code, such as area-not-declared.")
+    reason: str = Field(description="One sentence for people.")
+
+
+def count_refusals(refused: Iterable[RefusedDelivery]) -> dict[str, int]:
+    """How many refusals there are of each code, sorted by code."""
+    return dict(sorted(Counter(each.code for each in refused).items()))
+
+
+class Problem(_Answer):
+    """An RFC 9457 problem: every answer that is not a success."""
+
+    type: str = Field(description="/problems/<code>")
+    title: str
+    status: int
+    detail: str
+    problems: list[str] | None = Field(default=None, exclude_if=_absent)
+    areas: list[str] | None = Field(
+        default=None, exclude_if=_absent, description="unknown-area: the areas there are."
+    )
+    refused: list[RefusedDelivery] | None = Field(default=None, exclude_if=_absent)
+    refused_counts: dict[str, int] | None = Field(default=None, exclude_if=_absent)
+
+
+# ---------------------------------------------------------------------------------- forecasts
+
+
+class VariableForecast(_Answer):
+    """The forecast of one variable, one value for each time of the series."""
+
+    unit: str = Field(description="A UDUNITS string, such as degC.")
+    value: list[float | None] = Field(
+        description="null at a time of the series for which this variable has no step."
+    )
+    lower: list[float | None] | None = Field(default=None, exclude_if=_absent)
+    upper: list[float | None] | None = Field(default=None, exclude_if=_absent)
+
+
+class ForecastSeries(BaseModel):
+    """Valid times, and beside them one `VariableForecast` for each variable, by its name."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="allow",
+        ser_json_inf_nan="null",
+        json_schema_mode_override="serialization",
+    )
+    __pydantic_extra__: dict[str, VariableForecast]
+
+    time: list[AwareDatetime]
+
+    @property
+    def variables(self) -> Mapping[str, VariableForecast]:
+        """The forecasts by variable, in the order in which the model declares them."""
+        return self.__pydantic_extra__
+
+
+class Receipt(_Answer):
+    """Which delivery answered, what it is, and who was refused."""
+
+    delivery_id: str
+    digest: str = Field(description="sha256:<hex> of the delivery's manifest.")
+    model_type: str
+    schema_version: str
+    topic: str
+    author: str
+    train_end_time: AwareDatetime
+    runtime: str = Field(description="What ran the model, such as 'onnxruntime 1.32.0'.")
+    skill: dict[str, float | None] = Field(
+        description="By variable: held-out skill for this area; null where none is stated."
+    )
+    synthetic: bool = Field(description="True when trained on generated, not real, weather.")
+    refused: list[RefusedDelivery] = Field(max_length=MOST_REFUSALS)
+    refused_counts: dict[str, int]
+
+
+class Forecast(_Answer):
+    """The answer of ``/weather/predict``."""
+
+    area: str
+    reference_time: AwareDatetime
+    timezone: str = Field(description="IANA zone of the area, for showing local time.")
+    forecast: ForecastSeries
+    receipt: Receipt
+
+
+# ---------------------------------------------------------------------------------- catalogue
+
+
+class AreaSummary(_Answer):
+    """One area the app knows of, whether or not a model serves it."""
+
+    area: str
+    latitude: float | None
+    longitude: float | None
+    timezone: str | None
+    models: int = Field(description="Live deliveries that declare this area.")
+    variables: list[str] = Field(description="What those deliveries forecast.")
+    latest_observation: AwareDatetime | None
+
+
+class Areas(_Answer):
+    """The answer of ``/areas``."""
+
+    areas: list[AreaSummary]
+
+
+State = Literal["live", "refused", "quarantined"]
+
+
+class ModelSummary(_Answer):
+    """One delivery as the catalogue sees it; fields are null while metadata cannot be read."""
+
+    delivery_id: str
+    state: State
+    code: str | None = Field(description="Why it is not live; null when it is.")
+    reason: str | None
+    digest: str | None
+    schema_version: str | None
+    model_type: str | None
+    topic: str | None
+    author: str | None
+    areas: list[str]
+    variables: list[str]
+    train_end_time: AwareDatetime | None
+    synthetic: bool | None
+    runtime: str | None
+    unknown_fields: list[str] = Field(description="Fields of a newer schema, kept and not used.")
+
+
+class StoreReport(_Answer):
+    """How the last look at the store went."""
+
+    checked_at: AwareDatetime | None = Field(description="null before the first look.")
+    problem: str | None = Field(description="Why what is live was kept as it was; else null.")
+
+
+class Models(_Answer):
+    """The answer of ``/models``."""
+
+    store: StoreReport
+    models: list[ModelSummary]
+
+
+class ModelDetail(ModelSummary):
+    """The answer of ``/models/<delivery_id>``."""
+
+    card: str | None = Field(description="Address of the model card, when there is one.")
+    metadata: dict[str, Any] | None = Field(description="metadata.json as delivered.")
+
+
+class Health(_Answer):
+    """The answer of ``/healthz``: the process is up."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(_Answer):
+    """The answer of ``/readyz`` when at least one verified delivery is loaded."""
+
+    status: Literal["ready"] = "ready"
+    live: int
+    store: StoreReport
+
+
+def first_refusals(refused: Sequence[RefusedDelivery]) -> list[RefusedDelivery]:
+    """As many refusals as one answer lists, in the order given."""
+    return list(refused[:MOST_REFUSALS])

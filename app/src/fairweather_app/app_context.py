@@ -1,0 +1,61 @@
+"""`AppContext`: all that answering a request needs, in one small frozen object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fairweather_interface.definitions import load_definitions, packaged_definitions
+from fairweather_interface.metadata import Area
+
+from fairweather_app.cache import Cache
+from fairweather_app.catalogue import Catalogue
+from fairweather_app.clock import Clock, make_clock
+from fairweather_app.config import Settings
+from fairweather_app.models_backend import ModelsBackend, OnnxBackend, TensorFlowBackend
+from fairweather_app.observations import ObservationStore
+from fairweather_app.operations import Overrides, read_overrides
+from fairweather_app.pickup import Pickup
+from fairweather_app.software import NEWEST_SCHEMA
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AppContext:
+    """Settings, overrides and clock, and the two places where models and observations are.
+
+    `definitions` are the areas that the contract's packaged definitions know by name.
+    """
+
+    settings: Settings
+    overrides: Overrides
+    clock: Clock
+    observations: ObservationStore
+    catalogue: Catalogue
+    backends: Sequence[ModelsBackend]
+    definitions: Mapping[str, Area] = field(default_factory=dict)
+
+
+def build_app_context(settings: Settings) -> AppContext:
+    """Put an app together; nothing is read but the overrides, and nothing is started.
+
+    Raises:
+        OverridesError: the file of overrides is wrong.
+    """
+    observations = ObservationStore(settings.observations)
+    cache = Cache(settings.cache, store=settings.store, reader=NEWEST_SCHEMA)
+    backends: list[ModelsBackend] = [OnnxBackend(cache.delivery)]
+    if settings.tensorflow:
+        backends.append(TensorFlowBackend(cache.delivery))
+    return AppContext(
+        settings=settings,
+        overrides=read_overrides(settings.overrides),
+        clock=make_clock(settings.clock, observations),
+        observations=observations,
+        catalogue=Catalogue(settings.store, cache, Pickup(cache, backends)),
+        backends=tuple(backends),
+        definitions={
+            name: area
+            for source in packaged_definitions()
+            for name, area in load_definitions(source).areas.items()
+        },
+    )

@@ -1,0 +1,48 @@
+"""Where the parts come together: `create_app`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import NoAppException
+
+from fairweather_app.api.problems import register_problems
+from fairweather_app.api.routes import EXTENSION, api
+from fairweather_app.app_context import build_app_context
+from fairweather_app.cli import register_commands
+from fairweather_app.config import Settings, load_settings
+from fairweather_app.errors import OverridesError, SettingsError
+from fairweather_app.serving import serves_here, start_polling
+from fairweather_app.web import blueprint as page
+
+
+def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
+    """Make the Flask app.
+
+    Starts no thread and looks at no delivery: see `fairweather_app.serving`. What is not among
+    `settings` comes from the environment, the configuration file and the defaults.
+
+    Raises:
+        SettingsError: a setting is wrong (as a usage error inside a ``flask`` command).
+        OverridesError: the file of `override_cities` is wrong (likewise).
+    """
+    try:
+        chosen = load_settings(settings)
+        app_context = build_app_context(chosen)
+    except (SettingsError, OverridesError) as error:
+        if click.get_current_context(silent=True) is None:
+            raise
+        raise NoAppException(str(error)) from None
+    app = Flask("fairweather_app", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
+    app.extensions[EXTENSION] = app_context
+    app.register_blueprint(api)
+    app.register_blueprint(page)
+    register_problems(app)
+    register_commands(app)
+    if serves_here():
+        start_polling(app)
+    return app

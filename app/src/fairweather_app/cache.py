@@ -1,0 +1,90 @@
+"""The cache: verified copies of deliveries, which are what the app loads and shows.
+
+A delivery is copied whole into ``<cache>/<store>/<digest>/<delivery_id>`` and verified there, so
+that what is loaded is what was verified, whatever happens to the store meanwhile. The folder can
+be deleted at any time: it is filled again from the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+
+from fairweather_interface.delivery import Delivery, open_delivery, read_manifest
+from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError
+from fairweather_interface.manifest import file_problems
+
+_STAGING = ".staging-"
+
+
+class Cache:
+    """The copies of one store's deliveries. Several processes may share it."""
+
+    def __init__(self, folder: Path, *, store: Path, reader: str) -> None:
+        name = hashlib.sha256(str(store.absolute()).encode()).hexdigest()[:16]
+        self.folder = folder / name
+        self.reader = reader
+        self._brought: dict[str, Delivery] = {}
+
+    def delivery(self, delivery_id: str) -> Delivery:
+        """The verified copy that was brought last for an id: what backends load from.
+
+        Raises:
+            KeyError: none was brought.
+        """
+        return self._brought[delivery_id]
+
+    def bring(self, source: Path) -> Delivery:
+        """Copy a delivery here, unless its bytes are here already, and verify the copy.
+
+        Raises:
+            CorruptDeliveryError: the delivery's bytes, layout or contents disagree.
+            UnsupportedSchemaError: its metadata needs a newer reader than this release.
+            MetadataError: its metadata breaks the contract.
+            OSError: it cannot be read, or the cache cannot be written.
+        """
+        delivery = self._reopened(source) or self._copied(source)
+        self._brought[source.name] = delivery
+        return delivery
+
+    def _reopened(self, source: Path) -> Delivery | None:
+        """The copy that is here already, if its bytes are still those of the source."""
+        home = self.folder / _name(read_manifest(source).digest)
+        if file_problems(source, read_manifest(source)) or not home.exists():
+            return None
+        try:
+            return open_delivery(home / source.name, reader=self.reader)
+        except (CorruptDeliveryError, IncompleteDeliveryError):
+            shutil.rmtree(home)  # the copy went bad: only a fresh one tells of the delivery
+            return None
+
+    def _copied(self, source: Path) -> Delivery:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder) as staging:
+            copy = Path(staging) / "home" / source.name
+            shutil.copytree(source, copy, symlinks=True)
+            delivery = open_delivery(copy, reader=self.reader)
+            home = self.folder / _name(delivery.digest)
+            try:
+                copy.parent.rename(home)
+            except OSError:
+                if not (home / source.name).is_dir():
+                    raise
+                # another process brought the same bytes in the meantime
+        return open_delivery(home / source.name, reader=self.reader)
+
+    def prune(self, digests: Collection[str]) -> None:
+        """Delete the copies of all deliveries but those of the given digests."""
+        kept = {_name(digest) for digest in digests}
+        if not self.folder.is_dir():
+            return
+        for home in self.folder.iterdir():
+            if home.name not in kept and not home.name.startswith(_STAGING):
+                shutil.rmtree(home, ignore_errors=True)  # another process may be doing the same
+
+
+def _name(digest: str) -> str:
+    return digest.removeprefix("sha256:")

@@ -1,0 +1,171 @@
+"""The catalogue: every delivery the app knows of, and which of them are live.
+
+`Catalogue.refresh` looks at the store and replaces one immutable `Snapshot`; whoever has taken a
+snapshot keeps it, with its models, until he is done. Laws:
+
+- A delivery without a manifest is not there yet. One whose bytes have not changed is not looked
+  at again. One whose bytes have changed is picked up anew.
+- A delivery removed from a healthy store leaves the snapshot.
+- A store that is absent, unreadable or suddenly empty changes nothing: what was live stays live,
+  and the snapshot says what is wrong with the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from fairweather_interface.delivery import list_deliveries
+from fairweather_interface.errors import IncompleteDeliveryError
+from fairweather_interface.refusals import Code
+
+from fairweather_app.cache import Cache
+from fairweather_app.errors import UnknownDeliveryError
+from fairweather_app.pickup import Entry, Pickup, fingerprint
+from fairweather_app.runtime_model import RuntimeModel
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What the catalogue knew at one moment. Never changes.
+
+    `entries` are keyed and sorted by delivery id. `checked_at` is None before the first look at
+    the store; `problem` says why the last look left everything as it was.
+    """
+
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    checked_at: datetime | None = None
+    problem: str | None = None
+
+    @cached_property
+    def live(self) -> tuple[RuntimeModel, ...]:
+        """The models that can serve, by delivery id."""
+        return tuple(each.model for each in self.entries.values() if each.model is not None)
+
+    @cached_property
+    def not_live(self) -> tuple[Entry, ...]:
+        """The deliveries that cannot serve, by delivery id."""
+        return tuple(each for each in self.entries.values() if each.model is None)
+
+    @cached_property
+    def declared_areas(self) -> frozenset[str]:
+        """The areas that any delivery declares, live or not."""
+        return frozenset(
+            area
+            for each in self.entries.values()
+            if each.delivery is not None
+            for area in each.delivery.metadata.areas
+        )
+
+    def entry(self, delivery_id: str) -> Entry:
+        """The entry of a delivery.
+
+        Raises:
+            UnknownDeliveryError: there is none.
+        """
+        try:
+            return self.entries[delivery_id]
+        except KeyError:
+            raise UnknownDeliveryError(delivery_id) from None
+
+
+class Catalogue:
+    """Holds the current snapshot of one store, and replaces it. Safe to share between threads."""
+
+    def __init__(self, store: Path, cache: Cache, pickup: Pickup) -> None:
+        self._store = store
+        self._cache = cache
+        self._pickup = pickup
+        self._refreshing = threading.Lock()
+        self._snapshot = Snapshot()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is known now; never waits for a refresh."""
+        return self._snapshot
+
+    def refresh(self) -> Snapshot:
+        """Look at the store once and replace the snapshot. Never raises for what lies there."""
+        with self._refreshing:
+            before = self._snapshot
+            now = datetime.now(UTC)
+            try:
+                folders = list_deliveries(self._store)
+            except OSError as error:
+                after = replace(before, checked_at=now, problem=self._unreadable(error))
+            else:
+                if before.entries and not folders:
+                    after = replace(before, checked_at=now, problem=self._emptied(before))
+                else:
+                    after = self._look(before, folders, now)
+            _report(before, after)
+            self._snapshot = after
+            return after
+
+    def _look(self, before: Snapshot, folders: tuple[Path, ...], now: datetime) -> Snapshot:
+        entries: dict[str, Entry] = {}
+        problems = []
+        for folder in folders:
+            known = before.entries.get(folder.name)
+            try:
+                if known is None or known.fingerprint != fingerprint(folder):
+                    known = self._pickup(folder)
+            except IncompleteDeliveryError:
+                continue  # removed while we looked
+            except OSError as error:
+                problems.append(f"{folder.name} cannot be copied and read: {error}")
+                known = known or _unread(folder, error)
+            entries[folder.name] = known
+        if not problems:
+            self._cache.prune(
+                [each.delivery.digest for each in entries.values() if each.delivery is not None]
+            )
+        problem = "; ".join(problems) or None
+        return Snapshot(entries=entries, checked_at=now, problem=problem)
+
+    def _unreadable(self, error: OSError) -> str:
+        return (
+            f"the store {self._store} cannot be read ({error.strerror or error}); what is live "
+            "stays live; FAIRWEATHER_STORE names the store"
+        )
+
+    def _emptied(self, before: Snapshot) -> str:
+        return (
+            f"the store {self._store} is empty and held {len(before.entries)} deliveries before; "
+            "what is live stays live; restart the app if it is meant to be empty"
+        )
+
+
+def _unread(folder: Path, error: OSError) -> Entry:
+    """A delivery that could not be read yet; without a fingerprint it is tried at every look."""
+    return Entry(
+        delivery_id=folder.name,
+        state="quarantined",
+        fingerprint=(),
+        code=Code.CORRUPT,
+        reason=f"it cannot be read: {error.strerror or error}",
+    )
+
+
+def _report(before: Snapshot, after: Snapshot) -> None:
+    """Log what changed, once."""
+    if after.problem is not None and after.problem != before.problem:
+        logger.error("%s", after.problem)
+    if after.problem is None and before.problem is not None:
+        logger.info("the store can be read again")
+    for name, entry in after.entries.items():
+        if before.entries.get(name) is entry:
+            continue
+        if entry.state == "live":
+            logger.info("delivery %s is live", name)
+        else:
+            logger.warning("delivery %s is %s: %s: %s", name, entry.state, entry.code, entry.reason)
+    for name in before.entries.keys() - after.entries.keys():
+        logger.info("delivery %s was removed from the store", name)

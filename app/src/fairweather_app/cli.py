@@ -1,0 +1,211 @@
+"""Commands: ``flask --app fairweather_app <command>``.
+
+Results go to stdout, everything else to stderr. A command exits 0 on success, 1 when the answer
+is no, 2 on wrong use; an operator's mistake gets a sentence, never a stack trace.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+from fairweather_interface.software import dump_software
+from flask import Flask
+from flask.cli import AppGroup
+
+from fairweather_app.api.routes import current_context
+from fairweather_app.api.schemas import RefusedDelivery
+from fairweather_app.api.summaries import store_report, summarize
+from fairweather_app.errors import AppError, ArchiveError, NoApplicableModelError
+from fairweather_app.forecasts import decide
+from fairweather_app.observations import Archive
+from fairweather_app.software import describe_software
+from fairweather_app.times import parse_time
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def register_commands(app: Flask) -> None:
+    """Give the app its commands."""
+    app.cli.add_command(observations)
+    app.cli.add_command(models)
+    app.cli.add_command(software)
+
+
+def _told(command: Callable[P, R]) -> Callable[P, R]:
+    """Let an error of the app's own end the command with its sentence and exit code 1."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except AppError as error:
+            raise click.ClickException(str(error)) from None
+
+    return run
+
+
+def _read_time(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> datetime | None:
+    try:
+        return None if value is None else parse_time(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+# ------------------------------------------------------------------------------ observations
+
+observations = AppGroup("observations", help="Observations: what models are fed with.")
+
+
+@observations.command("import")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE...",
+)
+@_told
+def import_files(files: Sequence[Path]) -> None:
+    """Import archives: Parquet or CSV, columns area, time, variable, unit, value.
+
+    All files are checked first; when anything is wrong in any of them, everything that is wrong
+    is listed and nothing is imported. Importing a file again changes nothing; importing a
+    corrected one replaces what it corrects.
+
+    Example: flask --app fairweather_app observations import new-york.parquet
+    """
+    from fairweather_app.observations.reading import read_archive  # noqa: PLC0415 - brings pyarrow
+
+    archives: list[Archive] = []
+    wrong = 0
+    for path in files:
+        try:
+            archives.append(read_archive(path))
+        except ArchiveError as error:
+            wrong += 1
+            for problem in error.problems:
+                click.echo(f"{path}: {problem}", err=True)
+    if wrong:
+        raise click.ClickException(f"nothing was imported: {wrong} of {len(files)} files are wrong")
+    store = current_context().observations
+    for archive in archives:
+        store.add(archive)
+        areas = sorted({area for area, _ in archive.series})
+        click.echo(
+            f"{archive.path}: {len(archive)} observations of {', '.join(areas) or 'no area'}"
+        )
+
+
+# ------------------------------------------------------------------------------------ models
+
+models = AppGroup("models", help="Deliveries: which are live, and why the others are not.")
+
+
+@models.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as GET /models answers.")
+@_told
+def list_models(*, as_json: bool) -> None:
+    """List every delivery in the store with its state and the reason for it.
+
+    Example: flask --app fairweather_app models list
+    """
+    snapshot = current_context().catalogue.refresh()
+    summaries = [summarize(entry) for entry in snapshot.entries.values()]
+    if as_json:
+        content = {
+            "store": store_report(snapshot).model_dump(mode="json"),
+            "models": [each.model_dump(mode="json") for each in summaries],
+        }
+        click.echo(json.dumps(content, indent=2))
+    else:
+        rows = [
+            (
+                each.delivery_id,
+                each.state,
+                each.model_type or "-",
+                ", ".join(each.areas) or "-",
+                f"{each.code}: {each.reason}" if each.code else f"runs on {each.runtime}",
+            )
+            for each in summaries
+        ]
+        _table(("delivery", "state", "type", "areas", "why"), rows)
+    if snapshot.problem:
+        click.echo(snapshot.problem, err=True)
+    elif not summaries:
+        click.echo("the store holds no delivery yet", err=True)
+
+
+@models.command("why")
+@click.argument("area")
+@click.option(
+    "--at", "time", callback=_read_time, help="Reference time, such as 2013-12-20T00:00Z."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_told
+def why(area: str, time: datetime | None, *, as_json: bool) -> None:
+    """Say which delivery answers for AREA, and why each other one was passed over.
+
+    Exits 1 when none answers. Without --at it asks for when the app's clock says.
+
+    Example: flask --app fairweather_app models why LGA --at 2013-12-20T00:00Z
+    """
+    context = current_context()
+    context.catalogue.refresh()
+    try:
+        decision = decide(context, area, reference_time=time)
+    except NoApplicableModelError as error:
+        _print_why(area, None, error.refused, as_json=as_json)
+        raise
+    _print_why(area, decision.model.delivery_id, decision.refused, as_json=as_json)
+
+
+def _print_why(
+    area: str,
+    answering: str | None,
+    refusals: Sequence[RefusedDelivery],
+    *,
+    as_json: bool,
+) -> None:
+    if as_json:
+        refused = [each.model_dump() for each in refusals]
+        click.echo(
+            json.dumps({"area": area, "delivery_id": answering, "refused": refused}, indent=2)
+        )
+        return
+    if answering is not None:
+        click.echo(f"{answering} answers for {area}")
+    _table(
+        ("refused", "type", "code", "reason"),
+        [(each.delivery_id, each.model_type or "-", each.code, each.reason) for each in refusals],
+    )
+
+
+# ---------------------------------------------------------------------------------- software
+
+
+@click.command("software")
+def software() -> None:
+    """Print this release's software manifest: what it supports, as JSON.
+
+    Example: flask --app fairweather_app software > app.json
+    """
+    click.echo(dump_software(describe_software(current_context().backends)).decode().rstrip())
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns as wide as they need to be; nothing when there are no rows."""
+    if not rows:
+        return
+    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())

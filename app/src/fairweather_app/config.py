@@ -1,0 +1,161 @@
+"""Settings: what an operator can choose, where it is read from, and what is said when it is wrong.
+
+In order of precedence: what `create_app` is given, the environment (``FAIRWEATHER_<NAME>``), the
+YAML file named by ``FAIRWEATHER_CONFIG`` (keys are the names in lower case, without the prefix),
+the defaults.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from fairweather_app.errors import SettingsError
+
+PREFIX = "FAIRWEATHER_"
+CONFIG = PREFIX + "CONFIG"
+DATABASES = ("sqlite", "postgresql")
+
+
+class Settings(BaseSettings):
+    """Everything that can be chosen, with its default. Frozen: a running app does not change it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, validate_default=True
+    )
+
+    store: Path = Field(default=Path("store"), description="The folder in which deliveries arrive.")
+    observations: str = Field(
+        default="sqlite:///observations.sqlite",
+        description="SQLAlchemy URL of the observation database: SQLite or PostgreSQL.",
+    )
+    clock: Literal["latest-observation", "now"] = Field(
+        default="latest-observation",
+        description="When a forecast starts if the request does not say: at the latest "
+        "observation of the area, or at the last full hour.",
+    )
+    reload_seconds: float = Field(
+        default=10.0, gt=0, le=86_400, description="How often a serving app looks at the store."
+    )
+    overrides: Path | None = Field(
+        default=None, description="YAML file of override_cities: narrows what deliveries may serve."
+    )
+    domain_margin: float = Field(
+        default=3.0,
+        ge=0,
+        le=100,
+        description="How far above the highest value seen in training a model may still be used, "
+        "in the unit of the variable (degC).",
+    )
+    refuse_below_baseline: bool = Field(
+        default=False, description="Refuse models whose skill for the area is 0 or less."
+    )
+    cache: Path = Field(
+        default=Path("~/.cache/fairweather-app"),
+        description="Where verified copies of deliveries are kept; can be deleted at any time.",
+    )
+    tensorflow: bool = Field(
+        default=False,
+        description="Also run TensorFlow SavedModels. They are programs, not data: switch this on "
+        "only when everyone who can write to the store may run code here.",
+    )
+    body_limit: int = Field(
+        default=8 * 1024 * 1024, ge=1024, description="The largest request body, in bytes."
+    )
+
+    @field_validator("store", "overrides", "cache")
+    @classmethod
+    def _expand_home(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
+
+    @field_validator("observations")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        try:
+            url = make_url(value)
+        except ArgumentError:
+            raise ValueError("expected a SQLAlchemy URL, such as sqlite:///file.sqlite") from None
+        if url.get_backend_name() not in DATABASES:
+            raise ValueError(f"expected a database of {' or '.join(DATABASES)}")
+        if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
+            raise ValueError("expected a file: a database in memory is empty in every other thread")
+        return value
+
+    @field_validator("tensorflow")
+    @classmethod
+    def _tensorflow_is_installed(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic calls it
+        if value and find_spec("tensorflow") is None:
+            raise ValueError(
+                "expected false, because TensorFlow is not installed here; "
+                "pip install 'fairweather-app[tensorflow]' brings it"
+            )
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings passes it
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings passes it
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Say where settings come from, the strongest first."""
+        file = InitSettingsSource(settings_cls, init_kwargs=_read_config_file())
+        return init_settings, env_settings, file
+
+
+def load_settings(given: Settings | Mapping[str, Any] | None = None) -> Settings:
+    """Settings from what is given, the environment, the configuration file and the defaults.
+
+    Raises:
+        SettingsError: names every wrong setting, its value, and what is expected.
+    """
+    if isinstance(given, Settings):
+        return given
+    try:
+        return Settings(**(given or {}))
+    except ValidationError as error:
+        raise SettingsError([_sentence(dict(each)) for each in error.errors()]) from None
+
+
+def _read_config_file() -> dict[str, Any]:
+    name = os.environ.get(CONFIG)
+    if not name:
+        return {}
+    expected = "expected a YAML file of settings, such as 'store: /srv/deliveries'"
+    try:
+        content = yaml.safe_load(Path(name).expanduser().read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError([f"{CONFIG} is {name!r}: {expected} ({error})"]) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError([f"{CONFIG} is {name!r}: {expected}, found a {type(content).__name__}"])
+    return {str(key): value for key, value in content.items()}
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    name = str(error["loc"][0])
+    variable = PREFIX + name.upper()
+    if error["type"] == "extra_forbidden":
+        known = ", ".join(sorted(Settings.model_fields))
+        return f"{variable} ({name!r}) is not a setting; the settings are: {known}"
+    value = "the given URL" if name == "observations" and "@" in str(error["input"]) else None
+    message = str(error["msg"]).removeprefix("Value error, ")
+    expected = message.replace("Input should be", "expected", 1)
+    return f"{variable} is {value or repr(error['input'])}: {expected}"

@@ -1,0 +1,149 @@
+"""The exception tree of the app.
+
+::
+
+    AppError
+    ├── SettingsError               .problems     a setting is wrong; nothing starts
+    ├── OverridesError              .path         the file of override_cities is wrong
+    ├── ArchiveError                .path .problems   an observation file is wrong; nothing imported
+    ├── ObservationStoreError                     the observation database cannot be used
+    ├── UnsuppliedInputError                      no observations can ever feed this input here
+    ├── LoadError                   .code .state  a delivery cannot be served by this release
+    ├── PredictionError                           a runtime failed to run a loaded model
+    └── RequestError                              a request that cannot be answered with a forecast
+        ├── InvalidRequestError     .problems     it is not a valid request
+        ├── UnknownAreaError        .area .known  nobody knows the name
+        ├── UnknownDeliveryError    .delivery_id
+        └── NoApplicableModelError  .area .refused    every delivery refuses
+            └── ObservationsMissingError              every candidate lacks observations
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from fairweather_interface.refusals import Code
+
+from fairweather_app.api.schemas import RefusedDelivery, count_refusals
+
+
+class AppError(Exception):
+    """Base of everything the app raises on purpose; its text is fit for an operator."""
+
+
+class SettingsError(AppError):
+    """One or more settings are wrong; `problems` names each, its value and what is expected."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+class OverridesError(AppError):
+    """The file named by ``FAIRWEATHER_OVERRIDES`` cannot be read or says what it cannot say."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {problem}")
+
+
+class ArchiveError(AppError):
+    """A file of observations was not imported; `problems` lists everything that is wrong in it."""
+
+    def __init__(self, path: Path, problems: Sequence[str]) -> None:
+        self.path = path
+        self.problems = tuple(problems)
+        super().__init__(f"{path}: " + "; ".join(self.problems))
+
+
+class ObservationStoreError(AppError):
+    """The observation database cannot be opened, read or written."""
+
+
+class LoadError(AppError):
+    """A delivery cannot be served by this release.
+
+    `state` is ``refused`` when the delivery is sound and this release declines it, and
+    ``quarantined`` when something is wrong with the delivery itself.
+    """
+
+    def __init__(
+        self, code: Code, reason: str, *, state: Literal["refused", "quarantined"]
+    ) -> None:
+        self.code = code
+        self.state: Literal["refused", "quarantined"] = state
+        super().__init__(reason)
+
+
+class UnsuppliedInputError(AppError):
+    """An input that this release keeps no observations for, whatever lies in the database."""
+
+
+class PredictionError(AppError):
+    """A runtime failed to run a model that it had loaded."""
+
+
+class RequestError(AppError):
+    """A request that cannot be answered with what it asks for."""
+
+
+class InvalidRequestError(RequestError):
+    """The request itself is wrong; `problems` lists everything that is.
+
+    `status` is the HTTP status: 400 when it cannot even be read, 422 when it says what cannot be.
+    """
+
+    def __init__(self, problems: Sequence[str], *, status: Literal[400, 422] = 422) -> None:
+        self.problems = tuple(problems)
+        self.status = status
+        super().__init__("; ".join(self.problems))
+
+
+class UnknownAreaError(RequestError):
+    """No delivery, definition or observation knows the area; `known` lists the names there are."""
+
+    def __init__(self, area: str, *, known: Sequence[str]) -> None:
+        self.area = area
+        self.known = tuple(known)
+        super().__init__(
+            f"nobody knows the area {area!r}; the areas there are: "
+            f"{', '.join(self.known) or 'none'}"
+        )
+
+
+class UnknownDeliveryError(RequestError):
+    """No delivery of this id is in the catalogue."""
+
+    def __init__(self, delivery_id: str) -> None:
+        self.delivery_id = delivery_id
+        super().__init__(f"no delivery {delivery_id!r} is known; /models lists those that are")
+
+
+class NoApplicableModelError(RequestError):
+    """Every delivery refuses; `refused` says why, those that declare the area first."""
+
+    def __init__(self, area: str, *, refused: Sequence[RefusedDelivery]) -> None:
+        self.area = area
+        self.refused = tuple(refused)
+        super().__init__(self._sentence())
+
+    @property
+    def refused_counts(self) -> dict[str, int]:
+        """How many deliveries refuse with each code."""
+        return count_refusals(self.refused)
+
+    def _sentence(self) -> str:
+        if not self.refused:
+            return f"no model can answer for {self.area}: no delivery is in the catalogue yet"
+        counts = ", ".join(f"{count} {code}" for code, count in self.refused_counts.items())
+        return f"no model declares itself fit for this request for {self.area}: {counts}"
+
+
+class ObservationsMissingError(NoApplicableModelError):
+    """Models declare the area, but each of them lacks observations to start from."""
+
+    def _sentence(self) -> str:
+        reasons = [each.reason for each in self.refused if each.code == "observations-missing"]
+        return f"observations for {self.area} are missing: {reasons[0]}"

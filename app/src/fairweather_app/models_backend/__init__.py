@@ -1,0 +1,12 @@
+"""Backends: what loads a delivered artifact and runs it.
+
+`protocol` says what a backend is, `onnx` is the one every installation has, `tensorflow` the one
+that the extra of that name brings and a setting allows, `proof` how a loaded model shows that it
+runs here as it ran where it was trained.
+"""
+
+from fairweather_app.models_backend.onnx import OnnxBackend
+from fairweather_app.models_backend.protocol import Deliveries, ModelsBackend
+from fairweather_app.models_backend.tensorflow import TensorFlowBackend
+
+__all__ = ["Deliveries", "ModelsBackend", "OnnxBackend", "TensorFlowBackend"]

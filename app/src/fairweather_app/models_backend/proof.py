@@ -1,0 +1,163 @@
+"""Proof that a loaded model is what its metadata says, and runs here as it ran where it was made.
+
+Each check raises `LoadError`: this release can feed every input and knows every unit; the
+runtime's signature is the metadata's; the examples come out as the trainer computed them.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.delivery import EXAMPLES
+from fairweather_interface.examples import SERVE
+from fairweather_interface.metadata import BATCH, OBSERVATIONS, Input, ModelMetadata, Output
+from fairweather_interface.refusals import Code
+
+from fairweather_app.errors import LoadError, PredictionError
+from fairweather_app.fitness import check_output
+from fairweather_app.runtime_model import ROLES, RuntimeModel
+from fairweather_app.session import Arrays, Tensor
+
+FED_AS = {"reference_time": ("int64", (BATCH,)), "area_index": ("int64", (BATCH,))}
+"""How the inputs that are no observations are fed: dtype and shape by role."""
+
+
+def prove(model: RuntimeModel) -> None:
+    """Hold a freshly loaded model against its metadata and its examples.
+
+    Raises:
+        LoadError: it is not what it says.
+    """
+    check_signature(model)
+    replay_examples(model)
+
+
+def check_roles(metadata: ModelMetadata) -> None:
+    """Every input has a role, a type and a shape that this release can feed."""
+    problems = [problem for each in metadata.inputs for problem in _role_problems(each)]
+    if problems:
+        raise LoadError(Code.RUNTIME_UNAVAILABLE, "; ".join(problems), state="refused")
+
+
+def check_units(metadata: ModelMetadata) -> None:
+    """Inputs and outputs of variables that the contract knows are in the contract's unit."""
+    named: list[Input | Output] = [*metadata.required_inputs, *metadata.outputs]
+    problems = []
+    for each in named:
+        variable = VARIABLES.get(each.variable or "")
+        if variable is not None and each.unit != variable.unit:
+            problems.append(
+                f"{each.name!r} is {each.variable} in {each.unit!r}, the contract has it in "
+                f"{variable.unit!r}"
+            )
+    if problems:
+        raise LoadError(Code.CORRUPT, "; ".join(problems), state="quarantined")
+
+
+def check_signature(model: RuntimeModel) -> None:
+    """The artifact takes exactly the declared inputs and gives at least the declared outputs."""
+    found = model.session.signature
+    declared = {each.name: each for each in model.metadata.inputs}
+    problems = [
+        f"input {name!r} is not in the metadata" for name in found.inputs if name not in declared
+    ]
+    for each in model.metadata.inputs:
+        problems += _difference("input", each, found.inputs.get(each.name), open_sizes=False)
+    for output in model.metadata.outputs:
+        problems += _difference("output", output, found.outputs.get(output.name), open_sizes=True)
+    if problems:
+        raise LoadError(
+            Code.CORRUPT,
+            "the artifact is not what the metadata says: " + "; ".join(problems),
+            state="quarantined",
+        )
+
+
+def replay_examples(model: RuntimeModel) -> None:
+    """Every example comes out within the declared tolerance, and what is to be served is sane."""
+    try:
+        with np.load(model.delivery.path / EXAMPLES, allow_pickle=False) as file:
+            examples = {name: file[name] for name in file.files}
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise LoadError(
+            Code.CORRUPT, f"{EXAMPLES} cannot be read: {error}", state="quarantined"
+        ) from error
+    feeds = {each.name: examples[f"input/{each.name}"] for each in model.metadata.inputs}
+    try:
+        found = model.session.run(feeds, [each.name for each in model.metadata.outputs])
+    except PredictionError as error:
+        raise LoadError(
+            Code.CORRUPT, f"the examples cannot be run: {error}", state="quarantined"
+        ) from error
+    differences = list(_replay_problems(model.metadata, found, examples))
+    if differences:
+        raise LoadError(Code.CORRUPT, "; ".join(differences), state="quarantined")
+    served = examples["expect"] == SERVE
+    for output in model.metadata.outputs:
+        for values in found[output.name][served]:
+            refusal = check_output(output, values)
+            if refusal is not None:
+                raise LoadError(
+                    refusal.code, f"in an example: {refusal.reason}", state="quarantined"
+                )
+
+
+def _role_problems(each: Input) -> Iterator[str]:
+    if each.role not in ROLES:
+        known = ", ".join(ROLES)
+        yield f"input {each.name!r} has the role {each.role!r}; this release feeds {known}"
+        return
+    expected = ("float32", each.shape) if each.role == OBSERVATIONS else FED_AS[each.role]
+    if (each.dtype, each.shape) != expected:
+        yield (
+            f"input {each.name!r} of role {each.role!r} is {each.dtype} {list(each.shape)}; "
+            f"this release feeds {expected[0]} {list(expected[1])}"
+        )
+
+
+def _difference(
+    kind: str, declared: Input | Output, found: Tensor | None, *, open_sizes: bool
+) -> list[str]:
+    """How a tensor differs from what is declared; `open_sizes`: a size left open differs not."""
+    dtype = declared.dtype if isinstance(declared, Input) else "float32"
+    expected = Tensor(dtype, tuple(None if size == BATCH else size for size in declared.shape))
+    if found is None:
+        return [f"{kind} {declared.name!r} is not in the artifact"]
+    same = found.dtype == expected.dtype and (
+        _fits(found.shape, expected.shape) if open_sizes else found.shape == expected.shape
+    )
+    return [] if same else [f"{kind} {declared.name!r} is {found}, the metadata says {expected}"]
+
+
+def _fits(found: tuple[int | None, ...] | None, expected: tuple[int | None, ...] | None) -> bool:
+    if found is None or expected is None:
+        return True
+    return len(found) == len(expected) and all(
+        size is None or size == wanted for size, wanted in zip(found, expected, strict=True)
+    )
+
+
+def _replay_problems(
+    metadata: ModelMetadata, found: Arrays, examples: dict[str, npt.NDArray[Any]]
+) -> Iterator[str]:
+    for output in metadata.outputs:
+        expected, got = examples[f"output/{output.name}"], found[output.name]
+        if got.shape != expected.shape:
+            yield f"output {output.name!r} came out as {got.shape}, expected {expected.shape}"
+            continue
+        tolerance = metadata.tolerance[output.name]
+        same = np.isclose(
+            got, expected, atol=tolerance.absolute, rtol=tolerance.relative, equal_nan=True
+        )
+        if not same.all():
+            row, step = np.argwhere(~same)[0]
+            yield (
+                f"example {row + 1} came out differently: {output.name!r} at step {step + 1} is "
+                f"{got[row, step]:g}, the trainer computed {expected[row, step]:g} (tolerance "
+                f"{tolerance.absolute:g} + {tolerance.relative:g} of the value)"
+            )

@@ -1,0 +1,33 @@
+"""An archive: the observations of one file, checked and ready to be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Times = npt.NDArray[np.int64]
+"""Whole microseconds since 1970 in UTC, shape (observations,)."""
+
+Values = npt.NDArray[np.float64]
+"""Values in the contract's unit of their variable, shape (observations,)."""
+
+Key = tuple[str, str]
+"""Area and variable."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Archive:
+    """The observations of one file.
+
+    `series` maps each key to times, rising and each once, and as many finite values.
+    """
+
+    path: Path
+    series: Mapping[Key, tuple[Times, Values]]
+
+    def __len__(self) -> int:
+        return sum(len(times) for times, _ in self.series.values())

@@ -1,0 +1,68 @@
+"""What an operator may change about deliveries: `override_cities` narrows what they serve.
+
+The file, YAML, is keyed by delivery id or by model type::
+
+    override_cities:
+      2b0f1f6e-6b0c-4f0e-9d61-3f1f7d6a3c11: [JFK]    # serves JFK only, whatever else it declares
+      SummerHumidityPredictor: []                    # serves nowhere
+
+An override can only narrow: a city the model does not declare stays undeclared. When both the
+id and the type of a delivery are named, a city must be in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from fairweather_interface.definitions import load_yaml
+from fairweather_interface.metadata import ModelMetadata
+from fairweather_interface.refusals import Code, Refusal
+
+from fairweather_app.errors import OverridesError
+
+KEY = "override_cities"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overrides:
+    """The cities that deliveries are narrowed to, by delivery id or model type."""
+
+    cities: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def check(self, metadata: ModelMetadata, area: str) -> Refusal | None:
+        """Refuse when an override keeps this model from serving an area that it declares."""
+        for name in (metadata.delivery_id, metadata.model_type):
+            allowed = self.cities.get(name)
+            if allowed is not None and area not in allowed:
+                to = ", ".join(sorted(allowed)) or "no city"
+                return Refusal(code=Code.OVERRIDDEN, reason=f"the operator narrowed {name} to {to}")
+        return None
+
+
+def read_overrides(path: Path | None) -> Overrides:
+    """Read the file of `override_cities`; without a file nothing is overridden.
+
+    Raises:
+        OverridesError: the file cannot be read or says something else.
+    """
+    if path is None:
+        return Overrides()
+    expected = f"expected '{KEY}:' with lists of areas by delivery id or model type"
+    try:
+        document = load_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise OverridesError(path, f"cannot be read ({error}); {expected}") from None
+    cities = document.get(KEY) if isinstance(document, dict) and len(document) == 1 else None
+    if not isinstance(cities, dict):
+        raise OverridesError(path, f"found {document!r}; {expected}")
+    for name, areas in cities.items():
+        if (
+            not isinstance(name, str)
+            or not isinstance(areas, list)
+            or not all(isinstance(area, str) for area in areas)
+        ):
+            raise OverridesError(path, f"found {name!r}: {areas!r}; {expected}")
+    return Overrides(cities={name: frozenset(areas) for name, areas in cities.items()})

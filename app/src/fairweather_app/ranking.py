@@ -1,0 +1,96 @@
+"""Ranking: of the models that may answer, which first.
+
+More of the wanted variables first; models of real observations before those of synthetic ones;
+then skill, as far as it can be compared; then the newest training data; then the id.
+
+Skill compares only under one evaluation, and two models whose 95 % intervals overlap are equal:
+the highest figure among hundreds is mostly the luckiest. "Equal when the intervals overlap" is
+not transitive, so it orders by layers. One model *dominates* another when both forecast the same
+wanted variables and, for every one of them, both were evaluated alike and its interval lies
+wholly above the other's. That is a partial order; the first layer are the models that none
+dominates, the second those that only the first dominates, and so on. Within a layer time and id
+decide. So the ranking never depends on the order in which deliveries were listed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from fairweather_app.runtime_model import RuntimeModel
+
+Claims = Mapping[str, tuple[str, float, float] | None]
+"""By variable: the evaluation and the interval of the skill; None where there is no interval."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contender:
+    """What the ranking looks at in one model."""
+
+    name: str
+    claims: Claims
+    synthetic: bool
+    train_end_time: float
+
+    def dominates(self, other: Contender) -> bool:
+        """Whether this one is better beyond doubt; irreflexive and transitive."""
+        return self.claims.keys() == other.claims.keys() and all(
+            _above(claim, other.claims[variable]) for variable, claim in self.claims.items()
+        )
+
+
+def rank(
+    models: Iterable[RuntimeModel], area: str, wanted: tuple[str, ...] | None
+) -> Iterator[RuntimeModel]:
+    """Yield models, the best first; no further than anybody asks.
+
+    `wanted` are the variables asked for; None asks for as many as there are.
+    """
+    by_name = {model.delivery_id: model for model in models}
+    contenders = (_contender(model, area, wanted) for model in by_name.values())
+    return (by_name[each.name] for each in order(contenders))
+
+
+def order(contenders: Iterable[Contender]) -> Iterator[Contender]:
+    """Yield contenders, the best first, whatever order they come in."""
+    tiers: dict[tuple[int, bool], list[Contender]] = defaultdict(list)
+    for each in contenders:
+        tiers[-len(each.claims), each.synthetic].append(each)
+    for tier in sorted(tiers):
+        yield from _by_layers(tiers[tier])
+
+
+def _by_layers(tier: list[Contender]) -> Iterator[Contender]:
+    left = tier
+    while left:
+        layer = [each for each in left if not any(other.dominates(each) for other in left)]
+        yield from sorted(layer, key=lambda each: (-each.train_end_time, each.name))
+        names = {each.name for each in layer}
+        left = [each for each in left if each.name not in names]
+
+
+def _above(claim: tuple[str, float, float] | None, other: tuple[str, float, float] | None) -> bool:
+    if claim is None or other is None:
+        return False
+    (evaluation, low, _), (other_evaluation, _, other_high) = claim, other
+    return evaluation == other_evaluation and low > other_high
+
+
+def _contender(model: RuntimeModel, area: str, wanted: tuple[str, ...] | None) -> Contender:
+    claims: dict[str, tuple[str, float, float] | None] = {}
+    for variable in model.variables:
+        if wanted is None or variable in wanted:
+            stated = model.performance(area, variable)
+            claims[variable] = (
+                None
+                if stated is None or stated.skill_interval is None
+                else (stated.evaluation_id, *stated.skill_interval)
+            )
+    training = model.metadata.training
+    return Contender(
+        name=model.delivery_id,
+        claims=claims,
+        synthetic=training.synthetic,
+        train_end_time=training.train_end_time.timestamp(),
+    )

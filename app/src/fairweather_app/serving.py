@@ -1,0 +1,85 @@
+"""Serving: the poller, which looks at the store while the app serves.
+
+`create_app` starts no thread; serving does, in one of two ways:
+
+- ``flask --app fairweather_app run`` starts it, in the process that answers requests. No other
+  ``flask`` command does.
+- A WSGI server is given ``fairweather_app.wsgi:app``, which calls `start_polling`. It has to be
+  imported in each worker: do not preload, for neither threads nor loaded models survive a fork.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import click
+from flask import Flask
+from flask.cli import run_command
+from flask.helpers import get_debug_flag
+from werkzeug.serving import is_running_from_reloader
+
+from fairweather_app.app_context import AppContext
+from fairweather_app.catalogue import Catalogue
+
+POLLER = "fairweather-poller"
+
+logger = logging.getLogger(__name__)
+
+
+class Poller:
+    """Refreshes a catalogue at once and then every `seconds`, on a thread of its own."""
+
+    def __init__(self, catalogue: Catalogue, seconds: float) -> None:
+        self._catalogue = catalogue
+        self._seconds = seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._poll, name=POLLER, daemon=True)
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is alive."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait until it has ended."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._catalogue.refresh()
+            except Exception:
+                logger.exception("looking at the store failed; it is tried again")
+            self._stopping.wait(self._seconds)
+
+
+def start_polling(app: Flask) -> Poller:
+    """Keep the app's catalogue up to date from now on, in this process; calling twice is once."""
+    running = app.extensions.get(POLLER)
+    if isinstance(running, Poller) and running.running:
+        return running
+    app_context: AppContext = app.extensions["fairweather"]
+    poller = Poller(app_context.catalogue, app_context.settings.reload_seconds)
+    app.extensions[POLLER] = poller
+    poller.start()
+    return poller
+
+
+def serves_here() -> bool:
+    """Whether this is the process of ``flask run`` that answers requests.
+
+    With the reloader of the debug mode ``flask run`` is two processes; only the inner one serves.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or context.command is not run_command:
+        return False
+    reloads = context.params.get("reload")
+    if reloads is None:
+        reloads = get_debug_flag()
+    return not reloads or is_running_from_reloader()
