@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 from fairweather_interface._record import dump_record
 from fairweather_interface.delivery import open_delivery, verify_delivery
 from fairweather_interface.durations import format_duration
-from fairweather_interface.errors import FairweatherError
+from fairweather_interface.errors import FairweatherError, MetadataError
 from fairweather_interface.ledger import ledger_text
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.versions import SCHEMA_VERSION
@@ -20,49 +21,60 @@ from fairweather_interface.versions import SCHEMA_VERSION
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 good, 1 a negative answer, 2 wrong use."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
         answer: int = options.run(options)
-    except FairweatherError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - a command
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (FairweatherError, OSError) as error:
+        _say(str(error), to=sys.stderr)
         return 1
     return answer
+
+
+def _say(line: str, *, to: TextIO | None = None) -> None:
+    """Print a line of which some words are a stranger's: what is no text is escaped."""
+    to = to or sys.stdout
+    safe = "".join(
+        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode()
+        for sign in line
+    )
+    encoding = to.encoding or "utf-8"
+    print(safe.encode(encoding, "backslashreplace").decode(encoding), file=to)
 
 
 def _verify(options: argparse.Namespace) -> int:
     bad = 0
     for path in options.delivery:
-        problems = verify_delivery(path.resolve())
+        try:
+            problems = verify_delivery(path)
+        except OSError as error:
+            problems = (f"cannot be read: {error}",)
         bad += bool(problems)
-        print(f"{path}: {'does not conform' if problems else 'good'}")  # noqa: T201 - a command
+        _say(f"{path}: {'does not conform' if problems else 'good'}")
         for problem in problems:
-            print(f"  - {problem}")  # noqa: T201 - a command
+            _say(f"  - {problem}")
     return 1 if bad else 0
 
 
 def _show(options: argparse.Namespace) -> int:
-    delivery = open_delivery(options.delivery.resolve())
+    delivery = open_delivery(options.delivery)
     if options.json:
         sys.stdout.write(dump_record(delivery.metadata).decode())
         return 0
     for name, value in describe(delivery.metadata, delivery.digest):
-        print(f"{name:<16} {value}")  # noqa: T201 - a command
+        _say(f"{name:<16} {value}")
     return 0
 
 
 def _ledger(options: argparse.Namespace) -> int:
-    if options.version == SCHEMA_VERSION:
-        sys.stdout.write(ledger_text(ModelMetadata, SCHEMA_VERSION))
-        return 0
-    released = resources.files("fairweather_interface") / "ledgers" / f"{options.version}.txt"
-    if not released.is_file():
-        print(  # noqa: T201 - a command
-            f"found no schema {options.version!r}; the newest is {SCHEMA_VERSION}",
-            file=sys.stderr,
-        )
+    try:
+        sys.stdout.write(ledger_text(options.version))
+    except MetadataError as error:
+        _say(str(error), to=sys.stderr)
         return 2
-    sys.stdout.write(released.read_text(encoding="utf-8"))
     return 0
 
 

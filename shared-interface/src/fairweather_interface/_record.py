@@ -7,10 +7,12 @@ reader can show them; whoever *writes* asks :func:`unknown_fields` and refuses a
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
@@ -22,6 +24,7 @@ from pydantic import (
 )
 
 from fairweather_interface.durations import ISO_PATTERN, iso_duration, parse_iso_duration
+from fairweather_interface.errors import short
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,75 +80,98 @@ def dump_record(record: Record) -> bytes:
     """Return the record as the JSON text we write: fields in order, absent ones left out.
 
     The same record always gives the same bytes: UTF-8, two spaces, one newline at the end.
+
+    Raises:
+        ValueError: free-form data in it cannot be said in JSON, such as a number that is NaN.
     """
-    document = {name: value for name, value in _plain(record).items() if value is not None}
+    document = _present(record, record.model_dump(mode="json"))
     return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _plain(record: Record) -> dict[str, Any]:
-    """Return the record as plain data; ``None`` stays where it is data and not a field."""
-    plain: dict[str, Any] = record.model_dump(mode="json")
-
-    def drop(value: object, dumped: Any) -> Any:  # noqa: ANN401 - JSON has no better type
-        if isinstance(value, Record):
-            fields = {name: drop(getattr(value, name), item) for name, item in dumped.items()}
-            return {name: item for name, item in fields.items() if item is not None}
-        if isinstance(value, Mapping) and any(isinstance(item, Record) for item in value.values()):
-            return {key: drop(value[key], item) for key, item in dumped.items()}
-        if isinstance(value, tuple):
-            return [drop(item, part) for item, part in zip(value, dumped, strict=True)]
-        return dumped
-
-    result: dict[str, Any] = drop(record, plain)
-    return result
-
-
-class NotOneMeaningError(ValueError):
-    """A JSON text says something twice, or says a number that is not one."""
+def _present(value: object, dumped: Any) -> Any:  # noqa: ANN401 - JSON has no better type
+    """Return dumped data without absent fields; ``None`` stays where it is data, not a field."""
+    if isinstance(value, Record):
+        known = type(value).model_fields
+        return {
+            name: _present(getattr(value, name), item) if name in known else item
+            for name, item in dumped.items()
+            if item is not None or name not in known
+        }
+    if isinstance(value, Mapping) and any(isinstance(item, Record) for item in value.values()):
+        return {key: _present(value[key], item) for key, item in dumped.items()}
+    if isinstance(value, tuple):
+        return [_present(item, part) for item, part in zip(value, dumped, strict=True)]
+    return dumped
 
 
 def parse_json(data: bytes | str) -> Any:  # noqa: ANN401 - JSON has no better type
     """Return the data of a JSON text that has one meaning.
 
     Raises:
-        NotOneMeaningError: a key stands twice in one object, or a number is NaN or infinite.
-        ValueError: the text is not UTF-8 or not JSON; the message says where.
+        ValueError: it is not UTF-8, not JSON or nested too deeply, a key stands twice in one
+            object, or a number is not finite.
     """
+    text = data.decode("utf-8") if isinstance(data, bytes) else data
+    text.encode("utf-8")  # a lone surrogate is no text
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite
+        )
+    except RecursionError:
+        raise ValueError("found lists or objects nested too deeply to read") from None
 
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise NotOneMeaningError(f"found the key {key!r} twice in one object")
-        return dict(pairs)
 
-    def no_constant(name: str) -> NoReturn:
-        raise NotOneMeaningError(f"found the number {name}, expected finite numbers only")
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"found the key {short(key)} twice in one object")
+            seen.add(key)
+    return document
 
-    text = data if isinstance(data, str) else data.decode("utf-8")
-    return json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"found the number {short(text)}, expected finite numbers only")
+    return number
+
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?Z")
+_NO_MAPPING = {"dict_type", "mapping_type", "model_type", "model_attributes_type"}
 
 
 def problems_of(error: ValidationError, root: str = "") -> tuple[str, ...]:
-    """Return each problem of a validation as ``path: what is expected, found what``."""
-    found = []
-    for part in error.errors(include_url=False):
+    """Return each problem of a validation as ``path: found what, expected what``."""
+    parts = error.errors(include_url=False)
+    places = [part["loc"] for part in parts]
+    problems: list[str] = []
+    for part, place in zip(parts, places, strict=True):
+        if part["type"] == "too_short" and any(
+            other != place and other[: len(place)] == place for other in places
+        ):
+            continue  # the items are there, and wrong; each is told by itself
         path = root
-        for step in part["loc"]:
+        for step in place:
             path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
-        message = part["msg"].removeprefix("Value error, ")
-        if part["type"] == "missing":
-            found.append(f"{path}: not found, expected a value")
-        elif part["type"] == "value_error":
-            found.append(f"{path}: {message}" if path else message)
-        else:
-            found.append(f"{path}: {message}; found {_short(part['input'])}")
-    return tuple(found)
+        prefix = f"{path}: " if path else ""
+        problems += [f"{prefix}{text}" for text in _told(part["type"], part["msg"], part["input"])]
+    return tuple(problems)
 
 
-def _short(value: object, limit: int = 60) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+def _told(kind: str, message: str, value: object) -> list[str]:
+    if kind == "missing":
+        return ["not found, expected a value"]
+    if kind == "extra_forbidden":
+        return [f"found {short(value)}, expected no such key"]
+    if kind == "value_error":
+        return message.removeprefix("Value error, ").split("\n")
+    if kind in _NO_MAPPING:
+        return [f"found {short(value)}, expected a mapping"]
+    rest = message.replace("Input should be", "expected").replace("Input should", "expected to")
+    return [f"found {short(value)}, {rest[:1].lower()}{rest[1:]}"]
 
 
 def _read_time(value: object) -> object:
@@ -154,13 +180,15 @@ def _read_time(value: object) -> object:
             moment = datetime.fromisoformat(value)
         except ValueError:
             moment = None
-        if moment is None or "T" not in value or not value.endswith("Z"):
+        if moment is None or _TIME.fullmatch(value) is None:
             raise ValueError(
-                f"found {value!r}, expected a time in UTC such as '2013-12-30T23:00:00Z'"
+                f"found {short(value)}, expected a time in UTC such as '2013-12-30T23:00:00Z'"
             )
         return moment.astimezone(UTC)
-    if isinstance(value, datetime) and value.utcoffset() != timedelta(0):
-        raise ValueError(f"found {value.isoformat()!r}, expected a time in UTC")
+    if isinstance(value, datetime):
+        if value.utcoffset() != timedelta(0):
+            raise ValueError(f"found {value.isoformat()!r}, expected a time in UTC")
+        return value.astimezone(UTC)
     return value
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from fairweather_interface.errors import short
+
 
 def known_zone(name: str) -> str:
     """Return ``name`` when it is a time zone this machine knows.
@@ -15,7 +17,7 @@ def known_zone(name: str) -> str:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(
-            f"found {name!r}, expected an IANA time zone such as 'America/New_York' (a machine "
-            "without a time-zone database needs the package tzdata)"
+            f"found {short(name)}, expected an IANA time zone such as 'America/New_York' "
+            "(a machine without a time-zone database needs the package tzdata)"
         ) from None
     return name

@@ -38,7 +38,7 @@ def check_season(metadata: ModelMetadata, area: str, reference_time: datetime) -
     """
     if reference_time.tzinfo is None:
         raise ValueError("found a reference time without a zone, expected an aware datetime")
-    month = reference_time.astimezone(ZoneInfo(metadata.areas[area].timezone)).month
+    month = _local_month(reference_time, ZoneInfo(metadata.areas[area].timezone))
     if month in metadata.valid_months:
         return None
     declared = ", ".join(_MONTHS[valid - 1] for valid in metadata.valid_months)
@@ -65,18 +65,28 @@ def check_domain(
     beyond = f" and the margin of {margin:g} degC" if margin else ""
     return Refusal(
         code=Code.OUT_OF_DOMAIN,
-        reason=f"temperature reached {found:.1f} degC, above the {bound:.1f} degC seen in "
+        reason=f"temperature reached {found:g} degC, above the {bound:g} degC seen in "
         f"training{beyond}",
     )
 
 
 def check_missing(required: Input, missing: int) -> Refusal | None:
-    """Hold the number of missing values in a window against the share the input allows."""
+    """Hold the number of missing values in a window against the share the input allows.
+
+    The law is ``missing / samples <= max_missing``, in floating point.
+    """
     allowed = required.max_missing or 0.0
-    if missing <= allowed * required.samples:
+    if missing / required.samples <= allowed:
         return None
     return Refusal(
         code=Code.OBSERVATIONS_MISSING,
-        reason=f"{required.name}: {missing} of {required.samples} observations are missing, at "
-        f"most {math.floor(allowed * required.samples)} may be",
+        reason=f"{required.name}: {missing} of {required.samples} observations are missing, "
+        f"allowed is a share of {allowed:g}",
     )
+
+
+def _local_month(moment: datetime, zone: ZoneInfo) -> int:
+    try:
+        return moment.astimezone(zone).month
+    except OverflowError:  # the first or the last day that a calendar can say
+        return moment.month

@@ -38,35 +38,26 @@ from pydantic import (
 
 from fairweather_interface._record import problems_of, unknown_fields
 from fairweather_interface.durations import format_duration, parse_duration
-from fairweather_interface.errors import DefinitionsError, listed
+from fairweather_interface.errors import DefinitionsError, listed, short
 from fairweather_interface.metadata import Area
+from fairweather_interface.variables import VARIABLES, Variable
+
+__all__ = [
+    "VARIABLES",
+    "Definitions",
+    "RequiredInput",
+    "Variable",
+    "load_definitions",
+    "load_yaml",
+    "packaged_definitions",
+    "parse_definitions",
+    "plain_definitions",
+]
 
 _PACKAGED = resources.files("fairweather_interface") / "data"
+_MERGE = "tag:yaml.org,2002:merge"
 _DurationInWords = Annotated[timedelta, BeforeValidator(parse_duration)]
 _AreaName = Annotated[str, Field(pattern=r"^[^\W_][\w .'()-]*$", max_length=100)]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Variable:
-    """A quantity that is observed and forecast.
-
-    Attributes:
-        name: our name for it.
-        unit: its UDUNITS unit everywhere in data.
-        standard_name: its name in the CF conventions.
-        minimum: the lowest value that can be real, in ``unit``.
-        maximum: the highest, in ``unit`` (both after WMO-No. 8 as Zahumensky quotes it).
-        symbol: the unit as people write it.
-        label: the name as people write it.
-    """
-
-    name: str
-    unit: str
-    standard_name: str
-    minimum: float
-    maximum: float
-    symbol: str
-    label: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +101,9 @@ class _Plain(BaseModel):
 
 def _known_variable(name: str) -> str:
     if name not in VARIABLES:
-        raise ValueError(f"found the variable {name!r}, expected one of {', '.join(VARIABLES)}")
+        raise ValueError(
+            f"found the variable {short(name)}, expected one of {', '.join(VARIABLES)}"
+        )
     return name
 
 
@@ -152,25 +145,28 @@ class _File(_Plain):
 
     @model_validator(mode="after")
     def _areas_known(self) -> Self:
-        known = [self.application.area, *self.application.areas]
-        for name, area in self.application.areas.items():
-            for path in unknown_fields(area):
-                raise ValueError(
-                    f"application.areas.{name}: found the key {path!r}, expected latitude, "
-                    "longitude and timezone only"
-                )
-        if self.application.area in self.application.areas:
-            raise ValueError(
-                f"application.area: found {self.application.area!r} as the region and as one of "
-                "its areas, expected two names"
+        region, areas = self.application.area, self.application.areas
+        known = [region, *areas]
+        problems = [
+            f"application.areas.{name}.{path}: found a key we do not know, expected latitude, "
+            "longitude and timezone only"
+            for name, area in areas.items()
+            for path in unknown_fields(area)
+        ]
+        if region in areas:
+            problems.append(
+                f"application.area: found {region!r} as the region and as one of its areas, "
+                "expected two names"
             )
-        for requirement in self.training.required_inputs:
-            for variable, item in requirement.items():
-                if item.area is not None and item.area not in known:
-                    raise ValueError(
-                        f"training.required_inputs.{variable}.area: found {item.area!r}, expected "
-                        f"one of {', '.join(known)}"
-                    )
+        problems += [
+            f"training.required_inputs[{position}].{variable}.area: found {short(item.area)}, "
+            f"expected one of {', '.join(known)}"
+            for position, requirement in enumerate(self.training.required_inputs)
+            for variable, item in requirement.items()
+            if item.area is not None and item.area not in known
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
 
 
@@ -199,18 +195,16 @@ def load_definitions(name_or_path: str | Path) -> Definitions:
     else:
         try:
             text = Path(source).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # ValueError: not UTF-8, or not a path at all
             raise DefinitionsError(
                 f"found no definitions at {source!r} ({error}), expected the path of a YAML file "
                 f"or one of {', '.join(packaged_definitions())}"
             ) from None
     try:
-        return parse_definitions(load_yaml(text), source=source)
-    except (yaml.YAMLError, DefinitionsError) as error:
-        problems = error.problems if isinstance(error, DefinitionsError) else (str(error),)
-        raise DefinitionsError(
-            listed(f"found definitions we cannot use in {source}:", problems), problems=problems
-        ) from None
+        document = load_yaml(text)
+    except yaml.YAMLError as error:
+        raise _unusable(source, (" ".join(str(error).split()),)) from None
+    return parse_definitions(document, source=source)
 
 
 def parse_definitions(document: Any, *, source: str) -> Definitions:  # noqa: ANN401 - YAML data
@@ -222,10 +216,7 @@ def parse_definitions(document: Any, *, source: str) -> Definitions:  # noqa: AN
     try:
         file = _File.model_validate(document)
     except ValidationError as error:
-        problems = problems_of(error)
-        raise DefinitionsError(
-            listed(f"found definitions we cannot use in {source}:", problems), problems=problems
-        ) from None
+        raise _unusable(source, problems_of(error)) from None
     return Definitions(
         region=file.application.area,
         areas=file.application.areas,
@@ -267,17 +258,35 @@ def plain_definitions(definitions: Definitions) -> dict[str, Any]:
     }
 
 
+def _unusable(source: str, problems: tuple[str, ...]) -> DefinitionsError:
+    return DefinitionsError(
+        listed(f"found definitions we cannot use in {source}:", problems), problems=problems
+    )
+
+
 class _UniqueKeys(yaml.SafeLoader):
     """Plain YAML in which a key stands once."""
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the base class's signature
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # a date or a number that looks like one and is none
+            raise _misread(f"found a value that cannot be read: {error}", node) from None
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the base class's signature
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key, (mark, _) in zip(keys, node.value, strict=True):
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"found the key {key!r} twice", mark.start_mark
-                )
-        return super().construct_mapping(node, deep)
+        keys = [key for key, _ in node.value if key.tag != _MERGE]
+        mapping = super().construct_mapping(node, deep)
+        seen: set[Any] = set()
+        for mark in keys:
+            key = self.construct_object(mark, deep=True)
+            if key in seen:
+                raise _misread(f"found the key {short(key)} twice", mark)
+            seen.add(key)
+        return mapping
+
+
+def _misread(problem: str, node: yaml.Node) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
 def load_yaml(text: str) -> Any:  # noqa: ANN401 - YAML has no better type
@@ -286,13 +295,7 @@ def load_yaml(text: str) -> Any:  # noqa: ANN401 - YAML has no better type
     Raises:
         yaml.YAMLError: the text is not YAML; the message says where.
     """
-    return yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
-
-
-VARIABLES: Mapping[str, Variable] = {
-    name: Variable(name=name, **fields)
-    for name, fields in load_yaml(
-        (_PACKAGED / "variables.yaml").read_text(encoding="utf-8")
-    ).items()
-}
-"""Every variable the contract knows, by name."""
+    try:
+        return yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
+    except RecursionError:
+        raise yaml.YAMLError("found lists or mappings nested too deeply to read") from None

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fairweather_interface.errors import (
     CorruptDeliveryError,
     DeliveryError,
-    IncompleteDeliveryError,
     MetadataError,
     listed,
+    short,
 )
 from fairweather_interface.examples import EXAMPLES, example_problems
 from fairweather_interface.manifest import (
@@ -30,12 +31,19 @@ from fairweather_interface.manifest import (
     Manifest,
     artifact_digest,
     artifact_files,
+    corrupt,
     digest_of_files,
     file_problems,
+    read_listed,
     read_manifest,
     write_manifest,
 )
-from fairweather_interface.metadata import ModelMetadata, read_metadata, writing_problems
+from fairweather_interface.metadata import (
+    DELIVERY_ID_PATTERN,
+    ModelMetadata,
+    read_metadata,
+    writing_problems,
+)
 from fairweather_interface.versions import SCHEMA_VERSION
 
 METADATA = "metadata.json"
@@ -71,14 +79,15 @@ def new_delivery_id() -> str:
 def list_deliveries(store: Path) -> tuple[Path, ...]:
     """Return the folders of complete deliveries in a store, by name; nothing is verified.
 
-    Hidden folders and folders without a manifest are not deliveries (yet).
+    Hidden folders and folders without a manifest are not deliveries (yet). A folder that may
+    not be looked into is listed: opening it says why.
 
     Raises:
         OSError: the store is absent or cannot be read.
     """
     with os.scandir(store) as entries:
         names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
-    return tuple(store / name for name in names if (store / name / MANIFEST).is_file())
+    return tuple(store / name for name in names if _complete(store / name))
 
 
 def open_delivery(path: Path, *, reader: str = SCHEMA_VERSION) -> Delivery:
@@ -89,19 +98,22 @@ def open_delivery(path: Path, *, reader: str = SCHEMA_VERSION) -> Delivery:
         CorruptDeliveryError: digests, layout or contents disagree.
         UnsupportedSchemaError: its metadata needs a newer reader.
         MetadataError: its metadata breaks the contract.
+        OSError: the disk or the permissions do not allow to read a file.
     """
     manifest = read_manifest(path)
     _refuse(path, file_problems(path, manifest))
-    if METADATA not in manifest.files:
-        _refuse(path, (f"{METADATA}: not found",))
-    metadata = read_metadata((path / METADATA).read_bytes(), reader=reader)
-    _refuse(path, _content_problems(path, manifest, metadata, expected_id=path.name))
+    metadata = read_metadata(read_listed(path, manifest, METADATA), reader=reader)
+    _refuse(path, _content_problems(path, manifest, metadata, expected_id=_name(path)))
     return Delivery(path=path, metadata=metadata, manifest=manifest)
 
 
 def verify_delivery(path: Path) -> tuple[str, ...]:
-    """Return every problem of a delivery, also those that only its writer has to mend."""
-    return _verify(path, expected_id=path.name)
+    """Return every problem of a delivery, also those that only its writer has to mend.
+
+    Raises:
+        OSError: the disk or the permissions do not allow to read a file.
+    """
+    return _verify(path, expected_id=_name(path))
 
 
 @contextmanager
@@ -114,8 +126,18 @@ def staged_delivery(store: Path, delivery_id: str) -> Iterator[Path]:
 
     Raises:
         CorruptDeliveryError: what was written does not conform; ``problems`` lists why.
-        DeliveryError: the store already holds this delivery.
+        DeliveryError: the store already holds this delivery, or the id is not one.
+        OSError: the disk or the permissions do not allow to write.
     """
+    store = store.absolute()  # whoever writes may change the working directory
+    if re.fullmatch(DELIVERY_ID_PATTERN, delivery_id) is None:
+        raise DeliveryError(
+            f"found the delivery id {short(delivery_id)}, expected a lowercase UUID of version 4 "
+            "such as new_delivery_id() returns",
+            path=store / delivery_id,
+        )
+    if os.path.lexists(store / delivery_id):
+        raise _exists(store / delivery_id)
     store.mkdir(parents=True, exist_ok=True)
     clear_dead_stagings(store)
     folder, lock = _new_staging(store, delivery_id)
@@ -134,7 +156,7 @@ def staged_delivery(store: Path, delivery_id: str) -> Iterator[Path]:
         _flush_folder(store)
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # after the rename there is nothing left
-        os.close(lock)
+        lock.close()
 
 
 def clear_dead_stagings(store: Path) -> tuple[Path, ...]:
@@ -144,56 +166,69 @@ def clear_dead_stagings(store: Path) -> tuple[Path, ...]:
     """
     dead = []
     for folder in sorted(store.glob(f"{_STAGING}*")):
-        try:
-            lock = os.open(folder, os.O_RDONLY)
-        except OSError:
-            continue  # removed by its writer in between
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError), _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            shutil.rmtree(folder)
             dead.append(folder)
-        finally:
-            os.close(lock)
     return tuple(dead)
 
 
-def _new_staging(store: Path, delivery_id: str) -> tuple[Path, int]:
+def _new_staging(store: Path, delivery_id: str) -> tuple[Path, ExitStack]:
+    """Return a new folder and its lock; try again when it was taken for dead before the lock."""
     while True:
         folder = store / f"{_STAGING}{delivery_id}-{uuid.uuid4().hex[:8]}"
         folder.mkdir()
-        lock = os.open(folder, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists():  # nobody took it for dead before it was locked
-            return folder, lock
-        os.close(lock)
+        with ExitStack() as stack, suppress(FileNotFoundError):
+            stack.enter_context(_locked(folder, fcntl.LOCK_EX))
+            if folder.exists():
+                return folder, stack.pop_all()
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, how)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _name(path: Path) -> str:
+    return Path(os.path.abspath(path)).name  # noqa: PTH100 - "." has a name, links keep theirs
+
+
+def _complete(folder: Path) -> bool:
+    try:
+        return (folder / MANIFEST).is_file()
+    except OSError:
+        return True
 
 
 def _rename(folder: Path, final: Path) -> None:
     try:
         folder.rename(final)
-    except OSError as error:
-        if not final.exists():
-            raise
-        raise DeliveryError(
-            f"found a delivery at {final}, expected none: a delivery is never replaced; deliver "
-            "under a new id",
-            path=final,
-        ) from error
+    except OSError:
+        if os.path.lexists(final):
+            raise _exists(final) from None
+        raise
+
+
+def _exists(final: Path) -> DeliveryError:
+    return DeliveryError(
+        f"found a delivery at {final}, expected none: a delivery is never replaced; deliver "
+        "under a new id",
+        path=final,
+    )
 
 
 def _verify(path: Path, *, expected_id: str) -> tuple[str, ...]:
+    problems: tuple[str, ...] = ()
     try:
         manifest = read_manifest(path)
-    except (IncompleteDeliveryError, CorruptDeliveryError) as error:
-        return error.problems
-    problems = file_problems(path, manifest)
-    if not (path / METADATA).is_file():
-        return (*problems, f"{METADATA}: not found")
-    try:
-        metadata = read_metadata((path / METADATA).read_bytes())
+        problems = file_problems(path, manifest)
+        metadata = read_metadata(read_listed(path, manifest, METADATA))
+    except DeliveryError as error:
+        return tuple(dict.fromkeys((*problems, *error.problems)))
     except MetadataError as error:
         return (*problems, *(f"{METADATA}: {problem}" for problem in error.problems))
     return (
@@ -234,11 +269,7 @@ def _content_problems(
 
 def _refuse(path: Path, problems: tuple[str, ...]) -> None:
     if problems:
-        raise CorruptDeliveryError(
-            listed(f"{path} is corrupt; have it delivered again:", problems),
-            path=path,
-            problems=problems,
-        )
+        raise corrupt(path, problems)
 
 
 def _flush(folder: Path) -> None:

@@ -1,25 +1,25 @@
 """Durations, in words for people (``30 days``) and in ISO 8601 for documents (``P30D``).
 
-Both forms are exact: weeks, days, hours, minutes and seconds. Months and years have no fixed
-length and are refused.
+Both forms are exact, in days, hours, minutes and seconds; words may also say weeks.
+Months and years have no fixed length and are refused.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
+from operator import mul
 
-from fairweather_interface.errors import DurationError
+from fairweather_interface.errors import DurationError, short
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
-_WORDS = re.compile(r"(?P<count>[1-9]\d*) (?P<unit>second|minute|hour|day|week)s?")
-_ISO = re.compile(
-    r"P(?=\d|T)(?:(?P<days>\d+)D)?"
-    r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
-)
+_WORDS = re.compile(r"(?P<count>[1-9][0-9]{0,11}) (?P<unit>second|minute|hour|day|week)s?")
+_NUMBER = "[0-9]{1,12}"
 ISO_PATTERN = (
-    r"^P(?=\d|T)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?$"  # for schemas; same language as _ISO
+    rf"^P(?=[0-9T])(?:({_NUMBER})D)?"
+    rf"(?:T(?=[0-9])(?:({_NUMBER})H)?(?:({_NUMBER})M)?(?:({_NUMBER})S)?)?$"
 )
+"""The ISO 8601 durations the contract takes, as a regular expression."""
 
 
 def parse_duration(text: object) -> timedelta:
@@ -29,12 +29,13 @@ def parse_duration(text: object) -> timedelta:
         DurationError: it is anything else, also when YAML made a number of it.
     """
     match = _WORDS.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
+    duration = _from_seconds(int(match["count"]) * _SECONDS[match["unit"]]) if match else None
+    if duration is None:
         raise DurationError(
-            f"found {text!r}, expected a duration such as '30 days' or '1 minute': write a whole "
-            f"number, a space and one of {', '.join(_SECONDS)} (with or without an s)"
+            f"found {short(text)}, expected a duration such as '30 days' or '1 minute': write a "
+            f"whole number, a space and one of {', '.join(_SECONDS)} (with or without an s)"
         )
-    return timedelta(seconds=int(match["count"]) * _SECONDS[match["unit"]])
+    return duration
 
 
 def format_duration(duration: timedelta) -> str:
@@ -60,14 +61,16 @@ def parse_iso_duration(text: str) -> timedelta:
         DurationError: the text is anything else, names a zero duration, or uses years, months
             or fractions.
     """
-    match = _ISO.fullmatch(text)
-    parts = {unit: int(count) for unit, count in match.groupdict("0").items()} if match else {}
-    if not any(parts.values()):
+    match = re.fullmatch(ISO_PATTERN, text)
+    counts = [int(count) for count in match.groups("0")] if match else [0]
+    sizes = (86400, 3600, 60, 1)
+    duration = _from_seconds(sum(map(mul, counts, sizes)))
+    if not duration:
         raise DurationError(
-            f"found {text!r}, expected a positive ISO 8601 duration in days, hours, minutes and "
-            "seconds such as 'P30D' or 'PT1H'"
+            f"found {short(text)}, expected a positive ISO 8601 duration in days, hours, minutes "
+            "and seconds such as 'P30D' or 'PT1H'"
         )
-    return timedelta(**parts)
+    return duration
 
 
 def iso_duration(duration: timedelta) -> str:
@@ -83,6 +86,13 @@ def iso_duration(duration: timedelta) -> str:
         f"{count}{unit}" for count, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if count
     )
     return f"P{f'{days}D' if days else ''}{f'T{clock}' if clock else ''}"
+
+
+def _from_seconds(seconds: int) -> timedelta | None:
+    try:
+        return timedelta(seconds=seconds)
+    except OverflowError:
+        return None
 
 
 def _whole_seconds(duration: timedelta) -> int:

@@ -18,7 +18,12 @@ of them alone, so that a caller can show all at once.
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
+from typing import Any
+
+_repr = reprlib.Repr()
+_repr.maxlevel, _repr.maxstring, _repr.maxother, _repr.maxlong = 3, 80, 80, 80
 
 
 class FairweatherError(Exception):
@@ -31,6 +36,9 @@ class FairweatherError(Exception):
     def __init__(self, message: str, *, problems: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems or (message,)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)  # crosses processes whole
 
 
 class DurationError(FairweatherError, ValueError):
@@ -81,6 +89,23 @@ class IncompleteDeliveryError(DeliveryError):
 
 class CorruptDeliveryError(DeliveryError):
     """The folder's bytes, layout or metadata disagree with each other."""
+
+
+def _restored(
+    kind: type[FairweatherError], arguments: tuple[Any, ...], state: dict[str, Any]
+) -> FairweatherError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
+
+
+def short(value: object) -> str:
+    """Return the representation of a found value, cut so that a message stays readable."""
+    try:
+        text = _repr.repr(value)
+    except ValueError:  # Python does not write numbers of more than 4300 digits
+        text = "a number too long to write"
+    return text if len(text) <= 100 else f"{text[:97]}..."  # noqa: PLR2004 - a line
 
 
 def listed(headline: str, problems: tuple[str, ...]) -> str:

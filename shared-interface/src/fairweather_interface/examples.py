@@ -9,13 +9,18 @@ no NumPy. It holds ``input/<name>`` and ``output/<name>`` for what the metadata 
 from __future__ import annotations
 
 import ast
+import math
+import re
+import struct
 import zipfile
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from fairweather_interface.metadata import ModelMetadata
+from fairweather_interface.errors import short
+from fairweather_interface.metadata import BATCH, ModelMetadata
+from fairweather_interface.refusals import Code
 
 EXAMPLES = "examples.npz"
 SERVE = "serve"
@@ -23,42 +28,69 @@ MINIMUM = 8
 """The fewest examples a delivery holds."""
 
 _MAGIC = b"\x93NUMPY"
+_LONGEST_HEADER = 10_000  # as NumPy itself
+_LARGEST = 1 << 29  # bytes of all arrays together, unpacked
 _DESCRIPTIONS = {"float32": "<f4", "float64": "<f8", "int32": "<i4", "int64": "<i8"}
+_FLOATS = {"<f4": "<f", "<f8": "<d"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Array:
+    """An array by its header; ``name`` is the one in the zip, ``start`` where its data begin."""
+
+    name: str
     description: str
     shape: tuple[int, ...]
-    data: bytes
+    start: int
 
-    def texts(self) -> list[str]:
-        width = 4 * int(self.description[2:])
-        cells = (self.data[i : i + width] for i in range(0, len(self.data), width))
+
+@dataclass(frozen=True, slots=True)
+class _Examples:
+    """The arrays of an open zip, by name."""
+
+    archive: zipfile.ZipFile
+    arrays: dict[str, _Array]
+
+    def data(self, name: str) -> bytes:
+        found = self.arrays[name]
+        return self.archive.read(found.name)[found.start :]
+
+    def texts(self, name: str) -> list[str]:
+        data, width = self.data(name), 4 * int(self.arrays[name].description[2:])
+        cells = (data[start : start + width] for start in range(0, len(data), width or 1))
         return [cell.decode("utf-32-le").rstrip("\0") for cell in cells]
+
+    def has_nan(self, name: str) -> bool:
+        form = _FLOATS.get(self.arrays[name].description)
+        return form is not None and any(
+            math.isnan(value) for (value,) in struct.iter_unpack(form, self.data(name))
+        )
 
 
 def example_problems(path: Path, metadata: ModelMetadata, *, writing: bool) -> tuple[str, ...]:
     """Return what is wrong with a delivery's examples; empty when nothing is.
 
-    ``writing`` also asks for what only a producer owes: a window with a missing value for every
-    input that allows some.
+    ``writing`` also asks for what only a producer owes: codes that we know, and a window with a
+    missing value for every input that allows some.
     """
-    try:
-        arrays = _read(path)
-    except FileNotFoundError:
+    if not path.is_file():
         return (f"{EXAMPLES}: not found",)
-    except (OSError, ValueError, zipfile.BadZipFile, KeyError) as error:
-        return (f"{EXAMPLES}: found a file that is not a zip of plain NumPy arrays: {error}",)
-    problems = [*_tensor_problems(arrays, metadata)]
-    if not problems:
-        problems += _text_problems(arrays, metadata)
-    if not problems and writing:
-        problems += _missing_problems(arrays, metadata)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            examples = _Examples(archive, _arrays(archive))
+            problems = [*_tensor_problems(examples, metadata)]
+            if not problems:
+                problems += _text_problems(examples, metadata, writing=writing)
+            if not problems and writing:
+                problems += _missing_problems(examples, metadata)
+    except Exception as error:  # noqa: BLE001 - a zip of a stranger fails in too many ways to list
+        return (
+            f"{EXAMPLES}: not a zip of plain NumPy arrays: {str(error) or type(error).__name__}",
+        )
     return tuple(f"{EXAMPLES}: {problem}" for problem in problems)
 
 
-def _tensor_problems(arrays: dict[str, _Array], metadata: ModelMetadata) -> Iterator[str]:
+def _tensor_problems(examples: _Examples, metadata: ModelMetadata) -> Iterator[str]:
     """Yield what is wrong with the names, types and shapes of the arrays."""
     wanted: dict[str, tuple[str | None, tuple[int, ...]]] = {"reference_time": ("<i8", ())}
     for item in metadata.inputs:
@@ -66,68 +98,81 @@ def _tensor_problems(arrays: dict[str, _Array], metadata: ModelMetadata) -> Iter
     for output in metadata.outputs:
         wanted[f"output/{output.name}"] = ("<f4", output.shape[1:])
     wanted |= {"area": ("<U", ()), "expect": ("<U", ())}
-    absent = [name for name in wanted if name not in arrays]
+    absent = [name for name in wanted if name not in examples.arrays]
     if absent:
         yield f"expected the arrays {', '.join(wanted)}; not found: {', '.join(absent)}"
         return
-    count = arrays["area"].shape[0] if arrays["area"].shape else 0
+    shape = examples.arrays["area"].shape
+    count = shape[0] if shape else 0
     if count < MINIMUM:
         yield f"found {count} examples, expected at least {MINIMUM}"
-    for name, (description, shape) in wanted.items():
-        found = arrays[name]
-        if found.shape != (count, *shape):
-            yield f"{name}: found shape {found.shape}, expected {(count, *shape)}"
-        elif description is not None and not found.description.startswith(description):
+    for name, (description, sizes) in wanted.items():
+        found, expected = examples.arrays[name], (count, *sizes)
+        if len(found.shape) != len(expected) or any(
+            size not in (BATCH, there) for size, there in zip(expected, found.shape, strict=True)
+        ):
+            yield f"{name}: found shape {list(found.shape)}, expected {list(expected)}"
+        elif description is not None and re.sub(r"U\d+", "U", found.description) != description:
             yield f"{name}: found dtype {found.description!r}, expected {description!r}"
 
 
-def _text_problems(arrays: dict[str, _Array], metadata: ModelMetadata) -> Iterator[str]:
+def _text_problems(examples: _Examples, metadata: ModelMetadata, *, writing: bool) -> Iterator[str]:
     """Yield what is wrong with where the examples are and what they expect."""
-    strangers = sorted(set(arrays["area"].texts()) - set(metadata.areas))
-    if strangers:
-        yield f"area: found {', '.join(strangers)}, which the metadata does not declare"
-    if SERVE not in arrays["expect"].texts():
+    areas, expected = examples.texts("area"), examples.texts("expect")
+    if strangers := sorted(set(areas) - set(metadata.areas)):
+        yield f"area: found {short(strangers)}, which the metadata does not declare"
+    if SERVE not in expected:
         yield f"expect: found no example to {SERVE}"
+    if writing and (codes := sorted(set(expected) - {SERVE, *Code})):
+        yield f"expect: found {short(codes)}, expected {SERVE} or a refusal code"
 
 
-def _missing_problems(arrays: dict[str, _Array], metadata: ModelMetadata) -> Iterator[str]:
+def _missing_problems(examples: _Examples, metadata: ModelMetadata) -> Iterator[str]:
     """Yield the inputs whose tolerance of missing values no example shows."""
     for item in metadata.required_inputs:
         name = f"input/{item.name}"
-        if item.max_missing and not _has_nan(arrays[name]):
+        if item.max_missing and not examples.has_nan(name):
             yield (
                 f"{name}: up to {item.max_missing:.0%} of a window may be missing, and no "
                 "example has a missing value"
             )
 
 
-def _has_nan(found: _Array) -> bool:
-    values = array("f")
-    values.frombytes(found.data)
-    return any(value != value for value in values)  # noqa: PLR0124 - true of NaN alone
+def _arrays(archive: zipfile.ZipFile) -> dict[str, _Array]:
+    """Read the header of every array, and no more: what nobody asks for is never unpacked."""
+    arrays: dict[str, _Array] = {}
+    total = 0
+    for entry in archive.infolist():
+        name = entry.filename.removesuffix(".npy")
+        if name in arrays:
+            raise ValueError(f"found the array {short(name)} twice")
+        total += entry.file_size
+        if total > _LARGEST:
+            raise ValueError(f"found more than {_LARGEST} bytes when unpacked")
+        with archive.open(entry) as file:
+            arrays[name] = _header(entry.filename, file, entry.file_size)
+    return arrays
 
 
-def _read(path: Path) -> dict[str, _Array]:
-    with zipfile.ZipFile(path) as archive:
-        return {
-            name.removesuffix(".npy"): _parse(name, archive.read(name))
-            for name in archive.namelist()
-        }
-
-
-def _parse(name: str, data: bytes) -> _Array:
-    if data[:6] != _MAGIC or data[6] not in (1, 2):
-        raise ValueError(f"{name} is not a NumPy array of format 1 or 2")
-    width = 2 if data[6] == 1 else 4
-    start = 8 + width
-    end = start + int.from_bytes(data[8:start], "little")
-    try:
-        header = ast.literal_eval(data[start:end].decode("latin-1"))
-        description, shape = header["descr"], tuple(header["shape"])
-    except (SyntaxError, TypeError, KeyError):
-        raise ValueError(f"{name} has a header that is not one") from None
-    if not isinstance(description, str) or description.lstrip("<>|=")[:1] not in "fiuUb":
-        raise ValueError(f"{name} holds {description!r}, expected plain numbers or text")
-    if header.get("fortran_order"):
-        raise ValueError(f"{name} is stored column by column, expected row by row")
-    return _Array(description, shape, data[end:])
+def _header(name: str, file: IO[bytes], size: int) -> _Array:
+    start = file.read(8)
+    if start[:6] != _MAGIC or start[6] not in (1, 2):
+        raise ValueError(f"{short(name)} is not a NumPy array of format 1 or 2")
+    width = 2 if start[6] == 1 else 4
+    length = int.from_bytes(file.read(width), "little")
+    if length > _LONGEST_HEADER:
+        raise ValueError(f"{short(name)} has a header of {length} bytes")
+    header = ast.literal_eval(file.read(length).decode("latin-1").strip())
+    description, shape = header["descr"], tuple(header["shape"])
+    kind = re.fullmatch(r"[<>|=]?([fiubcmMSU])([0-9]{1,9})(\[[0-9a-zA-Z]+\])?", str(description))
+    if kind is None:
+        raise ValueError(f"{short(name)} holds {short(description)}, expected numbers or text")
+    if header["fortran_order"]:
+        raise ValueError(f"{short(name)} is stored column by column, expected row by row")
+    if not all(type(there) is int and there >= 0 for there in shape):
+        raise ValueError(f"{short(name)} has the shape {short(shape)}")
+    found = size - 8 - width - length
+    expected = math.prod(shape) * int(kind[2]) * (4 if kind[1] == "U" else 1)
+    if found != expected:
+        raise ValueError(f"{short(name)} holds {found} bytes, expected {expected} by its shape")
+    return _Array(name, str(description), shape, 8 + width + length)

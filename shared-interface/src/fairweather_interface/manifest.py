@@ -1,28 +1,37 @@
 """The manifest: every file of a delivery with its digest, written last.
 
 Its own digest is the digest of the delivery. Laws: a path is relative, in POSIX form, without
-``..``, and differs from every other by more than case; links are refused; and exactly one file
-may lie beside the listed ones, ``manifest.dsse.json``, so that a signature can come later.
+``..``, and no part of it differs from another's by case only; links are refused; and exactly
+one file may lie beside the listed ones, ``manifest.dsse.json``, so that a signature can come later.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
+import os
+import stat
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from fairweather_interface._record import Record, parse_json, problems_of
-from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError, listed
+from fairweather_interface._record import Record, dump_record, parse_json, problems_of
+from fairweather_interface.errors import (
+    CorruptDeliveryError,
+    IncompleteDeliveryError,
+    listed,
+    short,
+)
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.dsse.json"
 
 _CHUNK = 1 << 20
+_LARGEST_DOCUMENT = 64 << 20
+_LONGEST_PATH = 1000
 
 
 class FileEntry(Record):
@@ -58,24 +67,24 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         IncompleteDeliveryError: there is no manifest.
         CorruptDeliveryError: there is one, and it is not a manifest.
+        OSError: the disk or the permissions do not allow to read it.
     """
     try:
-        data = (folder / MANIFEST).read_bytes()
+        data = read_document(folder / MANIFEST)
+        parse_json(data)
+        document = _Document.model_validate_json(data)
     except (FileNotFoundError, NotADirectoryError):
         raise IncompleteDeliveryError(
             f"found no {MANIFEST} in {folder}, expected it in every complete delivery: wait until "
             "its writer has finished, or deliver again",
             path=folder,
         ) from None
-    try:
-        document = _Document.model_validate_json(_one_meaning(data))
     except ValidationError as error:
-        raise _corrupt(folder, problems_of(error, MANIFEST)) from None
+        raise corrupt(folder, problems_of(error, MANIFEST)) from None
     except ValueError as error:
-        raise _corrupt(folder, (f"{MANIFEST}: {error}",)) from None
-    problems = tuple(f"{MANIFEST}: {problem}" for problem in _path_problems(document.files))
-    if problems:
-        raise _corrupt(folder, problems)
+        raise corrupt(folder, (f"{MANIFEST}: {error}",)) from None
+    if problems := _path_problems(document.files):
+        raise corrupt(folder, tuple(f"{MANIFEST}: {problem}" for problem in problems))
     return Manifest(
         delivery_id=document.delivery_id,
         files=document.files,
@@ -87,37 +96,79 @@ def write_manifest(folder: Path, delivery_id: str) -> Manifest:
     """List every file below ``folder``, write the manifest and return it.
 
     Raises:
-        CorruptDeliveryError: the folder holds a link or a name the manifest refuses.
+        CorruptDeliveryError: the folder holds a link or a name the manifest refuses, or nothing.
     """
     problems, paths = _walk(folder)
-    files = {path: _entry(folder / path) for path in paths if path not in (MANIFEST, SIGNATURE)}
-    problems += _path_problems(files)
+    paths = [path for path in paths if path not in (MANIFEST, SIGNATURE)]
+    problems += _path_problems(paths) if paths else ["found no file, expected a delivery"]
     if problems:
-        raise _corrupt(folder, tuple(problems))
-    document = _Document(delivery_id=delivery_id, files=files)
-    text = json.dumps(document.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
-    (folder / MANIFEST).write_text(text, encoding="utf-8")
+        raise corrupt(folder, tuple(problems))
+    document = _Document(
+        delivery_id=delivery_id, files={path: _entry(folder / path) for path in paths}
+    )
+    (folder / MANIFEST).write_bytes(dump_record(document))
     return read_manifest(folder)
 
 
 def file_problems(folder: Path, manifest: Manifest) -> tuple[str, ...]:
-    """Return how the files below ``folder`` differ from the manifest; empty when they do not."""
+    """Return how the files below ``folder`` differ from the manifest; empty when they do not.
+
+    Raises:
+        OSError: the disk or the permissions do not allow to read a file.
+    """
     problems, paths = _walk(folder)
     found = set(paths) - {MANIFEST, SIGNATURE}
-    problems += [
-        f"{path}: listed in {MANIFEST}, not found" for path in sorted(set(manifest.files) - found)
-    ]
+    problems += [_not_found(path) for path in sorted(set(manifest.files) - found)]
     problems += [
         f"{path}: found, not listed in {MANIFEST}" for path in sorted(found - set(manifest.files))
     ]
     for path in sorted(found & set(manifest.files)):
         expected = manifest.files[path]
-        size = (folder / path).stat().st_size
-        if size != expected.size:
-            problems.append(f"{path}: found {size} bytes, expected {expected.size}")
-        elif _digest(folder / path) != expected.sha256:
+        try:
+            entry = _entry(folder / path)
+        except (FileNotFoundError, NotADirectoryError):
+            problems.append(_not_found(path))
+            continue
+        if entry.size != expected.size:
+            problems.append(f"{path}: found {entry.size} bytes, expected {expected.size}")
+        elif entry.sha256 != expected.sha256:
             problems.append(f"{path}: its sha256 differs from the one listed in {MANIFEST}")
     return tuple(problems)
+
+
+def read_listed(folder: Path, manifest: Manifest, path: str) -> bytes:
+    """Return the bytes of a small listed file: the very bytes its digest was held against.
+
+    Raises:
+        CorruptDeliveryError: it is not listed, not there, or not what the manifest says.
+        OSError: the disk or the permissions do not allow to read it.
+    """
+    try:
+        data = read_document(folder / path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise corrupt(folder, (_not_found(path),)) from None
+    except ValueError as error:
+        raise corrupt(folder, (f"{path}: {error}",)) from None
+    if path not in manifest.files:
+        raise corrupt(folder, (f"{path}: found, not listed in {MANIFEST}",))
+    if hashlib.sha256(data).hexdigest() != manifest.files[path].sha256:
+        raise corrupt(folder, (f"{path}: its sha256 differs from the one listed in {MANIFEST}",))
+    return data
+
+
+def read_document(path: Path) -> bytes:
+    """Return the bytes of a regular file that is small enough to be a document.
+
+    Raises:
+        ValueError: it is a link, a folder, a pipe, or huge.
+        OSError: it is not there or cannot be read.
+    """
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("found a link, a folder or a device, expected a file")
+    if status.st_size > _LARGEST_DOCUMENT:
+        raise ValueError(f"found {status.st_size} bytes, expected at most {_LARGEST_DOCUMENT}")
+    return path.read_bytes()
 
 
 def artifact_files(files: Mapping[str, FileEntry], path: str) -> dict[str, FileEntry]:
@@ -140,67 +191,82 @@ def artifact_digest(folder: Path, path: str) -> str:
         FileNotFoundError: nothing lies there.
     """
     _, paths = _walk(folder)
-    files = {name: _entry(folder / name) for name in paths}
-    chosen = artifact_files(files, path)
+    chosen = [name for name in paths if name == path or name.startswith(f"{path}/")]
     if not chosen:
         raise FileNotFoundError(f"found no file at or below {folder / path}")
-    return digest_of_files(chosen)
+    return digest_of_files({name: _entry(folder / name) for name in chosen})
 
 
 def _walk(folder: Path) -> tuple[list[str], list[str]]:
     """Return problems (links, things that are no files) and the paths of the files below."""
-    problems, paths = [], []
-    for item in sorted(folder.rglob("*")):
-        name = item.relative_to(folder).as_posix()
-        if item.is_symlink():
-            problems.append(f"{name}: found a link, expected files and folders only")
-        elif item.is_file():
-            paths.append(name)
-        elif not item.is_dir():
-            problems.append(f"{name}: found neither a file nor a folder")
-    return problems, paths
+    problems, paths, below = [], [], [""]
+    while below:
+        stem = below.pop()
+        try:
+            with os.scandir(folder / stem) as found:
+                entries = list(found)
+        except (FileNotFoundError, NotADirectoryError):
+            problems.append(f"{stem or folder}: gone while it was read")
+            continue
+        for entry in entries:
+            name = f"{stem}{entry.name}"
+            if len(name) > _LONGEST_PATH:
+                problems.append(f"{name[:60]}...: found a path of {len(name)} characters")
+            elif entry.is_symlink():
+                problems.append(f"{name}: found a link, expected files and folders only")
+            elif entry.is_dir(follow_symlinks=False):
+                below.append(f"{name}/")
+            elif entry.is_file(follow_symlinks=False):
+                paths.append(name)
+            else:
+                problems.append(f"{name}: found neither a file nor a folder")
+    return sorted(problems), sorted(paths)
 
 
-def _path_problems(paths: Mapping[str, FileEntry]) -> list[str]:
-    problems = []
-    seen: dict[str, str] = {}
+def _path_problems(paths: Iterable[str]) -> list[str]:
+    problems: dict[str, None] = {}  # in order, each once
+    seen: dict[str, str] = {_folded(name): name for name in (MANIFEST, SIGNATURE)}
     for path in paths:
         clean = PurePosixPath(path)
+        plain = path.isprintable() and not {"\\", ":"} & set(path) and len(path) <= _LONGEST_PATH
         if (
-            clean.is_absolute()
-            or ".." in clean.parts
+            not plain
             or str(clean) != path
-            or "\\" in path
-            or ":" in path
-            or not path.isprintable()
+            or clean.is_absolute()
+            or {"..", "."} & {path, *clean.parts}
         ):
-            problems.append(f"found the path {path!r}, expected a plain path below the delivery")
-        elif path in (MANIFEST, SIGNATURE):
-            problems.append(f"found the path {path!r}, which no manifest lists")
-        other = seen.setdefault(path.casefold(), path)
-        if other != path:
-            problems.append(f"found {other!r} and {path!r}, which differ by case only")
-    return problems
+            problems[f"found the path {short(path)}, expected a plain path below the delivery"] = (
+                None
+            )
+            continue
+        if path in (MANIFEST, SIGNATURE):
+            problems[f"found the path {path!r}, which no manifest lists"] = None
+        for part in (path, *map(str, clean.parents[:-1])):
+            other = seen.setdefault(_folded(part), part)
+            if other != part:
+                problems[f"found {other!r} and {part!r}, which differ by case only"] = None
+    return list(problems)
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path.casefold())
+
+
+def _not_found(path: str) -> str:
+    return f"{path}: listed in {MANIFEST}, not found"
 
 
 def _entry(path: Path) -> FileEntry:
-    return FileEntry(sha256=_digest(path), size=path.stat().st_size)
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
+    digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
-    return digest.hexdigest()
+            size += len(chunk)
+    return FileEntry(sha256=digest.hexdigest(), size=size)
 
 
-def _one_meaning(data: bytes) -> bytes:
-    parse_json(data)
-    return data
-
-
-def _corrupt(folder: Path, problems: tuple[str, ...]) -> CorruptDeliveryError:
+def corrupt(folder: Path, problems: tuple[str, ...]) -> CorruptDeliveryError:
+    """Return the error that says so, with every problem."""
     return CorruptDeliveryError(
         listed(f"{folder} is corrupt; have it delivered again:", problems),
         path=folder,

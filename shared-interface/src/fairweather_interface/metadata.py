@@ -23,9 +23,10 @@ from fairweather_interface._record import (
     problems_of,
     unknown_fields,
 )
+from fairweather_interface._rows import derive_min_reader, rows
 from fairweather_interface._zones import known_zone
-from fairweather_interface.errors import MetadataError, UnsupportedSchemaError, listed
-from fairweather_interface.ledger import derive_min_reader, rows
+from fairweather_interface.errors import MetadataError, UnsupportedSchemaError, listed, short
+from fairweather_interface.variables import VARIABLES
 from fairweather_interface.versions import (
     SCHEMA_VERSION,
     SCHEMA_VERSION_PATTERN,
@@ -44,15 +45,30 @@ ONNX = "onnx"
 BATCH = -1
 """The size, in a shape, of the axis that counts requests."""
 
-_MUST = Rule(since="0.1", must_obey=True)
+DELIVERY_ID_PATTERN = (
+    "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"  # UUID, version 4
+)
+
+
+def _must(law: str | None = None) -> Rule:
+    return Rule(since="0.1", must_obey=True, law=law)
+
+
+_MUST = _must()
 _MAY = Rule(since="0.1")
+_OF_OBSERVATIONS = _must("required of observations")
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
 _Word = Annotated[str, Field(min_length=1, max_length=200)]
-_Text = Annotated[str, Field(min_length=1, max_length=2000)]
+_Text = Annotated[str, Field(min_length=1, max_length=10000)]
 _Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 _Month = Annotated[int, Field(ge=1, le=12)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Positive = Annotated[float, Field(ge=0)]
+_TENSORS: dict[str, tuple[str, tuple[int, ...] | None]] = {
+    OBSERVATIONS: ("float32", None),  # the shape follows from its period and sample rate
+    REFERENCE_TIME: ("int64", (BATCH,)),
+    AREA_INDEX: ("int64", (BATCH,)),
+}
 _OBSERVED = ("variable", "unit", "period", "sample_rate", "max_missing")
 
 
@@ -61,7 +77,7 @@ class Area(Record):
 
     latitude: Annotated[float, Rule(since="0.1", unit="degree_north"), Field(ge=-90, le=90)]
     longitude: Annotated[float, Rule(since="0.1", unit="degree_east"), Field(ge=-180, le=180)]
-    timezone: Annotated[str, Rule(since="0.1", must_obey=True, law="IANA time zone")]
+    timezone: Annotated[str, _must("IANA time zone")]
 
     @field_validator("timezone")
     @classmethod
@@ -80,14 +96,18 @@ class Input(Record):
 
     name: Annotated[_Name, _MUST]
     dtype: Annotated[_Word, _MUST]
-    shape: Annotated[tuple[int, ...], _MUST, Field(min_length=1)]
+    shape: Annotated[
+        tuple[int, ...],
+        _must("of observations [-1, period / sample_rate], a whole number"),
+        Field(min_length=1),
+    ]
     role: Annotated[_Word, _MUST]
-    variable: Annotated[_Name | None, _MUST] = None
-    unit: Annotated[_Word | None, _MUST] = None
-    period: Annotated[Duration | None, _MUST] = None
-    sample_rate: Annotated[Duration | None, _MUST] = None
-    max_missing: Annotated[_Share | None, _MUST] = None
-    areas: Annotated[tuple[_Word, ...] | None, _MUST, Field(min_length=1)] = None
+    variable: Annotated[_Name | None, _OF_OBSERVATIONS] = None
+    unit: Annotated[_Word | None, _OF_OBSERVATIONS] = None
+    period: Annotated[Duration | None, _OF_OBSERVATIONS] = None
+    sample_rate: Annotated[Duration | None, _OF_OBSERVATIONS] = None
+    max_missing: Annotated[_Share | None, _OF_OBSERVATIONS] = None
+    areas: Annotated[tuple[_Word, ...] | None, _must("without repeats"), Field(min_length=1)] = None
 
     @property
     def samples(self) -> int:
@@ -96,6 +116,8 @@ class Input(Record):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
+        if self.areas is not None and len(set(self.areas)) < len(self.areas):
+            raise ValueError(f"input {self.name!r}: found an area twice in {list(self.areas)}")
         if self.role != OBSERVATIONS:
             return self
         absent = [name for name in _OBSERVED if getattr(self, name) is None]
@@ -113,7 +135,7 @@ class Input(Record):
             )
         if self.shape != (BATCH, samples):
             raise ValueError(
-                f"input {self.name!r}: found shape {list(self.shape)}, expected "
+                f"input {self.name!r}: found shape {short(list(self.shape))}, expected "
                 f"{[BATCH, samples]} from its period and sample rate"
             )
         return self
@@ -126,12 +148,24 @@ class Output(Record):
     variable: Annotated[_Name, _MUST]
     unit: Annotated[_Word, _MUST]
     step: Annotated[Duration, _MUST]
-    shape: Annotated[tuple[int, ...], _MUST, Field(min_length=2, max_length=2)]
+    shape: Annotated[
+        tuple[int, ...], _must("[-1, steps], steps >= 1"), Field(min_length=2, max_length=2)
+    ]
 
     @property
     def horizon(self) -> timedelta:
         """The furthest lead time."""
         return self.step * self.shape[-1]
+
+    @model_validator(mode="after")
+    def _ahead(self) -> Self:
+        batch, steps = self.shape
+        if batch != BATCH or not 1 <= steps <= timedelta.max // self.step:
+            raise ValueError(
+                f"output {self.name!r}: found shape {short(list(self.shape))}, expected "
+                f"[{BATCH}, steps] with a number of steps that a calendar can count"
+            )
+        return self
 
 
 class ArtifactNeeds(Record):
@@ -146,10 +180,10 @@ class Artifact(Record):
     """One serialized form of the model, or the reason why that form was left out."""
 
     format: Annotated[_Word, _MUST]
-    path: Annotated[_Word | None, _MUST] = None
+    path: Annotated[_Word | None, _must("either path or omitted")] = None
     canonical: Annotated[bool, _MAY] = False
     needs: Annotated[ArtifactNeeds | None, _MUST] = None
-    omitted: Annotated[_Text | None, _MAY] = None
+    omitted: Annotated[_Text | None, Rule(since="0.1", law="either path or omitted")] = None
 
     @model_validator(mode="after")
     def _there_or_not(self) -> Self:
@@ -172,7 +206,13 @@ class Block(Record):
     """A stretch of held-out time [start, end)."""
 
     start: Annotated[UtcTime, _MAY]
-    end: Annotated[UtcTime, _MAY]
+    end: Annotated[UtcTime, Rule(since="0.1", law="after start")]
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError(f"found a block that ends at {self.end} and starts at {self.start}")
+        return self
 
 
 class Performance(Record):
@@ -195,6 +235,12 @@ class Performance(Record):
         tuple[float, float] | None, Rule(since="0.1", law="95 % interval, low then high")
     ] = None
 
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.skill_interval is not None and self.skill_interval[0] > self.skill_interval[1]:
+            raise ValueError(f"found the skill interval {self.skill_interval}, expected low, high")
+        return self
+
 
 class Training(Record):
     """Provenance: how the model was made and what is needed to make it again."""
@@ -203,13 +249,22 @@ class Training(Record):
     data_location: Annotated[_Text, _MAY]
     data_digest: Annotated[_Digest, _MAY]
     train_start_time: Annotated[UtcTime, _MAY]
-    train_end_time: Annotated[UtcTime, _MAY]
+    train_end_time: Annotated[UtcTime, Rule(since="0.1", law="not before train_start_time")]
     recipe: Annotated[Mapping[str, JsonValue], _MAY]
     seed: Annotated[int, _MAY, Field(ge=0)]
     threads: Annotated[int, _MAY, Field(ge=1)]
     code_version: Annotated[_Word, _MAY]
     packages: Annotated[Mapping[str, str], _MAY]
     synthetic: Annotated[bool, _MAY]
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.train_end_time < self.train_start_time:
+            raise ValueError(
+                f"found training data that end at {self.train_end_time}, before they start at "
+                f"{self.train_start_time}"
+            )
+        return self
 
 
 class ModelMetadata(Record):
@@ -220,7 +275,7 @@ class ModelMetadata(Record):
     delivery_id: Annotated[
         str,
         _MUST,
-        Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"),
+        Field(pattern=DELIVERY_ID_PATTERN),
     ]
     created_at: Annotated[UtcTime, _MAY]
     topic: Annotated[_Text, _MAY]
@@ -228,14 +283,14 @@ class ModelMetadata(Record):
     model_type: Annotated[_Word, _MAY]
     areas: Annotated[
         Mapping[_Word, Area],
-        Rule(since="0.1", must_obey=True, law="area_index counts in this order"),
+        _must("area_index counts in this order"),
         Field(min_length=1),
     ]
-    inputs: Annotated[tuple[Input, ...], _MUST, Field(min_length=1)]
-    outputs: Annotated[tuple[Output, ...], _MUST, Field(min_length=1)]
+    inputs: Annotated[tuple[Input, ...], _must("names unique and no output's"), Field(min_length=1)]
+    outputs: Annotated[tuple[Output, ...], _must("names and variables unique"), Field(min_length=1)]
     artifacts: Annotated[
         tuple[Artifact, ...],
-        Rule(since="0.1", must_obey=True, law="exactly one is canonical"),
+        _must("exactly one is canonical and has a path"),
         Field(min_length=1),
     ]
     model_digest: Annotated[_Digest, _MAY]
@@ -243,7 +298,7 @@ class ModelMetadata(Record):
     performance: Annotated[tuple[Performance, ...], _MAY]
     valid_months: Annotated[
         tuple[_Month, ...],
-        Rule(since="0.1", must_obey=True, law="ascending, local months of the reference time"),
+        _must("ascending, local months of the reference time"),
         Field(min_length=1, max_length=12),
     ]
     training: Annotated[Training, _MAY]
@@ -300,7 +355,7 @@ class ModelMetadata(Record):
                 "without repeats"
             )
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ValueError("\n".join(problems))
         return self
 
 
@@ -311,38 +366,42 @@ LEDGER = rows(ModelMetadata)
 def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the record checks them
     """Return new metadata in the newest schema: the strict way to write.
 
-    ``schema_version`` and ``min_reader`` are filled in, the latter derived from what is said.
+    ``schema_version`` and ``min_reader`` are filled in, the latter derived from what is said;
+    what is returned is what a reader will read.
 
     Raises:
         MetadataError: a field is missing, unknown or wrong; ``problems`` lists all of them.
     """
+    envelope = {"schema_version": SCHEMA_VERSION, "min_reader": SCHEMA_VERSION}
     try:
-        draft = ModelMetadata(
-            **{**fields, "schema_version": SCHEMA_VERSION, "min_reader": SCHEMA_VERSION}
-        )
+        draft = ModelMetadata.model_validate({**envelope, **fields}, extra="forbid")
     except ValidationError as error:
         raise _invalid(problems_of(error)) from None
-    min_reader = derive_min_reader(draft.model_dump(mode="json"), LEDGER)
-    metadata = draft.model_copy(update={"min_reader": min_reader})
-    dump_metadata(metadata)
-    return metadata
+    if "min_reader" not in fields:
+        min_reader = derive_min_reader(draft.model_dump(mode="json"), LEDGER)
+        draft = draft.model_copy(update={"min_reader": min_reader})
+    if draft.schema_version != SCHEMA_VERSION:
+        raise _invalid(
+            (f"schema_version: found {draft.schema_version}, expected {SCHEMA_VERSION} or none",)
+        )
+    if problems := writing_problems(draft):
+        raise _invalid(problems)
+    return read_metadata(dump_metadata(draft))
 
 
 def dump_metadata(metadata: ModelMetadata) -> bytes:
     """Return the bytes of ``metadata.json``.
 
     Raises:
-        MetadataError: the metadata holds fields this schema does not know; a writer says
-            nothing it does not understand.
+        MetadataError: the metadata holds fields this schema does not know, or free-form data
+            that JSON cannot say; a writer says nothing that it does not understand.
     """
-    if metadata.unknown_fields:
-        raise _invalid(
-            tuple(
-                f"{path}: schema {SCHEMA_VERSION} has no such field"
-                for path in metadata.unknown_fields
-            )
-        )
-    return dump_record(metadata)
+    if problems := _unknown(metadata):
+        raise _invalid(problems)
+    try:
+        return dump_record(metadata)
+    except ValueError as error:
+        raise _invalid((f"found data that JSON cannot say: {error}",)) from None
 
 
 def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMetadata:
@@ -365,24 +424,47 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
         )
     check_readable(document, reader=reader)
     try:
-        return ModelMetadata.model_validate_json(data if isinstance(data, bytes) else data.encode())
+        return ModelMetadata.model_validate_json(data)
     except ValidationError as error:
         raise _invalid(problems_of(error)) from None
 
 
 def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
-    """Return what a strict writer would not have written; empty for schemas newer than ours."""
+    """Return what a strict writer would not have written; empty for schemas other than ours."""
     if metadata.schema_version != SCHEMA_VERSION:
         return ()
-    unknown = tuple(
-        f"{path}: schema {SCHEMA_VERSION} has no such field" for path in metadata.unknown_fields
-    )
+    problems = list(_unknown(metadata))
     derived = derive_min_reader(metadata.model_dump(mode="json"), LEDGER)
-    if derived == metadata.min_reader:
-        return unknown
-    return (
-        *unknown,
-        f"min_reader: found {metadata.min_reader}, expected {derived} from what the metadata says",
+    if derived != metadata.min_reader:
+        problems.append(
+            f"min_reader: found {metadata.min_reader}, expected {derived} from what is declared"
+        )
+    for item in metadata.inputs:
+        dtype, shape = _TENSORS.get(item.role, (item.dtype, item.shape))
+        if (item.dtype, item.shape) != (dtype, shape or item.shape):
+            problems.append(
+                f"input {item.name!r}: found {item.dtype} {list(item.shape)}, expected {dtype} "
+                f"{list(shape or item.shape)} in the role {item.role}"
+            )
+    told: tuple[Input | Output, ...] = (*metadata.required_inputs, *metadata.outputs)
+    for field in told:
+        known = VARIABLES.get(field.variable or "")
+        if known is not None and field.unit != known.unit:
+            problems.append(
+                f"{field.name!r}: found {known.name} in {field.unit}, expected {known.unit}"
+            )
+    problems += [
+        f"performance[{position}]: found {row.area} and {row.variable}, expected a declared area "
+        "and a variable of the outputs"
+        for position, row in enumerate(metadata.performance)
+        if row.area not in metadata.areas or row.variable not in metadata.variables
+    ]
+    return tuple(problems)
+
+
+def _unknown(metadata: ModelMetadata) -> tuple[str, ...]:
+    return tuple(
+        f"{path}: schema {SCHEMA_VERSION} has no such field" for path in metadata.unknown_fields
     )
 
 

@@ -7,15 +7,22 @@ without running either, whether they fit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from fairweather_interface._record import Duration, Record, dump_record, parse_json, problems_of
+from fairweather_interface._record import (
+    Duration,
+    Record,
+    dump_record,
+    parse_json,
+    problems_of,
+    unknown_fields,
+)
 from fairweather_interface.errors import SoftwareError, listed
-from fairweather_interface.versions import SCHEMA_VERSION_PATTERN
+from fairweather_interface.versions import SCHEMA_VERSION_PATTERN, SchemaVersion
 
-_Schema = Annotated[str, Field(pattern=SCHEMA_VERSION_PATTERN)]
+_Schema = Annotated[str, Field(pattern=SCHEMA_VERSION_PATTERN, max_length=20)]
 _Word = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -24,6 +31,12 @@ class SchemaRange(Record):
 
     oldest: _Schema
     newest: _Schema
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if SchemaVersion.parse(self.oldest) > SchemaVersion.parse(self.newest):
+            raise ValueError(f"found schemas from {self.oldest} to {self.newest}, expected a range")
+        return self
 
 
 class Runtime(Record):
@@ -70,7 +83,15 @@ class Software(Record):
 
 
 def dump_software(software: Software) -> bytes:
-    """Return the bytes of a software manifest."""
+    """Return the bytes of a software manifest.
+
+    Raises:
+        SoftwareError: it holds fields that this package does not know.
+    """
+    if unknown := unknown_fields(software):
+        raise SoftwareError(
+            f"found {', '.join(unknown)}, expected fields of a software manifest only"
+        )
     return dump_record(software)
 
 

@@ -22,12 +22,13 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from fairweather_interface.errors import MetadataError, UnsupportedSchemaError
+from fairweather_interface.errors import MetadataError, UnsupportedSchemaError, short
 
 SCHEMA_VERSION = "0.1"
 """The newest schema this package reads and the one it writes."""
 
-SCHEMA_VERSION_PATTERN = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)$"
+SCHEMA_VERSION_PATTERN = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$"
+_LONGEST = 20
 
 
 class SchemaVersion(NamedTuple):
@@ -46,11 +47,12 @@ class SchemaVersion(NamedTuple):
         Raises:
             MetadataError: the value is anything else.
         """
-        match = re.fullmatch(SCHEMA_VERSION_PATTERN, text) if isinstance(text, str) else None
+        fits = isinstance(text, str) and len(text) <= _LONGEST
+        match = re.fullmatch(SCHEMA_VERSION_PATTERN, str(text)) if fits else None
         if match is None:
             raise MetadataError(
-                f"found schema version {text!r}, expected a string of two whole numbers such as "
-                f'"{SCHEMA_VERSION}": write it in quotes, without prefix, suffix or third number'
+                f"found schema version {short(text)}, expected a string of two whole numbers such "
+                f'as "{SCHEMA_VERSION}": write it in quotes, without prefix, suffix or third number'
             )
         return cls(int(match[1]), int(match[2]))
 
@@ -61,6 +63,7 @@ class SchemaVersion(NamedTuple):
 def check_readable(document: Mapping[str, object], *, reader: str) -> SchemaVersion:
     """Return the document's schema version if a reader that obeys ``reader`` may read it.
 
+    Nobody obeys more than this package knows: a newer ``reader`` counts as ``SCHEMA_VERSION``.
     Only the envelope is looked at, so that a document from the future gets an answer whatever
     else it holds.
 
@@ -81,7 +84,7 @@ def check_readable(document: Mapping[str, object], *, reader: str) -> SchemaVers
         except MetadataError as error:
             raise MetadataError(f"{field}: {error}") from None
     schema, min_reader = versions
-    ours = SchemaVersion.parse(reader)
+    ours = min(SchemaVersion.parse(reader), SchemaVersion.parse(SCHEMA_VERSION))
     if min_reader > schema:
         raise MetadataError(
             f"min_reader: found {min_reader}, above the document's own schema_version {schema}; "

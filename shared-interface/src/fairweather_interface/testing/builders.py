@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,12 +64,11 @@ def metadata_document(
         changes: fields of the contract that replace the builder's own.
     """
     elsewhere = {"latitude": 0.0, "longitude": 0.0, "timezone": "UTC"}
-    shape = [-1, samples]
     inputs: list[dict[str, Any]] = [
         {
             "name": variable,
             "dtype": "float32",
-            "shape": shape,
+            "shape": [-1, samples],
             "role": OBSERVATIONS,
             "variable": variable,
             "unit": VARIABLES[variable].unit,
@@ -91,7 +91,7 @@ def metadata_document(
         "topic": "The coming day will be like the last",
         "author": "testing kit",
         "model_type": "IdentityPredictor",
-        "areas": {name: AREAS.get(name, elsewhere) for name in areas},
+        "areas": {name: dict(AREAS.get(name, elsewhere)) for name in areas},
         "inputs": inputs,
         "outputs": [
             {
@@ -99,7 +99,7 @@ def metadata_document(
                 "variable": variable,
                 "unit": VARIABLES[variable].unit,
                 "step": "PT1H",
-                "shape": shape,
+                "shape": [-1, samples],
             }
             for variable in variables
         ],
@@ -208,9 +208,12 @@ def build_delivery(
     else:
         staging = store / f".tiny-{delivery_id}"
         staging.mkdir(parents=True)
-        write(staging)
-        write_manifest(staging, delivery_id)
-        staging.rename(store / delivery_id)
+        try:
+            write(staging)
+            write_manifest(staging, delivery_id)
+            staging.rename(store / delivery_id)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
     return store / delivery_id
 
 
