@@ -1,0 +1,151 @@
+"""The training process: ``python -P -m fairweather_research._worker FOLDER SCRATCH``.
+
+``training.train`` starts it anew for every training, because bytes are reproducible only in a fresh
+process. It reads ``request.json`` and ``archive.parquet`` from SCRATCH, puts the artifacts and the
+examples into FOLDER and ``result.json`` into SCRATCH. Its stdout carries one JSON document a line,
+``{"stage": ...}`` or ``{"epoch": ...}``, and nothing else: whatever libraries print goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+import pandas as pd
+from fairweather_interface.delivery import EXAMPLES
+
+from fairweather_research.dataset import WindowSet
+from fairweather_research.evaluation import judge
+from fairweather_research.examples import choose_examples
+from fairweather_research.observations import Archive
+from fairweather_research.recipe import Recipe
+from fairweather_research.results import TOLERANCE, TrainingResult
+from fairweather_research.split import Part
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["ARCHIVE", "REQUEST", "RESULT", "main"]
+
+REQUEST = "request.json"
+ARCHIVE = "archive.parquet"
+RESULT = "result.json"
+
+
+def main(folder: Path, scratch: Path) -> None:
+    """Train what the request asks for, reporting every step."""
+    reports = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with reports:
+        _run(folder, scratch, reports)
+
+
+def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
+    def report(**event: object) -> None:
+        reports.write(json.dumps(event) + "\n")
+
+    report(stage="start")
+    request = json.loads((scratch / REQUEST).read_text(encoding="utf-8"))
+    recipe = Recipe.parse(request["recipe"], source=REQUEST)
+    _make_reproducible(recipe.seed, request["threads"])
+    from fairweather_research._fitting import fit  # noqa: PLC0415 - after the settings
+    from fairweather_research._serialize import (  # noqa: PLC0415
+        Conversion,
+        load_signature,
+        serialize_model,
+    )
+
+    report(stage="windows")
+    windows = WindowSet.choose(recipe, Archive(pd.read_parquet(scratch / ARCHIVE)))
+    parts = windows.parts()
+    taught = windows.rows((parts == Part.TRAINING).any(axis=1))
+    held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
+    highest = taught.highest_input("temperature") if recipe.max_temperature_seen else None
+
+    report(stage="fit")
+    fitted = fit(
+        windows, recipe.fit, recipe.network, lambda epoch: report(epoch=epoch.model_dump())
+    )
+    report(stage="export")
+    signature = load_signature(serialize_model(fitted.graph, folder))
+    with Conversion(folder) as conversion:
+        report(stage="evaluate")
+        judgements = judge(held_out, _forecast(signature, held_out))
+        report(stage="examples")
+        examples = choose_examples(held_out, max_temperature_seen=highest)
+        inputs = _under("input/", examples)
+        outputs = _call(signature, inputs)
+        examples |= {f"output/{name}": values for name, values in outputs.items()}
+        np.savez(folder / EXAMPLES, allow_pickle=False, **examples)
+        report(stage="convert")
+        onnx = conversion.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
+    learned = windows.lead_times()[parts == Part.TRAINING]
+    longest = max(plan.period for plan in windows.plan.inputs)
+    result = TrainingResult(
+        windows=len(taught),
+        train_start=int(taught.reference.min() - longest.total_seconds()),
+        train_end=int(learned.max()),
+        max_temperature_seen=highest,
+        epochs=fitted.epochs,
+        best_epoch=fitted.best_epoch,
+        shrinkage={
+            output.name: tuple(fitted.constants.shrinkage[number].tolist())
+            for number, output in enumerate(windows.plan.outputs)
+        },
+        judgements=judgements,
+        onnx=onnx,
+        threads=request["threads"],
+        platform=f"{platform.system()} {platform.machine()}",
+    )
+    (scratch / RESULT).write_text(result.model_dump_json(), encoding="utf-8")
+    report(stage="done")
+
+
+def _make_reproducible(seed: int, threads: int) -> None:
+    """Fix everything that bytes depend on, before TensorFlow runs its first operation."""
+    import keras  # type: ignore[import-untyped]  # noqa: PLC0415 - only this process pays for it
+    import tensorflow as tf  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.experimental.enable_op_determinism()
+    keras.config.set_floatx("float32")
+    keras.utils.set_random_seed(seed)
+
+
+def _forecast(signature: Any, windows: WindowSet) -> npt.NDArray[np.float64]:  # noqa: ANN401
+    """What the delivered model says for every window, [rows, outputs, leads]."""
+    said = np.empty((len(windows), len(windows.plan.outputs), windows.plan.leads))
+    for place, batch in windows.batches():
+        inputs = batch.inputs() | {"reference_time": batch.reference, "area_index": batch.area}
+        answers = _call(signature, inputs)
+        for number, output in enumerate(windows.plan.outputs):
+            said[place, number] = answers[output.name]
+    return said
+
+
+def _call(
+    signature: Any,  # noqa: ANN401 - tensors have no types
+    inputs: dict[str, npt.NDArray[Any]],
+) -> dict[str, npt.NDArray[np.float32]]:
+    import tensorflow as tf  # noqa: PLC0415 - only this process pays for it
+
+    answers = signature(**{name: tf.constant(values) for name, values in inputs.items()})
+    return {name: np.asarray(values) for name, values in sorted(answers.items())}
+
+
+def _under(prefix: str, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    return {
+        name.removeprefix(prefix): values
+        for name, values in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,127 @@
+"""The blueprint: what goes into a model and what comes out, as its recipe decides it.
+
+Training, the exported graph and the metadata all read names, shapes and units from here, so that
+they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from fairweather_interface.definitions import VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fairweather_interface.metadata import Area
+
+    from fairweather_research.recipe import Recipe
+
+__all__ = ["Blueprint", "InputPlan", "OutputPlan", "blueprint_of"]
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputPlan:
+    """One window of observations that the model is fed with."""
+
+    name: str
+    variable: str
+    unit: str
+    period: timedelta
+    sample_rate: timedelta
+    max_missing: float
+    members: tuple[str, ...] | None  # fixed areas whose mean it is; None: the requested area
+
+    @property
+    def samples(self) -> int:
+        """Number of values in the window."""
+        return self.period // self.sample_rate
+
+    def areas_read(self, area: str) -> tuple[str, ...]:
+        """The areas whose observations feed this input when a forecast is for ``area``."""
+        return self.members or (area,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputPlan:
+    """One forecast variable: ``leads`` values, ``step`` apart, within the limits of the real."""
+
+    name: str
+    variable: str
+    unit: str
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blueprint:
+    """Names, shapes and units of one model."""
+
+    areas: Mapping[str, Area]  # in the order that area_index counts
+    inputs: tuple[InputPlan, ...]
+    outputs: tuple[OutputPlan, ...]
+    step: timedelta
+    leads: int
+
+    @property
+    def steps(self) -> int:
+        """Length of the longest input, counted in steps: what networks see of the past."""
+        return max(plan.period // self.step for plan in self.inputs)
+
+    @property
+    def steps_a_day(self) -> int:
+        """Number of steps in 24 hours; lead days are counted with it."""
+        return _DAY // self.step
+
+    @property
+    def step_seconds(self) -> int:
+        """The step in seconds."""
+        return int(self.step.total_seconds())
+
+
+def blueprint_of(recipe: Recipe) -> Blueprint:
+    """Derive the blueprint of a recipe.
+
+    An input is called after its variable; the mean of a region, or a fixed area, adds that name
+    (``temperature_israel``). An output is called ``<variable>_forecast``.
+    """
+    defined = recipe.defined
+    inputs = []
+    for required in defined.required_inputs:
+        members: tuple[str, ...] | None = None
+        name = required.variable
+        if required.area is not None:
+            name += "_" + "".join(c if c.isalnum() else "_" for c in required.area.lower())
+            members = tuple(defined.areas) if required.area == defined.region else (required.area,)
+        inputs.append(
+            InputPlan(
+                name=name,
+                variable=required.variable,
+                unit=VARIABLES[required.variable].unit,
+                period=required.period,
+                sample_rate=required.sample_rate,
+                max_missing=recipe.max_missing,
+                members=members,
+            )
+        )
+    outputs = tuple(
+        OutputPlan(
+            name=f"{variable}_forecast",
+            variable=variable,
+            unit=VARIABLES[variable].unit,
+            minimum=VARIABLES[variable].minimum,
+            maximum=VARIABLES[variable].maximum,
+        )
+        for variable in recipe.variables
+    )
+    return Blueprint(
+        areas={area: defined.areas[area] for area in recipe.areas},
+        inputs=tuple(inputs),
+        outputs=outputs,
+        step=recipe.step,
+        leads=recipe.leads,
+    )

@@ -1,0 +1,108 @@
+"""The model card: one page for people, generated from metadata and evaluation.
+
+``index.html`` carries everything inside itself - styles and plots, no scripts, no address it would
+ask for - and reads under the strictest content security policy. ``metrics.json`` holds the numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import jinja2
+import yaml
+from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.durations import format_duration
+
+from fairweather_research.card.plots import error_plot, forecast_plot, training_plot
+
+if TYPE_CHECKING:
+    from fairweather_interface.metadata import ModelMetadata
+
+    from fairweather_research.evaluation import Judgement
+    from fairweather_research.observations import QualityReport
+    from fairweather_research.results import TrainingResult
+
+__all__ = ["write_card"]
+
+_MONTHS = "January February March April May June July August September October November December"
+
+
+def write_card(
+    folder: Path, metadata: ModelMetadata, result: TrainingResult, report: QualityReport
+) -> None:
+    """Write ``index.html`` and ``metrics.json`` into ``folder``, which is made."""
+    folder.mkdir()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "duration": format_duration,
+        "image": _image,
+        "label": lambda variable: VARIABLES[variable].label,
+        "symbol": lambda variable: VARIABLES[variable].symbol,
+        "utc": lambda time: f"{time:%Y-%m-%d %H:%M} UTC",
+        "share": _share,
+    }
+    page = environment.get_template("card.html.j2").render(
+        metadata=metadata,
+        months=[_MONTHS.split()[month - 1] for month in metadata.valid_months],
+        judgements=[_section(judgement, metadata) for judgement in result.judgements],
+        training=training_plot(result.epochs, result.best_epoch),
+        result=result,
+        report=report,
+        recipe=yaml.safe_dump(dict(metadata.training.recipe), sort_keys=False, allow_unicode=True),
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    (folder / "metrics.json").write_text(
+        json.dumps(_metrics(metadata, result, report), indent=2, default=_plain) + "\n",
+        encoding="utf-8",
+    )
+
+
+def _section(judgement: Judgement, metadata: ModelMetadata) -> dict[str, Any]:
+    return {
+        "judgement": judgement,
+        "forecast": forecast_plot(judgement, metadata.areas[judgement.area].timezone),
+        "errors": error_plot(judgement),
+    }
+
+
+def _metrics(
+    metadata: ModelMetadata, result: TrainingResult, report: QualityReport
+) -> dict[str, Any]:
+    return {
+        "delivery_id": metadata.delivery_id,
+        "model_digest": metadata.model_digest,
+        **result.model_dump(mode="json"),
+        "quality": [dataclasses.asdict(series) for series in report.series],
+    }
+
+
+def _plain(value: object) -> str | float:
+    if isinstance(value, datetime):
+        return value.astimezone(ZoneInfo("UTC")).isoformat().replace("+00:00", "Z")
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    raise TypeError(f"{type(value).__name__} has no place in metrics.json")
+
+
+def _image(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def _share(value: float | None) -> str:
+    if value is None:
+        return "\N{EN DASH}"
+    percent = round(100 * value, 1) + 0.0  # never a negative zero
+    sign = "+" if percent > 0 else "\N{MINUS SIGN}" if percent < 0 else ""
+    return f"{sign}{abs(percent):.1f} %"

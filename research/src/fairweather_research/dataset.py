@@ -1,0 +1,329 @@
+"""The windows a recipe chooses from its observations, and the targets that go with them.
+
+``WindowSet.choose`` applies the recipe's rules: reference times on whole steps whose local month is
+in the season, inputs with few enough missing values, at least one target that was observed. It
+refuses, naming the key, observations that cannot carry the recipe. Nothing here learns anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from fairweather_interface.durations import format_duration
+
+from fairweather_research.blueprint import Blueprint, blueprint_of
+from fairweather_research.errors import UnfitDataError
+from fairweather_research.split import Part, TimeSplit
+from fairweather_research.windows import SampledSeries, coarsen, region_mean, sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy.typing as npt
+
+    from fairweather_research.blueprint import InputPlan
+    from fairweather_research.observations import Archive
+    from fairweather_research.recipe import Recipe
+
+__all__ = ["WindowSet", "areas_and_variables"]
+
+
+def areas_and_variables(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Every area and every variable whose observations the recipe reads, sorted."""
+    plan = blueprint_of(recipe)
+    areas = {read for area in plan.areas for i in plan.inputs for read in i.areas_read(area)}
+    variables = {i.variable for i in plan.inputs} | {o.variable for o in plan.outputs}
+    return tuple(sorted(areas | set(plan.areas))), tuple(sorted(variables))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowSet:
+    """Chosen windows: row i is a forecast from ``reference[i]`` for area number ``area[i]``.
+
+    Rows are in order of area, then time.
+    """
+
+    plan: Blueprint
+    split: TimeSplit
+    reference: npt.NDArray[np.int64]  # [rows] seconds since 1970-01-01T00:00Z
+    area: npt.NDArray[np.int64]  # [rows] position in plan.areas
+    sources: dict[tuple[int, int], SampledSeries]  # (input, area) -> series at its sample rate
+    truths: dict[tuple[int, int], SampledSeries]  # (output, area) -> series at the step
+
+    @classmethod
+    def choose(cls, recipe: Recipe, archive: Archive) -> WindowSet:
+        """Choose the windows of a recipe.
+
+        Raises:
+            UnfitDataError: the observations lack an area or variable, are too short, hold nothing
+                in the season or too little of a part of the split; every problem names its key.
+        """
+        plan = blueprint_of(recipe)
+        source = recipe.observations.source
+        _refuse(source, _absent(recipe, plan, archive))
+        grid = _grid(plan, archive)
+        _refuse(source, _too_short(recipe, plan, grid))
+        sources, truths = _sampled(plan, archive, grid)
+
+        reference = grid.start + plan.step_seconds * np.arange(grid.count, dtype=np.int64)
+        chosen = []
+        problems: list[str] = []
+        for number, (name, area) in enumerate(plan.areas.items()):
+            months = pd.to_datetime(reference, unit="s", utc=True).tz_convert(area.timezone).month
+            season = np.isin(months.to_numpy(), recipe.season)
+            if not season.any():
+                problems.append(
+                    f"`season`: no observation at {name} falls in the months "
+                    f"{', '.join(map(str, recipe.season))}; they run from {_day(reference[0])} to "
+                    f"{_day(reference[-1])}; choose months inside, or bring more observations"
+                )
+                continue
+            fit = season & _fit(plan, sources, number, reference)
+            if not fit.any():
+                problems.append(
+                    f"`max_missing`: no window of {name} in the season has at most "
+                    f"{recipe.max_missing:.0%} of its values missing; choose other months, raise "
+                    "`max_missing`, or bring more observations"
+                )
+                continue
+            chosen.append((reference[fit], np.full(fit.sum(), number)))
+        _refuse(source, problems)
+        windows = cls(
+            plan=plan,
+            split=TimeSplit(recipe.split),
+            reference=np.concatenate([times for times, _ in chosen]),
+            area=np.concatenate([areas for _, areas in chosen]),
+            sources=sources,
+            truths=truths,
+        )
+        _refuse(source, windows._too_little())
+        return windows
+
+    def __len__(self) -> int:
+        return len(self.reference)
+
+    def lead_times(self) -> npt.NDArray[np.int64]:
+        """The time each target speaks of, shape [rows, leads]."""
+        return self.reference[:, None] + self.plan.step_seconds * np.arange(
+            1, self.plan.leads + 1, dtype=np.int64
+        )
+
+    def parts(self) -> npt.NDArray[np.int8]:
+        """The part of the split each target belongs to, shape [rows, leads]."""
+        return self.split.part(self.lead_times())
+
+    def targets(
+        self, series: Mapping[tuple[int, int], SampledSeries] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """What was observed, shape [rows, outputs, leads], NaN where nothing was.
+
+        Another series of each (output, area) may be read in place of the observed one.
+        """
+        values = np.empty((len(self), len(self.plan.outputs), self.plan.leads))
+        reach = self.plan.leads * self.plan.step_seconds
+        for (output, area), source in (series or self.truths).items():
+            rows = self.area == area
+            values[rows, output] = source.windows(self.reference[rows] + reach, self.plan.leads)
+        return values
+
+    def last_day(self) -> npt.NDArray[np.float64]:
+        """The last 24 hours of each output's variable, shape [rows, outputs, steps a day]."""
+        values = np.empty((len(self), len(self.plan.outputs), self.plan.steps_a_day))
+        for (output, area), series in self.truths.items():
+            rows = self.area == area
+            values[rows, output] = series.windows(self.reference[rows], self.plan.steps_a_day)
+        return values
+
+    def rows(self, use: npt.NDArray[np.bool_]) -> WindowSet:
+        """The windows where ``use``, shape [rows], holds."""
+        return WindowSet(
+            plan=self.plan,
+            split=self.split,
+            reference=self.reference[use],
+            area=self.area[use],
+            sources=self.sources,
+            truths=self.truths,
+        )
+
+    def inputs(self) -> dict[str, npt.NDArray[np.float32]]:
+        """What the model is fed with, by input name, float32 [rows, samples], NaN missing."""
+        found = {}
+        for number, plan in enumerate(self.plan.inputs):
+            values = np.empty((len(self), plan.samples), dtype=np.float32)
+            for area in range(len(self.plan.areas)):
+                rows = self.area == area
+                values[rows] = self.sources[number, area].windows(
+                    self.reference[rows], plan.samples
+                )
+            found[plan.name] = values
+        return found
+
+    def batches(self, size: int = 256) -> Iterator[tuple[slice, WindowSet]]:
+        """The windows in order, at most ``size`` at a time, each with its place."""
+        for first in range(0, len(self), size):
+            place = slice(first, min(first + size, len(self)))
+            use = np.zeros(len(self), dtype=np.bool_)
+            use[place] = True
+            yield place, self.rows(use)
+
+    def coarse_input(self, number: int, area: int) -> SampledSeries:
+        """An input's series brought to the step, as the graph does it."""
+        series = self.sources[number, area]
+        factor = self.plan.step_seconds // series.rate
+        # A step ends on its last sample; the series starts on one, so a run misses its head.
+        padded = np.r_[np.full(factor - 1, np.nan), series.value]
+        values = padded[: len(padded) // factor * factor]
+        return SampledSeries(series.start, self.plan.step_seconds, coarsen(values, factor))
+
+    def highest_input(self, variable: str) -> float | None:
+        """The highest value of a variable over all windows here; None when no input holds it."""
+        highest = [
+            float(np.nanmax(series.value[_covered(series, self.reference[rows], plan.samples)]))
+            for number, plan in enumerate(self.plan.inputs)
+            if plan.variable == variable
+            for area in range(len(self.plan.areas))
+            if (rows := self.area == area).any()
+            for series in [self.sources[number, area]]
+        ]
+        return max(highest, default=None)
+
+    def _too_little(self) -> list[str]:
+        present = np.isfinite(self.targets())
+        parts = self.parts()
+        problems = []
+        for number, area in enumerate(self.plan.areas):
+            rows = self.area == number
+            for position, output in enumerate(self.plan.outputs):
+                for part in Part:
+                    found = int((present[rows, position] & (parts[rows] == part)).sum())
+                    if found < self.plan.steps_a_day:
+                        name = part.name.lower().replace("_", "-")
+                        problems.append(
+                            f"`split`: too short a record of {output.variable} at {area}: "
+                            f"{found} {name} values in the season, expected at least "
+                            f"{self.plan.steps_a_day}; bring more observations, widen `season`, "
+                            "or make `split.every` shorter"
+                        )
+        return problems
+
+
+def _refuse(source: str, problems: list[str]) -> None:
+    if problems:
+        raise UnfitDataError(f"observations {source}", problems)
+
+
+def _absent(recipe: Recipe, plan: Blueprint, archive: Archive) -> list[str]:
+    found = set(zip(archive.table["area"], archive.table["variable"], strict=True))
+    needed = {
+        (read, i.variable) for a in plan.areas for i in plan.inputs for read in i.areas_read(a)
+    } | {(area, output.variable) for area in plan.areas for output in plan.outputs}
+    areas = {area for area, _ in found}
+    problems = [
+        f"`areas`: no observations at {area}; {recipe.observations.source} holds "
+        f"{', '.join(sorted(areas)) or 'nothing'}; choose one of these or another `observations`"
+        for area in sorted({area for area, _ in needed} - areas)
+    ]
+    problems += [
+        f"`variables`: no observations of {variable} at {area}; {recipe.observations.source} holds "
+        f"{', '.join(sorted(v for a, v in found if a == area))} there"
+        for area, variable in sorted(needed - found)
+        if area in areas
+    ]
+    return problems
+
+
+class _Grid(NamedTuple):
+    """The steps that cover an archive; steps count from 1970-01-01T00:00Z."""
+
+    start: int  # the first step, seconds
+    count: int
+
+
+def _grid(plan: Blueprint, archive: Archive) -> _Grid:
+    areas = [
+        archive.series(area, output.variable) for area in plan.areas for output in plan.outputs
+    ]
+    step = plan.step_seconds
+    first = min(int(series.time[0]) for series in areas)
+    last = max(int(series.time[-1]) for series in areas)
+    start = -(-first // step) * step
+    return _Grid(start, max((last - start) // step + 1, 1))
+
+
+def _sampled(
+    plan: Blueprint, archive: Archive, grid: _Grid
+) -> tuple[dict[tuple[int, int], SampledSeries], dict[tuple[int, int], SampledSeries]]:
+    sources, truths = {}, {}
+    for position, area in enumerate(plan.areas):
+        for number, wanted in enumerate(plan.inputs):
+            sources[number, position] = _input_series(plan, archive, wanted, area, grid)
+        for number, output in enumerate(plan.outputs):
+            truths[number, position] = sample(
+                archive.series(area, output.variable),
+                start=grid.start,
+                rate=plan.step_seconds,
+                count=grid.count,
+            )
+    return sources, truths
+
+
+def _input_series(
+    plan: Blueprint, archive: Archive, wanted: InputPlan, area: str, grid: _Grid
+) -> SampledSeries:
+    rate = int(wanted.sample_rate.total_seconds())
+    count = (grid.count - 1) * (plan.step_seconds // rate) + 1
+    members = [
+        sample(archive.series(read, wanted.variable), start=grid.start, rate=rate, count=count)
+        for read in wanted.areas_read(area)
+    ]
+    return SampledSeries(grid.start, rate, region_mean([member.value for member in members]))
+
+
+def _too_short(recipe: Recipe, plan: Blueprint, grid: _Grid) -> list[str]:
+    longest = max(wanted.period for wanted in plan.inputs)
+    needed = longest + recipe.horizon
+    span = grid.count * plan.step
+    if span >= needed:
+        return []
+    problem = (
+        f"`observations`: too short a record: {span.days} days from {_day(grid.start)}; one window "
+        f"and its forecast need {format_duration(needed)} (period {format_duration(longest)}, "
+        f"horizon {format_duration(recipe.horizon)}); bring more observations or shorten either"
+    )
+    return [problem]
+
+
+def _fit(
+    plan: Blueprint,
+    sources: dict[tuple[int, int], SampledSeries],
+    area: int,
+    reference: npt.NDArray[np.int64],
+) -> npt.NDArray[np.bool_]:
+    """Where all inputs are fit: their share of missing samples is at most ``max_missing``."""
+    fit = np.ones(len(reference), dtype=np.bool_)
+    for number, wanted in enumerate(plan.inputs):
+        series = sources[number, area]
+        present = np.r_[0, np.cumsum(np.isfinite(series.value))]
+        last = (reference - series.start) // series.rate + 1
+        found = present[last] - present[np.maximum(last - wanted.samples, 0)]
+        fit &= (wanted.samples - found) <= wanted.max_missing * wanted.samples
+    return fit
+
+
+def _covered(
+    series: SampledSeries, reference: npt.NDArray[np.int64], samples: int
+) -> npt.NDArray[np.bool_]:
+    """The samples that lie in at least one window ending at a reference time."""
+    last = (reference - series.start) // series.rate + 1
+    edges = np.zeros(len(series.value) + 1, dtype=np.int64)
+    np.add.at(edges, np.maximum(last - samples, 0), 1)
+    np.add.at(edges, last, -1)
+    return np.cumsum(edges[:-1]) > 0
+
+
+def _day(seconds: int | np.int64) -> str:
+    return f"{datetime.fromtimestamp(int(seconds), tz=UTC):%Y-%m-%d}"

@@ -1,0 +1,61 @@
+"""The exceptions of this package.
+
+::
+
+    FairweatherError                    the root all three packages share
+    └── ResearchError                   anything this package refuses to do
+        ├── RecipeError                 the recipe cannot be used as it is written
+        │   └── UnfitDataError          the observations cannot carry what it asks for
+        ├── ObservationsError           a source of observations cannot be read
+        └── TrainingError               the training process failed
+
+Every message says what was found, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fairweather_interface.errors import FairweatherError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "FairweatherError",
+    "ObservationsError",
+    "RecipeError",
+    "ResearchError",
+    "TrainingError",
+    "UnfitDataError",
+]
+
+
+class ResearchError(FairweatherError):
+    """Base of every error that this package raises on purpose."""
+
+
+class RecipeError(ResearchError):
+    """A recipe that cannot be used; ``source`` names the file, ``problems`` lists everything."""
+
+    def __init__(self, source: str, problems: Iterable[str]) -> None:
+        self.source = source
+        told = tuple(problems)
+        head = f"{source}: {len(told)} problem{'s' if len(told) != 1 else ''} in the recipe"
+        super().__init__("\n".join([head, *(f"  - {problem}" for problem in told)]), problems=told)
+
+
+class UnfitDataError(RecipeError):
+    """The recipe is valid, but its observations hold too little of what it asks for."""
+
+
+class ObservationsError(ResearchError):
+    """A source of observations that cannot be read; ``source`` names it."""
+
+    def __init__(self, source: str, message: str) -> None:
+        self.source = source
+        super().__init__(f"{source}: {message}")
+
+
+class TrainingError(ResearchError):
+    """The training process ended without a result; nothing has been delivered."""

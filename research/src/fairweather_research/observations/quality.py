@@ -1,0 +1,278 @@
+"""Quality control: what is dropped before anything is learned, and a report that says so.
+
+For each area and variable, in this order:
+
+1. **empty** - rows without a value;
+2. **repeated** - a time that occurs twice: one row is kept when the values agree, none when they
+   contradict each other, because nobody knows which one is right;
+3. **range** - values no instrument on Earth's surface should report (the interface's limits);
+4. **step** - a single value that leaves both its neighbours, in the same direction, further than
+   the weather moves in that time: a spike. A front moves and stays; it is kept;
+5. **persistence** - a value that does not move for a day: a stuck sensor. Its first reading is
+   kept. Saturated air and calm wind stand still by nature and are exempt.
+
+Order and gaps of what remains are reported, never repaired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from fairweather_interface.definitions import VARIABLES
+
+from fairweather_research.observations.archive import COLUMNS, Archive, Series, epoch_seconds
+
+__all__ = ["CHECKS", "Gap", "QualityReport", "SeriesReport", "control"]
+
+CHECKS = ("empty", "repeated", "range", "step", "persistence")
+
+_MINUTE = 60
+_HOUR = 3600
+
+
+class _Limits(NamedTuple):
+    """What one variable may do; steps between a minute and an hour are interpolated."""
+
+    step_minute: float  # largest excursion from both neighbours one minute away
+    step_hour: float  # the same, one hour or more away
+    stuck: timedelta  # no longer than this on one value
+    still: tuple[float, float] = (np.nan, np.nan)  # values in this range may stand still
+
+
+# One-minute steps after the World Meteorological Organization's guide to quality control of
+# automatic stations; hourly steps are generous, so that fronts and thunderstorms pass.
+_LIMITS = {
+    "temperature": _Limits(3.0, 12.0, timedelta(hours=24)),
+    "dew_point": _Limits(4.0, 15.0, timedelta(hours=24)),
+    "humidity": _Limits(15.0, 60.0, timedelta(hours=24), still=(95.0, 100.0)),
+    "pressure": _Limits(2.0, 10.0, timedelta(hours=24)),
+    "wind_speed": _Limits(20.0, 25.0, timedelta(hours=24), still=(0.0, 0.5)),
+}
+
+_Times: TypeAlias = npt.NDArray[np.int64]
+_Values: TypeAlias = npt.NDArray[np.float64]
+_Mask: TypeAlias = npt.NDArray[np.bool_]
+
+# Neighbours further apart than this say nothing about each other.
+_NEIGHBOUR = 3 * _HOUR
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """Time without observations, longer than the usual distance between two of them."""
+
+    after: datetime  # the last observation before the gap
+    until: datetime  # the first one after it
+    missing: int  # how many observations should have been between
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesReport:
+    """What quality control found in one variable at one area."""
+
+    area: str
+    variable: str
+    rows: int
+    kept: int
+    dropped: dict[str, int]  # by check, only those that dropped something
+    worst: str | None  # the most striking value that was dropped, as a sentence
+    unsorted: bool
+    start: datetime | None
+    end: datetime | None
+    cadence: timedelta | None  # the usual distance between two observations
+    missing: int  # observations missing inside [start, end], by the cadence
+    gaps: tuple[Gap, ...] = field(default=())  # longest first
+
+    def sentences(self) -> tuple[str, ...]:
+        """The report as lines for people; the first line says how many rows were kept."""
+        lines = [f"{self.area} {self.variable}: {self.kept:,} of {self.rows:,} rows kept"]
+        if self.start and self.end:
+            lines[0] += f", {self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+        lines += [f"  dropped {count:,} by {check}" for check, count in self.dropped.items()]
+        if self.worst:
+            lines.append(f"  {self.worst}")
+        if self.unsorted:
+            lines.append("  rows were not in order of time; sorted")
+        if self.missing:
+            longest = self.gaps[0]
+            lines.append(
+                f"  {self.missing:,} observations missing in {len(self.gaps):,} gaps; the longest "
+                f"lacks {longest.missing:,} after {longest.after:%Y-%m-%d %H:%M} UTC"
+            )
+        return tuple(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityReport:
+    """What quality control found, series by series, sorted by area and variable."""
+
+    series: tuple[SeriesReport, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows that came in."""
+        return sum(series.rows for series in self.series)
+
+    @property
+    def kept(self) -> int:
+        """Rows that went on."""
+        return sum(series.kept for series in self.series)
+
+    def text(self) -> str:
+        """The whole report for people."""
+        head = f"Quality control kept {self.kept:,} of {self.rows:,} rows."
+        return "\n".join([head, *(line for series in self.series for line in series.sentences())])
+
+    def select(self, *, areas: tuple[str, ...], variables: tuple[str, ...]) -> QualityReport:
+        """The part of the report that speaks of these areas and these variables."""
+        return QualityReport(
+            series=tuple(s for s in self.series if s.area in areas and s.variable in variables)
+        )
+
+
+def control(table: pd.DataFrame) -> tuple[Archive, QualityReport]:
+    """Drop what cannot be true, and say what was dropped.
+
+    Args:
+        table: the archive's columns, aware UTC times, values in declared units.
+    """
+    parts: list[pd.DataFrame] = []
+    reports: list[SeriesReport] = []
+    for key, rows in table.groupby(["area", "variable"], sort=True):
+        area, variable = map(str, key)
+        series, report = _control_series(area, variable, rows)
+        reports.append(report)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "area": area,
+                    "time": pd.to_datetime(series.time, unit="s", utc=True).as_unit("s"),
+                    "variable": variable,
+                    "unit": VARIABLES[variable].unit,
+                    "value": series.value,
+                }
+            )
+        )
+    archive = pd.concat(parts, ignore_index=True) if parts else table
+    return Archive(archive[list(COLUMNS)]), QualityReport(series=tuple(reports))
+
+
+def _control_series(area: str, variable: str, rows: pd.DataFrame) -> tuple[Series, SeriesReport]:
+    time = epoch_seconds(rows["time"])
+    value = rows["value"].to_numpy(np.float64)
+    present = np.isfinite(value)
+    dropped = {"empty": int((~present).sum())}
+    time, value = time[present], value[present]
+
+    unsorted = bool((np.diff(time) < 0).any())
+    order = np.argsort(time, kind="stable")
+    time, value = time[order], value[order]
+
+    keep = _one_per_time(time, value)
+    dropped["repeated"] = int((~keep).sum())
+    time, value = time[keep], value[keep]
+
+    worst: str | None = None
+    for check, test in (("range", _in_range), ("step", _no_spike), ("persistence", _moves)):
+        keep = test(variable, time, value)
+        dropped[check] = int((~keep).sum())
+        if check in {"range", "step"} and worst is None and not keep.all():
+            worst = _worst(variable, time, value, ~keep)
+        time, value = time[keep], value[keep]
+
+    cadence, missing, gaps = _gaps(time)
+    return Series(time, value), SeriesReport(
+        area=area,
+        variable=variable,
+        rows=len(rows),
+        kept=len(time),
+        dropped={check: count for check, count in dropped.items() if count},
+        worst=worst,
+        unsorted=unsorted,
+        start=_utc(time[0]) if len(time) else None,
+        end=_utc(time[-1]) if len(time) else None,
+        cadence=cadence,
+        missing=missing,
+        gaps=gaps,
+    )
+
+
+def _one_per_time(time: _Times, value: _Values) -> _Mask:
+    """Keep the first row of each time, and no row of a time whose rows contradict each other."""
+    if not len(time):
+        return np.ones(0, dtype=np.bool_)
+    first = np.r_[True, np.diff(time) != 0]
+    group = np.cumsum(first) - 1
+    low = np.minimum.reduceat(value, np.flatnonzero(first))
+    high = np.maximum.reduceat(value, np.flatnonzero(first))
+    agreed = (low == high)[group]
+    return np.asarray(first & agreed, dtype=np.bool_)
+
+
+def _in_range(variable: str, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
+    limits = VARIABLES[variable]
+    return (value >= limits.minimum) & (value <= limits.maximum)
+
+
+def _no_spike(variable: str, time: _Times, value: _Values) -> _Mask:
+    keep = np.ones(len(value), dtype=np.bool_)
+    if len(value) < 3:  # noqa: PLR2004 - a spike needs two neighbours
+        return keep
+    limits = _LIMITS[variable]
+    step, distance = np.diff(value), np.diff(time)
+    allowed = np.interp(
+        np.log(distance), np.log([_MINUTE, _HOUR]), [limits.step_minute, limits.step_hour]
+    )
+    jump = (np.abs(step) > allowed) & (distance <= _NEIGHBOUR)
+    back_again = np.sign(step[:-1]) != np.sign(step[1:])
+    keep[1:-1] = ~(jump[:-1] & jump[1:] & back_again)
+    return keep
+
+
+def _moves(variable: str, time: _Times, value: _Values) -> _Mask:
+    keep = np.ones(len(value), dtype=np.bool_)
+    if not len(value):
+        return keep
+    limits = _LIMITS[variable]
+    first = np.flatnonzero(np.r_[True, np.diff(value) != 0])
+    last = np.r_[first[1:] - 1, len(value) - 1]
+    low, high = limits.still
+    still = (value[first] >= low) & (value[first] <= high)
+    stuck = (time[last] - time[first] > limits.stuck.total_seconds()) & ~still
+    for begin, end in zip(first[stuck], last[stuck], strict=True):
+        keep[begin + 1 : end + 1] = False
+    return keep
+
+
+def _worst(variable: str, time: _Times, value: _Values, bad: _Mask) -> str:
+    spec = VARIABLES[variable]
+    where = np.flatnonzero(bad)
+    middle = float(np.median(value[~bad])) if not bad.all() else 0.0
+    index = where[np.argmax(np.abs(value[where] - middle))]
+    return (
+        f"for example {value[index]:g} {spec.unit} at {_utc(time[index]):%Y-%m-%d %H:%M} UTC "
+        f"(possible: {spec.minimum:g} to {spec.maximum:g}, and no spikes)"
+    )
+
+
+def _gaps(time: _Times) -> tuple[timedelta | None, int, tuple[Gap, ...]]:
+    if len(time) < 2:  # noqa: PLR2004 - a distance needs two
+        return None, 0, ()
+    distance = np.diff(time)
+    cadence = max(int(np.median(distance)), 1)
+    missing = np.rint(distance / cadence).astype(np.int64) - 1
+    where = np.flatnonzero(missing > 0)
+    where = where[np.argsort(-missing[where], kind="stable")]
+    gaps = tuple(
+        Gap(after=_utc(time[i]), until=_utc(time[i + 1]), missing=int(missing[i])) for i in where
+    )
+    return timedelta(seconds=cadence), int(missing[where].sum()), gaps
+
+
+def _utc(seconds: np.int64) -> datetime:
+    return datetime.fromtimestamp(int(seconds), tz=UTC)

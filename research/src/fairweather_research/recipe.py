@@ -1,0 +1,295 @@
+"""Recipes: everything that decides what a training makes, in one YAML file.
+
+::
+
+    recipe = load_recipe("recipes/winter-predictor.yaml")
+    recipe.areas                       # ('EWR', 'JFK')
+    Recipe.parse(recipe.document(), source="metadata.json") == recipe
+
+A recipe is *resolved* when it is loaded: the definitions it names are read and become part of it.
+``document()`` is that resolved form, plain JSON; it is what provenance records, and a training can
+be repeated from it alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from fairweather_interface.definitions import (
+    VARIABLES,
+    Definitions,
+    load_definitions,
+    load_yaml,
+    packaged_definitions,
+    parse_definitions,
+    plain_definitions,
+)
+from fairweather_interface.durations import format_duration, parse_duration
+from fairweather_interface.errors import DefinitionsError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+
+from fairweather_research.errors import RecipeError
+from fairweather_research.networks import NETWORKS
+
+__all__ = ["FitPlan", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
+
+_DAY = timedelta(days=1)
+
+_Words = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+]
+
+
+def _ascending(months: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(months)) != len(months):
+        raise ValueError("a month is listed twice; list each month once")
+    return tuple(sorted(months))
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != len(names):
+        raise ValueError("a name is listed twice; list each name once")
+    return names
+
+
+_Months = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1), AfterValidator(_ascending)
+]
+_Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
+_Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ObservationsPlan(_Part):
+    """Where the observations come from: a named source, or a file in the archive format."""
+
+    source: _Text
+    synthetic: bool = False
+
+
+class SplitPlan(_Part):
+    """How time is divided: of every ``every``, the last ``held_out`` is for judging alone."""
+
+    every: _Words = timedelta(days=48)
+    held_out: _Words = timedelta(days=12)
+    calibration: _Words = timedelta(days=10)
+
+    @model_validator(mode="after")
+    def _leaves_time_to_train(self) -> Self:
+        for name in ("every", "held_out", "calibration"):
+            if getattr(self, name) % _DAY:
+                raise ValueError(
+                    f"`{name}` is no whole number of days; write, for example, 12 days"
+                )
+        if self.calibration % (2 * _DAY):
+            raise ValueError("`calibration` is an odd number of days; it is cut in two blocks")
+        if 2 * (self.held_out + self.calibration) > self.every * 3 / 2:
+            raise ValueError(
+                "`held_out` and `calibration` leave less than a quarter of the time to train on; "
+                "make `every` longer"
+            )
+        return self
+
+
+class FitPlan(_Part):
+    """How the network is fitted; training stops early when calibration time no longer improves."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 60
+    patience: Annotated[int, Field(ge=1)] = 6
+    batch_size: Annotated[int, Field(ge=1)] = 256
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
+
+
+class Recipe(_Part):
+    """A checked, resolved recipe. Every key is described in this package's README."""
+
+    topic: _Text
+    author: _Text
+    model_type: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
+    areas: _Names
+    variables: _Names
+    season: _Months
+    definitions: dict[str, Any]
+    observations: ObservationsPlan
+    step: _Words = timedelta(hours=1)
+    horizon: _Words = timedelta(days=7)
+    max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    max_temperature_seen: bool = True
+    network: Literal[tuple(NETWORKS)] = "recent-anomalies"  # type: ignore[valid-type]  # one list of names
+    fit: FitPlan = FitPlan()
+    split: SplitPlan = SplitPlan()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = [*self._names(), *self._times()]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def defined(self) -> Definitions:
+        """The areas and required inputs of the definitions that the recipe carries."""
+        return parse_definitions(self.definitions, source="definitions")
+
+    @property
+    def leads(self) -> int:
+        """Number of forecast steps: ``horizon / step``."""
+        return self.horizon // self.step
+
+    def document(self) -> dict[str, Any]:
+        """The resolved recipe as plain JSON; ``parse`` gives an equal recipe back."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def parse(cls, document: object, *, source: str, folder: Path | None = None) -> Recipe:
+        """Check a document and resolve the definitions it names.
+
+        Args:
+            document: the mapping that a YAML file holds, or a recipe's ``document()``.
+            source: what error messages call it.
+            folder: what relative paths in it start from; the working directory when absent.
+
+        Raises:
+            RecipeError: with every problem, each naming its key.
+        """
+        if not isinstance(document, dict):
+            found = "nothing" if document is None else type(document).__name__
+            raise RecipeError(
+                source, [f"found {found}, expected keys and values; start with `topic: ...`"]
+            )
+        resolved, problems = _with_definitions(document, folder or Path.cwd())
+        try:
+            recipe = cls.model_validate(resolved)
+        except ValidationError as error:
+            problems = [*problems, *_problems(error, told=bool(problems))]
+        if problems:
+            raise RecipeError(source, problems)
+        return recipe
+
+    def _names(self) -> list[str]:
+        defined = self.defined
+        problems = [
+            f"`areas`: unknown area {area!r}; expected of {', '.join(defined.areas)}; "
+            "choose one of them, or define it in a definitions file of your own"
+            for area in self.areas
+            if area not in defined.areas
+        ]
+        problems += [
+            f"`variables`: unknown variable {variable!r}; expected of {', '.join(VARIABLES)}"
+            for variable in self.variables
+            if variable not in VARIABLES
+        ]
+        return problems
+
+    def _times(self) -> list[str]:
+        problems = []
+        step = format_duration(self.step)
+        if _DAY % self.step:
+            problems.append(f"`step`: {step} does not divide a day; write, for example, 1 hour")
+        if self.horizon % self.step or self.horizon < self.step:
+            problems.append(
+                f"`horizon`: {format_duration(self.horizon)} is no whole number of steps of {step}"
+            )
+        problems += [
+            f"`step`: {step} does not fit the input {required.variable} "
+            f"({format_duration(required.period)} every {format_duration(required.sample_rate)}); "
+            "the step must be a multiple of the sample rate, and the period a multiple of the step"
+            for required in self.defined.required_inputs
+            if self.step % required.sample_rate or required.period % self.step
+        ]
+        return problems
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read, check and resolve a recipe file. Relative paths in it start from its folder.
+
+    Raises:
+        RecipeError: with every problem found, each naming its key.
+    """
+    path = Path(path)
+    try:
+        document = load_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(
+            str(path), [f"cannot be read ({error.strerror}); give the path of a recipe in YAML"]
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(str(path), [f"is not YAML: {' '.join(str(error).split())}"]) from error
+    return Recipe.parse(document, source=str(path), folder=path.resolve().parent)
+
+
+def _with_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Replace the name or path of definitions, and of observations, by what it stands for."""
+    resolved = dict(document)
+    problems: list[str] = []
+    named = document.get("definitions")
+    try:
+        if isinstance(named, str):
+            packaged = named in packaged_definitions()
+            definitions = load_definitions(named if packaged else folder / named)
+            resolved["definitions"] = plain_definitions(definitions)
+        elif isinstance(named, dict):
+            resolved["definitions"] = plain_definitions(
+                parse_definitions(named, source="definitions")
+            )
+    except DefinitionsError as error:
+        problems += [f"`definitions`: {problem}" for problem in error.problems]
+    plan = document.get("observations")
+    if isinstance(plan, dict) and isinstance(plan.get("source"), str):
+        beside = folder / plan["source"]
+        if beside.suffix and beside.is_file():
+            resolved["observations"] = {**plan, "source": str(beside)}
+    return resolved, problems
+
+
+def _problems(error: ValidationError, *, told: bool) -> list[str]:
+    """Say each problem in the recipe's own keys.
+
+    What follows from unusable definitions alone is left out when those have been told already.
+    """
+    problems: list[str] = []
+    for part in error.errors(include_url=False):
+        where = ".".join(str(step) for step in part["loc"])
+        message = part["msg"].removeprefix("Value error, ")
+        match part["type"]:
+            case "missing":
+                problems.append(f"`{where}`: missing; a recipe must say it")
+            case "extra_forbidden":
+                problems.append(f"`{where}`: unknown key; {_nearest(part['loc'])}")
+            case "value_error" if not where:
+                problems += message.splitlines()
+            case "value_error":
+                problems.append(f"`{where}`: {message}")
+            case _ if not (told and where.startswith("definitions")):
+                problems.append(f"`{where}`: found {part['input']!r}; {message}")
+    return problems
+
+
+def _nearest(location: tuple[int | str, ...]) -> str:
+    owner: type[BaseModel] = Recipe
+    for step in location[:-1]:
+        annotation = owner.model_fields[str(step)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            owner = annotation
+    keys = list(owner.model_fields)
+    close = difflib.get_close_matches(str(location[-1]), keys, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"expected of {', '.join(keys)}"

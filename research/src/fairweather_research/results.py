@@ -1,0 +1,49 @@
+"""What the training process hands back beside the artifacts: plain data, as JSON."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from fairweather_research.evaluation import Judgement
+
+__all__ = ["TOLERANCE", "EpochRecord", "OnnxReport", "TrainingResult"]
+
+#: How far two runtimes may differ on one value, (absolute, relative), in the output's unit: a
+#: hundredth, finer than any station reports.
+TOLERANCE = (0.01, 0.0)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EpochRecord(_Frozen):
+    """One pass over the training windows; errors are mean squares of scaled anomalies."""
+
+    number: int
+    training: float
+    calibration: float
+
+
+class OnnxReport(_Frozen):
+    """The ONNX artifact's needs, or the reason why there is none."""
+
+    opset: int | None = None
+    ir_version: int | None = None
+    omitted: str | None = None
+
+
+class TrainingResult(_Frozen):
+    """Everything about a finished training that is not in a file of its own."""
+
+    windows: int  # forecasts that taught the network
+    train_start: int  # first moment of the first of their windows, seconds since 1970-01-01T00:00Z
+    train_end: int  # the last moment that was learned
+    max_temperature_seen: float | None
+    epochs: tuple[EpochRecord, ...]
+    best_epoch: int
+    shrinkage: dict[str, tuple[float, ...]]  # output name -> factor of each lead
+    judgements: tuple[Judgement, ...]
+    onnx: OnnxReport
+    threads: int
+    platform: str
