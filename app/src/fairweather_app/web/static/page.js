@@ -1,0 +1,237 @@
+// Adds the chart to a page that is complete without it. Every label comes ready from the server, in
+// the area's local time; this module only draws. Loaded only where the chart library is there.
+
+const PANEL = { first: 230, other: 120, gap: 46, top: 34, bottom: 30, left: 44, right: 8 };
+const TONES = ["--warm", "--wet", "--third"];
+
+const figure = document.querySelector("figure.chart");
+if (figure) await draw(figure);
+
+async function draw(figure) {
+  const plot = figure.querySelector(".plot");
+  const numbers = JSON.parse(figure.querySelector(".numbers").textContent);
+  if (!numbers.time.length || !numbers.series.length) return;
+  const { init } = await import(plot.dataset.library);
+
+  plot.setAttribute("aria-label", numbers.description);
+  plot.style.height = `${layout(numbers.series.length).height}px`;
+  figure.hidden = false;
+
+  const chart = init(plot, null, { renderer: "canvas" });
+  const show = () => chart.setOption(options(numbers, palette(figure), plot.clientWidth), true);
+  show();
+  new ResizeObserver(() => {
+    chart.resize();
+    show();
+  }).observe(plot);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+  walkByKeyboard(plot, chart, numbers.time.length);
+}
+
+// Colours as the style sheet resolves them, light or dark; a canvas cannot read custom properties.
+function palette(figure) {
+  const probe = figure.appendChild(document.createElement("i"));
+  const resolved = (name) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const colours = {
+    tones: TONES.map(resolved),
+    ...Object.fromEntries(
+      ["ink", "quiet", "line", "night", "paper", "raised"].map((name) => [name, resolved(`--${name}`)]),
+    ),
+    font: getComputedStyle(figure).fontFamily,
+  };
+  probe.remove();
+  return colours;
+}
+
+// One panel per variable, stacked over a common time axis: two scales in one panel mislead.
+function layout(count) {
+  const panels = [];
+  let top = PANEL.top;
+  for (let i = 0; i < count; i += 1) {
+    const height = i === 0 ? PANEL.first : PANEL.other;
+    panels.push({ top, height });
+    top += height + PANEL.gap;
+  }
+  return { panels, height: top - PANEL.gap + PANEL.bottom };
+}
+
+function options(numbers, colour, width) {
+  const { panels } = layout(numbers.series.length);
+  return {
+    animation: false,
+    textStyle: { fontFamily: colour.font, color: colour.quiet },
+    grid: panels.map(({ top, height }) => ({
+      top, height, left: PANEL.left, right: PANEL.right, outerBoundsMode: "none",
+    })),
+    xAxis: panels.map((_, i) => timeAxis(numbers, colour, i, panels.length, width)),
+    yAxis: numbers.series.map((series, i) => valueAxis(series, colour, i)),
+    series: numbers.series.flatMap((series, i) => lines(series, numbers, colour, i)),
+    axisPointer: {
+      link: [{ xAxisIndex: "all" }],
+      lineStyle: { color: colour.quiet, type: "solid", width: 1 },
+      label: { show: false },
+    },
+    tooltip: {
+      trigger: "axis",
+      confine: true,
+      padding: [8, 12],
+      backgroundColor: colour.raised,
+      borderColor: colour.line,
+      textStyle: { color: colour.ink, fontFamily: colour.font },
+      formatter: (points) => tip(points, numbers),
+    },
+  };
+}
+
+function timeAxis(numbers, colour, i, count, width) {
+  const names = new Map(numbers.days.map((day) => [day.at, day.name]));
+  const room = width / numbers.days.length;
+  const inside = numbers.days.map((day) => day.at)
+    .filter((at) => at >= numbers.start && at <= numbers.end);
+  return {
+    gridIndex: i,
+    type: "value",
+    min: numbers.start,
+    max: numbers.end,
+    axisLine: { show: i === count - 1, onZero: false, lineStyle: { color: colour.line } },
+    axisTick: { show: false },
+    splitLine: { show: false },
+    axisLabel: {
+      show: i === count - 1,
+      customValues: inside,
+      color: colour.quiet,
+      margin: 10,
+      fontSize: 13,
+      formatter: (at) => (room < 58 ? names.get(at)?.split(/\s/)[0] : names.get(at)) ?? "",
+    },
+  };
+}
+
+function valueAxis(series, colour, i) {
+  return {
+    gridIndex: i,
+    type: "value",
+    ...(series.unit === "%"
+      ? { min: 0, max: 100, interval: 50 }
+      : { scale: true, splitNumber: i === 0 ? 4 : 2 }),
+    axisTick: { show: false },
+    name: `{tone|${series.label}} {unit|${series.unit}}`,
+    nameLocation: "end",
+    nameGap: 16,
+    nameTextStyle: {
+      align: "left",
+      padding: [0, 0, 0, -PANEL.left + 6],
+      rich: {
+        tone: { color: colour.tones[i % colour.tones.length], fontWeight: 600, fontSize: 14 },
+        unit: { color: colour.quiet, fontSize: 13 },
+      },
+    },
+    axisLabel: {
+      color: colour.quiet,
+      fontSize: 13,
+      formatter: (value) => String(value).replace("-", "\u2212"),
+    },
+    splitLine: { lineStyle: { color: colour.line } },
+  };
+}
+
+// The line of a variable, its nights and midnights behind it and, where the model declares one, its
+// band: stacked from the lower bound with "all", or it would be drawn wrongly below zero.
+function lines(series, numbers, colour, i) {
+  const tone = colour.tones[i % colour.tones.length];
+  const common = {
+    type: "line", xAxisIndex: i, yAxisIndex: i, symbol: "circle", symbolSize: 7,
+    showSymbol: false, silent: true,
+  };
+  const points = (values) => numbers.time.map((time, k) => [time, values[k]]);
+  const line = {
+    ...common,
+    id: series.name,
+    z: 3,
+    data: points(series.value),
+    lineStyle: { color: tone, width: 2.25, cap: "round", join: "round" },
+    itemStyle: { color: tone },
+    markArea: {
+      silent: true,
+      itemStyle: { color: colour.night },
+      data: numbers.nights.map(([from, to]) => [{ xAxis: from }, { xAxis: to }]),
+    },
+    markLine: {
+      z: 1,
+      silent: true,
+      symbol: "none",
+      label: { show: false },
+      lineStyle: { color: colour.line, type: "solid", width: 1 },
+      data: numbers.midnights.map((at) => ({ xAxis: at })),
+    },
+  };
+  if (!series.lower || !series.upper) return [line];
+  const edge = {
+    ...common,
+    stack: `band ${series.name}`,
+    stackStrategy: "all",
+    lineStyle: { opacity: 0 },
+    tooltip: { show: false },
+  };
+  const width = series.upper.map((upper, k) =>
+    upper === null || series.lower[k] === null ? null : upper - series.lower[k]);
+  return [
+    { ...edge, id: `${series.name} lower`, data: points(series.lower) },
+    {
+      ...edge,
+      id: `${series.name} upper`,
+      data: points(width),
+      areaStyle: { color: tone, opacity: 0.16 },
+    },
+    line,
+  ];
+}
+
+// Built from elements and classes: the page allows no inline style, and no text becomes markup.
+function tip(points, numbers) {
+  const k = points[0]?.dataIndex ?? 0;
+  const box = element("div", "tip");
+  box.append(element("p", "when", numbers.when[k]));
+  const list = box.appendChild(element("dl"));
+  numbers.series.forEach((series, i) => {
+    const value = series.value[k];
+    if (value === null) return;
+    list.append(element("dt", `tone-${i % TONES.length}`, series.label));
+    const band = series.lower && series.lower[k] !== null
+      ? ` (${text(series.lower[k])} to ${text(series.upper[k])})` : "";
+    list.append(element("dd", "", `${text(value)}${band} ${series.unit}`));
+  });
+  return box;
+}
+
+function text(value) {
+  return value.toFixed(1).replace("-", "\u2212");
+}
+
+function element(name, className = "", content = "") {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.textContent = content;
+  return made;
+}
+
+// The arrow keys walk along the hours, Escape puts the pointer away.
+function walkByKeyboard(plot, chart, count) {
+  let at = -1;
+  plot.tabIndex = 0;
+  plot.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1, PageDown: 24, PageUp: -24 }[event.key];
+    if (event.key === "Escape") {
+      at = -1;
+      chart.dispatchAction({ type: "hideTip" });
+    } else if (step) {
+      event.preventDefault();
+      at = Math.min(Math.max(at + step, 0), count - 1);
+      const seriesIndex = chart.getOption().series.findIndex((series) => series.z === 3);
+      chart.dispatchAction({ type: "showTip", seriesIndex, dataIndex: at });
+    }
+  });
+}

@@ -1,0 +1,56 @@
+"""When it is night: the chart shades the hours with the sun below the horizon.
+
+The sun's position comes from the low-precision formulae of the Astronomical Almanac, good to a
+hundredth of a degree between 1950 and 2050; a minute or two at sunrise, which no chart shows.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from math import asin, atan2, cos, degrees, radians, sin
+
+HORIZON = -0.833
+"""Degrees: the sun's centre when its upper edge appears to set, refraction counted."""
+
+_J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
+_STEP = timedelta(minutes=10)
+
+
+def elevation(time: datetime, latitude: float, longitude: float) -> float:
+    """The sun's height above the horizon in degrees, at degrees north and east."""
+    days = (time - _J2000) / timedelta(days=1)
+    mean_longitude = 280.460 + 0.9856474 * days
+    anomaly = radians(357.528 + 0.9856003 * days)
+    ecliptic = radians(mean_longitude + 1.915 * sin(anomaly) + 0.020 * sin(2 * anomaly))
+    obliquity = radians(23.439 - 0.0000004 * days)
+    ascension = atan2(cos(obliquity) * sin(ecliptic), cos(ecliptic))
+    declination = asin(sin(obliquity) * sin(ecliptic))
+    sidereal = radians(280.46062 + 360.98564737 * days + longitude)
+    height = asin(
+        sin(radians(latitude)) * sin(declination)
+        + cos(radians(latitude)) * cos(declination) * cos(sidereal - ascension)
+    )
+    return degrees(height)
+
+
+def nights(
+    start: datetime, end: datetime, latitude: float, longitude: float
+) -> tuple[tuple[datetime, datetime], ...]:
+    """The stretches of night between two instants, to ten minutes, ascending and disjoint.
+
+    Stretches are cut at `start` and `end`; in polar night there is one, in polar day none.
+    """
+    found: list[tuple[datetime, datetime]] = []
+    begun: datetime | None = None
+    time = start
+    while time < end:
+        dark = elevation(time, latitude, longitude) < HORIZON
+        if dark and begun is None:
+            begun = time
+        elif not dark and begun is not None:
+            found.append((begun, time))
+            begun = None
+        time += _STEP
+    if begun is not None:
+        found.append((begun, end))
+    return tuple(found)
