@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 _PACKAGED = resources.files("fairweather_interface") / "data"
+_MISREAD = (ValueError, TypeError, AttributeError, LookupError)  # what PyYAML lets through
 _MERGE = "tag:yaml.org,2002:merge"
 _DurationInWords = Annotated[timedelta, BeforeValidator(parse_duration)]
 _AreaName = Annotated[str, Field(pattern=r"^[^\W_][\w .'()-]*$", max_length=100)]
@@ -270,7 +271,8 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the base class's signature
         try:
             return super().construct_object(node, deep)
-        except ValueError as error:  # a date or a number that looks like one and is none
+        except _MISREAD as error:
+            # a date or a number that looks like one, or is tagged as one, and is none
             raise _misread(f"found a value that cannot be read: {error}", node) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the base class's signature
@@ -299,3 +301,5 @@ def load_yaml(text: str) -> Any:  # noqa: ANN401 - YAML has no better type
         return yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
     except RecursionError:
         raise yaml.YAMLError("found lists or mappings nested too deeply to read") from None
+    except _MISREAD as error:
+        raise yaml.YAMLError(f"found a value that cannot be read: {error}") from None
