@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -27,6 +28,7 @@ _ORT_ERRORS = tuple(
     for each in vars(ort_errors).values()
     if isinstance(each, type) and issubclass(each, Exception)
 )
+_SOURCE_LINE = re.compile(r"/onnxruntime_src/.*?\) (?=[A-Z])")
 _INVALID = (ort_errors.InvalidProtobuf, ort_errors.InvalidGraph, ort_errors.InvalidArgument)
 
 
@@ -115,8 +117,7 @@ def _tensor(node: Any) -> Tensor:  # noqa: ANN401 - a NodeArg of onnxruntime
 
 def _words(error: Exception) -> str:
     """What onnxruntime says, without its error numbers and source lines."""
-    text = str(error).split(" : ", 3)[-1].strip()
-    return text.split(") ", 1)[-1] if text.startswith("/") else text
+    return _SOURCE_LINE.sub("", str(error).split(" : ", 3)[-1]).strip()
 
 
 def _options() -> ort.SessionOptions:

@@ -28,7 +28,7 @@ EMPTY_CELLS = ["", "NaN", "nan", "NA", "null"]
 ROWS_AT_ONCE = 100_000
 
 _UTC = pa.timestamp("us", tz="UTC")
-_ZONE = r"(Z|[+-]\d\d(:?\d\d)?)$"
+_ZONE = r":\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)$"
 
 
 def read_archive(path: Path) -> Archive:
@@ -140,13 +140,15 @@ def _read_batch(
             problems.add(f"unknown variable {name!r}; expected {known}", of_variable)
             continue
         variable = VARIABLES[name]
+        comparable = of_variable & given
         for unit, in_unit in units.rows():
             if unit != variable.unit:
+                comparable &= ~in_unit
                 wrong = f"{name} in {unit!r}; expected {variable.unit!r}: convert the values"
                 problems.add(wrong, of_variable & in_unit)
         possible = (values >= variable.minimum) & (values <= variable.maximum)
         span = f"{variable.minimum:g} to {variable.maximum:g} {variable.unit}"
-        problems.add(f"{name} is impossible; expected {span}", of_variable & given & ~possible)
+        problems.add(f"{name} is impossible; expected {span}", comparable & ~possible)
         for area, of_area in areas.rows():
             chosen = of_variable & of_area & given
             if chosen.any():

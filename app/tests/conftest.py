@@ -1,0 +1,107 @@
+"""What the tests share: an app over a tmp store, and observations to feed it with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fairweather_app import create_app
+from fairweather_app.app_context import AppContext
+from fairweather_app.observations import Archive, ObservationStore
+from fairweather_app.times import to_microseconds
+from flask import Flask
+from flask.testing import FlaskClient
+
+NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("FAIRWEATHER_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, store: Path) -> dict[str, Any]:
+    return {
+        "store": store,
+        "observations": f"sqlite:///{tmp_path / 'observations.sqlite'}",
+        "cache": tmp_path / "cache",
+    }
+
+
+@pytest.fixture
+def make_app(settings: dict[str, Any]) -> Iterator[Callable[..., Flask]]:
+    """An app over the tmp store, which has looked at it once; takes settings to change."""
+    made: list[Flask] = []
+
+    def make(**changes: object) -> Flask:
+        app = create_app(settings | changes)
+        context: AppContext = app.extensions["fairweather"]
+        context.catalogue.refresh()
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        app.extensions["fairweather"].observations.close()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def context(app: Flask) -> AppContext:
+    found: AppContext = app.extensions["fairweather"]
+    return found
+
+
+@pytest.fixture
+def observations(settings: dict[str, Any]) -> Iterator[ObservationStore]:
+    """The observation store that `make_app` uses too."""
+    kept = ObservationStore(settings["observations"])
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def observe(observations: ObservationStore) -> Callable[..., None]:
+    """Keep hourly values of one area and variable, the last of them at `until`; None is a gap."""
+
+    def keep(
+        area: str,
+        values: Sequence[float | None],
+        *,
+        variable: str = "temperature",
+        until: datetime = NOON,
+    ) -> None:
+        first = until - (len(values) - 1) * timedelta(hours=1)
+        known = [
+            (to_microseconds(first + hour * timedelta(hours=1)), value)
+            for hour, value in enumerate(values)
+            if value is not None
+        ]
+        times = np.array([time for time, _ in known], dtype=np.int64)
+        found = np.array([value for _, value in known], dtype=np.float64)
+        observations.add(Archive(path=Path("test"), series={(area, variable): (times, found)}))
+
+    return keep
+
+
+@pytest.fixture
+def day() -> list[float]:
+    """A day of hourly temperatures."""
+    return [10.0 + hour / 10 for hour in range(24)]

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fairweather_app import Settings, load_settings
+from fairweather_app.errors import SettingsError
+
+
+def test_every_setting_has_a_default_and_says_what_it_is_for() -> None:
+    assert load_settings() == Settings()
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_defaults_need_nothing_but_a_folder_to_write_in() -> None:
+    chosen = load_settings()
+    assert chosen.clock == "latest-observation"
+    assert chosen.observations == "sqlite:///observations.sqlite"
+    assert chosen.domain_margin == 3.0
+    assert not chosen.refuse_below_baseline
+    assert not chosen.tensorflow
+    assert chosen.overrides is None
+
+
+def test_what_is_given_goes_before_the_environment_before_the_file_before_the_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "fairweather.yaml"
+    file.write_text("reload_seconds: 1\ndomain_margin: 1\nbody_limit: 2048\n")
+    monkeypatch.setenv("FAIRWEATHER_CONFIG", str(file))
+    monkeypatch.setenv("FAIRWEATHER_RELOAD_SECONDS", "2")
+    monkeypatch.setenv("FAIRWEATHER_DOMAIN_MARGIN", "2")
+    chosen = load_settings({"reload_seconds": 3})
+    assert (chosen.reload_seconds, chosen.domain_margin, chosen.body_limit) == (3, 2, 2048)
+    assert chosen.clock == "latest-observation"
+
+
+def test_settings_pass_through_as_they_are() -> None:
+    chosen = Settings(clock="now")
+    assert load_settings(chosen) is chosen
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"clock": "noon"}, "FAIRWEATHER_CLOCK is 'noon': expected 'latest-observation' or 'now'"),
+        ({"reload_seconds": 0}, "FAIRWEATHER_RELOAD_SECONDS is 0: expected greater than 0"),
+        ({"reload_seconds": "often"}, "FAIRWEATHER_RELOAD_SECONDS is 'often': expected a valid num"),
+        ({"domain_margin": -1}, "FAIRWEATHER_DOMAIN_MARGIN is -1: expected greater than or equal"),
+        ({"domain_margin": "nan"}, "FAIRWEATHER_DOMAIN_MARGIN is 'nan': expected"),
+        ({"body_limit": 1}, "FAIRWEATHER_BODY_LIMIT is 1: expected"),
+        ({"refuse_below_baseline": "perhaps"}, "expected a valid boolean"),
+        ({"observations": "nonsense"}, "expected a SQLAlchemy URL, such as sqlite:///"),
+        ({"observations": "mysql://host/db"}, "expected a database of sqlite or postgresql"),
+        ({"observations": "sqlite://"}, "expected a file: a database in memory"),
+        ({"tensorflow": True}, "pip install 'fairweather-app\\[tensorflow\\]'"),
+        ({"stroe": "x"}, "FAIRWEATHER_STROE \\('stroe'\\) is not a setting; the settings are: body"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value_and_what_is_expected(
+    given: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairweather_app.config.find_spec", lambda _name: None)
+    with pytest.raises(SettingsError, match=expected):
+        load_settings(given)
+
+
+def test_all_wrong_settings_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"clock": "noon", "reload_seconds": -1})
+    assert len(caught.value.problems) == 2
+
+
+def test_a_password_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"observations": "mysql://me:secret@host/db"})
+    assert "secret" not in str(caught.value)
+
+
+def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIRWEATHER_OVERRIDES", "")
+    assert load_settings().overrides is None
+
+
+def test_home_is_expanded() -> None:
+    assert load_settings({"store": "~/deliveries"}).store == Path.home() / "deliveries"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "expected a YAML file of settings"),
+        ("- store\n", "found a list"),
+        ("store: [\n", "expected a YAML file of settings"),
+    ],
+)
+def test_a_configuration_file_that_cannot_be_used_is_named(
+    content: str | None, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "fairweather.yaml"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("FAIRWEATHER_CONFIG", str(file))
+    with pytest.raises(SettingsError, match=expected) as caught:
+        load_settings()
+    assert str(file) in str(caught.value)
+
+
+def test_an_empty_configuration_file_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "fairweather.yaml"
+    file.write_text("# nothing yet\n")
+    monkeypatch.setenv("FAIRWEATHER_CONFIG", str(file))
+    assert load_settings() == Settings()

@@ -1,0 +1,375 @@
+"""From a delivery to an entry: everything a delivery can be, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fairweather_app import pickup as pickup_module
+from fairweather_app.cache import Cache
+from fairweather_app.models_backend import OnnxBackend
+from fairweather_app.pickup import Entry, Pickup, fingerprint
+from fairweather_interface.errors import IncompleteDeliveryError
+from fairweather_interface.refusals import Code
+from fairweather_interface.testing import identity_onnx
+
+Build = Callable[..., Path]
+Document = dict[str, Any]
+
+
+@pytest.fixture
+def pick_up(tmp_path: Path, store: Path) -> Pickup:
+    cache = Cache(tmp_path / "cache", store=store, reader="0.1")
+    return Pickup(cache, [OnnxBackend(cache.delivery)])
+
+
+def refused_with(entry: Entry, state: str, code: Code, *words: str) -> None:
+    assert (entry.state, entry.code, entry.model) == (state, code, None)
+    assert entry.reason is not None
+    for each in words:
+        assert each in entry.reason
+
+
+def test_a_sound_delivery_is_live(pick_up: Pickup, tiny_delivery: Build) -> None:
+    entry = pick_up(tiny_delivery(variables=("temperature", "humidity"), context=True))
+    assert (entry.state, entry.code, entry.reason) == ("live", None, None)
+    assert entry.model is not None
+    assert entry.delivery is entry.model.delivery
+
+
+def test_the_model_is_loaded_from_the_verified_copy(
+    pick_up: Pickup, tiny_delivery: Build, tmp_path: Path
+) -> None:
+    entry = pick_up(tiny_delivery())
+    assert entry.delivery is not None
+    assert entry.delivery.path.is_relative_to(tmp_path / "cache")
+
+
+# ------------------------------------------------------------------------------------- bytes
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray((path / "model.onnx").read_bytes())
+    content[20] ^= 1
+    (path / "model.onnx").write_bytes(content)
+
+
+def cut_short(path: Path) -> None:
+    os.truncate(path / "model.onnx", 40)
+
+
+def lose_a_file(path: Path) -> None:
+    (path / "examples.npz").unlink()
+
+
+def add_a_file(path: Path) -> None:
+    (path / "notes.txt").write_text("not listed")
+
+
+def link_a_file(path: Path) -> None:
+    (path / "card" / "more.html").symlink_to("/etc/hostname")
+
+
+def break_the_manifest(path: Path) -> None:
+    (path / "manifest.json").write_text("{")
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (flip_a_byte, "model.onnx: its sha256 differs"),
+        (cut_short, "model.onnx: found 40 bytes"),
+        (lose_a_file, "examples.npz: listed in manifest.json, not found"),
+        (add_a_file, "notes.txt: found, not listed"),
+        (link_a_file, "card/more.html: found a link"),
+        (break_the_manifest, "manifest.json"),
+    ],
+)
+def test_a_damaged_delivery_is_quarantined_as_corrupt_and_the_damage_named(
+    pick_up: Pickup, tiny_delivery: Build, damage: Callable[[Path], None], told: str
+) -> None:
+    path = tiny_delivery()
+    damage(path)
+    refused_with(pick_up(path), "quarantined", Code.CORRUPT, told)
+
+
+def test_damage_is_found_although_a_good_copy_is_in_the_cache(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    path = tiny_delivery()
+    assert pick_up(path).state == "live"
+    flip_a_byte(path)
+    assert pick_up(path).code is Code.CORRUPT
+
+
+def test_a_damaged_copy_in_the_cache_is_brought_again(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    path = tiny_delivery()
+    first = pick_up(path)
+    assert first.delivery is not None
+    flip_a_byte(first.delivery.path)
+    assert pick_up(path).state == "live"
+
+
+def test_a_delivery_without_a_manifest_is_not_there_yet(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    path = tiny_delivery()
+    (path / "manifest.json").unlink()
+    with pytest.raises(IncompleteDeliveryError):
+        pick_up(path)
+
+
+def test_the_fingerprint_changes_with_the_bytes(tiny_delivery: Build) -> None:
+    path = tiny_delivery()
+    before = fingerprint(path)
+    assert fingerprint(path) == before
+    flip_a_byte(path)
+    assert fingerprint(path) != before
+
+
+# ---------------------------------------------------------------------------------- metadata
+
+
+def test_metadata_of_the_next_major_is_refused_with_both_versions_and_the_remedy(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    def rewrite(document: Document) -> None:
+        document.clear()
+        document.update(schema_version="1.0", min_reader="1.0", everything="else is new")
+
+    entry = pick_up(tiny_delivery(change=rewrite))
+    refused_with(entry, "refused", Code.SCHEMA_TOO_NEW, "1.0", "0.1", "upgrade")
+
+
+def test_a_newer_minor_that_must_be_obeyed_is_refused(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    def rewrite(document: Document) -> None:
+        document.update(schema_version="0.3", min_reader="0.3", bound=1)
+
+    entry = pick_up(tiny_delivery(change=rewrite))
+    refused_with(entry, "refused", Code.SCHEMA_TOO_NEW, "0.3", "0.1")
+
+
+def test_a_newer_minor_with_fields_one_may_ignore_is_served(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    def rewrite(document: Document) -> None:
+        document.update(schema_version="0.3", min_reader="0.1", uncertainty={"outputs": []})
+        document["inputs"][0]["colour"] = "green"
+
+    entry = pick_up(tiny_delivery(change=rewrite))
+    assert entry.state == "live"
+    assert entry.delivery is not None
+    assert entry.delivery.metadata.schema_version == "0.3"
+    assert set(entry.delivery.metadata.unknown_fields) == {"uncertainty", "inputs[0].colour"}
+
+
+def test_this_release_reads_as_far_as_it_obeys_whatever_the_interface_could(
+    tmp_path: Path, store: Path, tiny_delivery: Build
+) -> None:
+    cache = Cache(tmp_path / "cache", store=store, reader="0.0")
+    entry = Pickup(cache, [OnnxBackend(cache.delivery)])(tiny_delivery())
+    refused_with(entry, "refused", Code.SCHEMA_TOO_NEW, "0.1", "0.0")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"schema_version": 0.1}, "schema_version"),
+        ({"schema_version": "v0.1"}, "schema_version"),
+        ({"min_reader": None}, "min_reader"),
+        ({"valid_months": [13]}, "valid_months"),
+        ({"author": 7}, "author"),
+        ({"areas": {}}, "areas"),
+    ],
+)
+def test_metadata_that_breaks_the_contract_is_corrupt(
+    pick_up: Pickup, tiny_delivery: Build, changes: Document, told: str
+) -> None:
+    entry = pick_up(tiny_delivery(change=lambda document: document.update(changes)))
+    refused_with(entry, "quarantined", Code.CORRUPT, told)
+
+
+def test_a_delivery_under_another_name_than_its_own_is_corrupt(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    path = tiny_delivery()
+    renamed = path.rename(path.with_name("another"))
+    refused_with(pick_up(renamed), "quarantined", Code.CORRUPT, "delivery_id")
+
+
+# ---------------------------------------------------------------------------------- runtimes
+
+
+def test_an_unknown_format_beside_a_known_one_is_ignored(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    def rewrite(document: Document) -> None:
+        document["artifacts"].append({"format": "crystal-ball", "path": "card"})
+
+    assert pick_up(tiny_delivery(change=rewrite)).state == "live"
+
+
+def test_only_unknown_formats_leave_no_runtime_and_both_sides_are_named(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    def rewrite(document: Document) -> None:
+        document["artifacts"][0]["format"] = "crystal-ball"
+        document["artifacts"].append({"format": "onnx", "omitted": "tf2onnx failed on Erfc"})
+
+    entry = pick_up(tiny_delivery(change=rewrite))
+    refused_with(
+        entry, "refused", Code.RUNTIME_UNAVAILABLE, "crystal-ball", "onnx", "failed on Erfc"
+    )
+
+
+def test_an_artifact_that_needs_a_newer_runtime_names_both_versions(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    def rewrite(document: Document) -> None:
+        document["artifacts"][0]["needs"] = {"opset": 99, "ir_version": 8}
+
+    entry = pick_up(tiny_delivery(change=rewrite))
+    refused_with(entry, "refused", Code.RUNTIME_UNAVAILABLE, "opset 99", "runs up to")
+
+
+def test_garbage_with_true_digests_is_corrupt(pick_up: Pickup, tiny_delivery: Build) -> None:
+    entry = pick_up(tiny_delivery(model=b"not a model"))
+    refused_with(entry, "quarantined", Code.CORRUPT, "not an ONNX model")
+
+
+def test_an_unknown_model_type_is_served_by_what_it_declares(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    assert pick_up(tiny_delivery(model_type="TeaLeafPredictor")).state == "live"
+
+
+def test_an_unknown_role_cannot_be_fed(pick_up: Pickup, tiny_delivery: Build) -> None:
+    def rewrite(document: Document) -> None:
+        document["inputs"][1]["role"] = "elevation"
+
+    entry = pick_up(tiny_delivery(context=True, change=rewrite))
+    refused_with(
+        entry, "refused", Code.RUNTIME_UNAVAILABLE, "role 'elevation'", "feeds observations"
+    )
+
+
+def test_a_context_input_of_another_type_cannot_be_fed(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    def rewrite(document: Document) -> None:
+        document["inputs"][1]["dtype"] = "float32"
+
+    entry = pick_up(tiny_delivery(context=True, change=rewrite))
+    assert entry.state != "live"
+
+
+@pytest.mark.parametrize("part", ["inputs", "outputs"])
+def test_another_unit_than_the_contract_has_is_corrupt(
+    pick_up: Pickup, tiny_delivery: Build, part: str
+) -> None:
+    def rewrite(document: Document) -> None:
+        document[part][0]["unit"] = "K"
+
+    entry = pick_up(tiny_delivery(change=rewrite))
+    refused_with(entry, "quarantined", Code.CORRUPT, "temperature in 'K'", "'degC'")
+
+
+def test_an_unforeseen_failure_is_an_entry_and_not_the_end_of_the_app(
+    pick_up: Pickup,
+    tiny_delivery: Build,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def explode(_model: object) -> None:
+        raise ZeroDivisionError("unforeseen")
+
+    monkeypatch.setattr(pickup_module, "prove", explode)
+    entry = pick_up(tiny_delivery())
+    refused_with(entry, "quarantined", Code.CORRUPT, "ZeroDivisionError: unforeseen")
+    assert "Traceback" in caplog.text
+
+
+# ------------------------------------------------------------------------------------- proof
+
+
+def test_an_artifact_that_lacks_a_declared_output_is_corrupt(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    entry = pick_up(tiny_delivery(model=identity_onnx([("temperature", "warmth")], 24)))
+    refused_with(entry, "quarantined", Code.CORRUPT, "'temperature_forecast' is not in the art")
+
+
+def test_an_artifact_that_gives_more_than_is_declared_is_fine(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    def declare_less(document: Document) -> None:
+        del document["outputs"][1]
+
+    path = tiny_delivery(variables=("temperature", "humidity"), change=declare_less)
+    assert pick_up(path).state == "live"
+
+
+def test_an_artifact_that_takes_more_than_is_declared_is_corrupt(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    model = identity_onnx([("temperature", "temperature_forecast")], 24, unused=("secret",))
+    entry = pick_up(tiny_delivery(model=model))
+    refused_with(entry, "quarantined", Code.CORRUPT, "input 'secret' is not in the metadata")
+
+
+def test_an_artifact_of_another_shape_is_corrupt_and_both_are_told(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    model = identity_onnx([("temperature", "temperature_forecast")], 48)
+    entry = pick_up(tiny_delivery(model=model))
+    refused_with(entry, "quarantined", Code.CORRUPT, "float32 [?, 48]", "float32 [?, 24]")
+
+
+def test_outputs_that_differ_from_the_examples_are_corrupt_and_the_difference_told(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    # the artifact has its two outputs the wrong way round
+    pairs = [("temperature", "humidity_forecast"), ("humidity", "temperature_forecast")]
+    entry = pick_up(
+        tiny_delivery(variables=("temperature", "humidity"), model=identity_onnx(pairs, 24))
+    )
+    refused_with(entry, "quarantined", Code.CORRUPT, "example 1 came out differently", "tolerance")
+
+
+def test_missing_values_that_go_through_alike_are_no_difference(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    assert pick_up(tiny_delivery(max_missing=0.25)).state == "live"
+
+
+def test_an_example_to_be_served_that_is_impossible_is_invalid_output(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    # the kit's examples lie a degree below this
+    entry = pick_up(tiny_delivery(max_temperature_seen=500.0))
+    refused_with(entry, "quarantined", Code.INVALID_OUTPUT, "in an example", "-80 to 60")
+
+
+def test_the_reason_of_several_faults_names_them_all(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    path = tiny_delivery()
+    flip_a_byte(path)
+    lose_a_file(path)
+    refused_with(pick_up(path), "quarantined", Code.CORRUPT, "model.onnx", "examples.npz")
+
+
+def test_a_card_is_no_place_to_hide_a_path(pick_up: Pickup, tiny_delivery: Build) -> None:
+    path = tiny_delivery()
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["files"]["../../outside"] = {"sha256": "0" * 64, "size": 0}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    refused_with(pick_up(path), "quarantined", Code.CORRUPT, "../../outside")
