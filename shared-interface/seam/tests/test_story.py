@@ -85,5 +85,8 @@ def test_what_was_answered_before_is_answered_still(app: App) -> None:
     assert status == 200
     receipt = answer["receipt"]
     assert receipt["model_type"] == "SummerHumidityPredictor"
-    assert [refusal["code"] for refusal in receipt["refused"]] == ["out-of-season"]
+    assert [(refusal["model_type"], refusal["code"]) for refusal in receipt["refused"]] == [
+        ("WinterPredictor", "out-of-season"),  # who declares the area is named first
+        ("AllYearPredictor", "area-not-declared"),
+    ]
     assert set(answer["forecast"]) == {"time", "humidity"}
