@@ -11,7 +11,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from flask import Response, request, send_file, url_for
+from flask import Response, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.security import safe_join
 
@@ -51,16 +51,20 @@ def send_asset(name: str) -> Response:
     packed = path.with_name(path.name + ".gz")
     twin = packed.is_file()
     use_packed = twin and request.accept_encodings.quality("gzip") > 0
-    answer = send_file(packed if use_packed else path, mimetype=kind, conditional=True)
+    digest = _digest(path)
+    answer = Response((packed if use_packed else path).read_bytes(), content_type=kind)
+    answer.set_etag(f"{digest}-gzip" if use_packed else digest)
+    answer.cache_control.no_cache = True
     if use_packed:
         answer.headers["Content-Encoding"] = "gzip"
     if twin:
         answer.vary.add("Accept-Encoding")
-    if request.args.get("v") == _digest(path):
+    if request.args.get("v") == digest:
         answer.cache_control.no_cache = None
         answer.cache_control.public = True
         answer.cache_control.max_age = FOR_EVER
         answer.cache_control.immutable = True
+    answer.make_conditional(request)
     return answer
 
 

@@ -1,0 +1,319 @@
+"""The page, through the real app and tiny deliveries."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from fairweather_app import forecasts
+from fairweather_app.errors import ObservationStoreError
+from fairweather_app.web import pages
+
+HOSTILE = "<script>alert(1)</script>\"'&<!--</title>"
+EVENING = datetime(2013, 12, 20, 0, tzinfo=UTC)  # Thursday 19 December, 19:00 in New York
+
+Deliver = Callable[..., Path]
+Observe = Callable[..., None]
+MakeApp = Callable[..., Flask]
+
+
+class Reader(HTMLParser):
+    """Collects what a browser would see: text, elements with their attributes, scripts' bodies."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self._pieces: list[str] = []
+        self._open = ""
+        self.feed(page)
+        self.text = " ".join(" ".join(self._pieces).replace("\N{NO-BREAK SPACE}", " ").split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._open = tag
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - HTMLParser's own signature
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        (self.scripts if self._open == "script" else self._pieces).append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def winter_week(tiny_delivery: Deliver, observe: Observe, make_app: MakeApp) -> FlaskClient:
+    """A week for JFK of 2 to 5 °C and 60 %; a delivery for TLV is there too."""
+    tiny_delivery(
+        areas=("JFK", "EWR"),
+        variables=("temperature", "humidity"),
+        samples=168,
+        topic="Winter in New York",
+        author="The winter team",
+        model_type="WinterPredictor",
+    )
+    tiny_delivery(areas=("TLV",), model_type="CoastPredictor")
+    observe("JFK", [2.0 + hour % 4 for hour in range(168)], until=EVENING)
+    observe("JFK", [60.0] * 168, variable="humidity", until=EVENING)
+    return make_app().test_client()
+
+
+def read(answer: TestResponse) -> Reader:
+    return Reader(answer.get_data(as_text=True))
+
+
+def test_the_forecast_is_words_then_a_week_then_hours_in_local_time(
+    winter_week: FlaskClient,
+) -> None:
+    answer = winter_week.get("/?area=JFK")
+    page = read(answer)
+    assert answer.status_code == 200
+    assert "Friday 20 December: 2 to 5 °C, humidity 60 %." in page.text
+    assert "Starts Thursday 19 December 2013, 19:00 EST" in page.text
+    assert "a forecast of the past, not of today" in page.text
+    assert "Thursday 19 December Thu 19 from 20:00" in page.text
+    assert "America/New_York (EST)" in page.text
+    times = page.all("time")
+    assert len(times) == 168
+    assert times[0]["datetime"] == "2013-12-20T01:00Z"
+
+
+def test_the_page_says_which_model_answered_why_and_who_was_refused(
+    winter_week: FlaskClient,
+) -> None:
+    page = read(winter_week.get("/?area=JFK"))
+    for said in (
+        "WinterPredictor answered.",
+        "ranks first. 1 other delivery was passed over.",
+        "error was 25 % smaller",
+        "Winter in New York",
+        "The winter team",
+        "Trained until",
+        "CoastPredictor",
+        "area-not-declared",
+        "It declares TLV, and not JFK.",
+    ):
+        assert said in page.text
+    assert any(
+        re.fullmatch(r"/models/[0-9a-f-]{36}/card/", each.get("href") or "")
+        for each in page.all("a")
+    )
+
+
+def test_the_links_of_the_page_lead_somewhere(winter_week: FlaskClient) -> None:
+    for address in ("/", "/?area=JFK", "/?area=LGA", "/?area=JFK&reference_time=2013-12-19T19:00"):
+        for link in read(winter_week.get(address)).all("a"):
+            target = link["href"] or ""
+            if not target.startswith("#"):
+                assert winter_week.get(target).status_code != 404, target
+
+
+def test_synthetic_models_wear_a_badge(
+    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp, day: list[float]
+) -> None:
+    def invent(document: dict[str, Any]) -> None:
+        document["training"]["synthetic"] = True
+
+    tiny_delivery(areas=("JFK",), change=invent)
+    observe("JFK", day)
+    page = read(make_app().test_client().get("/?area=JFK"))
+    assert "synthetic: trained on made-up weather" in page.text
+
+
+def test_real_models_wear_none(winter_week: FlaskClient) -> None:
+    assert "synthetic" not in read(winter_week.get("/?area=JFK")).text
+
+
+def test_an_area_is_found_however_it_is_capitalised(winter_week: FlaskClient) -> None:
+    assert "humidity 60 %" in read(winter_week.get("/?area=+jfk+")).text
+
+
+def test_a_start_is_local_time_and_comes_back_in_the_form(winter_week: FlaskClient) -> None:
+    page = read(winter_week.get("/?area=JFK&reference_time=2013-12-19T19:00"))
+    assert "Starts Thursday 19 December 2013, 19:00 EST" in page.text
+    (field,) = (each for each in page.all("input") if each["name"] == "reference_time")
+    assert field["value"] == "2013-12-19T19:00"
+    assert any("2013-12-20T00%3A00Z" in (each.get("href") or "") for each in page.all("a"))
+
+
+def test_without_an_area_the_page_offers_those_that_are_served(winter_week: FlaskClient) -> None:
+    page = read(winter_week.get("/"))
+    links = {each.get("href") for each in page.all("a")}
+    assert {"/?area=JFK", "/?area=EWR", "/?area=TLV"} <= links
+    assert "/?area=LGA" not in links
+    assert "LGA" in page.text  # known from the definitions, and said to have no model
+
+
+def test_a_refusal_is_a_page_with_reasons_and_other_areas(winter_week: FlaskClient) -> None:
+    answer = winter_week.get("/?area=LGA")
+    page = read(answer)
+    assert answer.status_code == 422
+    assert answer.mimetype == "text/html"
+    for said in (
+        "No model can answer for LGA",
+        "All 2 models were asked",
+        "It declares JFK, EWR, and not LGA.",
+        "It declares TLV, and not LGA.",
+        "a nearby area is never a substitute",
+        "fairweather-research train",
+    ):
+        assert said in page.text
+    assert "/?area=JFK" in {each.get("href") for each in page.all("a")}
+
+
+def test_an_unknown_area_is_a_page_too(winter_week: FlaskClient) -> None:
+    answer = winter_week.get("/?area=Atlantis")
+    assert answer.status_code == 404
+    assert "Nobody here knows Atlantis" in read(answer).text
+    assert "/?area=JFK" in {each.get("href") for each in read(answer).all("a")}
+
+
+def test_missing_observations_are_a_page_that_says_how_to_bring_them(
+    winter_week: FlaskClient,
+) -> None:
+    answer = winter_week.get("/?area=EWR")
+    page = read(answer)
+    assert answer.status_code == 503
+    assert "Observations for EWR are missing" in page.text
+    assert "observations import FILE" in page.text
+    assert "observations-missing" in page.text
+
+
+def test_a_start_out_of_season_is_refused_with_advice(
+    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp, day: list[float]
+) -> None:
+    tiny_delivery(areas=("JFK",), valid_months=[6, 7])
+    observe("JFK", day, until=EVENING)
+    client = make_app().test_client()
+    page = read(client.get("/?area=JFK&reference_time=2013-12-20T00:00Z"))
+    assert "2013-12-20T00:00Z" in page.text
+    assert "out-of-season" in page.text
+    assert "Ask for a start in the months" in page.text
+
+
+@pytest.mark.parametrize("start", ["yesterday", "2013-02-30T00:00", "<b>now</b>", "\x00"])
+def test_a_start_that_is_no_time_is_a_page_that_says_how_to_write_one(
+    winter_week: FlaskClient, start: str
+) -> None:
+    answer = winter_week.get("/", query_string={"area": "JFK", "reference_time": start})
+    assert answer.status_code == 400
+    assert "such as 2013-12-20T19:00" in read(answer).text
+
+
+def test_without_any_model_the_page_says_what_to_do_next(client: FlaskClient) -> None:
+    page = read(client.get("/"))
+    assert "No model has been delivered yet." in page.text
+    assert "fairweather-research train RECIPE.yaml --store STORE" in page.text
+    assert "observations import FILE" in page.text
+    answer = client.get("/?area=JFK")
+    assert answer.status_code == 422
+    assert "No model has been delivered yet" in read(answer).text
+
+
+def test_with_models_and_no_observations_the_page_says_how_to_bring_them(
+    tiny_delivery: Deliver, make_app: MakeApp
+) -> None:
+    tiny_delivery(areas=("JFK",))
+    page = read(make_app().test_client().get("/"))
+    assert "No observations yet" in page.text
+    assert "observations import FILE" in page.text
+
+
+def test_a_database_that_fails_is_a_page_without_its_secrets(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_context: object) -> None:
+        raise ObservationStoreError("postgresql://user:secret@host is gone")
+
+    monkeypatch.setattr(forecasts, "area_summaries", fail)
+    answer = client.get("/?area=JFK")
+    assert answer.status_code == 503
+    assert "The observations cannot be read" in read(answer).text
+    assert "secret" not in answer.get_data(as_text=True)
+
+
+def test_names_and_texts_of_deliveries_stay_text(
+    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp, day: list[float]
+) -> None:
+    tiny_delivery(areas=(HOSTILE,), topic=HOSTILE, author=HOSTILE, model_type=HOSTILE)
+    observe(HOSTILE, day)
+    client = make_app().test_client()
+    for query in ({}, {"area": HOSTILE}, {"area": "LGA"}, {"area": HOSTILE + "?"}):
+        page = read(client.get("/", query_string=query))
+        assert HOSTILE in page.text + str(page.all("option"))
+        for script in page.all("script"):
+            assert script.get("src") or script["type"] == "application/json"
+        for body in page.scripts:
+            assert "<" not in body
+    assert read(client.get("/", query_string={"area": HOSTILE})).all("table")
+
+
+def test_the_chart_is_given_its_numbers_as_data(
+    winter_week: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "has_chart_library", lambda: True)
+    page = read(winter_week.get("/?area=JFK"))
+    numbers = json.loads("".join(page.scripts))
+    assert [series["name"] for series in numbers["series"]] == ["temperature", "humidity"]
+    assert len(numbers["time"]) == len(numbers["series"][0]["value"]) == 168
+    assert len(numbers["nights"]) == 8
+
+
+def test_without_the_chart_library_words_and_tables_are_whole(
+    winter_week: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "has_chart_library", lambda: False)
+    page = read(winter_week.get("/?area=JFK"))
+    assert "2 to 5 °C" in page.text
+    assert len(page.all("time")) == 168
+    assert page.all("script") == []
+    assert page.all("figure") == []
+
+
+@pytest.mark.parametrize("address", ["/", "/?area=JFK", "/?area=LGA", "/?area=Atlantis"])
+def test_every_page_can_be_read_by_everyone(winter_week: FlaskClient, address: str) -> None:
+    page = read(winter_week.get(address))
+    assert page.all("html")[0]["lang"] == "en"
+    for landmark in ("header", "main", "footer", "search", "nav", "h1"):
+        assert len(page.all(landmark)) == 1, landmark
+    labelled = {each["for"] for each in page.all("label")}
+    assert {each["id"] for each in page.all("input")} == labelled
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for section in page.all("section"):
+        assert section["aria-labelledby"] in ids
+    assert all(each.get("scope") for each in page.all("th") if each.get("class") != "range-cell")
+    assert "width=device-width" in str(page.all("meta"))
+
+
+@pytest.mark.parametrize(
+    "address", ["/", "/?area=JFK", "/?area=LGA", "/?area=JFK&reference_time=x"]
+)
+def test_a_page_lets_nothing_in_and_asks_no_other_host(
+    winter_week: FlaskClient, address: str
+) -> None:
+    answer = winter_week.get(address)
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "unsafe" not in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    text = answer.get_data(as_text=True)
+    assert not re.search(r"(https?:)?//[a-z0-9]", text, re.IGNORECASE)
+    assert not re.search(r"\s(style|on[a-z]+)\s*=", text)
+
+
+def test_the_page_follows_the_system_into_the_dark(winter_week: FlaskClient) -> None:
+    page = read(winter_week.get("/"))
+    assert {"name": "color-scheme", "content": "light dark"} in page.all("meta")

@@ -1,0 +1,200 @@
+"""Sentences about numbers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairweather_app.web import words
+
+NEW_YORK = ZoneInfo("America/New_York")
+EVENING = datetime(2013, 12, 20, 0, tzinfo=UTC)  # Thursday 19 December, 19:00 in New York
+WEEK = [EVENING + timedelta(hours=hour) for hour in range(1, 169)]
+
+
+def spoken(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def headline(values: list[float | None], *, now: datetime = EVENING) -> str:
+    series = {"temperature": ("degC", values)}
+    return spoken(
+        words.headline(WEEK, series, reference_time=EVENING, zone=NEW_YORK, now=now),
+    )
+
+
+def friday_from_4_to_9() -> list[float | None]:
+    """Outside Friday it is far colder and far warmer: no other day may leak in."""
+    values: list[float | None] = [-20.0] * 4 + [30.0] * 164
+    for hour in range(24):
+        values[4 + hour] = 4.2 + hour * 0.2
+    return values
+
+
+def test_the_headline_speaks_of_the_first_whole_local_day() -> None:
+    assert headline(friday_from_4_to_9()) == "Tomorrow 4 to 9 °C."
+
+
+def test_a_forecast_of_the_past_has_no_tomorrow() -> None:
+    years_later = EVENING + timedelta(days=4000)
+    assert headline(friday_from_4_to_9(), now=years_later) == "Friday 20 December: 4 to 9 °C."
+
+
+def test_every_quantity_but_temperature_is_named() -> None:
+    humid = [60.0] * 168
+    series = {"humidity": ("%", humid), "temperature": ("degC", [3.0] * 168)}
+    text = words.headline(WEEK, series, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    assert spoken(text) == "Tomorrow: humidity 60 %, 3 °C."
+
+
+def test_a_day_without_values_is_said_to_have_none() -> None:
+    assert headline([None] * 168) == "Friday 20 December has no values."
+
+
+def test_a_variable_without_values_is_left_out_of_the_headline() -> None:
+    nothing: list[float | None] = [None] * 168
+    three: list[float | None] = [3.0] * 168
+    series = {"temperature": ("degC", three), "humidity": ("%", nothing)}
+    text = words.headline(WEEK, series, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    assert spoken(text) == "Tomorrow 3 °C."
+
+
+def test_a_short_forecast_speaks_of_its_fullest_day() -> None:
+    times = WEEK[:6]  # four hours of Thursday, two of Friday
+    series = {"temperature": ("degC", [1.0, 1.0, 1.0, 1.0, 8.0, 8.0])}
+    text = words.headline(times, series, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    assert spoken(text) == "Today 1 °C."
+
+
+def test_an_empty_forecast_says_so() -> None:
+    text = words.headline([], {}, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    assert text == "The forecast is empty."
+
+
+def test_the_summary_names_the_extremes_and_when_they_come() -> None:
+    values: list[float | None] = [5.0] * 168
+    values[45], values[10] = 16.6, -3.4
+    text = words.extremes(WEEK, "temperature", "degC", values, zone=NEW_YORK)
+    assert spoken(text) == (
+        "In the whole forecast warmest on Saturday 21 December around 17:00, 17 °C, and "
+        "coldest on Friday 20 December around 06:00, \N{MINUS SIGN}3 °C."
+    )
+
+
+def test_the_summary_of_another_variable_is_highest_and_lowest() -> None:
+    text = words.extremes(WEEK[:2], "humidity", "%", [40.0, 50.0], zone=NEW_YORK)
+    assert "highest on" in text
+    assert "lowest on" in text
+
+
+def test_without_values_there_is_no_summary() -> None:
+    assert words.extremes(WEEK[:2], "humidity", "%", [None, None], zone=NEW_YORK) == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (4.4, 0, "4"),
+        (-3.2, 0, "\N{MINUS SIGN}3"),
+        (-0.4, 0, "0"),
+        (-0.04, 1, "0.0"),
+        (12.34, 1, "12.3"),
+        (None, 1, "\N{EN DASH}"),
+    ],
+)
+def test_numbers_are_written_for_people(value: float | None, digits: int, text: str) -> None:
+    assert words.number(value, digits) == text
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 2))
+def test_a_number_never_carries_a_hyphen_or_a_negative_zero(value: float, digits: int) -> None:
+    text = words.number(value, digits)
+    assert "-" not in text
+    assert float(text.replace("\N{MINUS SIGN}", "-")) == round(value, digits)
+    assert not (text.startswith("\N{MINUS SIGN}") and float(text[1:]) == 0)
+
+
+def test_a_span_of_one_rounded_number_is_that_number() -> None:
+    assert spoken(words.span(3.6, 4.4, "°C")) == "4 °C"
+
+
+def test_a_known_unit_is_shown_by_its_symbol_and_a_strange_one_as_it_is() -> None:
+    assert words.symbol("temperature", "degC") == "°C"
+    assert words.symbol("temperature", "K") == "K"
+    assert words.symbol("pollen", "m-3") == "m-3"
+
+
+def test_a_variable_nobody_knows_is_called_by_its_own_name() -> None:
+    assert words.label("grass_pollen") == "Grass pollen"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.41, "much better than"),
+        (0.2, "Temperature: better than"),
+        (0.04, "slightly better than"),
+        (0.0, "no better than"),
+        (-0.3, "no better than"),
+        (None, "no skill is stated"),
+    ],
+)
+def test_skill_is_said_in_plain_words(value: float | None, said: str) -> None:
+    assert said in words.skill("temperature", value)
+
+
+def test_skill_says_how_much_smaller_the_error_was() -> None:
+    assert "25 % smaller" in spoken(words.skill("temperature", 0.25))
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (0, "today"),
+        (1, "1 day ago"),
+        (29, "29 days ago"),
+        (65, "2 months ago"),
+        (800, "2 years ago"),
+    ],
+)
+def test_age_is_said_in_the_largest_whole_unit(days: int, said: str) -> None:
+    assert words.age(EVENING, EVENING + timedelta(days=days)) == said
+
+
+def test_the_start_of_a_fresh_forecast_carries_no_warning() -> None:
+    text = spoken(words.started(EVENING, NEW_YORK, EVENING + timedelta(hours=3)))
+    assert text == "Starts Thursday 19 December 2013, 19:00 EST"
+
+
+def test_the_start_of_a_past_forecast_says_how_old_it_is() -> None:
+    text = words.started(EVENING, NEW_YORK, EVENING + timedelta(days=800))
+    assert text.endswith(", 2 years ago: a forecast of the past, not of today")
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        (0, "ranks first."),
+        (1, "1 other delivery was passed over."),
+        (4, "4 other deliveries were passed over."),
+    ],
+)
+def test_the_choice_counts_those_passed_over(refused: int, said: str) -> None:
+    assert words.ranked(refused).endswith(said)
+
+
+def test_lists_read_like_lists() -> None:
+    assert words.listed([]) == ""
+    assert words.listed(["a"]) == "a"
+    assert words.listed(["a", "b"]) == "a and b"
+    assert words.listed(["a", "b", "c"], "or") == "a, b or c"
+
+
+def test_a_reason_becomes_a_sentence() -> None:
+    assert words.sentence("it declares EWR") == "It declares EWR."
+    assert words.sentence("Done.") == "Done."
+    assert words.sentence("") == "."
