@@ -29,7 +29,7 @@ def headline(values: list[float | None], *, now: datetime = EVENING) -> str:
 
 def friday_from_4_to_9() -> list[float | None]:
     """Outside Friday it is far colder and far warmer: no other day may leak in."""
-    values: list[float | None] = [-20.0] * 4 + [30.0] * 164
+    values: list[float | None] = [-20.0 if hour < 4 else 30.0 for hour in range(168)]
     for hour in range(24):
         values[4 + hour] = 4.2 + hour * 0.2
     return values

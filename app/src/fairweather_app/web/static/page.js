@@ -155,6 +155,7 @@ function lines(series, numbers, colour, i) {
     lineStyle: { color: tone, width: 2.25, cap: "round", join: "round" },
     itemStyle: { color: tone },
     markArea: {
+      z: 0,
       silent: true,
       itemStyle: { color: colour.night },
       data: numbers.nights.map(([from, to]) => [{ xAxis: from }, { xAxis: to }]),
