@@ -117,6 +117,7 @@ function valueAxis(series, colour, i) {
     ...(series.unit === "%"
       ? { min: 0, max: 100, interval: 50 }
       : { scale: true, splitNumber: i === 0 ? 4 : 2 }),
+    axisLine: { show: false },
     axisTick: { show: false },
     name: `{tone|${series.label}} {unit|${series.unit}}`,
     nameLocation: "end",
