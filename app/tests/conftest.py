@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
 from fairweather_app import create_app
 from fairweather_app.app_context import AppContext
 from fairweather_app.observations import Archive, ObservationStore
 from fairweather_app.times import to_microseconds
-from flask import Flask
-from flask.testing import FlaskClient
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 

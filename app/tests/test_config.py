@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from fairweather_app import Settings, load_settings
 from fairweather_app.errors import SettingsError
 
@@ -46,7 +47,10 @@ def test_settings_pass_through_as_they_are() -> None:
     [
         ({"clock": "noon"}, "FAIRWEATHER_CLOCK is 'noon': expected 'latest-observation' or 'now'"),
         ({"reload_seconds": 0}, "FAIRWEATHER_RELOAD_SECONDS is 0: expected greater than 0"),
-        ({"reload_seconds": "often"}, "FAIRWEATHER_RELOAD_SECONDS is 'often': expected a valid num"),
+        (
+            {"reload_seconds": "often"},
+            "FAIRWEATHER_RELOAD_SECONDS is 'often': expected a valid num",
+        ),
         ({"domain_margin": -1}, "FAIRWEATHER_DOMAIN_MARGIN is -1: expected greater than or equal"),
         ({"domain_margin": "nan"}, "FAIRWEATHER_DOMAIN_MARGIN is 'nan': expected"),
         ({"body_limit": 1}, "FAIRWEATHER_BODY_LIMIT is 1: expected"),
@@ -55,7 +59,10 @@ def test_settings_pass_through_as_they_are() -> None:
         ({"observations": "mysql://host/db"}, "expected a database of sqlite or postgresql"),
         ({"observations": "sqlite://"}, "expected a file: a database in memory"),
         ({"tensorflow": True}, "pip install 'fairweather-app\\[tensorflow\\]'"),
-        ({"stroe": "x"}, "FAIRWEATHER_STROE \\('stroe'\\) is not a setting; the settings are: body"),
+        (
+            {"stroe": "x"},
+            "FAIRWEATHER_STROE \\('stroe'\\) is not a setting; the settings are: body",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value_and_what_is_expected(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.observations import Archive, ObservationStore
 from fairweather_app.observations.reading import read_archive
@@ -18,7 +19,8 @@ LONG_AGO, LATER = NOON - 1000 * HOUR, NOON + 1000 * HOUR
 
 
 def values_of(store: ObservationStore, area: str = "JFK") -> list[float]:
-    return store.series(area, "temperature", LONG_AGO, LATER)[1].tolist()
+    _, values = store.series(area, "temperature", LONG_AGO, LATER)
+    return [float(value) for value in values]
 
 
 def test_what_was_added_is_read_oldest_first(

@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]
 import pytest
+from fairweather_interface.delivery import Delivery, open_delivery
+from fairweather_interface.metadata import Artifact, ArtifactNeeds
+from fairweather_interface.refusals import Code
+from fairweather_interface.testing import identity_onnx
+
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend import OnnxBackend
 from fairweather_app.models_backend.onnx import newest_supported
 from fairweather_app.observations import Window
 from fairweather_app.session import Tensor
-from fairweather_interface.delivery import Delivery, open_delivery
-from fairweather_interface.metadata import Artifact, ArtifactNeeds
-from fairweather_interface.refusals import Code
-from fairweather_interface.testing import identity_onnx
 
 Build = Callable[..., Path]
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
@@ -26,8 +27,9 @@ def backend_of(*paths: Path) -> OnnxBackend:
     return OnnxBackend(deliveries.__getitem__)
 
 
-def an_artifact(**needs: int) -> Artifact:
-    return Artifact(format="onnx", path="model.onnx", needs=ArtifactNeeds(**needs))
+def an_artifact(*, opset: int | None = None, ir_version: int | None = None) -> Artifact:
+    needs = ArtifactNeeds(opset=opset, ir_version=ir_version)
+    return Artifact(format="onnx", path="model.onnx", needs=needs)
 
 
 def test_the_newest_opset_and_ir_version_are_the_ones_that_still_load() -> None:
@@ -140,6 +142,4 @@ def test_a_failing_run_is_a_prediction_error_without_a_stack(tiny_delivery: Buil
     path = tiny_delivery(samples=3)
     session = backend_of(path).load_by_id(path.name).session
     with pytest.raises(PredictionError, match="failed"):
-        session.run(
-            {"temperature": np.zeros((1, 4), dtype=np.float32)}, ["temperature_forecast"]
-        )
+        session.run({"temperature": np.zeros((1, 4), dtype=np.float32)}, ["temperature_forecast"])

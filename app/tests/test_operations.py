@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from fairweather_app.errors import OverridesError
-from fairweather_app.operations import Overrides, read_overrides
 from fairweather_interface.metadata import ModelMetadata, read_metadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import metadata_document
+
+from fairweather_app.errors import OverridesError
+from fairweather_app.operations import Overrides, read_overrides
 
 
 def a_model() -> ModelMetadata:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fairweather_interface.errors import IncompleteDeliveryError
+from fairweather_interface.refusals import Code
+from fairweather_interface.testing import identity_onnx
+
 from fairweather_app import pickup as pickup_module
 from fairweather_app.cache import Cache
 from fairweather_app.models_backend import OnnxBackend
 from fairweather_app.pickup import Entry, Pickup, fingerprint
-from fairweather_interface.errors import IncompleteDeliveryError
-from fairweather_interface.refusals import Code
-from fairweather_interface.testing import identity_onnx
 
 Build = Callable[..., Path]
 Document = dict[str, Any]
@@ -358,9 +359,7 @@ def test_an_example_to_be_served_that_is_impossible_is_invalid_output(
     refused_with(entry, "quarantined", Code.INVALID_OUTPUT, "in an example", "-80 to 60")
 
 
-def test_the_reason_of_several_faults_names_them_all(
-    pick_up: Pickup, tiny_delivery: Build
-) -> None:
+def test_the_reason_of_several_faults_names_them_all(pick_up: Pickup, tiny_delivery: Build) -> None:
     path = tiny_delivery()
     flip_a_byte(path)
     lose_a_file(path)

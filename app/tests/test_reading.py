@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
+from pyarrow import parquet
+
 from fairweather_app.errors import ArchiveError
 from fairweather_app.observations import reading
 from fairweather_app.observations.reading import read_archive
 from fairweather_app.times import from_microseconds
-from pyarrow import parquet
 
 HEADER = "area,time,variable,unit,value\n"
 GOOD = HEADER + "JFK,2013-12-20T00:00Z,temperature,degC,1.5\n"

@@ -3,6 +3,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fairweather_app.times import (
     EARLIEST,
     LATEST,
@@ -11,8 +14,6 @@ from fairweather_app.times import (
     to_microseconds,
     write_time,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 aware = st.datetimes(
     min_value=EARLIEST.replace(tzinfo=None),

@@ -7,6 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fairweather_interface.metadata import Input
+from fairweather_interface.testing import GoldenWindow
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fairweather_app.errors import UnsuppliedInputError
 from fairweather_app.observations import Archive, ObservationStore, Window, get_inputs
 from fairweather_app.observations.windows import (
@@ -16,10 +21,6 @@ from fairweather_app.observations.windows import (
     sample_means,
 )
 from fairweather_app.times import to_microseconds
-from fairweather_interface.metadata import Input
-from fairweather_interface.testing import GoldenWindow
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -42,9 +43,7 @@ def an_input(**changes: object) -> Input:
 
 
 def a_window(*values: float) -> Window:
-    return Window(
-        values=np.array(values, dtype=np.float32), reference_time=NOON, sample_rate=HOUR
-    )
+    return Window(values=np.array(values, dtype=np.float32), reference_time=NOON, sample_rate=HOUR)
 
 
 def test_golden_windows_come_out_exactly_through_the_real_store(

@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 import click
 from fairweather_interface.software import dump_software
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from fairweather_app.api.routes import current_context
 from fairweather_app.api.schemas import RefusedDelivery
@@ -193,6 +193,7 @@ def _print_why(
 
 
 @click.command("software")
+@with_appcontext
 def software() -> None:
     """Print this release's software manifest: what it supports, as JSON.
 

@@ -69,7 +69,7 @@ def openapi_document() -> str:
         },
     )
     complete = construct_open_api_with_schema_class(document)
-    return complete.model_dump_json(by_alias=True, exclude_none=True)
+    return complete.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True)
 
 
 def _content(model: type[BaseModel], kind: str = "application/json") -> dict[str, MediaType]:

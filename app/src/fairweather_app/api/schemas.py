@@ -10,7 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
 from fairweather_app.times import parse_time
 
@@ -44,13 +52,22 @@ class _Answer(BaseModel):
 # ---------------------------------------------------------------------------------- requests
 
 
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError(f"{value!r} holds characters that cannot be printed")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+
+
 class PredictRequest(BaseModel):
     """The body of ``POST /weather/predict``."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
-    area: str = Field(min_length=1, description="The area the forecast is for.")
-    variables: list[str] | None = Field(
+    area: Name = Field(description="The area the forecast is for.")
+    variables: list[Name] | None = Field(
         default=None, min_length=1, description="What is wanted; everything there is, if absent."
     )
     reference_time: RequestTime | None = Field(

@@ -28,7 +28,7 @@ _ORT_ERRORS = tuple(
     for each in vars(ort_errors).values()
     if isinstance(each, type) and issubclass(each, Exception)
 )
-_SOURCE_LINE = re.compile(r"/onnxruntime_src/.*?\) (?=[A-Z])")
+_NOISE = re.compile(r"Load model from .*? failed: *|/onnxruntime_src/.*?\) (?=[A-Z])", re.DOTALL)
 _INVALID = (ort_errors.InvalidProtobuf, ort_errors.InvalidGraph, ort_errors.InvalidArgument)
 
 
@@ -116,8 +116,8 @@ def _tensor(node: Any) -> Tensor:  # noqa: ANN401 - a NodeArg of onnxruntime
 
 
 def _words(error: Exception) -> str:
-    """What onnxruntime says, without its error numbers and source lines."""
-    return _SOURCE_LINE.sub("", str(error).split(" : ", 3)[-1]).strip()
+    """What onnxruntime says, without its error numbers, paths and source lines."""
+    return _NOISE.sub("", str(error).split(" : ", 3)[-1]).strip()
 
 
 def _options() -> ort.SessionOptions:

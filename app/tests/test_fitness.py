@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from fairweather_interface.metadata import ModelMetadata, Output, read_metadata
+from fairweather_interface.refusals import Code
+from fairweather_interface.testing import metadata_document
+
+from fairweather_app.fitness import check_applicability, check_output, check_windows
+from fairweather_app.observations import Window
+
+NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
+NAN = float("nan")
+
+
+def metadata(**changes: object) -> ModelMetadata:
+    return read_metadata(json.dumps(metadata_document(samples=4) | changes))
+
+
+def window(*values: float) -> dict[str, Window]:
+    made = Window(
+        values=np.array(values, dtype=np.float32),
+        reference_time=NOON,
+        sample_rate=timedelta(hours=1),
+    )
+    return {"temperature": made}
+
+
+def output(variable: str = "temperature", unit: str = "degC") -> Output:
+    return Output.model_validate(
+        {
+            "name": "x",
+            "variable": variable,
+            "unit": unit,
+            "step": timedelta(hours=1),
+            "shape": (-1, 3),
+        }
+    )
+
+
+def test_a_whole_window_is_fit() -> None:
+    assert check_windows(metadata(), window(1, 2, 3, 4)) is None
+
+
+def test_every_window_that_is_not_fit_is_named_with_its_gaps() -> None:
+    document = metadata_document(variables=("temperature", "humidity"), samples=2)
+    both = read_metadata(json.dumps(document))
+    made = window(1, NAN)["temperature"]
+    refusal = check_windows(both, {"temperature": made, "humidity": made})
+    assert refusal is not None
+    assert refusal.code is Code.OBSERVATIONS_MISSING
+    assert refusal.reason.count("from 2013-06-20T11:00Z to 2013-06-20T12:00Z") == 2
+    assert "humidity" in refusal.reason
+
+
+def test_out_of_season_is_told_before_out_of_domain() -> None:
+    hot = metadata(valid_months=[1], max_temperature_seen=0.0)
+    refusal = check_applicability(hot, "EWR", NOON, window(9, 9, 9, 9), margin=3)
+    assert refusal is not None
+    assert refusal.code is Code.OUT_OF_SEASON
+
+
+def test_the_highest_of_all_windows_of_a_variable_counts() -> None:
+    document = metadata_document(samples=1)
+    document["inputs"].append(document["inputs"][0] | {"name": "region", "areas": ["EWR", "JFK"]})
+    document["max_temperature_seen"] = 10.0
+    region = read_metadata(json.dumps(document))
+    windows = window(5) | {"region": window(11)["temperature"]}
+    refusal = check_applicability(region, "EWR", NOON, windows, margin=0)
+    assert refusal is not None
+    assert refusal.code is Code.OUT_OF_DOMAIN
+
+
+def test_a_window_without_any_value_says_nothing_about_the_domain() -> None:
+    cool = metadata(max_temperature_seen=0.0)
+    assert check_applicability(cool, "EWR", NOON, window(NAN, NAN, NAN, NAN), margin=0) is None
+
+
+@pytest.mark.parametrize("value", [NAN, float("inf"), -float("inf"), 61.0, -81.0])
+def test_one_value_that_cannot_be_makes_the_output_invalid(value: float) -> None:
+    refusal = check_output(output(), np.array([1, value, 3], dtype=np.float32))
+    assert refusal is not None
+    assert refusal.code is Code.INVALID_OUTPUT
+
+
+def test_the_limits_themselves_are_possible() -> None:
+    assert check_output(output(), np.array([-80, 0, 60], dtype=np.float32)) is None
+
+
+def test_of_an_unknown_variable_only_numbers_are_asked() -> None:
+    moonlight = output("moonlight", "lx")
+    assert check_output(moonlight, np.array([0, 1e9], dtype=np.float32)) is None
+    assert check_output(moonlight, np.array([NAN], dtype=np.float32)) is not None

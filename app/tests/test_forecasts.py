@@ -1,0 +1,485 @@
+"""The walk from a request to a forecast, or to the reasons why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairweather_app.app_context import AppContext
+from fairweather_app.errors import (
+    InvalidRequestError,
+    NoApplicableModelError,
+    ObservationsMissingError,
+    PredictionError,
+    UnknownAreaError,
+)
+from fairweather_app.forecasts import (
+    area_summaries,
+    decide,
+    forecast,
+    known_areas,
+    shortest_decimals,
+)
+from fairweather_app.models_backend import onnx
+
+Build = Callable[..., Path]
+MakeApp = Callable[..., Flask]
+Observe = Callable[..., None]
+Document = dict[str, Any]
+
+NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def context_of(app: Flask) -> AppContext:
+    found: AppContext = app.extensions["fairweather"]
+    return found
+
+
+def refusal_of(context: AppContext, area: str = "EWR", **asked: Any) -> tuple[str, str]:
+    with pytest.raises(NoApplicableModelError) as caught:
+        forecast(context, area, **asked)
+    (refusal,) = caught.value.refused
+    return refusal.code, refusal.reason
+
+
+# ----------------------------------------------------------------------------------- answers
+
+
+def test_a_forecast_is_what_the_model_says_with_its_times_units_and_zone(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    path = tiny_delivery(areas=("JFK",))
+    observe("JFK", day)
+    answer = forecast(context_of(make_app()), "JFK")
+    assert (answer.area, answer.reference_time) == ("JFK", NOON)
+    assert answer.timezone == "America/New_York"
+    assert answer.forecast.time == [NOON + k * HOUR for k in range(1, 25)]
+    assert list(answer.forecast.variables) == ["temperature"]
+    assert answer.forecast.variables["temperature"].value == day
+    assert answer.forecast.variables["temperature"].unit == "degC"
+    assert answer.forecast.variables["temperature"].lower is None
+    receipt = answer.receipt
+    assert receipt.delivery_id == path.name
+    assert receipt.model_type == "IdentityPredictor"
+    assert receipt.schema_version == "0.1"
+    assert receipt.runtime.startswith("onnxruntime ")
+    assert receipt.skill == {"temperature": 0.25}
+    assert not receipt.synthetic
+    assert receipt.refused == []
+    assert receipt.refused_counts == {}
+
+
+def test_the_receipt_lists_who_was_passed_over_the_candidates_first(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    elsewhere = [tiny_delivery(areas=("LGA",)).name for _ in range(25)]
+    winter = tiny_delivery(areas=("JFK",), valid_months=[1], skill_interval=(0.8, 0.9))
+    answering = tiny_delivery(areas=("JFK",))
+    observe("JFK", day)
+    receipt = forecast(context_of(make_app()), "JFK").receipt
+    assert receipt.delivery_id == answering.name
+    assert len(receipt.refused) == 20
+    assert receipt.refused[0].delivery_id == winter.name
+    assert {each.delivery_id for each in receipt.refused[1:]} <= set(elsewhere)
+    assert receipt.refused_counts == {"area-not-declared": 25, "out-of-season": 1}
+
+
+def test_only_the_wanted_variables_are_answered(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery(variables=("temperature", "humidity"))
+    observe("EWR", day)
+    observe("EWR", day, variable="humidity")
+    context = context_of(make_app())
+    answer = forecast(context, "EWR", variables=("humidity",))
+    assert list(answer.forecast.variables) == ["humidity"]
+    assert list(answer.receipt.skill) == ["humidity"]
+    assert list(forecast(context, "EWR").forecast.variables) == ["temperature", "humidity"]
+
+
+def test_a_reference_time_in_any_zone_is_answered_in_utc(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery()
+    observe("EWR", day + [99.0] * 5, until=NOON + 5 * HOUR, variable="humidity")
+    observe("EWR", day)
+    asked = datetime.fromisoformat("2013-06-20T08:00-04:00")
+    answer = forecast(context_of(make_app()), "EWR", reference_time=asked)
+    assert answer.reference_time == NOON
+    assert answer.reference_time.tzinfo is UTC
+
+
+def test_a_model_with_context_inputs_is_fed_time_and_place(
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    day: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tiny_delivery(areas=("EWR", "JFK"), context=True)
+    observe("JFK", day)
+    context = context_of(make_app())
+    fed: list[dict[str, Any]] = []
+    run = onnx._OnnxSession.run
+
+    def spy(session: Any, feeds: Any, outputs: Any) -> Any:
+        fed.append(feeds)
+        return run(session, feeds, outputs)
+
+    monkeypatch.setattr(onnx._OnnxSession, "run", spy)
+    forecast(context, "JFK")
+    assert fed[0]["area_index"].tolist() == [1]
+    assert fed[0]["reference_time"].tolist() == [int(NOON.timestamp())]
+    assert fed[0]["reference_time"].dtype == np.int64
+
+
+def test_outputs_of_different_steps_share_one_axis_with_null_between(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    def every_two_hours(document: Document) -> None:
+        document["outputs"][1]["step"] = "PT2H"
+
+    tiny_delivery(variables=("temperature", "humidity"), change=every_two_hours)
+    observe("EWR", day)
+    observe("EWR", day, variable="humidity")
+    series = forecast(context_of(make_app()), "EWR").forecast
+    assert len(series.time) == 36
+    assert series.variables["temperature"].value[24:] == [None] * 12
+    assert series.variables["humidity"].value[:4] == [None, day[0], None, day[1]]
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False)))
+def test_numbers_are_the_shortest_that_read_back_as_the_models_own(values: list[float]) -> None:
+    told = shortest_decimals(np.array(values, dtype=np.float32))
+    assert np.array(told, dtype=np.float32).tolist() == values
+    assert shortest_decimals(np.array([21.3], dtype=np.float32)) == [21.3]
+
+
+# ------------------------------------------------------------------------------------- areas
+
+
+def test_a_name_is_known_to_a_delivery_a_definition_or_an_observation(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe
+) -> None:
+    tiny_delivery(areas=("Hebron",))
+    tiny_delivery(areas=("Gaza",), model=b"no")
+    observe("Haifa", [20.0])
+    context = context_of(make_app())
+    assert {"Hebron", "Gaza", "Haifa", "Jerusalem", "JFK"} <= set(known_areas(context))
+    assert list(known_areas(context)) == sorted(known_areas(context))
+    for area in ("Haifa", "Jerusalem", "Gaza"):
+        with pytest.raises(NoApplicableModelError) as caught:
+            forecast(context, area)
+        assert caught.value.refused_counts
+    with pytest.raises(UnknownAreaError) as unknown:
+        forecast(context, "hebron")
+    assert unknown.value.known == known_areas(context)
+
+
+def test_a_nearby_airport_is_no_substitute(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery(areas=("EWR",))
+    tiny_delivery(areas=("JFK",))
+    observe("LGA", day)
+    with pytest.raises(NoApplicableModelError) as caught:
+        forecast(context_of(make_app()), "LGA")
+    assert not isinstance(caught.value, ObservationsMissingError)
+    assert caught.value.refused_counts == {"area-not-declared": 2}
+
+
+def test_summaries_tell_what_there_is_for_each_area(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery(areas=("JFK", "Atlantis"), variables=("temperature",))
+    tiny_delivery(areas=("JFK",), variables=("humidity", "temperature"))
+    observe("JFK", day)
+    observe("Haifa", day)
+    found = {each.area: each for each in area_summaries(context_of(make_app()))}
+    assert (found["JFK"].models, set(found["JFK"].variables)) == (2, {"temperature", "humidity"})
+    assert found["JFK"].latest_observation == NOON
+    assert (found["Atlantis"].latitude, found["Atlantis"].timezone) == (0.0, "UTC")
+    assert (found["Jerusalem"].models, found["Jerusalem"].timezone) == (0, "Asia/Jerusalem")
+    assert (found["Haifa"].latitude, found["Haifa"].variables) == (None, [])
+
+
+# -------------------------------------------------------------------------------------- walk
+
+
+def test_an_empty_catalogue_is_told_as_that(make_app: MakeApp) -> None:
+    with pytest.raises(NoApplicableModelError, match="no delivery is in the catalogue yet"):
+        forecast(context_of(make_app()), "JFK")
+
+
+def test_a_gap_wider_than_the_model_allows_is_refused_saying_from_when_to_when(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery(max_missing=0.1)
+    values: list[float | None] = list(day)
+    values[10:13] = [None] * 3
+    observe("EWR", values)
+    context = context_of(make_app())
+    with pytest.raises(ObservationsMissingError) as caught:
+        forecast(context, "EWR")
+    assert "3 of 24" in str(caught.value)
+    assert "missing from 2013-06-19T22:00Z to 2013-06-20T01:00Z" in str(caught.value)
+
+
+def test_a_gap_that_the_model_allows_is_fed_as_missing(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery(max_missing=0.1)
+    values: list[float | None] = list(day)
+    values[10:12] = [None] * 2
+    observe("EWR", values)
+    # the identity model hands the gap on, and a forecast with a gap is none
+    code, reason = refusal_of(context_of(make_app()))
+    assert code == "invalid-output"
+    assert "no number" in reason
+
+
+def test_observations_are_missing_only_when_every_candidate_lacks_them(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery(variables=("humidity",))
+    tiny_delivery(variables=("temperature",), valid_months=[1])
+    observe("EWR", day)
+    with pytest.raises(NoApplicableModelError) as caught:
+        forecast(context_of(make_app()), "EWR")
+    assert not isinstance(caught.value, ObservationsMissingError)
+    assert caught.value.refused_counts == {"observations-missing": 1, "out-of-season": 1}
+
+
+def test_without_any_observation_they_are_missing(make_app: MakeApp, tiny_delivery: Build) -> None:
+    tiny_delivery()
+    with pytest.raises(ObservationsMissingError, match="24 of 24"):
+        forecast(context_of(make_app()), "EWR")
+
+
+@pytest.mark.parametrize(
+    ("time", "months", "answers"),
+    [
+        ("2013-06-30T23:30-04:00", [6], True),
+        ("2013-07-01T03:30Z", [6], True),
+        ("2013-07-01T03:30Z", [7], False),
+        ("2013-07-01T04:30Z", [7], True),
+    ],
+)
+def test_the_season_is_that_of_the_local_month(  # noqa: PLR0917 - fixtures and parameters
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    day: list[float],
+    time: str,
+    months: list[int],
+    answers: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    tiny_delivery(valid_months=months)
+    asked = datetime.fromisoformat(time)
+    observe("EWR", day, until=asked)
+    context = context_of(make_app())
+    if answers:
+        assert forecast(context, "EWR", reference_time=asked).reference_time == asked
+    else:
+        assert refusal_of(context, reference_time=asked)[0] == "out-of-season"
+
+
+@pytest.mark.parametrize(
+    ("margin", "hottest", "answers"),
+    [(3.0, 33.0, True), (3.0, 33.5, False), (0.0, 30.5, False), (0.0, 30.0, True)],
+)
+def test_the_domain_ends_a_margin_above_the_highest_temperature_seen(  # noqa: PLR0917 - likewise
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    day: list[float],
+    margin: float,
+    hottest: float,
+    answers: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    tiny_delivery(max_temperature_seen=30.0)
+    observe("EWR", [*day[:-1], hottest])
+    context = context_of(make_app(domain_margin=margin))
+    if answers:
+        assert forecast(context, "EWR").forecast.variables["temperature"].value[-1] == hottest
+    else:
+        code, reason = refusal_of(context)
+        assert code == "out-of-domain"
+        assert f"{hottest}" in reason
+
+
+def test_the_next_candidate_answers_when_the_best_is_not_fit(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    best = tiny_delivery(max_temperature_seen=1.0, skill_interval=(0.8, 0.9))
+    second = tiny_delivery(skill_interval=(0.1, 0.2))
+    observe("EWR", day)
+    decision = decide(context_of(make_app()), "EWR")
+    assert decision.model.delivery_id == second.name
+    assert [(each.delivery_id, each.code) for each in decision.refused] == [
+        (best.name, "out-of-domain")
+    ]
+
+
+def test_a_forecast_beyond_what_is_possible_is_not_given(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    def of_humidity(document: Document) -> None:
+        document["inputs"][0] |= {"variable": "pressure", "unit": "hPa"}
+
+    tiny_delivery(change=of_humidity)
+    observe("EWR", [1000.0 + value for value in day], variable="pressure")
+    code, reason = refusal_of(context_of(make_app()))
+    assert code == "invalid-output"
+    assert "possible is -80 to 60" in reason
+
+
+def test_a_runtime_that_fails_is_a_refusal(
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    day: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tiny_delivery()
+    observe("EWR", day)
+    context = context_of(make_app())
+
+    def fail(*_arguments: object) -> None:
+        raise PredictionError("onnxruntime failed: out of memory")
+
+    monkeypatch.setattr(onnx._OnnxSession, "run", fail)
+    assert refusal_of(context) == ("invalid-output", "onnxruntime failed: out of memory")
+
+
+def test_an_unknown_variable_is_declared_by_nobody(make_app: MakeApp, tiny_delivery: Build) -> None:
+    tiny_delivery()
+    code, reason = refusal_of(context_of(make_app()), variables=("moonlight",))
+    assert code == "variable-not-declared"
+    assert reason == "it forecasts temperature, and not moonlight"
+
+
+def test_a_removed_delivery_finishes_the_request_that_it_had_begun(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float], store: Path
+) -> None:
+    path = tiny_delivery()
+    tiny_delivery(areas=("LGA",))
+    observe("EWR", day)
+    context = context_of(make_app())
+    decision = decide(context, "EWR")
+    (store / path.name).rename(store / ".gone")
+    context.catalogue.refresh()
+    assert decision.model.predict("EWR", NOON, {"temperature": window_of(day)})
+    with pytest.raises(NoApplicableModelError):
+        forecast(context, "EWR")
+
+
+def window_of(values: list[float]) -> Any:
+    from fairweather_app.observations import Window  # noqa: PLC0415 - used by this helper only
+
+    return Window(values=np.array(values, dtype=np.float32), reference_time=NOON, sample_rate=HOUR)
+
+
+# ------------------------------------------------------------------------- given observations
+
+
+def test_given_observations_are_used_and_none_of_the_apps_own(
+    make_app: MakeApp, tiny_delivery: Build, day: list[float]
+) -> None:
+    tiny_delivery()
+    context = context_of(make_app())
+    answer = forecast(context, "EWR", reference_time=NOON, observations={"temperature": day})
+    assert answer.forecast.variables["temperature"].value == day
+
+
+def test_an_input_that_is_not_given_is_read(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery(variables=("temperature", "humidity"))
+    observe("EWR", day, variable="humidity")
+    answer = forecast(context_of(make_app()), "EWR", observations={"temperature": [5.0] * 24})
+    assert answer.forecast.variables["temperature"].value == [5.0] * 24
+    assert answer.forecast.variables["humidity"].value == day
+
+
+def test_a_variable_the_app_keeps_no_observations_of_can_be_given(
+    make_app: MakeApp, tiny_delivery: Build, day: list[float]
+) -> None:
+    def of_moonlight(document: Document) -> None:
+        document["inputs"][0] |= {"variable": "moonlight", "unit": "lx"}
+
+    tiny_delivery(change=of_moonlight)
+    context = context_of(make_app())
+    code, reason = refusal_of(context)
+    assert code == "observations-missing"
+    assert "keeps no observations of 'moonlight'" in reason
+    answer = forecast(context, "EWR", observations={"temperature": day})
+    assert answer.forecast.variables["temperature"].value == day
+
+
+@pytest.mark.parametrize(
+    ("given_values", "told"),
+    [
+        ({"temperature": [1.0] * 23}, "observations.temperature: found 23 values; expected 24"),
+        ({"temperature": []}, "found 0 values; expected 24"),
+        ({"warmth": [1.0] * 24}, "observations.warmth: no model for this area has such an input"),
+        ({"temperature": [1.0] * 23 + [99.0]}, "value 24 is 99; possible is -80 to 60"),
+    ],
+)
+def test_observations_that_fit_no_candidate_are_an_invalid_request(
+    make_app: MakeApp, tiny_delivery: Build, given_values: dict[str, list[float]], told: str
+) -> None:
+    tiny_delivery()
+    with pytest.raises(InvalidRequestError) as caught:
+        forecast(context_of(make_app()), "EWR", observations=given_values)
+    (problem,) = caught.value.problems
+    assert told in problem
+
+
+def test_all_that_is_wrong_with_given_observations_is_told_at_once(
+    make_app: MakeApp, tiny_delivery: Build
+) -> None:
+    tiny_delivery()
+    with pytest.raises(InvalidRequestError) as caught:
+        forecast(context_of(make_app()), "EWR", observations={"temperature": [], "warmth": []})
+    assert len(caught.value.problems) == 2
+
+
+def test_a_length_that_only_another_candidate_takes_passes_the_first_over(
+    make_app: MakeApp, tiny_delivery: Build, day: list[float]
+) -> None:
+    long = tiny_delivery(samples=48, skill_interval=(0.8, 0.9))
+    short = tiny_delivery(samples=24, skill_interval=(0.1, 0.2))
+    decision = decide(context_of(make_app()), "EWR", observations={"temperature": day})
+    assert decision.model.delivery_id == short.name
+    (refusal,) = decision.refused
+    assert (refusal.delivery_id, refusal.code) == (long.name, "observations-missing")
+    assert "takes 48 values, 24 were given" in refusal.reason
+
+
+def test_given_gaps_are_the_requests_own_and_waiting_would_not_help(
+    make_app: MakeApp, tiny_delivery: Build
+) -> None:
+    tiny_delivery()
+    context = context_of(make_app())
+    with pytest.raises(NoApplicableModelError) as caught:
+        forecast(context, "EWR", observations={"temperature": [None] * 24})
+    assert not isinstance(caught.value, ObservationsMissingError)
+    assert caught.value.refused_counts == {"observations-missing": 1}
+
+
+def test_given_observations_do_not_make_an_area_declared(
+    make_app: MakeApp, tiny_delivery: Build, day: list[float]
+) -> None:
+    tiny_delivery(areas=("EWR",))
+    code, _ = refusal_of(context_of(make_app()), "LGA", observations={"temperature": day})
+    assert code == "area-not-declared"

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from fairweather_app.app_context import AppContext
+from fairweather_app.selection import Selection, find_best_model
+
+Build = Callable[..., Path]
+
+
+def context_of(app: Flask) -> AppContext:
+    found: AppContext = app.extensions["fairweather"]
+    return found
+
+
+def codes(selection: Selection) -> dict[str, str]:
+    return {each.delivery_id: each.code for each in (*selection.declaring, *selection.others)}
+
+
+def test_who_declares_the_area_is_a_candidate_and_nobody_else(
+    make_app: Callable[..., Flask], tiny_delivery: Build
+) -> None:
+    jfk, both = tiny_delivery(areas=("JFK",)), tiny_delivery(areas=("EWR", "JFK"))
+    ewr = tiny_delivery(areas=("EWR",))
+    selection = find_best_model("JFK", context_of(make_app()))
+    assert {model.delivery_id for model in selection.candidates} == {jfk.name, both.name}
+    assert codes(selection) == {ewr.name: "area-not-declared"}
+    (refusal,) = selection.others
+    assert refusal.reason == "it declares EWR, and not JFK"
+    assert refusal.model_type == "IdentityPredictor"
+
+
+def test_every_delivery_is_a_candidate_or_leaves_exactly_one_refusal(
+    make_app: Callable[..., Flask], tiny_delivery: Build
+) -> None:
+    def from_the_future(document: dict[str, Any]) -> None:
+        document.update(schema_version="2.0", min_reader="2.0")
+
+    made = [
+        tiny_delivery(areas=("JFK",)),
+        tiny_delivery(areas=("EWR",)),
+        tiny_delivery(areas=("JFK",), model=b"no"),
+        tiny_delivery(areas=("JFK",), change=from_the_future),
+        tiny_delivery(areas=("JFK",), variables=("humidity",)),
+    ]
+    selection = find_best_model("JFK", context_of(make_app()), variables=("temperature",))
+    listed = [model.delivery_id for model in selection.candidates]
+    listed += [each.delivery_id for each in (*selection.declaring, *selection.others)]
+    assert sorted(listed) == sorted(path.name for path in made)
+    assert codes(selection) == {
+        made[1].name: "area-not-declared",
+        made[2].name: "corrupt",
+        made[3].name: "schema-too-new",
+        made[4].name: "variable-not-declared",
+    }
+    declaring = [each.delivery_id for each in selection.declaring]
+    assert declaring == [made[4].name, made[2].name]
+
+
+def test_a_variable_nobody_asked_for_is_no_reason_to_refuse(
+    make_app: Callable[..., Flask], tiny_delivery: Build
+) -> None:
+    one = tiny_delivery(variables=("temperature",))
+    two = tiny_delivery(variables=("temperature", "humidity"))
+    context = context_of(make_app())
+    either = find_best_model("EWR", context, variables=("temperature", "pressure"))
+    assert {model.delivery_id for model in either.candidates} == {one.name, two.name}
+    every = find_best_model("EWR", context)
+    assert next(every.candidates).delivery_id == two.name
+
+
+def test_overrides_narrow_and_never_widen(
+    make_app: Callable[..., Flask], tiny_delivery: Build, tmp_path: Path
+) -> None:
+    path = tiny_delivery(areas=("EWR", "JFK"))
+    file = tmp_path / "overrides.yaml"
+    file.write_text(f"override_cities: {{{path.name}: [JFK, LGA]}}")
+    context = context_of(make_app(overrides=file))
+    assert list(find_best_model("JFK", context).candidates)
+    narrowed = find_best_model("EWR", context)
+    assert not list(narrowed.candidates)
+    assert [each.code for each in narrowed.declaring] == ["overridden"]
+    assert codes(find_best_model("LGA", context)) == {path.name: "area-not-declared"}
+
+
+@pytest.mark.parametrize(
+    ("skill", "refuse", "answers"),
+    [
+        (0.2, True, True),
+        (0.0, True, False),
+        (-0.1, True, False),
+        (None, True, True),
+        (-0.1, False, True),
+    ],
+)
+def test_below_the_baseline_is_refused_only_where_the_operator_asks(
+    make_app: Callable[..., Flask],
+    tiny_delivery: Build,
+    skill: float | None,
+    refuse: bool,  # noqa: FBT001 - a parameter of the test
+    answers: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    tiny_delivery(skill=skill, skill_interval=None)
+    selection = find_best_model("EWR", context_of(make_app(refuse_below_baseline=refuse)))
+    assert bool(list(selection.candidates)) is answers
+    if not answers:
+        (refusal,) = selection.declaring
+        assert refusal.code == "below-baseline"
+        assert "temperature" in refusal.reason
+
+
+def test_only_the_skill_of_what_would_be_answered_counts(
+    make_app: Callable[..., Flask], tiny_delivery: Build
+) -> None:
+    def poor_humidity(document: dict[str, Any]) -> None:
+        document["performance"][1] |= {"skill": -0.5}
+        del document["performance"][1]["skill_interval"]
+
+    tiny_delivery(variables=("temperature", "humidity"), change=poor_humidity)
+    context = context_of(make_app(refuse_below_baseline=True))
+    assert list(find_best_model("EWR", context, variables=("temperature",)).candidates)
+    assert not list(find_best_model("EWR", context, variables=("humidity",)).candidates)
+
+
+def test_the_candidates_of_a_snapshot_are_ranked(
+    make_app: Callable[..., Flask], tiny_delivery: Build
+) -> None:
+    better = tiny_delivery(skill=0.6, skill_interval=(0.5, 0.7))
+    good = tiny_delivery(skill=0.4, skill_interval=(0.3, 0.45))
+    context = context_of(make_app())
+    ranked = find_best_model("EWR", context).candidates
+    assert [model.delivery_id for model in ranked] == [better.name, good.name]
+
+
+def test_the_same_snapshot_gives_the_same_answer_after_the_catalogue_moved_on(
+    make_app: Callable[..., Flask], tiny_delivery: Build
+) -> None:
+    path = tiny_delivery()
+    context = context_of(make_app())
+    before = context.catalogue.snapshot
+    tiny_delivery()
+    context.catalogue.refresh()
+    selection = find_best_model("EWR", context, snapshot=before)
+    assert [model.delivery_id for model in selection.candidates] == [path.name]
