@@ -13,8 +13,8 @@ from operator import mul
 from fairweather_interface.errors import DurationError, short
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
-_WORDS = re.compile(r"(?P<count>[1-9][0-9]{0,11}) (?P<unit>second|minute|hour|day|week)s?")
-_NUMBER = "[0-9]{1,12}"
+_WORDS = re.compile(r"(?P<count>[1-9][0-9]{0,14}) (?P<unit>second|minute|hour|day|week)s?")
+_NUMBER = "[0-9]{1,15}"
 ISO_PATTERN = (
     rf"^P(?=[0-9T])(?:({_NUMBER})D)?"
     rf"(?:T(?=[0-9])(?:({_NUMBER})H)?(?:({_NUMBER})M)?(?:({_NUMBER})S)?)?$"

@@ -123,7 +123,7 @@ class Input(Record):
         absent = [name for name in _OBSERVED if getattr(self, name) is None]
         if absent:
             raise ValueError(
-                f"input {self.name!r} holds observations and lacks {', '.join(absent)}"
+                f"input {self.name!r}: found no {', '.join(absent)}, expected with observations"
             )
         if self.period is None or self.sample_rate is None:  # narrows; told above
             return self
@@ -345,7 +345,7 @@ class ModelMetadata(Record):
         if len(canonical) != 1 or canonical[0].path is None:
             problems.append("artifacts: expected exactly one canonical artifact that has a path")
         problems += [
-            f"tolerance: output {output.name!r} has none"
+            f"tolerance: found none for {output.name!r}, expected one for every output"
             for output in self.outputs
             if output.name not in self.tolerance
         ]

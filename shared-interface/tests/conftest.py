@@ -1,0 +1,85 @@
+"""Helpers that several test files share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fairweather_interface import MANIFEST
+from fairweather_interface.metadata import (
+    Area,
+    Artifact,
+    Input,
+    Output,
+    Performance,
+    Tolerance,
+    Training,
+    read_metadata,
+)
+from fairweather_interface.testing import metadata_document
+
+
+def as_json(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    return metadata_document(variables=("temperature", "humidity"), context=True)
+
+
+@pytest.fixture
+def fields() -> dict[str, Any]:
+    """Return what a writer hands to create_metadata."""
+    metadata = read_metadata(as_json(metadata_document()))
+    written = {name: getattr(metadata, name) for name in type(metadata).model_fields}
+    del written["schema_version"], written["min_reader"]
+    return written
+
+
+@pytest.fixture
+def reseal() -> Callable[[Path], None]:
+    """Return a function that makes a changed delivery's manifest true again."""
+
+    def seal(folder: Path) -> None:
+        files = {
+            path.relative_to(folder).as_posix(): {
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "size": path.stat().st_size,
+            }
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != MANIFEST
+        }
+        manifest = {"delivery_id": folder.name, "files": files}
+        (folder / MANIFEST).write_text(json.dumps(manifest))
+
+    return seal
+
+
+def walk(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path of every object in plain JSON data, except in free-form fields."""
+    if isinstance(value, dict):
+        if path and path[-1] in ("recipe", "packages", "areas", "tolerance"):
+            if path[-1] in ("recipe", "packages"):
+                return
+        else:
+            yield path
+        for key, item in value.items():
+            yield from walk(item, (*path, key))
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from walk(item, (*path, position))
+
+
+def at(value: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        value = value[step]
+    return value
+
+
+RECORDS = (Area, Artifact, Input, Output, Performance, Tolerance, Training)

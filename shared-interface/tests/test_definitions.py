@@ -1,0 +1,239 @@
+"""Definitions: good YAML is read, bad YAML is refused with file, place and reason."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairweather_interface.definitions import (
+    VARIABLES,
+    Definitions,
+    RequiredInput,
+    load_definitions,
+    load_yaml,
+    packaged_definitions,
+    parse_definitions,
+    plain_definitions,
+)
+from fairweather_interface.errors import DefinitionsError
+from fairweather_interface.metadata import Area
+
+GOOD = """\
+application:
+  area: Israel
+  areas:
+    Jerusalem: {latitude: 31.78, longitude: 35.22, timezone: Asia/Jerusalem}
+    Hebron: {latitude: 31.53, longitude: 35.10, timezone: Asia/Hebron}
+training:
+  required_inputs:
+    - humidity: {period: 30 days, sample_rate: 1 minute}
+    - temperature: {area: Israel, period: 30 days, sample_rate: 5 minutes}
+    - temperature: {area: Hebron, period: 1 week, sample_rate: 1 hour}
+"""
+
+
+def _write(folder: Path, text: str) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_new_york_is_read_by_its_name() -> None:
+    found = load_definitions("new-york")
+    assert found.region == "New York"
+    assert list(found.areas) == ["EWR", "JFK", "LGA"]
+    assert {area.timezone for area in found.areas.values()} == {"America/New_York"}
+    month, hour = timedelta(days=30), timedelta(hours=1)
+    assert found.required_inputs == (
+        RequiredInput(variable="humidity", period=month, sample_rate=hour),
+        RequiredInput(variable="temperature", period=month, sample_rate=hour),
+    )
+    assert [item.samples for item in found.required_inputs] == [720, 720]
+    assert found.source == "new-york"
+
+
+def test_israel_is_the_example_of_the_talk() -> None:
+    found = load_definitions("israel")
+    assert list(found.areas) == ["Jerusalem", "Beit-Shemesh"]
+    humidity, temperature = found.required_inputs
+    assert (humidity.area, humidity.sample_rate) == (None, timedelta(minutes=1))
+    assert (temperature.area, temperature.sample_rate) == ("Israel", timedelta(minutes=5))
+
+
+def test_all_packaged_definitions_can_be_read() -> None:
+    assert packaged_definitions() == ("israel", "new-york")
+    for name in packaged_definitions():
+        assert load_definitions(name).areas
+
+
+def test_definitions_of_ones_own_are_read_by_their_path(tmp_path: Path) -> None:
+    path = _write(tmp_path, GOOD)
+    found = load_definitions(path)
+    assert found == load_definitions(str(path))
+    assert found.areas["Hebron"] == Area(latitude=31.53, longitude=35.10, timezone="Asia/Hebron")
+    assert found.required_inputs[2].area == "Hebron"
+    assert found.source == str(path)
+
+
+_AREAS = st.dictionaries(
+    st.from_regex(r"[A-Za-z][A-Za-z .'-]{0,9}", fullmatch=True),
+    st.builds(
+        Area,
+        latitude=st.floats(-90, 90),
+        longitude=st.floats(-180, 180),
+        timezone=st.sampled_from(["UTC", "Asia/Jerusalem", "America/New_York"]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(areas=_AREAS, data=st.data())
+def test_plain_definitions_are_read_back_to_the_same(
+    areas: dict[str, Area], data: st.DataObject
+) -> None:
+    region = "Region 0"
+    item = st.builds(
+        lambda variable, samples, rate, area: RequiredInput(
+            variable=variable,
+            period=samples * timedelta(seconds=rate),
+            sample_rate=timedelta(seconds=rate),
+            area=area,
+        ),
+        st.sampled_from(sorted(VARIABLES)),
+        st.integers(1, 1000),
+        st.integers(1, 86400),
+        st.none() | st.sampled_from([region, *areas]),
+    )
+    required = tuple(data.draw(st.lists(item, min_size=1, max_size=4)))
+    found = Definitions(region=region, areas=areas, required_inputs=required, source="here")
+    plain = plain_definitions(found)
+    assert parse_definitions(plain, source="here") == found
+    assert parse_definitions(load_yaml(yaml.safe_dump(plain)), source="here") == found
+
+
+_BAD = {
+    "nothing": ("", "found None, expected a mapping"),
+    "a list": ("- 1", "found [1], expected a mapping"),
+    "a word": ("hello", "found 'hello', expected a mapping"),
+    "no YAML": ("application: [", "line 1"),
+    "a tab": ("application:\n\tarea: x", "line 2"),
+    "a key twice": (GOOD.replace("    Hebron:", "    Jerusalem:"), "the key 'Jerusalem' twice"),
+    "a variable twice in one item": (
+        GOOD.replace("- humidity: {period: 30 days, sample_rate: 1 minute}",
+                     "- humidity: {period: 30 days, sample_rate: 1 minute}\n"
+                     "      temperature: {period: 30 days, sample_rate: 1 minute}"), "at most 1"),
+    "two documents": (GOOD + "---\n" + GOOD, "single document"),
+    "an unknown alias": ("application: *x", "undefined alias"),
+    "a date that is none": (GOOD.replace("30 days", "2013-13-45"), "line 8"),
+    "a tag of Python": ("application: !!python/object:os.system x", "line 1"),
+    "a tag that lies": ("application: !!timestamp soon", "cannot be read"),
+    "a set that is none": ("application: !!set [1]", "cannot be read"),
+    "a number without end": ("application: " + "9" * 5000, "cannot be read"),
+    "a list as key": ("? [a]\n: b", "unhashable"),
+    "too deep": ("[" * 5000, "nested too deeply"),
+    "a control character": ("application: \x07", "special characters"),
+    "an unknown section": (GOOD + "extra: 1\n", "extra: found 1, expected no such key"),
+    "an unknown key": (GOOD.replace("area: Israel\n", "area: Israel\n  zone: x\n", 1),
+                       "application.zone: found 'x', expected no such key"),
+    "an unknown key of an area": (GOOD.replace("31.78,", "31.78, height: 800,"),
+                                  "application.areas.Jerusalem.height"),
+    "an unknown key of an input": (GOOD.replace("sample_rate: 1 minute", "rate: 1 minute"),
+                                   "training.required_inputs[0].humidity.rate"),
+    "no training": (GOOD.split("training")[0], "training: not found, expected a value"),
+    "no areas": ("application: {area: X, areas: {}}\n" + GOOD[GOOD.index("training"):],
+                 "application.areas"),
+    "no inputs": (GOOD.split("  required_inputs")[0] + "  required_inputs: []\n",
+                  "training.required_inputs"),
+    "a latitude as text": (GOOD.replace("31.78", "'31.78'"), "areas.Jerusalem.latitude"),
+    "a latitude of no place": (GOOD.replace("31.78", "131.78"), "areas.Jerusalem.latitude"),
+    "a latitude that is no number": (GOOD.replace("31.78", ".nan"), "areas.Jerusalem.latitude"),
+    "no time zone": (GOOD.replace(", timezone: Asia/Hebron", ""), "areas.Hebron.timezone"),
+    "an unknown time zone": (GOOD.replace("Asia/Hebron", "Asia/Atlantis"),
+                             "found 'Asia/Atlantis', expected an IANA time zone"),
+    "an area without name": (GOOD.replace("    Hebron:", "    '':"), "application.areas."),
+    "an area with a slash": (GOOD.replace("    Hebron:", "    ../x:"), "application.areas.../x"),
+    "a region that is an area": (GOOD.replace("area: Israel\n", "area: Hebron\n", 1),
+                                 "as the region and as one of its areas"),
+    "an unknown variable": (GOOD.replace("humidity", "sunshine"),
+                            "found the variable 'sunshine', expected one of temperature, humidity"),
+    "an unknown area": (GOOD.replace("{area: Hebron", "{area: Gaza"),
+                        "required_inputs[2].temperature.area: found 'Gaza', expected one of Israel"),
+    "a duration in numbers": (GOOD.replace("30 days", "30"), "found 30, expected a duration"),
+    "a duration in dayz": (GOOD.replace("30 days", "30 dayz"), "found '30 dayz', expected a dur"),
+    "a month": (GOOD.replace("30 days", "1 month"), "expected a duration"),
+    "a rate that does not divide": (GOOD.replace("5 minutes", "7 hours"), "whole number of samples"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _BAD)
+def test_bad_definitions_are_refused_with_file_place_and_reason(name: str, tmp_path: Path) -> None:
+    text, told = _BAD[name]
+    path = _write(tmp_path, text)
+    with pytest.raises(DefinitionsError) as caught:
+        load_definitions(path)
+    assert str(caught.value).startswith(f"found definitions we cannot use in {path}:\n  - ")
+    assert told in str(caught.value)
+    assert caught.value.problems
+    assert len(str(caught.value)) < 3000
+
+
+def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("31.78", "200").replace("30 days", "soon").replace("Asia/Hebron", "X")
+    with pytest.raises(DefinitionsError) as caught:
+        load_definitions(_write(tmp_path, text))
+    assert len(caught.value.problems) == 4  # latitude, zone, and two periods
+    text = GOOD.replace("{area: Hebron", "{area: A").replace("{area: Israel", "{area: B")
+    with pytest.raises(DefinitionsError) as caught:
+        load_definitions(_write(tmp_path, text))
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.yaml", "", ".", "\0", "x" * 5000])
+def test_definitions_that_are_not_there_are_told_with_what_there_is(name: str) -> None:
+    with pytest.raises(DefinitionsError, match="one of israel, new-york"):
+        load_definitions(name)
+
+
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(GOOD.replace("Hebron", "H\u00e9bron").encode("latin-1"))
+    with pytest.raises(DefinitionsError, match="utf-8"):
+        load_definitions(path)
+
+
+def test_a_file_that_laughs_is_refused_in_a_moment(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [ha]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 20)]
+    with pytest.raises(DefinitionsError):
+        load_definitions(_write(tmp_path, "\n".join([*lines, "application: *a19"])))
+
+
+def test_merged_keys_of_yaml_are_read() -> None:
+    assert load_yaml("base: &b {x: 1, y: 2}\nmine: {<<: *b, y: 3}") == {
+        "base": {"x": 1, "y": 2},
+        "mine": {"x": 1, "y": 3},
+    }
+
+
+def test_variables_have_the_units_of_the_contract() -> None:
+    assert {name: item.unit for name, item in VARIABLES.items()} == {
+        "temperature": "degC",
+        "humidity": "%",
+        "dew_point": "degC",
+        "pressure": "hPa",
+        "wind_speed": "m s-1",
+    }
+    for name, item in VARIABLES.items():
+        assert item.name == name
+        assert item.minimum < item.maximum
+        assert item.label
+        assert item.symbol
+        assert item.standard_name
+        assert isinstance(item.minimum, float)
+    assert 1048 * 0.44704 > VARIABLES["wind_speed"].maximum  # the record of Newark is no wind

@@ -1,0 +1,156 @@
+"""The field ledger: what the contract is, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from typing import Annotated
+
+import pytest
+from pydantic import BaseModel, Field
+
+from fairweather_interface._record import Record, Rule
+from fairweather_interface._rows import derive_min_reader, rows
+from fairweather_interface.errors import MetadataError
+from fairweather_interface.ledger import LEDGER, Row, ledger_text
+from fairweather_interface.metadata import ModelMetadata, read_metadata
+from fairweather_interface.testing import metadata_document
+from fairweather_interface.versions import SCHEMA_VERSION
+from conftest import as_json
+
+_COMMITTED = resources.files("fairweather_interface") / "ledgers" / f"{SCHEMA_VERSION}.txt"
+
+
+def test_the_committed_ledger_is_the_one_the_records_give() -> None:
+    assert ledger_text() == _COMMITTED.read_text(encoding="utf-8")
+    assert ledger_text("0.1") == (_COMMITTED.parent / "0.1.txt").read_text(encoding="utf-8")  # type: ignore[attr-defined]
+
+
+def test_every_field_of_every_record_has_a_row() -> None:
+    def count(record: type[BaseModel]) -> int:
+        return len(record.model_fields)
+
+    paths = {row.path for row in LEDGER}
+    assert {path for path in paths if "." not in path} == set(ModelMetadata.model_fields)
+    records = {
+        type(item)
+        for item in _records(read_metadata(as_json(metadata_document())))
+    }
+    assert len(paths) == sum(map(count, records))
+    assert len(paths) == len(LEDGER)
+
+
+def _records(value: object) -> list[Record]:
+    found: list[Record] = []
+    if isinstance(value, Record):
+        found.append(value)
+        for name in type(value).model_fields:
+            found += _records(getattr(value, name))
+    elif isinstance(value, tuple):
+        found += [record for item in value for record in _records(item)]
+    elif isinstance(value, dict):
+        found += [record for item in value.values() for record in _records(item)]
+    return found
+
+
+def test_rows_are_sorted_and_each_has_eight_columns() -> None:
+    lines = ledger_text().splitlines()
+    assert lines[0] == f"# field ledger of schema {SCHEMA_VERSION}"
+    rows_ = [line.split(" | ") for line in lines[2:]]
+    assert len(lines[1].split(" | ")) == 8
+    assert {len(row) for row in rows_} == {8}
+    assert [row[0] for row in rows_] == sorted(row[0] for row in rows_)
+    assert {row[2] for row in rows_} == {"required", "optional"}
+    assert {row[7] for row in rows_} == {"must-obey", "may-ignore"}
+    assert {row[6] for row in rows_} == {"0.1"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "valid_months | list of integer | required | - | length<=12; length>=1; each <=12; each "
+        ">=1; ascending, local months of the reference time | - | 0.1 | must-obey",
+        "max_temperature_seen | number | optional | null | - | degC | 0.1 | must-obey",
+        "inputs[].period | duration | optional | null | required of observations | - | 0.1 | "
+        "must-obey",
+        "artifacts[].canonical | boolean | optional | false | - | - | 0.1 | may-ignore",
+        "performance[].skill_interval | [number, number] | optional | null | 95 % interval, low "
+        "then high | - | 0.1 | may-ignore",
+        "training.recipe | map of json | required | - | - | - | 0.1 | may-ignore",
+    ],
+)
+def test_a_row_says_all_that_binds_both_sides(line: str) -> None:
+    assert line in ledger_text().splitlines()
+
+
+def test_a_schema_we_have_no_ledger_of_is_told_so() -> None:
+    with pytest.raises(MetadataError, match="found no ledger of schema 9.9, expected 0.1"):
+        ledger_text("9.9")
+    with pytest.raises(MetadataError, match="two whole numbers"):
+        ledger_text("../metadata")
+
+
+class _Inner(Record):
+    old: Annotated[int, Rule(since="0.1", must_obey=True)]
+    new: Annotated[int | None, Rule(since="0.3", must_obey=True), Field(ge=0)] = None
+    hint: Annotated[int | None, Rule(since="0.4")] = None
+
+
+class _Outer(Record):
+    one: Annotated[_Inner | None, Rule(since="0.1")] = None
+    many: Annotated[tuple[_Inner, ...] | None, Rule(since="0.2")] = None
+    named: Annotated[Mapping[str, int] | None, Rule(since="0.2", must_obey=True)] = None
+    zero: Annotated[int, Rule(since="0.1", must_obey=True)] = 0
+    text: Annotated[str, Rule(since="0.1")] = "x"
+
+
+class _Mapped(Record):
+    by_name: Annotated[tuple[_Outer, ...], Rule(since="0.1")]
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"zero": 1}, "0.1"),
+        ({"zero": 1, "one": {"old": 1}}, "0.1"),
+        ({"zero": 1, "one": {"old": 1, "new": None}}, "0.1"),
+        ({"zero": 1, "one": {"old": 1, "new": 0}}, "0.3"),
+        ({"zero": 1, "one": {"old": 1, "hint": 1}}, "0.1"),
+        ({"zero": 1, "many": []}, "0.1"),
+        ({"zero": 1, "many": [{"old": 1}, {"old": 1, "new": 2}]}, "0.3"),
+    ],
+)
+def test_min_reader_is_the_newest_must_obey_field_that_is_said(
+    document: dict[str, object], expected: str
+) -> None:
+    ledger = tuple(row for row in rows(_Outer) if row.path != "named")
+    assert derive_min_reader(document, ledger) == expected
+
+
+def test_defaults_are_written_as_json() -> None:
+    class Plain(Record):
+        zero: Annotated[int, Rule(since="0.1")] = 0
+        one: Annotated[float, Rule(since="0.1")] = 1.0
+        no: Annotated[bool, Rule(since="0.1")] = False
+        text: Annotated[str, Rule(since="0.1")] = "x"
+
+    assert {row.path: row.default for row in rows(Plain)} == {
+        "zero": "0", "one": "1.0", "no": "false", "text": '"x"',
+    }  # fmt: skip
+
+
+def test_a_field_without_a_rule_cannot_enter_the_contract() -> None:
+    class Lax(Record):
+        anything: int
+
+    with pytest.raises(TypeError, match=r"Lax\.anything has no Rule"):
+        rows(Lax)
+
+
+def test_paths_show_lists_and_what_lies_below() -> None:
+    paths = [row.path for row in rows(_Mapped)]
+    assert "by_name[].many[].old" in paths
+    assert str(Row(path="a", type="string", required=True, default="-", constraints=(), unit=None,
+                   since="0.1", must_obey=False)) == (
+        "a | string | required | - | - | - | 0.1 | may-ignore"
+    )  # fmt: skip
