@@ -61,7 +61,8 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
     )
 
     report(stage="windows")
-    windows = WindowSet.choose(recipe, Archive(pd.read_parquet(scratch / ARCHIVE)))
+    archive = Archive(pd.read_parquet(scratch / ARCHIVE))
+    windows = WindowSet.choose(recipe, archive)
     parts = windows.parts()
     taught = windows.rows((parts == Part.TRAINING).any(axis=1))
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
@@ -85,10 +86,11 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         report(stage="convert")
         onnx = conversion.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
     learned = windows.lead_times()[parts == Part.TRAINING]
-    longest = max(plan.period for plan in windows.plan.inputs)
+    first_window = taught.reference.min() - windows.plan.steps * windows.plan.step_seconds
+    first_observation = archive.table["time"].min().timestamp()
     result = TrainingResult(
         windows=len(taught),
-        train_start=int(taught.reference.min() - longest.total_seconds()),
+        train_start=int(max(first_window, first_observation)),
         train_end=int(learned.max()),
         max_temperature_seen=highest,
         epochs=fitted.epochs,

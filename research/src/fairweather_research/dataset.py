@@ -69,7 +69,7 @@ class WindowSet:
         _refuse(source, _too_short(recipe, plan, grid))
         sources, truths = _sampled(plan, archive, grid)
 
-        reference = grid.start + plan.step_seconds * np.arange(grid.count, dtype=np.int64)
+        reference = grid.start + plan.step_seconds * np.arange(grid.steps, dtype=np.int64)
         chosen = []
         problems: list[str] = []
         for number, (name, area) in enumerate(plan.areas.items()):
@@ -240,7 +240,7 @@ class _Grid(NamedTuple):
     """The steps that cover an archive; steps count from 1970-01-01T00:00Z."""
 
     start: int  # the first step, seconds
-    count: int
+    steps: int
 
 
 def _grid(plan: Blueprint, archive: Archive) -> _Grid:
@@ -266,7 +266,7 @@ def _sampled(
                 archive.series(area, output.variable),
                 start=grid.start,
                 rate=plan.step_seconds,
-                count=grid.count,
+                count=grid.steps,
             )
     return sources, truths
 
@@ -275,7 +275,7 @@ def _input_series(
     plan: Blueprint, archive: Archive, wanted: InputPlan, area: str, grid: _Grid
 ) -> SampledSeries:
     rate = int(wanted.sample_rate.total_seconds())
-    count = (grid.count - 1) * (plan.step_seconds // rate) + 1
+    count = (grid.steps - 1) * (plan.step_seconds // rate) + 1
     members = [
         sample(archive.series(read, wanted.variable), start=grid.start, rate=rate, count=count)
         for read in wanted.areas_read(area)
@@ -286,7 +286,7 @@ def _input_series(
 def _too_short(recipe: Recipe, plan: Blueprint, grid: _Grid) -> list[str]:
     longest = max(wanted.period for wanted in plan.inputs)
     needed = longest + recipe.horizon
-    span = grid.count * plan.step
+    span = grid.steps * plan.step
     if span >= needed:
         return []
     problem = (

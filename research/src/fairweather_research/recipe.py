@@ -56,8 +56,11 @@ _Words = Annotated[
 
 
 def _ascending(months: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(months)) != len(months):
-        raise ValueError("a month is listed twice; list each month once")
+    if not months or set(months) - set(range(1, 13)) or len(set(months)) != len(months):
+        raise ValueError(
+            f"found {list(months)}, expected months from 1 to 12, each once; "
+            "write, for example, [12, 1, 2]"
+        )
     return tuple(sorted(months))
 
 
@@ -67,9 +70,7 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-_Months = Annotated[
-    tuple[Annotated[int, Field(ge=1, le=12)], ...], Field(min_length=1), AfterValidator(_ascending)
-]
+_Months = Annotated[tuple[int, ...], AfterValidator(_ascending)]
 _Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -252,6 +253,7 @@ def _with_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str,
                 parse_definitions(named, source="definitions")
             )
     except DefinitionsError as error:
+        resolved["definitions"] = None
         problems += [f"`definitions`: {problem}" for problem in error.problems]
     plan = document.get("observations")
     if isinstance(plan, dict) and isinstance(plan.get("source"), str):

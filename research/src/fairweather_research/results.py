@@ -37,7 +37,7 @@ class TrainingResult(_Frozen):
     """Everything about a finished training that is not in a file of its own."""
 
     windows: int  # forecasts that taught the network
-    train_start: int  # first moment of the first of their windows, seconds since 1970-01-01T00:00Z
+    train_start: int  # first observation that taught, seconds since 1970-01-01T00:00Z
     train_end: int  # the last moment that was learned
     max_temperature_seen: float | None
     epochs: tuple[EpochRecord, ...]

@@ -166,7 +166,7 @@ def _run_worker(
         (scratch / REQUEST).write_text(json.dumps(request), encoding="utf-8")
         write_archive(observations.archive, scratch / ARCHIVE)
         with (scratch / "stderr.txt").open("w+", encoding="utf-8") as said:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
+            with subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
                 [
                     sys.executable,
                     *("-P", "-m", "fairweather_research._worker"),
@@ -177,12 +177,11 @@ def _run_worker(
                 stderr=said,
                 text=True,
                 env={**os.environ, **_ENVIRONMENT, "KERAS_HOME": str(scratch / "keras")},
-            )
-            try:
-                _follow(process, recipe.fit.epochs, tell)
-            finally:
-                process.kill()
-                process.wait()
+            ) as process:
+                try:
+                    _follow(process, recipe.fit.epochs, tell)
+                finally:
+                    process.kill()
             if process.returncode != 0:
                 said.seek(0)
                 raise TrainingError(_epitaph(process.returncode, said.read()))

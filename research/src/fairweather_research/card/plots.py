@@ -114,8 +114,8 @@ def error_plot(judgement: Judgement) -> Plot:
 
     return _render(
         draw,
-        f"Mean absolute error of {spec.label.lower()} at {judgement.area} by lead day: persistence, "
-        "climatology and this model. The numbers stand in the table.",
+        f"Mean absolute error of {spec.label.lower()} at {judgement.area} by lead day: "
+        "persistence, climatology and this model. The numbers stand in the table.",
     )
 
 

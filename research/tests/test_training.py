@@ -1,0 +1,300 @@
+"""From a recipe to a delivery, or to nothing at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]  # ships no types
+import pytest
+import yaml
+from fairweather_interface.delivery import list_deliveries, verify_delivery
+from fairweather_interface.errors import CorruptDeliveryError
+from fairweather_interface.metadata import ONNX, SAVED_MODEL
+
+from fairweather_research import (
+    ObservationsError,
+    Recipe,
+    RecipeError,
+    TrainingError,
+    UnfitDataError,
+    train,
+    training,
+)
+from fairweather_research.results import TrainingResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Commanded, Trained
+
+
+def left_in(store: Path) -> list[str]:
+    return sorted(path.name for path in store.iterdir()) if store.exists() else []
+
+
+def worker_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
+    """Let training start a stand-in of the interpreter that runs ``code`` instead."""
+    script = tmp_path / "python"
+    script.write_text(f"#!{sys.executable}\n{code}\n", encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+
+
+def test_a_training_ends_in_a_delivery_without_any_problem(trained: Trained) -> None:
+    assert verify_delivery(trained.delivery.path) == ()
+    assert list_deliveries(trained.delivery.path.parent) == (trained.delivery.path,)
+
+
+def test_a_delivery_holds_just_what_the_contract_names(trained: Trained) -> None:
+    path = trained.delivery.path
+    files = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+    assert files == [
+        "card/index.html",
+        "card/metrics.json",
+        "examples.npz",
+        "manifest.json",
+        "metadata.json",
+        "model.onnx",
+        "model/saved_model.pb",
+        "model/variables/variables.data-00000-of-00001",
+        "model/variables/variables.index",
+    ]
+
+
+def test_one_recipe_trained_twice_gives_one_model_and_two_deliveries(
+    trained: Trained, commanded: Commanded
+) -> None:
+    first, second = trained.delivery, commanded.delivery
+    assert first.metadata.model_digest == second.metadata.model_digest
+    assert first.metadata.delivery_id != second.metadata.delivery_id
+    for one, other in zip(first.metadata.performance, second.metadata.performance, strict=True):
+        assert one == other
+
+
+def test_metadata_say_what_the_recipe_asked_for(trained: Trained) -> None:
+    metadata = trained.delivery.metadata
+    assert metadata.schema_version == metadata.min_reader == "0.1"
+    assert list(metadata.areas) == ["EWR", "JFK"]
+    assert metadata.variables == ("temperature", "humidity")
+    assert metadata.valid_months == (6, 7)
+    assert [(i.name, i.variable, i.shape) for i in metadata.required_inputs] == [
+        ("humidity", "humidity", (-1, 72)),
+        ("temperature", "temperature", (-1, 72)),
+    ]
+    assert [(o.name, o.unit, o.shape) for o in metadata.outputs] == [
+        ("temperature_forecast", "degC", (-1, 48)),
+        ("humidity_forecast", "%", (-1, 48)),
+    ]
+    assert metadata.max_temperature_seen == pytest.approx(36.1, abs=2)
+
+
+def test_provenance_is_enough_to_train_again(trained: Trained) -> None:
+    told = trained.delivery.metadata.training
+    assert Recipe.parse(dict(told.recipe), source="metadata.json") == trained.recipe
+    assert told.seed == trained.recipe.seed
+    assert told.threads == 1
+    assert not told.synthetic
+    assert told.data_digest.startswith("sha256:")
+    assert told.packages["tensorflow"]
+    assert told.train_start_time < told.train_end_time
+    assert f"{told.train_start_time:%Y-%m}" == "2013-06"
+
+
+def test_every_area_and_variable_has_its_performance(trained: Trained) -> None:
+    found = [(one.area, one.variable) for one in trained.delivery.metadata.performance]
+    assert found == [
+        ("EWR", "temperature"),
+        ("EWR", "humidity"),
+        ("JFK", "temperature"),
+        ("JFK", "humidity"),
+    ]
+    for one in trained.delivery.metadata.performance:
+        assert one.skill is not None
+        assert one.skill_interval is not None
+        assert one.skill_interval[0] <= one.skill <= one.skill_interval[1]
+        assert all((b.end - b.start).days == 3 for b in one.held_out)
+
+
+def test_onnx_reproduces_the_saved_model_on_every_example(trained: Trained) -> None:
+    metadata = trained.delivery.metadata
+    artifacts = {artifact.format: artifact for artifact in metadata.artifacts}
+    assert artifacts[SAVED_MODEL].canonical
+    needs = artifacts[ONNX].needs
+    assert needs is not None
+    assert (needs.opset, needs.ir_version) == (17, 8)
+    session = onnxruntime.InferenceSession(str(trained.delivery.path / "model.onnx"))
+    with np.load(trained.delivery.path / "examples.npz") as examples:
+        feed = {item.name: examples[f"input/{item.name}"] for item in metadata.inputs}
+        names = [output.name for output in metadata.outputs]
+        for name, found in zip(names, session.run(names, feed), strict=True):
+            expected = examples[f"output/{name}"]
+            assert np.isfinite(expected).all()
+            np.testing.assert_allclose(found, expected, atol=metadata.tolerance[name].absolute)
+
+
+def test_a_model_takes_any_batch_and_stays_within_the_limits_of_the_real(
+    trained: Trained,
+) -> None:
+    session = onnxruntime.InferenceSession(str(trained.delivery.path / "model.onnx"))
+    for humidity in (np.nan, -1e4, 1e4):
+        temperature, found = session.run(
+            ["temperature_forecast", "humidity_forecast"],
+            {
+                "humidity": np.full((3, 72), humidity, np.float32),
+                "temperature": np.full((3, 72), np.nan, np.float32),
+                "reference_time": np.full(3, 1_372_000_000, np.int64),
+                "area_index": np.array([0, 1, 0], np.int64),
+            },
+        )
+        assert temperature.shape == found.shape == (3, 48)
+        assert np.isfinite(temperature).all()
+        assert ((found >= 0) & (found <= 100)).all()
+
+
+def test_progress_tells_every_stage_once_and_every_epoch(trained: Trained) -> None:
+    stages = [one.stage for one in trained.progress if one.epoch is None]
+    assert stages == list(training.STAGES)
+    epochs = [one.epoch.number for one in trained.progress if one.epoch]
+    assert epochs == [1, 2, 3]
+
+
+def test_a_region_at_another_rate_is_trained_and_served_from_one_graph(
+    tiny: Callable[..., Recipe], tiny_document: dict[str, Any], store: Path
+) -> None:
+    definitions = {
+        **tiny_document["definitions"],
+        "training": {
+            "required_inputs": [
+                {"humidity": {"period": "1 day", "sample_rate": "30 minutes"}},
+                {"temperature": {"area": "Airports", "period": "3 days", "sample_rate": "1 hour"}},
+            ]
+        },
+    }
+    recipe = tiny(
+        definitions=definitions,
+        areas=["JFK"],
+        variables=["humidity"],
+        max_missing=0.5,
+        max_temperature_seen=False,
+        fit={"epochs": 1},
+    )
+    metadata = train(recipe, store).metadata
+    assert [item.name for item in metadata.required_inputs] == ["humidity", "temperature_airports"]
+    assert metadata.required_inputs[1].areas == ("EWR", "JFK")
+    assert metadata.max_temperature_seen is None
+    assert all(artifact.omitted is None for artifact in metadata.artifacts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"season": [1]}, UnfitDataError),
+        ({"variables": ["pressure"]}, UnfitDataError),
+        ({"observations": {"source": "none.parquet"}}, ObservationsError),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_a_process_starts(
+    tiny: Callable[..., Recipe],
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, object],
+    error: type[Exception],
+) -> None:
+    monkeypatch.setattr(training, "_run_worker", lambda *_: pytest.fail("a process was started"))
+    with pytest.raises(error):
+        train(tiny(**changes), store)
+    assert left_in(store) == []
+
+
+def test_a_recipe_may_be_a_path_and_is_checked_all_the_same(tmp_path: Path, store: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("topic: nothing else", encoding="utf-8")
+    with pytest.raises(RecipeError, match="`season`: missing"):
+        train(tmp_path / "recipe.yaml", store)
+
+
+def test_a_training_that_fails_leaves_nothing_and_tells_its_last_words(
+    tiny: Callable[..., Recipe], store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    worker_that(monkeypatch, tmp_path, "import sys; sys.exit('no memory left')")
+    with pytest.raises(TrainingError, match=r"ended with code 1.*last words: no memory left"):
+        train(tiny(), store)
+    assert left_in(store) == []
+
+
+def test_a_training_that_is_killed_leaves_nothing(
+    tiny: Callable[..., Recipe], store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    worker_that(monkeypatch, tmp_path, "import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(TrainingError, match=r"ended by SIGKILL.*nothing was delivered"):
+        train(tiny(), store)
+    assert left_in(store) == []
+
+
+def test_what_does_not_conform_is_not_delivered(
+    tiny: Callable[..., Recipe],
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trained: Trained,
+) -> None:
+    metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
+    fields = TrainingResult.model_fields
+    result = TrainingResult.model_validate_json(
+        json.dumps({name: value for name, value in metrics.items() if name in fields})
+    )
+
+    def forgetful(_recipe: object, _found: object, folder: Path, _tell: object) -> Any:
+        model = folder / "model"
+        model.mkdir()
+        (model / "saved_model.pb").write_bytes(b"not a model")
+        return result
+
+    monkeypatch.setattr(training, "_run_worker", forgetful)
+    with pytest.raises(CorruptDeliveryError, match=r"examples\.npz: not found"):
+        train(tiny(), store)
+    assert left_in(store) == []
+
+
+def test_a_store_that_is_a_file_is_refused(tiny: Callable[..., Recipe], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingError, match="cannot be used as a store"):
+        train(tiny(), tmp_path / "file" / "store")
+
+
+def test_what_a_killed_trainer_left_is_invisible_and_cleared_by_the_next(
+    tiny: Callable[..., Recipe],
+    tiny_document: dict[str, Any],
+    store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
+    trainer = subprocess.Popen(  # noqa: S603 - our own command
+        [
+            sys.executable,
+            *("-m", "fairweather_research", "train", str(recipe), "--store", str(store)),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while not any(path.name.startswith(".") for path in store.iterdir()):
+        assert trainer.poll() is None
+        time.sleep(0.05)
+    os.killpg(trainer.pid, signal.SIGKILL)
+    trainer.wait()
+    assert list_deliveries(store) == ()
+    assert len(left_in(store)) == 1
+
+    worker_that(monkeypatch, tmp_path, "raise SystemExit(1)")
+    with pytest.raises(TrainingError):
+        train(tiny(), store)
+    assert left_in(store) == []
