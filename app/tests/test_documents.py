@@ -1,0 +1,64 @@
+"""The handbook is held against the code: what there is stands in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+from fairweather_interface.refusals import Code
+from flask import Flask
+
+import fairweather_app
+from fairweather_app import Settings
+from fairweather_app.api.problems import CODES
+from fairweather_app.config import CONFIG, PREFIX
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+OF_FLASK = {"run", "shell", "routes"}
+
+
+def test_what_is_exported_is_what_is_meant_to_be() -> None:
+    assert fairweather_app.__all__ == ["Settings", "create_app", "load_settings", "start_polling"]
+    assert all(hasattr(fairweather_app, name) for name in fairweather_app.__all__)
+
+
+def test_every_setting_is_in_the_handbook_and_no_other() -> None:
+    told = set(re.findall(r"^\| `(FAIRWEATHER_\w+)`", README, re.MULTILINE))
+    assert told == {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG}
+
+
+@pytest.mark.parametrize(
+    "name", ["clock", "reload_seconds", "domain_margin", "observations", "body_limit", "cache"]
+)
+def test_the_defaults_in_the_handbook_are_the_real_ones(name: str) -> None:
+    default = Settings.model_fields[name].default
+    text = f"{default:g}" if isinstance(default, float) else str(default)
+    assert f"| `{PREFIX}{name.upper()}` | `{text}` |" in README
+
+
+def test_every_address_is_in_the_handbook(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith("api.") and "<path:" not in rule.rule:
+            for method in (rule.methods or set()) & {"GET", "POST"}:
+                assert f"`{method} {rule.rule}" in README
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_problem_is_in_the_handbook(code: str) -> None:
+    assert re.search(rf"^\| `{code}` \| \d", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_every_refusal_is_in_the_handbook(code: Code) -> None:
+    assert f"`{code}`" in README
+
+
+def test_every_command_is_in_the_handbook(app: Flask) -> None:
+    for name, command in app.cli.commands.items():
+        if isinstance(command, click.Group):
+            for subcommand in command.commands:
+                assert f"| `{name} {subcommand}" in README
+        elif name not in OF_FLASK:
+            assert f"| `{name}`" in README
