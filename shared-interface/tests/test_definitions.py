@@ -145,10 +145,10 @@ _BAD = {
                                   "application.areas.Jerusalem.height"),
     "an unknown key of an input": (GOOD.replace("sample_rate: 1 minute", "rate: 1 minute"),
                                    "training.required_inputs[0].humidity.rate"),
-    "no training": (GOOD.split("training")[0], "training: not found, expected a value"),
+    "no training": (GOOD.split("training", maxsplit=1)[0], "training: not found, expected a value"),
     "no areas": ("application: {area: X, areas: {}}\n" + GOOD[GOOD.index("training"):],
                  "application.areas"),
-    "no inputs": (GOOD.split("  required_inputs")[0] + "  required_inputs: []\n",
+    "no inputs": (GOOD.split("  required_inputs", maxsplit=1)[0] + "  required_inputs: []\n",
                   "training.required_inputs"),
     "a latitude as text": (GOOD.replace("31.78", "'31.78'"), "areas.Jerusalem.latitude"),
     "a latitude of no place": (GOOD.replace("31.78", "131.78"), "areas.Jerusalem.latitude"),
@@ -163,11 +163,11 @@ _BAD = {
     "an unknown variable": (GOOD.replace("humidity", "sunshine"),
                             "found the variable 'sunshine', expected one of temperature, humidity"),
     "an unknown area": (GOOD.replace("{area: Hebron", "{area: Gaza"),
-                        "required_inputs[2].temperature.area: found 'Gaza', expected one of Israel"),
+                        "required_inputs[2].temperature.area: found 'Gaza', expected one of "),
     "a duration in numbers": (GOOD.replace("30 days", "30"), "found 30, expected a duration"),
     "a duration in dayz": (GOOD.replace("30 days", "30 dayz"), "found '30 dayz', expected a dur"),
     "a month": (GOOD.replace("30 days", "1 month"), "expected a duration"),
-    "a rate that does not divide": (GOOD.replace("5 minutes", "7 hours"), "whole number of samples"),
+    "a rate that does not divide": (GOOD.replace("5 minutes", "7 hours"), "whole number of"),
 }  # fmt: skip
 
 
@@ -236,4 +236,4 @@ def test_variables_have_the_units_of_the_contract() -> None:
         assert item.symbol
         assert item.standard_name
         assert isinstance(item.minimum, float)
-    assert 1048 * 0.44704 > VARIABLES["wind_speed"].maximum  # the record of Newark is no wind
+    assert VARIABLES["wind_speed"].maximum < 1048 * 0.44704  # the record of Newark is no wind

@@ -29,6 +29,7 @@ from fairweather_interface import (
     verify_delivery,
 )
 from fairweather_interface import delivery as delivery_module
+from fairweather_interface.manifest import file_problems
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.testing import build_delivery
 
@@ -172,7 +173,7 @@ def test_exactly_one_unlisted_file_is_ignored_the_signature(tiny_delivery: Tiny)
     path = tiny_delivery()
     (path / SIGNATURE).write_bytes(b"not even JSON")
     assert verify_delivery(path) == ()
-    assert open_delivery(path)
+    assert open_delivery(path).path == path
     (path / "card" / SIGNATURE).write_bytes(b"")
     assert len(verify_delivery(path)) == 1
 
@@ -264,7 +265,7 @@ def test_a_file_that_vanishes_while_it_is_read_is_told(
     tiny_delivery: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tiny_delivery()
-    checked = delivery_module.file_problems
+    checked = file_problems
 
     def then_gone(*arguments: Any) -> tuple[str, ...]:
         problems = checked(*arguments)
@@ -280,7 +281,7 @@ def test_metadata_that_change_after_they_were_verified_are_not_believed(
     tiny_delivery: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tiny_delivery()
-    checked = delivery_module.file_problems
+    checked = file_problems
 
     def then_changed(*arguments: Any) -> tuple[str, ...]:
         problems = checked(*arguments)

@@ -64,7 +64,9 @@ def test_problems_are_listed_one_a_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["x" * 10**6, list(range(10**6)), {"a": {"b": {"c": {}}}}, 10**5000, [[[[[]]]]], None], ids=range(6)
+    "value",
+    ["x" * 10**6, list(range(10**6)), {"a": {"b": {"c": {}}}}, 10**5000, [[[[[]]]]], None],
+    ids=range(6),
 )
 def test_a_found_value_is_cut_to_a_readable_length(value: object) -> None:
     assert 0 < len(short(value)) <= 100

@@ -180,11 +180,11 @@ def test_a_folder_of_folders_without_end_is_walked_to_an_end(tmp_path: Path) -> 
     (tmp_path / "a").write_bytes(b"")
     manifest = write_manifest(tmp_path, "x")
     home = os.open(tmp_path, os.O_RDONLY)
-    here = os.getcwd()
+    here = Path.cwd()
     try:
         os.chdir(home)
         for _ in range(1500):
-            os.mkdir("d")
+            Path("d").mkdir()
             os.chdir("d")
         os.chdir(home)
         assert any("path of 1001 characters" in told for told in file_problems(tmp_path, manifest))

@@ -68,12 +68,14 @@ def test_a_writer_may_change_the_working_directory(
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, KeyboardInterrupt, SystemExit, OSError])
-def test_whatever_goes_wrong_inside_leaves_nothing(
-    kind: type[BaseException], store: Path
-) -> None:
-    with pytest.raises(kind, match="stop"), staged_delivery(store, new_delivery_id()) as folder:
-        (folder / METADATA).write_bytes(b"{}")
-        raise kind("stop")
+def test_whatever_goes_wrong_inside_leaves_nothing(kind: type[BaseException], store: Path) -> None:
+    def write() -> None:
+        with staged_delivery(store, new_delivery_id()) as folder:
+            (folder / METADATA).write_bytes(b"{}")
+            raise kind("stop")
+
+    with pytest.raises(kind, match="stop"):
+        write()
     assert _everything(store) == []
 
 
@@ -136,14 +138,16 @@ def test_a_delivery_is_never_replaced_even_if_the_other_came_in_between(
 ) -> None:
     first = build_delivery(tmp_path / "kit")
     before = (first / MANIFEST).read_bytes()
-    with (
-        pytest.raises(DeliveryError, match="a delivery is never replaced"),
-        staged_delivery(store, first.name) as folder,
-    ):
-        for name in (METADATA, EXAMPLES, CARD, "model.onnx"):
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_bytes((first / name).read_bytes())
-        first.rename(store / first.name)
+
+    def write() -> None:
+        with staged_delivery(store, first.name) as folder:
+            for name in (METADATA, EXAMPLES, CARD, "model.onnx"):
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_bytes((first / name).read_bytes())
+            first.rename(store / first.name)
+
+    with pytest.raises(DeliveryError, match="a delivery is never replaced"):
+        write()
     assert _everything(store) == [first.name]
     assert (store / first.name / MANIFEST).read_bytes() == before
 

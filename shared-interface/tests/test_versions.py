@@ -28,7 +28,7 @@ def test_versions_are_ordered_as_numbers() -> None:
     "text",
     [
         "v0.1", "0.1.0", "0.2.post1", "0", "", ".1", "0.", "00.1", "0.01", " 0.1", "0.1 ", "0.1\n",
-        "-0.1", "+0.1", "0.1a", "0,1", "0.1-dev", "0.١", "１.0", "1e1.0", "0x1.0", "latest",
+        "-0.1", "+0.1", "0.1a", "0,1", "0.1-d", "0.\u0661", "\uff11.0", "1e1.0", "0x1.0", "latest",
         0.1, 0, 1, None, True, ["0.1"], {"major": 0}, b"0.1", "1." + "9" * 5000,
     ],
 )  # fmt: skip
@@ -105,7 +105,7 @@ def test_a_malformed_envelope_names_the_field(field: str, value: object) -> None
 
 
 def test_a_document_never_needs_more_than_the_schema_it_is_written_in() -> None:
-    with pytest.raises(MetadataError, match="min_reader: found 0.3, above"):
+    with pytest.raises(MetadataError, match=r"min_reader: found 0\.3, above"):
         check_readable({"schema_version": "0.2", "min_reader": "0.3"}, reader="0.1")
 
 

@@ -56,8 +56,9 @@ class _Examples:
         return self.archive.read(found.name)[found.start :]
 
     def texts(self, name: str) -> list[str]:
-        data, width = self.data(name), 4 * int(self.arrays[name].description[2:])
-        cells = (data[start : start + width] for start in range(0, len(data), width or 1))
+        data, found = self.data(name), self.arrays[name]
+        width = 4 * int(found.description[2:])
+        cells = (data[row * width : (row + 1) * width] for row in range(found.shape[0]))
         return [cell.decode("utf-32-le").rstrip("\0") for cell in cells]
 
     def has_nan(self, name: str) -> bool:

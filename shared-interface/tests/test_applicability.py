@@ -1,0 +1,155 @@
+"""Applicability: may this model answer, by what it declares of itself?"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import as_json
+from fairweather_interface import check_domain, check_missing, check_season
+from fairweather_interface.metadata import ModelMetadata, read_metadata
+from fairweather_interface.refusals import Code
+from fairweather_interface.testing import metadata_document
+
+_PLACES = {
+    "Kiritimati": "Pacific/Kiritimati",  # UTC+14
+    "Niue": "Pacific/Niue",  # UTC-11
+    "JFK": "America/New_York",
+    "Jerusalem": "Asia/Jerusalem",
+    "Reykjavik": "UTC",
+}
+
+
+def _metadata(**changes: Any) -> ModelMetadata:
+    areas = {
+        name: {"latitude": 0, "longitude": 0, "timezone": zone} for name, zone in _PLACES.items()
+    }
+    document = metadata_document(**changes)
+    document["areas"] = areas
+    return read_metadata(as_json(document))
+
+
+@pytest.mark.parametrize(
+    ("area", "time", "month"),
+    [
+        ("Reykjavik", "2013-06-30T23:59:59+00:00", 6),
+        ("Reykjavik", "2013-07-01T00:00:00+00:00", 7),
+        ("JFK", "2013-07-01T03:59:59+00:00", 6),  # daylight saving: four hours behind
+        ("JFK", "2013-07-01T04:00:00+00:00", 7),
+        ("JFK", "2013-12-01T04:59:59+00:00", 11),  # standard time: five hours behind
+        ("JFK", "2013-12-01T05:00:00+00:00", 12),
+        ("Kiritimati", "2013-06-30T09:59:59+00:00", 6),
+        ("Kiritimati", "2013-06-30T10:00:00+00:00", 7),
+        ("Niue", "2013-07-01T10:59:59+00:00", 6),
+        ("Niue", "2013-07-01T11:00:00+00:00", 7),
+        ("Jerusalem", "2013-12-31T22:00:00+00:00", 1),
+        ("JFK", "2013-07-01T00:00:00-04:00", 7),
+        ("Reykjavik", "2013-07-01T00:00:00+02:00", 6),
+    ],
+)
+def test_the_season_is_told_by_the_local_month_at_the_border_of_its_zone(
+    area: str, time: str, month: int
+) -> None:
+    moment = datetime.fromisoformat(time)
+    others = [other for other in range(1, 13) if other != month]
+    assert check_season(_metadata(valid_months=[month]), area, moment) is None
+    refusal = check_season(_metadata(valid_months=others), area, moment)
+    assert refusal is not None
+    assert refusal.code is Code.OUT_OF_SEASON
+
+
+def test_a_refusal_out_of_season_is_a_sentence() -> None:
+    moment = datetime(2013, 7, 4, tzinfo=UTC)
+    refusal = check_season(_metadata(valid_months=[1, 12]), "JFK", moment)
+    assert refusal is not None
+    assert refusal.reason == "asked in July at JFK, valid in January, December"
+
+
+@given(
+    moment=st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=9))])),
+    area=st.sampled_from(sorted(_PLACES)),
+)
+def test_a_model_for_all_months_is_never_out_of_season(moment: datetime, area: str) -> None:
+    assert check_season(_metadata(), area, moment) is None
+
+
+@pytest.mark.parametrize("moment", [datetime.min, datetime.max])  # noqa: DTZ901 - gets one below
+@pytest.mark.parametrize("area", list(_PLACES))
+def test_the_first_and_last_moment_of_the_calendar_have_a_month(
+    moment: datetime, area: str
+) -> None:
+    for offset in (-14, 0, 14):
+        aware = moment.replace(tzinfo=timezone(timedelta(hours=offset)))
+        assert check_season(_metadata(), area, aware) is None
+
+
+def test_an_undeclared_area_or_a_time_without_zone_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(KeyError):
+        check_season(_metadata(), "Hebron", datetime(2013, 1, 1, tzinfo=UTC))
+    with pytest.raises(ValueError, match="expected an aware datetime"):
+        check_season(_metadata(), "JFK", datetime(2013, 1, 1))  # noqa: DTZ001 - that is the point
+
+
+@pytest.mark.parametrize(
+    ("highest", "margin", "refused"),
+    [
+        ({"temperature": 38.0}, 0.0, False),
+        ({"temperature": math.nextafter(38.0, 99)}, 0.0, True),
+        ({"temperature": 41.0}, 3.0, False),
+        ({"temperature": 41.01}, 3.0, True),
+        ({"temperature": math.inf}, 3.0, True),
+        ({"temperature": -40.0}, 0.0, False),
+        ({"temperature": None}, 0.0, False),
+        ({"temperature": math.nan}, 0.0, False),
+        ({"humidity": 500.0}, 0.0, False),
+        ({}, 0.0, False),
+        ({"temperature": 39.0, "humidity": 1.0}, 0.0, True),
+    ],
+)
+def test_a_model_answers_up_to_what_it_has_seen_and_the_margin(
+    highest: dict[str, float | None], margin: float, refused: object
+) -> None:
+    refusal = check_domain(_metadata(max_temperature_seen=38.0), highest, margin=margin)
+    assert (refusal is not None) is refused
+    assert refusal is None or refusal.code is Code.OUT_OF_DOMAIN
+
+
+def test_a_model_that_declares_no_bound_has_none() -> None:
+    assert check_domain(_metadata(), {"temperature": 500.0}) is None
+
+
+def test_a_refusal_out_of_domain_is_a_sentence_that_cannot_read_as_nonsense() -> None:
+    metadata = _metadata(max_temperature_seen=38.0)
+    refusal = check_domain(metadata, {"temperature": 38.04})
+    assert refusal is not None
+    assert refusal.reason == "temperature reached 38.04 degC, above the 38 degC seen in training"
+    refusal = check_domain(metadata, {"temperature": 45.0}, margin=3)
+    assert refusal is not None
+    assert refusal.reason.endswith("seen in training and the margin of 3 degC")
+
+
+@given(samples=st.integers(1, 50_000), data=st.data())
+def test_a_window_is_fit_up_to_the_share_it_may_miss(samples: int, data: st.DataObject) -> None:
+    allowed = data.draw(st.integers(0, samples))
+    missing = data.draw(st.integers(0, samples))
+    document = metadata_document(samples=samples, max_missing=allowed / samples)
+    (required,) = read_metadata(as_json(document)).required_inputs
+    assert (check_missing(required, missing) is None) == (missing <= allowed)
+
+
+def test_a_share_that_binary_numbers_cannot_say_is_met_exactly() -> None:
+    document = metadata_document(samples=100, max_missing=0.29)
+    (required,) = read_metadata(as_json(document)).required_inputs
+    assert 0.29 * 100 < 29  # why the law divides
+    assert check_missing(required, 29) is None
+    refusal = check_missing(required, 30)
+    assert refusal is not None
+    assert refusal.code is Code.OBSERVATIONS_MISSING
+    assert refusal.reason == (
+        "temperature: 30 of 100 observations are missing, allowed is a share of 0.29"
+    )

@@ -1,0 +1,95 @@
+"""What the package promises by name, and what it does not drag along."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+import fairweather_interface
+from fairweather_interface import errors, testing
+
+PROMISED = {
+    "fairweather_interface": """
+        CARD EXAMPLES MANIFEST METADATA SCHEMA_VERSION SIGNATURE VARIABLES Area Code
+        CorruptDeliveryError Definitions DefinitionsError Delivery DeliveryError DurationError
+        FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata Refusal
+        RequiredInput SchemaVersion Software SoftwareError UnsupportedSchemaError Variable
+        artifact_digest check_domain check_missing check_season create_metadata dump_metadata
+        dump_software format_duration iso_duration list_deliveries load_definitions
+        new_delivery_id open_delivery parse_duration read_manifest read_metadata read_software
+        staged_delivery verify_delivery""",
+    "fairweather_interface.metadata": """
+        AREA_INDEX OBSERVATIONS ONNX REFERENCE_TIME SAVED_MODEL Area Artifact ArtifactNeeds Block
+        Input ModelMetadata Output Performance Tolerance Training create_metadata dump_metadata
+        read_metadata""",
+    "fairweather_interface.delivery": """
+        CARD EXAMPLES MANIFEST METADATA SIGNATURE Delivery Manifest artifact_digest
+        list_deliveries new_delivery_id open_delivery read_manifest staged_delivery
+        verify_delivery""",
+    "fairweather_interface.definitions": """
+        VARIABLES Definitions RequiredInput Variable load_definitions load_yaml
+        packaged_definitions parse_definitions plain_definitions""",
+    "fairweather_interface.software": """
+        Runtime SchemaRange Software dump_software read_software""",
+    "fairweather_interface.durations": """
+        format_duration iso_duration parse_duration parse_iso_duration""",
+    "fairweather_interface.versions": "SCHEMA_VERSION SchemaVersion",
+    "fairweather_interface.refusals": "Code Refusal",
+    "fairweather_interface.applicability": "check_domain check_missing check_season",
+    "fairweather_interface.ledger": "LEDGER Row ledger_text",
+    "fairweather_interface.testing": """
+        GOLDEN_WINDOWS GoldenWindow build_delivery identity_onnx metadata_document""",
+}
+
+
+def test_the_package_exports_what_is_promised_and_nothing_else() -> None:
+    for module in (fairweather_interface, testing):
+        assert sorted(module.__all__) == sorted(PROMISED[module.__name__].split())
+    assert fairweather_interface.__all__ == sorted(
+        fairweather_interface.__all__,
+        key=lambda name: (not name.isupper(), name[0].islower(), name),
+    )
+
+
+@pytest.mark.parametrize("module", PROMISED)
+def test_every_promised_name_is_where_it_is_promised(module: str) -> None:
+    found = importlib.import_module(module)
+    for name in PROMISED[module].split():
+        assert hasattr(found, name), f"{module}.{name}"
+
+
+def test_every_error_is_at_the_root() -> None:
+    for name, item in vars(errors).items():
+        if isinstance(item, type) and issubclass(item, Exception):
+            assert getattr(fairweather_interface, name) is item
+
+
+def test_importing_the_contract_imports_no_machinery() -> None:
+    code = "import sys, json, fairweather_interface; print(json.dumps(sorted(sys.modules)))"
+    answer = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    imported = {name.partition(".")[0] for name in json.loads(answer.stdout)}
+    assert "fairweather_interface" in imported
+    heavy = {
+        "tensorflow",
+        "numpy",
+        "pandas",
+        "flask",
+        "pytest",
+        "hypothesis",
+        "onnx",
+        "onnxruntime",
+    }
+    assert not imported & heavy
+    assert "fairweather_interface.testing" not in json.loads(answer.stdout)
+
+
+def test_the_package_is_typed() -> None:
+    from importlib import resources  # noqa: PLC0415
+
+    assert (resources.files("fairweather_interface") / "py.typed").is_file()

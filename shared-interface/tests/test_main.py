@@ -1,0 +1,219 @@
+"""The command: results to stdout, the rest to stderr, 0 good, 1 negative, 2 wrong use."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fairweather_interface import METADATA, SCHEMA_VERSION
+from fairweather_interface.__main__ import main
+from fairweather_interface.ledger import ledger_text
+
+Tiny = Callable[..., Path]
+Capture = pytest.CaptureFixture[str]
+
+
+def _run(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-m", "fairweather_interface", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=None if env is None else os.environ | env,
+    )
+
+
+def test_verify_says_good_and_exits_0(tiny_delivery: Tiny, capsys: Capture) -> None:
+    one, two = tiny_delivery(), tiny_delivery()
+    assert main(["verify", str(one), str(two)]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{one}: good\n{two}: good\n"
+    assert err == ""
+
+
+def test_verify_lists_every_problem_of_every_delivery_and_exits_1(
+    tiny_delivery: Tiny, capsys: Capture, tmp_path: Path
+) -> None:
+    good, bad = tiny_delivery(), tiny_delivery()
+    (bad / "x").write_bytes(b"")
+    (bad / "model.onnx").unlink()
+    assert main(["verify", str(bad), str(good), str(tmp_path / "absent")]) == 1
+    out, err = capsys.readouterr()
+    assert f"{bad}: does not conform\n  - model.onnx: listed" in out
+    assert "\n  - x: found, not listed in manifest.json\n" in out
+    assert f"{good}: good\n" in out
+    assert "absent: does not conform\n  - found no manifest.json in" in out
+    assert err == ""
+
+
+def test_a_delivery_that_cannot_be_read_does_not_hide_the_next(
+    tiny_delivery: Tiny, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, good = tiny_delivery(), tiny_delivery()
+    read_bytes = Path.read_bytes
+
+    def may_not(path: Path) -> bytes:
+        if closed in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", may_not)
+    assert main(["verify", str(closed), str(good)]) == 1
+    out = capsys.readouterr().out
+    assert "cannot be read: [Errno 13] Permission denied" in out
+    assert f"{good}: good\n" in out
+    assert main(["show", str(closed)]) == 1
+    assert "Permission denied" in capsys.readouterr().err
+
+
+def test_show_says_what_a_person_wants_to_know(tiny_delivery: Tiny, capsys: Capture) -> None:
+    path = tiny_delivery(
+        areas=("EWR", "JFK"), variables=("temperature", "humidity"), context=True,
+        max_missing=0.1, max_temperature_seen=38.5,
+    )  # fmt: skip
+    assert main(["show", str(path)]) == 0
+    out, err = capsys.readouterr()
+    for told in (
+        path.name, "sha256:", f"{SCHEMA_VERSION} (readers of", "IdentityPredictor", "EWR, JFK",
+        "temperature [degC] of the area, 1 day at 1 hour, at most 10% missing",
+        "humidity [%] for 1 day, every 1 hour", "38.5 degC", "onnx: model.onnx (canonical)",
+        "JFK humidity: +25.0%, MAE 2.00", "2013-12-31",
+    ):  # fmt: skip
+        assert told in out
+    assert err == ""
+
+
+def test_show_tells_regions_omissions_and_what_it_does_not_know(
+    tiny_delivery: Tiny, capsys: Capture
+) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["schema_version"] = "0.2"
+        document["novelty"] = "yes"
+        document["inputs"][0]["areas"] = ["EWR", "LGA"]
+        document["artifacts"].append({"format": "magic", "omitted": "no wand"})
+        document["training"]["synthetic"] = True
+        del document["performance"][0]["skill"]
+
+    assert main(["show", str(tiny_delivery(change=change))]) == 0
+    out = capsys.readouterr().out
+    for told in ("of EWR, LGA,", "magic: left out, no wand", "(synthetic)", "none to tell"):
+        assert told in out
+    assert "unknown field    novelty" in out
+
+
+def test_show_json_is_the_whole_metadata(tiny_delivery: Tiny, capsys: Capture) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document |= {"schema_version": "0.2", "variables": ["ä"], "nothing": None}
+
+    path = tiny_delivery(change=change)
+    assert main(["show", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((path / METADATA).read_bytes())
+
+
+def test_show_refuses_a_corrupt_delivery_in_a_sentence(
+    tiny_delivery: Tiny, capsys: Capture
+) -> None:
+    path = tiny_delivery()
+    (path / "model.onnx").write_bytes(b"")
+    assert main(["show", str(path)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{path} is corrupt; have it delivered again:" in err
+
+
+def test_what_a_stranger_wrote_cannot_steer_the_terminal(
+    tiny_delivery: Tiny, capsys: Capture
+) -> None:
+    path = tiny_delivery(topic="\x1b[2Jgone \u202e \U0001f327")
+    assert main(["show", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\\x1b[2Jgone \\u202e \U0001f327" in out
+    name = os.fsdecode(b"caf\xe9\x1b")
+    (path / name).write_bytes(b"")
+    assert main(["verify", str(path)]) == 1
+    assert "caf\\udce9\\x1b: found, not listed" in capsys.readouterr().out
+
+
+def test_an_output_that_knows_only_ascii_is_no_reason_to_fail(tiny_delivery: Tiny) -> None:
+    path = tiny_delivery(topic="Été ☀")
+    answer = _run("show", path, env={"PYTHONIOENCODING": "ascii"})
+    assert answer.returncode == 0
+    assert "\\xc9t\\xe9 \\u2600" in answer.stdout
+    assert answer.stderr == ""
+
+
+def test_ledger_prints_the_ledger(capsys: Capture) -> None:
+    for arguments in (["ledger"], ["ledger", SCHEMA_VERSION]):
+        assert main(arguments) == 0
+        out, err = capsys.readouterr()
+        assert out == ledger_text()
+        assert err == ""
+
+
+@pytest.mark.parametrize("version", ["9.9", "v0.1", "../metadata", "0.1.0", ""])
+def test_a_ledger_that_does_not_exist_is_wrong_use(version: str, capsys: Capture) -> None:
+    assert main(["ledger", version]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("found ")
+
+
+@pytest.mark.parametrize(
+    "command", ["", "fly", "verify", "show", "show a b", "show a --xml", "ledger 0.1 0.2"]
+)
+def test_wrong_use_exits_2_and_says_how(command: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(command.split())
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("usage: fairweather-interface")
+
+
+@pytest.mark.parametrize("command", [[], ["verify"], ["show"], ["ledger"]])
+def test_help_is_a_document_with_an_example(command: list[str], capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert "example: fairweather-interface" in out
+    assert len(out.splitlines()) > 6
+
+
+def test_version_says_package_and_schema(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert f"schema {SCHEMA_VERSION}" in capsys.readouterr().out
+
+
+def test_nothing_ever_shows_a_stack_trace(tmp_path: Path, tiny_delivery: Tiny) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").write_bytes(b"")
+    garbage = tmp_path / "garbage"
+    garbage.mkdir()
+    (garbage / "manifest.json").write_bytes(b"[" * 100_000)
+    future = tiny_delivery(change=lambda it: it.update(schema_version="1.0", min_reader="1.0"))
+    for path in (tmp_path / "loop", tmp_path / "file", garbage, future, "x" * 5000):
+        for command in ("verify", "show"):
+            answer = _run(command, path)
+            assert answer.returncode == 1, (path, answer)
+            assert "Traceback" not in answer.stderr + answer.stdout
+            assert answer.stderr + answer.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m fairweather_interface ledger | head -c 1"
+    answer = subprocess.run(  # noqa: S602 - a pipe is the point
+        command, shell=True, capture_output=True, text=True, check=False
+    )
+    assert answer.stdout == "#"
+    assert answer.stderr == ""
