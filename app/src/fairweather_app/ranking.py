@@ -14,9 +14,12 @@ decide. So the ranking never depends on the order in which deliveries were liste
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, takewhile, zip_longest
 
 from fairweather_app.runtime_model import RuntimeModel
 
@@ -24,7 +27,7 @@ Claims = Mapping[str, tuple[str, float, float] | None]
 """By variable: the evaluation and the interval of the skill; None where there is no interval."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Contender:
     """What the ranking looks at in one model."""
 
@@ -32,6 +35,12 @@ class Contender:
     claims: Claims
     synthetic: bool
     train_end_time: float
+
+    @cached_property
+    def first_interval(self) -> tuple[float, float]:
+        """The interval of one variable, the same for all of a kind; boundless where unstated."""
+        claim = self.claims[min(self.claims)]
+        return (-math.inf, math.inf) if claim is None else claim[1:]
 
     def dominates(self, other: Contender) -> bool:
         """Whether this one is better beyond doubt; irreflexive and transitive."""
@@ -62,12 +71,32 @@ def order(contenders: Iterable[Contender]) -> Iterator[Contender]:
 
 
 def _by_layers(tier: list[Contender]) -> Iterator[Contender]:
-    left = tier
-    while left:
-        layer = [each for each in left if not any(other.dominates(each) for other in left)]
+    kinds: dict[frozenset[str], list[Contender]] = defaultdict(list)
+    for each in tier:
+        kinds[frozenset(each.claims)].append(each)
+    for layers in zip_longest(*map(_layers_of_kind, kinds.values()), fillvalue=()):
+        layer = chain.from_iterable(layers)
         yield from sorted(layer, key=lambda each: (-each.train_end_time, each.name))
+
+
+def _layers_of_kind(kind: list[Contender]) -> Iterator[Sequence[Contender]]:
+    """The layers of contenders that forecast the same variables.
+
+    Whoever dominates has his lower end above the other's upper end in every variable, so also in
+    the first: with the highest lower ends in front, most of the others need not be looked at.
+    """
+    left = sorted(kind, key=lambda each: -each.first_interval[0])
+    while left:
+        layer = [each for each in left if not _is_dominated(each, left)]
+        yield layer
         names = {each.name for each in layer}
         left = [each for each in left if each.name not in names]
+
+
+def _is_dominated(each: Contender, by_lower_end: list[Contender]) -> bool:
+    _, high = each.first_interval
+    rivals = takewhile(lambda other: other.first_interval[0] > high, by_lower_end)
+    return any(other.dominates(each) for other in rivals)
 
 
 def _above(claim: tuple[str, float, float] | None, other: tuple[str, float, float] | None) -> bool:
