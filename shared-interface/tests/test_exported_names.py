@@ -23,13 +23,18 @@ PROMISED = {
         new_delivery_id open_delivery parse_duration read_manifest read_metadata read_software
         staged_delivery verify_delivery""",
     "fairweather_interface.metadata": """
-        AREA_INDEX OBSERVATIONS ONNX REFERENCE_TIME SAVED_MODEL Area Artifact ArtifactNeeds Block
+        AREA_INDEX BATCH LEDGER OBSERVATIONS ONNX REFERENCE_TIME SAVED_MODEL Area Artifact
+        ArtifactNeeds Block
         Input ModelMetadata Output Performance Tolerance Training create_metadata dump_metadata
         read_metadata""",
     "fairweather_interface.delivery": """
         CARD EXAMPLES MANIFEST METADATA SIGNATURE Delivery Manifest artifact_digest
         list_deliveries new_delivery_id open_delivery read_manifest staged_delivery
         verify_delivery""",
+    "fairweather_interface.manifest": "FileEntry MANIFEST Manifest file_problems read_manifest",
+    "fairweather_interface.examples": "EXAMPLES MINIMUM SERVE",
+    "fairweather_interface.variables": "VARIABLES Variable",
+    "fairweather_interface.errors": "FairweatherError listed",
     "fairweather_interface.definitions": """
         VARIABLES Definitions RequiredInput Variable load_definitions load_yaml
         packaged_definitions parse_definitions plain_definitions""",

@@ -150,6 +150,15 @@ def test_an_output_that_knows_only_ascii_is_no_reason_to_fail(tiny_delivery: Tin
     assert answer.stderr == ""
 
 
+def test_json_is_utf_8_whatever_the_terminal_speaks(tiny_delivery: Tiny) -> None:
+    path = tiny_delivery(topic="Été ☀")
+    command = [sys.executable, "-m", "fairweather_interface", "show", "--json", str(path)]
+    answer = subprocess.run(  # noqa: S603 - our own interpreter
+        command, capture_output=True, check=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}
+    )
+    assert json.loads(answer.stdout)["topic"] == "Été ☀"
+
+
 def test_ledger_prints_the_ledger(capsys: Capture) -> None:
     for arguments in (["ledger"], ["ledger", SCHEMA_VERSION]):
         assert main(arguments) == 0

@@ -62,7 +62,7 @@ def _verify(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     delivery = open_delivery(options.delivery)
     if options.json:
-        sys.stdout.write(dump_record(delivery.metadata).decode())
+        sys.stdout.buffer.write(dump_record(delivery.metadata))  # JSON is UTF-8 everywhere
         return 0
     for name, value in describe(delivery.metadata, delivery.digest):
         _say(f"{name:<16} {value}")
