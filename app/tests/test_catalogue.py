@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -264,6 +265,18 @@ def test_two_processes_share_one_cache(tmp_path: Path, store: Path, tiny_deliver
         each.refresh()
         assert live(each) == [path.name]
     assert len(list((tmp_path / "cache").rglob("model.onnx"))) == 1
+
+
+def test_what_a_killed_process_left_in_the_cache_is_cleared_when_it_is_old(
+    tmp_path: Path, store: Path
+) -> None:
+    cache = Cache(tmp_path / "cache", store=store, reader="0.1")
+    fresh, old = cache.folder / ".staging-new", cache.folder / ".staging-old"
+    for folder in (fresh, old):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    cache.prune([])
+    assert [path.name for path in cache.folder.iterdir()] == [fresh.name]
 
 
 def test_two_stores_do_not_share_copies(tmp_path: Path, store: Path) -> None:

@@ -118,6 +118,11 @@ def test_a_reference_time_in_any_zone_is_answered_in_utc(
     assert answer.reference_time.tzinfo is UTC
 
 
+def test_a_reference_time_without_a_zone_is_refused(make_app: MakeApp) -> None:
+    with pytest.raises(InvalidRequestError, match="has no zone"):
+        forecast(context_of(make_app()), "JFK", reference_time=NOON.replace(tzinfo=None))
+
+
 def test_a_model_with_context_inputs_is_fed_time_and_place(
     make_app: MakeApp,
     tiny_delivery: Build,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy.dialects import postgresql
 
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.observations import Archive, ObservationStore
@@ -140,6 +141,12 @@ def test_a_missing_driver_is_no_stack_trace(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ObservationStoreError) as caught:
         store.areas()
     assert "secret" not in str(caught.value)
+
+
+def test_postgresql_is_asked_for_the_same_upsert() -> None:
+    store = ObservationStore("postgresql+psycopg://host/db")
+    statement = str(store._upsert().compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    assert "ON CONFLICT (area, variable, time) DO UPDATE SET value = excluded.value" in statement
 
 
 def test_fifty_thousand_rows_are_read_and_kept_in_bulk(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from flask.cli import run_command
 from fairweather_app import create_app, serving, start_polling
 from fairweather_app.app_context import AppContext
 from fairweather_app.catalogue import Catalogue
-from fairweather_app.serving import POLLER, Poller, serves_here
+from fairweather_app.serving import POLLER, Poller, serves_here, show_log
 
 Build = Callable[..., Path]
 Observe = Callable[..., None]
@@ -129,6 +130,21 @@ def test_only_the_process_of_flask_run_that_answers_serves(
         assert not serves_here()
 
 
+def test_the_log_is_shown_unless_the_operator_has_set_one_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = logging.getLogger("fairweather_app")
+    monkeypatch.setattr(ours, "handlers", [])
+    show_log()
+    assert not ours.handlers  # pytest has set one up
+    monkeypatch.setattr(ours, "propagate", False)
+    monkeypatch.setattr(ours, "level", logging.NOTSET)
+    show_log()
+    show_log()
+    assert len(ours.handlers) == 1
+    assert ours.level == logging.INFO
+
+
 def test_flask_run_starts_polling(settings: dict[str, Any]) -> None:
     with click.Context(run_command) as context:
         context.params["reload"] = False
@@ -206,7 +222,10 @@ def test_a_running_server_answers_for_a_new_area_once_a_model_declares_it(
 
     wait_for(lambda: server.get("/weather/predict?area=LGA")[0] == 422)
     assert server.get("/weather/predict?area=EWR")[0] == 200
-    assert "Traceback" not in server.log.read_text()
+    log = server.log.read_text()
+    assert f"INFO delivery {path.name} is live" in log
+    assert f"INFO delivery {path.name} was removed from the store" in log
+    assert "Traceback" not in log
 
 
 def test_no_request_fails_while_deliveries_come_and_go(

@@ -15,7 +15,7 @@ from fairweather_app.app_context import build_app_context
 from fairweather_app.cli import register_commands
 from fairweather_app.config import Settings, load_settings
 from fairweather_app.errors import OverridesError, SettingsError
-from fairweather_app.serving import serves_here, start_polling
+from fairweather_app.serving import serves_here, show_log, start_polling
 from fairweather_app.web import blueprint as page
 
 
@@ -44,5 +44,6 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     register_problems(app)
     register_commands(app)
     if serves_here():
+        show_log()
         start_polling(app)
     return app

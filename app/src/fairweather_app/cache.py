@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliver
 from fairweather_interface.manifest import file_problems
 
 _STAGING = ".staging-"
+ABANDONED_AFTER_SECONDS = 86_400
 
 
 class Cache:
@@ -82,8 +84,18 @@ class Cache:
         if not self.folder.is_dir():
             return
         for home in self.folder.iterdir():
-            if home.name not in kept and not home.name.startswith(_STAGING):
+            if home.name not in kept and not _in_the_making(home):
                 shutil.rmtree(home, ignore_errors=True)  # another process may be doing the same
+
+
+def _in_the_making(folder: Path) -> bool:
+    """Whether a process may still be copying into a folder; a killed one leaves it behind."""
+    if not folder.name.startswith(_STAGING):
+        return False
+    try:
+        return time.time() - folder.stat().st_mtime < ABANDONED_AFTER_SECONDS
+    except FileNotFoundError:
+        return True  # its maker has just finished with it
 
 
 def _name(digest: str) -> str:

@@ -7,7 +7,7 @@
     ├── OverridesError              .path         the file of override_cities is wrong
     ├── ArchiveError                .path .problems   an observation file is wrong; nothing imported
     ├── ObservationStoreError                     the observation database cannot be used
-    ├── UnsuppliedInputError                      no observations can ever feed this input here
+    ├── UnsuppliedInputError                      neither request nor observations can feed an input
     ├── LoadError                   .code .state  a delivery cannot be served by this release
     ├── PredictionError                           a runtime failed to run a loaded model
     └── RequestError                              a request that cannot be answered with a forecast
@@ -78,7 +78,7 @@ class LoadError(AppError):
 
 
 class UnsuppliedInputError(AppError):
-    """An input that this release keeps no observations for, whatever lies in the database."""
+    """An input that neither the request nor, ever, this release's own observations can feed."""
 
 
 class PredictionError(AppError):

@@ -28,6 +28,7 @@ from fairweather_app.api.schemas import (
 )
 from fairweather_app.app_context import AppContext
 from fairweather_app.errors import (
+    InvalidRequestError,
     NoApplicableModelError,
     ObservationsMissingError,
     PredictionError,
@@ -135,14 +136,18 @@ def decide(
 
     Raises:
         UnknownAreaError: nobody knows the name.
-        InvalidRequestError: `observations` fit no candidate.
+        InvalidRequestError: `observations` fit no candidate, or `reference_time` has no zone.
         ObservationsMissingError: every candidate lacks observations of the app's own.
         NoApplicableModelError: every delivery refuses.
         ObservationStoreError: the observation database cannot be used.
     """
     if not is_known(app_context, area):
         raise UnknownAreaError(area, known=known_areas(app_context))
-    time = app_context.clock(area) if reference_time is None else reference_time.astimezone(UTC)
+    if reference_time is None:
+        reference_time = app_context.clock(area)
+    elif reference_time.tzinfo is None:
+        raise InvalidRequestError([f"reference_time: {reference_time} has no zone; expected one"])
+    time = reference_time.astimezone(UTC)
     selection = find_best_model(area, app_context, variables=variables)
     candidates: Iterable[RuntimeModel] = selection.candidates
     given = GivenObservations({}, ())

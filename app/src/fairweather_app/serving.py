@@ -71,6 +71,17 @@ def start_polling(app: Flask) -> Poller:
     return poller
 
 
+def show_log() -> None:
+    """Show what the app tells operators on stderr, unless logging has been set up already."""
+    ours = logging.getLogger("fairweather_app")
+    if ours.hasHandlers():
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
+
+
 def serves_here() -> bool:
     """Whether this is the process of ``flask run`` that answers requests.
 

@@ -76,19 +76,27 @@ class Window:
         return ", ".join(told) + more
 
 
-def cannot_supply(wanted: Input) -> str | None:
-    """Why the app's own observations can never feed this input; None when they can."""
+def what_to_read(wanted: Input) -> tuple[str, timedelta, timedelta]:
+    """Variable, period and sample rate of an input that the app's own observations can feed.
+
+    Raises:
+        UnsuppliedInputError: they never can; the message says why.
+    """
+
+    def never(reason: str) -> UnsuppliedInputError:
+        return UnsuppliedInputError(f"input {wanted.name!r} cannot be supplied: {reason}")
+
     if wanted.variable is None or wanted.variable not in VARIABLES:
         known = ", ".join(VARIABLES)
-        return f"this release keeps no observations of {wanted.variable!r}, only of {known}"
+        raise never(f"this release keeps no observations of {wanted.variable!r}, only of {known}")
     unit = VARIABLES[wanted.variable].unit
     if wanted.unit != unit:
-        return f"it wants {wanted.variable} in {wanted.unit!r}, observations are in {unit!r}"
+        raise never(f"it wants {wanted.variable} in {wanted.unit!r}, observations are in {unit!r}")
     if wanted.period is None or wanted.period > LONGEST_PERIOD:
-        return f"its period is longer than {format_duration(LONGEST_PERIOD)}"
+        raise never(f"its period is longer than {format_duration(LONGEST_PERIOD)}")
     if wanted.sample_rate is None or wanted.sample_rate < SHORTEST_SAMPLE_RATE:
-        return f"its sample rate is shorter than {format_duration(SHORTEST_SAMPLE_RATE)}"
-    return None
+        raise never(f"its sample rate is shorter than {format_duration(SHORTEST_SAMPLE_RATE)}")
+    return wanted.variable, wanted.period, wanted.sample_rate
 
 
 def get_inputs(
@@ -106,19 +114,16 @@ def get_inputs(
     """
     windows = dict(given or {})
     for wanted in required_inputs:
-        if wanted.name in windows:
-            continue
-        reason = cannot_supply(wanted)
-        if reason or wanted.variable is None or wanted.period is None or wanted.sample_rate is None:
-            raise UnsuppliedInputError(f"input {wanted.name!r} cannot be supplied: {reason}")
-        windows[wanted.name] = read_window(
-            observations,
-            areas=wanted.areas or (area,),
-            variable=wanted.variable,
-            reference_time=reference_time,
-            period=wanted.period,
-            sample_rate=wanted.sample_rate,
-        )
+        if wanted.name not in windows:
+            variable, period, sample_rate = what_to_read(wanted)
+            windows[wanted.name] = read_window(
+                observations,
+                areas=wanted.areas or (area,),
+                variable=variable,
+                reference_time=reference_time,
+                period=period,
+                sample_rate=sample_rate,
+            )
     return windows
 
 
