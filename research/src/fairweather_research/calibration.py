@@ -6,8 +6,8 @@ by a factor between 1 (the network) and 0 (climatology), found here on calibrati
 network was not fitted on:
 
 - one factor a variable and lead day, straight lines between the middles of the days;
-- the smallest factor whose error lies within one standard error (over blocks) of the best: when in
-  doubt, climatology;
+- the factor of least mean absolute error, where it beats climatology by more than two standard
+  errors over the blocks; otherwise 0: when in doubt, climatology;
 - never larger on a later day than on an earlier one, as what is known of now only fades.
 """
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["shrinkage"]
 
-_FACTORS = np.linspace(0.0, 1.0, 21)
+_FACTORS = np.linspace(0.0, 1.0, 21)  # the first says climatology
+_DOUBT = 2.0  # standard errors
 
 
 def shrinkage(
@@ -63,7 +64,7 @@ def _factor(
     target: npt.NDArray[np.float64],
     block: npt.NDArray[np.int64],
 ) -> float:
-    """The smallest factor that no block-by-block evidence speaks against; 0 without evidence."""
+    """The best factor where the blocks agree that it gains anything; otherwise 0."""
     if not len(target):
         return 0.0
     _, number = np.unique(block, return_inverse=True)
@@ -74,6 +75,7 @@ def _factor(
             for factor in _FACTORS
         ]
     )  # [factors, blocks]
-    worse = error - error[error.mean(axis=1).argmin()]
-    spread = worse.std(axis=1, ddof=1) / np.sqrt(len(count)) if len(count) > 1 else 0.0
-    return float(_FACTORS[np.argmax(worse.mean(axis=1) <= spread)])
+    best = int(error.mean(axis=1).argmin())
+    gain = error[0] - error[best]
+    doubt = _DOUBT * gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
+    return float(_FACTORS[best]) if gain.mean() > doubt else 0.0

@@ -215,7 +215,7 @@ def _show_skill(delivery: Delivery) -> None:
 
 
 def _percent(skill: float | None) -> str:
-    return "-" if skill is None else f"{100 * skill:.0f} %"
+    return "-" if skill is None else f"{round(100 * skill) + 0} %"
 
 
 def _console() -> Console:
