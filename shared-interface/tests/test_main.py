@@ -195,6 +195,7 @@ def test_help_is_a_document_with_an_example(command: list[str], capsys: Capture)
     out = capsys.readouterr().out
     assert "example: fairweather-interface" in out
     assert len(out.splitlines()) > 6
+    assert out.isascii()
 
 
 def test_version_says_package_and_schema(capsys: Capture) -> None:

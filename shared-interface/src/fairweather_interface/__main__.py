@@ -172,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
         "show",
         help="say what a delivery declares",
         description="Verify a delivery and say what it declares.",
-        epilog="example: fairweather-interface show store/3f2b… --json",
+        epilog="example: fairweather-interface show store/DELIVERY_ID --json",
     )
     show.add_argument("delivery", type=Path, metavar="DELIVERY", help="its folder")
     show.add_argument("--json", action="store_true", help="the whole metadata, as JSON")
