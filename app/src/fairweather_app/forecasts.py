@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -270,19 +270,21 @@ def _series(
     outputs: Sequence[Output], reference_time: datetime, predictions: Predictions
 ) -> ForecastSeries:
     """Put outputs on one time axis; where steps differ, a variable has null between its own."""
-    axes = {
-        each.variable: [reference_time + step * each.step for step in range(1, each.shape[-1] + 1)]
-        for each in outputs
-    }
-    times = sorted({time for axis in axes.values() for time in axis})
+    axes = {(each.step, each.shape[-1]) for each in outputs}
+    times = sorted({time for axis in axes for time in _valid_times(reference_time, *axis)})
     series: dict[str, VariableForecast] = {}
     for each in outputs:
-        values = shortest_decimals(predictions[each.variable])
-        by_time = dict(zip(axes[each.variable], values, strict=True))
-        series[each.variable] = VariableForecast(
-            unit=each.unit, value=[by_time.get(time) for time in times]
-        )
+        values: list[float | None] = [*shortest_decimals(predictions[each.variable])]
+        if len(axes) > 1:
+            own = _valid_times(reference_time, each.step, each.shape[-1])
+            by_time = dict(zip(own, values, strict=True))
+            values = [by_time.get(time) for time in times]
+        series[each.variable] = VariableForecast(unit=each.unit, value=values)
     return ForecastSeries(time=times, **series)
+
+
+def _valid_times(reference_time: datetime, step: timedelta, count: int) -> list[datetime]:
+    return [reference_time + k * step for k in range(1, count + 1)]
 
 
 def shortest_decimals(values: npt.NDArray[np.float32]) -> list[float]:
