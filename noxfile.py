@@ -53,7 +53,8 @@ def install(session: nox.Session, *ours: str, groups: tuple[str, ...] = ()) -> N
         arguments.append(f"fairweather-{package}{f'[{extra}' if extra else ''} @ {wheel.as_uri()}")
     last = ours[-1].partition("[")[0]
     pyproject = nox.project.load_toml(ROOT / FOLDERS[last] / "pyproject.toml")
-    arguments += nox.project.dependency_groups(pyproject, *groups) if groups else []
+    grouped = nox.project.dependency_groups(pyproject, *groups) if groups else ()
+    arguments += [item for item in grouped if not item.startswith("fairweather-")]
     session.install("--constraint", str(ROOT / FOLDERS[last] / "constraints.txt"), *arguments)
 
 
