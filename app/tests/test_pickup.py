@@ -75,6 +75,10 @@ def link_a_file(path: Path) -> None:
     (path / "card" / "more.html").symlink_to("/etc/hostname")
 
 
+def add_a_pipe(path: Path) -> None:
+    os.mkfifo(path / "card" / "pipe")
+
+
 def break_the_manifest(path: Path) -> None:
     (path / "manifest.json").write_text("{")
 
@@ -87,6 +91,7 @@ def break_the_manifest(path: Path) -> None:
         (lose_a_file, "examples.npz: listed in manifest.json, not found"),
         (add_a_file, "notes.txt: found, not listed"),
         (link_a_file, "card/more.html: found a link"),
+        (add_a_pipe, "card/pipe: found neither a file nor a folder"),
         (break_the_manifest, "manifest.json"),
     ],
 )

@@ -48,32 +48,35 @@ class Cache:
             MetadataError: its metadata breaks the contract.
             OSError: it cannot be read, or the cache cannot be written.
         """
-        delivery = self._reopened(source) or self._copied(source)
+        manifest = read_manifest(source)
+        problems = file_problems(source, manifest)
+        if problems:
+            raise CorruptDeliveryError(f"{source} is corrupt", path=source, problems=problems)
+        home = self.folder / _name(manifest.digest)
+        delivery = self._reopened(home / source.name) or self._copied(source, home)
         self._brought[source.name] = delivery
         return delivery
 
-    def _reopened(self, source: Path) -> Delivery | None:
-        """The copy that is here already, if its bytes are still those of the source."""
-        home = self.folder / _name(read_manifest(source).digest)
-        if file_problems(source, read_manifest(source)) or not home.exists():
-            return None
+    def _reopened(self, copy: Path) -> Delivery | None:
+        """The copy that is here already, unless it went bad: then it is removed."""
         try:
-            return open_delivery(home / source.name, reader=self.reader)
-        except (CorruptDeliveryError, IncompleteDeliveryError):
-            shutil.rmtree(home)  # the copy went bad: only a fresh one tells of the delivery
+            return open_delivery(copy, reader=self.reader)
+        except IncompleteDeliveryError:
+            return None
+        except CorruptDeliveryError:
+            shutil.rmtree(copy.parent)
             return None
 
-    def _copied(self, source: Path) -> Delivery:
+    def _copied(self, source: Path, home: Path) -> Delivery:
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder) as staging:
             copy = Path(staging) / "home" / source.name
             shutil.copytree(source, copy, symlinks=True)
-            delivery = open_delivery(copy, reader=self.reader)
-            home = self.folder / _name(delivery.digest)
+            open_delivery(copy, reader=self.reader)
             try:
                 copy.parent.rename(home)
             except OSError:
-                if not (home / source.name).is_dir():
+                if not home.is_dir():
                     raise
                 # another process brought the same bytes in the meantime
         return open_delivery(home / source.name, reader=self.reader)
@@ -81,6 +84,9 @@ class Cache:
     def prune(self, digests: Collection[str]) -> None:
         """Delete the copies of all deliveries but those of the given digests."""
         kept = {_name(digest) for digest in digests}
+        self._brought = {
+            name: each for name, each in self._brought.items() if each.digest in digests
+        }
         if not self.folder.is_dir():
             return
         for home in self.folder.iterdir():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -78,55 +79,26 @@ class Pickup:
             IncompleteDeliveryError: its manifest is gone: it is not there (any more).
             OSError: the store or the cache failed, which says nothing about the delivery.
         """
-        before = fingerprint(folder)
+        entry = partial(Entry, delivery_id=folder.name, fingerprint=fingerprint(folder))
         try:
             delivery = self._cache.bring(folder)
         except IncompleteDeliveryError:
             raise
         except UnsupportedSchemaError as error:
-            return Entry(
-                delivery_id=folder.name,
-                state="refused",
-                fingerprint=before,
-                code=Code.SCHEMA_TOO_NEW,
-                reason=str(error),
-            )
+            return entry(state="refused", code=Code.SCHEMA_TOO_NEW, reason=str(error))
         except FairweatherError as error:
-            return Entry(
-                delivery_id=folder.name,
-                state="quarantined",
-                fingerprint=before,
-                code=Code.CORRUPT,
-                reason="; ".join(error.problems),
-            )
+            reason = "; ".join(error.problems)
+            return entry(state="quarantined", code=Code.CORRUPT, reason=reason)
         try:
             model = self._load(delivery)
         except LoadError as error:
-            return Entry(
-                delivery_id=folder.name,
-                state=error.state,
-                fingerprint=before,
-                code=error.code,
-                reason=str(error),
-                delivery=delivery,
-            )
+            reason = str(error)
+            return entry(state=error.state, code=error.code, reason=reason, delivery=delivery)
         except Exception as error:
             logger.exception("the pickup of delivery %s failed", folder.name)
-            return Entry(
-                delivery_id=folder.name,
-                state="quarantined",
-                fingerprint=before,
-                code=Code.CORRUPT,
-                reason=f"this release failed on it: {type(error).__name__}: {error}",
-                delivery=delivery,
-            )
-        return Entry(
-            delivery_id=folder.name,
-            state="live",
-            fingerprint=before,
-            delivery=delivery,
-            model=model,
-        )
+            reason = f"this release failed on it: {type(error).__name__}: {error}"
+            return entry(state="quarantined", code=Code.CORRUPT, reason=reason, delivery=delivery)
+        return entry(state="live", delivery=delivery, model=model)
 
     def _load(self, delivery: Delivery) -> RuntimeModel:
         """Load with the first runtime that takes one of the artifacts, and prove the model."""
