@@ -114,7 +114,9 @@ def test_an_undeclared_area_or_a_time_without_zone_is_a_mistake_of_the_caller() 
 def test_a_model_answers_up_to_what_it_has_seen_and_the_margin(
     highest: dict[str, float | None], margin: float, refused: object
 ) -> None:
-    refusal = check_domain(_metadata(max_temperature_seen=38.0), highest, margin=margin)
+    refusal = check_domain(
+        _metadata(max_temperature_seen=38.0), highest, margins={"temperature": margin}
+    )
     assert (refusal is not None) is refused
     assert refusal is None or refusal.code is Code.OUT_OF_DOMAIN
 
@@ -128,7 +130,7 @@ def test_a_refusal_out_of_domain_is_a_sentence_that_cannot_read_as_nonsense() ->
     refusal = check_domain(metadata, {"temperature": 38.04})
     assert refusal is not None
     assert refusal.reason == "temperature reached 38.04 degC, above the 38 degC seen in training"
-    refusal = check_domain(metadata, {"temperature": 45.0}, margin=3)
+    refusal = check_domain(metadata, {"temperature": 45.0}, margins={"temperature": 3.0})
     assert refusal is not None
     assert refusal.reason.endswith("seen in training and the margin of 3 degC")
 
@@ -151,5 +153,5 @@ def test_a_share_that_binary_numbers_cannot_say_is_met_exactly() -> None:
     assert refusal is not None
     assert refusal.code is Code.OBSERVATIONS_MISSING
     assert refusal.reason == (
-        "temperature: 30 of 100 observations are missing, allowed is a share of 0.29"
+        "temperature: 30 of 100 observations are missing, at most 29 % may be"
     )

@@ -36,7 +36,7 @@ MEANINGS = {
     "artifacts[].needs": "what a runtime must offer",
     "artifacts[].needs.ir_version": "ONNX IR version",
     "artifacts[].needs.opset": "ONNX operator set",
-    "artifacts[].needs.tensorflow": "TensorFlow version it was written with",
+    "artifacts[].needs.tensorflow": "the TensorFlow it was written with, the oldest that reads it",
     "artifacts[].omitted": "why this form was left out",
     "artifacts[].path": "file or folder below the delivery",
     "author": "who answers for it",

@@ -462,3 +462,10 @@ def test_an_input_says_how_many_samples_it_wants() -> None:
         max_missing=0.05,
     )
     assert wanted.samples == 43_200
+
+
+def test_the_tensorflow_an_artifact_needs_is_a_version() -> None:
+    document = metadata_document()
+    document["artifacts"][0]["needs"] = {"tensorflow": "newest"}
+    with pytest.raises(MetadataError, match=r"needs\.tensorflow: found 'newest', expected"):
+        read_metadata(json.dumps(document))

@@ -124,3 +124,8 @@ def test_a_writer_hears_of_every_mistake() -> None:
         _software(longest_period="soon")
     with pytest.raises(SoftwareError, match="found max_ops"):
         dump_software(_software(max_ops=1))
+
+
+def test_a_version_that_packages_cannot_have_is_refused() -> None:
+    with pytest.raises(SoftwareError, match=r"version: found 'new', expected a version such as"):
+        read_software(json.dumps({**_DOCUMENT, "version": "new"}))

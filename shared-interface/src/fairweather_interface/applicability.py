@@ -49,7 +49,10 @@ def check_season(metadata: ModelMetadata, area: str, reference_time: datetime) -
 
 
 def check_domain(
-    metadata: ModelMetadata, highest: Mapping[str, float | None], *, margin: float = 0.0
+    metadata: ModelMetadata,
+    highest: Mapping[str, float | None],
+    *,
+    margins: Mapping[str, float] | None = None,
 ) -> Refusal | None:
     """Hold the highest observed value of each variable against what the model has seen.
 
@@ -57,9 +60,11 @@ def check_domain(
         metadata: the model's.
         highest: variable to the highest value over all its windows, in the variable's unit;
             ``None`` where no value is present.
-        margin: how far above the training data the reader goes, in degC.
+        margins: variable to how far above the training data the reader goes, in the
+            variable's unit; nothing where it is not named.
     """
     bound, found = metadata.max_temperature_seen, highest.get("temperature")
+    margin = (margins or {}).get("temperature", 0.0)
     if bound is None or found is None or math.isnan(found) or found <= bound + margin:
         return None
     beyond = f" and the margin of {margin:g} degC" if margin else ""
@@ -81,7 +86,7 @@ def check_missing(required: Input, missing: int) -> Refusal | None:
     return Refusal(
         code=Code.OBSERVATIONS_MISSING,
         reason=f"{required.name}: {missing} of {required.samples} observations are missing, "
-        f"allowed is a share of {allowed:g}",
+        f"at most {100 * allowed:g} % may be",
     )
 
 

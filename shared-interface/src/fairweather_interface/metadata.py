@@ -31,6 +31,7 @@ from fairweather_interface.versions import (
     SCHEMA_VERSION,
     SCHEMA_VERSION_PATTERN,
     check_readable,
+    known_version,
 )
 
 OBSERVATIONS = "observations"
@@ -173,7 +174,14 @@ class ArtifactNeeds(Record):
 
     opset: Annotated[int | None, _MUST, Field(ge=1)] = None
     ir_version: Annotated[int | None, _MUST, Field(ge=1)] = None
-    tensorflow: Annotated[_Word | None, _MUST] = None
+    tensorflow: Annotated[
+        _Word | None, Rule(since="0.1", must_obey=True, law="a version by PEP 440")
+    ] = None
+
+    @field_validator("tensorflow")
+    @classmethod
+    def _version(cls, text: str | None) -> str | None:
+        return text if text is None else known_version(text)
 
 
 class Artifact(Record):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from fairweather_interface._record import (
     Duration,
@@ -20,7 +20,7 @@ from fairweather_interface._record import (
     unknown_fields,
 )
 from fairweather_interface.errors import SoftwareError, listed
-from fairweather_interface.versions import SCHEMA_VERSION_PATTERN, SchemaVersion
+from fairweather_interface.versions import SCHEMA_VERSION_PATTERN, SchemaVersion, known_version
 
 _Schema = Annotated[str, Field(pattern=SCHEMA_VERSION_PATTERN, max_length=20)]
 _Word = Annotated[str, Field(min_length=1, max_length=200)]
@@ -73,7 +73,7 @@ class Software(Record):
     """
 
     name: _Word
-    version: _Word
+    version: Annotated[_Word, AfterValidator(known_version)]
     readable_schemas: SchemaRange
     runtimes: tuple[Runtime, ...]
     roles: tuple[_Word, ...]

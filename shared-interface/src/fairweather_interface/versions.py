@@ -22,6 +22,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from packaging.version import InvalidVersion, Version
+
 from fairweather_interface.errors import MetadataError, UnsupportedSchemaError, short
 
 SCHEMA_VERSION = "0.1"
@@ -58,6 +60,19 @@ class SchemaVersion(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}"
+
+
+def known_version(text: str) -> str:
+    """Return ``text`` when it is the version of a package, as PEP 440 has it.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        Version(text)
+    except InvalidVersion:
+        raise ValueError(f"found {text!r}, expected a version such as '2.21.0'") from None
+    return text
 
 
 def check_readable(document: Mapping[str, object], *, reader: str) -> SchemaVersion:
