@@ -42,7 +42,7 @@ def check_applicability(
 ) -> Refusal | None:
     """The season is one the model declares, and no value is further out than it has seen."""
     return check_season(metadata, area, reference_time) or check_domain(
-        metadata, _highest(metadata, windows), margin=margin
+        metadata, _highest(metadata, windows), margins={"temperature": margin}
     )
 
 
