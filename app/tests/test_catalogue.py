@@ -11,7 +11,7 @@ from fairweather_interface.refusals import Code
 
 from fairweather_app.app_context import AppContext
 from fairweather_app.cache import Cache
-from fairweather_app.catalogue import Catalogue
+from fairweather_app.catalogue import Catalogue, report_changes
 from fairweather_app.errors import UnknownDeliveryError
 from fairweather_app.models_backend import OnnxBackend
 from fairweather_app.pickup import Entry, Pickup
@@ -223,16 +223,21 @@ def test_every_change_is_logged_once(
     catalogue: Catalogue, store: Path, tiny_delivery: Build, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
+
+    def look() -> None:
+        before = catalogue.snapshot
+        report_changes(before, catalogue.refresh())
+
     good, bad = tiny_delivery(), tiny_delivery(model=b"no")
     for _ in range(2):
-        catalogue.refresh()
+        look()
     shutil.rmtree(bad)
-    catalogue.refresh()
+    look()
     store.rename(store.with_name("aside"))
     for _ in range(2):
-        catalogue.refresh()
+        look()
     store.with_name("aside").rename(store)
-    catalogue.refresh()
+    look()
     told = [record.getMessage() for record in caplog.records]
     assert told.count(f"delivery {good.name} is live") == 1
     assert sum(f"{bad.name} is quarantined: corrupt" in each for each in told) == 1

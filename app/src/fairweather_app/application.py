@@ -35,7 +35,8 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     except (SettingsError, OverridesError) as error:
         if click.get_current_context(silent=True) is None:
             raise
-        raise NoAppException(str(error)) from None
+        # flask tells this without a stack trace, and goes on to find our commands missing
+        raise NoAppException(f"{error}\nUntil then the app's own commands are missing.") from None
     app = Flask("fairweather_app", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
     app.extensions[EXTENSION] = app_context

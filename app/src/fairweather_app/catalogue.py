@@ -99,13 +99,12 @@ class Catalogue:
             try:
                 folders = list_deliveries(self._store)
             except OSError as error:
-                after = replace(before, checked_at=now, problem=self._unreadable(error))
+                after = replace(before, checked_at=now, problem=self._unreadable(before, error))
             else:
                 if before.entries and not folders:
                     after = replace(before, checked_at=now, problem=self._emptied(before))
                 else:
                     after = self._look(before, folders, now)
-            _report(before, after)
             self._snapshot = after
             return after
 
@@ -130,10 +129,11 @@ class Catalogue:
         problem = "; ".join(problems) or None
         return Snapshot(entries=entries, checked_at=now, problem=problem)
 
-    def _unreadable(self, error: OSError) -> str:
+    def _unreadable(self, before: Snapshot, error: OSError) -> str:
+        kept = "what is live stays live; " if before.live else ""
         return (
-            f"the store {self._store} cannot be read ({error.strerror or error}); what is live "
-            "stays live; FAIRWEATHER_STORE names the store"
+            f"the store {self._store} cannot be read ({error.strerror or error}); "
+            f"{kept}FAIRWEATHER_STORE names the store"
         )
 
     def _emptied(self, before: Snapshot) -> str:
@@ -154,8 +154,8 @@ def _unread(folder: Path, error: OSError) -> Entry:
     )
 
 
-def _report(before: Snapshot, after: Snapshot) -> None:
-    """Log what changed, once."""
+def report_changes(before: Snapshot, after: Snapshot) -> None:
+    """Log what changed from one snapshot to the next, for those who do not read the snapshot."""
     if after.problem is not None and after.problem != before.problem:
         logger.error("%s", after.problem)
     if after.problem is None and before.problem is not None:

@@ -20,7 +20,7 @@ from flask.helpers import get_debug_flag
 from werkzeug.serving import is_running_from_reloader
 
 from fairweather_app.app_context import AppContext
-from fairweather_app.catalogue import Catalogue
+from fairweather_app.catalogue import Catalogue, report_changes
 
 POLLER = "fairweather-poller"
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Poller:
-    """Refreshes a catalogue at once and then every `seconds`, on a thread of its own."""
+    """Refreshes a catalogue at once and then every `seconds`, on a thread of its own, and logs."""
 
     def __init__(self, catalogue: Catalogue, seconds: float) -> None:
         self._catalogue = catalogue
@@ -53,7 +53,8 @@ class Poller:
     def _poll(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._catalogue.refresh()
+                before = self._catalogue.snapshot
+                report_changes(before, self._catalogue.refresh())
             except Exception:
                 logger.exception("looking at the store failed; it is tried again")
             self._stopping.wait(self._seconds)
