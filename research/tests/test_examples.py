@@ -53,7 +53,7 @@ def test_one_window_lacks_as_many_values_as_are_allowed_and_the_newest(
     for name in ("input/temperature", "input/humidity"):
         missing = np.isnan(examples[name]).sum(axis=1)
         assert missing.max() == 7  # a tenth of 72
-        assert np.isnan(examples[name][missing.argmax(), -1])
+        assert np.isnan(examples[name][missing == 7, -1]).any()
     serving = examples["expect"] == "serve"
     assert (np.isnan(examples["input/temperature"][serving]).sum(axis=1) <= 7).all()
 
@@ -63,7 +63,7 @@ def test_windows_to_serve_are_inside_the_bound_and_one_is_beyond_any_margin(
 ) -> None:
     highest = np.nanmax(examples["input/temperature"], axis=1)
     serving = examples["expect"] == "serve"
-    assert (highest[serving] <= BOUND).all()
+    assert highest[serving].max() == BOUND  # the edge itself
     assert examples["expect"][~serving].tolist() == ["out-of-domain"]
     assert (highest[~serving] > BOUND + 20).all()
 
@@ -72,11 +72,10 @@ def test_the_edges_of_what_was_held_out_are_among_them(
     held_out: WindowSet, examples: dict[str, Any]
 ) -> None:
     humidity = held_out.inputs()["humidity"]
-    inside = np.nanmax(held_out.inputs()["temperature"], axis=1) <= BOUND
-    levels = np.nanmean(humidity[inside], axis=1)
+    levels = np.nanmean(humidity, axis=1)
     chosen = np.nanmean(examples["input/humidity"], axis=1)
-    assert chosen.min() == pytest.approx(levels.min())
-    assert chosen.max() == pytest.approx(levels.max())
+    assert chosen.min() <= np.quantile(levels, 0.01)
+    assert chosen.max() >= np.quantile(levels, 0.99)
 
 
 def test_without_a_bound_and_without_missing_values_all_are_to_serve_and_whole(
@@ -86,3 +85,19 @@ def test_without_a_bound_and_without_missing_values_all_are_to_serve_and_whole(
     found = choose_examples(strict, max_temperature_seen=None)
     assert set(found["expect"]) == {"serve"}
     assert not np.isnan(found["input/humidity"]).any()
+
+
+def test_a_bound_that_float32_rounds_up_is_still_not_exceeded(held_out: WindowSet) -> None:
+    bound = 30.000000001
+    found = choose_examples(held_out, max_temperature_seen=bound)
+    serving = found["expect"] == "serve"
+    assert float(np.nanmax(found["input/temperature"][serving])) <= bound
+
+
+def test_of_very_many_windows_only_some_are_looked_at(
+    held_out: WindowSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairweather_research.examples._CONSIDERED", 10)
+    found = choose_examples(held_out, max_temperature_seen=BOUND)
+    assert set(found["area"]) == {"EWR", "JFK"}
+    assert len(found["expect"]) == 12

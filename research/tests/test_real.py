@@ -59,7 +59,7 @@ def test_it_may_be_asked_at_the_end_of_its_year_and_has_onnx(winter: Delivery) -
             assert check_season(metadata, area, last) is None
         for row, expected in enumerate(examples["expect"]):
             highest = float(np.nanmax(examples["input/temperature"][row]))
-            refusal = check_domain(metadata, {"temperature": highest}, margin=3.0)
+            refusal = check_domain(metadata, {"temperature": highest}, margins={"temperature": 3.0})
             assert (refusal.code if refusal else "serve") == expected
     onnx = next(artifact for artifact in metadata.artifacts if artifact.format == ONNX)
     assert onnx.omitted is None

@@ -310,7 +310,7 @@ def _fit(
         present = np.r_[0, np.cumsum(np.isfinite(series.value))]
         last = (reference - series.start) // series.rate + 1
         found = present[last] - present[np.maximum(last - wanted.samples, 0)]
-        fit &= (wanted.samples - found) <= wanted.max_missing * wanted.samples
+        fit &= (wanted.samples - found) / wanted.samples <= wanted.max_missing
     return fit
 
 

@@ -21,6 +21,7 @@ __all__ = ["SERVE", "choose_examples"]
 SERVE = "serve"
 
 _REGULAR = 8
+_CONSIDERED = 500  # windows looked at, so that those of a minute's rate fit in memory
 _BEYOND = 25.0  # degC above the highest value seen: past any reader's margin
 
 _Arrays: TypeAlias = "dict[str, npt.NDArray[Any]]"
@@ -29,35 +30,36 @@ _Arrays: TypeAlias = "dict[str, npt.NDArray[Any]]"
 def choose_examples(windows: WindowSet, *, max_temperature_seen: float | None) -> _Arrays:
     """Choose examples from held-out windows; outputs are for the model to add.
 
+    Where a window to serve goes beyond the bound, its temperatures are cut at the bound: the edge
+    of the domain itself is an example, and no reader may refuse it.
+
     Returns:
         ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
         ``expect``, all with one row an example: eight spread over areas and time, the windows of
         lowest and highest mean of the first input, one with as many missing values as are allowed
         (where any are) and, when there is a bound, one beyond it.
     """
+    stride = -(-len(windows) // _CONSIDERED)
+    windows = windows.rows(np.arange(len(windows)) % stride == 0)
     inputs = windows.inputs()
-    candidates = np.arange(len(windows))
     temperatures = [plan.name for plan in windows.plan.inputs if plan.variable == "temperature"]
-    if max_temperature_seen is not None:
-        highest = np.max([np.nanmax(inputs[name], axis=1) for name in temperatures], axis=0)
-        candidates = np.flatnonzero(highest <= max_temperature_seen)
-    level = np.nanmean(inputs[windows.plan.inputs[0].name][candidates], axis=1)
-    spread = np.linspace(0, len(candidates) - 1, _REGULAR).round().astype(np.int64)
-    rows = list(candidates[[*spread, level.argmin(), level.argmax()]])
+    level = np.nanmean(inputs[windows.plan.inputs[0].name], axis=1)
+    spread = np.linspace(0, len(windows) - 1, _REGULAR).round().astype(np.int64)
+    rows = [*spread.tolist(), int(level.argmin()), int(level.argmax())]
     expect = [SERVE] * len(rows)
 
-    middle = candidates[len(candidates) // 2]
     gappy = any(int(plan.max_missing * plan.samples) for plan in windows.plan.inputs)
     beyond = max_temperature_seen is not None
-    rows += [middle] * (gappy + beyond)
+    rows += [len(windows) // 2] * (gappy + beyond)
     expect += [SERVE] * gappy + [str(Code.OUT_OF_DOMAIN)] * beyond
 
-    chosen = {name: values[rows].copy() for name, values in inputs.items()}
+    chosen = {name: values[rows] for name, values in inputs.items()}
     if gappy:
         for plan in windows.plan.inputs:
             _lose(chosen[plan.name][_REGULAR + 2], int(plan.max_missing * plan.samples))
     if max_temperature_seen is not None:
         for name in temperatures:
+            chosen[name] = np.minimum(chosen[name], _below(max_temperature_seen))
             last = chosen[name][-1]
             last += max_temperature_seen + _BEYOND - np.nanmax(last)
 
@@ -70,6 +72,12 @@ def choose_examples(windows: WindowSet, *, max_temperature_seen: float | None) -
         "reference_time": windows.reference[rows],
         "expect": np.array(expect),
     }
+
+
+def _below(bound: float) -> np.float32:
+    """The largest float32 that is not above the bound; windows are float32, bounds are not."""
+    nearest = np.float32(bound)
+    return nearest if nearest <= bound else np.nextafter(nearest, np.float32(-np.inf))
 
 
 def _lose(window: npt.NDArray[np.float32], allowed: int) -> None:

@@ -72,7 +72,8 @@ def forecast_plot(judgement: Judgement, timezone: str) -> Plot | None:
     return _render(
         draw,
         f"{spec.label} at {judgement.area} in the week after {begin:%Y-%m-%d %H:%M %Z}: forecast, "
-        "observation and climatology. Of all held-out forecasts, this one has the median error.",
+        "observation and climatology. Of the held-out forecasts that were observed in full, this "
+        "one has the median error.",
     )
 
 
