@@ -153,7 +153,6 @@ def test_a_failing_run_is_a_prediction_error(
         ("2.20.0", None),
         ("2.22.0", "needs TensorFlow 2.22.0, here is 2.21.0"),
         ("3.0", "needs TensorFlow 3.0, here is 2.21.0"),
-        ("newest", "needs TensorFlow 'newest', which is not a version; here is 2.21.0"),
     ],
 )
 def test_a_newer_minor_than_is_installed_is_refused(

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from fairweather_interface.metadata import SAVED_MODEL, Artifact
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend.protocol import Deliveries, artifact_of
@@ -49,10 +49,7 @@ class TensorFlowBackend:
         if needed is None:
             return None
         here = packages.version("tensorflow")
-        try:
-            newer = Version(needed).release[:2] > Version(here).release[:2]
-        except InvalidVersion:
-            return f"needs TensorFlow {needed!r}, which is not a version; here is {here}"
+        newer = Version(needed).release[:2] > Version(here).release[:2]
         return f"needs TensorFlow {needed}, here is {here}" if newer else None
 
     def load_by_id(self, delivery_id: str) -> RuntimeModel:
