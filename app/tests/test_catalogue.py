@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fairweather_interface.refusals import Code
@@ -282,6 +283,34 @@ def test_what_a_killed_process_left_in_the_cache_is_cleared_when_it_is_old(
     os.utime(old, (0, 0))
     cache.prune([])
     assert [path.name for path in cache.folder.iterdir()] == [fresh.name]
+
+
+def test_two_processes_that_copy_at_once_end_with_one_copy(
+    tmp_path: Path, store: Path, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_delivery()
+    first, second = (Cache(tmp_path / "cache", store=store, reader="0.1") for _ in range(2))
+    copytree = shutil.copytree
+
+    def overtaken(*arguments: Any, **more: Any) -> Any:
+        monkeypatch.setattr(shutil, "copytree", copytree)
+        copied = copytree(*arguments, **more)
+        second.bring(path)
+        return copied
+
+    monkeypatch.setattr(shutil, "copytree", overtaken)
+    assert first.bring(path).path == second.bring(path).path
+    assert len(list(first.folder.iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written_says_nothing_about_the_delivery(
+    tmp_path: Path, store: Path, tiny_delivery: Build
+) -> None:
+    tiny_delivery()
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    cache = Cache(tmp_path / "cache", store=store, reader="0.1")
+    catalogue = Catalogue(store, cache, Pickup(cache, [OnnxBackend(cache.delivery)]))
+    assert "cannot be copied and read" in str(catalogue.refresh().problem)
 
 
 def test_two_stores_do_not_share_copies(tmp_path: Path, store: Path) -> None:

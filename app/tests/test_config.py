@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from fairweather_app import Settings, load_settings
-from fairweather_app.errors import SettingsError
+from fairweather_app import Settings, create_app, load_settings
+from fairweather_app.app_context import build_app_context
+from fairweather_app.errors import OverridesError, SettingsError
 
 
 def test_every_setting_has_a_default_and_says_what_it_is_for() -> None:
@@ -71,6 +72,22 @@ def test_a_wrong_setting_is_named_with_its_value_and_what_is_expected(
     monkeypatch.setattr("fairweather_app.config.find_spec", lambda _name: None)
     with pytest.raises(SettingsError, match=expected):
         load_settings(given)
+
+
+def test_no_app_is_made_of_wrong_settings(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="FAIRWEATHER_CLOCK"):
+        create_app({"clock": "noon"})
+    with pytest.raises(OverridesError, match=r"nowhere\.yaml"):
+        create_app({"overrides": tmp_path / "nowhere.yaml"})
+
+
+def test_tensorflow_is_a_backend_only_where_it_is_switched_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fairweather_app.config.find_spec", lambda _name: object())
+    for enabled, formats in ((False, ["onnx"]), (True, ["onnx", "tensorflow-saved-model"])):
+        context = build_app_context(load_settings({"tensorflow": enabled}))
+        assert [backend.format for backend in context.backends] == formats
 
 
 def test_all_wrong_settings_are_told_at_once() -> None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, Literal, cast
 
 import flask
-from fairweather_interface.delivery import CARD, METADATA
+from fairweather_interface.delivery import CARD
 from fairweather_interface.software import dump_software
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
@@ -96,12 +96,12 @@ def models() -> Response:
 
 @api.get("/models/<delivery_id>")
 def model(delivery_id: str) -> Response:
-    """One delivery, with its metadata as delivered."""
+    """One delivery, with its metadata, unknown fields included."""
     entry = current_context().catalogue.snapshot.entry(delivery_id)
     metadata = None
     card = None
     if entry.delivery is not None:
-        metadata = json.loads(_read(entry, METADATA))
+        metadata = entry.delivery.metadata.model_dump(mode="json", exclude_none=True)
         if CARD in entry.delivery.manifest.files:
             card = flask.url_for("api.card", delivery_id=delivery_id)
     summary = summarize(entry).model_dump()

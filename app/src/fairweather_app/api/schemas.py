@@ -236,7 +236,9 @@ class ModelDetail(ModelSummary):
     """The answer of ``/models/<delivery_id>``."""
 
     card: str | None = Field(description="Address of the model card, when there is one.")
-    metadata: dict[str, Any] | None = Field(description="metadata.json as delivered.")
+    metadata: dict[str, Any] | None = Field(
+        description="What it declares, unknown fields included."
+    )
 
 
 class Health(_Answer):
