@@ -74,3 +74,29 @@ def test_every_moment_has_one_part_and_cycles_repeat(
     assert here == there
     assert len(days(Part.HELD_OUT, plan)) == held_out
     assert len(days(Part.CALIBRATION, plan)) == 2
+
+
+@given(
+    st.integers(8, 60),
+    st.integers(1, 14),
+    st.sampled_from([2, 4, 6]),
+    st.integers(0, 20_000),
+)
+def test_no_day_is_both_learned_and_judged_or_calibrated_whatever_the_plan(
+    every: int, held_out: int, calibration: int, first: int
+) -> None:
+    try:
+        plan = SplitPlan(
+            every=f"{every} days",
+            held_out=f"{held_out} days",
+            calibration=f"{calibration} days",
+        )
+    except ValueError:
+        return  # it leaves too little to train on
+    times = first * DAY + np.arange(HOUR, 3 * every * DAY, HOUR)
+    part = TimeSplit(plan).part(times)
+    by_day = {part_of: set(((times - 1) // DAY)[part == part_of].tolist()) for part_of in Part}
+    assert not by_day[Part.TRAINING] & by_day[Part.HELD_OUT]
+    assert not by_day[Part.TRAINING] & by_day[Part.CALIBRATION]
+    assert not by_day[Part.CALIBRATION] & by_day[Part.HELD_OUT]
+    assert all(by_day.values())
