@@ -143,6 +143,29 @@ def test_a_missing_driver_is_no_stack_trace(monkeypatch: pytest.MonkeyPatch) -> 
     assert "secret" not in str(caught.value)
 
 
+def test_two_workers_that_open_a_new_database_at_once_both_do(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.sqlite'}"
+    stores = [ObservationStore(url) for _ in range(4)]
+    failed: list[Exception] = []
+    together = threading.Barrier(len(stores))
+
+    def use(store: ObservationStore) -> None:
+        together.wait()
+        try:
+            store.areas()
+        except ObservationStoreError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=use, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for store in stores:
+        store.close()
+    assert not failed
+
+
 def test_postgresql_is_asked_for_the_same_upsert() -> None:
     store = ObservationStore("postgresql+psycopg://host/db")
     statement = str(store._upsert().compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]

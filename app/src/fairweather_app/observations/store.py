@@ -8,17 +8,18 @@ corrected one replaces what it corrects.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from fairweather_interface.definitions import VARIABLES
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateTable
 
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.observations.archive import Archive, Times, Values
@@ -27,10 +28,9 @@ from fairweather_app.times import from_microseconds, to_microseconds
 BUSY_SECONDS = 5
 ROWS_AT_ONCE = 10_000
 
-_metadata = sa.MetaData()
 _observations = sa.Table(
     "observations",
-    _metadata,
+    sa.MetaData(),
     sa.Column("area", sa.Text, primary_key=True),
     sa.Column("variable", sa.Text, primary_key=True),
     sa.Column("time", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -149,15 +149,18 @@ class ObservationStore:
                 engine = sa.create_engine(self.url, pool_pre_ping=True)
                 if self.url.get_backend_name() == "sqlite":
                     sa.event.listen(engine, "connect", _prepare_sqlite)
-                _metadata.create_all(engine)
+                with engine.begin() as connection:  # two workers may start at once
+                    connection.execute(CreateTable(_observations, if_not_exists=True))
                 self._engine = engine
             return self._engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     """Let readers and the one writer work side by side, in other processes too."""
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.close()
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error:
+        connection.close()  # SQLAlchemy does not own it yet
+        raise
