@@ -117,7 +117,7 @@ def test_models_why_exits_1_when_nobody_answers_and_says_why_in_json(
     assert [(each["delivery_id"], each["code"]) for each in content["refused"]] == [
         (path.name, "area-not-declared")
     ]
-    assert "no model declares itself fit" in result.stderr
+    assert "no model may answer for LGA; refused: 1 with area-not-declared" in result.stderr
 
 
 def test_models_why_asks_for_any_time(

@@ -75,18 +75,12 @@ def readable(answer: dict[str, Any]) -> list[str]:
     receipt = answer["receipt"]
     lines += ["", "Receipt"]
     for key, value in receipt.items():
-        if key == "refused":
-            continue
-        shown = (
-            ", ".join(f"{k} {_number(v)}" for k, v in value.items())
-            if isinstance(value, dict)
-            else value
-        )
-        lines.append(f"  {key:<16} {shown}")
-    for refusal in receipt["refused"]:
-        lines.append(
-            f"  refused          {refusal['model_type']}: {refusal['code']}, {refusal['reason']}"
-        )
+        if key not in {"refused", "refused_counts"}:
+            lines.append(f"  {key:<16} {_shown(value)}")
+    lines += [
+        f"  refused          {refusal['model_type']}: {refusal['code']}, {refusal['reason']}"
+        for refusal in receipt["refused"]
+    ] or ["  refused          nobody: the first choice answered"]
     return lines
 
 
@@ -94,7 +88,9 @@ def _title(forecast: dict[str, Any], name: str) -> str:
     return f"{name} [{forecast[name]['unit']}]".rjust(20)
 
 
-def _number(value: object) -> str:
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(item)}" for name, item in value.items())
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 

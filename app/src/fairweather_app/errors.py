@@ -137,8 +137,8 @@ class NoApplicableModelError(RequestError):
     def _sentence(self) -> str:
         if not self.refused:
             return f"no model can answer for {self.area}: no delivery is in the catalogue yet"
-        counts = ", ".join(f"{count} {code}" for code, count in self.refused_counts.items())
-        return f"no model declares itself fit for this request for {self.area}: {counts}"
+        counts = ", ".join(f"{count} with {code}" for code, count in self.refused_counts.items())
+        return f"no model may answer for {self.area}; refused: {counts}"
 
 
 class ObservationsMissingError(NoApplicableModelError):
