@@ -68,6 +68,18 @@ def test_windows_to_serve_are_inside_the_bound_and_one_is_beyond_any_margin(
     assert (highest[~serving] > BOUND + 20).all()
 
 
+@pytest.mark.parametrize("bound", [30.0, 41.6, 52.0])
+def test_what_is_beyond_the_bound_could_still_be_real(held_out: WindowSet, bound: float) -> None:
+    found = choose_examples(held_out, max_temperature_seen=bound)
+    beyond = found["input/temperature"][found["expect"] == "out-of-domain"]
+    assert bound + 5 < np.nanmax(beyond) <= 60
+
+
+def test_a_bound_that_nothing_real_can_pass_has_no_window_beyond_it(held_out: WindowSet) -> None:
+    found = choose_examples(held_out, max_temperature_seen=60.0)
+    assert set(found["expect"]) == {"serve"}
+
+
 def test_the_edges_of_what_was_held_out_are_among_them(
     held_out: WindowSet, examples: dict[str, Any]
 ) -> None:

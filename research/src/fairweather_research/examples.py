@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.refusals import Code
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ SERVE = "serve"
 _REGULAR = 8
 _CONSIDERED = 500  # windows looked at, so that those of a minute's rate fit in memory
 _BEYOND = 25.0  # degC above the highest value seen: past any reader's margin
+_HOTTEST = VARIABLES["temperature"].maximum  # no reader takes a value that cannot be real
 
 _Arrays: TypeAlias = "dict[str, npt.NDArray[Any]]"
 
@@ -37,7 +39,7 @@ def choose_examples(windows: WindowSet, *, max_temperature_seen: float | None) -
         ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
         ``expect``, all with one row an example: eight spread over areas and time, the windows of
         lowest and highest mean of the first input, one with as many missing values as are allowed
-        (where any are) and, when there is a bound, one beyond it.
+        (where any are) and, when there is a bound that real weather can pass, one beyond it.
     """
     stride = -(-len(windows) // _CONSIDERED)
     windows = windows.rows(np.arange(len(windows)) % stride == 0)
@@ -49,7 +51,7 @@ def choose_examples(windows: WindowSet, *, max_temperature_seen: float | None) -
     expect = [SERVE] * len(rows)
 
     gappy = any(int(plan.max_missing * plan.samples) for plan in windows.plan.inputs)
-    beyond = max_temperature_seen is not None
+    beyond = max_temperature_seen is not None and max_temperature_seen < _HOTTEST
     rows += [len(windows) // 2] * (gappy + beyond)
     expect += [SERVE] * gappy + [str(Code.OUT_OF_DOMAIN)] * beyond
 
@@ -60,8 +62,10 @@ def choose_examples(windows: WindowSet, *, max_temperature_seen: float | None) -
     if max_temperature_seen is not None:
         for name in temperatures:
             chosen[name] = np.minimum(chosen[name], _below(max_temperature_seen))
-            last = chosen[name][-1]
-            last += max_temperature_seen + _BEYOND - np.nanmax(last)
+            if beyond:
+                last = chosen[name][-1]
+                raised = last + (max_temperature_seen + _BEYOND - np.nanmax(last))
+                chosen[name][-1] = np.minimum(raised, np.float32(_HOTTEST))
 
     names = np.array(list(windows.plan.areas))
     return {
