@@ -16,7 +16,9 @@ import filecmp
 import shutil
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import nox
 
@@ -32,6 +34,7 @@ nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = True
 
 PYTHON = "3.11"
+Named = TypeVar("Named")
 SEAM = ROOT / "shared-interface" / "seam"
 DEMO = ROOT / ".demo"
 TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0")
@@ -44,13 +47,21 @@ NEEDS = {
 """What each package's own tests install of ours: itself and the contract, never the other side."""
 
 
+def wheel(session: nox.Session, build: Callable[[Named], Path], named: Named) -> Path:
+    """Return a wheel, or end the session with the reason why it cannot be had."""
+    try:
+        return build(named)
+    except WheelhouseError as error:
+        session.error(str(error))
+
+
 def install(session: nox.Session, *ours: str, groups: tuple[str, ...] = ()) -> None:
     """Install the wheels of the work at hand, and test groups of the last package named."""
     arguments = []
     for name in ours:
         package, _, extra = name.partition("[")
-        wheel = head_wheel(package)
-        arguments.append(f"fairweather-{package}{f'[{extra}' if extra else ''} @ {wheel.as_uri()}")
+        path = wheel(session, head_wheel, package)
+        arguments.append(f"fairweather-{package}{f'[{extra}' if extra else ''} @ {path.as_uri()}")
     last = ours[-1].partition("[")[0]
     pyproject = nox.project.load_toml(ROOT / FOLDERS[last] / "pyproject.toml")
     grouped = nox.project.dependency_groups(pyproject, *groups) if groups else ()
@@ -161,16 +172,31 @@ def story(session: nox.Session) -> None:
     )
 
 
+@nox.session(python=PYTHON, requires=["demo-deliver"])
+def released(session: nox.Session) -> None:
+    """Rebuild every release; the newest released app serves what research delivers now."""
+    wheels = {made.package: wheel(session, release_wheel, made) for made in releases()}
+    limits = releases("app")[-1].constraints
+    session.install("--constraint", str(limits), str(wheels["interface"]), str(wheels["app"]))
+    session.run("python", str(SEAM / "demo.py"), str(DEMO), "--once")
+
+
+@nox.session(python=["3.12", "3.13"], default=False)
+@PACKAGES
+def pythons(session: nox.Session, package: str) -> None:
+    """Run a package's tests on the later Pythons it supports."""
+    install(session, *NEEDS[package], groups=("test",))
+    session.chdir(ROOT / FOLDERS[package])
+    session.run("pytest", *session.posargs)
+
+
 @nox.session(python=False, default=False)
 def wheelhouse(session: nox.Session) -> None:
     """Build the wheels of every release and of the work at hand into ``.wheelhouse``."""
-    try:
-        for made in releases():
-            session.log(f"{made.package} {made.version}: {release_wheel(made)}")
-        for package in FOLDERS:
-            session.log(f"{package} HEAD: {head_wheel(package)}")
-    except WheelhouseError as error:
-        session.error(str(error))
+    for made in releases():
+        session.log(f"{made.package} {made.version}: {wheel(session, release_wheel, made)}")
+    for package in FOLDERS:
+        session.log(f"{package} HEAD: {wheel(session, head_wheel, package)}")
 
 
 @nox.session(python=PYTHON, default=False)
@@ -203,10 +229,10 @@ def release(session: nox.Session) -> None:
         session.error("say what to release, such as: nox -s release -- interface 0.2.0")
     package, version = session.posargs
 
-    def software(wheel: Path) -> str | None:
+    def software(built: Path) -> str | None:
         """Install the wheel beside released packages and ask it what it supports."""
         others = [release_wheel(made) for made in releases("interface")[-1:]]
-        wheels = [wheel] if package == "interface" else [wheel, *others]
+        wheels = [built] if package == "interface" else [built, *others]
         limits = str(ROOT / FOLDERS[package] / "constraints.txt")
         session.install("--constraint", limits, *map(str, wheels))
         if package != "app":

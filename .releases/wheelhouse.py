@@ -194,10 +194,12 @@ def _kept(name: str, fill: Callable[[Path], None]) -> Path:
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(  # noqa: S603 - arguments of our own
-        [GIT, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    done = subprocess.run(  # noqa: S603 - arguments of our own
+        [GIT, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise WheelhouseError(
+            f"'git {' '.join(arguments)}' failed in {ROOT} ({done.stderr.strip()}): wheels are "
+            "built from what git tracks, so work in a clone and not in a downloaded archive"
+        )
+    return done.stdout

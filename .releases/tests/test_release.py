@@ -195,6 +195,14 @@ def test_the_work_at_hand_is_built_anew_when_a_file_changes_and_not_before(root:
     assert wheelhouse.wheel_contents(second) != wheelhouse.wheel_contents(first)
 
 
+def test_a_folder_that_is_no_clone_is_told_to_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wheelhouse, "ROOT", tmp_path)
+    with pytest.raises(wheelhouse.WheelhouseError, match="work in a clone"):
+        wheelhouse.head_wheel("app")
+
+
 def test_a_build_that_fails_says_what_it_printed(root: Path) -> None:
     (root / "app/pyproject.toml").write_text("[project]\nname = 'x'\n")
     with pytest.raises(wheelhouse.WheelhouseError, match=r"building .* failed"):

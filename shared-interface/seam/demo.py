@@ -36,18 +36,28 @@ def main() -> int:
     environment = settings(folder)
     archive = str(folder / "observations.parquet")
     subprocess.run(command("observations", "import", archive), env=environment, check=True)  # noqa: S603
-    with (
-        tempfile.TemporaryDirectory() as logs,
-        running(environment, Path(logs) / "app.log", port=5000) as app,
-    ):
-        if options.once:
-            return _once(app)
-        say(f"\nThe app serves at {app.address}/?area={AREA}  (Ctrl-C ends it)\n")
-        try:
-            app.process.wait()
-        except KeyboardInterrupt:
-            say("\nGood weather!")
-    return 0
+    with tempfile.TemporaryDirectory() as logs:
+        log = Path(logs) / "app.log"
+        with running(environment, log, port=5000) as app:
+            return _once(app) if options.once else _stay(app, folder, log)
+
+
+def _stay(app: App, folder: Path, log: Path) -> int:
+    research = folder / "research"
+    if research.exists():
+        say(
+            "\nDeliver a model for LGA from another terminal, and ask for LGA again:\n"
+            f"  {research.read_text()}/fairweather-research train "
+            f"research/recipes/la-guardia.yaml --store {folder / 'store'}"
+        )
+    say(f"\nThe app serves at {app.address}/?area={AREA}  (Ctrl-C ends it)\n")
+    try:
+        code = app.process.wait()
+    except KeyboardInterrupt:
+        say("\nGood weather!")
+        return 0
+    say(f"The app ended with code {code}:\n{log.read_text(errors='replace')[-2000:]}")
+    return 1
 
 
 def _once(app: App) -> int:
