@@ -9,7 +9,7 @@ from fairweather_interface.metadata import ModelMetadata, Output, read_metadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import metadata_document
 
-from fairweather_app.fitness import check_applicability, check_output, check_windows
+from fairweather_app.fitness import check_observed, check_output, check_windows
 from fairweather_app.observations import Window
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
@@ -56,11 +56,12 @@ def test_every_window_that_is_not_fit_is_named_with_its_gaps() -> None:
     assert "humidity" in refusal.reason
 
 
-def test_out_of_season_is_told_before_out_of_domain() -> None:
-    hot = metadata(valid_months=[1], max_temperature_seen=0.0)
-    refusal = check_applicability(hot, "EWR", NOON, window(9, 9, 9, 9), margin=3)
+def test_weather_that_was_never_seen_in_training_is_out_of_domain() -> None:
+    cool = metadata(max_temperature_seen=0.0)
+    refusal = check_observed(cool, window(1, 1, 9, 1), margin=3)
     assert refusal is not None
-    assert refusal.code is Code.OUT_OF_SEASON
+    assert refusal.code is Code.OUT_OF_DOMAIN
+    assert check_observed(cool, window(1, 1, 9, 1), margin=9) is None
 
 
 def test_the_highest_of_all_windows_of_a_variable_counts() -> None:
@@ -69,14 +70,14 @@ def test_the_highest_of_all_windows_of_a_variable_counts() -> None:
     document["max_temperature_seen"] = 10.0
     region = read_metadata(json.dumps(document))
     windows = window(5) | {"region": window(11)["temperature"]}
-    refusal = check_applicability(region, "EWR", NOON, windows, margin=0)
+    refusal = check_observed(region, windows, margin=0)
     assert refusal is not None
     assert refusal.code is Code.OUT_OF_DOMAIN
 
 
 def test_a_window_without_any_value_says_nothing_about_the_domain() -> None:
     cool = metadata(max_temperature_seen=0.0)
-    assert check_applicability(cool, "EWR", NOON, window(NAN, NAN, NAN, NAN), margin=0) is None
+    assert check_observed(cool, window(NAN, NAN, NAN, NAN), margin=0) is None
 
 
 @pytest.mark.parametrize("value", [NAN, float("inf"), -float("inf"), 61.0, -81.0])

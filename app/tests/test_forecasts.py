@@ -264,6 +264,17 @@ def test_observations_are_missing_only_when_every_candidate_lacks_them(
     assert caught.value.refused_counts == {"observations-missing": 1, "out-of-season": 1}
 
 
+def test_out_of_season_is_told_before_a_gap_in_the_observations(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery(valid_months=[1])
+    observe("EWR", day[:12])
+    with pytest.raises(NoApplicableModelError) as caught:
+        forecast(context_of(make_app()), "EWR")
+    assert not isinstance(caught.value, ObservationsMissingError)
+    assert caught.value.refused_counts == {"out-of-season": 1}
+
+
 def test_without_any_observation_they_are_missing(make_app: MakeApp, tiny_delivery: Build) -> None:
     tiny_delivery()
     with pytest.raises(ObservationsMissingError, match="24 of 24"):

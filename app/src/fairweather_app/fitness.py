@@ -7,11 +7,10 @@ The rules are the contract's; here they meet windows and arrays.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-from fairweather_interface.applicability import check_domain, check_missing, check_season
+from fairweather_interface.applicability import check_domain, check_missing
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import ModelMetadata, Output
 from fairweather_interface.refusals import Code, Refusal
@@ -32,18 +31,11 @@ def check_windows(metadata: ModelMetadata, windows: Mapping[str, Window]) -> Ref
     return Refusal(code=Code.OBSERVATIONS_MISSING, reason="; ".join(reasons))
 
 
-def check_applicability(
-    metadata: ModelMetadata,
-    area: str,
-    reference_time: datetime,
-    windows: Mapping[str, Window],
-    *,
-    margin: float,
+def check_observed(
+    metadata: ModelMetadata, windows: Mapping[str, Window], *, margin: float
 ) -> Refusal | None:
-    """The season is one the model declares, and no value is further out than it has seen."""
-    return check_season(metadata, area, reference_time) or check_domain(
-        metadata, _highest(metadata, windows), margins={"temperature": margin}
-    )
+    """No observed value is further out than the model has seen in training, and the margin."""
+    return check_domain(metadata, _highest(metadata, windows), margins={"temperature": margin})
 
 
 def check_output(output: Output, values: npt.NDArray[np.float32]) -> Refusal | None:

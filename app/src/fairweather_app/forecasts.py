@@ -1,7 +1,7 @@
 """From a request to a forecast, or to the reasons why there is none.
 
 `forecast` is the one function behind the HTTP interface, the page and the command line. `decide`
-walks the candidates that `find_best_model` ranks: windows, season and domain, prediction, output.
+walks the candidates that `find_best_model` ranks: season, windows, domain, prediction, output.
 The first that holds at every step answers.
 """
 
@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
+from fairweather_interface.applicability import check_season
 from fairweather_interface.metadata import Output
 from fairweather_interface.refusals import Code, Refusal
 
@@ -35,7 +36,7 @@ from fairweather_app.errors import (
     UnknownAreaError,
     UnsuppliedInputError,
 )
-from fairweather_app.fitness import check_applicability, check_output, check_windows
+from fairweather_app.fitness import check_observed, check_output, check_windows
 from fairweather_app.observations import Window, get_inputs
 from fairweather_app.observations.given import GivenObservations
 from fairweather_app.runtime_model import RuntimeModel
@@ -177,13 +178,19 @@ def attempt(
     reference_time: datetime,
     given: GivenObservations,
 ) -> Predictions | Refusal:
-    """Let one candidate try: its prediction by variable, or why it does not hold."""
+    """Let one candidate try: its prediction by variable, or why it does not hold.
+
+    The season goes first: no observation helps a model that is out of it.
+    """
+    refusal = check_season(model.metadata, area, reference_time)
+    if refusal is not None:
+        return refusal
     try:
         windows = _windows(model, app_context, area, reference_time, given)
     except UnsuppliedInputError as error:
         return Refusal(code=Code.OBSERVATIONS_MISSING, reason=str(error))
-    refusal = check_windows(model.metadata, windows) or check_applicability(
-        model.metadata, area, reference_time, windows, margin=app_context.settings.domain_margin
+    refusal = check_windows(model.metadata, windows) or check_observed(
+        model.metadata, windows, margin=app_context.settings.domain_margin
     )
     if refusal is not None:
         return refusal
