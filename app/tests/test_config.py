@@ -7,6 +7,7 @@ import pytest
 
 from fairweather_app import Settings, create_app, load_settings
 from fairweather_app.app_context import build_app_context
+from fairweather_app.config import unknown_variables
 from fairweather_app.errors import OverridesError, SettingsError
 
 
@@ -82,11 +83,11 @@ def test_no_app_is_made_of_wrong_settings(tmp_path: Path) -> None:
 
 
 def test_tensorflow_is_a_backend_only_where_it_is_switched_on(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("fairweather_app.config.find_spec", lambda _name: object())
     for enabled, formats in ((False, ["onnx"]), (True, ["onnx", "tensorflow-saved-model"])):
-        context = build_app_context(load_settings({"tensorflow": enabled}))
+        context = build_app_context(load_settings({"tensorflow": enabled, "cache": tmp_path}))
         assert [backend.format for backend in context.backends] == formats
 
 
@@ -105,6 +106,27 @@ def test_a_password_is_not_repeated() -> None:
 def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAIRWEATHER_OVERRIDES", "")
     assert load_settings().overrides is None
+
+
+def test_only_variables_that_look_like_settings_and_are_none_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("CONFIG", "STORE", "store", "WITHOUT_CHART", "DEMO", "RELOAD", "XYZZY"):
+        monkeypatch.setenv(f"FAIRWEATHER_{name}", "x")
+    assert unknown_variables() == [
+        (
+            "FAIRWEATHER_RELOAD is not a setting and is ignored; "
+            "did you mean FAIRWEATHER_RELOAD_SECONDS?"
+        ),
+        "FAIRWEATHER_XYZZY is not a setting and is ignored",
+    ]
+
+
+def test_a_cache_that_cannot_be_written_is_a_wrong_setting(tmp_path: Path) -> None:
+    file = tmp_path / "cache"
+    file.write_text("a file where a folder should be")
+    with pytest.raises(SettingsError, match=r"FAIRWEATHER_CACHE is .*expected a folder"):
+        create_app({"cache": file})
 
 
 def test_home_is_expanded() -> None:

@@ -11,7 +11,8 @@ from fairweather_interface.metadata import Area
 from fairweather_app.cache import Cache
 from fairweather_app.catalogue import Catalogue
 from fairweather_app.clock import Clock, make_clock
-from fairweather_app.config import Settings
+from fairweather_app.config import Settings, cannot_write_cache
+from fairweather_app.errors import SettingsError
 from fairweather_app.models_backend import ModelsBackend, OnnxBackend, TensorFlowBackend
 from fairweather_app.observations import ObservationStore
 from fairweather_app.operations import Overrides, read_overrides
@@ -36,19 +37,25 @@ class AppContext:
 
 
 def build_app_context(settings: Settings) -> AppContext:
-    """Put an app together; nothing is read but the overrides, and nothing is started.
+    """Put an app together: the overrides are read, the cache is tried, and nothing is started.
 
     Raises:
         OverridesError: the file of overrides is wrong.
+        SettingsError: the cache cannot be written.
     """
+    overrides = read_overrides(settings.overrides)
     observations = ObservationStore(settings.observations)
     cache = Cache(settings.cache, store=settings.store, reader=NEWEST_SCHEMA)
+    try:
+        cache.try_out()
+    except OSError as error:
+        raise SettingsError([cannot_write_cache(settings.cache, error)]) from None
     backends: list[ModelsBackend] = [OnnxBackend(cache.delivery)]
     if settings.tensorflow:
         backends.append(TensorFlowBackend(cache.delivery))
     return AppContext(
         settings=settings,
-        overrides=read_overrides(settings.overrides),
+        overrides=overrides,
         clock=make_clock(settings.clock, observations),
         observations=observations,
         catalogue=Catalogue(settings.store, cache, Pickup(cache, backends)),

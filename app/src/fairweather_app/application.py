@@ -13,7 +13,7 @@ from fairweather_app.api.problems import register_problems
 from fairweather_app.api.routes import EXTENSION, api
 from fairweather_app.app_context import build_app_context
 from fairweather_app.cli import register_commands
-from fairweather_app.config import Settings, load_settings
+from fairweather_app.config import Settings, load_settings, unknown_variables
 from fairweather_app.errors import OverridesError, SettingsError
 from fairweather_app.serving import serves_here, show_log, start_polling
 from fairweather_app.web import blueprint as page
@@ -26,7 +26,8 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     `settings` comes from the environment, the configuration file and the defaults.
 
     Raises:
-        SettingsError: a setting is wrong (as a usage error inside a ``flask`` command).
+        SettingsError: a setting is wrong, or the cache cannot be written (as a usage error inside
+            a ``flask`` command).
         OverridesError: the file of `override_cities` is wrong (likewise).
     """
     try:
@@ -37,6 +38,8 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
             raise
         # flask tells this without a stack trace, and goes on to find our commands missing
         raise NoAppException(f"{error}\nUntil then the app's own commands are missing.") from None
+    for warning in unknown_variables():
+        click.echo(f"Warning: {warning}", err=True)
     app = Flask("fairweather_app", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
     app.extensions[EXTENSION] = app_context

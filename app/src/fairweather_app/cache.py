@@ -31,6 +31,16 @@ class Cache:
         self.reader = reader
         self._brought: dict[str, Delivery] = {}
 
+    def try_out(self) -> None:
+        """Make a folder here and remove it again, as copying a delivery does.
+
+        Raises:
+            OSError: the cache cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder):
+            pass
+
     def delivery(self, delivery_id: str) -> Delivery:
         """The verified copy that was brought last for an id: what backends load from.
 

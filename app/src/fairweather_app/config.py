@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,8 @@ from fairweather_app.errors import SettingsError
 
 PREFIX = "FAIRWEATHER_"
 CONFIG = PREFIX + "CONFIG"
+NO_SETTINGS = (PREFIX + "WITHOUT_CHART", PREFIX + "DEMO")
+"""Variables that other parts of the repository read."""
 DATABASES = ("sqlite", "postgresql")
 
 
@@ -131,6 +134,30 @@ def load_settings(given: Settings | Mapping[str, Any] | None = None) -> Settings
         return Settings(**(given or {}))
     except ValidationError as error:
         raise SettingsError([_sentence(dict(each)) for each in error.errors()]) from None
+
+
+def cannot_write_cache(cache: Path, error: OSError) -> str:
+    """What is said of a cache that cannot be written."""
+    why = error.strerror or error
+    return f"{PREFIX}CACHE is {str(cache)!r}: expected a folder that can be written to ({why})"
+
+
+def unknown_variables() -> list[str]:
+    """A sentence for each variable of the environment that looks like a setting and is none."""
+    known = [CONFIG, *(PREFIX + name.upper() for name in Settings.model_fields)]
+    found = [name for name in os.environ if name.upper().startswith(PREFIX)]
+    return [
+        f"{name} is not a setting and is ignored{_nearest(name.upper(), known)}"
+        for name in sorted(found)
+        if name.upper() not in {*known, *NO_SETTINGS}
+    ]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    """The known name that may have been meant, compared without what all of them share."""
+    bare = [each.removeprefix(PREFIX) for each in known]
+    alike = get_close_matches(name.removeprefix(PREFIX), bare, n=1)
+    return f"; did you mean {PREFIX}{alike[0]}?" if alike else ""
 
 
 def _read_config_file() -> dict[str, Any]:
