@@ -185,8 +185,13 @@ def test_a_delivery_that_cannot_be_read_is_tried_again_at_every_look(
     pickup.broken = True
     catalogue.refresh()
     entry = catalogue.snapshot.entry(path.name)
-    assert (entry.state, entry.code) == ("quarantined", Code.CORRUPT)
+    assert (entry.state, entry.code) == ("quarantined", Code.RUNTIME_UNAVAILABLE)
+    assert entry.reason == (
+        "it could not be read or copied yet (Input/output error); it is tried again at every look"
+    )
     assert "Input/output error" in str(catalogue.snapshot.problem)
+    assert catalogue.snapshot.not_ready == catalogue.snapshot.problem
+    assert catalogue.refresh().entry(path.name) is entry
     pickup.broken = False
     catalogue.refresh()
     assert live(catalogue) == [path.name]
@@ -306,11 +311,33 @@ def test_two_processes_that_copy_at_once_end_with_one_copy(
 def test_a_cache_that_cannot_be_written_says_nothing_about_the_delivery(
     tmp_path: Path, store: Path, tiny_delivery: Build
 ) -> None:
-    tiny_delivery()
+    path = tiny_delivery()
     (tmp_path / "cache").write_text("a file where a folder should be")
     cache = Cache(tmp_path / "cache", store=store, reader="0.1")
     catalogue = Catalogue(store, cache, Pickup(cache, [OnnxBackend(cache.delivery)]))
-    assert "cannot be copied and read" in str(catalogue.refresh().problem)
+    snapshot = catalogue.refresh()
+    assert f"{path.name} cannot be read from {store} or copied to" in str(snapshot.problem)
+    assert snapshot.entry(path.name).code is Code.RUNTIME_UNAVAILABLE
+    (tmp_path / "cache").unlink()
+    assert [model.delivery_id for model in catalogue.refresh().live] == [path.name]
+
+
+def test_a_copy_that_fails_for_many_files_is_told_in_the_same_words_at_every_look(
+    tmp_path: Path, store: Path, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_delivery()
+
+    def fail(_source: Path, copy: Path, **_more: Any) -> None:
+        full = OSError(28, "No space left on device", str(copy))
+        raise shutil.Error([("a", "b", str(full)), ("c", "d", str(full))])
+
+    monkeypatch.setattr(shutil, "copytree", fail)
+    cache = Cache(tmp_path / "cache", store=store, reader="0.1")
+    catalogue = Catalogue(store, cache, Pickup(cache, [OnnxBackend(cache.delivery)]))
+    first, second = catalogue.refresh(), catalogue.refresh()
+    assert "(No space left on device)" in str(first.entry(path.name).reason)
+    assert first.problem == second.problem
+    assert first.entry(path.name) is second.entry(path.name)
 
 
 def test_two_stores_do_not_share_copies(tmp_path: Path, store: Path) -> None:

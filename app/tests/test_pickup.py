@@ -303,6 +303,17 @@ def test_an_unforeseen_failure_is_an_entry_and_not_the_end_of_the_app(
     assert "Traceback" in caplog.text
 
 
+def test_a_disk_that_fails_while_a_copy_is_loaded_says_nothing_about_the_delivery(
+    pick_up: Pickup, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_model: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(pickup_module, "prove", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        pick_up(tiny_delivery())
+
+
 # ------------------------------------------------------------------------------------- proof
 
 

@@ -8,11 +8,14 @@ snapshot keeps it, with its models, until he is done. Laws:
 - A delivery removed from a healthy store leaves the snapshot.
 - A store that is absent, unreadable or suddenly empty changes nothing: what was live stays live,
   and the snapshot says what is wrong with the store.
+- A delivery that cannot be read or copied is tried again at every look. If it was live, it stays
+  live; else it is quarantined as not read yet, which says nothing about its bytes.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -63,6 +66,18 @@ class Snapshot:
             if each.delivery is not None
             for area in each.delivery.metadata.areas
         )
+
+    @cached_property
+    def not_ready(self) -> str | None:
+        """Why nothing can be said of models: none is live, and what the store holds is not known.
+
+        None when a model is live, and when the store was read whole.
+        """
+        if self.live:
+            return None
+        if self.checked_at is None:
+            return "the store has not been looked at yet"
+        return self.problem
 
     def entry(self, delivery_id: str) -> Entry:
         """The entry of a delivery.
@@ -119,8 +134,12 @@ class Catalogue:
             except IncompleteDeliveryError:
                 continue  # removed while we looked
             except OSError as error:
-                problems.append(f"{folder.name} cannot be copied and read: {error}")
-                known = known or _unread(folder, error)
+                why = _why(error)
+                problems.append(
+                    f"{folder.name} cannot be read from {self._store} or copied to "
+                    f"{self._cache.folder}: {why}"
+                )
+                known = _unread(folder, why, known)
             entries[folder.name] = known
         if not problems:
             self._cache.prune(
@@ -143,15 +162,29 @@ class Catalogue:
         )
 
 
-def _unread(folder: Path, error: OSError) -> Entry:
-    """A delivery that could not be read yet; without a fingerprint it is tried at every look."""
+def _unread(folder: Path, why: str, known: Entry | None) -> Entry:
+    """A delivery that could not be read; without a fingerprint it is tried at every look.
+
+    What is live stays live, and what has been told in the same words stays the same entry.
+    """
+    reason = f"it could not be read or copied yet ({why}); it is tried again at every look"
+    if known is not None and (known.state == "live" or known.reason == reason):
+        return known
     return Entry(
         delivery_id=folder.name,
         state="quarantined",
         fingerprint=(),
-        code=Code.CORRUPT,
-        reason=f"it cannot be read: {error.strerror or error}",
+        code=Code.RUNTIME_UNAVAILABLE,
+        reason=reason,
     )
+
+
+def _why(error: OSError) -> str:
+    """The cause without paths: those of a copy in the making are new at every look."""
+    if error.strerror:
+        return error.strerror
+    found = re.search(r"\[Errno \d+\] ([^:'\"]+)", str(error))  # of many files: shutil.Error
+    return found.group(1) if found else str(error)
 
 
 def report_changes(before: Snapshot, after: Snapshot) -> None:

@@ -94,6 +94,8 @@ class Pickup:
         except LoadError as error:
             reason = str(error)
             return entry(state=error.state, code=error.code, reason=reason, delivery=delivery)
+        except OSError:
+            raise
         except Exception as error:
             logger.exception("the pickup of delivery %s failed", folder.name)
             reason = f"this release failed on it: {type(error).__name__}: {error}"
