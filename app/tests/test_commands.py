@@ -83,15 +83,33 @@ def test_models_list_in_json_is_what_the_interface_answers(
     assert set(told) == set(answered)
 
 
-def test_models_list_says_on_stderr_that_there_is_nothing(
-    flask_command: Command, store: Path
-) -> None:
+def test_models_list_says_on_stderr_that_there_is_nothing(flask_command: Command) -> None:
     result = flask_command("models", "list")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "holds no delivery yet" in result.stderr
+
+
+@pytest.mark.parametrize("words", ["models list", "models list --json", "models why JFK"])
+def test_commands_about_models_exit_1_with_the_problem_of_a_store_that_cannot_be_read(
+    flask_command: Command, store: Path, words: str
+) -> None:
     store.rmdir()
-    result = flask_command("models", "list")
-    assert "cannot be read" in result.stderr
+    result = flask_command(*words.split())
+    assert result.exit_code == 1
+    assert result.stderr.count(f"the store {store} cannot be read") == 1
+
+
+def test_models_why_tells_the_problem_of_the_store_beside_who_answers(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float], store: Path
+) -> None:
+    answering = tiny_delivery(areas=("JFK",))
+    observe("JFK", day)
+    app = make_app()
+    store.rename(store.with_name("aside"))
+    result = app.test_cli_runner().invoke(args=["models", "why", "JFK"])
+    assert result.exit_code == 0
+    assert f"{answering.name} answers for JFK" in result.stdout
+    assert f"the store {store} cannot be read" in result.stderr
 
 
 def test_models_why_names_who_answers_and_everyone_who_does_not(
@@ -171,6 +189,40 @@ def test_a_wrong_setting_is_wrong_use_and_no_stack_trace(
         assert result.exit_code == 2
         assert "FAIRWEATHER_CLOCK is 'noon': expected 'latest-observation' or" in result.stderr
         assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("below", ["", "below"])
+def test_a_cache_that_cannot_be_written_is_wrong_use_and_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, below: str
+) -> None:
+    from click.testing import CliRunner  # noqa: PLC0415 - the app's own runner has an app already
+
+    file = tmp_path / "file"
+    file.write_text("a file where a folder should be")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAIRWEATHER_CACHE", str(file / below))
+    result = CliRunner().invoke(FlaskGroup(create_app=create_app), ["models", "list"])
+    assert result.exit_code == 2
+    assert f"FAIRWEATHER_CACHE is '{file / below}': expected a folder that can be written" in (
+        result.stderr
+    )
+    assert "Traceback" not in result.stderr
+
+
+def test_a_mistyped_setting_is_warned_of_once_and_changes_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from click.testing import CliRunner  # noqa: PLC0415 - the app's own runner has an app already
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAIRWEATHER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FAIRWEATHER_STOER", "/srv/deliveries")
+    result = CliRunner().invoke(FlaskGroup(create_app=create_app), ["software"])
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "Warning: FAIRWEATHER_STOER is not a setting and is ignored; "
+        "did you mean FAIRWEATHER_STORE?\n"
+    )
 
 
 def test_a_database_that_cannot_be_used_is_a_sentence(make_app: MakeApp, tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairweather_app import create_app
 from fairweather_app.app_context import AppContext
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,
+    NotReadyError,
     ObservationsMissingError,
     PredictionError,
     UnknownAreaError,
@@ -273,6 +275,16 @@ def test_out_of_season_is_told_before_a_gap_in_the_observations(
         forecast(context_of(make_app()), "EWR")
     assert not isinstance(caught.value, ObservationsMissingError)
     assert caught.value.refused_counts == {"out-of-season": 1}
+
+
+def test_before_the_first_look_at_the_store_nothing_is_said_of_any_area(
+    settings: dict[str, Any], tiny_delivery: Build
+) -> None:
+    tiny_delivery()
+    context = context_of(create_app(settings))
+    for area in ("EWR", "Atlantis"):
+        with pytest.raises(NotReadyError, match="has not been looked at yet"):
+            forecast(context, area)
 
 
 def test_without_any_observation_they_are_missing(make_app: MakeApp, tiny_delivery: Build) -> None:

@@ -116,6 +116,8 @@ models = AppGroup("models", help="Deliveries: which are live, and why the others
 def list_models(*, as_json: bool) -> None:
     """List every delivery in the store with its state and the reason for it.
 
+    Exits 1 when the store, or any delivery in it, cannot be read.
+
     Example: flask --app fairweather_app models list
     """
     snapshot = current_context().catalogue.refresh()
@@ -139,8 +141,8 @@ def list_models(*, as_json: bool) -> None:
         ]
         _table(("delivery", "state", "type", "areas", "why"), rows)
     if snapshot.problem:
-        click.echo(snapshot.problem, err=True)
-    elif not summaries:
+        raise click.ClickException(snapshot.problem)
+    if not summaries:
         click.echo("the store holds no delivery yet", err=True)
 
 
@@ -159,7 +161,9 @@ def why(area: str, time: datetime | None, *, as_json: bool) -> None:
     Example: flask --app fairweather_app models why LGA --at 2013-12-20T00:00Z
     """
     context = current_context()
-    context.catalogue.refresh()
+    snapshot = context.catalogue.refresh()
+    if snapshot.problem and not snapshot.not_ready:  # else it is the answer, told below
+        click.echo(snapshot.problem, err=True)
     try:
         decision = decide(context, area, reference_time=time)
     except NoApplicableModelError as error:

@@ -11,6 +11,7 @@
     ├── LoadError                   .code .state  a delivery cannot be served by this release
     ├── PredictionError                           a runtime failed to run a loaded model
     └── RequestError                              a request that cannot be answered with a forecast
+        ├── NotReadyError                         nothing is live, and the store is not known
         ├── InvalidRequestError     .problems     it is not a valid request
         ├── UnknownAreaError        .area .known  nobody knows the name
         ├── UnknownDeliveryError    .delivery_id
@@ -87,6 +88,10 @@ class PredictionError(AppError):
 
 class RequestError(AppError):
     """A request that cannot be answered with what it asks for."""
+
+
+class NotReadyError(RequestError):
+    """Nothing is live, and the store has not been looked at or cannot be read; its text says so."""
 
 
 class InvalidRequestError(RequestError):

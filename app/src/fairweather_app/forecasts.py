@@ -31,6 +31,7 @@ from fairweather_app.app_context import AppContext
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,
+    NotReadyError,
     ObservationsMissingError,
     PredictionError,
     UnknownAreaError,
@@ -136,12 +137,16 @@ def decide(
             not among them is read from the app's own observations.
 
     Raises:
+        NotReadyError: nothing is live, and what the store holds is not known.
         UnknownAreaError: nobody knows the name.
         InvalidRequestError: `observations` fit no candidate, or `reference_time` has no zone.
         ObservationsMissingError: every candidate lacks observations of the app's own.
         NoApplicableModelError: every delivery refuses.
         ObservationStoreError: the observation database cannot be used.
     """
+    not_ready = app_context.catalogue.snapshot.not_ready
+    if not_ready is not None:
+        raise NotReadyError(not_ready)
     if not is_known(app_context, area):
         raise UnknownAreaError(area, known=known_areas(app_context))
     if reference_time is None:

@@ -16,6 +16,7 @@ from fairweather_app.api.schemas import Problem, first_refusals
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,
+    NotReadyError,
     ObservationsMissingError,
     ObservationStoreError,
     UnknownAreaError,
@@ -76,6 +77,7 @@ def problem(
 
 def register_problems(app: Flask) -> None:
     """Turn everything that is raised while a request is answered into a problem."""
+    app.register_error_handler(NotReadyError, _not_ready)
     app.register_error_handler(UnknownAreaError, _unknown_area)
     app.register_error_handler(UnknownDeliveryError, _unknown_delivery)
     app.register_error_handler(ObservationsMissingError, _observations_missing)
@@ -84,6 +86,10 @@ def register_problems(app: Flask) -> None:
     app.register_error_handler(ObservationStoreError, _observations_unavailable)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _internal_error)
+
+
+def _not_ready(error: NotReadyError) -> Response:
+    return problem("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
 
 def _unknown_area(error: UnknownAreaError) -> Response:
