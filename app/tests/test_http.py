@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from fairweather_app import create_app
 from fairweather_app.api.problems import CODES
 from fairweather_app.app_context import AppContext
 
@@ -248,6 +250,32 @@ def test_a_body_that_is_wrong_is_told_with_every_problem(
     assert any(told in each for each in problem["problems"])
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ('{"area": "JFK", "area": "EWR"}', "'area': given more than once"),
+        ('{"area": "JFK", "area": "JFK"}', "'area': given more than once"),
+        ('{"area": "JFK", "\\u0061rea": "EWR"}', "'area': given more than once"),
+        ('{"area": "JFK", "\\ud800": 1, "\\ud800": 1}', "given more than once"),
+        (f'{{"area": "JFK", "area": {"9" * 5000}}}', "'area': given more than once"),
+        (
+            '{"area": "JFK", "observations": {"temperature": [1], "temperature": [2]}}',
+            "'temperature': given more than once",
+        ),
+    ],
+)
+def test_a_body_that_gives_a_key_twice_is_400(serving: FlaskClient, body: str, told: str) -> None:
+    answer = serving.post("/weather/predict", data=body, content_type="application/json")
+    problem = the_problem(answer, 400, "invalid-request")
+    assert any(told in each for each in problem["problems"])
+
+
+def test_a_body_that_is_nested_too_deep_is_400(serving: FlaskClient) -> None:
+    body = "[" * 100_000 + "]" * 100_000
+    answer = serving.post("/weather/predict", data=body, content_type="application/json")
+    the_problem(answer, 400, "invalid-request")
+
+
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
 def test_a_body_of_another_kind_is_415(serving: FlaskClient, kind: str | None) -> None:
     answer = serving.post("/weather/predict", data=b'{"area": "JFK"}', content_type=kind)
@@ -443,6 +471,53 @@ def test_an_app_without_a_store_is_not_ready_and_says_why(make_app: MakeApp, sto
     store.rmdir()
     problem = the_problem(make_app().test_client().get("/readyz"), 503, "not-ready")
     assert str(store) in problem["detail"]
+
+
+def test_a_forecast_is_not_ready_before_the_first_look_at_the_store(
+    settings: dict[str, Any], tiny_delivery: Build
+) -> None:
+    tiny_delivery()
+    client = create_app(settings).test_client()
+    for answer in (
+        client.get("/weather/predict?area=EWR"),
+        client.post("/weather/predict", json={"area": "EWR"}),
+    ):
+        problem = the_problem(answer, 503, "not-ready")
+        assert problem["detail"] == "the store has not been looked at yet"
+
+
+def test_a_forecast_is_not_ready_while_the_store_cannot_be_read_and_nothing_is_live(
+    make_app: MakeApp, store: Path
+) -> None:
+    store.rmdir()
+    answer = make_app().test_client().get("/weather/predict?area=EWR")
+    assert str(store) in the_problem(answer, 503, "not-ready")["detail"]
+
+
+def test_a_forecast_is_not_ready_while_the_cache_fails_and_nothing_is_live(
+    make_app: MakeApp, tiny_delivery: Build, settings: dict[str, Any]
+) -> None:
+    app = make_app()
+    shutil.rmtree(settings["cache"])
+    settings["cache"].write_text("a file where a folder should be")
+    path = tiny_delivery()
+    app.extensions["fairweather"].catalogue.refresh()
+    client = app.test_client()
+    problem = the_problem(client.get("/weather/predict?area=EWR"), 503, "not-ready")
+    assert path.name in problem["detail"]
+    content = client.get(f"/models/{path.name}").json
+    assert content is not None
+    assert (content["state"], content["code"]) == ("quarantined", "runtime-unavailable")
+
+
+def test_out_of_season_is_422_although_observations_are_missing_too(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery(valid_months=[1])
+    observe("EWR", day[:12])
+    answer = make_app().test_client().get("/weather/predict?area=EWR")
+    problem = the_problem(answer, 422, "no-applicable-model")
+    assert problem["refused_counts"] == {"out-of-season": 1}
 
 
 # ---------------------------------------------------------------------------------- problems

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from http import HTTPStatus
+from collections import Counter
+from contextlib import suppress
 from typing import Any, Literal, cast
 
 import flask
@@ -15,7 +16,6 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.openapi import openapi_document
-from fairweather_app.api.problems import problem
 from fairweather_app.api.schemas import (
     Areas,
     Health,
@@ -26,7 +26,7 @@ from fairweather_app.api.schemas import (
 )
 from fairweather_app.api.summaries import store_report, summarize
 from fairweather_app.app_context import AppContext
-from fairweather_app.errors import InvalidRequestError
+from fairweather_app.errors import InvalidRequestError, NotReadyError
 from fairweather_app.forecasts import area_summaries, forecast
 from fairweather_app.pickup import Entry
 from fairweather_app.software import describe_software
@@ -139,12 +139,8 @@ def readyz() -> Response:
     snapshot = current_context().catalogue.snapshot
     if snapshot.live:
         return _json(Readiness(live=len(snapshot.live), store=store_report(snapshot)))
-    reason = snapshot.problem or (
-        "the store has not been looked at yet"
-        if snapshot.checked_at is None
-        else f"none of {len(snapshot.entries)} deliveries is live; /models says why"
-    )
-    return problem("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, reason)
+    none = f"none of {len(snapshot.entries)} deliveries is live; /models says why"
+    raise NotReadyError(snapshot.not_ready or none)
 
 
 @api.get("/openapi.json")
@@ -154,6 +150,8 @@ def openapi() -> Response:
 
 
 def _predict(body: bytes, *, invalid: Literal[400, 422]) -> Response:
+    with suppress(ValueError, RecursionError):  # what is no JSON is told below
+        json.loads(body, object_pairs_hook=_only_once, parse_int=float)
     try:
         asked = PredictRequest.model_validate_json(body)
     except ValidationError as error:
@@ -170,6 +168,14 @@ def _predict(body: bytes, *, invalid: Literal[400, 422]) -> Response:
         observations=asked.observations,
     )
     return _json(answer)
+
+
+def _only_once(pairs: list[tuple[str, object]]) -> None:
+    """Refuse an object with a key given twice: one of the two values would be lost in silence."""
+    keys = Counter(key for key, _ in pairs)
+    repeated = [f"{key!r}: given more than once" for key, count in keys.items() if count > 1]
+    if repeated:
+        raise InvalidRequestError(repeated, status=400)
 
 
 def _sentence(error: dict[str, Any]) -> str:
