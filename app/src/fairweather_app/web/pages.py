@@ -19,6 +19,7 @@ from fairweather_app.web.assets import asset_url, has_chart_library, send_asset
 from fairweather_app.web.local_time import read_reference_time, zone_of
 from fairweather_app.web.refusal import (
     IMPORT,
+    LOOKED_AT_AGAIN,
     TRAIN,
     how_many,
     in_counts,
@@ -69,12 +70,23 @@ def index() -> tuple[str, int]:
         areas = forecasts.area_summaries(app_context)
         area = spelled(asked, [each.area for each in areas])
         if not area:
-            return _render("landing.html", areas, train=TRAIN, import_command=IMPORT), 200
+            return _landing_page(app_context, areas), 200
         return _forecast_page(app_context, areas, area, asked_time), 200
     except (RequestError, ObservationStoreError) as error:
         refused = refused_page(error, area)
         page = _render("refused.html", areas, area=area, asked_time=asked_time, refused=refused)
         return page, refused.status
+
+
+def _landing_page(app_context: AppContext, areas: list[AreaSummary]) -> str:
+    return _render(
+        "landing.html",
+        areas,
+        not_ready=app_context.catalogue.snapshot.not_ready,
+        looked_at_again=LOOKED_AT_AGAIN,
+        train=TRAIN,
+        import_command=IMPORT,
+    )
 
 
 def spelled(asked: str, known: list[str]) -> str:

@@ -15,6 +15,7 @@ from fairweather_app.api.schemas import RefusedDelivery
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,
+    NotReadyError,
     ObservationsMissingError,
     ObservationStoreError,
     RequestError,
@@ -24,6 +25,11 @@ from fairweather_app.web.words import counted, listed, sentence
 
 TRAIN = "fairweather-research train RECIPE.yaml --store STORE"
 IMPORT = "flask --app fairweather_app observations import FILE"
+
+LOOKED_AT_AGAIN = (
+    "This app looks at its store every few seconds: try again in a minute. Whoever runs this app "
+    "finds the cause in its log."
+)
 
 _HOW_TO_WRITE_A_START = (
     "Write the start as local time of the area, such as 2013-12-20T19:00, or with a zone, such as "
@@ -40,12 +46,18 @@ _ADVICE: dict[str, str] = {
     Code.OBSERVATIONS_MISSING: "A model starts from recent observations. Ask for a start at which "
     "they are there, or bring them.",
     Code.SCHEMA_TOO_NEW: "A model was delivered for a newer release of this app: update the app.",
-    Code.RUNTIME_UNAVAILABLE: "A model needs a runtime that is not installed here.",
+    Code.RUNTIME_UNAVAILABLE: "A model cannot be run here, or has not been read yet; it says why.",
     Code.BELOW_BASELINE: "A model does no better than a simple guess, and this app is set to "
     "refuse such models.",
     Code.CORRUPT: "A delivery is damaged: deliver it once more.",
 }
 """What can be done, by code; a code that needs no advice, or that is unknown here, has none."""
+
+
+_FEW_SAID_NO = {
+    1: "The one model there is was asked, and it does not declare itself fit for this.",
+    2: "Both models were asked, and neither declares itself fit for this.",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +85,13 @@ class Refused:
 
 def refused_page(error: RequestError | ObservationStoreError, area: str) -> Refused:
     """The page for a request that cannot be answered with a forecast of `area`."""
+    if isinstance(error, NotReadyError):
+        return Refused(
+            status=503,
+            title="The models are not known yet",
+            sentence=sentence(str(error)),
+            advice=(LOOKED_AT_AGAIN,),
+        )
     if isinstance(error, UnknownAreaError):
         return Refused(
             status=404,
@@ -128,9 +147,10 @@ def _no_model(error: NoApplicableModelError, area: str) -> Refused:
 
 
 def _all_said_no(refused: Sequence[RefusedDelivery]) -> str:
-    if len(refused) == 1:
-        return "The one model there is was asked, and it does not declare itself fit for this."
-    return f"All {len(refused)} models were asked, and none declares itself fit for this."
+    count = len(refused)
+    return _FEW_SAID_NO.get(
+        count, f"All {count} models were asked, and none declares itself fit for this."
+    )
 
 
 def in_counts(counts: dict[str, int]) -> str:
