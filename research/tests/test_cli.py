@@ -67,7 +67,7 @@ def test_observations_that_cannot_carry_a_recipe_are_a_negative_answer(
     path.write_text(yaml.safe_dump({**tiny_document, "season": [1]}), encoding="utf-8")
     shown = run("train", str(path), "--store", str(tmp_path / "store"))
     assert shown.exit_code == 1
-    assert "error: observations" in shown.stderr
+    assert "2 problems with these observations for this recipe" in shown.stderr
     assert "`season`: no observation at EWR" in shown.stderr
     assert "Traceback" not in shown.stderr
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairweather_research import UnfitDataError
+from conftest import RECIPES
+from fairweather_research import UnfitDataError, load_recipe
 from fairweather_research.dataset import WindowSet, areas_and_variables
 from fairweather_research.observations import Archive, load_observations
 from fairweather_research.split import DAY, Part
@@ -179,6 +180,54 @@ def test_no_observation_in_the_season_is_refused_with_the_months_there_are(
     assert len(found) == 2
     assert found[0].startswith("`season`: no observation at EWR falls in the months 1, 2")
     assert "from 2013-06-01 to 2013-07-31" in found[0]
+
+
+def test_a_month_of_the_season_without_a_training_window_is_refused_by_name(
+    tiny: Callable[..., Recipe], new_york: Observations
+) -> None:
+    table = new_york.archive.table
+    two_months = Archive(table[table["time"] < pd.Timestamp("2013-03-01T00:00Z")])
+    (problem,) = problems(tiny(season=[10, 11, 12, 1, 2, 3]), two_months)
+    assert problem == (
+        "`season`: no training window of EWR and JFK in October, November, December and March; "
+        "take these months out or bring more observations"
+    )
+
+
+def test_a_month_that_one_area_alone_lacks_is_told_of_that_area(
+    tiny: Callable[..., Recipe], archive: Archive
+) -> None:
+    table = archive.table
+    gone = (table["area"] == "JFK") & (table["time"] >= pd.Timestamp("2013-07-01T00:00Z"))
+    (problem,) = problems(tiny(), Archive(table[~gone]))
+    assert problem == (
+        "`season`: no training window of JFK in July; "
+        "take this month out or bring more observations"
+    )
+
+
+def test_a_month_with_less_than_a_day_of_windows_is_refused(
+    tiny: Callable[..., Recipe], archive: Archive
+) -> None:
+    table = archive.table
+    late = Archive(table[table["time"] >= pd.Timestamp("2013-06-28T00:00Z")])
+    (problem,) = problems(tiny(), late)
+    assert problem == (
+        "`season`: fewer than 24 windows of EWR and JFK in June; "
+        "take this month out or bring more observations"
+    )
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_we_ship_has_windows_in_every_month_it_declares(
+    path: Path, new_york: Observations
+) -> None:
+    recipe = load_recipe(path)
+    windows = WindowSet.choose(recipe, new_york.archive)
+    taught = windows.rows((windows.parts() == Part.TRAINING).any(axis=1))
+    for number, area in enumerate(windows.plan.areas.values()):
+        times = pd.to_datetime(taught.reference[taught.area == number], unit="s", utc=True)
+        assert set(times.tz_convert(area.timezone).month) == set(recipe.season)
 
 
 def test_too_short_a_record_for_one_window_is_refused(

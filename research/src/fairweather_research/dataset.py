@@ -3,10 +3,17 @@
 ``WindowSet.choose`` applies the recipe's rules: reference times on whole steps whose local month is
 in the season, inputs with few enough missing values, at least one target that was observed. It
 refuses, naming the key, observations that cannot carry the recipe. Nothing here learns anything.
+
+A model declares the months of its season, so every area must bring windows in each of them: a
+whole day of reference times whose forecasts were observed, at least one of which teaches. Those
+that reach held-out time alone count towards the day, because a block may cover most of a month
+that the record barely reaches, and the model is judged there; a month that teaches nothing is
+refused all the same.
 """
 
 from __future__ import annotations
 
+import calendar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
@@ -60,7 +67,8 @@ class WindowSet:
 
         Raises:
             UnfitDataError: the observations lack an area or variable, are too short, hold nothing
-                in the season or too little of a part of the split; every problem names its key.
+                in the season or in a month of it, or too little of a part of the split; every
+                problem names its key.
         """
         plan = blueprint_of(recipe)
         source = recipe.observations.source
@@ -73,8 +81,7 @@ class WindowSet:
         chosen = []
         problems: list[str] = []
         for number, (name, area) in enumerate(plan.areas.items()):
-            months = pd.to_datetime(reference, unit="s", utc=True).tz_convert(area.timezone).month
-            season = np.isin(months.to_numpy(), recipe.season)
+            season = np.isin(_local_month(reference, area.timezone), recipe.season)
             if not season.any():
                 problems.append(
                     f"`season`: no observation at {name} falls in the months "
@@ -100,7 +107,7 @@ class WindowSet:
             sources=sources,
             truths=truths,
         )
-        _refuse(source, windows._too_little())
+        _refuse(source, [*windows._without_windows(recipe.season), *windows._too_little()])
         return windows
 
     def __len__(self) -> int:
@@ -191,6 +198,34 @@ class WindowSet:
         ]
         return max(highest, default=None)
 
+    def _without_windows(self, season: tuple[int, ...]) -> list[str]:
+        """The months of the season that an area has too few windows in, for people."""
+        present = np.isfinite(self.targets())
+        learned = present & (self.parts() == Part.TRAINING)[:, None, :]
+        observed, teaching = _every_output(present), _every_output(learned)
+        least = self.plan.steps_a_day
+        found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+        for number, (name, area) in enumerate(self.plan.areas.items()):
+            rows = self.area == number
+            month = _local_month(self.reference[rows], area.timezone)
+            taught = np.bincount(month[teaching[rows]], minlength=13)
+            enough = np.bincount(month[observed[rows]], minlength=13) >= least
+            never = tuple(m for m in _in_turn(season) if not taught[m])
+            seldom = tuple(m for m in _in_turn(season) if taught[m] and not enough[m])
+            for words, months in (
+                ("no training window", never),
+                (f"fewer than {least} windows", seldom),
+            ):
+                if months:
+                    found.setdefault((words, months), []).append(name)
+        return [
+            f"`season`: {words} of {_and(areas)} in "
+            f"{_and([calendar.month_name[month] for month in months])}; "
+            f"take {'this month' if len(months) == 1 else 'these months'} out "
+            "or bring more observations"
+            for (words, months), areas in found.items()
+        ]
+
     def _too_little(self) -> list[str]:
         present = np.isfinite(self.targets())
         parts = self.parts()
@@ -213,7 +248,7 @@ class WindowSet:
 
 def _refuse(source: str, problems: list[str]) -> None:
     if problems:
-        raise UnfitDataError(f"observations {source}", problems)
+        raise UnfitDataError(source, problems)
 
 
 def _absent(recipe: Recipe, plan: Blueprint, archive: Archive) -> list[str]:
@@ -323,6 +358,26 @@ def _covered(
     np.add.at(edges, np.maximum(last - samples, 0), 1)
     np.add.at(edges, last, -1)
     return np.cumsum(edges[:-1]) > 0
+
+
+def _local_month(reference: npt.NDArray[np.int64], timezone: str) -> npt.NDArray[np.int64]:
+    local = pd.to_datetime(reference, unit="s", utc=True).tz_convert(timezone)
+    return local.month.to_numpy().astype(np.int64)
+
+
+def _every_output(targets: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The windows, shape [rows], that have a target of every output; of [rows, outputs, leads]."""
+    return np.asarray(np.all(np.any(targets, axis=2), axis=1), dtype=np.bool_)
+
+
+def _in_turn(season: tuple[int, ...]) -> tuple[int, ...]:
+    """The months as people tell them: a winter begins in October, not in January."""
+    first = next((m for m in season if (m - 2) % 12 + 1 not in season), season[0])
+    return tuple(sorted(season, key=lambda month: (month - first) % 12))
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _day(seconds: int | np.int64) -> str:

@@ -38,15 +38,22 @@ class ResearchError(FairweatherError):
 class RecipeError(ResearchError):
     """A recipe that cannot be used; ``source`` names the file, ``problems`` lists everything."""
 
+    _where = "in the recipe"
+
     def __init__(self, source: str, problems: Iterable[str]) -> None:
         self.source = source
         told = tuple(problems)
-        head = f"{source}: {len(told)} problem{'s' if len(told) != 1 else ''} in the recipe"
+        head = f"{source}: {len(told)} problem{'s' if len(told) != 1 else ''} {self._where}"
         super().__init__("\n".join([head, *(f"  - {problem}" for problem in told)]), problems=told)
 
 
 class UnfitDataError(RecipeError):
-    """The recipe is valid, but its observations hold too little of what it asks for."""
+    """The recipe is valid, but its observations hold too little of what it asks for.
+
+    ``source`` names the observations.
+    """
+
+    _where = "with these observations for this recipe"
 
 
 class ObservationsError(ResearchError):
