@@ -8,24 +8,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from fairweather_interface.definitions import VARIABLES
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 __all__ = ["Conversion", "conversion", "known_units"]
 
 
+# Finer than any instrument, coarser than the noise of arithmetic: 100.04 °F are 37.8 °C.
+_DECIMALS = 6
+
+
 class Conversion(NamedTuple):
-    """The declared unit's value is ``factor * value + offset``."""
+    """The declared unit's value is ``factor * value + offset``, rounded to six decimals."""
 
     factor: float
     offset: float
 
     def __call__(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Values in the declared unit; same shape, NaN stays NaN."""
-        return values * self.factor + self.offset
+        if self == _SAME:
+            return values
+        return np.round(values * self.factor + self.offset, _DECIMALS) + 0.0  # and no -0.0
 
 
 _SAME = Conversion(1.0, 0.0)
