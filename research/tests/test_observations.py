@@ -83,7 +83,7 @@ def test_without_the_package_of_samples_we_say_what_to_install(
 def test_a_file_of_the_users_is_read(tmp_path: Path, suffix: str) -> None:
     found = load_observations(str(written(tmp_path, suffix)))
     assert found.archive.series("JFK", "temperature").value.tolist() == [1.5, 2.5]
-    assert found.location == str(tmp_path / f"observations{suffix}")
+    assert found.source == found.location == f"observations{suffix}"
 
 
 def test_a_relative_path_starts_from_the_folder_given(tmp_path: Path) -> None:
@@ -242,6 +242,15 @@ def test_conversions_are_right(variable: str, unit: str, value: float, expected:
     convert = conversion(variable, unit)
     assert convert is not None
     assert convert(np.array([value]))[0] == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
+def test_converted_values_read_as_people_expect() -> None:
+    fahrenheit, same = conversion("temperature", "degF"), conversion("temperature", "degC")
+    assert fahrenheit is not None
+    assert same is not None
+    said = [str(value) for value in fahrenheit(np.array([100.04, 39.02, 32.0, np.nan])).tolist()]
+    assert said == ["37.8", "3.9", "0.0", "nan"]
+    assert same(np.array([1.23456789])).tolist() == [1.23456789]
 
 
 def test_a_unit_of_another_quantity_has_no_conversion() -> None:

@@ -96,9 +96,34 @@ def test_metadata_say_what_the_recipe_asked_for(trained: Trained) -> None:
     assert metadata.max_temperature_seen == pytest.approx(36.1, abs=2)
 
 
-def test_provenance_is_enough_to_train_again(trained: Trained) -> None:
+def test_no_folder_of_this_machine_stands_in_a_delivery(trained: Trained, summer: Path) -> None:
     told = trained.delivery.metadata.training
-    assert Recipe.parse(dict(told.recipe), source="metadata.json") == trained.recipe
+    assert told.data_source == told.data_location == "summer.parquet"
+    assert told.recipe["observations"] == {
+        "source": "summer.parquet",
+        "location": None,
+        "synthetic": False,
+    }
+    private = {str(summer.parent).encode(), str(trained.delivery.path.parent).encode()}
+    for path in trained.delivery.path.rglob("*"):
+        if path.is_file():
+            held = path.read_bytes()
+            assert not [folder for folder in private if folder in held], path
+
+
+def test_a_recipe_may_say_where_its_file_can_be_had_again(
+    tiny: Callable[..., Recipe], summer: Path
+) -> None:
+    there = "https://example.org/summer.parquet"
+    recipe = tiny(observations={"source": str(summer), "location": there})
+    assert training._observations(recipe).location == there
+    assert training._observations(tiny()).location == "summer.parquet"
+
+
+def test_provenance_is_enough_to_train_again(trained: Trained, summer: Path) -> None:
+    told = trained.delivery.metadata.training
+    again = Recipe.parse(dict(told.recipe), source="metadata.json", folder=summer.parent)
+    assert again == trained.recipe
     assert told.seed == trained.recipe.seed
     assert told.threads == 1
     assert not told.synthetic

@@ -65,7 +65,7 @@ def create_model_metadata(
     """Say everything about a trained model whose artifacts lie in ``folder``.
 
     Args:
-        recipe: the resolved recipe; it becomes part of provenance.
+        recipe: the resolved recipe; it becomes part of provenance, its file without the folder.
         observations: exactly what was trained on.
         result: what the training process reported.
         delivery_id: the delivery's name.
@@ -75,6 +75,10 @@ def create_model_metadata(
         MetadataError: the contract does not allow what would be said.
     """
     plan = blueprint_of(recipe)
+    document = recipe.document()
+    document["observations"]["source"] = (
+        observations.source
+    )  # a folder of ours is no news to others
     return create_metadata(
         delivery_id=delivery_id,
         created_at=datetime.now(UTC).replace(microsecond=0),
@@ -116,7 +120,7 @@ def create_model_metadata(
             data_digest=observations.archive.digest(),
             train_start_time=_utc(result.train_start),
             train_end_time=_utc(result.train_end),
-            recipe=recipe.document(),
+            recipe=document,
             seed=recipe.seed,
             threads=result.threads,
             code_version=f"fairweather-research {version('fairweather-research')}",

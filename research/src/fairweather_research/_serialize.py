@@ -78,10 +78,11 @@ class Conversion:
             [
                 sys.executable,
                 *("-P", "-m", "tf2onnx.convert"),
-                *("--saved-model", str(folder / SAVED_MODEL_FOLDER)),
+                *("--saved-model", SAVED_MODEL_FOLDER),  # it stands in the file: no folder of ours
                 *("--tag", "serve", "--signature_def", SIGNATURE_KEY),
-                *("--opset", str(_OPSET), "--output", str(self._path)),
+                *("--opset", str(_OPSET), "--output", ONNX_FILE),
             ],
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,

@@ -83,6 +83,7 @@ class ObservationsPlan(_Part):
     """Where the observations come from: a named source, or a file in the archive format."""
 
     source: _Text
+    location: _Text | None = None
     synthetic: bool = False
 
 

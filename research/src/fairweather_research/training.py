@@ -132,6 +132,7 @@ def _observations(recipe: Recipe) -> Observations:
         found,
         archive=found.archive.select(areas=areas, variables=variables),
         report=found.report.select(areas=areas, variables=variables),
+        location=recipe.observations.location or found.location,
     )
 
 

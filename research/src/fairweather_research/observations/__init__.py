@@ -47,7 +47,7 @@ class Observations:
     archive: Archive
     report: QualityReport
     source: str  # a named source, or the file's name
-    location: str  # where the data can be had again
+    location: str  # where the data can be had again; for a file, its name
 
 
 def load_observations(source: str, *, folder: Path | None = None) -> Observations:
@@ -62,9 +62,9 @@ def load_observations(source: str, *, folder: Path | None = None) -> Observation
     """
     if source in SOURCES:
         _, read = SOURCES[source]
-        table, location = read(), new_york.location()
+        table, name, location = read(), source, new_york.location()
     else:
         path = (folder or Path.cwd()) / Path(source).expanduser()
-        table, location = read_table(path), str(path.resolve())
+        table, name, location = read_table(path), path.name, path.name
     archive, report = control(table)
-    return Observations(archive=archive, report=report, source=source, location=location)
+    return Observations(archive=archive, report=report, source=name, location=location)
