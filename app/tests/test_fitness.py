@@ -58,7 +58,7 @@ def test_every_window_that_is_not_fit_is_named_with_its_gaps() -> None:
 
 def test_out_of_season_is_told_before_out_of_domain() -> None:
     hot = metadata(valid_months=[1], max_temperature_seen=0.0)
-    refusal = check_applicability(hot, "EWR", NOON, window(9, 9, 9, 9), margin=3)
+    refusal = check_applicability(hot, "EWR", NOON, window(9, 9, 9, 9), margins={"temperature": 3})
     assert refusal is not None
     assert refusal.code is Code.OUT_OF_SEASON
 
@@ -69,14 +69,14 @@ def test_the_highest_of_all_windows_of_a_variable_counts() -> None:
     document["max_temperature_seen"] = 10.0
     region = read_metadata(json.dumps(document))
     windows = window(5) | {"region": window(11)["temperature"]}
-    refusal = check_applicability(region, "EWR", NOON, windows, margin=0)
+    refusal = check_applicability(region, "EWR", NOON, windows, margins={})
     assert refusal is not None
     assert refusal.code is Code.OUT_OF_DOMAIN
 
 
 def test_a_window_without_any_value_says_nothing_about_the_domain() -> None:
     cool = metadata(max_temperature_seen=0.0)
-    assert check_applicability(cool, "EWR", NOON, window(NAN, NAN, NAN, NAN), margin=0) is None
+    assert check_applicability(cool, "EWR", NOON, window(NAN, NAN, NAN, NAN), margins={}) is None
 
 
 @pytest.mark.parametrize("value", [NAN, float("inf"), -float("inf"), 61.0, -81.0])

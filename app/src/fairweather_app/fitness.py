@@ -38,11 +38,11 @@ def check_applicability(
     reference_time: datetime,
     windows: Mapping[str, Window],
     *,
-    margin: float,
+    margins: Mapping[str, float],
 ) -> Refusal | None:
     """The season is one the model declares, and no value is further out than it has seen."""
     return check_season(metadata, area, reference_time) or check_domain(
-        metadata, _highest(metadata, windows), margins={"temperature": margin}
+        metadata, _highest(metadata, windows), margins=margins
     )
 
 

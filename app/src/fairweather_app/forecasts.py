@@ -183,7 +183,7 @@ def attempt(
     except UnsuppliedInputError as error:
         return Refusal(code=Code.OBSERVATIONS_MISSING, reason=str(error))
     refusal = check_windows(model.metadata, windows) or check_applicability(
-        model.metadata, area, reference_time, windows, margin=app_context.settings.domain_margin
+        model.metadata, area, reference_time, windows, margins=app_context.settings.domain_margins
     )
     if refusal is not None:
         return refusal
