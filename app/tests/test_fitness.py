@@ -74,6 +74,16 @@ def test_the_highest_of_all_windows_of_a_variable_counts() -> None:
     assert refusal.code is Code.OUT_OF_DOMAIN
 
 
+def test_a_bound_on_humidity_counts_like_one_on_temperature() -> None:
+    dry = metadata(variables=("humidity",), max_humidity_seen=40.0)
+    humid = {"humidity": window(44, 41, 40, 39)["temperature"]}
+    margins = {"humidity": 3.0}
+    refusal = check_applicability(dry, "EWR", NOON, humid, margins=margins)
+    assert refusal is not None
+    assert refusal.code is Code.OUT_OF_DOMAIN
+    assert check_applicability(dry, "EWR", NOON, humid, margins={"humidity": 5.0}) is None
+
+
 def test_a_window_without_any_value_says_nothing_about_the_domain() -> None:
     cool = metadata(max_temperature_seen=0.0)
     assert check_applicability(cool, "EWR", NOON, window(NAN, NAN, NAN, NAN), margins={}) is None
