@@ -230,7 +230,7 @@ def main() -> int:
     releases = ", ".join(made.version for made in wheelhouse.releases("interface")) or "none"
     sys.stdout.write(
         f"the contract {'is broken' if broken else 'holds'} against the releases {releases}: "
-        f"{len(found) - broken} compatible changes, {broken} others\n"
+        f"compatible changes {len(found) - broken}, others {broken}\n"
     )
     return 1 if broken else 0
 
