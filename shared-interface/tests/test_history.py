@@ -32,7 +32,8 @@ _JSON = st.recursive(
 _NEWER: Mapping[str, st.SearchStrategy[object]] = {"max_humidity_seen": st.none() | _NUMBERS}
 """How to draw a field that came after 0.1, by its path; ``None`` says the same as absent."""
 
-_LAW = settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+_LAW = settings(max_examples=1000, deadline=None, suppress_health_check=_SLOW)
 
 
 @st.composite
@@ -101,6 +102,7 @@ def test_hub_spoke_hub(schema: str) -> None:
 
 
 @pytest.mark.parametrize("schema", STEPS)
+@settings(deadline=None, suppress_health_check=_SLOW)
 @given(data=st.data())
 def test_a_downgrade_refuses_exactly_what_readers_of_the_older_schema_would_have_to_obey(
     schema: str, data: st.DataObject

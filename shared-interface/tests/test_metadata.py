@@ -279,6 +279,14 @@ def test_what_was_read_is_written_in_the_schema_it_reports() -> None:
     assert json.loads(dump_metadata(metadata, schema="0.2"))["schema_version"] == "0.2"
 
 
+def test_in_another_schema_the_min_reader_is_the_one_that_follows_from_what_is_said() -> None:
+    future = metadata_document(schema="0.3", min_reader="0.3", max_temperature_seen=30.0)
+    read = ModelMetadata.model_validate_json(as_json(future))
+    for schema in WRITTEN_SCHEMAS:
+        again = read_metadata(dump_metadata(read, schema=schema))
+        assert (again.schema_version, again.min_reader) == (schema, "0.1")
+
+
 # --- reading ---------------------------------------------------------------------------------
 
 

@@ -438,9 +438,10 @@ def dump_metadata(metadata: ModelMetadata, *, schema: str | None = None) -> byte
         data = dump_record(metadata.model_copy(update={"schema_version": schema}))
     except ValueError as error:
         raise _invalid((f"found data that JSON cannot say: {error}",)) from None
-    if SchemaVersion.parse(schema) >= SchemaVersion.parse(SCHEMA_VERSION):
+    newest = SchemaVersion.parse(schema) >= SchemaVersion.parse(SCHEMA_VERSION)
+    if newest and schema == metadata.schema_version:
         return data
-    return _in_older_words(parse_json(data), schema)
+    return _in_words_of(schema, parse_json(data))
 
 
 def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMetadata:
@@ -514,8 +515,8 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
     return tuple(problems)
 
 
-def _in_older_words(document: dict[str, Any], schema: str) -> bytes:
-    """Return the bytes of a document of the newest schema, said strictly in an older one."""
+def _in_words_of(schema: str, document: dict[str, Any]) -> bytes:
+    """Return the bytes of a document of the newest schema, said strictly in another one."""
     lost: tuple[str, ...] = ()
     try:
         document = history.downgrade(document, schema=schema)
@@ -529,7 +530,7 @@ def _in_older_words(document: dict[str, Any], schema: str) -> bytes:
     )
     if lost:
         raise history.not_expressible(schema, lost)
-    return dump_document(document)
+    return dump_document({**document, "min_reader": derive_min_reader(document, LEDGER)})
 
 
 def _lie(found: str, derived: str) -> str:

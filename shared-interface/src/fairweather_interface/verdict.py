@@ -62,7 +62,7 @@ def _schemas(metadata: ModelMetadata, software: Software) -> Iterator[Refusal]:
         yield Refusal(
             code=Code.SCHEMA_TOO_NEW,
             reason=f"schema: needs a reader of {needed}, too new for {release}, which reads "
-            f"{oldest} to {newest}; upgrade the software, or deliver in schema {newest}",
+            f"{oldest} to {newest}; upgrade the software, or deliver what {newest} can say",
         )
     if schema < oldest:
         yield Refusal(
