@@ -75,7 +75,8 @@ def test_the_highest_of_all_windows_of_a_variable_counts() -> None:
 
 
 def test_a_bound_on_humidity_counts_like_one_on_temperature() -> None:
-    dry = metadata(variables=("humidity",), max_humidity_seen=40.0)
+    document = metadata_document(samples=4, variables=("humidity",), max_humidity_seen=40.0)
+    dry = read_metadata(json.dumps(document))
     humid = {"humidity": window(44, 41, 40, 39)["temperature"]}
     margins = {"humidity": 3.0}
     refusal = check_applicability(dry, "EWR", NOON, humid, margins=margins)

@@ -408,7 +408,8 @@ def test_a_copy_that_was_deleted_is_no_500(
 def test_software_is_a_software_manifest_of_the_contract(serving: FlaskClient) -> None:
     software = read_software(serving.get("/software").data)
     assert software.name == "fairweather-app"
-    assert (software.readable_schemas.oldest, software.readable_schemas.newest) == ("0.1", NEWEST_SCHEMA)
+    schemas = software.readable_schemas
+    assert (schemas.oldest, schemas.newest) == ("0.1", NEWEST_SCHEMA)
     assert [runtime.name for runtime in software.runtimes] == ["onnxruntime"]
     assert set(software.roles) == {"observations", "reference_time", "area_index"}
     assert software.variables["temperature"] == "degC"

@@ -81,7 +81,7 @@ def test_one_recipe_trained_twice_gives_one_model_and_two_deliveries(
 
 def test_metadata_say_what_the_recipe_asked_for(trained: Trained) -> None:
     metadata = trained.delivery.metadata
-    assert metadata.schema_version == metadata.min_reader == "0.1"
+    assert (metadata.schema_version, metadata.min_reader) == ("0.2", "0.1")
     assert list(metadata.areas) == ["EWR", "JFK"]
     assert metadata.variables == ("temperature", "humidity")
     assert metadata.valid_months == (6, 7)
