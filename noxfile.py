@@ -6,8 +6,9 @@
 """Every habit of the project; ``nox -l`` lists them.
 
 Sessions are thin: what they run lives beside the package it tests, ``.releases`` knows how a
-wheel is made, and ``shared-interface/seam`` holds what spans the packages. A session installs
-our packages from explicit wheel files only, so that no stranger of the same name slips in.
+wheel is made, ``shared-interface/contract`` holds the contract against its releases, and
+``shared-interface/seam`` holds what spans the packages. A session installs our packages from
+explicit wheel files only, so that no stranger of the same name slips in.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ nox.options.error_on_missing_interpreters = True
 PYTHON = "3.11"
 Named = TypeVar("Named")
 SEAM = ROOT / "shared-interface" / "seam"
+CONTRACT = ROOT / "shared-interface" / "contract"
 DEMO = ROOT / ".demo"
 TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0")
 PACKAGES = nox.parametrize("package", [nox.param(name, id=name) for name in FOLDERS])
@@ -76,10 +78,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *FOLDERS.values())
     session.run("ruff", "format", "--check", *FOLDERS.values())
     config = ("--config", "shared-interface/pyproject.toml")
-    session.run("ruff", "check", *config, "noxfile.py", ".releases", "shared-interface/seam")
-    session.run(
-        "ruff", "format", "--check", *config, "noxfile.py", ".releases", "shared-interface/seam"
-    )
+    ours = ("noxfile.py", ".releases", *map(str, (SEAM, CONTRACT)))
+    session.run("ruff", "check", *config, *ours)
+    session.run("ruff", "format", "--check", *config, *ours)
     workflows = map(str, sorted((ROOT / ".github/workflows").glob("*.yml")))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("zizmor", "--offline", "--quiet", ".github")
@@ -105,7 +106,8 @@ def types(session: nox.Session, package: str) -> None:
         session.run(
             *("mypy", "--config-file=pyproject.toml", "../noxfile.py", "../.releases/release.py"),
             *("../.releases/tests", "seam/demo.py", "seam/serving.py", "seam/tests"),
-            env={"MYPYPATH": "../.releases:seam"},
+            *("contract/check.py", "contract/rules.py", "contract/tests"),
+            env={"MYPYPATH": "../.releases:seam:contract"},
         )
 
 
@@ -115,6 +117,16 @@ def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests against its built wheel, beside nothing but its own dependencies."""
     install(session, *NEEDS[package], groups=("test",))
     session.chdir(ROOT / FOLDERS[package])
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def contract(session: nox.Session) -> None:
+    """Hold the contract against every release of it: what may change, and what never does."""
+    install(session, "interface")
+    session.install("pytest")
+    session.chdir(CONTRACT)
+    session.run("python", "check.py", env={"PYTHONPATH": str(ROOT / ".releases")})
     session.run("pytest", *session.posargs)
 
 

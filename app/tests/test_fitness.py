@@ -58,10 +58,10 @@ def test_every_window_that_is_not_fit_is_named_with_its_gaps() -> None:
 
 def test_weather_that_was_never_seen_in_training_is_out_of_domain() -> None:
     cool = metadata(max_temperature_seen=0.0)
-    refusal = check_observed(cool, window(1, 1, 9, 1), margin=3)
+    refusal = check_observed(cool, window(1, 1, 9, 1), margins={"temperature": 3})
     assert refusal is not None
     assert refusal.code is Code.OUT_OF_DOMAIN
-    assert check_observed(cool, window(1, 1, 9, 1), margin=9) is None
+    assert check_observed(cool, window(1, 1, 9, 1), margins={"temperature": 9}) is None
 
 
 def test_the_highest_of_all_windows_of_a_variable_counts() -> None:
@@ -70,14 +70,25 @@ def test_the_highest_of_all_windows_of_a_variable_counts() -> None:
     document["max_temperature_seen"] = 10.0
     region = read_metadata(json.dumps(document))
     windows = window(5) | {"region": window(11)["temperature"]}
-    refusal = check_observed(region, windows, margin=0)
+    refusal = check_observed(region, windows, margins={})
     assert refusal is not None
     assert refusal.code is Code.OUT_OF_DOMAIN
 
 
+def test_a_bound_on_humidity_counts_like_one_on_temperature() -> None:
+    document = metadata_document(samples=4, variables=("humidity",), max_humidity_seen=40.0)
+    dry = read_metadata(json.dumps(document))
+    humid = {"humidity": window(44, 41, 40, 39)["temperature"]}
+    margins = {"humidity": 3.0}
+    refusal = check_observed(dry, humid, margins=margins)
+    assert refusal is not None
+    assert refusal.code is Code.OUT_OF_DOMAIN
+    assert check_observed(dry, humid, margins={"humidity": 5.0}) is None
+
+
 def test_a_window_without_any_value_says_nothing_about_the_domain() -> None:
     cool = metadata(max_temperature_seen=0.0)
-    assert check_observed(cool, window(NAN, NAN, NAN, NAN), margin=0) is None
+    assert check_observed(cool, window(NAN, NAN, NAN, NAN), margins={}) is None
 
 
 @pytest.mark.parametrize("value", [NAN, float("inf"), -float("inf"), 61.0, -81.0])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fairweather_interface import SCHEMA_VERSION
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,7 +73,7 @@ def test_a_forecast_is_what_the_model_says_with_its_times_units_and_zone(
     receipt = answer.receipt
     assert receipt.delivery_id == path.name
     assert receipt.model_type == "IdentityPredictor"
-    assert receipt.schema_version == "0.1"
+    assert receipt.schema_version == SCHEMA_VERSION
     assert receipt.runtime.startswith("onnxruntime ")
     assert receipt.skill == {"temperature": 0.25}
     assert not receipt.synthetic
@@ -343,6 +344,29 @@ def test_the_domain_ends_a_margin_above_the_highest_temperature_seen(  # noqa: P
         code, reason = refusal_of(context)
         assert code == "out-of-domain"
         assert f"{hottest}" in reason
+
+
+@pytest.mark.parametrize(
+    ("margin", "dampest", "answers"),
+    [(5.0, 75.0, True), (5.0, 76.0, False), (0.0, 70.5, False), (0.0, 70.0, True)],
+)
+def test_the_domain_ends_a_margin_above_the_highest_humidity_seen_too(  # noqa: PLR0917 - likewise
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    margin: float,
+    dampest: float,
+    answers: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    tiny_delivery(variables=("humidity",), max_humidity_seen=70.0)
+    observe("EWR", [60.0] * 23 + [dampest], variable="humidity")
+    context = context_of(make_app(humidity_margin=margin))
+    if answers:
+        assert forecast(context, "EWR").forecast.variables["humidity"].value[-1] == dampest
+    else:
+        code, reason = refusal_of(context)
+        assert code == "out-of-domain"
+        assert f"{dampest:g}" in reason
 
 
 def test_the_next_candidate_answers_when_the_best_is_not_fit(

@@ -75,6 +75,12 @@ def test_what_is_beyond_the_bound_could_still_be_real(held_out: WindowSet, bound
     assert bound + 5 < np.nanmax(beyond) <= 60
 
 
+def test_windows_to_serve_are_inside_the_bound_on_humidity_too(held_out: WindowSet) -> None:
+    found = choose_examples(held_out, max_temperature_seen=None, max_humidity_seen=70.0)
+    assert set(found["expect"]) == {"serve"}
+    assert np.nanmax(found["input/humidity"]) == 70.0  # the edge itself
+
+
 def test_a_bound_that_nothing_real_can_pass_has_no_window_beyond_it(held_out: WindowSet) -> None:
     found = choose_examples(held_out, max_temperature_seen=60.0)
     assert set(found["expect"]) == {"serve"}

@@ -48,6 +48,7 @@ def described(
             train_start=1_370_000_000,
             train_end=1_375_000_000,
             max_temperature_seen=31.5,
+            max_humidity_seen=97.0,
             epochs=(EpochRecord(number=1, training=1.0, calibration=1.0),),
             best_epoch=1,
             shrinkage={"temperature_forecast": (1.0,)},
@@ -107,6 +108,8 @@ def test_metadata_name_roles_units_and_durations(
     assert metadata.horizon == timedelta(days=2)
     assert set(metadata.tolerance) == {output.name for output in metadata.outputs}
     assert metadata.max_temperature_seen == 31.5
+    assert metadata.max_humidity_seen == 97.0
+    assert metadata.min_reader == "0.2"
 
 
 def test_an_onnx_artifact_that_was_left_out_says_why(

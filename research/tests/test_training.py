@@ -81,7 +81,7 @@ def test_one_recipe_trained_twice_gives_one_model_and_two_deliveries(
 
 def test_metadata_say_what_the_recipe_asked_for(trained: Trained) -> None:
     metadata = trained.delivery.metadata
-    assert metadata.schema_version == metadata.min_reader == "0.1"
+    assert (metadata.schema_version, metadata.min_reader) == ("0.2", "0.1")
     assert list(metadata.areas) == ["EWR", "JFK"]
     assert metadata.variables == ("temperature", "humidity")
     assert metadata.valid_months == (6, 7)
@@ -209,12 +209,15 @@ def test_a_region_at_another_rate_is_trained_and_served_from_one_graph(
         variables=["humidity"],
         max_missing=0.5,
         max_temperature_seen=False,
+        max_humidity_seen=True,
         fit={"epochs": 1},
     )
     metadata = train(recipe, store).metadata
     assert [item.name for item in metadata.required_inputs] == ["humidity", "temperature_airports"]
     assert metadata.required_inputs[1].areas == ("EWR", "JFK")
     assert metadata.max_temperature_seen is None
+    assert 80 < (metadata.max_humidity_seen or 0) <= 100
+    assert (metadata.schema_version, metadata.min_reader) == ("0.2", "0.2")
     assert all(artifact.omitted is None for artifact in metadata.artifacts)
 
 

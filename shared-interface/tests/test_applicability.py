@@ -121,6 +121,36 @@ def test_a_model_answers_up_to_what_it_has_seen_and_the_margin(
     assert refusal is None or refusal.code is Code.OUT_OF_DOMAIN
 
 
+@pytest.mark.parametrize(
+    ("humidity", "margin", "holds"),
+    [(90.0, 0.0, True), (90.1, 0.0, False), (92.0, 2.0, True), (92.1, 2.0, False),
+     (None, 0.0, True), (math.nan, 0.0, True)],
+)  # fmt: skip
+def test_humidity_is_held_against_its_bound_and_the_readers_own_margin(
+    humidity: float | None,
+    margin: float,
+    holds: bool,  # noqa: FBT001 - what is expected
+) -> None:
+    metadata = _metadata(max_humidity_seen=90.0)
+    highest = {"humidity": humidity, "temperature": 50.0}
+    refusal = check_domain(metadata, highest, margins={"humidity": margin, "temperature": 3.0})
+    assert (refusal is None) == holds
+    assert refusal is None or refusal.code is Code.OUT_OF_DOMAIN
+
+
+def test_every_bound_that_is_passed_is_told_at_once() -> None:
+    metadata = _metadata(max_humidity_seen=90.0, max_temperature_seen=38.0)
+    refusal = check_domain(metadata, {"humidity": 99.5, "temperature": 40.0})
+    assert refusal is not None
+    assert refusal.reason == (
+        "temperature reached 40 degC, above the 38 degC seen in training; "
+        "humidity reached 99.5 %, above the 90 % seen in training"
+    )
+    refusal = check_domain(metadata, {"humidity": 99.5, "temperature": 37.0})
+    assert refusal is not None
+    assert refusal.reason == "humidity reached 99.5 %, above the 90 % seen in training"
+
+
 def test_a_model_that_declares_no_bound_has_none() -> None:
     assert check_domain(_metadata(), {"temperature": 500.0}) is None
 

@@ -23,7 +23,7 @@ from fairweather_interface.software import Software
 
 _HOME = Path(__file__).parent.parent
 README = _HOME / "README.md"
-COMMANDS = ("verify", "show", "ledger")
+COMMANDS = ("verify", "show", "check", "ledger", "changes")
 
 MEANINGS = {
     "areas": "the places the model knows; `area_index` counts in this order",
@@ -53,6 +53,7 @@ MEANINGS = {
     "inputs[].shape": "-1 counts requests",
     "inputs[].unit": "unit of the values",
     "inputs[].variable": "what is observed",
+    "max_humidity_seen": "the highest value in all training windows",
     "max_temperature_seen": "the highest value in all training windows",
     "min_reader": "the oldest schema whose readers may read this",
     "model_digest": "digest of the canonical artifact",

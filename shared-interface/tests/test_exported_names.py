@@ -16,14 +16,16 @@ PROMISED = {
     "fairweather_interface": """
         CARD EXAMPLES MANIFEST METADATA SCHEMA_VERSION SIGNATURE VARIABLES Area Code
         CorruptDeliveryError Definitions DefinitionsError Delivery DeliveryError DurationError
-        FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata Refusal
-        RequiredInput SchemaVersion Software SoftwareError UnsupportedSchemaError Variable
-        artifact_digest check_domain check_missing check_season create_metadata dump_metadata
+        FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata
+        NotExpressibleError Refusal
+        RequiredInput SchemaVersion Software SoftwareError UnsupportedSchemaError Variable Verdict
+        artifact_digest check check_domain check_missing check_season create_metadata dump_metadata
         dump_software format_duration iso_duration list_deliveries load_definitions
         new_delivery_id open_delivery parse_duration read_manifest read_metadata read_software
         staged_delivery verify_delivery""",
     "fairweather_interface.metadata": """
-        AREA_INDEX BATCH LEDGER OBSERVATIONS ONNX REFERENCE_TIME SAVED_MODEL Area Artifact
+        AREA_INDEX BATCH LEDGER OBSERVATIONS ONNX REFERENCE_TIME SAVED_MODEL WRITTEN_SCHEMAS
+        Area Artifact
         ArtifactNeeds Block
         Input ModelMetadata Output Performance Tolerance Training create_metadata dump_metadata
         read_metadata""",
@@ -44,8 +46,11 @@ PROMISED = {
         format_duration iso_duration parse_duration parse_iso_duration""",
     "fairweather_interface.versions": "SCHEMA_VERSION SchemaVersion",
     "fairweather_interface.refusals": "Code Refusal",
-    "fairweather_interface.applicability": "check_domain check_missing check_season",
-    "fairweather_interface.ledger": "LEDGER Row ledger_text",
+    "fairweather_interface.verdict": "Verdict check",
+    "fairweather_interface.applicability": """
+        check_domain check_missing check_season highest_seen""",
+    "fairweather_interface.history": "STEPS downgrade upgrade",
+    "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text",
     "fairweather_interface.testing": """
         GOLDEN_WINDOWS GoldenWindow build_delivery identity_onnx metadata_document""",
 }

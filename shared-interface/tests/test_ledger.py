@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 
 from conftest import as_json
 from fairweather_interface._record import Record, Rule
-from fairweather_interface._rows import derive_min_reader, rows
+from fairweather_interface._rows import derive_min_reader, newer_fields, rows
 from fairweather_interface.errors import MetadataError
-from fairweather_interface.ledger import LEDGER, Row, ledger_text
+from fairweather_interface.history import STEPS
+from fairweather_interface.ledger import LEDGER, RESERVED, Row, changes_text, ledger_text
 from fairweather_interface.metadata import ModelMetadata, read_metadata
 from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SCHEMA_VERSION
@@ -59,13 +60,14 @@ def test_rows_are_sorted_and_each_has_eight_columns() -> None:
     assert [row[0] for row in rows_] == sorted(row[0] for row in rows_)
     assert {row[2] for row in rows_} == {"required", "optional"}
     assert {row[7] for row in rows_} == {"must-obey", "may-ignore"}
-    assert {row[6] for row in rows_} == {"0.1"}
+    assert {row[6] for row in rows_} == {*STEPS, SCHEMA_VERSION}
 
 
 _LINES = """\
 valid_months | list of integer | required | - | length<=12; length>=1; each <=12; each >=1; \
 ascending, local months of the reference time | - | 0.1 | must-obey
 max_temperature_seen | number | optional | null | - | degC | 0.1 | must-obey
+max_humidity_seen | number | optional | null | - | % | 0.2 | must-obey
 inputs[].period | duration | optional | null | required of observations | - | 0.1 | must-obey
 artifacts[].canonical | boolean | optional | false | - | - | 0.1 | may-ignore
 performance[].skill_interval | [number, number] | optional | null | \
@@ -80,7 +82,7 @@ def test_a_row_says_all_that_binds_both_sides(line: str) -> None:
 
 
 def test_a_schema_we_have_no_ledger_of_is_told_so() -> None:
-    with pytest.raises(MetadataError, match=r"found no ledger of schema 9\.9, expected 0\.1"):
+    with pytest.raises(MetadataError, match=r"found no ledger of schema 9\.9, expected 0\.2 or an"):
         ledger_text("9.9")
     with pytest.raises(MetadataError, match="two whole numbers"):
         ledger_text("../metadata")
@@ -121,6 +123,53 @@ def test_min_reader_is_the_newest_must_obey_field_that_is_said(
 ) -> None:
     ledger = tuple(row for row in rows(_Outer) if row.path != "named")
     assert derive_min_reader(document, ledger) == expected
+
+
+def test_min_reader_is_the_oldest_schema_where_a_document_demands_nothing() -> None:
+    assert derive_min_reader({}, rows(_Outer)) == "0.1"
+
+
+@pytest.mark.parametrize("value", [{"many": {"old": 1}}, {"many": 3}, {"many": [3]}, {"one": []}])
+def test_a_document_of_another_shape_demands_nothing_by_what_it_does_not_hold(
+    value: dict[str, object],
+) -> None:
+    assert derive_min_reader(value, rows(_Outer)) == "0.1"
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ("0.1", ("many", "named", "one.hint")),
+        ("0.2", ("many[].new", "one.hint")),
+        ("0.3", ("one.hint",)),
+        ("0.4", ()),
+    ],
+)
+def test_newer_fields_are_told_once_by_the_outermost(
+    schema: str, expected: tuple[str, ...]
+) -> None:
+    document = {
+        "one": {"old": 1, "hint": 2},
+        "many": [{"old": 1}, {"old": 1, "new": 2}],
+        "named": {"a": 1},
+        "text": None,
+    }
+    assert newer_fields(document, rows(_Outer), schema) == expected
+
+
+def test_changes_are_the_words_of_the_steps_and_the_new_rows() -> None:
+    told = changes_text("0.1")
+    assert told.startswith("# 0.1 to 0.2\nSchema 0.2 adds `max_humidity_seen` (%): the highest")
+    assert [line for line in told.splitlines() if line.startswith("+")] == [
+        "+ max_humidity_seen | number | optional | null | - | % | 0.2 | must-obey"
+    ]
+    assert changes_text(SCHEMA_VERSION) == ""
+    with pytest.raises(MetadataError, match="found no ledger of schema"):
+        changes_text("0.0")
+
+
+def test_no_name_of_the_ledger_is_reserved() -> None:
+    assert not {row.path for row in LEDGER} & set(RESERVED)
 
 
 def test_defaults_are_written_as_json() -> None:

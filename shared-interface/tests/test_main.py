@@ -7,14 +7,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fairweather_interface import METADATA, SCHEMA_VERSION
+from fairweather_interface import METADATA, SCHEMA_VERSION, Software, dump_software
 from fairweather_interface.__main__ import main
-from fairweather_interface.ledger import ledger_text
+from fairweather_interface.ledger import changes_text, ledger_text
+from fairweather_interface.software import Runtime, SchemaRange
 
 Tiny = Callable[..., Path]
 Capture = pytest.CaptureFixture[str]
@@ -94,7 +96,7 @@ def test_show_tells_regions_omissions_and_what_it_does_not_know(
     tiny_delivery: Tiny, capsys: Capture
 ) -> None:
     def change(document: dict[str, Any]) -> None:
-        document["schema_version"] = "0.2"
+        document["schema_version"] = "0.3"
         document["novelty"] = "yes"
         document["inputs"][0]["areas"] = ["EWR", "LGA"]
         document["artifacts"].append({"format": "magic", "omitted": "no wand"})
@@ -168,15 +170,105 @@ def test_ledger_prints_the_ledger(capsys: Capture) -> None:
 
 
 @pytest.mark.parametrize("version", ["9.9", "v0.1", "../metadata", "0.1.0", ""])
-def test_a_ledger_that_does_not_exist_is_wrong_use(version: str, capsys: Capture) -> None:
-    assert main(["ledger", version]) == 2
+@pytest.mark.parametrize("command", [["ledger"], ["changes", "--against"]])
+def test_a_ledger_that_does_not_exist_is_wrong_use(
+    command: list[str], version: str, capsys: Capture
+) -> None:
+    assert main([*command, version]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("found ")
 
 
+def test_changes_says_what_came_since_a_schema(capsys: Capture) -> None:
+    for arguments in (["changes"], ["changes", "--against", "0.1"]):
+        assert main(arguments) == 0
+        out, err = capsys.readouterr()
+        assert out == changes_text("0.1")
+        assert err == ""
+    assert main(["changes", "--against", SCHEMA_VERSION]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("nothing came since")
+
+
+@pytest.fixture
+def software(tmp_path: Path) -> Path:
+    """Return the manifest of a release that obeys schema 0.1 and runs ONNX."""
+    path = tmp_path / "app.json"
+    path.write_bytes(
+        dump_software(
+            Software(
+                name="fairweather-app",
+                version="0.1.0",
+                readable_schemas=SchemaRange(oldest="0.1", newest="0.1"),
+                runtimes=(Runtime(format="onnx", name="onnxruntime", version="1.26.0"),),
+                roles=("observations",),
+                variables={"temperature": "degC"},
+                longest_period=timedelta(days=366),
+                shortest_sample_rate=timedelta(minutes=1),
+            )
+        )
+    )
+    return path
+
+
+def test_check_says_that_a_release_serves_and_exits_0(
+    tiny_delivery: Tiny, software: Path, capsys: Capture
+) -> None:
+    path = tiny_delivery()
+    assert main(["check", str(path), "--software", str(software)]) == 0
+    assert capsys.readouterr() == (f"{path}: fairweather-app 0.1.0 serves\n", "")
+
+
+def test_check_prints_every_reason_of_a_refusal_and_exits_1(
+    tiny_delivery: Tiny, software: Path, capsys: Capture
+) -> None:
+    path = tiny_delivery(variables=("humidity",), max_humidity_seen=95.0)
+    assert main(["check", str(path), "--software", str(software)]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{path}: fairweather-app 0.1.0 refuses\n  - schema-too-new: ")
+    assert "\n  - observations-missing: humidity: needs humidity" in out
+    assert err == ""
+
+
+def test_check_refuses_what_this_package_cannot_read_by_the_same_codes(
+    tiny_delivery: Tiny, software: Path, capsys: Capture
+) -> None:
+    future = tiny_delivery(change=lambda it: it.update(schema_version="1.0", min_reader="1.0"))
+    broken, lying = tiny_delivery(), tiny_delivery(change=lambda it: it.update(min_reader="0.2"))
+    (broken / "model.onnx").write_bytes(b"")
+    for path, code in ((future, "schema-too-new"), (broken, "corrupt"), (lying, "corrupt")):
+        assert main(["check", str(path), "--software", str(software)]) == 1
+        assert f"refuses\n  - {code}: " in capsys.readouterr().out
+
+
+def test_check_without_a_delivery_or_a_manifest_has_no_verdict(
+    tiny_delivery: Tiny, software: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert main(["check", str(tmp_path / "absent"), "--software", str(software)]) == 1
+    assert "found no manifest.json" in capsys.readouterr().err
+    for bad in (tmp_path / "absent.json", tiny_delivery() / "manifest.json"):
+        assert main(["check", str(tiny_delivery()), "--software", str(bad)]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith(f"{bad}: ")
+
+
 @pytest.mark.parametrize(
-    "command", ["", "fly", "verify", "show", "show a b", "show a --xml", "ledger 0.1 0.2"]
+    "command",
+    [
+        "",
+        "fly",
+        "verify",
+        "show",
+        "show a b",
+        "show a --xml",
+        "ledger 0.1 0.2",
+        "check a",
+        "changes 0.1",
+        "check --software a",
+    ],
 )
 def test_wrong_use_exits_2_and_says_how(command: str, capsys: Capture) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -187,7 +279,7 @@ def test_wrong_use_exits_2_and_says_how(command: str, capsys: Capture) -> None:
     assert err.startswith("usage: fairweather-interface")
 
 
-@pytest.mark.parametrize("command", [[], ["verify"], ["show"], ["ledger"]])
+@pytest.mark.parametrize("command", [[], ["verify"], ["show"], ["check"], ["ledger"], ["changes"]])
 def test_help_is_a_document_with_an_example(command: list[str], capsys: Capture) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*command, "--help"])

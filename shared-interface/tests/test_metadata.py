@@ -13,10 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import as_json, at, walk
-from fairweather_interface.errors import FairweatherError, MetadataError, UnsupportedSchemaError
+from fairweather_interface.errors import (
+    FairweatherError,
+    MetadataError,
+    NotExpressibleError,
+    UnsupportedSchemaError,
+)
 from fairweather_interface.metadata import (
     LEDGER,
     OBSERVATIONS,
+    WRITTEN_SCHEMAS,
     Area,
     Input,
     ModelMetadata,
@@ -40,7 +46,10 @@ Document = dict[str, Any]
 
 def test_what_a_writer_says_is_what_a_reader_reads(fields: Document) -> None:
     metadata = create_metadata(**fields)
-    assert metadata.schema_version == metadata.min_reader == SCHEMA_VERSION
+    assert metadata.schema_version == SCHEMA_VERSION
+    assert metadata.min_reader == "0.1"
+    bound = create_metadata(**fields | {"max_humidity_seen": 95.0})
+    assert bound.schema_version == bound.min_reader == "0.2"
     assert read_metadata(dump_metadata(metadata)) == metadata
     assert read_metadata(dump_metadata(metadata).decode()) == metadata
     assert writing_problems(metadata) == ()
@@ -50,7 +59,7 @@ def test_the_same_metadata_always_gives_the_same_bytes(document: Document) -> No
     data = dump_metadata(read_metadata(as_json(document)))
     assert dump_metadata(read_metadata(data)) == data
     assert data.endswith(b"}\n")
-    assert data.startswith(b'{\n  "schema_version": "0.1",\n  "min_reader": "0.1",\n')
+    assert data.startswith(b'{\n  "schema_version": "0.2",\n  "min_reader": "0.1",\n')
     assert b"null" not in data
 
 
@@ -137,21 +146,21 @@ def test_a_writer_says_nothing_it_does_not_understand(fields: Document) -> None:
     with pytest.raises(MetadataError, match=r"areas\.EWR\.height: found 3"):
         create_metadata(**fields)
     fields["areas"] = {"EWR": Area(latitude=1, longitude=1, timezone="UTC", height=3)}
-    with pytest.raises(MetadataError, match=r"areas\['EWR'\]\.height: schema 0.1 has no such"):
+    with pytest.raises(MetadataError, match=r"areas\['EWR'\]\.height: schema 0.2 has no such"):
         create_metadata(**fields)
 
 
 def test_dumping_refuses_unknown_fields_because_nobody_rewrites_a_delivery() -> None:
     metadata = read_metadata(as_json(_FULL | {"schema_version": "0.7", "novelty": 1}))
-    with pytest.raises(MetadataError, match=r"novelty: schema 0\.1 has no such field"):
+    with pytest.raises(MetadataError, match=r"novelty: schema 0\.2 has no such field"):
         dump_metadata(metadata)
 
 
 def test_the_envelope_is_the_contracts_to_fill_in(fields: Document) -> None:
-    said = create_metadata(**fields, schema_version="0.1", min_reader="0.1")
+    said = create_metadata(**fields, schema_version="0.2", min_reader="0.1")
     assert said == create_metadata(**fields)
-    with pytest.raises(MetadataError, match=r"schema_version: found 0\.2"):
-        create_metadata(**fields, schema_version="0.2")
+    with pytest.raises(MetadataError, match=r"schema_version: found 0\.1"):
+        create_metadata(**fields, schema_version="0.1")
     with pytest.raises(MetadataError, match=r"min_reader: found 0\.0, expected 0\.1"):
         create_metadata(**fields, min_reader="0.0")
 
@@ -211,6 +220,73 @@ def test_some_laws_bind_writers_only_so_that_readers_stay_tolerant(
     assert told in str(caught.value)
 
 
+# --- writing an older schema -----------------------------------------------------------------
+
+
+def test_an_older_schema_is_written_as_its_own_writers_did(fields: Document) -> None:
+    data = dump_metadata(create_metadata(**fields | {"max_temperature_seen": 30.0}), schema="0.1")
+    document = json.loads(data)
+    assert (document["schema_version"], document["min_reader"]) == ("0.1", "0.1")
+    expected = metadata_document(schema="0.1", max_temperature_seen=30.0)
+    assert document == json.loads(dump_metadata(read_metadata(as_json(expected))))
+    assert writing_problems(read_metadata(data)) == ()
+
+
+def test_a_meaning_that_an_older_schema_cannot_carry_is_never_lost_in_silence(
+    fields: Document,
+) -> None:
+    metadata = create_metadata(**fields | {"max_humidity_seen": 95.5})
+    with pytest.raises(NotExpressibleError) as caught:
+        dump_metadata(metadata, schema="0.1")
+    (problem,) = caught.value.problems
+    assert problem.startswith("max_humidity_seen: found 95.5 %, expected none")
+    assert "schema 0.1 cannot say" in str(caught.value)
+    assert read_metadata(dump_metadata(metadata, schema="0.2")) == metadata
+
+
+def test_what_readers_might_ignore_is_not_left_out_in_silence_either(
+    fields: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fairweather_interface.metadata.history.STEPS", {"0.1": _Silent()})
+    with pytest.raises(NotExpressibleError, match=r"max_humidity_seen: schema 0\.1 has no such"):
+        dump_metadata(create_metadata(**fields | {"max_humidity_seen": 95.5}), schema="0.1")
+
+
+class _Silent:
+    """A step that lets everything pass, as one does with what readers may ignore."""
+
+    def upgrade(self, document: Document, /) -> Document:
+        return document
+
+    def downgrade(self, document: Document, /) -> Document:
+        return document
+
+
+@pytest.mark.parametrize("schema", ["0.0", "0.3", "1.0", "v0.1", "", "0.1.0"])
+def test_a_schema_that_nobody_writes_is_told_with_those_that_are(
+    fields: Document, schema: str
+) -> None:
+    assert WRITTEN_SCHEMAS == ("0.1", "0.2")
+    with pytest.raises(MetadataError, match=r"expected one of 0\.1, 0\.2"):
+        dump_metadata(create_metadata(**fields), schema=schema)
+
+
+def test_what_was_read_is_written_in_the_schema_it_reports() -> None:
+    document = metadata_document(schema="0.1")
+    metadata = read_metadata(as_json(document))
+    assert metadata.schema_version == "0.1"
+    assert json.loads(dump_metadata(metadata)) == document
+    assert json.loads(dump_metadata(metadata, schema="0.2"))["schema_version"] == "0.2"
+
+
+def test_in_another_schema_the_min_reader_is_the_one_that_follows_from_what_is_said() -> None:
+    future = metadata_document(schema="0.3", min_reader="0.3", max_temperature_seen=30.0)
+    read = ModelMetadata.model_validate_json(as_json(future))
+    for schema in WRITTEN_SCHEMAS:
+        again = read_metadata(dump_metadata(read, schema=schema))
+        assert (again.schema_version, again.min_reader) == (schema, "0.1")
+
+
 # --- reading ---------------------------------------------------------------------------------
 
 
@@ -218,10 +294,10 @@ def test_some_laws_bind_writers_only_so_that_readers_stay_tolerant(
 def test_a_field_from_the_future_is_read_kept_and_listed_at_every_level(
     path: tuple[str | int, ...],
 ) -> None:
-    document = copy.deepcopy(_FULL) | {"schema_version": "0.2", "min_reader": "0.1"}
+    document = copy.deepcopy(_FULL) | {"schema_version": "0.3", "min_reader": "0.1"}
     at(document, path)["from_the_future"] = {"deep": [1, None, {"x": "y"}]}
     metadata = read_metadata(as_json(document), reader="0.1")
-    assert metadata.schema_version == "0.2"
+    assert metadata.schema_version == "0.3"
     (unknown,) = metadata.unknown_fields
     assert unknown.endswith("from_the_future")
     assert writing_problems(metadata) == ()
@@ -251,6 +327,45 @@ def test_open_sets_stay_open() -> None:
     assert metadata.inputs[-1].role == "images"
     assert [item.role for item in metadata.required_inputs] == [OBSERVATIONS] * 2
     assert metadata.unknown_fields == ("artifacts[1].needs.x",)
+
+
+class _Renaming(_Silent):
+    """A step after which a field has another name."""
+
+    def upgrade(self, document: Document, /) -> Document:
+        return {"topic" if name == "subject" else name: item for name, item in document.items()}
+
+
+def test_an_older_document_is_read_as_the_newest_schema_says_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    document = metadata_document(schema="0.1")
+    expected = read_metadata(as_json(document))
+    document["subject"] = document.pop("topic")
+    monkeypatch.setattr("fairweather_interface.metadata.history.STEPS", {"0.1": _Renaming()})
+    assert read_metadata(as_json(document)) == expected
+    with pytest.raises(MetadataError, match="topic: not found"):
+        read_metadata(as_json(document | {"schema_version": "0.2"}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"min_reader": "0.0"}, "found 0.0, expected 0.1"),
+        ({"min_reader": "0.2"}, "found 0.2, expected 0.1"),
+        ({"max_humidity_seen": 95}, "found 0.1, expected 0.2"),
+        ({"max_humidity_seen": 95, "schema_version": "0.1"}, "found 0.1, expected 0.2"),
+    ],
+)
+def test_a_min_reader_that_lies_is_no_metadata(changes: Document, told: str) -> None:
+    with pytest.raises(MetadataError, match=f"min_reader: {told}") as caught:
+        read_metadata(as_json(_FULL | changes))
+    assert not isinstance(caught.value, UnsupportedSchemaError)
+
+
+def test_the_min_reader_of_a_newer_schema_is_not_ours_to_judge() -> None:
+    document = _FULL | {"schema_version": "0.3", "min_reader": "0.2", "bound": 1}
+    assert read_metadata(as_json(document)).min_reader == "0.2"
 
 
 @pytest.mark.parametrize(

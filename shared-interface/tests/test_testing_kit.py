@@ -16,6 +16,7 @@ from conftest import as_json
 from fairweather_interface import (
     EXAMPLES,
     MetadataError,
+    NotExpressibleError,
     check_season,
     open_delivery,
     read_metadata,
@@ -49,6 +50,10 @@ Tiny = Callable[..., Path]
         {"skill": -0.5, "skill_interval": (-0.6, -0.4)},
         {"valid_months": [6, 7, 8]},
         {"max_temperature_seen": -3.0},
+        {"max_humidity_seen": 60.0, "variables": ("humidity",)},
+        {"schema": "0.1"},
+        {"schema": "0.1", "context": True, "max_temperature_seen": 30.0},
+        {"schema": "0.2", "max_humidity_seen": 95.0},
     ],
     ids=str,
 )
@@ -64,6 +69,19 @@ def test_what_the_kit_builds_conforms(changes: dict[str, Any], store: Path) -> N
         check_season(delivery.metadata, next(iter(delivery.metadata.areas)), moment) is None
         for moment in (datetime(2013, months[0], 10, tzinfo=UTC),)
     )
+
+
+def test_a_document_says_the_schema_it_is_written_in_and_the_reader_it_needs() -> None:
+    def envelope(**arguments: Any) -> tuple[str, str]:
+        document = metadata_document(**arguments)
+        return document["schema_version"], document["min_reader"]
+
+    assert envelope() == ("0.2", "0.1")
+    assert envelope(schema="0.1") == ("0.1", "0.1")
+    assert envelope(max_humidity_seen=90.0) == ("0.2", "0.2")
+    assert envelope(max_humidity_seen=90.0, min_reader="0.1") == ("0.2", "0.1")
+    with pytest.raises(NotExpressibleError, match="max_humidity_seen"):
+        metadata_document(schema="0.1", max_humidity_seen=90.0)
 
 
 def test_documents_share_nothing_so_that_a_test_may_change_its_own() -> None:

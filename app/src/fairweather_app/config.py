@@ -61,8 +61,15 @@ class Settings(BaseSettings):
         default=3.0,
         ge=0,
         le=100,
-        description="How far above the highest value seen in training a model may still be used, "
-        "in the unit of the variable (degC).",
+        description="How far above the highest temperature seen in training a model may still be "
+        "used (degC).",
+    )
+    humidity_margin: float = Field(
+        default=5.0,
+        ge=0,
+        le=100,
+        description="How far above the highest humidity seen in training a model may still be "
+        "used (%).",
     )
     refuse_below_baseline: bool = Field(
         default=False, description="Refuse models whose skill for the area is 0 or less."
@@ -79,6 +86,11 @@ class Settings(BaseSettings):
     body_limit: int = Field(
         default=8 * 1024 * 1024, ge=1024, description="The largest request body, in bytes."
     )
+
+    @property
+    def domain_margins(self) -> dict[str, float]:
+        """Variable to how far above the training data a model may still be used, in its unit."""
+        return {"temperature": self.domain_margin, "humidity": self.humidity_margin}
 
     @field_validator("store", "overrides", "cache")
     @classmethod

@@ -32,10 +32,10 @@ def check_windows(metadata: ModelMetadata, windows: Mapping[str, Window]) -> Ref
 
 
 def check_observed(
-    metadata: ModelMetadata, windows: Mapping[str, Window], *, margin: float
+    metadata: ModelMetadata, windows: Mapping[str, Window], *, margins: Mapping[str, float]
 ) -> Refusal | None:
     """No observed value is further out than the model has seen in training, and the margin."""
-    return check_domain(metadata, _highest(metadata, windows), margins={"temperature": margin})
+    return check_domain(metadata, _highest(metadata, windows), margins=margins)
 
 
 def check_output(output: Output, values: npt.NDArray[np.float32]) -> Refusal | None:

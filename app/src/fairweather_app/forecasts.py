@@ -195,7 +195,7 @@ def attempt(
     except UnsuppliedInputError as error:
         return Refusal(code=Code.OBSERVATIONS_MISSING, reason=str(error))
     refusal = check_windows(model.metadata, windows) or check_observed(
-        model.metadata, windows, margin=app_context.settings.domain_margin
+        model.metadata, windows, margins=app_context.settings.domain_margins
     )
     if refusal is not None:
         return refusal

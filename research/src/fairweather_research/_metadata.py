@@ -114,6 +114,7 @@ def create_model_metadata(
         performance=tuple(_performance(judgement) for judgement in result.judgements),
         valid_months=recipe.season,
         max_temperature_seen=result.max_temperature_seen,
+        max_humidity_seen=result.max_humidity_seen,
         training=Training(
             data_source=observations.source,
             data_location=observations.location,

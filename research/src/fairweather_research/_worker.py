@@ -66,7 +66,8 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
     parts = windows.parts()
     taught = windows.rows((parts == Part.TRAINING).any(axis=1))
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
-    highest = taught.highest_input("temperature") if recipe.max_temperature_seen else None
+    hottest = taught.highest_input("temperature") if recipe.max_temperature_seen else None
+    dampest = taught.highest_input("humidity") if recipe.max_humidity_seen else None
 
     report(stage="fit")
     fitted = fit(
@@ -78,7 +79,9 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         report(stage="evaluate")
         judgements = judge(held_out, _forecast(signature, held_out))
         report(stage="examples")
-        examples = choose_examples(held_out, max_temperature_seen=highest)
+        examples = choose_examples(
+            held_out, max_temperature_seen=hottest, max_humidity_seen=dampest
+        )
         inputs = _under("input/", examples)
         outputs = _call(signature, inputs)
         examples |= {f"output/{name}": values for name, values in outputs.items()}
@@ -92,7 +95,8 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         windows=len(taught),
         train_start=int(max(first_window, first_observation)),
         train_end=int(learned.max()),
-        max_temperature_seen=highest,
+        max_temperature_seen=hottest,
+        max_humidity_seen=dampest,
         epochs=fitted.epochs,
         best_epoch=fitted.best_epoch,
         shrinkage={

@@ -29,17 +29,23 @@ _HOTTEST = VARIABLES["temperature"].maximum  # no reader takes a value that cann
 _Arrays: TypeAlias = "dict[str, npt.NDArray[Any]]"
 
 
-def choose_examples(windows: WindowSet, *, max_temperature_seen: float | None) -> _Arrays:
+def choose_examples(
+    windows: WindowSet,
+    *,
+    max_temperature_seen: float | None,
+    max_humidity_seen: float | None = None,
+) -> _Arrays:
     """Choose examples from held-out windows; outputs are for the model to add.
 
-    Where a window to serve goes beyond the bound, its temperatures are cut at the bound: the edge
-    of the domain itself is an example, and no reader may refuse it.
+    Where a window to serve goes beyond a bound, its values are cut at the bound: the edge of the
+    domain itself is an example, and no reader may refuse it.
 
     Returns:
         ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
         ``expect``, all with one row an example: eight spread over areas and time, the windows of
         lowest and highest mean of the first input, one with as many missing values as are allowed
-        (where any are) and, when there is a bound that real weather can pass, one beyond it.
+        (where any are) and, when there is a bound on temperature that real weather can pass, one
+        beyond it.
     """
     stride = -(-len(windows) // _CONSIDERED)
     windows = windows.rows(np.arange(len(windows)) % stride == 0)
@@ -59,13 +65,16 @@ def choose_examples(windows: WindowSet, *, max_temperature_seen: float | None) -
     if gappy:
         for plan in windows.plan.inputs:
             _lose(chosen[plan.name][_REGULAR + 2], int(plan.max_missing * plan.samples))
-    if max_temperature_seen is not None:
+    bounds = {"temperature": max_temperature_seen, "humidity": max_humidity_seen}
+    for plan in windows.plan.inputs:
+        bound = bounds.get(plan.variable)
+        if bound is not None:
+            chosen[plan.name] = np.minimum(chosen[plan.name], _below(bound))
+    if beyond and max_temperature_seen is not None:
         for name in temperatures:
-            chosen[name] = np.minimum(chosen[name], _below(max_temperature_seen))
-            if beyond:
-                last = chosen[name][-1]
-                raised = last + (max_temperature_seen + _BEYOND - np.nanmax(last))
-                chosen[name][-1] = np.minimum(raised, np.float32(_HOTTEST))
+            last = chosen[name][-1]
+            raised = last + (max_temperature_seen + _BEYOND - np.nanmax(last))
+            chosen[name][-1] = np.minimum(raised, np.float32(_HOTTEST))
 
     names = np.array(list(windows.plan.areas))
     return {

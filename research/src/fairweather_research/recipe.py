@@ -135,6 +135,7 @@ class Recipe(_Part):
     horizon: _Words = timedelta(days=7)
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     max_temperature_seen: bool = True
+    max_humidity_seen: bool = False
     network: Literal[tuple(NETWORKS)] = "recent-anomalies"  # type: ignore[valid-type]  # one list of names
     fit: FitPlan = FitPlan()
     split: SplitPlan = SplitPlan()

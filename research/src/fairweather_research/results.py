@@ -40,6 +40,7 @@ class TrainingResult(_Frozen):
     train_start: int  # first observation that taught, seconds since 1970-01-01T00:00Z
     train_end: int  # the last moment that was learned
     max_temperature_seen: float | None
+    max_humidity_seen: float | None
     epochs: tuple[EpochRecord, ...]
     best_epoch: int
     shrinkage: dict[str, tuple[float, ...]]  # output name -> factor of each lead

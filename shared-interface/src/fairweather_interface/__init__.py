@@ -14,8 +14,9 @@ and it becomes visible whole, or not at all. The app reads it::
         refusal = check_season(delivery.metadata, "JFK", reference_time)
 
 Nothing here knows how a model is trained, run or chosen. The rest of the contract: definitions
-(:func:`load_definitions`), the software manifest (:class:`Software`), the field ledger
-(:mod:`fairweather_interface.ledger`) and the testing kit (:mod:`fairweather_interface.testing`).
+(:func:`load_definitions`), the software manifest and who supports what (:class:`Software`,
+:func:`check`), the field ledger (:mod:`fairweather_interface.ledger`) and the testing kit
+(:mod:`fairweather_interface.testing`).
 """
 
 from fairweather_interface.applicability import check_domain, check_missing, check_season
@@ -51,6 +52,7 @@ from fairweather_interface.errors import (
     FairweatherError,
     IncompleteDeliveryError,
     MetadataError,
+    NotExpressibleError,
     SoftwareError,
     UnsupportedSchemaError,
 )
@@ -63,6 +65,7 @@ from fairweather_interface.metadata import (
 )
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.software import Software, dump_software, read_software
+from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
 __all__ = [
@@ -86,6 +89,7 @@ __all__ = [
     "Manifest",
     "MetadataError",
     "ModelMetadata",
+    "NotExpressibleError",
     "Refusal",
     "RequiredInput",
     "SchemaVersion",
@@ -93,7 +97,9 @@ __all__ = [
     "SoftwareError",
     "UnsupportedSchemaError",
     "Variable",
+    "Verdict",
     "artifact_digest",
+    "check",
     "check_domain",
     "check_missing",
     "check_season",

@@ -1,4 +1,4 @@
-"""The command ``fairweather-interface``: verify and show deliveries, print the ledger."""
+"""The command ``fairweather-interface``: verify, show and check deliveries, read the rules."""
 
 from __future__ import annotations
 
@@ -11,11 +11,23 @@ from pathlib import Path
 from typing import TextIO
 
 from fairweather_interface._record import dump_record
+from fairweather_interface.applicability import highest_seen
 from fairweather_interface.delivery import open_delivery, verify_delivery
 from fairweather_interface.durations import format_duration
-from fairweather_interface.errors import FairweatherError, MetadataError
-from fairweather_interface.ledger import ledger_text
+from fairweather_interface.errors import (
+    CorruptDeliveryError,
+    FairweatherError,
+    MetadataError,
+    SoftwareError,
+    UnsupportedSchemaError,
+)
+from fairweather_interface.history import STEPS
+from fairweather_interface.ledger import changes_text, ledger_text
 from fairweather_interface.metadata import ModelMetadata
+from fairweather_interface.refusals import Code, Refusal
+from fairweather_interface.software import read_software
+from fairweather_interface.variables import VARIABLES
+from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SCHEMA_VERSION
 
 
@@ -78,6 +90,37 @@ def _ledger(options: argparse.Namespace) -> int:
     return 0
 
 
+def _changes(options: argparse.Namespace) -> int:
+    try:
+        told = changes_text(options.against)
+    except MetadataError as error:
+        _say(str(error), to=sys.stderr)
+        return 2
+    sys.stdout.write(told)
+    if not told:
+        _say(f"nothing came since schema {options.against}, the newest", to=sys.stderr)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    try:
+        software = read_software(options.software.read_bytes())
+    except (SoftwareError, OSError) as error:
+        _say(f"{options.software}: {error}", to=sys.stderr)
+        return 2
+    release = f"{software.name} {software.version}"
+    try:
+        verdict = check(open_delivery(options.delivery).metadata, software)
+    except UnsupportedSchemaError as error:  # nobody obeys more than this package knows
+        verdict = Verdict(refusals=(Refusal(code=Code.SCHEMA_TOO_NEW, reason=str(error)),))
+    except (CorruptDeliveryError, MetadataError) as error:
+        verdict = Verdict(refusals=(Refusal(code=Code.CORRUPT, reason=str(error)),))
+    _say(f"{options.delivery}: {release} {'serves' if verdict.serves else 'refuses'}")
+    for refusal in verdict.refusals:
+        _say(f"  - {refusal.code}: {refusal.reason}")
+    return 0 if verdict.serves else 1
+
+
 def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
     """Return what a person wants to know of a delivery, as names and values, in order."""
     rows = [
@@ -113,8 +156,10 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
         )
         for item in metadata.outputs
     ]
-    if metadata.max_temperature_seen is not None:
-        rows.append(("seen at most", f"{metadata.max_temperature_seen:g} degC"))
+    rows += [
+        ("seen at most", f"{variable} {bound:g} {VARIABLES[variable].unit}")
+        for variable, bound in highest_seen(metadata).items()
+    ]
     rows += [
         (
             "artifact",
@@ -178,6 +223,24 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="the whole metadata, as JSON")
     show.set_defaults(run=_show)
 
+    check_ = commands.add_parser(
+        "check",
+        help="say whether a release of the software supports a delivery",
+        description="Verify a delivery and hold what it declares against a software manifest. "
+        "Exits 0 when that release supports it; otherwise prints every reason and exits 1.",
+        epilog="example: fairweather-interface check store/DELIVERY_ID --software app.json",
+    )
+    check_.add_argument("delivery", type=Path, metavar="DELIVERY", help="its folder")
+    check_.add_argument(
+        "--software",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a software manifest; the app prints its own with "
+        "'flask --app fairweather_app software'",
+    )
+    check_.set_defaults(run=_check)
+
     ledger = commands.add_parser(
         "ledger",
         help="print the field ledger of a schema",
@@ -193,6 +256,22 @@ def _parser() -> argparse.ArgumentParser:
         help=f"a schema version (default: {SCHEMA_VERSION}, the newest)",
     )
     ledger.set_defaults(run=_ledger)
+
+    previous = tuple(STEPS)[-1]
+    changes = commands.add_parser(
+        "changes",
+        help="say what came since a schema",
+        description="Say what came since a schema: what each step brought, and its new rows of "
+        "the field ledger.",
+        epilog="example: fairweather-interface changes --against 0.1",
+    )
+    changes.add_argument(
+        "--against",
+        default=previous,
+        metavar="VERSION",
+        help=f"a schema version (default: {previous}, the one before the newest)",
+    )
+    changes.set_defaults(run=_changes)
     return parser
 
 

@@ -84,7 +84,11 @@ def dump_record(record: Record) -> bytes:
     Raises:
         ValueError: free-form data in it cannot be said in JSON, such as a number that is NaN.
     """
-    document = _present(record, record.model_dump(mode="json"))
+    return dump_document(_present(record, record.model_dump(mode="json")))
+
+
+def dump_document(document: Mapping[str, object]) -> bytes:
+    """Return plain JSON data as the text we write, which :func:`dump_record` describes."""
     return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,12 +75,25 @@ def derive_min_reader(document: Mapping[str, Any], ledger: tuple[Row, ...]) -> s
 
     ``document`` is plain JSON data; a field that is absent or null demands nothing.
     """
-    demanded = [
-        SchemaVersion.parse(row.since)
-        for row in ledger
-        if row.must_obey and _holds(document, row.path)
-    ]
-    return str(max(demanded))
+    versions = sorted({row.since for row in ledger}, key=SchemaVersion.parse)
+    for version in reversed(versions):  # the newest demand decides; most documents have none
+        rows_of_it = (row for row in ledger if row.must_obey and row.since == version)
+        if any(_holds(document, row.path) for row in rows_of_it):
+            return version
+    return versions[0]
+
+
+def newer_fields(
+    document: Mapping[str, Any], ledger: tuple[Row, ...], schema: str
+) -> tuple[str, ...]:
+    """Return the paths of fields the document holds that came after ``schema``, outermost only."""
+    found: list[str] = []
+    for row in ledger:  # sorted: what contains comes before what it contains
+        inside = any(row.path.startswith((f"{path}.", f"{path}[", f"{path}{{")) for path in found)
+        newer = SchemaVersion.parse(row.since) > SchemaVersion.parse(schema)
+        if newer and not inside and _holds(document, row.path):
+            found.append(row.path)
+    return tuple(found)
 
 
 def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
@@ -159,8 +172,12 @@ def _holds(value: Any, path: str) -> bool:  # noqa: ANN401 - JSON has no better 
     below = [value[name]]
     if rest:
         for mark in (step[len(name) :][i : i + 2] for i in range(0, len(step) - len(name), 2)):
-            below = [
-                item for group in below for item in (group if mark == "[]" else group.values())
-            ]
+            below = [item for group in below for item in _items(group, mark)]
         return any(_holds(item, rest) for item in below)
     return True
+
+
+def _items(group: Any, mark: str) -> Iterable[Any]:  # noqa: ANN401 - JSON has no better type
+    if mark == "[]":
+        return group if isinstance(group, list) else ()
+    return group.values() if isinstance(group, Mapping) else ()

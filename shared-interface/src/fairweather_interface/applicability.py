@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from fairweather_interface.metadata import Input, ModelMetadata
 from fairweather_interface.refusals import Code, Refusal
+from fairweather_interface.variables import VARIABLES
 
 _MONTHS = (
     "January",
@@ -63,16 +64,27 @@ def check_domain(
         margins: variable to how far above the training data the reader goes, in the
             variable's unit; nothing where it is not named.
     """
-    bound, found = metadata.max_temperature_seen, highest.get("temperature")
-    margin = (margins or {}).get("temperature", 0.0)
-    if bound is None or found is None or math.isnan(found) or found <= bound + margin:
-        return None
-    beyond = f" and the margin of {margin:g} degC" if margin else ""
-    return Refusal(
-        code=Code.OUT_OF_DOMAIN,
-        reason=f"temperature reached {found:g} degC, above the {bound:g} degC seen in "
-        f"training{beyond}",
-    )
+    beyond = []
+    for variable, bound in highest_seen(metadata).items():
+        found, margin = highest.get(variable), (margins or {}).get(variable, 0.0)
+        if found is None or math.isnan(found) or found <= bound + margin:
+            continue
+        unit = VARIABLES[variable].unit
+        allowed = f" and the margin of {margin:g} {unit}" if margin else ""
+        beyond.append(
+            f"{variable} reached {found:g} {unit}, above the {bound:g} {unit} seen in "
+            f"training{allowed}"
+        )
+    return Refusal(code=Code.OUT_OF_DOMAIN, reason="; ".join(beyond)) if beyond else None
+
+
+def highest_seen(metadata: ModelMetadata) -> dict[str, float]:
+    """Return the bounds a model declares: variable to the highest value it has seen of it."""
+    bounds = {
+        "temperature": metadata.max_temperature_seen,
+        "humidity": metadata.max_humidity_seen,
+    }
+    return {variable: bound for variable, bound in bounds.items() if bound is not None}
 
 
 def check_missing(required: Input, missing: int) -> Refusal | None:

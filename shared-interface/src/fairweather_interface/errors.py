@@ -7,7 +7,8 @@
     ├── DefinitionsError              a definitions file cannot be used
     ├── SoftwareError                 a software manifest cannot be used
     ├── MetadataError                 metadata.json breaks the contract
-    │   └── UnsupportedSchemaError    ... because it speaks a schema this reader does not
+    │   ├── UnsupportedSchemaError    ... because it speaks a schema this reader does not
+    │   └── NotExpressibleError       ... or an older schema has no words for what it says
     └── DeliveryError                 a delivery cannot be used
         ├── IncompleteDeliveryError   there is no manifest: it is not there yet
         └── CorruptDeliveryError      its bytes are not what the manifest promises
@@ -69,6 +70,10 @@ class UnsupportedSchemaError(MetadataError):
         super().__init__(message)
         self.found = found
         self.supported = supported
+
+
+class NotExpressibleError(MetadataError):
+    """Metadata says what an older schema cannot say; ``problems`` names every lost meaning."""
 
 
 class DeliveryError(FairweatherError):

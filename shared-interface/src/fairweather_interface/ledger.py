@@ -4,19 +4,26 @@ A row says where the field stands (``inputs[].period``; ``[]`` for each item of 
 for each value of a map), its type, whether it must be there, its default, its constraints, its
 unit, the schema that brought it, and what a reader who does not know it has to do. The text is
 ours and depends on no library's rendering, so that two of them differ only where the contract
-does. The ledgers of released schemas lie in the folder ``ledgers`` and never change.
+does. The ledgers of released schemas lie in the folder ``ledgers`` and never change; beside
+them, ``reserved.txt`` lists the names that were removed and are never used again.
 """
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from importlib import resources
+from itertools import pairwise
 
 from fairweather_interface._rows import HEADER, Row
 from fairweather_interface.errors import MetadataError
+from fairweather_interface.history import STEPS
 from fairweather_interface.metadata import LEDGER
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
-__all__ = ["LEDGER", "Row", "ledger_text"]
+__all__ = ["LEDGER", "RESERVED", "Row", "changes_text", "ledger_text"]
+
+_FOLDER = resources.files("fairweather_interface") / "ledgers"
 
 
 def ledger_text(version: str = SCHEMA_VERSION) -> str:
@@ -31,10 +38,36 @@ def ledger_text(version: str = SCHEMA_VERSION) -> str:
             "\n".join([f"# field ledger of schema {version}", f"# {HEADER}", *map(str, LEDGER)])
             + "\n"
         )
-    released = resources.files("fairweather_interface") / "ledgers" / f"{schema}.txt"
+    released = _FOLDER / f"{schema}.txt"
     if not released.is_file():
         raise MetadataError(
             f"found no ledger of schema {schema}, expected {SCHEMA_VERSION} or an older one: "
             "newer schemas come with newer releases of fairweather-interface"
         )
     return released.read_text(encoding="utf-8")
+
+
+def changes_text(against: str) -> str:
+    """Return what came since an older schema: the words of each step, and the new ledger rows.
+
+    Raises:
+        MetadataError: this package knows no schema of that version.
+    """
+    ledger_text(against)  # knows it, or says so
+    versions = (*STEPS, SCHEMA_VERSION)
+    parts = []
+    for old, new in pairwise(versions[versions.index(against) :]):
+        words = inspect.cleandoc(STEPS[old].__doc__ or "")
+        added = [f"+ {row}" for row in LEDGER if row.since == new]
+        parts.append("\n".join([f"# {old} to {new}", words, f"# {HEADER}", *added]) + "\n")
+    return "\n".join(parts)
+
+
+def _reserved() -> Mapping[str, str]:
+    lines = (_FOLDER / "reserved.txt").read_text(encoding="utf-8").splitlines()
+    rows = (line.partition(" | ") for line in lines if not line.startswith("#"))
+    return {path: reason for path, _, reason in rows}
+
+
+RESERVED = _reserved()
+"""Names of removed fields, path to reason; never used again, and never dropped from here."""

@@ -1,35 +1,46 @@
 """Metadata: what a delivered model says of itself, and all the software needs to know of it.
 
 :func:`create_metadata` writes (strictly), :func:`read_metadata` reads (tolerantly), and
-``ModelMetadata`` is the newest schema. A field that is absent and one that is null say the
+``ModelMetadata`` is the newest schema; older documents are upgraded before they become it, and
+go on saying which schema they were written in. A field that is absent and one that is null say the
 same. Lists are tuples, durations are ``timedelta``, times are aware and in UTC.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
+from fairweather_interface import history
 from fairweather_interface._record import (
     Duration,
     Record,
     Rule,
     UtcTime,
+    dump_document,
     dump_record,
     parse_json,
     problems_of,
     unknown_fields,
 )
-from fairweather_interface._rows import derive_min_reader, rows
+from fairweather_interface._rows import derive_min_reader, newer_fields, rows
 from fairweather_interface._zones import known_zone
-from fairweather_interface.errors import MetadataError, UnsupportedSchemaError, listed, short
+from fairweather_interface.errors import (
+    MetadataError,
+    NotExpressibleError,
+    UnsupportedSchemaError,
+    listed,
+    short,
+)
 from fairweather_interface.variables import VARIABLES
 from fairweather_interface.versions import (
     SCHEMA_VERSION,
     SCHEMA_VERSION_PATTERN,
+    SchemaVersion,
     check_readable,
     known_version,
 )
@@ -313,6 +324,7 @@ class ModelMetadata(Record):
     max_temperature_seen: Annotated[
         float | None, Rule(since="0.1", must_obey=True, unit="degC")
     ] = None
+    max_humidity_seen: Annotated[float | None, Rule(since="0.2", must_obey=True, unit="%")] = None
 
     @property
     def required_inputs(self) -> tuple[Input, ...]:
@@ -370,6 +382,9 @@ class ModelMetadata(Record):
 LEDGER = rows(ModelMetadata)
 """The field ledger of the newest schema."""
 
+WRITTEN_SCHEMAS = (*tuple(history.STEPS)[-2:], SCHEMA_VERSION)
+"""The schemas that are still written: the newest and the two before it."""
+
 
 def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the record checks them
     """Return new metadata in the newest schema: the strict way to write.
@@ -397,19 +412,36 @@ def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the recor
     return read_metadata(dump_metadata(draft))
 
 
-def dump_metadata(metadata: ModelMetadata) -> bytes:
+def dump_metadata(metadata: ModelMetadata, *, schema: str | None = None) -> bytes:
     """Return the bytes of ``metadata.json``.
 
+    ``schema`` is the one to write in, the newest or one of the two before it; by default the
+    schema that the metadata reports, so that what was read is written as it was. Nothing is
+    ever left out in silence.
+
     Raises:
-        MetadataError: the metadata holds fields this schema does not know, or free-form data
-            that JSON cannot say; a writer says nothing that it does not understand.
+        NotExpressibleError: ``schema`` is older and has no words for something that is said;
+            ``problems`` names every meaning that would be lost.
+        MetadataError: the metadata holds fields this package does not know, or free-form data
+            that JSON cannot say; a writer says nothing that it does not understand. Or
+            ``schema`` is none that is still written.
     """
+    if schema is not None and schema not in WRITTEN_SCHEMAS:
+        raise MetadataError(
+            f"found the schema {short(schema)} to write in, expected one of "
+            f"{', '.join(WRITTEN_SCHEMAS)}: those are written by this release"
+        )
     if problems := _unknown(metadata):
         raise _invalid(problems)
+    schema = schema or metadata.schema_version
     try:
-        return dump_record(metadata)
+        data = dump_record(metadata.model_copy(update={"schema_version": schema}))
     except ValueError as error:
         raise _invalid((f"found data that JSON cannot say: {error}",)) from None
+    newest = SchemaVersion.parse(schema) >= SchemaVersion.parse(SCHEMA_VERSION)
+    if newest and schema == metadata.schema_version:
+        return data
+    return _in_words_of(schema, parse_json(data))
 
 
 def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMetadata:
@@ -419,34 +451,47 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
     what this package could parse. ``schema_version`` stays what the document says.
 
     Raises:
-        MetadataError: the text is not the contract; ``problems`` lists every reason.
+        MetadataError: the text is not the contract, or its ``min_reader`` is not the one that
+            follows from what it declares; ``problems`` lists every reason.
         UnsupportedSchemaError: the document needs a newer reader.
     """
     try:
         document = parse_json(data)
     except ValueError as error:
         raise MetadataError(f"found metadata that is not JSON with one meaning: {error}") from None
-    if not isinstance(document, Mapping):
+    if not isinstance(document, dict):
         raise MetadataError(
             f"found metadata that is a JSON {type(document).__name__}, expected an object"
         )
-    check_readable(document, reader=reader)
+    schema = check_readable(document, reader=reader)
+    upgraded = history.upgrade(document, schema=str(schema))
+    if upgraded is not document:
+        data = json.dumps(upgraded)
     try:
-        return ModelMetadata.model_validate_json(data)
+        metadata = ModelMetadata.model_validate_json(data)
     except ValidationError as error:
         raise _invalid(problems_of(error)) from None
+    if schema <= SchemaVersion.parse(SCHEMA_VERSION):  # newer fields we cannot judge
+        derived = derive_min_reader(upgraded, LEDGER)
+        if derived != metadata.min_reader:
+            raise _invalid((_lie(metadata.min_reader, derived),))
+    return metadata
 
 
 def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
-    """Return what a strict writer would not have written; empty for schemas other than ours."""
-    if metadata.schema_version != SCHEMA_VERSION:
+    """Return what a strict writer would not have written; empty for schemas newer than ours."""
+    schema = metadata.schema_version
+    if SchemaVersion.parse(schema) > SchemaVersion.parse(SCHEMA_VERSION):
         return ()
+    document = metadata.model_dump(mode="json")
     problems = list(_unknown(metadata))
-    derived = derive_min_reader(metadata.model_dump(mode="json"), LEDGER)
+    problems += [
+        f"{path}: schema {schema} has no such field"
+        for path in newer_fields(document, LEDGER, schema)
+    ]
+    derived = derive_min_reader(document, LEDGER)
     if derived != metadata.min_reader:
-        problems.append(
-            f"min_reader: found {metadata.min_reader}, expected {derived} from what is declared"
-        )
+        problems.append(_lie(metadata.min_reader, derived))
     for item in metadata.inputs:
         dtype, shape = _TENSORS.get(item.role, (item.dtype, item.shape))
         if (item.dtype, item.shape) != (dtype, shape or item.shape):
@@ -468,6 +513,31 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
         if row.area not in metadata.areas or row.variable not in metadata.variables
     ]
     return tuple(problems)
+
+
+def _in_words_of(schema: str, document: dict[str, Any]) -> bytes:
+    """Return the bytes of a document of the newest schema, said strictly in another one."""
+    lost: tuple[str, ...] = ()
+    try:
+        document = history.downgrade(document, schema=schema)
+    except NotExpressibleError as error:
+        lost = error.problems
+    told = {problem.partition(":")[0] for problem in lost}
+    lost += tuple(
+        f"{path}: schema {schema} has no such field"
+        for path in newer_fields(document, LEDGER, schema)
+        if path not in told
+    )
+    if lost:
+        raise history.not_expressible(schema, lost)
+    return dump_document({**document, "min_reader": derive_min_reader(document, LEDGER)})
+
+
+def _lie(found: str, derived: str) -> str:
+    return (
+        f"min_reader: found {found}, expected {derived} from what is declared; it is derived, "
+        "never chosen"
+    )
 
 
 def _unknown(metadata: ModelMetadata) -> tuple[str, ...]:
@@ -494,6 +564,7 @@ __all__ = [
     "ONNX",
     "REFERENCE_TIME",
     "SAVED_MODEL",
+    "WRITTEN_SCHEMAS",
     "Area",
     "Artifact",
     "ArtifactNeeds",
@@ -501,6 +572,7 @@ __all__ = [
     "Input",
     "MetadataError",
     "ModelMetadata",
+    "NotExpressibleError",
     "Output",
     "Performance",
     "Tolerance",

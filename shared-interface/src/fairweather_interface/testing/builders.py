@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from fairweather_interface._rows import derive_min_reader
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import (
     CARD,
@@ -25,8 +26,9 @@ from fairweather_interface.delivery import (
     staged_delivery,
 )
 from fairweather_interface.durations import iso_duration
+from fairweather_interface.history import downgrade
 from fairweather_interface.manifest import write_manifest
-from fairweather_interface.metadata import AREA_INDEX, OBSERVATIONS, ONNX, REFERENCE_TIME
+from fairweather_interface.metadata import AREA_INDEX, LEDGER, OBSERVATIONS, ONNX, REFERENCE_TIME
 from fairweather_interface.testing.identity import floats, identity_onnx, integers, npz, texts
 from fairweather_interface.versions import SCHEMA_VERSION
 
@@ -42,6 +44,7 @@ _MODEL = "model.onnx"
 
 def metadata_document(
     *,
+    schema: str = SCHEMA_VERSION,
     areas: Sequence[str] = ("EWR",),
     variables: Sequence[str] = ("temperature",),
     samples: int = 24,
@@ -54,6 +57,8 @@ def metadata_document(
     """Return a valid metadata document: plain JSON data, as a delivery would hold it.
 
     Args:
+        schema: the one it is written in, the newest by default; ``min_reader`` is derived from
+            what it declares.
         areas: what the model declares; names outside New York lie at 0° N, 0° E in UTC.
         variables: what it forecasts, each from an hourly window of itself.
         samples: the length of the windows and of the forecasts, in hours.
@@ -62,6 +67,9 @@ def metadata_document(
         skill: the skill of every area and variable.
         skill_interval: its 95 % interval.
         changes: fields of the contract that replace the builder's own.
+
+    Raises:
+        NotExpressibleError: ``changes`` say what an older ``schema`` cannot say.
     """
     elsewhere = {"latitude": 0.0, "longitude": 0.0, "timezone": "UTC"}
     inputs: list[dict[str, Any]] = [
@@ -83,9 +91,9 @@ def metadata_document(
             {"name": role, "dtype": "int64", "shape": [-1], "role": role}
             for role in (REFERENCE_TIME, AREA_INDEX)
         ]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "min_reader": SCHEMA_VERSION,
+    document = {
+        "schema_version": schema,
+        "min_reader": schema,
         "delivery_id": "00000000-0000-4000-8000-000000000000",
         "created_at": "2014-01-01T00:00:00Z",
         "topic": "The coming day will be like the last",
@@ -147,6 +155,8 @@ def metadata_document(
         },
         **changes,
     }
+    derived = {"min_reader": derive_min_reader(document, LEDGER)}
+    return downgrade(document | derived | changes, schema=schema)
 
 
 def build_delivery(
@@ -176,7 +186,8 @@ def build_delivery(
         model: bytes that take the identity model's place.
         change: changes the metadata document, in place, just before it is written; what it
             makes need not conform, and its delivery is complete all the same (digests are true).
-        fields: the other arguments of :func:`metadata_document`, or fields of the contract.
+        fields: the other arguments of :func:`metadata_document`, such as ``schema``, or fields
+            of the contract.
     """
     delivery_id = delivery_id or new_delivery_id()
     document = metadata_document(
@@ -222,8 +233,9 @@ def _examples(
 ) -> bytes:
     """Return examples of gentle waves; where values may be missing, the first window lacks one."""
     months = document["valid_months"]
-    bound = document.get("max_temperature_seen")
-    ceiling = {"temperature": 20.0 if bound is None else bound - 1.0, "humidity": 80.0}
+    ceiling = {"temperature": 20.0, "humidity": 80.0}
+    bounds = {variable: document.get(f"max_{variable}_seen") for variable in ceiling}
+    ceiling |= {variable: bound - 1.0 for variable, bound in bounds.items() if bound is not None}
     times = [datetime(2013, months[0], 10 + row, tzinfo=UTC) for row in range(_EXAMPLES)]
     missing = any(item.get("max_missing") for item in document["inputs"])
     arrays = {}

@@ -1,0 +1,80 @@
+"""The schemas before the newest, each with its step to the one after it, over plain JSON data.
+
+A step moves meaning and nothing else: ``schema_version`` and ``min_reader`` stay what they are,
+so that a document never claims to have been written in a schema it was not. Each module is
+frozen with the release that brings the newer schema; its docstring is its line in the changelog.
+The laws, for every older schema:
+
+* ``downgrade(upgrade(d)) == d`` for every document of the older schema;
+* ``upgrade(downgrade(d)) == d`` for every document of the newest schema whose ``min_reader``
+  allows readers of the older one;
+* a downgrade keeps what readers of the older schema may ignore, and refuses what they would
+  have to obey and cannot be told.
+
+No step changes what it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from fairweather_interface.errors import NotExpressibleError, listed
+from fairweather_interface.history import v0_1
+from fairweather_interface.versions import SchemaVersion
+
+Document = dict[str, Any]
+
+
+class Step(Protocol):
+    """One older schema: how its documents become those of the next one, and back."""
+
+    def upgrade(self, document: Document, /) -> Document:
+        """Return what the next schema says in place of the document."""
+
+    def downgrade(self, document: Document, /) -> Document:
+        """Return what this schema says in place of a document of the next one."""
+
+
+STEPS: Mapping[str, Step] = {"0.1": v0_1}
+"""Every schema before the newest with its step to the next one, oldest first."""
+
+
+def upgrade(document: Document, *, schema: str) -> Document:
+    """Return what the newest schema says in place of a document written in ``schema``.
+
+    The very same object is returned where nothing has to be said otherwise.
+    """
+    for version, step in STEPS.items():
+        if SchemaVersion.parse(version) >= SchemaVersion.parse(schema):
+            document = step.upgrade(document)
+    return document
+
+
+def downgrade(document: Document, *, schema: str) -> Document:
+    """Return what ``schema`` says in place of a document of the newest schema.
+
+    Raises:
+        NotExpressibleError: readers of ``schema`` would have to obey what it has no words for;
+            ``problems`` names all of it, of every step on the way.
+    """
+    problems: list[str] = []
+    for version, step in reversed(tuple(STEPS.items())):
+        if SchemaVersion.parse(version) >= SchemaVersion.parse(schema):
+            try:
+                document = step.downgrade(document)
+            except NotExpressibleError as error:
+                problems += error.problems
+    if problems:
+        raise not_expressible(schema, tuple(problems))
+    return document
+
+
+def not_expressible(schema: str, lost: tuple[str, ...]) -> NotExpressibleError:
+    """Return the error that names every meaning which ``schema`` cannot carry."""
+    return NotExpressibleError(
+        listed(
+            f"found what schema {schema} cannot say; write a newer schema, or leave it out:", lost
+        ),
+        problems=lost,
+    )
