@@ -104,7 +104,7 @@ def cut(package: str, version: str, software: Callable[[Path], str | None]) -> R
             contents = _build_twice(tree, Path(work))
             wheel = next((Path(work) / "0" / "wheel").glob("*.whl"))
             manifest = software(wheel)
-    except BaseException:
+    except BaseException:  # whatever ends it, Ctrl-C too: the work tree is put back, then told
         _git("reset", "--quiet", "HEAD", folder)
         _git("checkout", "--quiet", "HEAD", "--", folder)
         raise

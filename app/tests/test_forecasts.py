@@ -323,50 +323,37 @@ def test_the_season_is_that_of_the_local_month(  # noqa: PLR0917 - fixtures and 
 
 
 @pytest.mark.parametrize(
-    ("margin", "hottest", "answers"),
-    [(3.0, 33.0, True), (3.0, 33.5, False), (0.0, 30.5, False), (0.0, 30.0, True)],
+    ("variable", "setting", "margin", "highest", "answers"),
+    [
+        ("temperature", "domain_margin", 3.0, 33.0, True),
+        ("temperature", "domain_margin", 3.0, 33.5, False),
+        ("temperature", "domain_margin", 0.0, 30.5, False),
+        ("temperature", "domain_margin", 0.0, 30.0, True),
+        ("humidity", "humidity_margin", 5.0, 35.0, True),
+        ("humidity", "humidity_margin", 5.0, 36.0, False),
+        ("humidity", "humidity_margin", 0.0, 30.5, False),
+        ("humidity", "humidity_margin", 0.0, 30.0, True),
+    ],
 )
-def test_the_domain_ends_a_margin_above_the_highest_temperature_seen(  # noqa: PLR0917 - likewise
+def test_the_domain_ends_a_margin_above_the_highest_value_seen(  # noqa: PLR0917 - likewise
     make_app: MakeApp,
     tiny_delivery: Build,
     observe: Observe,
-    day: list[float],
+    variable: str,
+    setting: str,
     margin: float,
-    hottest: float,
+    highest: float,
     answers: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    tiny_delivery(max_temperature_seen=30.0)
-    observe("EWR", [*day[:-1], hottest])
-    context = context_of(make_app(domain_margin=margin))
+    tiny_delivery(variables=(variable,), **{f"max_{variable}_seen": 30.0})
+    observe("EWR", [20.0] * 23 + [highest], variable=variable)
+    context = context_of(make_app(**{setting: margin}))
     if answers:
-        assert forecast(context, "EWR").forecast.variables["temperature"].value[-1] == hottest
+        assert forecast(context, "EWR").forecast.variables[variable].value[-1] == highest
     else:
         code, reason = refusal_of(context)
         assert code == "out-of-domain"
-        assert f"{hottest}" in reason
-
-
-@pytest.mark.parametrize(
-    ("margin", "dampest", "answers"),
-    [(5.0, 75.0, True), (5.0, 76.0, False), (0.0, 70.5, False), (0.0, 70.0, True)],
-)
-def test_the_domain_ends_a_margin_above_the_highest_humidity_seen_too(  # noqa: PLR0917 - likewise
-    make_app: MakeApp,
-    tiny_delivery: Build,
-    observe: Observe,
-    margin: float,
-    dampest: float,
-    answers: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    tiny_delivery(variables=("humidity",), max_humidity_seen=70.0)
-    observe("EWR", [60.0] * 23 + [dampest], variable="humidity")
-    context = context_of(make_app(humidity_margin=margin))
-    if answers:
-        assert forecast(context, "EWR").forecast.variables["humidity"].value[-1] == dampest
-    else:
-        code, reason = refusal_of(context)
-        assert code == "out-of-domain"
-        assert f"{dampest:g}" in reason
+        assert f"{highest:g}" in reason
 
 
 def test_the_next_candidate_answers_when_the_best_is_not_fit(
@@ -439,99 +426,3 @@ def window_of(values: list[float]) -> Any:
     from fairweather_app.observations import Window  # noqa: PLC0415 - used by this helper only
 
     return Window(values=np.array(values, dtype=np.float32), reference_time=NOON, sample_rate=HOUR)
-
-
-# ------------------------------------------------------------------------- given observations
-
-
-def test_given_observations_are_used_and_none_of_the_apps_own(
-    make_app: MakeApp, tiny_delivery: Build, day: list[float]
-) -> None:
-    tiny_delivery()
-    context = context_of(make_app())
-    answer = forecast(context, "EWR", reference_time=NOON, observations={"temperature": day})
-    assert answer.forecast.variables["temperature"].value == day
-
-
-def test_an_input_that_is_not_given_is_read(
-    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
-) -> None:
-    tiny_delivery(variables=("temperature", "humidity"))
-    observe("EWR", day, variable="humidity")
-    answer = forecast(context_of(make_app()), "EWR", observations={"temperature": [5.0] * 24})
-    assert answer.forecast.variables["temperature"].value == [5.0] * 24
-    assert answer.forecast.variables["humidity"].value == day
-
-
-def test_a_variable_the_app_keeps_no_observations_of_can_be_given(
-    make_app: MakeApp, tiny_delivery: Build, day: list[float]
-) -> None:
-    def of_moonlight(document: Document) -> None:
-        document["inputs"][0] |= {"variable": "moonlight", "unit": "lx"}
-
-    tiny_delivery(change=of_moonlight)
-    context = context_of(make_app())
-    code, reason = refusal_of(context)
-    assert code == "observations-missing"
-    assert "keeps no observations of 'moonlight'" in reason
-    answer = forecast(context, "EWR", observations={"temperature": day})
-    assert answer.forecast.variables["temperature"].value == day
-
-
-@pytest.mark.parametrize(
-    ("given_values", "told"),
-    [
-        ({"temperature": [1.0] * 23}, "observations.temperature: found 23 values; expected 24"),
-        ({"temperature": []}, "found 0 values; expected 24"),
-        ({"warmth": [1.0] * 24}, "observations.warmth: no model for this area has such an input"),
-        ({"temperature": [1.0] * 23 + [99.0]}, "value 24 is 99; possible is -80 to 60"),
-    ],
-)
-def test_observations_that_fit_no_candidate_are_an_invalid_request(
-    make_app: MakeApp, tiny_delivery: Build, given_values: dict[str, list[float]], told: str
-) -> None:
-    tiny_delivery()
-    with pytest.raises(InvalidRequestError) as caught:
-        forecast(context_of(make_app()), "EWR", observations=given_values)
-    (problem,) = caught.value.problems
-    assert told in problem
-
-
-def test_all_that_is_wrong_with_given_observations_is_told_at_once(
-    make_app: MakeApp, tiny_delivery: Build
-) -> None:
-    tiny_delivery()
-    with pytest.raises(InvalidRequestError) as caught:
-        forecast(context_of(make_app()), "EWR", observations={"temperature": [], "warmth": []})
-    assert len(caught.value.problems) == 2
-
-
-def test_a_length_that_only_another_candidate_takes_passes_the_first_over(
-    make_app: MakeApp, tiny_delivery: Build, day: list[float]
-) -> None:
-    long = tiny_delivery(samples=48, skill_interval=(0.8, 0.9))
-    short = tiny_delivery(samples=24, skill_interval=(0.1, 0.2))
-    decision = decide(context_of(make_app()), "EWR", observations={"temperature": day})
-    assert decision.model.delivery_id == short.name
-    (refusal,) = decision.refused
-    assert (refusal.delivery_id, refusal.code) == (long.name, "observations-missing")
-    assert "takes 48 values, 24 were given" in refusal.reason
-
-
-def test_given_gaps_are_the_requests_own_and_waiting_would_not_help(
-    make_app: MakeApp, tiny_delivery: Build
-) -> None:
-    tiny_delivery()
-    context = context_of(make_app())
-    with pytest.raises(NoApplicableModelError) as caught:
-        forecast(context, "EWR", observations={"temperature": [None] * 24})
-    assert not isinstance(caught.value, ObservationsMissingError)
-    assert caught.value.refused_counts == {"observations-missing": 1}
-
-
-def test_given_observations_do_not_make_an_area_declared(
-    make_app: MakeApp, tiny_delivery: Build, day: list[float]
-) -> None:
-    tiny_delivery(areas=("EWR",))
-    code, _ = refusal_of(context_of(make_app()), "LGA", observations={"temperature": day})
-    assert code == "area-not-declared"
