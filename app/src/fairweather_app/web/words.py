@@ -188,6 +188,27 @@ def skill(variable: str, value: float | None) -> str:
     )
 
 
+def inside(interval: tuple[float, float]) -> str:
+    """``80 %``: how many values are expected inside a band of these two probabilities."""
+    low, high = interval
+    return f"{100 * (high - low):.3g}{NO_BREAK}%"
+
+
+def band(intervals: Mapping[str, tuple[float, float] | None]) -> str:
+    """What a band means, by variable; None where one has none: empty when none has one.
+
+    ``80 % of values are expected inside``, and of which variable where they are not alike.
+    """
+    said = {
+        variable: f"{inside(interval)} of values are expected inside"
+        for variable, interval in intervals.items()
+        if interval is not None
+    }
+    if len(said) == len(intervals) and len(set(said.values())) == 1:
+        return next(iter(said.values()))
+    return "; ".join(f"{label(variable).lower()}, {text}" for variable, text in said.items())
+
+
 def trained_until(time: datetime) -> str:
     """``learned from weather until 30 September 2013`` is said with this date, UTC."""
     return date_name(time.date())
