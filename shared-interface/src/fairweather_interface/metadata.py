@@ -15,11 +15,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from fairweather_interface import history
-from fairweather_interface._record import dump_document, dump_record, parse_json, problems_of
 from fairweather_interface._capabilities import Bounds, Quantile
 from fairweather_interface._evidence import Block, Performance, Tolerance, Training
-from fairweather_interface._rows import newer_fields
+from fairweather_interface._record import dump_document, dump_record, parse_json, problems_of
 from fairweather_interface._rows import derive_min_reader as _derive
+from fairweather_interface._rows import newer_fields
 from fairweather_interface._schema import (
     AREA_INDEX,
     BATCH,

@@ -1,6 +1,8 @@
-"""Schema 0.3 adds `applicability_domain` (bounds on the windows of each input: minimum, maximum,
-missing share) and `uncertainty` (quantile outputs). `max_temperature_seen` and `max_humidity_seen`
-are deprecated: still obeyed, and still written where they can say a bound."""
+"""Schema 0.3 adds `applicability_domain` (bounds on each input) and `uncertainty` (quantiles).
+
+A bound is the minimum, the maximum or the missing share of an input's windows. The two
+`max_*_seen` are deprecated: still obeyed, and still written where they can say a bound.
+"""
 
 from __future__ import annotations
 
