@@ -81,15 +81,15 @@ def test_a_newer_minor_is_served_by_what_this_release_knows_and_the_rest_is_show
     assert shown["metadata"] == json.loads((path / "metadata.json").read_text())
     assert set(shown["unknown_fields"]) == {
         "mood",
-        "areas.EWR.elevation",
+        "areas['EWR'].elevation",
         "inputs[0].colour",
         "outputs[0].colour",
         "artifacts[0].needs.moon",
-        "tolerance.temperature_forecast.angular",
+        "tolerance['temperature_forecast'].angular",
         "performance[0].held_out[0].reason",
         "training.hardware",
         "uncertainty[0].method",
-        "applicability_domain.temperature.fuzzy",
+        "applicability_domain['temperature'].fuzzy",
     }
 
 
@@ -146,8 +146,10 @@ def test_this_release_reads_as_far_as_it_obeys_whatever_the_interface_could(
 @pytest.mark.parametrize("field", ["schema_version", "min_reader"])
 @pytest.mark.parametrize(
     "value",
-    ["v0.2", "0.2.0", "0.2.post1", "0", "", " 0.2", "00.2", "0.2\n", "-0.2", "0." + "9" * 40]
-    + [0.2, 0.1, 2, True, None, ["0.2"], {"major": 0}],
+    [
+        *("v0.2", "0.2.0", "0.2.post1", "0", "", " 0.2", "00.2", "0.2\n", "-0.2", "0." + "9" * 40),
+        *(0.2, 0.1, 2, True, None, ["0.2"], {"major": 0}),
+    ],
     ids=repr,
 )
 def test_what_is_no_schema_version_is_corrupt_and_in_sight_and_the_rest_is_served(

@@ -222,7 +222,7 @@ def check() -> None:
 
     Exits 0 when nothing would be lost, 1 when anything would, 2 when the store cannot be read.
 
-    Example: FAIRWEATHER_STORE=/srv/deliveries flask --app fairweather_app check
+    Example: flask --app fairweather_app check
     """
     context = current_context()
     catalogue = context.catalogue

@@ -83,7 +83,7 @@ def find_losses(entries: Iterable[Entry]) -> Losses:
             unreadable += entry.delivery is None
     return Losses(
         deliveries=count,
-        lost=tuple(sorted(lost, key=lambda each: (each.code, str(each.model_type)))),
+        lost=tuple(sorted(lost, key=lambda each: (each.code, each.model_type or ""))),
         areas=tuple(sorted(lost_areas - kept_areas)),
         unreadable=unreadable,
     )
@@ -152,7 +152,7 @@ def _judge(
     }
     seen = [each.observed for each in windows.values()]
     extremes = [value or 0.0 for each in seen for value in (each.lowest, each.highest)]
-    step = float(np.spacing(np.float32(max(map(abs, extremes), default=0.0))))
+    step = float(np.spacing(np.float32(max([0.0, *map(abs, extremes)]))))
     margins = {each.variable: steps * step for each in model.required_inputs if each.variable}
     return (
         check_season(model.metadata, str(examples["area"][row]), time)
