@@ -167,13 +167,13 @@ def test_skill_says_how_much_smaller_the_error_was() -> None:
         (
             {"temperature": (0.1, 0.9), "humidity": (0.05, 0.95)},
             (
-                "temperature, 80 % of values are expected inside; "
-                "humidity, 90 % of values are expected inside"
+                "80 % of temperature values are expected inside; "
+                "90 % of humidity values are expected inside"
             ),
         ),
         (
             {"temperature": None, "wind_speed": (0.1, 0.9)},
-            "wind speed, 80 % of values are expected inside",
+            "80 % of wind speed values are expected inside",
         ),
     ],
 )

@@ -256,7 +256,7 @@ def _cell(variable: VariableForecast, step: int) -> str:
     if variable.lower is None or variable.upper is None:
         return text
     low, high = variable.lower[step], variable.upper[step]
-    return f"{text} ({words.number(low, 1)} to {words.number(high, 1)})"
+    return f"{text} ({words.number(low, 1)}{NO_BREAK}to{NO_BREAK}{words.number(high, 1)})"
 
 
 def _chart(

@@ -197,16 +197,15 @@ def inside(interval: tuple[float, float]) -> str:
 def band(intervals: Mapping[str, tuple[float, float] | None]) -> str:
     """What a band means, by variable; None where one has none: empty when none has one.
 
-    ``80 % of values are expected inside``, and of which variable where they are not alike.
+    ``80 % of values are expected inside``; ``80 % of humidity values …`` where they differ.
     """
-    said = {
-        variable: f"{inside(interval)} of values are expected inside"
-        for variable, interval in intervals.items()
-        if interval is not None
-    }
-    if len(said) == len(intervals) and len(set(said.values())) == 1:
-        return next(iter(said.values()))
-    return "; ".join(f"{label(variable).lower()}, {text}" for variable, text in said.items())
+    shares = {name: inside(each) for name, each in intervals.items() if each is not None}
+    if len(shares) == len(intervals) and len(set(shares.values())) == 1:
+        return f"{next(iter(shares.values()))} of values are expected inside"
+    return "; ".join(
+        f"{share} of {label(name).lower()} values are expected inside"
+        for name, share in shares.items()
+    )
 
 
 def trained_until(time: datetime) -> str:
