@@ -29,8 +29,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     found = sorted(path.parent for folder in folders for path in folder.rglob(MANIFEST))
     if not found:
         raise pytest.UsageError(
-            f"found no golden deliveries below {', '.join(map(str, folders)) or 'any folder'}: name "
-            f"the one that holds them in the ini option {GOLDEN}"
+            f"found no golden deliveries below {', '.join(map(str, folders)) or 'any folder'}: "
+            f"name the one that holds them in the ini option {GOLDEN}"
         )
     names = [path.parent.name for path in found]
     metafunc.parametrize("golden_delivery", found, ids=names, indirect=True)
