@@ -45,7 +45,8 @@ def identity_onnx(
         _number(2, _FLOAT) + _text(8, f"{target}_shift") + _message(9, struct.pack("<f", shift))
         for target, shift in shifts.items()
     ]
-    inputs = [_value(source, _FLOAT, samples) for source, _ in pairs]
+    sources = dict.fromkeys(source for source, _ in pairs)
+    inputs = [_value(source, _FLOAT, samples) for source in sources]
     inputs += [_value(name, _INT64) for name in unused]
     outputs = [_value(target, _FLOAT, samples) for _, target in pairs]
     graph = (
