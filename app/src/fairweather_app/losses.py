@@ -6,7 +6,8 @@ expects, in the order in which a request is judged: season, missing observations
 Three things are judged otherwise than in a request, because an example speaks for the model and
 not for an operator:
 
-- Margins are 0. An example that must be refused is refused by the declared bounds themselves.
+- Margins are 0, and overrides do not count: an example that must be refused is refused by the
+  declared bounds themselves.
 - Windows are float32, bounds are not: where one step of float32, at the largest value observed,
   to either side makes the verdict the expected one, it is. So no model is lost for a window that
   lies on the very edge.
