@@ -105,7 +105,7 @@ def test_every_lost_delivery_is_a_line_and_areas_without_a_model_are_named(
         "2 corrupt, 1 runtime-unavailable, 1 schema-too-new"
     )
     assert areas == "areas left without any model: JFK, LGA, TLV"
-    assert unknown.startswith("the areas of 2 lost deliveries are not known")
+    assert unknown.startswith("of 2 lost the metadata cannot be read here")
 
 
 def test_an_area_that_another_model_keeps_is_not_left_without_any(

@@ -215,10 +215,11 @@ def software() -> None:
 def check() -> None:
     """Hold this release against every delivery in the store: what would it lose?
 
-    Run it in a new release's environment before that release serves. Each delivery is picked up
-    as a serving app does it, its examples are replayed within tolerance, and the verdict on each
-    (serve, or which refusal) is held against the one it expects. Lists every delivery that this
-    release would not serve as it asks to be, and the areas that would have no model left.
+    Run it in a new release's environment, with its settings, before it serves. Each delivery is
+    picked up as a serving app does it, its examples are replayed within tolerance, and the
+    verdict on each (serve, or which refusal) is held against the one it expects. Lists every
+    delivery that this release would not serve as it asks to be, and the areas that would have no
+    model left.
 
     Exits 0 when nothing would be lost, 1 when anything would, 2 when the store cannot be read.
 
@@ -255,8 +256,8 @@ def _print_losses(losses: Losses, release: str, store: str) -> None:
     click.echo(f"areas left without any model: {', '.join(losses.areas) or 'none'}")
     if losses.unreadable:
         click.echo(
-            f"the areas of {losses.unreadable} lost deliveries are not known: "
-            "this release cannot read their metadata"
+            f"of {losses.unreadable} lost the metadata cannot be read here: "
+            "which areas they declare is not known"
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from fairweather_interface.applicability import check_season
@@ -275,13 +275,14 @@ def _answer(decision: Decision, variables: tuple[str, ...] | None) -> Forecast:
 
 def _series(outputs: Sequence[Output], decision: Decision) -> ForecastSeries:
     """Put outputs on one time axis; where steps differ, a variable has null between its own."""
-    axes = {each.name: _valid_times(decision.reference_time, each) for each in outputs}
+    steps = {(each.step, each.shape[-1]) for each in outputs}
+    axes = {each: _valid_times(decision.reference_time, *each) for each in steps}
     times = sorted({time for axis in axes.values() for time in axis})
     series: dict[str, VariableForecast] = {}
     for each in outputs:
         prediction = decision.predictions[each.variable]
         band = decision.model.bands.get(each.variable)
-        spread = partial(_spread, axis=axes[each.name], times=times)
+        spread = partial(_spread, axis=axes[each.step, each.shape[-1]], times=times)
         series[each.variable] = VariableForecast(
             unit=each.unit,
             value=spread(prediction.value),
@@ -302,8 +303,8 @@ def _spread(
     return [*map(dict(zip(axis, decimals, strict=True)).get, times)]
 
 
-def _valid_times(reference_time: datetime, output: Output) -> list[datetime]:
-    return [reference_time + k * output.step for k in range(1, output.shape[-1] + 1)]
+def _valid_times(reference_time: datetime, step: timedelta, count: int) -> list[datetime]:
+    return [reference_time + k * step for k in range(1, count + 1)]
 
 
 def shortest_decimals(values: Values) -> list[float]:
