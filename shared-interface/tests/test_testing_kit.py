@@ -87,7 +87,9 @@ def test_what_the_kit_builds_conforms(changes: dict[str, Any], store: Path) -> N
 def test_the_examples_of_the_kit_lie_inside_the_domain_it_declares(
     bounds: dict[str, float], store: Path
 ) -> None:
-    older = {"max_temperature_seen": bounds["maximum"]} if "maximum" in bounds else {}
+    older: dict[str, Any] = (
+        {"max_temperature_seen": bounds["maximum"]} if "maximum" in bounds else {}
+    )
     path = build_delivery(store, applicability_domain={"temperature": bounds}, **older)
     with zipfile.ZipFile(path / EXAMPLES) as archive:
         data = archive.read("input/temperature.npy")[-8 * 24 * 4 :]
