@@ -251,13 +251,19 @@ def dist(session: nox.Session) -> None:
     if " ".join(session.posargs) not in made:
         session.error(f"say which release to put there, one of: {', '.join(made)}")
     chosen = made[" ".join(session.posargs)]
-    folder = Path(session.create_tmp()) / "tree"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    unpack_tree(chosen.tree, folder)
+    contract = chosen if chosen.package == "interface" else releases("interface")[-1]
+    tree = Path(session.create_tmp()) / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    for each in {
+        contract,
+        chosen,
+    }:  # side by side: tests of all packages read the golden deliveries
+        (tree / FOLDERS[each.package]).mkdir(parents=True)
+        unpack_tree(each.tree, tree / FOLDERS[each.package])
+    folder = tree / FOLDERS[chosen.package]
 
     def released(package: str) -> Path:
-        return release_wheel(chosen if package == chosen.package else releases("interface")[-1])
+        return release_wheel(chosen if package == chosen.package else contract)
 
     needs = NEEDS[chosen.package]
     install(session, *needs, groups=("test",), build=released, folder=folder)
