@@ -44,7 +44,7 @@ def downgrade(document: Document) -> Document:
 def uncarried(document: Document) -> Document:
     """Return the document without the bounds which fields of 0.2 say as well.
 
-    It is one that a reader of 0.3 accepts.
+    The document is one that a reader of 0.3 accepts.
 
     A ``maximum`` is carried by the ``max_*_seen`` of its input's variable, where that is not
     above it, and a ``max_missing`` by the input's own, where that is not above it.
