@@ -143,13 +143,16 @@ def _most(share: float, samples: int) -> int:
 
 
 def _inside(bounds: Bounds) -> tuple[np.float32, np.float32]:
-    """The float32 nearest to the bounds from inside; windows are float32, bounds are not."""
+    """The float32 nearest to the bounds from inside; windows are float32, bounds are not.
+
+    They are compared as Python floats: NumPy would round the bound to float32 first.
+    """
     infinity = np.float32(np.inf)
     least = np.float32(-infinity if bounds.minimum is None else bounds.minimum)
     most = np.float32(infinity if bounds.maximum is None else bounds.maximum)
-    if bounds.minimum is not None and least < bounds.minimum:
+    if bounds.minimum is not None and float(least) < bounds.minimum:
         least = np.nextafter(least, infinity)
-    if bounds.maximum is not None and most > bounds.maximum:
+    if bounds.maximum is not None and float(most) > bounds.maximum:
         most = np.nextafter(most, -infinity)
     return least, most
 
