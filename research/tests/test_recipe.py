@@ -68,6 +68,12 @@ def test_quantiles_that_are_no_list_of_numbers_are_refused(value: object) -> Non
     assert all(problem.startswith("`quantiles") for problem in problems(quantiles=value))
 
 
+def test_one_word_where_a_list_belongs_is_refused_with_the_way_to_write_it() -> None:
+    assert problems(applicability_domain="minimum") == (
+        "`applicability_domain`: found 'minimum', expected a list; write it in square brackets",
+    )
+
+
 def test_a_recipe_without_quantiles_has_none_and_one_with_keeps_them() -> None:
     assert Recipe.parse(PLAIN, source="r").quantiles == ()
     recipe = Recipe.parse({**PLAIN, "quantiles": [0.025, 0.1, 0.9]}, source="r")

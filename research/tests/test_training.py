@@ -16,13 +16,14 @@ import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import pytest
 import yaml
 from fairweather_interface.applicability import Observed, check_applicability
-from fairweather_interface.delivery import list_deliveries, verify_delivery
+from fairweather_interface.delivery import list_deliveries
 from fairweather_interface.errors import (
     CorruptDeliveryError,
     MetadataError,
     NotExpressibleError,
 )
 from fairweather_interface.metadata import ONNX, SAVED_MODEL
+from fairweather_interface.testing import assert_delivery_conforms
 
 from fairweather_research import (
     ObservationsError,
@@ -70,8 +71,11 @@ def delivering_nothing(trained: Trained) -> Callable[..., TrainingResult]:
     return forgetful
 
 
-def test_a_training_ends_in_a_delivery_without_any_problem(trained: Trained) -> None:
-    assert verify_delivery(trained.delivery.path) == ()
+def test_a_training_ends_in_a_delivery_without_any_problem(
+    trained: Trained, banded: Trained, commanded: Commanded
+) -> None:
+    for delivery in (trained.delivery, banded.delivery, commanded.delivery):
+        assert_delivery_conforms(delivery.path)
     assert list_deliveries(trained.delivery.path.parent) == (trained.delivery.path,)
 
 
@@ -288,7 +292,6 @@ def test_a_delivery_in_an_older_schema_says_so_and_is_the_same_model(
     assert json.loads((commanded.delivery.path / "metadata.json").read_text())[
         "schema_version"
     ] == ("0.2")
-    assert verify_delivery(commanded.delivery.path) == ()
     assert older.model_digest == newest.model_digest
     page = (commanded.delivery.path / "card" / "index.html").read_text(encoding="utf-8")
     assert "0.2, for readers from 0.1" in page

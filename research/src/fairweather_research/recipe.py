@@ -303,6 +303,11 @@ def _problems(error: ValidationError, *, told: bool) -> list[str]:
                 problems.append(f"`{where}`: unknown key; {_nearest(part['loc'])}")
             case "value_error" if not where:
                 problems += message.splitlines()
+            case "tuple_type":
+                problems.append(
+                    f"`{where}`: found {part['input']!r}, expected a list; "
+                    "write it in square brackets"
+                )
             case "value_error":
                 problems.append(f"`{where}`: {message}")
             case _ if not (told and where.startswith("definitions")):
