@@ -163,7 +163,7 @@ def deliver(session: nox.Session, side: Side) -> None:
 @nox.session(python=False, tags=["quick", "full"])
 @nox.parametrize("cell", [nox.param(each, id=each.name) for each in matrix.quick_cells()])
 def serve(session: nox.Session, cell: Cell) -> None:
-    """Put before a released app, or HEAD's, what a research delivered: serve it, or refuse by rule."""
+    """Put what research delivered before an app: it serves, or refuses as the policy foretells."""
     ask(session, matrix.serve, cell)
 
 

@@ -1,8 +1,8 @@
 """Ask a running app what it makes of deliveries; run inside the environment of that app.
 
 ``python asking.py JOB.json`` starts the app as people start it, sends it the windows of every
-example over HTTP, and prints what it found as JSON: facts, no judgement. It needs NumPy, which every
-app brings, and imports nothing of ours.
+example over HTTP, and prints what it found as JSON: facts, no judgement. It needs NumPy, which
+every app brings, and imports nothing of ours.
 """
 
 # ruff: noqa: INP001 - a script beside its siblings, not a package
@@ -174,7 +174,7 @@ def _bands(answer: dict[str, Any]) -> list[str]:
 
 
 def _worst(metadata: dict[str, Any], expected: dict[str, Any], series: dict[str, Any]) -> float:
-    """Return the largest error in shares of what is tolerated; 1 is the edge, infinity is absent."""
+    """Return the largest error as a share of what is tolerated; infinite where one is absent."""
     worst = 0.0
     for output in metadata["outputs"]:
         found = series.get(output["variable"], {})

@@ -1,4 +1,4 @@
-"""One environment for each side of the matrix, made of explicit wheel files and kept while they are.
+"""One environment for each side of the matrix, made of explicit wheel files, kept while they stay.
 
 Our packages come from the wheelhouse and from nowhere else: after every installation the
 environment is asked where they came from, so that a stranger's package of our name on an index
@@ -175,10 +175,7 @@ def _arguments(found: Wheels) -> list[str]:
         f"{each.name}{each.specifier}"
         for each in stated
         if not each.name.startswith("fairweather-")
-        and (
-            each.marker is None
-            or each.marker.evaluate({"extra": EXTRAS.get(side.package, "")})
-        )
+        and (each.marker is None or each.marker.evaluate({"extra": EXTRAS.get(side.package, "")}))
     ]
     return [f"--resolution={side.resolution}", *arguments, *direct]
 

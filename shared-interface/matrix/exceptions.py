@@ -12,7 +12,7 @@ from pathlib import Path
 
 from axes import Cell
 from environments import MatrixError
-from running import FAILED, Result
+from judging import FAILED, Result
 
 PATH = Path(__file__).with_suffix(".toml")
 
@@ -43,15 +43,13 @@ def known_failures(path: Path = PATH) -> tuple[KnownFailure, ...]:
     for entry in entries:
         if sorted(entry) != sorted(keys) or not isinstance(entry["until"], dt.date):
             raise MatrixError(
-                f"{path.name}: found an exception with {', '.join(entry)}, expected {', '.join(keys)}"
-                " (until is a date, without quotes)"
+                f"{path.name}: found an exception with {', '.join(entry)}, expected "
+                f"{', '.join(keys)} (until is a date, without quotes)"
             )
     return tuple(KnownFailure(**entry) for entry in entries)
 
 
-def unexplained(
-    result: Result, known: Iterable[KnownFailure], *, today: dt.date
-) -> Iterator[str]:
+def unexplained(result: Result, known: Iterable[KnownFailure], *, today: dt.date) -> Iterator[str]:
     """Yield every problem of a cell that no exception covers, and every exception that is over."""
     names = (result.cell.consumer.name, result.cell.producer.name)
     covered = {entry.kind: entry for entry in known if (entry.app, entry.research) == names}
@@ -64,7 +62,9 @@ def unexplained(
             yield f"{entry} is past its day, {entry.until}: {'; '.join(outcome.problems)}"
         elif failed and entry is None:
             yield from (f"{kind}: {problem}" for problem in outcome.problems)
-    yield from (f"{entry} names a recipe that this cell does not have" for entry in covered.values())
+    yield from (
+        f"{entry} names a recipe that this cell does not have" for entry in covered.values()
+    )
 
 
 def aimless(known: Iterable[KnownFailure], cells: Iterable[Cell]) -> Iterator[str]:

@@ -67,7 +67,10 @@ def expect_example(
     if area not in metadata["areas"]:
         return "area-not-declared"
     zone = ZoneInfo(metadata["areas"][area]["timezone"])
-    if datetime.fromisoformat(reference_time).astimezone(zone).month not in metadata["valid_months"]:
+    if (
+        datetime.fromisoformat(reference_time).astimezone(zone).month
+        not in metadata["valid_months"]
+    ):
         return "out-of-season"
     return expect
 

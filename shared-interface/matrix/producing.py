@@ -61,7 +61,7 @@ class Produced:
             MatrixError: it is not what was delivered, byte for byte.
         """
         expected = self.delivered[kind]
-        folder = self.folder / "store" / expected["delivery_id"]
+        folder = self.folder / "store" / str(expected["delivery_id"])
         problem = _broken(folder, expected["digest"])
         if problem:
             raise MatrixError(
@@ -91,33 +91,50 @@ def produced(side: Side, *, again: bool = False) -> Produced:
     Raises:
         MatrixError: a wheel cannot be had.
     """
+    known = produced_before(side)
+    if known is not None and not (again and known.failures):
+        return known
     found = wheels(side)
     chosen = recipes(found.version)
     key = producer_key(found, chosen)
-    folder = state() / "producers" / side.name
-    record = folder / _RECORD
-    if record.is_file():
-        known = Produced(folder=folder, record=json.loads(record.read_text(encoding="utf-8")))
-        if known.record["key"] == key and not (again and known.failures):
-            return known
+    folder = _folder(side)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as work:
         staged = Path(work) / "staged"
         (staged / "store").mkdir(parents=True)
         started = time.monotonic()
-        content = {"name": side.name, "key": key, "recipes": _run(found, chosen, staged)}
-        content["seconds"] = round(time.monotonic() - started, 1)
+        done = _run(found, chosen, staged)
+        seconds = round(time.monotonic() - started, 1)
+        content = {"name": side.name, "key": key, "recipes": done, "seconds": seconds}
         (staged / _RECORD).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         staged.rename(folder)
     return Produced(folder=folder, record=content)
 
 
+def produced_before(side: Side) -> Produced | None:
+    """Return what a producer delivered with the wheels and recipes of now; None when it did not.
+
+    Raises:
+        MatrixError: a wheel cannot be had.
+    """
+    path = _folder(side) / _RECORD
+    if not path.is_file():
+        return None
+    record = json.loads(path.read_text(encoding="utf-8"))
+    found = wheels(side)
+    if record["key"] != producer_key(found, recipes(found.version)):
+        return None
+    return Produced(folder=path.parent, record=record)
+
+
+def _folder(side: Side) -> Path:
+    return state() / "producers" / side.name
+
+
 def _run(found: Wheels, chosen: tuple[Recipe, ...], staged: Path) -> dict[str, dict[str, Any]]:
     """Train every recipe, side by side, and say of each what it delivered or why it failed."""
     try:
-        if found.excluded:
-            raise MatrixError(found.excluded)
         command = python_of(found).parent / "fairweather-research"
     except MatrixError as error:
         return {recipe.kind: {"failed": f"cannot be installed: {error}"} for recipe in chosen}

@@ -1,4 +1,4 @@
-"""What the sessions of ``noxfile.py`` do: deliver, serve, hold the records, answer for a release."""
+"""What the sessions of ``noxfile.py`` do: deliver, serve, hold the records, answer a release."""
 
 # ruff: noqa: INP001 - a module beside its siblings, not a package
 
@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 import axes
 import wheelhouse
 from axes import HEAD, Cell, Side, axis, cells, version_of
-from environments import MatrixError, differing, wheels
+from environments import MatrixError, differing
 from exceptions import aimless, known_failures, unexplained
+from judging import EXCLUDED, Result
 from producing import produced
-from running import EXCLUDED, Result, cell_key, run
+from running import cell_key, known, run
 from table import read_records, readme, stale, table, with_table, write_records
 
 Say = Callable[[str], None]
@@ -67,8 +68,6 @@ def serve(cell: Cell, say: Say) -> None:
         say(f"{cell.name}: HEAD is the latest release in all but its version, nothing new to ask")
         return
     result = run(cell)
-    if result is None:
-        raise MatrixError(f"{cell.name}: did not run")
     say(_line(result))
     problems = [*unexplained(result, known_failures(), today=_today())]
     if problems:
@@ -83,8 +82,8 @@ def hold(say: Say) -> None:
     """
     apps, researches, chosen = _axes()
     records = read_records()
-    results = {cell.name: run(cell, only_known=True) for cell in chosen}
-    keys = {cell.name: cell_key(wheels(cell.consumer), wheels(cell.producer)) for cell in chosen}
+    results = {cell.name: known(cell) for cell in chosen}
+    keys = {cell.name: cell_key(cell) for cell in chosen}
     problems = [
         *stale(chosen, records, results, keys),
         *aimless(known_failures(), cells(wheelhouse.releases())),
@@ -105,18 +104,18 @@ def write_table(say: Say) -> None:
         MatrixError: a cell fails; what it did is recorded all the same.
     """
     apps, researches, chosen = _axes()
-    results = [result for result in map(run, chosen) if result is not None]
+    results = [run(cell) for cell in chosen]
     for result in results:
         say(_line(result))
-    write_records(results)
+    write_records(results, {cell.name: cell_key(cell) for cell in chosen})
     page = readme().read_text(encoding="utf-8")
     block = table(read_records(), apps, researches)
     readme().write_text(with_table(page, block), encoding="utf-8")
-    known = known_failures()
+    exceptions = known_failures()
     problems = [
         f"{result.cell.name}: {problem}"
         for result in results
-        for problem in unexplained(result, known, today=_today())
+        for problem in unexplained(result, exceptions, today=_today())
     ]
     if problems:
         raise MatrixError("\n".join(problems))
@@ -134,10 +133,9 @@ def can_i_release(say: Say) -> None:
         say(f"\n{package} {version_of(head)}")
         for cell in _counterparts(package):
             result = run(cell)
-            problems = result.problems if result else ("did not run",)
-            lost += bool(problems)
-            say(f"  {'LOSES' if problems else 'keeps'}  {_line(result) if result else cell.name}")
-            for problem in problems:
+            lost += bool(result.problems)
+            say(f"  {'LOSES' if result.problems else 'keeps'}  {_line(result)}")
+            for problem in result.problems:
                 say(f"         {problem}")
     if lost:
         raise MatrixError(f"a release now would lose {lost} of these")

@@ -17,7 +17,7 @@ from typing import Any
 import wheelhouse
 from axes import HEAD, Cell, Side, must_serve, recipes, version_of
 from environments import MatrixError
-from running import REFUSED, SERVED, Result
+from judging import REFUSED, SERVED, Result
 
 RECORDS = Path(__file__).parent / "records"
 BEGIN = "<!-- matrix: written by `nox -s matrix-table` from recorded runs -->"
@@ -25,8 +25,8 @@ END = "<!-- end of matrix -->"
 Record = dict[str, Any]
 
 
-def record(result: Result) -> Record:
-    """Return what is committed of a cell."""
+def record(result: Result, key: Mapping[str, str]) -> Record:
+    """Return what is committed of a cell; ``key`` holds the digests it depends on."""
     released = HEAD not in (result.cell.consumer.version, result.cell.producer.version)
     outcomes: Record = {}
     for kind, outcome in result.outcomes.items():
@@ -37,7 +37,7 @@ def record(result: Result) -> Record:
             said |= {"examples": outcome.examples, "worst": outcome.worst}
             said["refused"] = outcome.refused
         outcomes[kind] = said
-    return {"outcomes": outcomes, **({"key": result.key} if released else {})}
+    return {"outcomes": outcomes, **({"key": dict(key)} if released else {})}
 
 
 def read_records(folder: Path = RECORDS) -> dict[tuple[str, str], Record]:
@@ -49,12 +49,16 @@ def read_records(folder: Path = RECORDS) -> dict[tuple[str, str], Record]:
     return found
 
 
-def write_records(results: Iterable[Result], folder: Path = RECORDS) -> None:
+def write_records(
+    results: Iterable[Result], keys: Mapping[str, Mapping[str, str]], folder: Path = RECORDS
+) -> None:
     """Write one file for each app, and remove those of apps that are no longer on the axis."""
     by_app: dict[str, Record] = {}
     for result in results:
         cell = result.cell
-        by_app.setdefault(cell.consumer.version, {})[cell.producer.version] = record(result)
+        by_app.setdefault(cell.consumer.version, {})[cell.producer.version] = record(
+            result, keys[cell.name]
+        )
     folder.mkdir(exist_ok=True)
     for path in folder.glob("app-*.json"):
         path.unlink()
@@ -92,13 +96,12 @@ def table(
     served = sum(outcome == SERVED for *_, outcome in kinds)
     refused = sum(outcome == REFUSED for *_, outcome in kinds)
     rest = len(kinds) - served - refused
-    lines += [
-        "",
+    counted = (
         f"{len(records)} cells, {len(kinds)} deliveries put before an app: {served} served with "
         f"every example's forecast within tolerance, {refused} refused with the code the policy "
-        f"foretells, {rest} otherwise.",
-    ]
-    return "\n".join(lines)
+        f"foretells, {rest} otherwise."
+    )
+    return "\n".join([*lines, "", counted])
 
 
 def with_table(text: str, block: str) -> str:
@@ -138,12 +141,14 @@ def stale(
         if content is None:
             yield f"{cell.name}: is not recorded"
             continue
-        changed = [
-            name for name, value in keys[cell.name].items() if content["key"].get(name) != value
-        ] if "key" in content else []
+        changed = (
+            [name for name, value in keys[cell.name].items() if content["key"].get(name) != value]
+            if "key" in content
+            else []
+        )
         if changed:
             yield f"{cell.name}: was recorded with another {', '.join(changed)}"
-        now = None if result is None else _outcomes(record(result))
+        now = None if result is None else _outcomes(record(result, keys[cell.name]))
         if now is not None and now != _outcomes(content):
             yield f"{cell.name}: is recorded as {_outcomes(content)}, here it is {now}"
     for app, research, kind in sorted(expected_served(cells)):
