@@ -110,7 +110,7 @@ def types(session: nox.Session, package: str) -> None:
         session.install("nox", "packaging")
         session.run(
             *("mypy", "--config-file=pyproject.toml", "../noxfile.py", "../.releases/release.py"),
-            *("../.releases/tests", "seam/demo.py", "seam/serving.py", "seam/tests"),
+            *("../.releases/tests", "seam"),
             *("contract/check.py", "contract/rules.py", "contract/tests"),
             *(str(path.relative_to(MATRIX.parent)) for path in sorted(MATRIX.glob("*.py"))),
             "matrix/tests",
@@ -260,6 +260,23 @@ def released(session: nox.Session) -> None:
     limits = releases("app")[-1].constraints
     session.install("--constraint", str(limits), str(wheels["interface"]), str(wheels["app"]))
     session.run("python", str(SEAM / "demo.py"), str(DEMO), "--once")
+
+
+@nox.session(python=PYTHON)
+def rollback(session: nox.Session) -> None:
+    """Roll the app back, release by release, over one store with deliveries of every schema."""
+    folder = Path(session.create_tmp()) / "rollback"
+    shutil.rmtree(folder, ignore_errors=True)
+    install(session, "interface[testing]", "app")
+    session.run("python", str(SEAM / "cast.py"), str(folder))
+    asked = ("python", str(SEAM / "rolled_back.py"), str(folder))
+    session.run(*asked)
+    for app in reversed(releases("app")):
+        before = releases()[: releases().index(app)]
+        contract = [made for made in before if made.package == "interface"][-1]
+        wheels = [wheel(session, release_wheel, made) for made in (contract, app)]
+        session.install("--constraint", str(app.constraints), *map(str, wheels))
+        session.run(*asked)
 
 
 @nox.session(python=["3.12", "3.13"], default=False)

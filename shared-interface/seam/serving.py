@@ -39,8 +39,12 @@ class App:
         url = f"{self.address}{path}"
         if query:
             url += "?" + urllib.parse.urlencode(query)
+        return self.open(url)
+
+    def open(self, request: str | urllib.request.Request) -> tuple[int, Any]:
+        """Return status and JSON of any request."""
         try:
-            with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - loopback
+            with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - loopback
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:

@@ -14,9 +14,11 @@ from fairweather_interface import MANIFEST
 from fairweather_interface.metadata import (
     Area,
     Artifact,
+    Bounds,
     Input,
     Output,
     Performance,
+    Quantile,
     Tolerance,
     Training,
     read_metadata,
@@ -64,7 +66,13 @@ def reseal() -> Callable[[Path], None]:
 def walk(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     """Yield the path of every object in plain JSON data, except in free-form fields."""
     if isinstance(value, dict):
-        if path and path[-1] in ("recipe", "packages", "areas", "tolerance"):
+        if path and path[-1] in (
+            "recipe",
+            "packages",
+            "areas",
+            "tolerance",
+            "applicability_domain",
+        ):
             if path[-1] in ("recipe", "packages"):
                 return
         else:
@@ -82,4 +90,4 @@ def at(value: Any, path: tuple[str | int, ...]) -> Any:
     return value
 
 
-RECORDS = (Area, Artifact, Input, Output, Performance, Tolerance, Training)
+RECORDS = (Area, Artifact, Bounds, Input, Output, Performance, Quantile, Tolerance, Training)

@@ -26,6 +26,10 @@ README = _HOME / "README.md"
 COMMANDS = ("verify", "show", "check", "ledger", "changes")
 
 MEANINGS = {
+    "applicability_domain": "the windows of an input that the model is fit for",
+    "applicability_domain{}.max_missing": "the largest share of a window that may be missing",
+    "applicability_domain{}.maximum": "in the input's unit, of every value that is present",
+    "applicability_domain{}.minimum": "in the input's unit, of every value that is present",
     "areas": "the places the model knows; `area_index` counts in this order",
     "areas{}.latitude": "north of the equator",
     "areas{}.longitude": "east of Greenwich",
@@ -53,8 +57,8 @@ MEANINGS = {
     "inputs[].shape": "-1 counts requests",
     "inputs[].unit": "unit of the values",
     "inputs[].variable": "what is observed",
-    "max_humidity_seen": "the highest value in all training windows",
-    "max_temperature_seen": "the highest value in all training windows",
+    "max_humidity_seen": "deprecated: the highest value in all training windows",
+    "max_temperature_seen": "deprecated: the highest value in all training windows",
     "min_reader": "the oldest schema whose readers may read this",
     "model_digest": "digest of the canonical artifact",
     "model_type": "a label for people and policy",
@@ -94,6 +98,10 @@ MEANINGS = {
     "training.threads": "results may depend on them",
     "training.train_end_time": "of the last observation used",
     "training.train_start_time": "of the first observation used",
+    "uncertainty": "quantiles of outputs: tensors beside them, none of `outputs`",
+    "uncertainty[].name": "the tensor's name",
+    "uncertainty[].output": "the output it is a quantile of; type, shape, unit and step are its",
+    "uncertainty[].probability": "how often observed values lie below it",
     "valid_months": "1 to 12: when it may be asked",
 }
 

@@ -17,18 +17,18 @@ PROMISED = {
         CARD EXAMPLES MANIFEST METADATA SCHEMA_VERSION SIGNATURE VARIABLES Area Code
         CorruptDeliveryError Definitions DefinitionsError Delivery DeliveryError DurationError
         FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata
-        NotExpressibleError Refusal
+        NotExpressibleError Observed Refusal
         RequiredInput SchemaVersion Software SoftwareError UnsupportedSchemaError Variable Verdict
-        artifact_digest check check_domain check_missing check_season create_metadata dump_metadata
+        artifact_digest check check_applicability check_domain check_missing check_season
+        create_metadata dump_metadata
         dump_software format_duration iso_duration list_deliveries load_definitions
         new_delivery_id open_delivery parse_duration read_manifest read_metadata read_software
         staged_delivery verify_delivery""",
     "fairweather_interface.metadata": """
         AREA_INDEX BATCH LEDGER OBSERVATIONS ONNX REFERENCE_TIME SAVED_MODEL WRITTEN_SCHEMAS
-        Area Artifact
-        ArtifactNeeds Block
-        Input ModelMetadata Output Performance Tolerance Training create_metadata dump_metadata
-        read_metadata""",
+        Area Artifact ArtifactNeeds Block Bounds Input ModelMetadata Output Performance Quantile
+        Tolerance Training create_metadata derive_min_reader dump_metadata newer_meanings
+        read_metadata writing_problems""",
     "fairweather_interface.delivery": """
         CARD EXAMPLES MANIFEST METADATA SIGNATURE Delivery Manifest artifact_digest
         list_deliveries new_delivery_id open_delivery read_manifest staged_delivery
@@ -48,8 +48,9 @@ PROMISED = {
     "fairweather_interface.refusals": "Code Refusal",
     "fairweather_interface.verdict": "Verdict check",
     "fairweather_interface.applicability": """
-        check_domain check_missing check_season highest_seen""",
-    "fairweather_interface.history": "STEPS downgrade upgrade",
+        Observed check_applicability check_domain check_missing check_season domain_of
+        highest_seen""",
+    "fairweather_interface.history": "STEPS downgrade uncarried upgrade",
     "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text",
     "fairweather_interface.testing": """
         GOLDEN_WINDOWS GoldenWindow build_delivery identity_onnx metadata_document""",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import json
-from collections.abc import Mapping
+import math
 from typing import Any
 
 import pytest
@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from conftest import as_json
 from fairweather_interface import SCHEMA_VERSION, history
-from fairweather_interface._rows import derive_min_reader, newer_fields
+from fairweather_interface._rows import newer_fields
 from fairweather_interface.errors import NotExpressibleError
-from fairweather_interface.history import STEPS, downgrade, upgrade
-from fairweather_interface.metadata import LEDGER, read_metadata
+from fairweather_interface.history import STEPS, downgrade, uncarried, upgrade
+from fairweather_interface.metadata import LEDGER, derive_min_reader, read_metadata
 from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SchemaVersion
 
@@ -29,8 +29,9 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=8,
 )
-_NEWER: Mapping[str, st.SearchStrategy[object]] = {"max_humidity_seen": st.none() | _NUMBERS}
-"""How to draw a field that came after 0.1, by its path; ``None`` says the same as absent."""
+_SEEN = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
+_NEWER = {"max_humidity_seen", "applicability_domain", "uncertainty"}
+"""The fields that came after 0.1 and are drawn below, those inside them too."""
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 _LAW = settings(max_examples=1000, deadline=None, suppress_health_check=_SLOW)
@@ -39,30 +40,59 @@ _LAW = settings(max_examples=1000, deadline=None, suppress_health_check=_SLOW)
 @st.composite
 def documents(draw: st.DrawFn, schema: str) -> Document:
     """Draw a document of a schema, with whatever it can say and fields nobody knows."""
+    can = {row.path for row in LEDGER if _not_after(row.since, schema)}
+    variables = draw(
+        st.lists(st.sampled_from(("temperature", "humidity")), min_size=1, unique=True)
+    )
+    max_missing = draw(st.sampled_from((0.0, 0.25)))
     changes: Document = {
         "valid_months": sorted(draw(st.sets(st.integers(1, 12), min_size=1))),
         "max_temperature_seen": draw(st.none() | _NUMBERS),
         "model_type": draw(st.text(min_size=1, max_size=20)),
     }
-    for path, values in _NEWER.items():
-        row = next(row for row in LEDGER if row.path == path)
-        if SchemaVersion.parse(row.since) <= SchemaVersion.parse(schema) and draw(st.booleans()):
-            changes[path] = draw(values)
+    if "max_humidity_seen" in can and draw(st.booleans()):
+        changes["max_humidity_seen"] = draw(st.none() | _NUMBERS)
+    if "applicability_domain" in can and draw(st.booleans()):
+        changes["applicability_domain"] = draw(
+            st.none() | st.fixed_dictionaries({}, optional={
+                variable: _bounds(changes.get(_SEEN[variable]), max_missing)
+                for variable in variables
+            })
+        )  # fmt: skip
+    if "uncertainty" in can:
+        changes["quantiles"] = draw(st.lists(st.floats(0.001, 0.999), unique=True, max_size=3))
     document = metadata_document(
         schema=schema,
         areas=draw(st.lists(st.sampled_from(("EWR", "JFK", "Hebron")), min_size=1, unique=True)),
-        variables=draw(
-            st.lists(st.sampled_from(("temperature", "humidity")), min_size=1, unique=True)
-        ),
+        variables=variables,
         samples=draw(st.integers(1, 48)),
         context=draw(st.booleans()),
-        max_missing=draw(st.sampled_from((0.0, 0.25))),
+        max_missing=max_missing,
         skill=draw(st.none() | st.floats(-1, 1)),
         **changes,
     )
     document["training"]["recipe"] = draw(st.dictionaries(st.text(max_size=8), _JSON, max_size=3))
     strange = draw(st.dictionaries(st.from_regex(r"x_[a-z]{1,5}", fullmatch=True), _JSON))
     return document | strange
+
+
+@st.composite
+def _bounds(draw: st.DrawFn, seen: float | None, max_missing: float) -> Document:
+    """Draw bounds, often just those that older fields carry."""
+    carried = st.just(seen) | st.just(None if seen is None else math.nextafter(seen, math.inf))
+    maximum = draw(carried | carried | _NUMBERS)
+    minimum = draw(st.none() | st.none() | _NUMBERS)
+    if minimum is not None and maximum is not None and minimum > maximum:
+        minimum, maximum = maximum, minimum
+    missing = draw(st.sampled_from((None, max_missing, 0.25, 0.1)))
+    drawn = {"minimum": minimum, "maximum": maximum, "max_missing": missing}
+    return {
+        name: value for name, value in drawn.items() if value is not None or draw(st.booleans())
+    }
+
+
+def _not_after(version: str, schema: str) -> bool:
+    return SchemaVersion.parse(version) <= SchemaVersion.parse(schema)
 
 
 def hub_documents(schema: str) -> st.SearchStrategy[Document]:
@@ -94,7 +124,7 @@ def test_hub_spoke_hub(schema: str) -> None:
     def hub_spoke_hub(document: Document) -> None:
         before = copy.deepcopy(document)
         spoke = downgrade(document, schema=schema)
-        assert derive_min_reader(spoke, LEDGER) == document["min_reader"]
+        assert derive_min_reader(spoke) == document["min_reader"]
         assert upgrade(spoke, schema=schema) == before
         assert document == before
 
@@ -118,11 +148,52 @@ def test_a_downgrade_refuses_exactly_what_readers_of_the_older_schema_would_have
 
 
 def test_every_field_that_came_after_the_first_schema_is_drawn() -> None:
-    assert set(newer_fields_of_all()) == set(_NEWER)
+    assert {row.path for row in LEDGER if row.since != "0.1" and "." not in row.path} == _NEWER
 
 
-def newer_fields_of_all() -> list[str]:
-    return [row.path for row in LEDGER if row.since != "0.1"]
+_DOMAIN = {"temperature": {"minimum": -5.0, "maximum": 30.0, "max_missing": 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("older", "left"),
+    [
+        ({}, _DOMAIN),
+        ({"max_temperature_seen": 30.0}, {"temperature": {"minimum": -5.0, "max_missing": 0.1}}),
+        ({"max_temperature_seen": 29.5}, {"temperature": {"minimum": -5.0, "max_missing": 0.1}}),
+        ({"max_temperature_seen": 30.5}, _DOMAIN),
+        ({"max_humidity_seen": 1.0}, _DOMAIN),
+        ({"max_missing": 0.1}, {"temperature": {"minimum": -5.0, "maximum": 30.0}}),
+        ({"max_missing": 0.2}, _DOMAIN),
+    ],
+    ids=str,
+)
+def test_a_bound_is_carried_by_an_older_field_that_is_no_looser(
+    older: Document, left: Document
+) -> None:
+    changes: Document = {"max_missing": 0.25} | older
+    document = metadata_document(applicability_domain=_DOMAIN, **changes)
+    assert uncarried(document)["applicability_domain"] == left
+    assert document["min_reader"] == "0.3"
+    with pytest.raises(NotExpressibleError) as caught:
+        downgrade(document, schema="0.2")
+    told = [
+        f"applicability_domain: found the {bound} {value} of 'temperature'"
+        for bound, value in left["temperature"].items()
+    ]
+    assert [problem.partition(", expected")[0] for problem in caught.value.problems] == told
+
+
+def test_a_domain_that_older_fields_carry_whole_demands_nothing_new() -> None:
+    domain = {"temperature": {"maximum": 30.0, "max_missing": 0.1}, "humidity": {}}
+    arguments: Document = {
+        "variables": ("temperature", "humidity"), "max_missing": 0.1, "max_temperature_seen": 30.0,
+        "quantiles": (0.1, 0.9),
+    }  # fmt: skip
+    document = metadata_document(applicability_domain=domain, **arguments)
+    assert document["min_reader"] == "0.1"
+    assert "applicability_domain" not in uncarried(document)
+    assert uncarried(document, schema="0.3") is document
+    assert downgrade(document, schema="0.1") is document
 
 
 def test_the_newest_schema_is_its_own_hub() -> None:
@@ -145,7 +216,7 @@ def test_every_step_on_the_way_is_heard_before_a_downgrade_is_refused(
             raise NotExpressibleError(f"bands: found {document['bands']}, expected none")
 
     document = metadata_document(max_humidity_seen=90.0) | {"bands": 3}
-    monkeypatch.setattr(history, "STEPS", {**STEPS, "0.2": Later()})
+    monkeypatch.setattr(history, "STEPS", {"0.1": STEPS["0.1"], "0.2": Later()})
     with pytest.raises(NotExpressibleError) as caught:
         downgrade(document, schema="0.1")
     assert [problem.partition(":")[0] for problem in caught.value.problems] == [

@@ -31,9 +31,12 @@ def test_every_field_of_every_record_has_a_row() -> None:
     def count(record: type[BaseModel]) -> int:
         return len(record.model_fields)
 
+    full = metadata_document(
+        quantiles=(0.1, 0.9), applicability_domain={"temperature": {"minimum": -5.0}}
+    )
     paths = {row.path for row in LEDGER}
     assert {path for path in paths if "." not in path} == set(ModelMetadata.model_fields)
-    records = {type(item) for item in _records(read_metadata(as_json(metadata_document())))}
+    records = {type(item) for item in _records(read_metadata(as_json(full)))}
     assert len(paths) == sum(map(count, records))
     assert len(paths) == len(LEDGER)
 
@@ -68,6 +71,8 @@ valid_months | list of integer | required | - | length<=12; length>=1; each <=12
 ascending, local months of the reference time | - | 0.1 | must-obey
 max_temperature_seen | number | optional | null | - | degC | 0.1 | must-obey
 max_humidity_seen | number | optional | null | - | % | 0.2 | must-obey
+applicability_domain{}.minimum | number | optional | null | - | - | 0.3 | must-obey
+uncertainty[].probability | number | required | - | <1; >0 | - | 0.3 | may-ignore
 inputs[].period | duration | optional | null | required of observations | - | 0.1 | must-obey
 artifacts[].canonical | boolean | optional | false | - | - | 0.1 | may-ignore
 performance[].skill_interval | [number, number] | optional | null | \
@@ -82,7 +87,7 @@ def test_a_row_says_all_that_binds_both_sides(line: str) -> None:
 
 
 def test_a_schema_we_have_no_ledger_of_is_told_so() -> None:
-    with pytest.raises(MetadataError, match=r"found no ledger of schema 9\.9, expected 0\.2 or an"):
+    with pytest.raises(MetadataError, match=r"found no ledger of schema 9\.9, expected 0\.3 or an"):
         ledger_text("9.9")
     with pytest.raises(MetadataError, match="two whole numbers"):
         ledger_text("../metadata")
@@ -161,8 +166,10 @@ def test_changes_are_the_words_of_the_steps_and_the_new_rows() -> None:
     told = changes_text("0.1")
     assert told.startswith("# 0.1 to 0.2\nSchema 0.2 adds `max_humidity_seen` (%): the highest")
     assert [line for line in told.splitlines() if line.startswith("+")] == [
-        "+ max_humidity_seen | number | optional | null | - | % | 0.2 | must-obey"
+        "+ max_humidity_seen | number | optional | null | - | % | 0.2 | must-obey",
+        *(f"+ {row}" for row in LEDGER if row.since == "0.3"),
     ]
+    assert "\n\n# 0.2 to 0.3\nSchema 0.3 adds `applicability_domain`" in told
     assert changes_text(SCHEMA_VERSION) == ""
     with pytest.raises(MetadataError, match="found no ledger of schema"):
         changes_text("0.0")

@@ -96,7 +96,7 @@ def test_show_tells_regions_omissions_and_what_it_does_not_know(
     tiny_delivery: Tiny, capsys: Capture
 ) -> None:
     def change(document: dict[str, Any]) -> None:
-        document["schema_version"] = "0.3"
+        document["schema_version"] = "0.4"
         document["novelty"] = "yes"
         document["inputs"][0]["areas"] = ["EWR", "LGA"]
         document["artifacts"].append({"format": "magic", "omitted": "no wand"})
@@ -181,10 +181,10 @@ def test_a_ledger_that_does_not_exist_is_wrong_use(
 
 
 def test_changes_says_what_came_since_a_schema(capsys: Capture) -> None:
-    for arguments in (["changes"], ["changes", "--against", "0.1"]):
-        assert main(arguments) == 0
+    for arguments, against in (([], "0.2"), (["--against", "0.1"], "0.1")):
+        assert main(["changes", *arguments]) == 0
         out, err = capsys.readouterr()
-        assert out == changes_text("0.1")
+        assert out == changes_text(against)
         assert err == ""
     assert main(["changes", "--against", SCHEMA_VERSION]) == 0
     out, err = capsys.readouterr()
@@ -219,6 +219,29 @@ def test_check_says_that_a_release_serves_and_exits_0(
     path = tiny_delivery()
     assert main(["check", str(path), "--software", str(software)]) == 0
     assert capsys.readouterr() == (f"{path}: fairweather-app 0.1.0 serves\n", "")
+
+
+def test_check_says_what_a_release_will_do_without(
+    tiny_delivery: Tiny, software: Path, capsys: Capture
+) -> None:
+    path = tiny_delivery(quantiles=(0.1, 0.9))
+    assert main(["check", str(path), "--software", str(software)]) == 0
+    out = capsys.readouterr().out
+    assert out.endswith("0.1.0 serves\n  without uncertainty, which it does not know\n")
+
+
+def test_show_tells_the_domain_and_the_quantiles(tiny_delivery: Tiny, capsys: Capture) -> None:
+    bounds = {"minimum": -5.5, "maximum": 30.0, "max_missing": 0.25}
+    path = tiny_delivery(
+        applicability_domain={"temperature": bounds},
+        max_temperature_seen=30.0,
+        max_missing=0.25,
+        quantiles=(0.1, 0.9),
+    )
+    assert main(["show", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "temperature from -5.5 degC, up to 30 degC, at most 25 % missing\n" in out
+    assert "temperature: quantiles 0.1, 0.9\n" in out
 
 
 def test_check_prints_every_reason_of_a_refusal_and_exits_1(

@@ -40,6 +40,8 @@ _FULL = metadata_document(
     context=True,
     max_missing=0.1,
     max_temperature_seen=38.5,
+    quantiles=(0.1, 0.9),
+    applicability_domain={"temperature": {"maximum": 38.5, "max_missing": 0.1}},
 )
 Document = dict[str, Any]
 
@@ -49,7 +51,7 @@ def test_what_a_writer_says_is_what_a_reader_reads(fields: Document) -> None:
     assert metadata.schema_version == SCHEMA_VERSION
     assert metadata.min_reader == "0.1"
     bound = create_metadata(**fields | {"max_humidity_seen": 95.0})
-    assert bound.schema_version == bound.min_reader == "0.2"
+    assert (bound.schema_version, bound.min_reader) == (SCHEMA_VERSION, "0.2")
     assert read_metadata(dump_metadata(metadata)) == metadata
     assert read_metadata(dump_metadata(metadata).decode()) == metadata
     assert writing_problems(metadata) == ()
@@ -59,7 +61,7 @@ def test_the_same_metadata_always_gives_the_same_bytes(document: Document) -> No
     data = dump_metadata(read_metadata(as_json(document)))
     assert dump_metadata(read_metadata(data)) == data
     assert data.endswith(b"}\n")
-    assert data.startswith(b'{\n  "schema_version": "0.2",\n  "min_reader": "0.1",\n')
+    assert data.startswith(b'{\n  "schema_version": "0.3",\n  "min_reader": "0.1",\n')
     assert b"null" not in data
 
 
@@ -146,18 +148,18 @@ def test_a_writer_says_nothing_it_does_not_understand(fields: Document) -> None:
     with pytest.raises(MetadataError, match=r"areas\.EWR\.height: found 3"):
         create_metadata(**fields)
     fields["areas"] = {"EWR": Area(latitude=1, longitude=1, timezone="UTC", height=3)}
-    with pytest.raises(MetadataError, match=r"areas\['EWR'\]\.height: schema 0.2 has no such"):
+    with pytest.raises(MetadataError, match=r"areas\['EWR'\]\.height: schema 0.3 has no such"):
         create_metadata(**fields)
 
 
 def test_dumping_refuses_unknown_fields_because_nobody_rewrites_a_delivery() -> None:
     metadata = read_metadata(as_json(_FULL | {"schema_version": "0.7", "novelty": 1}))
-    with pytest.raises(MetadataError, match=r"novelty: schema 0\.2 has no such field"):
+    with pytest.raises(MetadataError, match=r"novelty: schema 0\.3 has no such field"):
         dump_metadata(metadata)
 
 
 def test_the_envelope_is_the_contracts_to_fill_in(fields: Document) -> None:
-    said = create_metadata(**fields, schema_version="0.2", min_reader="0.1")
+    said = create_metadata(**fields, schema_version="0.3", min_reader="0.1")
     assert said == create_metadata(**fields)
     with pytest.raises(MetadataError, match=r"schema_version: found 0\.1"):
         create_metadata(**fields, schema_version="0.1")
@@ -241,7 +243,10 @@ def test_a_meaning_that_an_older_schema_cannot_carry_is_never_lost_in_silence(
     (problem,) = caught.value.problems
     assert problem.startswith("max_humidity_seen: found 95.5 %, expected none")
     assert "schema 0.1 cannot say" in str(caught.value)
-    assert read_metadata(dump_metadata(metadata, schema="0.2")) == metadata
+    for schema in ("0.2", "0.3"):
+        assert read_metadata(dump_metadata(metadata, schema=schema)) == metadata.model_copy(
+            update={"schema_version": schema}
+        )
 
 
 def test_what_readers_might_ignore_is_not_left_out_in_silence_either(
@@ -262,12 +267,12 @@ class _Silent:
         return document
 
 
-@pytest.mark.parametrize("schema", ["0.0", "0.3", "1.0", "v0.1", "", "0.1.0"])
+@pytest.mark.parametrize("schema", ["0.0", "0.4", "1.0", "v0.1", "", "0.1.0"])
 def test_a_schema_that_nobody_writes_is_told_with_those_that_are(
     fields: Document, schema: str
 ) -> None:
-    assert WRITTEN_SCHEMAS == ("0.1", "0.2")
-    with pytest.raises(MetadataError, match=r"expected one of 0\.1, 0\.2"):
+    assert WRITTEN_SCHEMAS == ("0.1", "0.2", "0.3")
+    with pytest.raises(MetadataError, match=r"expected one of 0\.1, 0\.2, 0\.3"):
         dump_metadata(create_metadata(**fields), schema=schema)
 
 
@@ -280,7 +285,7 @@ def test_what_was_read_is_written_in_the_schema_it_reports() -> None:
 
 
 def test_in_another_schema_the_min_reader_is_the_one_that_follows_from_what_is_said() -> None:
-    future = metadata_document(schema="0.3", min_reader="0.3", max_temperature_seen=30.0)
+    future = metadata_document(schema="0.4", min_reader="0.4", max_temperature_seen=30.0)
     read = ModelMetadata.model_validate_json(as_json(future))
     for schema in WRITTEN_SCHEMAS:
         again = read_metadata(dump_metadata(read, schema=schema))
@@ -294,10 +299,10 @@ def test_in_another_schema_the_min_reader_is_the_one_that_follows_from_what_is_s
 def test_a_field_from_the_future_is_read_kept_and_listed_at_every_level(
     path: tuple[str | int, ...],
 ) -> None:
-    document = copy.deepcopy(_FULL) | {"schema_version": "0.3", "min_reader": "0.1"}
+    document = copy.deepcopy(_FULL) | {"schema_version": "0.4", "min_reader": "0.1"}
     at(document, path)["from_the_future"] = {"deep": [1, None, {"x": "y"}]}
     metadata = read_metadata(as_json(document), reader="0.1")
-    assert metadata.schema_version == "0.3"
+    assert metadata.schema_version == "0.4"
     (unknown,) = metadata.unknown_fields
     assert unknown.endswith("from_the_future")
     assert writing_problems(metadata) == ()
@@ -364,7 +369,7 @@ def test_a_min_reader_that_lies_is_no_metadata(changes: Document, told: str) -> 
 
 
 def test_the_min_reader_of_a_newer_schema_is_not_ours_to_judge() -> None:
-    document = _FULL | {"schema_version": "0.3", "min_reader": "0.2", "bound": 1}
+    document = _FULL | {"schema_version": "0.4", "min_reader": "0.2", "bound": 1}
     assert read_metadata(as_json(document)).min_reader == "0.2"
 
 

@@ -51,7 +51,7 @@ SAVED = {"format": "tensorflow-saved-model", "needs": {"tensorflow": "2.21.0"}}
 LEFT_OUT = {"format": "onnx", "omitted": "outputs differ"}
 NEWEST = {"readable_schemas": SchemaRange(oldest="0.2", newest="0.2")}
 OLDEST = {"readable_schemas": SchemaRange(oldest="0.1", newest="0.1")}
-FUTURE = {"schema_version": "0.3", "min_reader": "0.2"}
+FUTURE = {"schema_version": "0.4", "min_reader": "0.2"}
 
 SERVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a plain model": ({}, {}),

@@ -10,7 +10,7 @@ Research writes a delivery::
 and it becomes visible whole, or not at all. The app reads it::
 
     for path in list_deliveries(store):
-        delivery = open_delivery(path, reader="0.1")      # every byte verified
+        delivery = open_delivery(path, reader="0.3")      # every byte verified
         refusal = check_season(delivery.metadata, "JFK", reference_time)
 
 Nothing here knows how a model is trained, run or chosen. The rest of the contract: definitions
@@ -19,7 +19,13 @@ Nothing here knows how a model is trained, run or chosen. The rest of the contra
 (:mod:`fairweather_interface.testing`).
 """
 
-from fairweather_interface.applicability import check_domain, check_missing, check_season
+from fairweather_interface.applicability import (
+    Observed,
+    check_applicability,
+    check_domain,
+    check_missing,
+    check_season,
+)
 from fairweather_interface.definitions import (
     VARIABLES,
     Definitions,
@@ -90,6 +96,7 @@ __all__ = [
     "MetadataError",
     "ModelMetadata",
     "NotExpressibleError",
+    "Observed",
     "Refusal",
     "RequiredInput",
     "SchemaVersion",
@@ -100,6 +107,7 @@ __all__ = [
     "Verdict",
     "artifact_digest",
     "check",
+    "check_applicability",
     "check_domain",
     "check_missing",
     "check_season",

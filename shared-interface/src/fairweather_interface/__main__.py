@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from fairweather_interface._record import dump_record
-from fairweather_interface.applicability import highest_seen
+from fairweather_interface.applicability import domain_of
 from fairweather_interface.delivery import open_delivery, verify_delivery
 from fairweather_interface.durations import format_duration
 from fairweather_interface.errors import (
@@ -23,10 +23,9 @@ from fairweather_interface.errors import (
 )
 from fairweather_interface.history import STEPS
 from fairweather_interface.ledger import changes_text, ledger_text
-from fairweather_interface.metadata import ModelMetadata
+from fairweather_interface.metadata import Bounds, ModelMetadata
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.software import read_software
-from fairweather_interface.variables import VARIABLES
 from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SCHEMA_VERSION
 
@@ -118,6 +117,8 @@ def _check(options: argparse.Namespace) -> int:
     _say(f"{options.delivery}: {release} {'serves' if verdict.serves else 'refuses'}")
     for refusal in verdict.refusals:
         _say(f"  - {refusal.code}: {refusal.reason}")
+    if verdict.serves and verdict.unused:
+        _say(f"  without {', '.join(verdict.unused)}, which it does not know")
     return 0 if verdict.serves else 1
 
 
@@ -156,9 +157,16 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
         )
         for item in metadata.outputs
     ]
+    domain = domain_of(metadata)
     rows += [
-        ("seen at most", f"{variable} {bound:g} {VARIABLES[variable].unit}")
-        for variable, bound in highest_seen(metadata).items()
+        ("fit for", f"{item.name} {_said(domain[item.name], item.unit or '')}")
+        for item in metadata.required_inputs
+        if item.name in domain
+    ]
+    rows += [
+        ("uncertainty", f"{item.variable}: quantiles {', '.join(said)}")
+        for item in metadata.outputs
+        if (said := [f"{each.probability:.6g}" for each in metadata.quantiles(item.name)])
     ]
     rows += [
         (
@@ -187,6 +195,15 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
     ]
     rows += [("unknown field", path) for path in metadata.unknown_fields]
     return rows
+
+
+def _said(bounds: Bounds, unit: str) -> str:
+    """Return bounds in words."""
+    parts = [] if bounds.minimum is None else [f"from {bounds.minimum:g} {unit}"]
+    parts += [] if bounds.maximum is None else [f"up to {bounds.maximum:g} {unit}"]
+    if bounds.max_missing is not None:
+        parts.append(f"at most {100 * bounds.max_missing:g} % missing")
+    return ", ".join(parts)
 
 
 def _parser() -> argparse.ArgumentParser:

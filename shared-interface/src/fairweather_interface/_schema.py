@@ -10,9 +10,27 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Self
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from fairweather_interface._record import Duration, Record, Rule, UtcTime, unknown_fields
+from fairweather_interface._capabilities import (
+    Bounds,
+    Quantile,
+    domain_problems,
+    uncertainty_problems,
+)
+from fairweather_interface._evidence import Performance, Tolerance, Training
+from fairweather_interface._record import (
+    Digest,
+    Duration,
+    Name,
+    Record,
+    Rule,
+    Share,
+    Text,
+    UtcTime,
+    Word,
+    unknown_fields,
+)
 from fairweather_interface._rows import rows
 from fairweather_interface._zones import known_zone
 from fairweather_interface.errors import short
@@ -42,18 +60,16 @@ def _must(law: str | None = None) -> Rule:
 _MUST = _must()
 _MAY = Rule(since="0.1")
 _OF_OBSERVATIONS = _must("required of observations")
-_Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
-_Word = Annotated[str, Field(min_length=1, max_length=200)]
-_Text = Annotated[str, Field(min_length=1, max_length=10000)]
-_Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 _Month = Annotated[int, Field(ge=1, le=12)]
-_Share = Annotated[float, Field(ge=0, le=1)]
-_Positive = Annotated[float, Field(ge=0)]
+
 TENSORS: dict[str, tuple[str, tuple[int, ...] | None]] = {
     OBSERVATIONS: ("float32", None),  # the shape follows from its period and sample rate
     REFERENCE_TIME: ("int64", (BATCH,)),
     AREA_INDEX: ("int64", (BATCH,)),
 }
+SEEN = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
+"""The deprecated bounds, by the variable whose highest value in training they say."""
+
 _OBSERVED = ("variable", "unit", "period", "sample_rate", "max_missing")
 
 
@@ -79,20 +95,20 @@ class Input(Record):
     where ``areas`` lists members, as the mean over those.
     """
 
-    name: Annotated[_Name, _MUST]
-    dtype: Annotated[_Word, _MUST]
+    name: Annotated[Name, _MUST]
+    dtype: Annotated[Word, _MUST]
     shape: Annotated[
         tuple[int, ...],
         _must("of observations [-1, period / sample_rate], a whole number"),
         Field(min_length=1),
     ]
-    role: Annotated[_Word, _MUST]
-    variable: Annotated[_Name | None, _OF_OBSERVATIONS] = None
-    unit: Annotated[_Word | None, _OF_OBSERVATIONS] = None
+    role: Annotated[Word, _MUST]
+    variable: Annotated[Name | None, _OF_OBSERVATIONS] = None
+    unit: Annotated[Word | None, _OF_OBSERVATIONS] = None
     period: Annotated[Duration | None, _OF_OBSERVATIONS] = None
     sample_rate: Annotated[Duration | None, _OF_OBSERVATIONS] = None
-    max_missing: Annotated[_Share | None, _OF_OBSERVATIONS] = None
-    areas: Annotated[tuple[_Word, ...] | None, _must("without repeats"), Field(min_length=1)] = None
+    max_missing: Annotated[Share | None, _OF_OBSERVATIONS] = None
+    areas: Annotated[tuple[Word, ...] | None, _must("without repeats"), Field(min_length=1)] = None
 
     @property
     def samples(self) -> int:
@@ -129,9 +145,9 @@ class Input(Record):
 class Output(Record):
     """A named tensor of forecasts: float32 ``[batch, steps]``; value k is for t0 + k * step."""
 
-    name: Annotated[_Name, _MUST]
-    variable: Annotated[_Name, _MUST]
-    unit: Annotated[_Word, _MUST]
+    name: Annotated[Name, _MUST]
+    variable: Annotated[Name, _MUST]
+    unit: Annotated[Word, _MUST]
     step: Annotated[Duration, _MUST]
     shape: Annotated[
         tuple[int, ...], _must("[-1, steps], steps >= 1"), Field(min_length=2, max_length=2)
@@ -159,7 +175,7 @@ class ArtifactNeeds(Record):
     opset: Annotated[int | None, _MUST, Field(ge=1)] = None
     ir_version: Annotated[int | None, _MUST, Field(ge=1)] = None
     tensorflow: Annotated[
-        _Word | None, Rule(since="0.1", must_obey=True, law="a version by PEP 440")
+        Word | None, Rule(since="0.1", must_obey=True, law="a version by PEP 440")
     ] = None
 
     @field_validator("tensorflow")
@@ -171,11 +187,11 @@ class ArtifactNeeds(Record):
 class Artifact(Record):
     """One serialized form of the model, or the reason why that form was left out."""
 
-    format: Annotated[_Word, _MUST]
-    path: Annotated[_Word | None, _must("either path or omitted")] = None
+    format: Annotated[Word, _MUST]
+    path: Annotated[Word | None, _must("either path or omitted")] = None
     canonical: Annotated[bool, _MAY] = False
     needs: Annotated[ArtifactNeeds | None, _MUST] = None
-    omitted: Annotated[_Text | None, Rule(since="0.1", law="either path or omitted")] = None
+    omitted: Annotated[Text | None, Rule(since="0.1", law="either path or omitted")] = None
 
     @model_validator(mode="after")
     def _there_or_not(self) -> Self:
@@ -183,78 +199,6 @@ class Artifact(Record):
             raise ValueError(
                 f"artifact {self.format!r}: expected either the path where it lies or, as "
                 "omitted, the reason why it was left out"
-            )
-        return self
-
-
-class Tolerance(Record):
-    """How far an output may differ: |found - expected| <= absolute + relative * |expected|."""
-
-    absolute: Annotated[_Positive, _MAY]
-    relative: Annotated[_Positive, _MAY]
-
-
-class Block(Record):
-    """A stretch of held-out time [start, end)."""
-
-    start: Annotated[UtcTime, _MAY]
-    end: Annotated[UtcTime, Rule(since="0.1", law="after start")]
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        if self.end <= self.start:
-            raise ValueError(f"found a block that ends at {self.end} and starts at {self.start}")
-        return self
-
-
-class Performance(Record):
-    """How well the model did for one area and variable on time it was not trained on.
-
-    ``skill`` is 1 - MAE / MAE(the better of persistence and climatology); absent where that
-    baseline is perfect. Figures compare only under the same ``evaluation_id``.
-    """
-
-    area: Annotated[_Word, _MAY]
-    variable: Annotated[_Name, _MAY]
-    mae: Annotated[_Positive, _MAY]
-    rmse: Annotated[_Positive, _MAY]
-    bias: Annotated[float, _MAY]
-    count: Annotated[int, _MAY, Field(ge=1)]
-    held_out: Annotated[tuple[Block, ...], _MAY, Field(min_length=1)]
-    evaluation_id: Annotated[_Digest, _MAY]
-    skill: Annotated[float | None, _MAY, Field(le=1)] = None
-    skill_interval: Annotated[
-        tuple[float, float] | None, Rule(since="0.1", law="95 % interval, low then high")
-    ] = None
-
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        if self.skill_interval is not None and self.skill_interval[0] > self.skill_interval[1]:
-            raise ValueError(f"found the skill interval {self.skill_interval}, expected low, high")
-        return self
-
-
-class Training(Record):
-    """Provenance: how the model was made and what is needed to make it again."""
-
-    data_source: Annotated[_Text, _MAY]
-    data_location: Annotated[_Text, _MAY]
-    data_digest: Annotated[_Digest, _MAY]
-    train_start_time: Annotated[UtcTime, _MAY]
-    train_end_time: Annotated[UtcTime, Rule(since="0.1", law="not before train_start_time")]
-    recipe: Annotated[Mapping[str, JsonValue], _MAY]
-    seed: Annotated[int, _MAY, Field(ge=0)]
-    threads: Annotated[int, _MAY, Field(ge=1)]
-    code_version: Annotated[_Word, _MAY]
-    packages: Annotated[Mapping[str, str], _MAY]
-    synthetic: Annotated[bool, _MAY]
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        if self.train_end_time < self.train_start_time:
-            raise ValueError(
-                f"found training data that end at {self.train_end_time}, before they start at "
-                f"{self.train_start_time}"
             )
         return self
 
@@ -270,11 +214,11 @@ class ModelMetadata(Record):
         Field(pattern=DELIVERY_ID_PATTERN),
     ]
     created_at: Annotated[UtcTime, _MAY]
-    topic: Annotated[_Text, _MAY]
-    author: Annotated[_Word, _MAY]
-    model_type: Annotated[_Word, _MAY]
+    topic: Annotated[Text, _MAY]
+    author: Annotated[Word, _MAY]
+    model_type: Annotated[Word, _MAY]
     areas: Annotated[
-        Mapping[_Word, Area],
+        Mapping[Word, Area],
         _must("area_index counts in this order"),
         Field(min_length=1),
     ]
@@ -285,7 +229,7 @@ class ModelMetadata(Record):
         _must("exactly one is canonical and has a path"),
         Field(min_length=1),
     ]
-    model_digest: Annotated[_Digest, _MAY]
+    model_digest: Annotated[Digest, _MAY]
     tolerance: Annotated[Mapping[str, Tolerance], Rule(since="0.1", law="every output has one")]
     performance: Annotated[tuple[Performance, ...], _MAY]
     valid_months: Annotated[
@@ -298,6 +242,14 @@ class ModelMetadata(Record):
         float | None, Rule(since="0.1", must_obey=True, unit="degC")
     ] = None
     max_humidity_seen: Annotated[float | None, Rule(since="0.2", must_obey=True, unit="%")] = None
+    applicability_domain: Annotated[
+        Mapping[Name, Bounds] | None,
+        Rule(since="0.3", must_obey=True, law="by the name of an input of observations"),
+    ] = None
+    uncertainty: Annotated[
+        tuple[Quantile, ...] | None,
+        Rule(since="0.3", law="names unique and no input's or output's; each has a tolerance"),
+    ] = None
 
     @property
     def required_inputs(self) -> tuple[Input, ...]:
@@ -313,6 +265,11 @@ class ModelMetadata(Record):
     def horizon(self) -> timedelta:
         """The furthest lead time of any output."""
         return max(output.horizon for output in self.outputs)
+
+    def quantiles(self, output: str) -> tuple[Quantile, ...]:
+        """The declared quantiles of an output, by its name, the lowest first."""
+        declared = (item for item in self.uncertainty or () if item.output == output)
+        return tuple(sorted(declared, key=lambda item: item.probability))
 
     @property
     def canonical(self) -> Artifact:
@@ -334,6 +291,15 @@ class ModelMetadata(Record):
         shared = {item.name for item in self.inputs} & {item.name for item in self.outputs}
         if shared:
             problems.append(f"found {', '.join(sorted(shared))} as input and as output")
+        problems += domain_problems(
+            self.applicability_domain, [item.name for item in self.required_inputs]
+        )
+        problems += uncertainty_problems(
+            self.uncertainty,
+            inputs=[item.name for item in self.inputs],
+            outputs=[item.name for item in self.outputs],
+            tolerance=self.tolerance,
+        )
         canonical = [artifact for artifact in self.artifacts if artifact.canonical]
         if len(canonical) != 1 or canonical[0].path is None:
             problems.append("artifacts: expected exactly one canonical artifact that has a path")

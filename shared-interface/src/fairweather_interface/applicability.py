@@ -6,11 +6,13 @@ Pure rules over plain numbers. Each returns a refusal, or ``None`` where the mod
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from fairweather_interface.metadata import Input, ModelMetadata
+from fairweather_interface._schema import SEEN
+from fairweather_interface.metadata import Bounds, Input, ModelMetadata
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.variables import VARIABLES
 
@@ -49,6 +51,97 @@ def check_season(metadata: ModelMetadata, area: str, reference_time: datetime) -
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observed:
+    """What a window of one input holds.
+
+    Attributes:
+        lowest: its lowest value, in the input's unit; ``None`` where no value is present.
+        highest: its highest value, likewise.
+        missing: how many of its values are missing.
+    """
+
+    lowest: float | None
+    highest: float | None
+    missing: int
+
+
+def check_applicability(
+    metadata: ModelMetadata,
+    observed: Mapping[str, Observed],
+    *,
+    margins: Mapping[str, float] | None = None,
+) -> Refusal | None:
+    """Hold what every window holds against the applicability domain that the model declares.
+
+    Args:
+        metadata: the model's.
+        observed: what each window of an input holds, by the input's name.
+        margins: variable to how far beyond a minimum or maximum the reader goes, in the
+            variable's unit; nothing where it is not named. Missing values have no margin.
+
+    Raises:
+        KeyError: the window of an input that has bounds is not there.
+    """
+    beyond: list[str] = []
+    domain = domain_of(metadata)
+    variables = [item.variable for item in metadata.required_inputs]
+    for item in metadata.required_inputs:
+        if item.name not in domain or item.variable is None:
+            continue
+        called = item.variable if variables.count(item.variable) == 1 else item.name
+        margin = (margins or {}).get(item.variable, 0.0)
+        beyond += _beyond(item, domain[item.name], observed[item.name], called, margin)
+    return Refusal(code=Code.OUT_OF_DOMAIN, reason="; ".join(beyond)) if beyond else None
+
+
+def domain_of(metadata: ModelMetadata) -> dict[str, Bounds]:
+    """Return every bound that holds, by the name of its input.
+
+    That is ``applicability_domain`` and the deprecated ``max_*_seen`` together: where both bound
+    an input, the lower maximum. Inputs without bounds are not there.
+    """
+    seen = highest_seen(metadata)
+    domain = {}
+    for item in metadata.required_inputs:
+        bounds = (metadata.applicability_domain or {}).get(item.name)
+        older = seen.get(item.variable or "")
+        if bounds is None and older is None:
+            continue
+        bounds = bounds or Bounds()
+        maxima = [bound for bound in (bounds.maximum, older) if bound is not None]
+        domain[item.name] = Bounds(
+            minimum=bounds.minimum,
+            maximum=min(maxima, default=None),
+            max_missing=bounds.max_missing,
+        )
+    return domain
+
+
+def _beyond(
+    item: Input, bounds: Bounds, observed: Observed, called: str, margin: float
+) -> Iterator[str]:
+    """Yield how a window lies outside its bounds."""
+    unit = item.unit
+    allowed = f" and the margin of {margin:g} {unit}" if margin else ""
+    low, high = observed.lowest, observed.highest
+    if bounds.maximum is not None and high is not None and high > bounds.maximum + margin:
+        yield (
+            f"{called} reached {high:g} {unit}, above the {bounds.maximum:g} {unit} seen in "
+            f"training{allowed}"
+        )
+    if bounds.minimum is not None and low is not None and low < bounds.minimum - margin:
+        yield (
+            f"{called} fell to {low:g} {unit}, below the {bounds.minimum:g} {unit} seen in "
+            f"training{allowed}"
+        )
+    if bounds.max_missing is not None and observed.missing / item.samples > bounds.max_missing:
+        yield (
+            f"{called} lacks {observed.missing} of {item.samples} observations, more than the "
+            f"{100 * bounds.max_missing:g} % seen in training"
+        )
+
+
 def check_domain(
     metadata: ModelMetadata,
     highest: Mapping[str, float | None],
@@ -56,6 +149,9 @@ def check_domain(
     margins: Mapping[str, float] | None = None,
 ) -> Refusal | None:
     """Hold the highest observed value of each variable against what the model has seen.
+
+    For software that obeys schemas up to 0.2: it knows the bounds of those alone, and metadata
+    that demand more are not read for it. Newer software asks :func:`check_applicability`.
 
     Args:
         metadata: the model's.
@@ -79,11 +175,8 @@ def check_domain(
 
 
 def highest_seen(metadata: ModelMetadata) -> dict[str, float]:
-    """Return the bounds a model declares: variable to the highest value it has seen of it."""
-    bounds = {
-        "temperature": metadata.max_temperature_seen,
-        "humidity": metadata.max_humidity_seen,
-    }
+    """Return the bounds that schemas up to 0.2 know: variable to the highest value seen of it."""
+    bounds = {variable: getattr(metadata, field) for variable, field in SEEN.items()}
     return {variable: bound for variable, bound in bounds.items() if bound is not None}
 
 

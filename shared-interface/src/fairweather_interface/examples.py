@@ -1,8 +1,8 @@
 """Examples: golden inputs with the outputs the trainer computed, in ``examples.npz``.
 
 The file is a zip of NumPy arrays, read here by its headers alone, so that the contract needs
-no NumPy. It holds ``input/<name>`` and ``output/<name>`` for what the metadata names, and
-``area`` (text), ``reference_time`` (int64, seconds since 1970 UTC) and ``expect`` (text:
+no NumPy. It holds ``input/<name>`` and ``output/<name>`` for what the metadata names, quantiles
+too, and ``area`` (text), ``reference_time`` (int64, seconds since 1970 UTC) and ``expect`` (text:
 ``serve`` or the refusal code the window must get). The first axis counts the examples.
 """
 
@@ -97,7 +97,8 @@ def _tensor_problems(examples: _Examples, metadata: ModelMetadata) -> Iterator[s
     for item in metadata.inputs:
         wanted[f"input/{item.name}"] = (_DESCRIPTIONS.get(item.dtype), item.shape[1:])
     for output in metadata.outputs:
-        wanted[f"output/{output.name}"] = ("<f4", output.shape[1:])
+        for name in (output.name, *(item.name for item in metadata.quantiles(output.name))):
+            wanted[f"output/{name}"] = ("<f4", output.shape[1:])
     wanted |= {"area": ("<U", ()), "expect": ("<U", ())}
     absent = [name for name in wanted if name not in examples.arrays]
     if absent:

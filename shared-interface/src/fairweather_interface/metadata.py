@@ -9,13 +9,17 @@ same. Lists are tuples, durations are ``timedelta``, times are aware and in UTC.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from fairweather_interface import history
+from fairweather_interface._capabilities import Bounds, Quantile
+from fairweather_interface._evidence import Block, Performance, Tolerance, Training
 from fairweather_interface._record import dump_document, dump_record, parse_json, problems_of
-from fairweather_interface._rows import derive_min_reader, newer_fields
+from fairweather_interface._rows import derive_min_reader as _derive
+from fairweather_interface._rows import newer_fields
 from fairweather_interface._schema import (
     AREA_INDEX,
     BATCH,
@@ -25,17 +29,14 @@ from fairweather_interface._schema import (
     ONNX,
     REFERENCE_TIME,
     SAVED_MODEL,
+    SEEN,
     TENSORS,
     Area,
     Artifact,
     ArtifactNeeds,
-    Block,
     Input,
     ModelMetadata,
     Output,
-    Performance,
-    Tolerance,
-    Training,
 )
 from fairweather_interface.errors import (
     MetadataError,
@@ -66,7 +67,7 @@ def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the recor
     except ValidationError as error:
         raise _invalid(problems_of(error)) from None
     if "min_reader" not in fields:
-        min_reader = derive_min_reader(draft.model_dump(mode="json"), LEDGER)
+        min_reader = derive_min_reader(draft.model_dump(mode="json"))
         draft = draft.model_copy(update={"min_reader": min_reader})
     if draft.schema_version != SCHEMA_VERSION:
         raise _invalid(
@@ -137,10 +138,28 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
     except ValidationError as error:
         raise _invalid(problems_of(error)) from None
     if schema <= SchemaVersion.parse(SCHEMA_VERSION):  # newer fields we cannot judge
-        derived = derive_min_reader(upgraded, LEDGER)
+        derived = derive_min_reader(upgraded)
         if derived != metadata.min_reader:
             raise _invalid((_lie(metadata.min_reader, derived),))
     return metadata
+
+
+def derive_min_reader(document: Mapping[str, Any]) -> str:
+    """Return the oldest schema whose readers understand all that a document demands of them.
+
+    It is the newest ``since`` among the fields that must be obeyed, are there, and say what no
+    older field carries. ``document`` is plain JSON data of the newest schema.
+    """
+    return _derive(history.uncarried(dict(document)), LEDGER)
+
+
+def newer_meanings(metadata: ModelMetadata, schema: str) -> tuple[str, ...]:
+    """Return the paths of fields that readers of ``schema`` do not know, outermost only.
+
+    Left out is what older fields say as well.
+    """
+    document = history.uncarried(metadata.model_dump(mode="json"), schema=schema)
+    return (*newer_fields(document, LEDGER, schema), *metadata.unknown_fields)
 
 
 def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
@@ -154,7 +173,7 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
         f"{path}: schema {schema} has no such field"
         for path in newer_fields(document, LEDGER, schema)
     ]
-    derived = derive_min_reader(document, LEDGER)
+    derived = derive_min_reader(document)
     if derived != metadata.min_reader:
         problems.append(_lie(metadata.min_reader, derived))
     for item in metadata.inputs:
@@ -164,6 +183,7 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
                 f"input {item.name!r}: found {item.dtype} {list(item.shape)}, expected {dtype} "
                 f"{list(shape or item.shape)} in the role {item.role}"
             )
+    problems += _unsaid(metadata)
     told: tuple[Input | Output, ...] = (*metadata.required_inputs, *metadata.outputs)
     for field in told:
         known = VARIABLES.get(field.variable or "")
@@ -182,6 +202,7 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
 
 def _in_words_of(schema: str, document: dict[str, Any]) -> bytes:
     """Return the bytes of a document of the newest schema, said strictly in another one."""
+    document = history.uncarried(document, schema=schema)
     lost: tuple[str, ...] = ()
     try:
         document = history.downgrade(document, schema=schema)
@@ -195,7 +216,21 @@ def _in_words_of(schema: str, document: dict[str, Any]) -> bytes:
     )
     if lost:
         raise history.not_expressible(schema, lost)
-    return dump_document({**document, "min_reader": derive_min_reader(document, LEDGER)})
+    return dump_document({**document, "min_reader": derive_min_reader(document)})
+
+
+def _unsaid(metadata: ModelMetadata) -> Iterator[str]:
+    """Yield the bounds that older fields could say and do not."""
+    domain = metadata.applicability_domain or {}
+    for variable, field in SEEN.items():
+        windows = [item for item in metadata.required_inputs if item.variable == variable]
+        maxima = [domain[item.name].maximum for item in windows if item.name in domain]
+        bounds = [maximum for maximum in maxima if maximum is not None]
+        if windows and len(bounds) == len(windows) and getattr(metadata, field) is None:
+            yield (
+                f"{field}: not found, expected {max(bounds):g}: by this name readers of older "
+                f"schemas know the bound on {variable} that applicability_domain says"
+            )
 
 
 def _lie(found: str, derived: str) -> str:
@@ -230,17 +265,21 @@ __all__ = [
     "Artifact",
     "ArtifactNeeds",
     "Block",
+    "Bounds",
     "Input",
     "MetadataError",
     "ModelMetadata",
     "NotExpressibleError",
     "Output",
     "Performance",
+    "Quantile",
     "Tolerance",
     "Training",
     "UnsupportedSchemaError",
     "create_metadata",
+    "derive_min_reader",
     "dump_metadata",
+    "newer_meanings",
     "read_metadata",
     "writing_problems",
 ]

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from packaging.version import InvalidVersion, Version
 
 from fairweather_interface.durations import format_duration
-from fairweather_interface.metadata import OBSERVATIONS, Artifact, Input, ModelMetadata
+from fairweather_interface.metadata import (
+    OBSERVATIONS,
+    Artifact,
+    Input,
+    ModelMetadata,
+    newer_meanings,
+)
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.software import Runtime, Software
 from fairweather_interface.versions import SchemaVersion
@@ -25,9 +31,12 @@ class Verdict:
 
     Attributes:
         refusals: every reason why it cannot serve it; none when it can.
+        unused: the paths of what the model says and the release, being older, does not know;
+            where it serves, it does so without.
     """
 
     refusals: tuple[Refusal, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def serves(self) -> bool:
@@ -47,7 +56,8 @@ def check(metadata: ModelMetadata, software: Software) -> Verdict:
             *_schemas(metadata, software),
             *_artifacts(metadata, software),
             *(refusal for item in metadata.inputs for refusal in _feeding(item, software)),
-        )
+        ),
+        unused=newer_meanings(metadata, software.readable_schemas.newest),
     )
 
 

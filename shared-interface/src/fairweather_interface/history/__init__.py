@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fairweather_interface.errors import NotExpressibleError, listed
-from fairweather_interface.history import v0_1
+from fairweather_interface.history import v0_1, v0_2
 from fairweather_interface.versions import SchemaVersion
 
 Document = dict[str, Any]
@@ -36,7 +36,7 @@ class Step(Protocol):
         """Return what this schema says in place of a document of the next one."""
 
 
-STEPS: Mapping[str, Step] = {"0.1": v0_1}
+STEPS: Mapping[str, Step] = {"0.1": v0_1, "0.2": v0_2}
 """Every schema before the newest with its step to the next one, oldest first."""
 
 
@@ -68,6 +68,15 @@ def downgrade(document: Document, *, schema: str) -> Document:
     if problems:
         raise not_expressible(schema, tuple(problems))
     return document
+
+
+def uncarried(document: Document, *, schema: str = "0.1") -> Document:
+    """Return the document without what fields older than ``schema`` brought say as well.
+
+    By default without everything that an older field carries: what is left decides who may read.
+    """
+    older = SchemaVersion.parse(schema) < SchemaVersion.parse("0.3")
+    return v0_2.uncarried(document) if older else document
 
 
 def not_expressible(schema: str, lost: tuple[str, ...]) -> NotExpressibleError:

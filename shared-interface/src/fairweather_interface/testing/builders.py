@@ -10,12 +10,11 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from fairweather_interface._rows import derive_min_reader
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import (
     CARD,
@@ -28,7 +27,13 @@ from fairweather_interface.delivery import (
 from fairweather_interface.durations import iso_duration
 from fairweather_interface.history import downgrade
 from fairweather_interface.manifest import write_manifest
-from fairweather_interface.metadata import AREA_INDEX, LEDGER, OBSERVATIONS, ONNX, REFERENCE_TIME
+from fairweather_interface.metadata import (
+    AREA_INDEX,
+    OBSERVATIONS,
+    ONNX,
+    REFERENCE_TIME,
+    derive_min_reader,
+)
 from fairweather_interface.testing.identity import floats, identity_onnx, integers, npz, texts
 from fairweather_interface.versions import SCHEMA_VERSION
 
@@ -52,6 +57,7 @@ def metadata_document(
     max_missing: float = 0.0,
     skill: float | None = 0.25,
     skill_interval: tuple[float, float] | None = (0.2, 0.3),
+    quantiles: Sequence[float] = (),
     **changes: Any,  # noqa: ANN401 - any field of the contract
 ) -> dict[str, Any]:
     """Return a valid metadata document: plain JSON data, as a delivery would hold it.
@@ -66,6 +72,7 @@ def metadata_document(
         max_missing: the share of a window that may be missing.
         skill: the skill of every area and variable.
         skill_interval: its 95 % interval.
+        quantiles: the probabilities of the quantiles it gives of every variable.
         changes: fields of the contract that replace the builder's own.
 
     Raises:
@@ -121,7 +128,9 @@ def metadata_document(
         ],
         "model_digest": f"sha256:{'0' * 64}",
         "tolerance": {
-            f"{variable}_forecast": {"absolute": 1e-4, "relative": 1e-4} for variable in variables
+            name: {"absolute": 1e-4, "relative": 1e-4}
+            for variable in variables
+            for name in (f"{variable}_forecast", *_quantile_names(variable, quantiles))
         },
         "performance": [
             {
@@ -153,9 +162,10 @@ def metadata_document(
             "packages": {},
             "synthetic": False,
         },
+        **({"uncertainty": _uncertainty(variables, quantiles)} if quantiles else {}),
         **changes,
     }
-    derived = {"min_reader": derive_min_reader(document, LEDGER)}
+    derived = {"min_reader": derive_min_reader(document)}
     return downgrade(document | derived | changes, schema=schema)
 
 
@@ -167,14 +177,15 @@ def build_delivery(
     samples: int = 24,
     context: bool = False,
     delivery_id: str | None = None,
+    quantiles: Sequence[float] = (),
     model: bytes | None = None,
     change: Callable[[dict[str, Any]], None] | None = None,
     **fields: Any,  # noqa: ANN401 - handed on to metadata_document
 ) -> Path:
     """Write a tiny delivery into a store and return its folder.
 
-    Its forecast of a variable is the window of that variable. Without ``change`` the delivery
-    is verified like any other.
+    Its forecast of a variable is the window of that variable, its quantile of probability p the
+    same values and 10 (p - 0.5). Without ``change`` the delivery is verified like any other.
 
     Args:
         store: where it goes.
@@ -183,6 +194,7 @@ def build_delivery(
         samples: as in :func:`metadata_document`.
         context: as in :func:`metadata_document`.
         delivery_id: its id; a new one by default.
+        quantiles: as in :func:`metadata_document`.
         model: bytes that take the identity model's place.
         change: changes the metadata document, in place, just before it is written; what it
             makes need not conform, and its delivery is complete all the same (digests are true).
@@ -195,12 +207,19 @@ def build_delivery(
         variables=variables,
         samples=samples,
         context=context,
+        quantiles=quantiles,
         **{"delivery_id": delivery_id, **fields},
     )
     context_names = (REFERENCE_TIME, AREA_INDEX) if context else ()
+    shifts = {
+        name: _shift(probability)
+        for variable in variables
+        for name, probability in _quantile_names(variable, quantiles).items()
+    }
     pairs = [(variable, f"{variable}_forecast") for variable in variables]
-    model = model or identity_onnx(pairs, samples, unused=context_names)
-    examples = _examples(document, areas, variables, samples)
+    pairs += [(name.partition("_forecast_q")[0], name) for name in shifts]
+    model = model or identity_onnx(pairs, samples, unused=context_names, shifts=shifts)
+    examples = _examples(document, areas, variables, samples, shifts)
 
     def write(folder: Path) -> None:
         (folder / _MODEL).write_bytes(model)
@@ -228,14 +247,46 @@ def build_delivery(
     return store / delivery_id
 
 
+def _quantile_names(variable: str, probabilities: Sequence[float]) -> dict[str, float]:
+    """Return tensor names and probabilities: ``temperature_forecast_q2_5`` for 0.025."""
+    return {
+        f"{variable}_forecast_q{100 * probability:g}".replace(".", "_"): probability
+        for probability in probabilities
+    }
+
+
+def _uncertainty(
+    variables: Sequence[str], probabilities: Sequence[float]
+) -> list[dict[str, str | float]]:
+    return [
+        {"name": name, "output": f"{variable}_forecast", "probability": probability}
+        for variable in variables
+        for name, probability in _quantile_names(variable, probabilities).items()
+    ]
+
+
+def _shift(probability: float) -> float:
+    return round(10 * (probability - 0.5), 6)
+
+
 def _examples(
-    document: dict[str, Any], areas: Sequence[str], variables: Sequence[str], samples: int
+    document: dict[str, Any],
+    areas: Sequence[str],
+    variables: Sequence[str],
+    samples: int,
+    shifts: Mapping[str, float],
 ) -> bytes:
     """Return examples of gentle waves; where values may be missing, the first window lacks one."""
     months = document["valid_months"]
     ceiling = {"temperature": 20.0, "humidity": 80.0}
-    bounds = {variable: document.get(f"max_{variable}_seen") for variable in ceiling}
-    ceiling |= {variable: bound - 1.0 for variable, bound in bounds.items() if bound is not None}
+    domain = document.get("applicability_domain") or {}
+    for variable in variables:
+        own = domain.get(variable, {})
+        bounds = (document.get(f"max_{variable}_seen"), own.get("maximum"))
+        said = [bound for bound in bounds if bound is not None]
+        ceiling |= {variable: min(said) - 1.0} if said else {}
+        if own.get("minimum") is not None and not said:
+            ceiling[variable] = own["minimum"] + 10.0
     times = [datetime(2013, months[0], 10 + row, tzinfo=UTC) for row in range(_EXAMPLES)]
     missing = any(item.get("max_missing") for item in document["inputs"])
     arrays = {}
@@ -249,13 +300,22 @@ def _examples(
             rows[0][0] = math.nan
         arrays[f"input/{variable}"] = floats(rows)
         arrays[f"output/{variable}_forecast"] = floats(rows)
+        for name, shift in shifts.items():
+            if name.startswith(f"{variable}_forecast_q"):
+                shifted = [[value + shift for value in row] for row in rows]
+                arrays[f"output/{name}"] = floats(shifted)
     seconds = [int(time.timestamp()) for time in times]
     if any(item["role"] == REFERENCE_TIME for item in document["inputs"]):
         arrays["input/reference_time"] = integers(seconds)
         arrays["input/area_index"] = integers([row % len(areas) for row in range(_EXAMPLES)])
     arrays["area"] = texts([areas[row % len(areas)] for row in range(_EXAMPLES)])
     arrays["reference_time"] = integers(seconds)
+    allowed = min(
+        (own["max_missing"] for own in domain.values() if own.get("max_missing") is not None),
+        default=1.0,
+    )
+    lacking = "invalid-output" if allowed >= 1 / samples else "out-of-domain"
     arrays["expect"] = texts(
-        ["invalid-output" if missing and row == 0 else "serve" for row in range(_EXAMPLES)]
+        [lacking if missing and row == 0 else "serve" for row in range(_EXAMPLES)]
     )
     return npz(arrays)

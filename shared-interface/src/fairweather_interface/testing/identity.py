@@ -20,6 +20,7 @@ def identity_onnx(
     samples: int,
     *,
     unused: Sequence[str] = (),
+    shifts: Mapping[str, float] | None = None,
     opset: int = 17,
     ir_version: int = 8,
 ) -> bytes:
@@ -27,18 +28,31 @@ def identity_onnx(
 
     Args:
         pairs: names of input and output, each float32 ``[batch, samples]``.
+        shifts: outputs to the number that is added to their input on the way.
         samples: the length of every window.
         unused: names of further inputs, int64 ``[batch]``, which the model takes and ignores.
         opset: the operator set it declares to need.
         ir_version: the IR version it declares.
     """
-    nodes = [_text(1, source) + _text(2, target) + _text(4, "Identity") for source, target in pairs]
-    inputs = [_value(source, _FLOAT, samples) for source, _ in pairs]
+    shifts = shifts or {}
+    nodes = [
+        _text(1, source) + _text(1, f"{target}_shift") + _text(2, target) + _text(4, "Add")
+        if target in shifts
+        else _text(1, source) + _text(2, target) + _text(4, "Identity")
+        for source, target in pairs
+    ]
+    constants = [
+        _number(2, _FLOAT) + _text(8, f"{target}_shift") + _message(9, struct.pack("<f", shift))
+        for target, shift in shifts.items()
+    ]
+    sources = dict.fromkeys(source for source, _ in pairs)
+    inputs = [_value(source, _FLOAT, samples) for source in sources]
     inputs += [_value(name, _INT64) for name in unused]
     outputs = [_value(target, _FLOAT, samples) for _, target in pairs]
     graph = (
         b"".join(_message(1, node) for node in nodes)
         + _text(2, "identity")
+        + b"".join(_message(5, constant) for constant in constants)
         + b"".join(_message(11, value) for value in inputs)
         + b"".join(_message(12, value) for value in outputs)
     )

@@ -1,0 +1,90 @@
+"""Capabilities a model may declare beyond a plain forecast: its domain and its uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from fairweather_interface._record import Name, Record, Rule, Share
+
+_MUST = Rule(since="0.3", must_obey=True)
+_MAY = Rule(since="0.3")
+
+
+class Bounds(Record):
+    """The windows of one input that a model declares itself fit for; absent: no bound.
+
+    ``minimum`` and ``maximum`` bound every value that is present, in the input's unit, and
+    ``max_missing`` the share of the window that is not. A bound that fields of an older schema
+    carry demands nothing of readers: the ``max_*_seen`` of the input's variable where it is not
+    above ``maximum``, the input's own ``max_missing`` where it is not above this one.
+    """
+
+    minimum: Annotated[float | None, _MUST] = None
+    maximum: Annotated[
+        float | None,
+        Rule(
+            since="0.3",
+            must_obey=True,
+            law="not below minimum; carried by a max_*_seen that is not above it",
+        ),
+    ] = None
+    max_missing: Annotated[
+        Share | None,
+        Rule(since="0.3", must_obey=True, law="carried by an inputs[].max_missing not above it"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]  # narrowed
+            raise ValueError(
+                f"found a minimum of {self.minimum:g} above the maximum of {self.maximum:g}"
+            )
+        return self
+
+
+class Quantile(Record):
+    """A named tensor with a quantile of an output: observed values lie below it as often as said.
+
+    It has the output's type, shape, unit and step, and is none of ``outputs``.
+    """
+
+    name: Annotated[Name, _MAY]
+    output: Annotated[Name, _MAY]
+    probability: Annotated[float, _MAY, Field(gt=0, lt=1)]
+
+
+def domain_problems(domain: Mapping[str, Bounds] | None, observed: Sequence[str]) -> Iterator[str]:
+    """Yield what is wrong with a domain, given the names of all inputs that are observed."""
+    for name in domain or {}:
+        if name not in observed:
+            yield (
+                f"applicability_domain: found bounds of {name!r}, expected an input of the role "
+                f"observations: {', '.join(observed) or 'there is none'}"
+            )
+
+
+def uncertainty_problems(
+    quantiles: Sequence[Quantile] | None,
+    *,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    tolerance: Mapping[str, object],
+) -> Iterator[str]:
+    """Yield what is wrong with quantiles, given the names that the metadata holds elsewhere."""
+    taken = {*inputs, *outputs}
+    said: set[tuple[str, float]] = set()
+    for quantile in quantiles or ():
+        place = f"uncertainty: {quantile.name!r}"
+        if quantile.name in taken:
+            yield f"{place}: found a name that another tensor has, expected one of its own"
+        if quantile.output not in outputs:
+            yield f"{place}: found a quantile of {quantile.output!r}, which is no output"
+        if (quantile.output, quantile.probability) in said:
+            yield f"{place}: found {quantile.probability:g} of {quantile.output!r} twice"
+        if quantile.name not in tolerance:
+            yield f"tolerance: found none for {quantile.name!r}, expected one for every quantile"
+        taken.add(quantile.name)
+        said.add((quantile.output, quantile.probability))
