@@ -5,8 +5,6 @@ example over HTTP, and prints what it found as JSON: facts, no judgement. It nee
 every app brings, and imports nothing of ours.
 """
 
-# ruff: noqa: INP001 - a script beside its siblings, not a package
-
 from __future__ import annotations
 
 import datetime as dt
@@ -26,6 +24,7 @@ from typing import Any
 import numpy as np
 
 _TIMEOUT = 60.0
+_LOOK_TIMEOUT = 2.0  # a stranger that holds the port may never answer
 _TAIL = 1500
 _OK = 200
 
@@ -100,7 +99,7 @@ def serving(job: dict[str, Any], port: int) -> Iterator[str]:
 def _has_looked(address: str, wanted: set[str]) -> bool:
     """Whether an app answers that knows these deliveries; a stranger on the port does not."""
     try:
-        _, models = _ask(f"{address}/models")
+        _, models = _ask(f"{address}/models", timeout=_LOOK_TIMEOUT)
     except (OSError, ValueError):
         return False
     listed = models.get("models", []) if isinstance(models, dict) else []
@@ -198,13 +197,15 @@ def _error(tolerance: dict[str, Any], expected: dict[str, Any], tensor: str, fou
     return float(np.max(error / np.maximum(allowed, np.finfo(np.float64).tiny)))
 
 
-def _ask(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+def _ask(
+    url: str, body: dict[str, Any] | None = None, *, timeout: float = _TIMEOUT
+) -> tuple[int, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310 - loopback
         url, data=data, headers={"Content-Type": "application/json"} if data else {}
     )
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 - loopback
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

@@ -5,8 +5,6 @@ interface that was out when it was made; HEAD with HEAD's. Beyond the axes, *var
 installation can look like: another interface, the lowest third parties, another Python.
 """
 
-# ruff: noqa: INP001 - a module beside its siblings, not a package
-
 from __future__ import annotations
 
 import tomllib
@@ -14,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import wheelhouse
 from packaging.version import Version
-from wheelhouse import FOLDERS, ROOT, Release
+from wheelhouse import Release
 
 HEAD = "HEAD"
 PYTHON = "3.11"
@@ -158,8 +157,8 @@ def version_of(side: Side) -> Version:
     """Return the version of a side; HEAD's is the one that it is on the way to."""
     if side.version != HEAD:
         return Version(side.version)
-    pyproject = tomllib.loads((ROOT / FOLDERS[side.package] / "pyproject.toml").read_text("utf-8"))
-    return Version(pyproject["project"]["version"])
+    path = wheelhouse.ROOT / wheelhouse.FOLDERS[side.package] / "pyproject.toml"
+    return Version(tomllib.loads(path.read_text(encoding="utf-8"))["project"]["version"])
 
 
 def _quick(app: Side, research: Side) -> bool:

@@ -1,7 +1,5 @@
 """What the sessions of ``noxfile.py`` do: deliver, serve, hold the records, answer a release."""
 
-# ruff: noqa: INP001 - a module beside its siblings, not a package
-
 from __future__ import annotations
 
 import datetime as dt
@@ -152,8 +150,8 @@ def _counterparts(package: str) -> Sequence[Cell]:
     return [
         cell
         for cell in found
-        for mixed, other in ((cell.consumer, cell.producer), (cell.producer, cell.consumer))
-        if not mixed.own and mixed.version != HEAD == mixed.interface and other.version == HEAD
+        for versions in [{cell.consumer.version, cell.producer.version}]
+        if HEAD in (cell.consumer.interface, cell.producer.interface) and HEAD not in versions
     ]
 
 

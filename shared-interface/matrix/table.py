@@ -5,8 +5,6 @@ without running anything whether it still speaks of what is there. Cells with HE
 commit: their records say the outcome alone, and are held against the runs of the day.
 """
 
-# ruff: noqa: INP001 - a module beside its siblings, not a package
-
 from __future__ import annotations
 
 import json
@@ -19,7 +17,6 @@ from axes import HEAD, Cell, Side, must_serve, recipes, version_of
 from environments import MatrixError
 from judging import REFUSED, SERVED, Result
 
-RECORDS = Path(__file__).parent / "records"
 BEGIN = "<!-- matrix: written by `nox -s matrix-table` from recorded runs -->"
 END = "<!-- end of matrix -->"
 Record = dict[str, Any]
@@ -27,7 +24,7 @@ Record = dict[str, Any]
 
 def record(result: Result, key: Mapping[str, str]) -> Record:
     """Return what is committed of a cell; ``key`` holds the digests it depends on."""
-    released = HEAD not in (result.cell.consumer.version, result.cell.producer.version)
+    released = _released(result.cell)
     outcomes: Record = {}
     for kind, outcome in result.outcomes.items():
         said: Record = {"outcome": outcome.outcome}
@@ -40,18 +37,21 @@ def record(result: Result, key: Mapping[str, str]) -> Record:
     return {"outcomes": outcomes, **({"key": dict(key)} if released else {})}
 
 
-def read_records(folder: Path = RECORDS) -> dict[tuple[str, str], Record]:
+def records_folder() -> Path:
+    """Return where the records are committed."""
+    return wheelhouse.ROOT / "shared-interface" / "matrix" / "records"
+
+
+def read_records() -> dict[tuple[str, str], Record]:
     """Return every committed record by app and research."""
     found = {}
-    for path in sorted(folder.glob("app-*.json")):
+    for path in sorted(records_folder().glob("app-*.json")):
         for research, content in json.loads(path.read_text(encoding="utf-8")).items():
             found[path.stem.removeprefix("app-"), research] = content
     return found
 
 
-def write_records(
-    results: Iterable[Result], keys: Mapping[str, Mapping[str, str]], folder: Path = RECORDS
-) -> None:
+def write_records(results: Iterable[Result], keys: Mapping[str, Mapping[str, str]]) -> None:
     """Write one file for each app, and remove those of apps that are no longer on the axis."""
     by_app: dict[str, Record] = {}
     for result in results:
@@ -59,7 +59,8 @@ def write_records(
         by_app.setdefault(cell.consumer.version, {})[cell.producer.version] = record(
             result, keys[cell.name]
         )
-    folder.mkdir(exist_ok=True)
+    folder = records_folder()
+    folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("app-*.json"):
         path.unlink()
     for app, content in by_app.items():
@@ -141,20 +142,24 @@ def stale(
         if content is None:
             yield f"{cell.name}: is not recorded"
             continue
-        changed = (
-            [name for name, value in keys[cell.name].items() if content["key"].get(name) != value]
-            if "key" in content
-            else []
-        )
+        changed = _changed(content.get("key", {}), keys[cell.name]) if _released(cell) else []
         if changed:
             yield f"{cell.name}: was recorded with another {', '.join(changed)}"
         now = None if result is None else _outcomes(record(result, keys[cell.name]))
         if now is not None and now != _outcomes(content):
             yield f"{cell.name}: is recorded as {_outcomes(content)}, here it is {now}"
     for app, research, kind in sorted(expected_served(cells)):
-        said = records.get((app, research), {"outcomes": {}})["outcomes"].get(kind)
-        if said is not None and said["outcome"] != SERVED:
+        said = records.get((app, research), {"outcomes": {}})["outcomes"].get(kind, {})
+        if said.get("outcome") != SERVED:
             yield f"app={app}, research={research}: must serve {kind}, is recorded as {said}"
+
+
+def _released(cell: Cell) -> bool:
+    return HEAD not in (cell.consumer.version, cell.producer.version)
+
+
+def _changed(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
 
 
 def _outcomes(content: Record) -> dict[str, str]:
