@@ -25,6 +25,8 @@ from fairweather_interface.metadata import (
 )
 from fairweather_interface.testing import metadata_document
 
+pytest_plugins = ("pytester",)
+
 
 def as_json(document: object) -> bytes:
     return json.dumps(document).encode()

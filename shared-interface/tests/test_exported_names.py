@@ -53,7 +53,8 @@ PROMISED = {
     "fairweather_interface.history": "STEPS downgrade uncarried upgrade",
     "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text",
     "fairweather_interface.testing": """
-        GOLDEN_WINDOWS GoldenWindow build_delivery identity_onnx metadata_document""",
+        GOLDEN_WINDOWS GoldenWindow assert_delivery_conforms build_delivery identity_onnx
+        metadata_document""",
 }
 
 
