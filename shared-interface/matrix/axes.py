@@ -22,7 +22,7 @@ PYTHONS = ("3.12", "3.13")
 """The further Pythons on which research delivers in the full matrix."""
 
 RECIPES = Path(__file__).parent / "recipes"
-EVERYWHERE = ("plain", "bands")
+EVERYWHERE = frozenset({"bands", "plain"})
 """Kinds of recipes that ask nothing new of a reader: every app within the major must serve them."""
 
 
@@ -186,7 +186,7 @@ class Recipe:
 
 
 def recipes(version: Version, folder: Path = RECIPES) -> tuple[Recipe, ...]:
-    """Return the recipes that a research of this version delivers, by kind.
+    """Return the recipes that a research of this version delivers, those for everybody first.
 
     Of a kind with several (``newest-0.1.yaml``, ``newest-0.2.yaml``) it is the newest that the
     version can read; one without a number every version can read.
@@ -199,7 +199,7 @@ def recipes(version: Version, folder: Path = RECIPES) -> tuple[Recipe, ...]:
         known = chosen.get(kind)
         if since <= version.release[:2] and (known is None or known.since < since):
             chosen[kind] = Recipe(kind=kind, since=since, path=path)
-    return tuple(chosen[kind] for kind in sorted(chosen))
+    return tuple(sorted(chosen.values(), key=lambda each: (each.kind not in EVERYWHERE, each.kind)))
 
 
 def must_serve(app: Version, recipe: Recipe) -> bool:

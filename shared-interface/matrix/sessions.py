@@ -47,12 +47,13 @@ def deliver(side: Side, say: Say) -> None:
     made = produced(side, again=True)
     for kind, each in made.delivered.items():
         say(f"research {side.name} delivered {kind}: {made.folder / 'store' / each['delivery_id']}")
-    if made.failures:
+    reasons: dict[str, list[str]] = {}
+    for kind, reason in made.failures.items():
+        reasons.setdefault(reason, []).append(kind)
+    if reasons:
+        told = [f"{', '.join(kinds)}: {reason}" for reason, kinds in reasons.items()]
         raise MatrixError(
-            "\n".join(
-                f"research {side.name} did not deliver {kind}: {reason}"
-                for kind, reason in made.failures.items()
-            )
+            "\n".join(f"research {side.name} did not deliver {line}" for line in told)
         )
 
 
@@ -132,7 +133,7 @@ def can_i_release(say: Say) -> None:
         for cell in _counterparts(package):
             result = run(cell)
             lost += bool(result.problems)
-            say(f"  {'LOSES' if result.problems else 'keeps'}  {_line(result)}")
+            say(f"  {_fate(result)}  {_line(result)}")
             for problem in result.problems:
                 say(f"         {problem}")
     if lost:
@@ -153,6 +154,14 @@ def _counterparts(package: str) -> Sequence[Cell]:
         for versions in [{cell.consumer.version, cell.producer.version}]
         if HEAD in (cell.consumer.interface, cell.producer.interface) and HEAD not in versions
     ]
+
+
+def _fate(result: Result) -> str:
+    """Say in five letters what a release would do: keep this one, lose it, or leave it alone."""
+    if result.problems:
+        return "LOSES"
+    apart = all(outcome.outcome == EXCLUDED for outcome in result.outcomes.values())
+    return "apart" if apart else "keeps"
 
 
 def _axes() -> tuple[tuple[Side, ...], tuple[Side, ...], tuple[Cell, ...]]:

@@ -149,9 +149,10 @@ def stale(
         if now is not None and now != _outcomes(content):
             yield f"{cell.name}: is recorded as {_outcomes(content)}, here it is {now}"
     for app, research, kind in sorted(expected_served(cells)):
-        said = records.get((app, research), {"outcomes": {}})["outcomes"].get(kind, {})
-        if said.get("outcome") != SERVED:
-            yield f"app={app}, research={research}: must serve {kind}, is recorded as {said}"
+        if (app, research) in records:
+            said = records[app, research]["outcomes"].get(kind, {})
+            if said.get("outcome") != SERVED:
+                yield f"app={app}, research={research}: must serve {kind}, is recorded as {said}"
 
 
 def _released(cell: Cell) -> bool:
@@ -174,10 +175,8 @@ def _words(content: Record | None) -> str:
         return "not run"
     outcomes = _outcomes(content)
     served = [kind for kind, said in outcomes.items() if said == SERVED]
-    if len(served) == len(outcomes):
-        return f"serves {', '.join(sorted(served))}"
     others = [f"{kind}: `{said}`" for kind, said in outcomes.items() if said != SERVED]
-    return "; ".join([f"serves {', '.join(sorted(served))}"] * bool(served) + others)
+    return "; ".join([f"serves {', '.join(served)}"] * bool(served) + others)
 
 
 def readme() -> Path:

@@ -43,7 +43,7 @@ RESEARCH = '''
         }})
         (folder / "metadata.json").write_text(json.dumps({{
             "schema_version": SCHEMA, "delivery_id": name,
-            "min_reader": SCHEMA if kind == "Newest" else "0.1",
+            "min_reader": SCHEMA if kind == "{demands}" else "0.1",
             "areas": {{area: {{"timezone": "America/New_York"}}}}, "valid_months": [6],
             "inputs": [{{"name": "temperature", "role": "observations"}}],
             "outputs": [{{"name": "forecast", "variable": "temperature"}}],
@@ -120,8 +120,24 @@ class World:
 
     root: Path
 
-    def write(self, package: str, version: str, *, fails: str = "", error: float = 0.0) -> Path:
-        """Write the source of a package at a version and return its folder."""
+    def write(
+        self,
+        package: str,
+        version: str,
+        *,
+        fails: str = "",
+        demands: str = "Newest",
+        error: float = 0.0,
+    ) -> Path:
+        """Write the source of a package at a version and return its folder.
+
+        Args:
+            package: its short name.
+            version: its version.
+            fails: the model type that this research does not manage to train.
+            demands: the model type that this research lets ask for a reader of its schema.
+            error: how wrong this app's forecasts are.
+        """
         folder = self.root / wheelhouse.FOLDERS[package]
         source = folder / "src" / f"fairweather_{package}"
         source.mkdir(parents=True, exist_ok=True)
@@ -141,6 +157,7 @@ class World:
             "version": version,
             "minor": minor,
             "fails": fails,
+            "demands": demands,
             "error": error,
             "requires": [] if package == "interface" else ours,
             "scripts": script if package == "research" else "",

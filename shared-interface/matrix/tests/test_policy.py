@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import policy
 import pytest
 from policy import Expected, expect_bands, expect_delivery, expect_example, judge, schema
 
@@ -84,6 +88,18 @@ FLIPS: dict[str, Callable[[Document], object]] = {
     "another month": lambda m: m.update(valid_months=[7]),
     "another area": lambda m: m.update(areas={"LGA": m["areas"]["JFK"]}),
 }
+
+
+def test_the_oracle_shares_no_code_with_what_it_judges() -> None:
+    tree = ast.parse(Path(policy.__file__).read_text(encoding="utf-8"))
+    named = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    named |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in named} <= sys.stdlib_module_names
 
 
 def test_a_served_cell_and_a_refused_one_are_green_as_they_stand() -> None:

@@ -98,6 +98,18 @@ def test_a_producer_that_fails_fails_its_cells_with_its_reason_and_no_others(wor
         world.write("research", "0.3.0.dev0")
 
 
+def test_a_delivery_that_asks_more_of_readers_than_it_says_fails_by_the_rule(world: World) -> None:
+    world.write("research", "0.3.0.dev0", demands="Plain")
+    try:
+        (problem,) = run(pair("0.2.0", HEAD)).problems
+    finally:
+        world.write("research", "0.3.0.dev0")
+    assert problem == (
+        "plain: an app 0.2.0 must serve plain, the delivery makes it refuse with schema-too-new: "
+        "its min_reader (0.3), roles or artifacts ask too much"
+    )
+
+
 def test_an_interface_that_a_requirement_does_not_allow_is_excluded_by_derivation(
     world: World,
 ) -> None:
@@ -207,7 +219,7 @@ def test_the_table_is_written_from_runs_and_noticed_when_stale(world: World) -> 
     lines(sessions.write_table)
     page = (world.root / "README.md").read_text()
     assert (
-        "| research 0.2.1 | serves plain; newest: `schema-too-new` | serves newest, plain |" in page
+        "| research 0.2.1 | serves plain; newest: `schema-too-new` | serves plain, newest |" in page
     )
     assert lines(sessions.hold) == ["the records of 9 cells are current; 9 of them also ran here"]
 
@@ -219,7 +231,7 @@ def test_the_table_is_written_from_runs_and_noticed_when_stale(world: World) -> 
     records = world.root / "shared-interface/matrix/records/app-0.1.0.json"
     text = records.read_text()
     content = json.loads(text)
-    content["0.2.1"]["outcomes"]["newest"] = {"outcome": "served"}
+    content["0.2.1"]["outcomes"] = {"newest": {"outcome": "served"}}
     content["0.1.0"]["key"]["research side, recipe plain"] = "sha256:another"
     del content["HEAD"]
     records.write_text(json.dumps(content))
@@ -230,9 +242,9 @@ def test_the_table_is_written_from_runs_and_noticed_when_stale(world: World) -> 
         records.write_text(text)
     told = str(error.value)
     assert "app=0.1.0, research=HEAD: is not recorded" in told
-    assert "research=0.2.1: is recorded as {'newest': 'served', 'plain': 'served'}, here" in told
+    assert "research=0.2.1: is recorded as {'newest': 'served'}, here" in told
     assert "research=0.1.0: was recorded with another research side, recipe plain" in told
-    assert "app=0.1.0, research=HEAD: must serve plain, is recorded as {}" in told
+    assert "app=0.1.0, research=0.2.1: must serve plain, is recorded as {}" in told
 
 
 def test_can_i_release_says_who_would_be_lost(world: World) -> None:
