@@ -15,7 +15,11 @@ from flask.testing import FlaskClient
 
 from fairweather_app import create_app
 from fairweather_app.app_context import AppContext
+from fairweather_app.cache import Cache
+from fairweather_app.models_backend import OnnxBackend
 from fairweather_app.observations import Archive, ObservationStore
+from fairweather_app.pickup import Pickup
+from fairweather_app.software import NEWEST_SCHEMA
 from fairweather_app.times import to_microseconds
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
@@ -106,3 +110,23 @@ def observe(observations: ObservationStore) -> Callable[..., None]:
 def day() -> list[float]:
     """A day of hourly temperatures."""
     return [10.0 + hour / 10 for hour in range(24)]
+
+
+@pytest.fixture
+def serving(
+    make_app: Callable[..., Flask],
+    tiny_delivery: Callable[..., Path],
+    observe: Callable[..., None],
+    day: list[float],
+) -> FlaskClient:
+    """An app with a live model for EWR and JFK, and observations of LGA too."""
+    tiny_delivery(areas=("EWR", "JFK"))
+    for area in ("EWR", "JFK", "LGA"):
+        observe(area, day)
+    return make_app().test_client()
+
+
+@pytest.fixture
+def pick_up(tmp_path: Path, store: Path) -> Pickup:
+    cache = Cache(tmp_path / "cache", store=store, reader=NEWEST_SCHEMA)
+    return Pickup(cache, [OnnxBackend(cache.delivery)])

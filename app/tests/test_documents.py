@@ -13,6 +13,7 @@ from flask import Flask
 import fairweather_app
 from fairweather_app import Settings
 from fairweather_app.api.problems import CODES
+from fairweather_app.capabilities import CAPABILITIES
 from fairweather_app.config import CONFIG, PREFIX
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -53,6 +54,10 @@ def test_every_problem_is_in_the_handbook(code: str) -> None:
 @pytest.mark.parametrize("code", list(Code))
 def test_every_refusal_is_in_the_handbook(code: Code) -> None:
     assert f"`{code}`" in README
+
+
+def test_every_capability_is_in_the_handbook() -> None:
+    assert all(f"**{each.name}**" in README for each in CAPABILITIES)
 
 
 def test_every_command_is_in_the_handbook(app: Flask) -> None:

@@ -4,13 +4,20 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from fairweather_interface.metadata import ModelMetadata, Output, read_metadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import metadata_document
 
-from fairweather_app.fitness import check_observed, check_output, check_windows
+from fairweather_app.fitness import (
+    check_observed,
+    check_output,
+    check_predictions,
+    check_windows,
+)
 from fairweather_app.observations import Window
+from fairweather_app.runtime_model import Prediction
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 NAN = float("nan")
@@ -91,18 +98,89 @@ def test_a_window_without_any_value_says_nothing_about_the_domain() -> None:
     assert check_observed(cool, window(NAN, NAN, NAN, NAN), margins={}) is None
 
 
+@pytest.mark.parametrize(
+    ("values", "margin", "told"),
+    [
+        ((1, 2, 3, 4), 0.0, None),
+        ((1, 2, 3, 4.5), 0.0, "reached 4.5 degC"),
+        ((1, 2, 3, 4.5), 0.5, None),
+        ((0.5, 2, 3, 4), 0.0, "fell to 0.5 degC"),
+        ((0.5, 2, 3, 4), 0.5, None),
+        ((NAN, 2, 3, 4), 0.0, None),
+        ((NAN, NAN, 3, 4), 9.0, "lacks 2 of 4 observations"),
+        ((NAN, NAN, NAN, 9), 0.0, "reached 9 degC, above the 4 degC seen in training; temperature"),
+    ],
+)
+def test_every_bound_of_the_domain_counts_and_the_margin_widens_both_ends(
+    values: tuple[float, ...], margin: float, told: str | None
+) -> None:
+    bounds = {"minimum": 1.0, "maximum": 4.0, "max_missing": 0.25}
+    narrow = metadata_document(
+        samples=4, max_missing=0.9, applicability_domain={"temperature": bounds}
+    )
+    refusal = check_observed(
+        read_metadata(json.dumps(narrow)), window(*values), margins={"temperature": margin}
+    )
+    assert (refusal is None) == (told is None)
+    if refusal is not None and told is not None:
+        assert refusal.code is Code.OUT_OF_DOMAIN
+        assert told in refusal.reason
+
+
+def test_a_bound_on_one_window_says_nothing_about_another_of_the_same_variable() -> None:
+    document = metadata_document(samples=1)
+    document["inputs"].append(document["inputs"][0] | {"name": "region", "areas": ["EWR", "JFK"]})
+    document |= {"applicability_domain": {"region": {"minimum": 10.0}}, "min_reader": "0.3"}
+    region = read_metadata(json.dumps(document))
+    warm, cold = window(11)["temperature"], window(5)["temperature"]
+    assert check_observed(region, {"temperature": cold, "region": warm}, margins={}) is None
+    assert check_observed(region, {"temperature": warm, "region": cold}, margins={}) is not None
+
+
+# ------------------------------------------------------------------------------------ output
+
+
+def of(*values: float) -> npt.NDArray[np.float32]:
+    return np.array(values, dtype=np.float32)
+
+
 @pytest.mark.parametrize("value", [NAN, float("inf"), -float("inf"), 61.0, -81.0])
 def test_one_value_that_cannot_be_makes_the_output_invalid(value: float) -> None:
-    refusal = check_output(output(), np.array([1, value, 3], dtype=np.float32))
+    sound, broken = of(1, 2, 3), of(1, value, 3)
+    for prediction, what in (
+        (Prediction(broken), "temperature"),
+        (Prediction(sound, broken, sound), "the lower bound of temperature"),
+        (Prediction(sound, sound, broken), "the upper bound of temperature"),
+    ):
+        refusal = check_output(output(), prediction)
+        assert refusal is not None
+        assert refusal.code is Code.INVALID_OUTPUT
+        assert f"{what} that is no number" in refusal.reason or f"{what} from" in refusal.reason
+
+
+def test_a_band_that_is_upside_down_at_one_step_makes_the_output_invalid() -> None:
+    sound = Prediction(of(2, 2, 2), of(1, 1, 1), of(3, 1, 3))
+    assert check_output(output(), sound) is None  # touching is no crossing
+    refusal = check_output(output(), Prediction(of(2, 2, 2), of(1, 1, 1), of(3, 0.5, 3)))
     assert refusal is not None
     assert refusal.code is Code.INVALID_OUTPUT
+    assert "at step 2 the lower bound is 1 degC, the upper one 0.5" in refusal.reason
+
+
+def test_every_variable_is_looked_at() -> None:
+    both = read_metadata(json.dumps(metadata_document(variables=("temperature", "humidity"))))
+    fine = {"temperature": Prediction(of(1)), "humidity": Prediction(of(50))}
+    assert check_predictions(both, fine) is None
+    refusal = check_predictions(both, fine | {"humidity": Prediction(of(101))})
+    assert refusal is not None
+    assert "humidity from 101 to 101 %, possible is 0 to 100" in refusal.reason
 
 
 def test_the_limits_themselves_are_possible() -> None:
-    assert check_output(output(), np.array([-80, 0, 60], dtype=np.float32)) is None
+    assert check_output(output(), Prediction(of(-80, 0, 60))) is None
 
 
 def test_of_an_unknown_variable_only_numbers_are_asked() -> None:
     moonlight = output("moonlight", "lx")
-    assert check_output(moonlight, np.array([0, 1e9], dtype=np.float32)) is None
-    assert check_output(moonlight, np.array([NAN], dtype=np.float32)) is not None
+    assert check_output(moonlight, Prediction(of(0, 1e9))) is None
+    assert check_output(moonlight, Prediction(of(NAN))) is not None

@@ -323,37 +323,51 @@ def test_the_season_is_that_of_the_local_month(  # noqa: PLR0917 - fixtures and 
 
 
 @pytest.mark.parametrize(
-    ("variable", "setting", "margin", "highest", "answers"),
+    ("variable", "setting", "margin", "last", "answers"),
     [
         ("temperature", "domain_margin", 3.0, 33.0, True),
         ("temperature", "domain_margin", 3.0, 33.5, False),
         ("temperature", "domain_margin", 0.0, 30.5, False),
         ("temperature", "domain_margin", 0.0, 30.0, True),
+        ("temperature", "domain_margin", 3.0, 7.0, True),
+        ("temperature", "domain_margin", 3.0, 6.5, False),
         ("humidity", "humidity_margin", 5.0, 35.0, True),
         ("humidity", "humidity_margin", 5.0, 36.0, False),
-        ("humidity", "humidity_margin", 0.0, 30.5, False),
-        ("humidity", "humidity_margin", 0.0, 30.0, True),
+        ("humidity", "humidity_margin", 0.0, 10.0, True),
+        ("humidity", "humidity_margin", 0.0, 9.5, False),
     ],
 )
-def test_the_domain_ends_a_margin_above_the_highest_value_seen(  # noqa: PLR0917 - likewise
+def test_the_domain_ends_a_margin_beyond_either_bound(  # noqa: PLR0917 - likewise
     make_app: MakeApp,
     tiny_delivery: Build,
     observe: Observe,
     variable: str,
     setting: str,
     margin: float,
-    highest: float,
+    last: float,
     answers: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    tiny_delivery(variables=(variable,), **{f"max_{variable}_seen": 30.0})
-    observe("EWR", [20.0] * 23 + [highest], variable=variable)
+    bounds = {variable: {"minimum": 10.0, "maximum": 30.0}}
+    seen = {f"max_{variable}_seen": 30.0}
+    tiny_delivery(variables=(variable,), applicability_domain=bounds, **seen)
+    observe("EWR", [20.0] * 23 + [last], variable=variable)
     context = context_of(make_app(**{setting: margin}))
     if answers:
-        assert forecast(context, "EWR").forecast.variables[variable].value[-1] == highest
+        assert forecast(context, "EWR").forecast.variables[variable].value[-1] == last
     else:
         code, reason = refusal_of(context)
         assert code == "out-of-domain"
-        assert f"{highest:g}" in reason
+        assert f"{last:g}" in reason
+
+
+def test_more_gaps_than_the_domain_allows_are_out_of_domain_although_the_input_would_take_them(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery(max_missing=0.5, applicability_domain={"temperature": {"max_missing": 0.1}})
+    observe("EWR", [None, None, None, *day[3:]])
+    code, reason = refusal_of(context_of(make_app()))
+    assert code == "out-of-domain"
+    assert "lacks 3 of 24 observations, more than the 10 %" in reason
 
 
 def test_the_next_candidate_answers_when_the_best_is_not_fit(

@@ -82,9 +82,10 @@ def test_a_model_is_loaded_by_id_and_predicts_what_it_is_fed_with(tiny_delivery:
     }
     found = model.predict("JFK", NOON, windows)
     assert list(found) == ["temperature", "humidity"]
-    assert found["temperature"].tolist() == [1, 2, 3]
-    assert found["humidity"].tolist() == [9, 2, 3]
-    assert found["humidity"].dtype == np.float32
+    assert found["temperature"].value.tolist() == [1, 2, 3]
+    assert found["humidity"].value.tolist() == [9, 2, 3]
+    assert found["humidity"].value.dtype == np.float32
+    assert found["humidity"].lower is None
     assert model.delivery_id == path.name
     assert model.areas == ("EWR", "JFK")
     assert [each.name for each in model.required_inputs] == ["temperature", "humidity"]

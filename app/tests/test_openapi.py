@@ -46,7 +46,8 @@ def test_the_answers_are_what_the_document_says(
     day: list[float],
     document: dict[str, Any],
 ) -> None:
-    path = tiny_delivery(areas=("JFK",), skill=None, skill_interval=None)
+    bands = (0.1, 0.9)
+    path = tiny_delivery(areas=("JFK",), skill=None, skill_interval=None, quantiles=bands)
     tiny_delivery(areas=("JFK",), model=b"no")
     observe("JFK", day)
     client = make_app().test_client()

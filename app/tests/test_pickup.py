@@ -13,26 +13,12 @@ from fairweather_interface.errors import IncompleteDeliveryError
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import identity_onnx
 
+from answers import refused_with
 from fairweather_app import pickup as pickup_module
-from fairweather_app.cache import Cache
-from fairweather_app.models_backend import OnnxBackend
-from fairweather_app.pickup import Entry, Pickup, fingerprint
+from fairweather_app.pickup import Pickup, fingerprint
 
 Build = Callable[..., Path]
 Document = dict[str, Any]
-
-
-@pytest.fixture
-def pick_up(tmp_path: Path, store: Path) -> Pickup:
-    cache = Cache(tmp_path / "cache", store=store, reader="0.1")
-    return Pickup(cache, [OnnxBackend(cache.delivery)])
-
-
-def refused_with(entry: Entry, state: str, code: Code, *words: str) -> None:
-    assert (entry.state, entry.code, entry.model) == (state, code, None)
-    assert entry.reason is not None
-    for each in words:
-        assert each in entry.reason
 
 
 def test_a_sound_delivery_is_live(pick_up: Pickup, tiny_delivery: Build) -> None:
@@ -137,70 +123,6 @@ def test_the_fingerprint_changes_with_the_bytes(tiny_delivery: Build) -> None:
     assert fingerprint(path) == before
     flip_a_byte(path)
     assert fingerprint(path) != before
-
-
-# ---------------------------------------------------------------------------------- metadata
-
-
-def test_metadata_of_the_next_major_is_refused_with_both_versions_and_the_remedy(
-    pick_up: Pickup, tiny_delivery: Build
-) -> None:
-    def rewrite(document: Document) -> None:
-        document.clear()
-        document.update(schema_version="1.0", min_reader="1.0", everything="else is new")
-
-    entry = pick_up(tiny_delivery(change=rewrite))
-    refused_with(entry, "refused", Code.SCHEMA_TOO_NEW, "1.0", "0.1", "upgrade")
-
-
-def test_a_newer_minor_that_must_be_obeyed_is_refused(
-    pick_up: Pickup, tiny_delivery: Build
-) -> None:
-    def rewrite(document: Document) -> None:
-        document.update(schema_version="0.3", min_reader="0.3", bound=1)
-
-    entry = pick_up(tiny_delivery(change=rewrite))
-    refused_with(entry, "refused", Code.SCHEMA_TOO_NEW, "0.3", "0.1")
-
-
-def test_a_newer_minor_with_fields_one_may_ignore_is_served(
-    pick_up: Pickup, tiny_delivery: Build
-) -> None:
-    def rewrite(document: Document) -> None:
-        document.update(schema_version="0.3", min_reader="0.1", uncertainty={"outputs": []})
-        document["inputs"][0]["colour"] = "green"
-
-    entry = pick_up(tiny_delivery(change=rewrite))
-    assert entry.state == "live"
-    assert entry.delivery is not None
-    assert entry.delivery.metadata.schema_version == "0.3"
-    assert set(entry.delivery.metadata.unknown_fields) == {"uncertainty", "inputs[0].colour"}
-
-
-def test_this_release_reads_as_far_as_it_obeys_whatever_the_interface_could(
-    tmp_path: Path, store: Path, tiny_delivery: Build
-) -> None:
-    cache = Cache(tmp_path / "cache", store=store, reader="0.0")
-    entry = Pickup(cache, [OnnxBackend(cache.delivery)])(tiny_delivery())
-    refused_with(entry, "refused", Code.SCHEMA_TOO_NEW, "0.1", "0.0")
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"schema_version": 0.1}, "schema_version"),
-        ({"schema_version": "v0.1"}, "schema_version"),
-        ({"min_reader": None}, "min_reader"),
-        ({"valid_months": [13]}, "valid_months"),
-        ({"author": 7}, "author"),
-        ({"areas": {}}, "areas"),
-    ],
-)
-def test_metadata_that_breaks_the_contract_is_corrupt(
-    pick_up: Pickup, tiny_delivery: Build, changes: Document, told: str
-) -> None:
-    entry = pick_up(tiny_delivery(change=lambda document: document.update(changes)))
-    refused_with(entry, "quarantined", Code.CORRUPT, told)
 
 
 def test_a_delivery_under_another_name_than_its_own_is_corrupt(
@@ -380,6 +302,51 @@ def test_the_reason_of_several_faults_names_them_all(pick_up: Pickup, tiny_deliv
     flip_a_byte(path)
     lose_a_file(path)
     refused_with(pick_up(path), "quarantined", Code.CORRUPT, "model.onnx", "examples.npz")
+
+
+# ------------------------------------------------------------------------------------- bands
+
+PAIRS = [("temperature", "temperature_forecast"), ("temperature", "temperature_forecast_q10")]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "samples", "shifts", "told"),
+    [
+        (PAIRS[:1], 24, {}, "output 'temperature_forecast_q10' is not in the artifact"),
+        (PAIRS, 48, {PAIRS[1][1]: -4.0}, "_q10' is float32 [?, 48], the metadata says float32 [?,"),
+        (PAIRS, 24, {PAIRS[1][1]: -3.0}, "example 1 came out differently: 'temperature_forecast_q"),
+    ],
+    ids=["names", "shapes", "values"],
+)
+def test_metadata_that_lie_about_a_quantile_are_corrupt(  # noqa: PLR0917 - fixtures and parameters
+    pick_up: Pickup,
+    tiny_delivery: Build,
+    pairs: list[tuple[str, str]],
+    samples: int,
+    shifts: dict[str, float],
+    told: str,
+) -> None:
+    model = identity_onnx(pairs, samples, shifts=shifts)
+    entry = pick_up(tiny_delivery(quantiles=(0.1,), model=model))
+    refused_with(entry, "quarantined", Code.CORRUPT, told)
+
+
+def test_quantiles_that_come_out_as_declared_are_live_also_those_that_nobody_shows(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    assert pick_up(tiny_delivery(quantiles=(0.1,))).state == "live"
+    assert pick_up(tiny_delivery(quantiles=(0.05, 0.25, 0.5, 0.75, 0.95))).state == "live"
+
+
+def test_a_band_of_an_example_to_be_served_that_cannot_be_is_invalid_output(
+    pick_up: Pickup, tiny_delivery: Build
+) -> None:
+    def swap(document: Document) -> None:
+        low, high = document["uncertainty"]
+        low["probability"], high["probability"] = high["probability"], low["probability"]
+
+    entry = pick_up(tiny_delivery(quantiles=(0.1, 0.9), change=swap))
+    refused_with(entry, "quarantined", Code.INVALID_OUTPUT, "in an example", "upside down")
 
 
 def test_a_card_is_no_place_to_hide_a_path(pick_up: Pickup, tiny_delivery: Build) -> None:

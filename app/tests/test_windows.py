@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fairweather_interface.applicability import Observed
 from fairweather_interface.metadata import Input
 from fairweather_interface.testing import GoldenWindow
 from hypothesis import given
@@ -154,11 +155,10 @@ def test_an_input_that_no_observations_can_feed_says_why(
         get_inputs([an_input(**changes)], "JFK", NOON, observations)
 
 
-def test_a_window_knows_its_share_of_missing_values_and_its_highest() -> None:
-    window = a_window(1.0, NAN, 4.0, NAN)
-    assert window.missing_share == 0.5
-    assert window.highest == 4.0
-    assert a_window(NAN).highest is None
+def test_a_window_knows_its_extremes_and_how_many_values_are_missing() -> None:
+    window = a_window(NAN, 1.0, -2.5, 4.0, NAN)
+    assert window.observed == Observed(lowest=-2.5, highest=4.0, missing=2)
+    assert a_window(NAN).observed == Observed(lowest=None, highest=None, missing=1)
 
 
 def test_gaps_reach_from_when_to_when_the_longest_first() -> None:

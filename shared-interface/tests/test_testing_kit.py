@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from fairweather_interface import (
     EXAMPLES,
     MetadataError,
     NotExpressibleError,
+    Observed,
+    check_applicability,
     check_season,
     open_delivery,
     read_metadata,
@@ -69,6 +72,30 @@ def test_what_the_kit_builds_conforms(changes: dict[str, Any], store: Path) -> N
         check_season(delivery.metadata, next(iter(delivery.metadata.areas)), moment) is None
         for moment in (datetime(2013, months[0], 10, tzinfo=UTC),)
     )
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"minimum": -2.0, "maximum": 1.0},
+        {"minimum": 50.0},
+        {"maximum": -50.0},
+        {"minimum": 3.0, "maximum": 3.0},
+    ],
+    ids=str,
+)
+def test_the_examples_of_the_kit_lie_inside_the_domain_it_declares(
+    bounds: dict[str, float], store: Path
+) -> None:
+    older: dict[str, Any] = (
+        {"max_temperature_seen": bounds["maximum"]} if "maximum" in bounds else {}
+    )
+    path = build_delivery(store, applicability_domain={"temperature": bounds}, **older)
+    with zipfile.ZipFile(path / EXAMPLES) as archive:
+        data = archive.read("input/temperature.npy")[-8 * 24 * 4 :]
+    values = [value for (value,) in struct.iter_unpack("<f", data)]
+    window = Observed(lowest=min(values), highest=max(values), missing=0)
+    assert check_applicability(open_delivery(path).metadata, {"temperature": window}) is None
 
 
 def test_a_document_says_the_schema_it_is_written_in_and_the_reader_it_needs() -> None:

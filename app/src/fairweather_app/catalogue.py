@@ -28,7 +28,7 @@ from fairweather_interface.errors import IncompleteDeliveryError
 from fairweather_interface.refusals import Code
 
 from fairweather_app.cache import Cache
-from fairweather_app.errors import UnknownDeliveryError
+from fairweather_app.errors import StoreError, UnknownDeliveryError
 from fairweather_app.pickup import Entry, Pickup, fingerprint
 from fairweather_app.runtime_model import RuntimeModel
 
@@ -95,7 +95,7 @@ class Catalogue:
     """Holds the current snapshot of one store, and replaces it. Safe to share between threads."""
 
     def __init__(self, store: Path, cache: Cache, pickup: Pickup) -> None:
-        self._store = store
+        self.store = store
         self._cache = cache
         self._pickup = pickup
         self._refreshing = threading.Lock()
@@ -112,9 +112,10 @@ class Catalogue:
             before = self._snapshot
             now = datetime.now(UTC)
             try:
-                folders = list_deliveries(self._store)
-            except OSError as error:
-                after = replace(before, checked_at=now, problem=self._unreadable(before, error))
+                folders = self.folders()
+            except StoreError as error:
+                kept = "; what is live stays live" if before.live else ""
+                after = replace(before, checked_at=now, problem=f"{error}{kept}")
             else:
                 if before.entries and not folders:
                     after = replace(before, checked_at=now, problem=self._emptied(before))
@@ -122,6 +123,32 @@ class Catalogue:
                     after = self._look(before, folders, now)
             self._snapshot = after
             return after
+
+    def folders(self) -> tuple[Path, ...]:
+        """The deliveries that lie in the store now, by id.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        try:
+            return list_deliveries(self.store)
+        except OSError as error:
+            raise StoreError(
+                f"the store {self.store} cannot be read ({error.strerror or error}); "
+                "FAIRWEATHER_STORE names the store"
+            ) from None
+
+    def pick_up(self, folder: Path) -> Entry | None:
+        """Pick one delivery up afresh, whatever the snapshot says; None when it has gone.
+
+        Never raises for what lies there, and keeps nothing of it.
+        """
+        try:
+            return self._pickup(folder)
+        except IncompleteDeliveryError:
+            return None
+        except OSError as error:
+            return _unread(folder, _why(error), None)
 
     def _look(self, before: Snapshot, folders: tuple[Path, ...], now: datetime) -> Snapshot:
         entries: dict[str, Entry] = {}
@@ -136,7 +163,7 @@ class Catalogue:
             except OSError as error:
                 why = _why(error)
                 problems.append(
-                    f"{folder.name} cannot be read from {self._store} or copied to "
+                    f"{folder.name} cannot be read from {self.store} or copied to "
                     f"{self._cache.folder}: {why}"
                 )
                 known = _unread(folder, why, known)
@@ -148,16 +175,9 @@ class Catalogue:
         problem = "; ".join(problems) or None
         return Snapshot(entries=entries, checked_at=now, problem=problem)
 
-    def _unreadable(self, before: Snapshot, error: OSError) -> str:
-        kept = "what is live stays live; " if before.live else ""
-        return (
-            f"the store {self._store} cannot be read ({error.strerror or error}); "
-            f"{kept}FAIRWEATHER_STORE names the store"
-        )
-
     def _emptied(self, before: Snapshot) -> str:
         return (
-            f"the store {self._store} is empty and held {len(before.entries)} deliveries before; "
+            f"the store {self.store} is empty and held {len(before.entries)} deliveries before; "
             "what is live stays live; restart the app if it is meant to be empty"
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +20,11 @@ from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
 from fairweather_app.api.routes import current_context
-from fairweather_app.api.schemas import RefusedDelivery
+from fairweather_app.api.schemas import RefusedDelivery, count_refusals
 from fairweather_app.api.summaries import store_report, summarize
-from fairweather_app.errors import AppError, ArchiveError, NoApplicableModelError
+from fairweather_app.errors import AppError, ArchiveError, NoApplicableModelError, StoreError
 from fairweather_app.forecasts import decide
+from fairweather_app.losses import Losses, find_losses
 from fairweather_app.observations import Archive
 from fairweather_app.software import describe_software
 from fairweather_app.times import parse_time
@@ -36,6 +38,7 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(observations)
     app.cli.add_command(models)
     app.cli.add_command(software)
+    app.cli.add_command(check)
 
 
 def _told(command: Callable[P, R]) -> Callable[P, R]:
@@ -135,11 +138,12 @@ def list_models(*, as_json: bool) -> None:
                 each.state,
                 each.model_type or "-",
                 ", ".join(each.areas) or "-",
+                ", ".join(each.capabilities) or "-",
                 f"{each.code}: {each.reason}" if each.code else f"runs on {each.runtime}",
             )
             for each in summaries
         ]
-        _table(("delivery", "state", "type", "areas", "why"), rows)
+        _table(("delivery", "state", "type", "areas", "can", "why"), rows)
     if snapshot.problem:
         raise click.ClickException(snapshot.problem)
     if not summaries:
@@ -204,6 +208,57 @@ def software() -> None:
     Example: flask --app fairweather_app software > app.json
     """
     click.echo(dump_software(describe_software(current_context().backends)).decode().rstrip())
+
+
+@click.command("check")
+@with_appcontext
+def check() -> None:
+    """Hold this release against every delivery in the store: what would it lose?
+
+    Run it in a new release's environment, with its settings, before it serves. Each delivery is
+    picked up as a serving app does it, its examples are replayed within tolerance, and the
+    verdict on each (serve, or which refusal) is held against the one it expects. Lists every
+    delivery that this release would not serve as it asks to be, and the areas that would have no
+    model left.
+
+    Exits 0 when nothing would be lost, 1 when anything would, 2 when the store cannot be read.
+
+    Example: flask --app fairweather_app check
+    """
+    context = current_context()
+    catalogue = context.catalogue
+    try:
+        folders = catalogue.folders()
+    except StoreError as error:
+        raise click.UsageError(str(error)) from None
+    seen = sys.stderr.isatty()
+    with click.progressbar(folders, label="checking", file=sys.stderr, hidden=not seen) as progress:
+        entries = (catalogue.pick_up(folder) for folder in progress)
+        losses = find_losses(entry for entry in entries if entry is not None)
+    release = describe_software(context.backends)
+    _print_losses(losses, f"{release.name} {release.version}", str(catalogue.store))
+    if losses.lost:
+        raise SystemExit(1)
+
+
+def _print_losses(losses: Losses, release: str, store: str) -> None:
+    rows = [
+        (each.delivery_id, each.model_type or "-", each.code, " ".join(each.reason.split()))
+        for each in losses.lost
+    ]
+    _table(("lost", "type", "code", "reason"), rows)
+    lost = f"{len(losses.lost) or 'none'} of {losses.deliveries} deliveries in {store}"
+    if not losses.lost:
+        click.echo(f"{release} would lose {lost}")
+        return
+    counts = ", ".join(f"{n} {code}" for code, n in count_refusals(losses.lost).items())
+    click.echo(f"{release} would lose {lost}: {counts}")
+    click.echo(f"areas left without any model: {', '.join(losses.areas) or 'none'}")
+    if losses.unreadable:
+        click.echo(
+            f"of {losses.unreadable} lost the metadata cannot be read here: "
+            "which areas they declare is not known"
+        )
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -61,15 +61,14 @@ class Settings(BaseSettings):
         default=3.0,
         ge=0,
         le=100,
-        description="How far above the highest temperature seen in training a model may still be "
-        "used (degC).",
+        description="How far beyond the lowest and highest temperature it declares itself fit for "
+        "a model may still be used (degC).",
     )
     humidity_margin: float = Field(
         default=5.0,
         ge=0,
         le=100,
-        description="How far above the highest humidity seen in training a model may still be "
-        "used (%).",
+        description="The same for humidity (%).",
     )
     refuse_below_baseline: bool = Field(
         default=False, description="Refuse models whose skill for the area is 0 or less."
@@ -89,7 +88,7 @@ class Settings(BaseSettings):
 
     @property
     def domain_margins(self) -> dict[str, float]:
-        """Variable to how far above the training data a model may still be used, in its unit."""
+        """Variable to how far beyond its bounds a model may still be used, in its unit."""
         return {"temperature": self.domain_margin, "humidity": self.humidity_margin}
 
     @field_validator("store", "overrides", "cache")

@@ -6,6 +6,7 @@
     ├── SettingsError               .problems     a setting is wrong; nothing starts
     ├── OverridesError              .path         the file of override_cities is wrong
     ├── ArchiveError                .path .problems   an observation file is wrong; nothing imported
+    ├── StoreError                                the store of deliveries cannot be read
     ├── ObservationStoreError                     the observation database cannot be used
     ├── UnsuppliedInputError                      neither request nor observations can feed an input
     ├── LoadError                   .code .state  a delivery cannot be served by this release
@@ -61,6 +62,10 @@ class ArchiveError(AppError):
 
 class ObservationStoreError(AppError):
     """The observation database cannot be opened, read or written."""
+
+
+class StoreError(AppError):
+    """The store of deliveries cannot be read."""
 
 
 class LoadError(AppError):

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
-from fairweather_interface.applicability import check_domain, check_missing
+from fairweather_interface.applicability import check_applicability, check_missing
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import ModelMetadata, Output
 from fairweather_interface.refusals import Code, Refusal
 
 from fairweather_app.observations.windows import Window
+from fairweather_app.runtime_model import Prediction, Values
 
 
 def check_windows(metadata: ModelMetadata, windows: Mapping[str, Window]) -> Refusal | None:
@@ -23,7 +23,7 @@ def check_windows(metadata: ModelMetadata, windows: Mapping[str, Window]) -> Ref
     reasons = []
     for required in metadata.required_inputs:
         window = windows[required.name]
-        refusal = check_missing(required, int(np.isnan(window.values).sum()))
+        refusal = check_missing(required, window.observed.missing)
         if refusal is not None:
             reasons.append(f"{refusal.reason}; missing {window.describe_gaps()}")
     if not reasons:
@@ -34,35 +34,53 @@ def check_windows(metadata: ModelMetadata, windows: Mapping[str, Window]) -> Ref
 def check_observed(
     metadata: ModelMetadata, windows: Mapping[str, Window], *, margins: Mapping[str, float]
 ) -> Refusal | None:
-    """No observed value is further out than the model has seen in training, and the margin."""
-    return check_domain(metadata, _highest(metadata, windows), margins=margins)
+    """Every window is inside the domain that the model declares, and the margin of its variable.
+
+    A margin widens a minimum as much as a maximum; a share of missing values has none.
+    """
+    observed = {name: window.observed for name, window in windows.items()}
+    return check_applicability(metadata, observed, margins=margins)
 
 
-def check_output(output: Output, values: npt.NDArray[np.float32]) -> Refusal | None:
-    """Every value is finite and, where the contract knows the variable, physically possible."""
-    variable = VARIABLES.get(output.variable)
-    if not np.isfinite(values).all():
-        return Refusal(
-            code=Code.INVALID_OUTPUT, reason=f"it forecasts a {output.variable} that is no number"
+def check_predictions(
+    metadata: ModelMetadata, predictions: Mapping[str, Prediction]
+) -> Refusal | None:
+    """What is forecast of every variable is a forecast; the first that is not is told."""
+    for output in metadata.outputs:
+        refusal = check_output(output, predictions[output.variable])
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def check_output(output: Output, prediction: Prediction) -> Refusal | None:
+    """Values, and their band where there is one, are what a forecast can be.
+
+    Every one is finite and, where the contract knows the variable, physically possible, and at no
+    step does the lower bound lie above the upper one.
+    """
+    lower, upper = prediction.lower, prediction.upper
+    problem = _impossible(output, output.variable, prediction.value)
+    for name, bound in (("lower", lower), ("upper", upper)):
+        if problem is None and bound is not None:
+            problem = _impossible(output, f"the {name} bound of {output.variable}", bound)
+    if problem is None and lower is not None and upper is not None and (lower > upper).any():
+        step = int(np.argmax(lower > upper))
+        problem = (
+            f"its band of {output.variable} is upside down: at step {step + 1} the lower bound is "
+            f"{lower[step]:g} {output.unit}, the upper one {upper[step]:g}"
         )
-    if variable is None:
-        return None
+    return None if problem is None else Refusal(code=Code.INVALID_OUTPUT, reason=problem)
+
+
+def _impossible(output: Output, what: str, values: Values) -> str | None:
+    if not np.isfinite(values).all():
+        return f"it forecasts a value of {what} that is no number"
+    variable = VARIABLES.get(output.variable)
     lowest, highest = float(values.min()), float(values.max())
-    if variable.minimum <= lowest and highest <= variable.maximum:
+    if variable is None or (variable.minimum <= lowest and highest <= variable.maximum):
         return None
-    return Refusal(
-        code=Code.INVALID_OUTPUT,
-        reason=f"it forecasts {output.variable} from {lowest:g} to {highest:g} {output.unit}, "
-        f"possible is {variable.minimum:g} to {variable.maximum:g}",
+    return (
+        f"it forecasts {what} from {lowest:g} to {highest:g} {output.unit}, possible is "
+        f"{variable.minimum:g} to {variable.maximum:g}"
     )
-
-
-def _highest(metadata: ModelMetadata, windows: Mapping[str, Window]) -> dict[str, float | None]:
-    """The highest value of each variable over all windows that hold it."""
-    highest: dict[str, float | None] = {}
-    for required in metadata.required_inputs:
-        found = windows[required.name].highest
-        if required.variable is not None and found is not None:
-            before = highest.get(required.variable)
-            highest[required.variable] = found if before is None else max(before, found)
-    return highest

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-import numpy as np
-import numpy.typing as npt
 from fairweather_interface.applicability import check_season
 from fairweather_interface.metadata import Output
 from fairweather_interface.refusals import Code, Refusal
@@ -37,13 +36,13 @@ from fairweather_app.errors import (
     UnknownAreaError,
     UnsuppliedInputError,
 )
-from fairweather_app.fitness import check_observed, check_output, check_windows
+from fairweather_app.fitness import check_observed, check_predictions, check_windows
 from fairweather_app.observations import Window, get_inputs
 from fairweather_app.observations.given import GivenObservations
-from fairweather_app.runtime_model import RuntimeModel
+from fairweather_app.runtime_model import Prediction, RuntimeModel, Values
 from fairweather_app.selection import Selection, find_best_model, refused
 
-Predictions = dict[str, npt.NDArray[np.float32]]
+Predictions = dict[str, Prediction]
 
 
 def known_areas(app_context: AppContext) -> tuple[str, ...]:
@@ -203,11 +202,7 @@ def attempt(
         predictions = model.predict(area, reference_time, windows)
     except PredictionError as error:
         return Refusal(code=Code.INVALID_OUTPUT, reason=str(error))
-    for output in model.metadata.outputs:
-        refusal = check_output(output, predictions[output.variable])
-        if refusal is not None:
-            return refusal
-    return predictions
+    return check_predictions(model.metadata, predictions) or predictions
 
 
 def _windows(
@@ -260,7 +255,7 @@ def _answer(decision: Decision, variables: tuple[str, ...] | None) -> Forecast:
         area=area,
         reference_time=decision.reference_time,
         timezone=metadata.areas[area].timezone,
-        forecast=_series(outputs, decision.reference_time, decision.predictions),
+        forecast=_series(outputs, decision),
         receipt=Receipt(
             delivery_id=model.delivery_id,
             digest=model.delivery.digest,
@@ -278,28 +273,41 @@ def _answer(decision: Decision, variables: tuple[str, ...] | None) -> Forecast:
     )
 
 
-def _series(
-    outputs: Sequence[Output], reference_time: datetime, predictions: Predictions
-) -> ForecastSeries:
+def _series(outputs: Sequence[Output], decision: Decision) -> ForecastSeries:
     """Put outputs on one time axis; where steps differ, a variable has null between its own."""
-    axes = {(each.step, each.shape[-1]) for each in outputs}
-    times = sorted({time for axis in axes for time in _valid_times(reference_time, *axis)})
+    steps = {(each.step, each.shape[-1]) for each in outputs}
+    axes = {each: _valid_times(decision.reference_time, *each) for each in steps}
+    times = sorted({time for axis in axes.values() for time in axis})
     series: dict[str, VariableForecast] = {}
     for each in outputs:
-        values: list[float | None] = [*shortest_decimals(predictions[each.variable])]
-        if len(axes) > 1:
-            own = _valid_times(reference_time, each.step, each.shape[-1])
-            by_time = dict(zip(own, values, strict=True))
-            values = [by_time.get(time) for time in times]
-        series[each.variable] = VariableForecast(unit=each.unit, value=values)
+        prediction = decision.predictions[each.variable]
+        band = decision.model.bands.get(each.variable)
+        spread = partial(_spread, axis=axes[each.step, each.shape[-1]], times=times)
+        series[each.variable] = VariableForecast(
+            unit=each.unit,
+            value=spread(prediction.value),
+            lower=None if prediction.lower is None else spread(prediction.lower),
+            upper=None if prediction.upper is None else spread(prediction.upper),
+            interval=band and (band[0].probability, band[1].probability),
+        )
     return ForecastSeries(time=times, **series)
+
+
+def _spread(
+    values: Values, *, axis: Sequence[datetime], times: Sequence[datetime]
+) -> list[float | None]:
+    """Values of one axis at the times of all."""
+    decimals = shortest_decimals(values)
+    if len(axis) == len(times):
+        return [*decimals]
+    return [*map(dict(zip(axis, decimals, strict=True)).get, times)]
 
 
 def _valid_times(reference_time: datetime, step: timedelta, count: int) -> list[datetime]:
     return [reference_time + k * step for k in range(1, count + 1)]
 
 
-def shortest_decimals(values: npt.NDArray[np.float32]) -> list[float]:
+def shortest_decimals(values: Values) -> list[float]:
     """Float32 values as the shortest decimals that read back as the very same float32.
 
     A float32 widened to a float shows digits that the model never had (21.3 as 21.299999237060547).

@@ -17,13 +17,29 @@ from fairweather_interface.metadata import (
     Input,
     ModelMetadata,
     Performance,
+    Quantile,
 )
 
+from fairweather_app.capabilities import Capability, band_of, can
 from fairweather_app.observations.windows import Window
 from fairweather_app.session import Arrays, Session
 
 ROLES = (OBSERVATIONS, REFERENCE_TIME, AREA_INDEX)
 """The roles of inputs that this release can feed."""
+
+Values = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a model forecasts of one variable: float32, each of shape (steps,), in its unit.
+
+    `lower` and `upper` are there exactly when the model can `UNCERTAINTY` of the variable.
+    """
+
+    value: Values
+    lower: Values | None = None
+    upper: Values | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +74,16 @@ class RuntimeModel:
         """What it forecasts."""
         return self.metadata.variables
 
+    @cached_property
+    def bands(self) -> dict[str, tuple[Quantile, Quantile]]:
+        """The quantiles shown as lower and upper, by the variables that have them."""
+        bands = {each.variable: band_of(self.metadata, each) for each in self.metadata.outputs}
+        return {variable: band for variable, band in bands.items() if band is not None}
+
+    def can(self, capability: Capability, variable: str | None = None) -> bool:
+        """Whether it can do something: of `variable`, or of any that it forecasts."""
+        return can(self.metadata, capability, variable)
+
     def performance(self, area: str, variable: str) -> Performance | None:
         """How well it did on held-out time, None where it states nothing."""
         return self._performance.get((area, variable))
@@ -69,11 +95,11 @@ class RuntimeModel:
 
     def predict(
         self, area: str, reference_time: datetime, windows: Mapping[str, Window]
-    ) -> dict[str, npt.NDArray[np.float32]]:
+    ) -> dict[str, Prediction]:
         """Forecast one area from the windows of its required inputs, keyed by input name.
 
-        The result maps each variable to float32, shape (steps,), in the output's unit; value k
-        (from 1) is for reference_time + k * step. Nothing is checked: see `fitness`.
+        The result is by variable; value k (from 1) is for reference_time + k * step. Bands come
+        out of the same run as values. Nothing is checked: see `fitness`.
 
         Raises:
             PredictionError: the runtime failed.
@@ -86,9 +112,23 @@ class RuntimeModel:
                 feeds[each.name] = np.array([int(reference_time.timestamp())], dtype=np.int64)
             else:
                 feeds[each.name] = np.array([self.areas.index(area)], dtype=np.int64)
-        outputs = self.metadata.outputs
-        found = self.session.run(feeds, [each.name for each in outputs])
-        return {each.variable: found[each.name][0] for each in outputs}
+        return self.predictions(self.session.run(feeds, self._asked_for), 0)
+
+    def predictions(self, found: Arrays, row: int) -> dict[str, Prediction]:
+        """What one row of a batch forecasts, by variable; `found` holds tensors by name."""
+        made = {}
+        for each in self.metadata.outputs:
+            band: tuple[Quantile, ...] = self.bands.get(each.variable, ())
+            made[each.variable] = Prediction(
+                found[each.name][row], *(found[quantile.name][row] for quantile in band)
+            )
+        return made
+
+    @cached_property
+    def _asked_for(self) -> tuple[str, ...]:
+        """The tensors that a forecast needs."""
+        quantiles = [each.name for band in self.bands.values() for each in band]
+        return (*(each.name for each in self.metadata.outputs), *quantiles)
 
     @cached_property
     def _performance(self) -> dict[tuple[str, str], Performance]:

@@ -64,7 +64,7 @@ def find_best_model(
             declaring.append(refused(model, refusal))
     for entry in snapshot.not_live:
         declares = entry.delivery is not None and area in entry.delivery.metadata.areas
-        (declaring if declares else others).append(_refused_entry(entry))
+        (declaring if declares else others).append(refused_entry(entry))
     return Selection(
         candidates=rank(candidates, area, variables),
         declaring=tuple(declaring),
@@ -110,6 +110,16 @@ def refused(model: RuntimeModel, refusal: Refusal) -> RefusedDelivery:
     )
 
 
+def refused_entry(entry: Entry) -> RefusedDelivery:
+    """The refusal of a delivery that is not live, as answers list it."""
+    return RefusedDelivery(
+        delivery_id=entry.delivery_id,
+        model_type=entry.delivery.metadata.model_type if entry.delivery else None,
+        code=str(entry.code),
+        reason=str(entry.reason),
+    )
+
+
 def _check_skill(model: RuntimeModel, area: str, answered: list[str]) -> Refusal | None:
     """Refuse when any variable that would be answered is no better than the baseline."""
     below = {
@@ -123,13 +133,4 @@ def _check_skill(model: RuntimeModel, area: str, answered: list[str]) -> Refusal
     return Refusal(
         code=Code.BELOW_BASELINE,
         reason=f"its skill for {area} is no better than the baseline's: {figures}",
-    )
-
-
-def _refused_entry(entry: Entry) -> RefusedDelivery:
-    return RefusedDelivery(
-        delivery_id=entry.delivery_id,
-        model_type=entry.delivery.metadata.model_type if entry.delivery else None,
-        code=str(entry.code),
-        reason=str(entry.reason),
     )

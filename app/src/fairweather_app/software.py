@@ -13,7 +13,7 @@ from fairweather_app.observations.windows import LONGEST_PERIOD, SHORTEST_SAMPLE
 from fairweather_app.runtime_model import ROLES
 
 OLDEST_SCHEMA = "0.1"
-NEWEST_SCHEMA = "0.2"
+NEWEST_SCHEMA = "0.3"
 """The newest metadata schema whose fields this release obeys.
 
 Not what the installed interface could parse: that may be newer than the app, and obeying a field

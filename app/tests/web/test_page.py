@@ -90,6 +90,17 @@ def test_the_forecast_is_words_then_a_week_then_hours_in_local_time(
     assert times[0]["datetime"] == "2013-12-20T01:00Z"
 
 
+def test_the_page_says_what_a_band_is_where_there_is_one(
+    winter_week: FlaskClient, tiny_delivery: Deliver, observe: Observe, make_app: MakeApp
+) -> None:
+    tiny_delivery(areas=("LGA",), quantiles=(0.1, 0.9), samples=168)
+    observe("LGA", [2.0] * 168, until=EVENING)
+    page = read(make_app().test_client().get("/?area=LGA"))
+    assert "In brackets: 80 % of values are expected inside." in page.text
+    assert "2.0 (\N{MINUS SIGN}2.0 to 6.0)" in page.text
+    assert "expected inside" not in read(winter_week.get("/?area=JFK")).text
+
+
 def test_the_page_says_which_model_answered_why_and_who_was_refused(
     winter_week: FlaskClient,
 ) -> None:

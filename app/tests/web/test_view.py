@@ -126,12 +126,26 @@ def test_a_constant_forecast_has_a_bar_that_can_be_seen(make_view: Make) -> None
 
 def test_a_band_is_in_table_and_chart_only_where_the_model_declares_one(make_view: Make) -> None:
     week = [2.0] * 168
-    banded = {"unit": "degC", "value": week, "lower": [-1.0] * 168, "upper": [5.0] * 168}
+    bounds = {"lower": [-1.0] * 168, "upper": [5.0] * 168, "interval": (0.1, 0.9)}
+    banded = {"unit": "degC", "value": week, **bounds}
     view = make_view({"temperature": banded, "humidity": {"unit": "%", "value": week}})
-    assert view.hours[0].rows[0].cells == ("2.0 (\N{MINUS SIGN}1.0 to 5.0)", "2.0")
+    cells = [plain(cell) for cell in view.hours[0].rows[0].cells]
+    assert cells == ["2.0 (\N{MINUS SIGN}1.0 to 5.0)", "2.0"]
     first, second = view.chart["series"]
     assert first["lower"] == [-1.0] * 168
-    assert second["lower"] is None
+    assert plain(first["inside"]) == "80 % expected inside"
+    assert (second["lower"], second["inside"]) == (None, None)
+
+
+def test_what_a_band_means_is_said_wherever_it_is_shown_and_nowhere_else(make_view: Make) -> None:
+    bounds = {"lower": [-1.0] * 168, "upper": [5.0] * 168, "interval": (0.1, 0.9)}
+    view = make_view({"temperature": {"unit": "degC", "value": [2.0] * 168, **bounds}})
+    assert plain(view.band) == "80 % of values are expected inside"
+    assert "Around each line a band: 80 % of values are expected inside." in plain(
+        view.chart["description"]
+    )
+    assert make_view().band == ""
+    assert "band" not in make_view().chart["description"]
 
 
 def test_the_chart_needs_no_clock_and_no_zone_of_its_own(make_view: Make) -> None:

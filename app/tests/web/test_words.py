@@ -152,6 +152,38 @@ def test_skill_says_how_much_smaller_the_error_was() -> None:
 
 
 @pytest.mark.parametrize(
+    ("intervals", "said"),
+    [
+        ({}, ""),
+        ({"temperature": None}, ""),
+        ({"temperature": (0.1, 0.9)}, "80 % of values are expected inside"),
+        ({"temperature": (0.05, 0.9)}, "85 % of values are expected inside"),
+        ({"temperature": (0.025, 0.975)}, "95 % of values are expected inside"),
+        ({"temperature": (0.001, 0.999)}, "99.8 % of values are expected inside"),
+        (
+            {"temperature": (0.1, 0.9), "humidity": (0.1, 0.9)},
+            "80 % of values are expected inside",
+        ),
+        (
+            {"temperature": (0.1, 0.9), "humidity": (0.05, 0.95)},
+            (
+                "80 % of temperature values are expected inside; "
+                "90 % of humidity values are expected inside"
+            ),
+        ),
+        (
+            {"temperature": None, "wind_speed": (0.1, 0.9)},
+            "80 % of wind speed values are expected inside",
+        ),
+    ],
+)
+def test_a_band_is_said_by_how_much_is_expected_inside_and_of_what(
+    intervals: dict[str, tuple[float, float] | None], said: str
+) -> None:
+    assert spoken(words.band(intervals)) == said
+
+
+@pytest.mark.parametrize(
     ("days", "said"),
     [
         (0, "today"),

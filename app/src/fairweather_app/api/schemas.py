@@ -122,8 +122,19 @@ class VariableForecast(_Answer):
     value: list[float | None] = Field(
         description="null at a time of the series for which this variable has no step."
     )
-    lower: list[float | None] | None = Field(default=None, exclude_if=_absent)
+    lower: list[float | None] | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="Lower bounds, shaped like value; only where the model can tell its "
+        "uncertainty. Then upper and interval are there too.",
+    )
     upper: list[float | None] | None = Field(default=None, exclude_if=_absent)
+    interval: tuple[float, float] | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="The probabilities that a value comes out below lower and below upper, such "
+        "as [0.1, 0.9]: four of five are expected between the two.",
+    )
 
 
 class ForecastSeries(BaseModel):
@@ -212,6 +223,10 @@ class ModelSummary(_Answer):
     author: str | None
     areas: list[str]
     variables: list[str]
+    capabilities: list[str] = Field(
+        description="What it can beyond a plain forecast. uncertainty: lower and upper bounds "
+        "of at least one variable."
+    )
     train_end_time: AwareDatetime | None
     synthetic: bool | None
     runtime: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fairweather_app.api.schemas import ModelSummary, StoreReport
+from fairweather_app.capabilities import names_of
 from fairweather_app.catalogue import Snapshot
 from fairweather_app.pickup import Entry
 
@@ -22,6 +23,7 @@ def summarize(entry: Entry) -> ModelSummary:
         author=metadata.author if metadata else None,
         areas=list(metadata.areas) if metadata else [],
         variables=list(metadata.variables) if metadata else [],
+        capabilities=names_of(metadata) if metadata else [],
         train_end_time=metadata.training.train_end_time if metadata else None,
         synthetic=metadata.training.synthetic if metadata else None,
         runtime=entry.model.session.runtime if entry.model else None,

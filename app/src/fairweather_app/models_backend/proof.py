@@ -1,16 +1,15 @@
 """Proof that a loaded model is what its metadata says, and runs here as it ran where it was made.
 
 Each check raises `LoadError`: this release can feed every input and knows every unit; the
-runtime's signature is the metadata's; the examples come out as the trainer computed them.
+runtime's signature is the metadata's, quantiles included; the examples come out as the trainer
+computed them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import EXAMPLES
 from fairweather_interface.examples import SERVE
@@ -18,7 +17,7 @@ from fairweather_interface.metadata import BATCH, OBSERVATIONS, Input, ModelMeta
 from fairweather_interface.refusals import Code
 
 from fairweather_app.errors import LoadError, PredictionError
-from fairweather_app.fitness import check_output
+from fairweather_app.fitness import check_predictions
 from fairweather_app.runtime_model import ROLES, RuntimeModel
 from fairweather_app.session import Arrays, Tensor
 
@@ -59,16 +58,21 @@ def check_units(metadata: ModelMetadata) -> None:
 
 
 def check_signature(model: RuntimeModel) -> None:
-    """The artifact takes exactly the declared inputs and gives at least the declared outputs."""
+    """The artifact takes exactly the declared inputs and gives at least the declared outputs.
+
+    Quantiles are outputs here: each is declared with the shape of the output that it is of.
+    """
     found = model.session.signature
     declared = {each.name: each for each in model.metadata.inputs}
     problems = [
         f"input {name!r} is not in the metadata" for name in found.inputs if name not in declared
     ]
-    for each in model.metadata.inputs:
-        problems += _difference("input", each, found.inputs.get(each.name), open_sizes=False)
-    for output in model.metadata.outputs:
-        problems += _difference("output", output, found.outputs.get(output.name), open_sizes=True)
+    for name, each in declared.items():
+        expected = Tensor(each.dtype, _sizes(each))
+        problems += _difference("input", name, expected, found.inputs.get(name), open_sizes=False)
+    for name, output in _given(model.metadata).items():
+        expected = Tensor("float32", _sizes(output))
+        problems += _difference("output", name, expected, found.outputs.get(name), open_sizes=True)
     if problems:
         raise LoadError(
             Code.CORRUPT,
@@ -79,26 +83,42 @@ def check_signature(model: RuntimeModel) -> None:
 
 def replay_examples(model: RuntimeModel) -> None:
     """Every example comes out within the declared tolerance, and what is to be served is sane."""
+    examples = read_examples(model)
+    found = run_examples(model, examples)
+    differences = list(_replay_problems(model.metadata, found, examples))
+    if differences:
+        raise LoadError(Code.CORRUPT, "; ".join(differences), state="quarantined")
+    for row in np.flatnonzero(examples["expect"] == SERVE).tolist():
+        refusal = check_predictions(model.metadata, model.predictions(found, row))
+        if refusal is not None:
+            raise LoadError(refusal.code, f"in an example: {refusal.reason}", state="quarantined")
+
+
+def read_examples(model: RuntimeModel) -> Arrays:
+    """The arrays of a delivery's examples, by name."""
     with np.load(model.delivery.path / EXAMPLES, allow_pickle=False) as file:
-        examples = {name: file[name] for name in file.files}
+        return {name: file[name] for name in file.files}
+
+
+def run_examples(model: RuntimeModel, examples: Arrays) -> Arrays:
+    """Every output and every quantile that the metadata declare, for all examples at once.
+
+    Raises:
+        LoadError: the runtime failed.
+    """
     feeds = {each.name: examples[f"input/{each.name}"] for each in model.metadata.inputs}
     try:
-        found = model.session.run(feeds, [each.name for each in model.metadata.outputs])
+        return model.session.run(feeds, list(_given(model.metadata)))
     except PredictionError as error:
         raise LoadError(
             Code.CORRUPT, f"the examples cannot be run: {error}", state="quarantined"
         ) from error
-    differences = list(_replay_problems(model.metadata, found, examples))
-    if differences:
-        raise LoadError(Code.CORRUPT, "; ".join(differences), state="quarantined")
-    served = examples["expect"] == SERVE
-    for output in model.metadata.outputs:
-        for values in found[output.name][served]:
-            refusal = check_output(output, values)
-            if refusal is not None:
-                raise LoadError(
-                    refusal.code, f"in an example: {refusal.reason}", state="quarantined"
-                )
+
+
+def _given(metadata: ModelMetadata) -> dict[str, Output]:
+    """What the artifact has to give: tensors by name, each with the output whose shape it has."""
+    outputs = {each.name: each for each in metadata.outputs}
+    return outputs | {each.name: outputs[each.output] for each in metadata.uncertainty or ()}
 
 
 def _role_problems(each: Input) -> Iterator[str]:
@@ -114,18 +134,20 @@ def _role_problems(each: Input) -> Iterator[str]:
         )
 
 
+def _sizes(declared: Input | Output) -> tuple[int | None, ...]:
+    return tuple(None if size == BATCH else size for size in declared.shape)
+
+
 def _difference(
-    kind: str, declared: Input | Output, found: Tensor | None, *, open_sizes: bool
+    kind: str, name: str, expected: Tensor, found: Tensor | None, *, open_sizes: bool
 ) -> list[str]:
     """How a tensor differs from what is declared; `open_sizes`: a size left open differs not."""
-    dtype = declared.dtype if isinstance(declared, Input) else "float32"
-    expected = Tensor(dtype, tuple(None if size == BATCH else size for size in declared.shape))
     if found is None:
-        return [f"{kind} {declared.name!r} is not in the artifact"]
+        return [f"{kind} {name!r} is not in the artifact"]
     same = found.dtype == expected.dtype and (
         _fits(found.shape, expected.shape) if open_sizes else found.shape == expected.shape
     )
-    return [] if same else [f"{kind} {declared.name!r} is {found}, the metadata says {expected}"]
+    return [] if same else [f"{kind} {name!r} is {found}, the metadata says {expected}"]
 
 
 def _fits(found: tuple[int | None, ...] | None, expected: tuple[int | None, ...] | None) -> bool:
@@ -136,22 +158,20 @@ def _fits(found: tuple[int | None, ...] | None, expected: tuple[int | None, ...]
     )
 
 
-def _replay_problems(
-    metadata: ModelMetadata, found: Arrays, examples: dict[str, npt.NDArray[Any]]
-) -> Iterator[str]:
-    for output in metadata.outputs:
-        expected, got = examples[f"output/{output.name}"], found[output.name]
+def _replay_problems(metadata: ModelMetadata, found: Arrays, examples: Arrays) -> Iterator[str]:
+    for name in _given(metadata):
+        expected, got = examples[f"output/{name}"], found[name]
         if got.shape != expected.shape:
-            yield f"output {output.name!r} came out as {got.shape}, expected {expected.shape}"
+            yield f"output {name!r} came out as {got.shape}, expected {expected.shape}"
             continue
-        tolerance = metadata.tolerance[output.name]
+        tolerance = metadata.tolerance[name]
         same = np.isclose(
             got, expected, atol=tolerance.absolute, rtol=tolerance.relative, equal_nan=True
         )
         if not same.all():
             row, step = np.argwhere(~same)[0]
             yield (
-                f"example {row + 1} came out differently: {output.name!r} at step {step + 1} is "
+                f"example {row + 1} came out differently: {name!r} at step {step + 1} is "
                 f"{got[row, step]:g}, the trainer computed {expected[row, step]:g} (tolerance "
                 f"{tolerance.absolute:g} + {tolerance.relative:g} of the value)"
             )

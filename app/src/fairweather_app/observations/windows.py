@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from fairweather_interface.applicability import Observed
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
 from fairweather_interface.metadata import Input
@@ -46,16 +48,15 @@ class Window:
     reference_time: datetime
     sample_rate: timedelta
 
-    @property
-    def missing_share(self) -> float:
-        """The share of samples without a value, 0 to 1."""
-        return float(np.isnan(self.values).mean())
-
-    @property
-    def highest(self) -> float | None:
-        """The highest value, None when there is none."""
+    @cached_property
+    def observed(self) -> Observed:
+        """Its lowest and highest value and how many are missing, as the contract's rules ask."""
         known = self.values[~np.isnan(self.values)]
-        return float(known.max()) if known.size else None
+        return Observed(
+            lowest=float(known.min()) if known.size else None,
+            highest=float(known.max()) if known.size else None,
+            missing=self.values.size - known.size,
+        )
 
     def gaps(self) -> tuple[tuple[datetime, datetime], ...]:
         """Where samples are missing, longest gap first: no observation lies in (from, to]."""

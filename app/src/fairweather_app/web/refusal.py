@@ -41,8 +41,9 @@ _ADVICE: dict[str, str] = {
     Code.VARIABLE_NOT_DECLARED: "Ask for another quantity, or for everything there is.",
     Code.OUT_OF_SEASON: "Ask for a start in the months that a model is made for, or deliver a "
     "model for this season.",
-    Code.OUT_OF_DOMAIN: "The recent weather is outside what the models were trained on. Ask for "
-    "another start, or deliver a model trained on such weather.",
+    Code.OUT_OF_DOMAIN: "The recent weather is outside what a model declares itself fit for: "
+    "beyond the lowest or highest values it has seen, or with more gaps. Ask for another start, "
+    "or deliver a model trained on such weather.",
     Code.OBSERVATIONS_MISSING: "A model starts from recent observations. Ask for a start at which "
     "they are there, or bring them.",
     Code.SCHEMA_TOO_NEW: "A model was delivered for a newer release of this app: update the app.",

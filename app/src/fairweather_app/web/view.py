@@ -43,7 +43,6 @@ class Column:
     variable: str
     label: str
     unit: str
-    banded: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +92,7 @@ class ForecastView:
     started: str
     past: bool
     summary: str
+    band: str
     zone_name: str
     zone_labels: str
     reference_wall_clock: str
@@ -125,11 +125,11 @@ def forecast_view(
             variable=name,
             label=words.label(name),
             unit=words.symbol(name, each.unit),
-            banded=each.lower is not None and each.upper is not None,
         )
         for name, each in variables.items()
     )
     first = next(iter(variables), None)
+    band = words.band({name: each.interval for name, each in variables.items()})
     headline = words.headline(
         times,
         {name: (each.unit, each.value) for name, each in variables.items()},
@@ -148,6 +148,7 @@ def forecast_view(
         )
         if first
         else "",
+        band=band,
         zone_name=forecast.timezone,
         zone_labels=zones_in_use(times, zone),
         reference_wall_clock=wall_clock(reference, zone),
@@ -172,7 +173,7 @@ def forecast_view(
             days=days,
             zone=zone,
             place=place,
-            headline=headline,
+            said=f"{headline} Around each line a band: {band}." if band else headline,
         ),
     )
 
@@ -255,7 +256,7 @@ def _cell(variable: VariableForecast, step: int) -> str:
     if variable.lower is None or variable.upper is None:
         return text
     low, high = variable.lower[step], variable.upper[step]
-    return f"{text} ({words.number(low, 1)} to {words.number(high, 1)})"
+    return f"{text} ({words.number(low, 1)}{NO_BREAK}to{NO_BREAK}{words.number(high, 1)})"
 
 
 def _chart(
@@ -266,7 +267,7 @@ def _chart(
     days: Sequence[LocalDay],
     zone: tzinfo,
     place: tuple[float, float] | None,
-    headline: str,
+    said: str,
 ) -> dict[str, Any]:
     """The chart's numbers as JSON: times in milliseconds since 1970, labels already local.
 
@@ -287,7 +288,7 @@ def _chart(
         ],
         "midnights": [_milliseconds(time) for time in midnights if start < time < end],
         "nights": [[_milliseconds(sunset), _milliseconds(sunrise)] for sunset, sunrise in dark],
-        "description": f"Chart of the forecast for {forecast.area}. {headline} "
+        "description": f"Chart of the forecast for {forecast.area}. {said} "
         "The same numbers are in the tables below.",
         "series": [
             {
@@ -295,8 +296,9 @@ def _chart(
                 "label": column.label,
                 "unit": column.unit,
                 "value": each.value,
-                "lower": each.lower if column.banded else None,
-                "upper": each.upper if column.banded else None,
+                "lower": each.lower,
+                "upper": each.upper,
+                "inside": each.interval and f"{words.inside(each.interval)} expected inside",
             }
             for each, column in zip(variables.values(), columns, strict=True)
         ],

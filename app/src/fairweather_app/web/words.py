@@ -188,6 +188,26 @@ def skill(variable: str, value: float | None) -> str:
     )
 
 
+def inside(interval: tuple[float, float]) -> str:
+    """``80 %``: how many values are expected inside a band of these two probabilities."""
+    low, high = interval
+    return f"{100 * (high - low):.3g}{NO_BREAK}%"
+
+
+def band(intervals: Mapping[str, tuple[float, float] | None]) -> str:
+    """What a band means, by variable; None where one has none: empty when none has one.
+
+    ``80 % of values are expected inside``; ``80 % of humidity values …`` where they differ.
+    """
+    shares = {name: inside(each) for name, each in intervals.items() if each is not None}
+    if len(shares) == len(intervals) and len(set(shares.values())) == 1:
+        return f"{next(iter(shares.values()))} of values are expected inside"
+    return "; ".join(
+        f"{share} of {label(name).lower()} values are expected inside"
+        for name, share in shares.items()
+    )
+
+
 def trained_until(time: datetime) -> str:
     """``learned from weather until 30 September 2013`` is said with this date, UTC."""
     return date_name(time.date())

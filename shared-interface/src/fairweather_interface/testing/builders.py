@@ -269,6 +269,20 @@ def _shift(probability: float) -> float:
     return round(10 * (probability - 0.5), 6)
 
 
+def _wave(document: dict[str, Any], variable: str) -> tuple[float, float]:
+    """Return the middle and the swing of a variable's waves, inside every bound it declares."""
+    own = (document.get("applicability_domain") or {}).get(variable, {})
+    maxima = (document.get(f"max_{variable}_seen"), own.get("maximum"))
+    low, high = own.get("minimum"), min((each for each in maxima if each is not None), default=None)
+    if high is None:
+        tops = {"temperature": 20.0, "humidity": 80.0}
+        middle = tops.get(variable, VARIABLES[variable].maximum / 2) - 5.0
+        return (middle if low is None else low + 5.0), 4.0
+    if low is None:
+        return high - 6.0, 4.0
+    return (low + high) / 2, min(4.0, (high - low) / 4)
+
+
 def _examples(
     document: dict[str, Any],
     areas: Sequence[str],
@@ -278,22 +292,14 @@ def _examples(
 ) -> bytes:
     """Return examples of gentle waves; where values may be missing, the first window lacks one."""
     months = document["valid_months"]
-    ceiling = {"temperature": 20.0, "humidity": 80.0}
     domain = document.get("applicability_domain") or {}
-    for variable in variables:
-        own = domain.get(variable, {})
-        bounds = (document.get(f"max_{variable}_seen"), own.get("maximum"))
-        said = [bound for bound in bounds if bound is not None]
-        ceiling |= {variable: min(said) - 1.0} if said else {}
-        if own.get("minimum") is not None and not said:
-            ceiling[variable] = own["minimum"] + 10.0
     times = [datetime(2013, months[0], 10 + row, tzinfo=UTC) for row in range(_EXAMPLES)]
     missing = any(item.get("max_missing") for item in document["inputs"])
     arrays = {}
     for variable in variables:
-        top = ceiling.get(variable, VARIABLES[variable].maximum / 2)
+        middle, swing = _wave(document, variable)
         rows = [
-            [top - 5 + 4 * math.sin((row + hour) / 4) for hour in range(samples)]
+            [middle + swing * math.sin((row + hour) / 4) for hour in range(samples)]
             for row in range(_EXAMPLES)
         ]
         if missing:

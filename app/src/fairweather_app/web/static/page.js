@@ -202,9 +202,10 @@ function tip(points, numbers) {
     const value = series.value[k];
     if (value === null) return;
     list.append(element("dt", `tone-${i % TONES.length}`, series.label));
-    const band = series.lower && series.lower[k] !== null
-      ? ` (${text(series.lower[k])} to ${text(series.upper[k])})` : "";
-    list.append(element("dd", "", `${text(value)}${band} ${series.unit}`));
+    list.append(element("dd", "", `${text(value)} ${series.unit}`));
+    if (!series.lower || series.lower[k] === null) return;
+    const band = `${text(series.lower[k])} to ${text(series.upper[k])} ${series.unit}`;
+    list.append(element("dt", "band", series.inside), element("dd", "band", band));
   });
   return box;
 }

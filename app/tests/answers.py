@@ -1,0 +1,31 @@
+"""What tests ask of every answer that is no success, and of every delivery that is not live."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fairweather_interface.refusals import Code
+from werkzeug.test import TestResponse
+
+from fairweather_app.api.problems import CODES
+from fairweather_app.pickup import Entry
+
+
+def the_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    assert answer.status_code == status
+    assert answer.content_type == "application/problem+json"
+    content: dict[str, Any] = json.loads(answer.data)
+    assert content["type"] == f"/problems/{code}"
+    assert content["title"] == CODES[code]
+    assert content["status"] == status
+    assert content["detail"]
+    assert "Traceback" not in answer.text
+    return content
+
+
+def refused_with(entry: Entry, state: str, code: Code, *words: str) -> None:
+    assert (entry.state, entry.code, entry.model) == (state, code, None)
+    assert entry.reason is not None
+    for each in words:
+        assert each in entry.reason
