@@ -5,6 +5,8 @@ example over HTTP, and prints what it found as JSON: facts, no judgement. It nee
 every app brings, and imports nothing of ours.
 """
 
+# ruff: noqa: INP001 - a script beside its siblings, not a package
+
 from __future__ import annotations
 
 import datetime as dt

@@ -5,6 +5,8 @@ interface that was out when it was made; HEAD with HEAD's. Beyond the axes, *var
 installation can look like: another interface, the lowest third parties, another Python.
 """
 
+# ruff: noqa: INP001 - a module beside its siblings, not a package
+
 from __future__ import annotations
 
 import tomllib

@@ -5,6 +5,8 @@ environment is asked where they came from, so that a stranger's package of our n
 cannot stand in for ours.
 """
 
+# ruff: noqa: INP001 - a module beside its siblings, not a package
+
 from __future__ import annotations
 
 import hashlib

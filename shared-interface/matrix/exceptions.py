@@ -1,5 +1,7 @@
 """Known exceptions: cells that may fail for a while, as data that cannot be forgotten."""
 
+# ruff: noqa: INP001 - a module beside its siblings, not a package
+
 from __future__ import annotations
 
 import datetime as dt

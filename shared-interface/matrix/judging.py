@@ -1,5 +1,7 @@
 """From what an app did to what became of a cell: served, refused by rule, or failed and why."""
 
+# ruff: noqa: INP001 - a module beside its siblings, not a package
+
 from __future__ import annotations
 
 import json

@@ -5,6 +5,8 @@ the app, so that an expectation is never taken from what it is meant to test. It
 as they are written, ``metadata.json`` and a release's software manifest, and calls nothing.
 """
 
+# ruff: noqa: INP001 - a module beside its siblings, not a package
+
 from __future__ import annotations
 
 import re

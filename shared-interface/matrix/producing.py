@@ -5,6 +5,8 @@ recipes it was made of are its key, and while they stay, so does the folder. A r
 recorded with its reason: its cells fail with that, all others run.
 """
 
+# ruff: noqa: INP001 - a module beside its siblings, not a package
+
 from __future__ import annotations
 
 import json

@@ -4,6 +4,8 @@ What the app did is recorded as facts, beside everything that could change them;
 nothing runs. Judging those facts costs nothing and is done anew every time (``judging``).
 """
 
+# ruff: noqa: INP001 - a module beside its siblings, not a package
+
 from __future__ import annotations
 
 import json

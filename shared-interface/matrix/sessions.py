@@ -1,5 +1,7 @@
 """What the sessions of ``noxfile.py`` do: deliver, serve, hold the records, answer a release."""
 
+# ruff: noqa: INP001 - a module beside its siblings, not a package
+
 from __future__ import annotations
 
 import datetime as dt
@@ -52,9 +54,7 @@ def deliver(side: Side, say: Say) -> None:
         reasons.setdefault(reason, []).append(kind)
     if reasons:
         told = [f"{', '.join(kinds)}: {reason}" for reason, kinds in reasons.items()]
-        raise MatrixError(
-            "\n".join(f"research {side.name} did not deliver {line}" for line in told)
-        )
+        raise MatrixError(f"research {side.name} did not deliver " + "\nnor ".join(told))
 
 
 def serve(cell: Cell, say: Say) -> None:

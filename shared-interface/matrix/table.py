@@ -5,6 +5,8 @@ without running anything whether it still speaks of what is there. Cells with HE
 commit: their records say the outcome alone, and are held against the runs of the day.
 """
 
+# ruff: noqa: INP001 - a module beside its siblings, not a package
+
 from __future__ import annotations
 
 import json
