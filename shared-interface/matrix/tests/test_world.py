@@ -14,8 +14,7 @@ from axes import HEAD, Cell, Side, axis, cells
 from environments import MatrixError
 from producing import produced
 from running import known, run
-
-from conftest import World
+from small_world import World
 
 
 def said(cell: Cell) -> dict[str, str]:
