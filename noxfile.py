@@ -31,7 +31,14 @@ import release as releasing  # noqa: E402 - beside this file, not installed
 import sessions as matrix  # noqa: E402
 from axes import Cell, Side  # noqa: E402
 from environments import MatrixError  # noqa: E402
-from wheelhouse import FOLDERS, WheelhouseError, head_wheel, release_wheel, releases  # noqa: E402
+from wheelhouse import (  # noqa: E402
+    FOLDERS,
+    WheelhouseError,
+    head_wheel,
+    release_wheel,
+    releases,
+    unpack_tree,
+)
 
 nox.needs_version = ">=2025.10.16"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -62,18 +69,27 @@ def wheel(session: nox.Session, build: Callable[[Named], Path], named: Named) ->
         session.error(str(error))
 
 
-def install(session: nox.Session, *ours: str, groups: tuple[str, ...] = ()) -> None:
-    """Install the wheels of the work at hand, and test groups of the last package named."""
+def install(
+    session: nox.Session,
+    *ours: str,
+    groups: tuple[str, ...] = (),
+    build: Callable[[str], Path] = head_wheel,
+    folder: Path | None = None,
+) -> None:
+    """Install wheels of ours, by default of the work at hand, and test groups of the last named.
+
+    ``folder`` is where the pyproject and the constraints of the last named lie, by default its own.
+    """
     arguments = []
     for name in ours:
         package, _, extra = name.partition("[")
-        path = wheel(session, head_wheel, package)
+        path = wheel(session, build, package)
         arguments.append(f"fairweather-{package}{f'[{extra}' if extra else ''} @ {path.as_uri()}")
-    last = ours[-1].partition("[")[0]
-    pyproject = nox.project.load_toml(ROOT / FOLDERS[last] / "pyproject.toml")
+    folder = folder or ROOT / FOLDERS[ours[-1].partition("[")[0]]
+    pyproject = nox.project.load_toml(folder / "pyproject.toml")
     grouped = nox.project.dependency_groups(pyproject, *groups) if groups else ()
     arguments += [item for item in grouped if not item.startswith("fairweather-")]
-    session.install("--constraint", str(ROOT / FOLDERS[last] / "constraints.txt"), *arguments)
+    session.install("--constraint", str(folder / "constraints.txt"), *arguments)
 
 
 @nox.session(python=PYTHON)
@@ -294,6 +310,57 @@ def wheelhouse(session: nox.Session) -> None:
         session.log(f"{made.package} {made.version}: {wheel(session, release_wheel, made)}")
     for package in FOLDERS:
         session.log(f"{package} HEAD: {wheel(session, head_wheel, package)}")
+
+
+@nox.session(python=PYTHON, default=False)
+def dist(session: nox.Session) -> None:
+    """Put a released wheel into ``dist`` once its own tests pass: ``nox -s dist -- app 0.2.0``."""
+    made = {f"{each.package} {each.version}": each for each in releases()}
+    if " ".join(session.posargs) not in made:
+        session.error(f"say which release to put there, one of: {', '.join(made)}")
+    chosen = made[" ".join(session.posargs)]
+    contract = chosen if chosen.package == "interface" else releases("interface")[-1]
+    tree = Path(session.create_tmp()) / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    for each in {
+        contract,
+        chosen,
+    }:  # side by side: tests of all packages read the golden deliveries
+        (tree / FOLDERS[each.package]).mkdir(parents=True)
+        unpack_tree(each.tree, tree / FOLDERS[each.package])
+    folder = tree / FOLDERS[chosen.package]
+
+    def released(package: str) -> Path:
+        return release_wheel(chosen if package == chosen.package else contract)
+
+    needs = NEEDS[chosen.package]
+    install(session, *needs, groups=("test",), build=released, folder=folder)
+    session.chdir(folder)
+    session.run("pytest")
+    target = ROOT / "dist"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    session.log(f"ready to publish: {shutil.copy2(released(chosen.package), target)}")
+
+
+@nox.session(python=PYTHON, default=False, name="deliver-recipe")
+def deliver_recipe(session: nox.Session) -> None:
+    """Train with the newest release, where live software serves it: RECIPE SOFTWARE.json STORE."""
+    if len(session.posargs) != 3:  # noqa: PLR2004 - the three below
+        session.error("say: nox -s deliver-recipe -- RECIPE SOFTWARE.json STORE")
+    recipe, software, store = session.posargs
+    newest = {package: releases(package)[-1] for package in FOLDERS}
+    folder = Path(session.create_tmp()) / "tree"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    unpack_tree(newest["research"].tree, folder)
+    needs = ("interface", "research[samples]")
+    install(session, *needs, build=lambda each: release_wheel(newest[each]), folder=folder)
+    session.run("fairweather-research", "check", recipe, "--software", software)
+    session.run("fairweather-research", "train", recipe, "--store", store)
+    for delivery in sorted(Path(store).iterdir()):
+        session.run("fairweather-interface", "verify", str(delivery))
+        session.run("fairweather-interface", "check", str(delivery), "--software", software)
 
 
 @nox.session(python=PYTHON, default=False)
