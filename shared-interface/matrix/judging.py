@@ -54,12 +54,14 @@ class Result:
     Attributes:
         cell: which.
         outcomes: by kind of recipe.
+        app_failed: whether the app failed at something that was delivered.
         seconds: what the run took when it ran.
         ran: whether it ran now, and was not remembered.
     """
 
     cell: Cell
     outcomes: dict[str, Outcome]
+    app_failed: bool = False
     seconds: float = 0.0
     ran: bool = False
 

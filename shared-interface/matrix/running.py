@@ -18,7 +18,7 @@ from typing import Any
 
 from axes import Cell, recipes
 from environments import MatrixError, Wheels, clean_environment, digest, python_of, state, wheels
-from judging import Result, excluded, judged
+from judging import FAILED, Result, excluded, judged
 from producing import Produced, produced, produced_before, producer_key
 
 ASKING = Path(__file__).parent / "asking.py"
@@ -28,18 +28,20 @@ _TAIL = 1500
 
 
 def run(cell: Cell) -> Result:
-    """Run a cell unless it ran before with the same code and deliveries, and judge what it did.
+    """Run a cell unless it passed before with the same code and deliveries; judge what it did.
+
+    What a producer did not deliver is not asked for again; ``produced`` tries that once more.
 
     Raises:
         MatrixError: a wheel cannot be had, or a delivery is not whole.
     """
+    before = known(cell)
+    if before is not None and not before.app_failed:
+        return before
     consumer, producer = wheels(cell.consumer), wheels(cell.producer)
-    made = _made(consumer, producer)
-    if made is None:
-        return _excluded(cell, consumer, producer)
-    found = _remembered(cell, consumer, made)
-    ran = found is None
-    return _result(cell, consumer, producer, made, found or _ask(cell, consumer, made), ran=ran)
+    made = produced(cell.producer)
+    found = _ask(cell, consumer, made)
+    return _result(cell, consumer, producer, made, found, ran=bool(made.delivered))
 
 
 def known(cell: Cell) -> Result | None:
@@ -69,10 +71,6 @@ def cell_key(cell: Cell) -> dict[str, str]:
     }
 
 
-def _made(consumer: Wheels, producer: Wheels) -> Produced | None:
-    return None if consumer.excluded or producer.excluded else produced(producer.side)
-
-
 def _excluded(cell: Cell, consumer: Wheels, producer: Wheels) -> Result:
     reason = consumer.excluded or producer.excluded or ""
     kinds = [recipe.kind for recipe in recipes(producer.version)]
@@ -92,7 +90,13 @@ def _result(
         recipe.kind: judged(recipe, cell.consumer, consumer.version, made, found)
         for recipe in recipes(producer.version)
     }
-    return Result(cell=cell, outcomes=outcomes, seconds=found.get("seconds", 0.0), ran=ran)
+    return Result(
+        cell=cell,
+        outcomes=outcomes,
+        app_failed=any(outcomes[kind].outcome == FAILED for kind in made.delivered),
+        seconds=found.get("seconds", 0.0),
+        ran=ran,
+    )
 
 
 def _remembered(cell: Cell, consumer: Wheels, made: Produced) -> dict[str, Any] | None:
@@ -103,8 +107,7 @@ def _remembered(cell: Cell, consumer: Wheels, made: Produced) -> dict[str, Any] 
     if not path.is_file():
         return None
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    same = found["depends on"] == _dependencies(consumer, made)
-    return found if same and "failed" not in found else None
+    return found if found["depends on"] == _dependencies(consumer, made) else None
 
 
 def _dependencies(consumer: Wheels, made: Produced) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import axes
 import wheelhouse
 from axes import HEAD, Cell, Side, axis, cells, version_of
-from environments import MatrixError, differing
+from environments import MatrixError, differing, wheels
 from exceptions import aimless, known_failures, unexplained
 from judging import EXCLUDED, Result
 from producing import produced
@@ -18,6 +18,7 @@ from running import cell_key, known, run
 from table import read_records, readme, stale, table, with_table, write_records
 
 Say = Callable[[str], None]
+_APART = "apart"
 
 
 def producers() -> tuple[Side, ...]:
@@ -103,7 +104,7 @@ def write_table(say: Say) -> None:
         MatrixError: a cell fails; what it did is recorded all the same.
     """
     apps, researches, chosen = _axes()
-    results = [run(cell) for cell in chosen]
+    results = _run_all(chosen)
     for result in results:
         say(_line(result))
     write_records(results, {cell.name: cell_key(cell) for cell in chosen})
@@ -130,8 +131,7 @@ def can_i_release(say: Say) -> None:
     for package in wheelhouse.FOLDERS:
         head = Side(package=package, version=HEAD, interface=HEAD)
         say(f"\n{package} {version_of(head)}")
-        for cell in _counterparts(package):
-            result = run(cell)
+        for result in _run_all(_counterparts(package)):
             lost += bool(result.problems)
             say(f"  {_fate(result)}  {_line(result)}")
             for problem in result.problems:
@@ -139,6 +139,14 @@ def can_i_release(say: Say) -> None:
     if lost:
         raise MatrixError(f"a release now would lose {lost} of these")
     say("\nnobody would be lost")
+
+
+def _run_all(chosen: Sequence[Cell]) -> list[Result]:
+    """Run cells; let producers that failed before try once more."""
+    for side in dict.fromkeys(cell.producer for cell in chosen):
+        if not wheels(side).excluded:
+            produced(side, again=True)
+    return [run(cell) for cell in chosen]
 
 
 def _counterparts(package: str) -> Sequence[Cell]:
@@ -161,7 +169,7 @@ def _fate(result: Result) -> str:
     if result.problems:
         return "LOSES"
     apart = all(outcome.outcome == EXCLUDED for outcome in result.outcomes.values())
-    return "apart" if apart else "keeps"
+    return _APART if apart else "keeps"
 
 
 def _axes() -> tuple[tuple[Side, ...], tuple[Side, ...], tuple[Cell, ...]]:
@@ -187,11 +195,13 @@ def _without_substance(cell: Cell) -> bool:
 
 
 def _line(result: Result) -> str:
+    if _fate(result) == _APART:
+        (reason,) = {outcome.problems[0] for outcome in result.outcomes.values()}
+        return f"{result.cell.name}: not to be installed together: {reason}"
     said = []
     for kind, outcome in result.outcomes.items():
         figures = f" ({outcome.examples} examples)" if outcome.examples else ""
-        reasons = f" ({outcome.problems[0]})" if outcome.outcome == EXCLUDED else ""
-        said.append(f"{kind} {outcome.words}{figures}{reasons}")
+        said.append(f"{kind} {outcome.words}{figures}")
     spent = f"{result.seconds} s" if result.ran else "known"
     return f"{result.cell.name}: {'; '.join(said)} [{spent}]"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environments
 import pytest
+import running
 import sessions
 import wheelhouse
 from axes import HEAD, Cell, Side, axis, cells
@@ -77,7 +78,23 @@ def test_a_forecast_beyond_tolerance_fails_the_cell(world: World) -> None:
     finally:
         world.write("app", "0.3.0.dev0")
     assert len(problems) == 8
+    assert run(pair("0.2.0", "0.1.0")).problems == ()
     assert "plain: example 0 (JFK 2013-06-15T00:00:00Z): off by 2 of what is tolerated" in problems
+
+
+def test_a_cell_that_failed_is_asked_again_and_what_passed_is_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del world
+    cell = pair("0.1.0", "0.1.0")
+    shutil.rmtree(environments.state() / "cells")
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "COMMAND", ("-c", "raise SystemExit('a bad day')"))
+        problems = run(cell).problems
+    assert len(problems) == 2
+    assert "the app could not be asked" in problems[0]
+    assert run(cell).ran
+    assert not run(cell).ran
 
 
 def test_a_producer_that_fails_fails_its_cells_with_its_reason_and_no_others(world: World) -> None:
