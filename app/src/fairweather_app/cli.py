@@ -228,12 +228,12 @@ def check() -> None:
     context = current_context()
     catalogue = context.catalogue
     try:
-        folders = catalogue.folders()
+        names = sorted(catalogue.names())
     except StoreError as error:
         raise click.UsageError(str(error)) from None
     seen = sys.stderr.isatty()
-    with click.progressbar(folders, label="checking", file=sys.stderr, hidden=not seen) as progress:
-        entries = (catalogue.pick_up(folder) for folder in progress)
+    with click.progressbar(names, label="checking", file=sys.stderr, hidden=not seen) as progress:
+        entries = (catalogue.pick_up(name) for name in progress)
         losses = find_losses(entry for entry in entries if entry is not None)
     release = describe_software(context.backends)
     _print_losses(losses, f"{release.name} {release.version}", str(catalogue.store))
