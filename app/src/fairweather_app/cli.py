@@ -22,6 +22,7 @@ from flask.cli import AppGroup, with_appcontext
 from fairweather_app.api.routes import current_context
 from fairweather_app.api.schemas import RefusedDelivery, count_refusals
 from fairweather_app.api.summaries import store_report, summarize
+from fairweather_app.cli_decisions import add_decisions
 from fairweather_app.errors import AppError, ArchiveError, NoApplicableModelError, StoreError
 from fairweather_app.forecasts import decide
 from fairweather_app.losses import Losses, find_losses
@@ -196,6 +197,8 @@ def _print_why(
         [(each.delivery_id, each.model_type or "-", each.code, each.reason) for each in refusals],
     )
 
+
+add_decisions(models, _told, current_context)
 
 # ---------------------------------------------------------------------------------- software
 
