@@ -7,6 +7,8 @@ own, and their entries are written to the index: starting and looking do with th
 with real ones, and nobody loads them. Prints one JSON object.
 """
 
+# ruff: noqa: INP001 - scripts beside each other, not a package
+
 from __future__ import annotations
 
 import argparse
@@ -102,7 +104,8 @@ def measure(folder: Path, areas: list[str]) -> dict[str, float]:
         context.catalogue.refresh()
         looks.append(time.perf_counter() - began)
     asked = areas[:REAL]
-    first, again = [], []
+    first: list[float] = []
+    again: list[float] = []
     for times in (first, *[again] * 50):
         for area in asked:
             began = time.perf_counter()

@@ -90,7 +90,7 @@ def test_a_url_is_reached_through_fsspec_and_a_path_is_a_folder(tmp_path: Path) 
 
 @pytest.mark.parametrize("url", ["nothing://bucket", "s4://bucket"])
 def test_a_url_that_nothing_can_open_is_a_wrong_setting(url: str) -> None:
-    with pytest.raises(SettingsError, match="FAIRWEATHER_STORE.*expected a folder or a URL"):
+    with pytest.raises(SettingsError, match=r"FAIRWEATHER_STORE.*expected a folder or a URL"):
         create_app({"store": url})
 
 

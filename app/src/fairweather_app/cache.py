@@ -83,7 +83,8 @@ class Cache:
     def alone(self) -> Iterator[None]:
         """Keep other processes that share this cache from picking up at the same time.
 
-        So each delivery is proven once, and the others find what was found. The system lets go of the lock with the process.
+        So each delivery is proven once, and the others find what was found. The system lets go of
+        the lock with the process.
 
         Raises:
             OSError: the cache cannot be written.

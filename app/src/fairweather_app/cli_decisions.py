@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 import click
 from flask.cli import AppGroup
@@ -17,11 +16,11 @@ from fairweather_app.decisions import Decisions
 from fairweather_app.entries import Entry
 from fairweather_app.errors import DecisionError
 
-C = TypeVar("C", bound=Callable[..., Any])
+Command = Callable[..., None]
 
 
 def add_decisions(
-    models: AppGroup, told: Callable[[C], C], current_context: Callable[[], AppContext]
+    models: AppGroup, told: Callable[[Command], Command], current_context: Callable[[], AppContext]
 ) -> None:
     """Give the group its commands; `told` turns the app's errors into sentences."""
 
