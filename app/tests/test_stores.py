@@ -274,3 +274,16 @@ def test_an_app_serves_from_a_remote_store_and_goes_on_when_it_is_gone(
     assert answer is not None
     assert answer["receipt"]["delivery_id"] == path.name
     app.extensions["fairweather"].observations.close()
+
+
+def test_a_delivery_that_may_not_be_looked_into_is_a_failure_of_the_store(
+    store: Path, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_delivery()
+
+    def forbidden(_folder: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("fairweather_app.stores.os.scandir", forbidden)
+    with pytest.raises(PermissionError):
+        LocalStore(store).fingerprint(path.name)

@@ -89,12 +89,10 @@ class LocalStore:
 
     def fingerprint(self, name: str) -> str:
         """Of path, size and modification time of every file."""
-        found = []
-        for path in sorted((self.folder / name).rglob("*")):
-            about = path.lstat()
-            relative = path.relative_to(self.folder / name).as_posix()
-            found.append((relative, about.st_size, about.st_mtime_ns))
-        return _fingerprint(name, {path: stamp for path, *stamp in found})
+        try:
+            return _fingerprint(name, dict(_stamps(str(self.folder / name))))
+        except (FileNotFoundError, NotADirectoryError):
+            raise _incomplete(name) from None
 
     def manifest(self, name: str) -> Manifest:
         """Read the manifest."""
@@ -209,6 +207,17 @@ class RemoteStore:
             if MANIFEST in str(error) or paths == [MANIFEST]:
                 raise _incomplete(name) from None
             _refuse(name, (f"{error}: listed in {MANIFEST}, not found",))
+
+
+def _stamps(folder: str, stem: str = "") -> Iterator[tuple[str, object]]:
+    """Path, size and modification time of all that is no folder; links are not followed."""
+    with os.scandir(folder) as found:
+        for each in found:
+            if each.is_dir(follow_symlinks=False):
+                yield from _stamps(each.path, f"{stem}{each.name}/")
+            else:
+                about = each.stat(follow_symlinks=False)
+                yield f"{stem}{each.name}", (about.st_size, about.st_mtime_ns)
 
 
 @contextmanager
