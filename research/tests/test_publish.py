@@ -13,7 +13,6 @@ from fairweather_interface.delivery import list_deliveries, verify_delivery
 from fairweather_interface.testing import build_delivery
 from typer.testing import CliRunner
 
-from fairweather_research import publish as publish_module
 from fairweather_research.cli import app
 from fairweather_research.errors import PublishError
 from fairweather_research.publish import publish
@@ -102,7 +101,7 @@ def test_a_copy_that_is_cut_short_leaves_nothing(
         copy.mkdir(parents=True)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(publish_module.shutil, "copytree", full)
+    monkeypatch.setattr("fairweather_research.publish.shutil.copytree", full)
     with pytest.raises(PublishError, match="No space left on device"):
         publish(str(delivery), str(tmp_path / "store"))
     assert list_deliveries(tmp_path / "store") == ()
