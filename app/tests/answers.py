@@ -9,7 +9,7 @@ from fairweather_interface.refusals import Code
 from werkzeug.test import TestResponse
 
 from fairweather_app.api.problems import CODES
-from fairweather_app.pickup import Entry
+from fairweather_app.pickup import Picked
 
 
 def the_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def the_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
     return content
 
 
-def refused_with(entry: Entry, state: str, code: Code, *words: str) -> None:
+def refused_with(entry: Picked, state: str, code: Code, *words: str) -> None:
     assert (entry.state, entry.code, entry.model) == (state, code, None)
     assert entry.reason is not None
     for each in words:

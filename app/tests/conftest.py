@@ -13,13 +13,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from catalogues import Kit, PickUp
 from fairweather_app import create_app
 from fairweather_app.app_context import AppContext
-from fairweather_app.cache import Cache
-from fairweather_app.models_backend import OnnxBackend
 from fairweather_app.observations import Archive, ObservationStore
-from fairweather_app.pickup import Pickup
-from fairweather_app.software import NEWEST_SCHEMA
 from fairweather_app.times import to_microseconds
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
@@ -127,6 +124,7 @@ def serving(
 
 
 @pytest.fixture
-def pick_up(tmp_path: Path, store: Path) -> Pickup:
-    cache = Cache(tmp_path / "cache", store=store, reader=NEWEST_SCHEMA)
-    return Pickup(cache, [OnnxBackend(cache.delivery)])
+def pick_up(tmp_path: Path, store: Path) -> PickUp:
+    """Pickup of a delivery by its path in the store."""
+    kit = Kit(tmp_path / "cache", store)
+    return lambda path: kit.pickup(path.name)

@@ -68,7 +68,8 @@ def test_a_variable_without_a_band_has_none_beside_one_that_has(
     assert found["temperature"]["interval"] == [0.1, 0.9]
     assert set(found["humidity"]) == {"unit", "value"}
     context: AppContext = app.extensions["fairweather"]
-    (model,) = context.catalogue.snapshot.live
+    (entry,) = context.catalogue.snapshot.live
+    model = context.catalogue.model(entry)
     assert model.can(UNCERTAINTY)
     assert model.can(UNCERTAINTY, "temperature")
     assert not model.can(UNCERTAINTY, "humidity")
@@ -102,7 +103,8 @@ def test_values_and_bounds_come_out_of_one_run(
     observe("EWR", day)
     app = make_app()
     context: AppContext = app.extensions["fairweather"]
-    (model,) = context.catalogue.snapshot.live
+    (entry,) = context.catalogue.snapshot.live
+    model = context.catalogue.model(entry)
     runs = []
     real = model.session.run
 
@@ -138,7 +140,8 @@ def test_a_band_that_cannot_be_is_no_forecast(  # noqa: PLR0917 - fixtures and p
     observe("EWR", day)
     app = make_app()
     context: AppContext = app.extensions["fairweather"]
-    (model,) = context.catalogue.snapshot.live
+    (entry,) = context.catalogue.snapshot.live
+    model = context.catalogue.model(entry)
     values = dict(zip(("q10", "q90"), band, strict=True))
 
     def run(_self: object, _feeds: object, outputs: list[str]) -> Any:

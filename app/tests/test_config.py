@@ -130,7 +130,7 @@ def test_a_cache_that_cannot_be_written_is_a_wrong_setting(tmp_path: Path) -> No
 
 
 def test_home_is_expanded() -> None:
-    assert load_settings({"store": "~/deliveries"}).store == Path.home() / "deliveries"
+    assert load_settings({"store": "~/deliveries"}).store == str(Path.home() / "deliveries")
 
 
 @pytest.mark.parametrize(

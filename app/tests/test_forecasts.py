@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from fairweather_app import create_app
 from fairweather_app.app_context import AppContext
+from fairweather_app.catalogue import LOOKS_UNTIL_BELIEVED
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,
@@ -430,7 +431,8 @@ def test_a_removed_delivery_finishes_the_request_that_it_had_begun(
     context = context_of(make_app())
     decision = decide(context, "EWR")
     (store / path.name).rename(store / ".gone")
-    context.catalogue.refresh()
+    for _ in range(LOOKS_UNTIL_BELIEVED):
+        context.catalogue.refresh()
     assert decision.model.predict("EWR", NOON, {"temperature": window_of(day)})
     with pytest.raises(NoApplicableModelError):
         forecast(context, "EWR")

@@ -17,8 +17,8 @@ from fairweather_interface.refusals import Code
 from flask import Flask
 
 from answers import refused_with
+from catalogues import PickUp
 from fairweather_app.losses import find_loss
-from fairweather_app.pickup import Pickup
 from fairweather_app.software import NEWEST_SCHEMA
 from fairweather_app.times import write_time
 
@@ -29,7 +29,7 @@ def is_of_a_later_major(delivery: Path) -> bool:
 
 
 def test_a_golden_delivery_is_lost_only_where_its_major_is_a_later_one(
-    pick_up: Pickup, golden_delivery: Path
+    pick_up: PickUp, golden_delivery: Path
 ) -> None:
     entry = pick_up(golden_delivery)
     if is_of_a_later_major(golden_delivery):

@@ -14,6 +14,7 @@ from fairweather_interface.manifest import write_manifest
 from fairweather_interface.refusals import Code
 from flask import Flask
 
+from catalogues import PickUp
 from fairweather_app.losses import find_loss
 from fairweather_app.pickup import Pickup
 
@@ -140,10 +141,10 @@ def test_a_delivery_that_cannot_be_copied_is_lost_and_the_others_are_checked(
     odd = tiny_delivery()
     real = Pickup.__call__
 
-    def fail(self: Pickup, folder: Path) -> Any:
-        if folder == odd:
+    def fail(self: Pickup, name: str) -> Any:
+        if name == odd.name:
             raise OSError(5, "Input/output\nerror")
-        return real(self, folder)
+        return real(self, name)
 
     monkeypatch.setattr(Pickup, "__call__", fail)
     result = app.test_cli_runner().invoke(args=["check"])
@@ -160,9 +161,9 @@ def test_a_delivery_that_goes_while_the_store_is_checked_is_not_lost(
     path = tiny_delivery()
     app = make_app()
     catalogue = app.extensions["fairweather"].catalogue
-    folders = catalogue.folders()
+    names = catalogue.names()
     (path / "manifest.json").unlink()
-    monkeypatch.setattr(catalogue, "folders", lambda: folders)
+    monkeypatch.setattr(catalogue, "names", lambda: names)
     result = app.test_cli_runner().invoke(args=["check"])
     assert result.exit_code == 0
     assert "none of 0 deliveries" in result.stdout
@@ -193,7 +194,7 @@ def test_checking_leaves_what_the_app_serves_as_it_was(
     ],
 )
 def test_an_example_to_be_served_that_this_release_refuses_is_a_loss(
-    pick_up: Pickup, tiny_delivery: Build, changes: Document, code: str, told: str
+    pick_up: PickUp, tiny_delivery: Build, changes: Document, code: str, told: str
 ) -> None:
     path = tiny_delivery(change=lambda document: document.update(changes))
     loss = find_loss(pick_up(path))
@@ -203,7 +204,7 @@ def test_an_example_to_be_served_that_this_release_refuses_is_a_loss(
 
 
 def test_missing_values_are_judged_before_the_domain_and_the_output(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     def allow_none(document: Document) -> None:
         document["inputs"][0]["max_missing"] = 0.0
@@ -220,7 +221,7 @@ def test_missing_values_are_judged_before_the_domain_and_the_output(
 
 
 def test_an_example_to_be_refused_that_this_release_would_serve_is_a_loss(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     path = rewrite_examples(tiny_delivery(), expecting(2, "out-of-domain"))
     loss = find_loss(pick_up(path))
@@ -230,7 +231,7 @@ def test_an_example_to_be_refused_that_this_release_would_serve_is_a_loss(
 
 
 def test_refusals_are_judged_without_the_margins_that_an_operator_gives(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     path = tiny_delivery(max_temperature_seen=20.0)
     rewrite_examples(path, expecting(2, "out-of-domain", 20.5))  # the default margin is 3
@@ -240,7 +241,7 @@ def test_refusals_are_judged_without_the_margins_that_an_operator_gives(
 @pytest.mark.parametrize("code", ["serve", "out-of-domain"])
 @pytest.mark.parametrize("bound", [20.1, 20.3, 33.3])
 def test_a_window_at_the_edge_of_float32_makes_no_loss(
-    pick_up: Pickup, tiny_delivery: Build, code: str, bound: float
+    pick_up: PickUp, tiny_delivery: Build, code: str, bound: float
 ) -> None:
     for domain in ({}, {"applicability_domain": {"temperature": {"maximum": bound}}}):
         path = tiny_delivery(max_temperature_seen=bound, **domain)
@@ -254,14 +255,14 @@ def test_a_window_at_the_edge_of_float32_makes_no_loss(
 
 @pytest.mark.parametrize("code", ["too-windy", "below-baseline", "withdrawn"])
 def test_a_verdict_that_no_window_gets_here_is_not_judged(
-    pick_up: Pickup, tiny_delivery: Build, code: str
+    pick_up: PickUp, tiny_delivery: Build, code: str
 ) -> None:
     path = rewrite_examples(tiny_delivery(), expecting(2, code))
     assert find_loss(pick_up(path)) is None
 
 
 def test_examples_that_this_release_cannot_even_judge_are_a_loss_and_no_crash(
-    pick_up: Pickup, tiny_delivery: Build, caplog: pytest.LogCaptureFixture
+    pick_up: PickUp, tiny_delivery: Build, caplog: pytest.LogCaptureFixture
 ) -> None:
     def at_no_time(arrays: dict[str, Any]) -> Mapping[str, Any]:
         return {"reference_time": np.full_like(arrays["reference_time"], 2**62)}

@@ -14,14 +14,14 @@ from fairweather_interface.refusals import Code
 from fairweather_interface.testing import identity_onnx
 
 from answers import refused_with
+from catalogues import PickUp
 from fairweather_app import pickup as pickup_module
-from fairweather_app.pickup import Pickup, fingerprint
 
 Build = Callable[..., Path]
 Document = dict[str, Any]
 
 
-def test_a_sound_delivery_is_live(pick_up: Pickup, tiny_delivery: Build) -> None:
+def test_a_sound_delivery_is_live(pick_up: PickUp, tiny_delivery: Build) -> None:
     entry = pick_up(tiny_delivery(variables=("temperature", "humidity"), context=True))
     assert (entry.state, entry.code, entry.reason) == ("live", None, None)
     assert entry.model is not None
@@ -29,7 +29,7 @@ def test_a_sound_delivery_is_live(pick_up: Pickup, tiny_delivery: Build) -> None
 
 
 def test_the_model_is_loaded_from_the_verified_copy(
-    pick_up: Pickup, tiny_delivery: Build, tmp_path: Path
+    pick_up: PickUp, tiny_delivery: Build, tmp_path: Path
 ) -> None:
     entry = pick_up(tiny_delivery())
     assert entry.delivery is not None
@@ -82,7 +82,7 @@ def break_the_manifest(path: Path) -> None:
     ],
 )
 def test_a_damaged_delivery_is_quarantined_as_corrupt_and_the_damage_named(
-    pick_up: Pickup, tiny_delivery: Build, damage: Callable[[Path], None], told: str
+    pick_up: PickUp, tiny_delivery: Build, damage: Callable[[Path], None], told: str
 ) -> None:
     path = tiny_delivery()
     damage(path)
@@ -90,7 +90,7 @@ def test_a_damaged_delivery_is_quarantined_as_corrupt_and_the_damage_named(
 
 
 def test_damage_is_found_although_a_good_copy_is_in_the_cache(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     path = tiny_delivery()
     assert pick_up(path).state == "live"
@@ -99,7 +99,7 @@ def test_damage_is_found_although_a_good_copy_is_in_the_cache(
 
 
 def test_a_damaged_copy_in_the_cache_is_brought_again(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     path = tiny_delivery()
     first = pick_up(path)
@@ -109,7 +109,7 @@ def test_a_damaged_copy_in_the_cache_is_brought_again(
 
 
 def test_a_delivery_without_a_manifest_is_not_there_yet(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     path = tiny_delivery()
     (path / "manifest.json").unlink()
@@ -117,16 +117,8 @@ def test_a_delivery_without_a_manifest_is_not_there_yet(
         pick_up(path)
 
 
-def test_the_fingerprint_changes_with_the_bytes(tiny_delivery: Build) -> None:
-    path = tiny_delivery()
-    before = fingerprint(path)
-    assert fingerprint(path) == before
-    flip_a_byte(path)
-    assert fingerprint(path) != before
-
-
 def test_a_delivery_under_another_name_than_its_own_is_corrupt(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     path = tiny_delivery()
     renamed = path.rename(path.with_name("another"))
@@ -137,7 +129,7 @@ def test_a_delivery_under_another_name_than_its_own_is_corrupt(
 
 
 def test_an_unknown_format_beside_a_known_one_is_ignored(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     def rewrite(document: Document) -> None:
         document["artifacts"].append({"format": "crystal-ball", "path": "card"})
@@ -146,7 +138,7 @@ def test_an_unknown_format_beside_a_known_one_is_ignored(
 
 
 def test_only_unknown_formats_leave_no_runtime_and_both_sides_are_named(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     def rewrite(document: Document) -> None:
         document["artifacts"][0]["format"] = "crystal-ball"
@@ -159,7 +151,7 @@ def test_only_unknown_formats_leave_no_runtime_and_both_sides_are_named(
 
 
 def test_an_artifact_that_needs_a_newer_runtime_names_both_versions(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     def rewrite(document: Document) -> None:
         document["artifacts"][0]["needs"] = {"opset": 99, "ir_version": 8}
@@ -168,18 +160,18 @@ def test_an_artifact_that_needs_a_newer_runtime_names_both_versions(
     refused_with(entry, "refused", Code.RUNTIME_UNAVAILABLE, "opset 99", "runs up to")
 
 
-def test_garbage_with_true_digests_is_corrupt(pick_up: Pickup, tiny_delivery: Build) -> None:
+def test_garbage_with_true_digests_is_corrupt(pick_up: PickUp, tiny_delivery: Build) -> None:
     entry = pick_up(tiny_delivery(model=b"not a model"))
     refused_with(entry, "quarantined", Code.CORRUPT, "not an ONNX model")
 
 
 def test_an_unknown_model_type_is_served_by_what_it_declares(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     assert pick_up(tiny_delivery(model_type="TeaLeafPredictor")).state == "live"
 
 
-def test_an_unknown_role_cannot_be_fed(pick_up: Pickup, tiny_delivery: Build) -> None:
+def test_an_unknown_role_cannot_be_fed(pick_up: PickUp, tiny_delivery: Build) -> None:
     def rewrite(document: Document) -> None:
         document["inputs"][1]["role"] = "elevation"
 
@@ -190,7 +182,7 @@ def test_an_unknown_role_cannot_be_fed(pick_up: Pickup, tiny_delivery: Build) ->
 
 
 def test_a_context_input_of_another_type_cannot_be_fed(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     def rewrite(document: Document) -> None:
         document["inputs"][1]["dtype"] = "float32"
@@ -201,7 +193,7 @@ def test_a_context_input_of_another_type_cannot_be_fed(
 
 @pytest.mark.parametrize("part", ["inputs", "outputs"])
 def test_another_unit_than_the_contract_has_is_corrupt(
-    pick_up: Pickup, tiny_delivery: Build, part: str
+    pick_up: PickUp, tiny_delivery: Build, part: str
 ) -> None:
     def rewrite(document: Document) -> None:
         document[part][0]["unit"] = "K"
@@ -211,7 +203,7 @@ def test_another_unit_than_the_contract_has_is_corrupt(
 
 
 def test_an_unforeseen_failure_is_an_entry_and_not_the_end_of_the_app(
-    pick_up: Pickup,
+    pick_up: PickUp,
     tiny_delivery: Build,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -226,7 +218,7 @@ def test_an_unforeseen_failure_is_an_entry_and_not_the_end_of_the_app(
 
 
 def test_a_disk_that_fails_while_a_copy_is_loaded_says_nothing_about_the_delivery(
-    pick_up: Pickup, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+    pick_up: PickUp, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_model: object) -> None:
         raise OSError(5, "Input/output error")
@@ -240,14 +232,14 @@ def test_a_disk_that_fails_while_a_copy_is_loaded_says_nothing_about_the_deliver
 
 
 def test_an_artifact_that_lacks_a_declared_output_is_corrupt(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     entry = pick_up(tiny_delivery(model=identity_onnx([("temperature", "warmth")], 24)))
     refused_with(entry, "quarantined", Code.CORRUPT, "'temperature_forecast' is not in the art")
 
 
 def test_an_artifact_that_gives_more_than_is_declared_is_fine(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     def declare_less(document: Document) -> None:
         del document["outputs"][1]
@@ -257,7 +249,7 @@ def test_an_artifact_that_gives_more_than_is_declared_is_fine(
 
 
 def test_an_artifact_that_takes_more_than_is_declared_is_corrupt(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     model = identity_onnx([("temperature", "temperature_forecast")], 24, unused=("secret",))
     entry = pick_up(tiny_delivery(model=model))
@@ -265,7 +257,7 @@ def test_an_artifact_that_takes_more_than_is_declared_is_corrupt(
 
 
 def test_an_artifact_of_another_shape_is_corrupt_and_both_are_told(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     model = identity_onnx([("temperature", "temperature_forecast")], 48)
     entry = pick_up(tiny_delivery(model=model))
@@ -273,7 +265,7 @@ def test_an_artifact_of_another_shape_is_corrupt_and_both_are_told(
 
 
 def test_outputs_that_differ_from_the_examples_are_corrupt_and_the_difference_told(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     # the artifact has its two outputs the wrong way round
     pairs = [("temperature", "humidity_forecast"), ("humidity", "temperature_forecast")]
@@ -284,20 +276,20 @@ def test_outputs_that_differ_from_the_examples_are_corrupt_and_the_difference_to
 
 
 def test_missing_values_that_go_through_alike_are_no_difference(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     assert pick_up(tiny_delivery(max_missing=0.25)).state == "live"
 
 
 def test_an_example_to_be_served_that_is_impossible_is_invalid_output(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     # the kit's examples lie a degree below this
     entry = pick_up(tiny_delivery(max_temperature_seen=500.0))
     refused_with(entry, "quarantined", Code.INVALID_OUTPUT, "in an example", "-80 to 60")
 
 
-def test_the_reason_of_several_faults_names_them_all(pick_up: Pickup, tiny_delivery: Build) -> None:
+def test_the_reason_of_several_faults_names_them_all(pick_up: PickUp, tiny_delivery: Build) -> None:
     path = tiny_delivery()
     flip_a_byte(path)
     lose_a_file(path)
@@ -319,7 +311,7 @@ PAIRS = [("temperature", "temperature_forecast"), ("temperature", "temperature_f
     ids=["names", "shapes", "values"],
 )
 def test_metadata_that_lie_about_a_quantile_are_corrupt(  # noqa: PLR0917 - fixtures and parameters
-    pick_up: Pickup,
+    pick_up: PickUp,
     tiny_delivery: Build,
     pairs: list[tuple[str, str]],
     samples: int,
@@ -332,14 +324,14 @@ def test_metadata_that_lie_about_a_quantile_are_corrupt(  # noqa: PLR0917 - fixt
 
 
 def test_quantiles_that_come_out_as_declared_are_live_also_those_that_nobody_shows(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     assert pick_up(tiny_delivery(quantiles=(0.1,))).state == "live"
     assert pick_up(tiny_delivery(quantiles=(0.05, 0.25, 0.5, 0.75, 0.95))).state == "live"
 
 
 def test_a_band_of_an_example_to_be_served_that_cannot_be_is_invalid_output(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     def swap(document: Document) -> None:
         low, high = document["uncertainty"]
@@ -349,7 +341,7 @@ def test_a_band_of_an_example_to_be_served_that_cannot_be_is_invalid_output(
     refused_with(entry, "quarantined", Code.INVALID_OUTPUT, "in an example", "upside down")
 
 
-def test_a_card_is_no_place_to_hide_a_path(pick_up: Pickup, tiny_delivery: Build) -> None:
+def test_a_card_is_no_place_to_hide_a_path(pick_up: PickUp, tiny_delivery: Build) -> None:
     path = tiny_delivery()
     manifest = json.loads((path / "manifest.json").read_text())
     manifest["files"]["../../outside"] = {"sha256": "0" * 64, "size": 0}

@@ -12,9 +12,7 @@ from fairweather_interface.refusals import Code
 from flask import Flask
 
 from answers import refused_with
-from fairweather_app.cache import Cache
-from fairweather_app.models_backend import OnnxBackend
-from fairweather_app.pickup import Pickup
+from catalogues import Kit, PickUp
 from fairweather_app.software import NEWEST_SCHEMA
 
 Build = Callable[..., Path]
@@ -33,7 +31,7 @@ def saying(**changes: object) -> Callable[[Document], None]:
 
 @pytest.mark.parametrize("schema", ["0.1", "0.2", "0.3"])
 def test_every_schema_so_far_is_served_and_goes_on_saying_which_it_is(
-    pick_up: Pickup, tiny_delivery: Build, schema: str
+    pick_up: PickUp, tiny_delivery: Build, schema: str
 ) -> None:
     entry = pick_up(tiny_delivery(schema=schema))
     assert entry.state == "live"
@@ -122,7 +120,7 @@ def test_what_must_be_obeyed_and_is_not_known_is_refused_with_found_supported_an
 
 
 def test_a_document_of_the_next_major_in_which_nothing_is_known_is_refused_alike(
-    pick_up: Pickup, tiny_delivery: Build
+    pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     def rewrite(document: Document) -> None:
         document.clear()
@@ -135,8 +133,9 @@ def test_a_document_of_the_next_major_in_which_nothing_is_known_is_refused_alike
 def test_this_release_reads_as_far_as_it_obeys_whatever_the_interface_could(
     tmp_path: Path, store: Path, tiny_delivery: Build
 ) -> None:
-    cache = Cache(tmp_path / "cache", store=store, reader="0.0")
-    entry = Pickup(cache, [OnnxBackend(cache.delivery)])(tiny_delivery())
+    kit = Kit(tmp_path / "cache", store)
+    kit.cache.reader = "0.0"
+    entry = kit.pickup(tiny_delivery().name)
     refused_with(entry, "refused", Code.SCHEMA_TOO_NEW, "0.1", "0.0")
 
 
@@ -168,7 +167,7 @@ def test_what_is_no_schema_version_is_corrupt_and_in_sight_and_the_rest_is_serve
 
 @pytest.mark.parametrize("field", ["schema_version", "min_reader"])
 def test_metadata_without_its_envelope_are_corrupt(
-    pick_up: Pickup, tiny_delivery: Build, field: str
+    pick_up: PickUp, tiny_delivery: Build, field: str
 ) -> None:
     entry = pick_up(tiny_delivery(change=lambda document: document.pop(field)))
     refused_with(entry, "quarantined", Code.CORRUPT, f"{field}: not found")
@@ -185,7 +184,7 @@ def test_metadata_without_its_envelope_are_corrupt(
     ],
 )
 def test_a_min_reader_that_lies_is_caught_at_load(
-    pick_up: Pickup, tiny_delivery: Build, fields: Document, said: str, derived: str
+    pick_up: PickUp, tiny_delivery: Build, fields: Document, said: str, derived: str
 ) -> None:
     entry = pick_up(tiny_delivery(**fields, change=saying(min_reader=said)))
     refused_with(
@@ -204,7 +203,7 @@ def test_a_min_reader_that_lies_is_caught_at_load(
     ],
 )
 def test_metadata_that_break_the_contract_are_corrupt(
-    pick_up: Pickup, tiny_delivery: Build, changes: Document, told: str
+    pick_up: PickUp, tiny_delivery: Build, changes: Document, told: str
 ) -> None:
     entry = pick_up(tiny_delivery(change=saying(**changes)))
     refused_with(entry, "quarantined", Code.CORRUPT, told)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from fairweather_app import selection as selection_module
+from fairweather_app.api.schemas import MOST_REFUSALS
 from fairweather_app.app_context import AppContext
 from fairweather_app.selection import Selection, find_best_model
 
@@ -147,3 +150,64 @@ def test_the_same_snapshot_gives_the_same_answer_after_the_catalogue_moved_on(
     context.catalogue.refresh()
     selection = find_best_model("EWR", context, snapshot=before)
     assert [model.delivery_id for model in selection.candidates] == [path.name]
+
+
+def test_refusals_are_counted_whole_and_told_when_asked(
+    make_app: Callable[..., Flask], tiny_delivery: Build, observe: Callable[..., None]
+) -> None:
+    tiny_delivery(areas=("JFK",))
+    for _ in range(MOST_REFUSALS + 3):
+        tiny_delivery(areas=("EWR",))
+    tiny_delivery(areas=("EWR",), model=b"no")
+    broken = tiny_delivery(areas=("JFK",), model=b"no")
+    observe("JFK", [10.0] * 24)
+    app = make_app()
+    counts = {"area-not-declared": MOST_REFUSALS + 3, "corrupt": 2}
+    selection = find_best_model("JFK", context_of(app))
+    refusals = selection.refusals(())
+    assert refusals.counts == counts
+    assert len(refusals) == len(list(refusals)) == MOST_REFUSALS + 5
+    assert Counter(each.code for each in refusals) == counts
+    assert refusals[0].delivery_id == broken.name
+    assert refusals[-1].code == "corrupt"
+    receipt = app.test_client().get("/weather/predict?area=JFK").json["receipt"]  # type: ignore[index]
+    assert receipt["refused_counts"] == counts
+    assert len(receipt["refused"]) == MOST_REFUSALS
+
+
+def test_choosing_again_looks_at_no_delivery(
+    make_app: Callable[..., Flask], tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_delivery(areas=("JFK",))
+    context = context_of(make_app())
+    find_best_model("JFK", context)
+    monkeypatch.setattr(selection_module, "_check_declared", None)
+    (model,) = find_best_model("JFK", context).candidates
+    assert model.delivery_id == path.name
+
+
+def test_whoever_asks_for_ever_other_variables_fills_no_memory(
+    make_app: Callable[..., Flask], tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_delivery(areas=("JFK",))
+    context = context_of(make_app())
+    monkeypatch.setattr(selection_module, "CHOICES_KEPT", 5)
+    for number in range(20):
+        find_best_model("JFK", context, variables=(f"v{number}",))
+        assert len(context.catalogue.snapshot.contents.choices) <= 5
+
+
+def test_a_candidate_that_can_no_longer_be_opened_is_refused_and_the_next_one_tried(
+    make_app: Callable[..., Flask], tiny_delivery: Build, settings: dict[str, Any], store: Path
+) -> None:
+    first = tiny_delivery(skill=0.6, skill_interval=(0.5, 0.7))
+    second = tiny_delivery(skill=0.3, skill_interval=(0.2, 0.4))
+    context = context_of(make_app())
+    copy = next(settings["cache"].rglob(first.name))
+    (copy / "metadata.json").write_text("{}")
+    store.rename(store.with_name("aside"))
+    selection = find_best_model("EWR", context)
+    assert [model.delivery_id for model in selection.candidates] == [second.name]
+    (lost,) = selection.lost
+    assert (lost.delivery_id, lost.code) == (first.name, "runtime-unavailable")
+    assert selection.refusals(()).counts == {"runtime-unavailable": 1}

@@ -35,7 +35,7 @@ def test_stages_skill_and_what_to_type_next_go_to_stderr(commanded: Commanded) -
     assert "Traceback" not in commanded.stderr
 
 
-@pytest.mark.parametrize("command", [(), ("train",), ("check",), ("observations",)])
+@pytest.mark.parametrize("command", [(), ("train",), ("check",), ("observations",), ("publish",)])
 def test_help_has_a_line_of_purpose_and_an_example(command: tuple[str, ...]) -> None:
     shown = run(*command, "--help")
     assert shown.exit_code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from fairweather_interface.definitions import load_definitions, packaged_definitions
 from fairweather_interface.metadata import Area
@@ -12,12 +13,15 @@ from fairweather_app.cache import Cache
 from fairweather_app.catalogue import Catalogue
 from fairweather_app.clock import Clock, make_clock
 from fairweather_app.config import Settings, cannot_write_cache
+from fairweather_app.decisions import DecisionStore
 from fairweather_app.errors import SettingsError
+from fairweather_app.index import Index, release_key
 from fairweather_app.models_backend import ModelsBackend, OnnxBackend, TensorFlowBackend
 from fairweather_app.observations import ObservationStore
 from fairweather_app.operations import Overrides, read_overrides
 from fairweather_app.pickup import Pickup
 from fairweather_app.software import NEWEST_SCHEMA
+from fairweather_app.stores import open_store
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,6 +35,7 @@ class AppContext:
     overrides: Overrides
     clock: Clock
     observations: ObservationStore
+    decisions: DecisionStore
     catalogue: Catalogue
     backends: Sequence[ModelsBackend]
     definitions: Mapping[str, Area] = field(default_factory=dict)
@@ -45,7 +50,7 @@ def build_app_context(settings: Settings) -> AppContext:
     """
     overrides = read_overrides(settings.overrides)
     observations = ObservationStore(settings.observations)
-    cache = Cache(settings.cache, store=settings.store, reader=NEWEST_SCHEMA)
+    cache = Cache(settings.cache, store=open_store(settings.store), reader=NEWEST_SCHEMA)
     try:
         cache.try_out()
     except OSError as error:
@@ -53,12 +58,20 @@ def build_app_context(settings: Settings) -> AppContext:
     backends: list[ModelsBackend] = [OnnxBackend(cache.delivery)]
     if settings.tensorflow:
         backends.append(TensorFlowBackend(cache.delivery))
+    decisions = DecisionStore(observations)
     return AppContext(
         settings=settings,
         overrides=overrides,
         clock=make_clock(settings.clock, observations),
         observations=observations,
-        catalogue=Catalogue(settings.store, cache, Pickup(cache, backends)),
+        decisions=decisions,
+        catalogue=Catalogue(
+            cache,
+            Pickup(cache, backends),
+            Index(cache.folder, partial(release_key, backends)),
+            decisions=decisions.read,
+            budget=settings.model_memory,
+        ),
         backends=tuple(backends),
         definitions={
             name: area

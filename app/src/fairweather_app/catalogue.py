@@ -3,13 +3,20 @@
 `Catalogue.refresh` looks at the store and replaces one immutable `Snapshot`; whoever has taken a
 snapshot keeps it, with its models, until he is done. Laws:
 
-- A delivery without a manifest is not there yet. One whose bytes have not changed is not looked
-  at again. One whose bytes have changed is picked up anew.
-- A delivery removed from a healthy store leaves the snapshot.
+- A delivery without a manifest is not there yet. One that is new is picked up. Of those that are
+  known, some are held against the store and their copies verified at every look, in turn: all of
+  them where there are few. One whose bytes have changed in the store is picked up anew; a copy
+  that went bad is brought again.
+- A delivery removed from a healthy store leaves the snapshot, unless an area would be left without
+  any model: the last one for an area stays until so many looks in a row have missed it that it is
+  no blip, or until it is withdrawn.
 - A store that is absent, unreadable or suddenly empty changes nothing: what was live stays live,
-  and the snapshot says what is wrong with the store.
+  and the snapshot says what is wrong with the store. That holds through a restart, except that an
+  app that finds an empty store when it starts believes it.
 - A delivery that cannot be read or copied is tried again at every look. If it was live, it stays
   live; else it is quarantined as not read yet, which says nothing about its bytes.
+- Withdrawals and pins hold from the next look on. While the database cannot be read, those that
+  were last read hold, in this process or another of the same cache.
 """
 
 from __future__ import annotations
@@ -17,183 +24,343 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
+from itertools import islice
 
-from fairweather_interface.delivery import list_deliveries
+from fairweather_interface.delivery import Delivery
 from fairweather_interface.errors import IncompleteDeliveryError
 from fairweather_interface.refusals import Code
 
 from fairweather_app.cache import Cache
-from fairweather_app.errors import StoreError, UnknownDeliveryError
-from fairweather_app.pickup import Entry, Pickup, fingerprint
+from fairweather_app.decisions import Decisions, load_decisions
+from fairweather_app.entries import Entry
+from fairweather_app.errors import LoadError, ObservationStoreError, StoreError
+from fairweather_app.index import Index
+from fairweather_app.pickup import Picked, Pickup
+from fairweather_app.residency import Residency
 from fairweather_app.runtime_model import RuntimeModel
+from fairweather_app.snapshot import Contents, Snapshot
+from fairweather_app.stores import Store
+
+DEFAULT_BUDGET = 1 << 30
+CHECKED_AT_ONCE = 500
+VERIFIED_AT_ONCE = 50
+VERIFIED_BYTES_AT_ONCE = 64 << 20
+WARMED_AT_ONCE = 32
+SHOWN_EVERY_SECONDS = 2.0
+"""How long a look may go on before what it has found so far is shown."""
+LOOKS_UNTIL_BELIEVED = 6
+_DECISIONS = "decisions"
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Snapshot:
-    """What the catalogue knew at one moment. Never changes.
+@dataclass(slots=True)
+class _Look:
+    """What one look at the store has found so far."""
 
-    `entries` are keyed and sorted by delivery id. `checked_at` is None before the first look at
-    the store; `problem` says why the last look left everything as it was.
-    """
-
-    entries: Mapping[str, Entry] = field(default_factory=dict)
-    checked_at: datetime | None = None
-    problem: str | None = None
-
-    @cached_property
-    def live(self) -> tuple[RuntimeModel, ...]:
-        """The models that can serve, by delivery id."""
-        return tuple(each.model for each in self.entries.values() if each.model is not None)
-
-    @cached_property
-    def not_live(self) -> tuple[Entry, ...]:
-        """The deliveries that cannot serve, by delivery id."""
-        return tuple(each for each in self.entries.values() if each.model is None)
-
-    @cached_property
-    def declared_areas(self) -> frozenset[str]:
-        """The areas that any delivery declares, live or not."""
-        return frozenset(
-            area
-            for each in self.entries.values()
-            if each.delivery is not None
-            for area in each.delivery.metadata.areas
-        )
-
-    @cached_property
-    def not_ready(self) -> str | None:
-        """Why nothing can be said of models: none is live, and what the store holds is not known.
-
-        None when a model is live, and when the store was read whole.
-        """
-        if self.live:
-            return None
-        if self.checked_at is None:
-            return "the store has not been looked at yet"
-        return self.problem
-
-    def entry(self, delivery_id: str) -> Entry:
-        """The entry of a delivery.
-
-        Raises:
-            UnknownDeliveryError: there is none.
-        """
-        try:
-            return self.entries[delivery_id]
-        except KeyError:
-            raise UnknownDeliveryError(delivery_id) from None
+    entries: dict[str, Entry]
+    problems: list[str] = field(default_factory=list)
+    damaged: frozenset[str] = frozenset()
+    warmed: int = 0
+    shown: float = field(default_factory=time.monotonic)
 
 
 class Catalogue:
-    """Holds the current snapshot of one store, and replaces it. Safe to share between threads."""
+    """Holds the current snapshot of one store, and replaces it. Safe to share between threads.
 
-    def __init__(self, store: Path, cache: Cache, pickup: Pickup) -> None:
-        self.store = store
+    `decisions` reads what the operator decided, `budget` is the memory for loaded models.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        pickup: Pickup,
+        index: Index,
+        *,
+        decisions: Callable[[], Decisions] = Decisions,
+        budget: int = DEFAULT_BUDGET,
+    ) -> None:
+        self.residency = Residency(load=pickup.load_again, describe=pickup.describe, budget=budget)
         self._cache = cache
         self._pickup = pickup
+        self._index = index
+        self._read_decisions = decisions
+        self._decisions: Decisions | None = None
+        self._decisions_missing = False
         self._refreshing = threading.Lock()
         self._snapshot = Snapshot()
+        self._known: dict[str, Entry] = {}  # what the bytes say, whatever an operator decided
+        self._digests: frozenset[str] = frozenset()
+        self._pruned: frozenset[str] | None = None
+        self._absent: dict[str, int] = {}
+        self._turn = ""
+        self._verifying_turn = ""
+
+    @property
+    def store(self) -> Store:
+        """Where deliveries lie."""
+        return self._cache.store
 
     @property
     def snapshot(self) -> Snapshot:
         """What is known now; never waits for a refresh."""
         return self._snapshot
 
+    def model(self, entry: Entry) -> RuntimeModel:
+        """The model of a live entry; it is loaded when it is first run.
+
+        Raises:
+            LoadError: its bytes cannot be had any more.
+        """
+        return self.residency.model(entry)
+
+    def delivery(self, entry: Entry) -> Delivery | None:
+        """The app's copy of a delivery; None while its metadata cannot be read."""
+        if entry.digest is None:
+            return None
+        try:
+            return self.residency.model(entry).delivery
+        except LoadError:
+            return None
+
     def refresh(self) -> Snapshot:
         """Look at the store once and replace the snapshot. Never raises for what lies there."""
         with self._refreshing:
-            before = self._snapshot
-            now = datetime.now(UTC)
+            started = self._snapshot.checked_at is not None
+            if not started:
+                self._known = self._index.entries()
+            self._decide()
+            problems = []
             try:
-                folders = self.folders()
+                names = self.names()
             except StoreError as error:
-                kept = "; what is live stays live" if before.live else ""
-                after = replace(before, checked_at=now, problem=f"{error}{kept}")
+                kept = "; what is live stays live" if self._known else ""
+                problems.append(f"{error}{kept}")
             else:
-                if before.entries and not folders:
-                    after = replace(before, checked_at=now, problem=self._emptied(before))
+                if started and self._known and not names:
+                    problems.append(self._emptied())
                 else:
-                    after = self._look(before, folders, now)
-            self._snapshot = after
-            return after
+                    problems += self._look(names, started=started)
+            self._show(self._known, "; ".join(problems) or None)
+            return self._snapshot
 
-    def folders(self) -> tuple[Path, ...]:
-        """The deliveries that lie in the store now, by id.
+    def names(self) -> frozenset[str]:
+        """The names under which deliveries lie in the store now, or may be about to.
 
         Raises:
             StoreError: the store cannot be read.
         """
         try:
-            return list_deliveries(self.store)
+            return self.store.names()
         except OSError as error:
             raise StoreError(
                 f"the store {self.store} cannot be read ({error.strerror or error}); "
                 "FAIRWEATHER_STORE names the store"
             ) from None
 
-    def pick_up(self, folder: Path) -> Entry | None:
-        """Pick one delivery up afresh, whatever the snapshot says; None when it has gone.
+    def pick_up(self, name: str) -> Picked | None:
+        """Pick one delivery up afresh, whatever is known of it; None when it is not there.
 
         Never raises for what lies there, and keeps nothing of it.
         """
         try:
-            return self._pickup(folder)
+            return self._pickup(name)
         except IncompleteDeliveryError:
             return None
         except OSError as error:
-            return _unread(folder, _why(error), None)
+            unread = _unread(name, _why(error), None)
+            return Picked(**{each.name: getattr(unread, each.name) for each in fields(Entry)})
 
-    def _look(self, before: Snapshot, folders: tuple[Path, ...], now: datetime) -> Snapshot:
-        entries: dict[str, Entry] = {}
-        problems = []
-        for folder in folders:
-            known = before.entries.get(folder.name)
-            try:
-                if known is None or known.fingerprint != fingerprint(folder):
-                    known = self._pickup(folder)
-            except IncompleteDeliveryError:
-                continue  # removed while we looked
-            except OSError as error:
-                why = _why(error)
-                problems.append(
-                    f"{folder.name} cannot be read from {self.store} or copied to "
-                    f"{self._cache.folder}: {why}"
-                )
-                known = _unread(folder, why, known)
-            entries[folder.name] = known
-        if not problems:
-            self._cache.prune(
-                [each.delivery.digest for each in entries.values() if each.delivery is not None]
+    # --------------------------------------------------------------------------- one look
+
+    def _look(self, names: frozenset[str], *, started: bool) -> list[str]:
+        look = _Look(entries={name: self._known[name] for name in names & self._known.keys()})
+        missing = [each for name, each in self._known.items() if name not in names]
+        look.damaged = frozenset(self._damaged(look.entries))
+        changed = [*sorted(names - self._known.keys()), *self._due(look)]
+        kept = {each.delivery_id: each for each in missing} if started else {}
+        for name in changed:
+            self._pick(name, look)
+            if time.monotonic() - look.shown > SHOWN_EVERY_SECONDS:
+                self._show({**kept, **look.entries}, self._snapshot.problem)
+                look.shown = time.monotonic()
+        absent, self._absent = self._absent, {}
+        for entry in missing if started else []:
+            areas = self._last_for(entry, look.entries)
+            missed = absent.get(entry.delivery_id, 0) + 1
+            if areas and missed < LOOKS_UNTIL_BELIEVED:
+                self._absent[entry.delivery_id] = missed
+                look.entries[entry.delivery_id] = entry
+                look.problems.append(self._stays(entry, areas))
+        forgotten = self._known.keys() - look.entries.keys()
+        self._index.forget(forgotten)
+        self._known = look.entries
+        if not look.problems:
+            digests = frozenset(each.digest for each in look.entries.values() if each.digest)
+            self.residency.keep(digests)
+            # the copies of what has left stay until the next look: a request may be at them
+            wanted, self._digests = digests | self._digests, digests
+            if wanted != self._pruned:
+                self._cache.prune(wanted)
+                self._pruned = wanted
+        return look.problems
+
+    def _pick(self, name: str, look: _Look) -> None:
+        """Look at one delivery, and pick it up if it is new or its bytes changed."""
+        known = look.entries.get(name)
+        try:
+            whole = None if name in look.damaged else known
+            if whole is not None and whole.fingerprint == self.store.fingerprint(name):
+                return
+            with self._cache.alone():
+                picked = self._pickup(name, proven=self._index.proven)
+                entry = picked.entry
+                new = known is None or not entry.says_what(known)
+                if new:
+                    self._index.keep([entry])
+        except IncompleteDeliveryError:
+            look.entries.pop(name, None)
+            return
+        except OSError as error:
+            why = _why(error)
+            look.problems.append(
+                f"{name} cannot be read from {self.store} or copied to {self._cache.folder}: {why}"
             )
-        problem = "; ".join(problems) or None
-        return Snapshot(entries=entries, checked_at=now, problem=problem)
+            look.entries[name] = _unread(name, why, known)
+            return
+        self._make_resident(picked, look)
+        if new:
+            look.entries[name] = entry
 
-    def _emptied(self, before: Snapshot) -> str:
+    def _make_resident(self, picked: Picked, look: _Look) -> None:
+        """Have a model in memory before it goes live, also one that another process proved."""
+        if picked.loaded is not None:
+            self.residency.put(picked.entry, picked.loaded)
+        elif picked.live and look.warmed < WARMED_AT_ONCE:
+            look.warmed += 1
+            try:
+                self.residency.warm(picked.entry)
+            except LoadError as error:
+                logger.warning("delivery %s cannot be loaded yet: %s", picked.delivery_id, error)
+
+    def _due(self, look: _Look) -> list[str]:
+        """Whose turn it is to be held against the store: those that failed, and some of all."""
+        unread = [name for name, each in look.entries.items() if not each.fingerprint]
+        turn, self._turn = _turn(look.entries, self._turn, CHECKED_AT_ONCE)
+        return list(dict.fromkeys([*unread, *look.damaged, *turn]))
+
+    def _damaged(self, entries: Mapping[str, Entry]) -> Iterator[str]:
+        """Of the copies whose turn it is to be verified those that are not what they were."""
+        turn, self._verifying_turn = _turn(entries, self._verifying_turn, VERIFIED_AT_ONCE)
+        left = VERIFIED_BYTES_AT_ONCE
+        for name in turn:
+            digest = entries[name].digest
+            if digest is None or not entries[name].live:
+                continue
+            if left <= 0:
+                self._verifying_turn = name  # it goes on here at the next look
+                return
+            left -= self._cache.size(name, digest)
+            try:
+                damage = self._cache.damage(name, digest)
+            except OSError as error:
+                damage = (_why(error),)
+            if damage:
+                told = "; ".join(damage)
+                logger.warning("the copy of %s went bad and is brought again: %s", name, told)
+                yield name
+
+    # -------------------------------------------------------------------- what is decided
+
+    def _decide(self) -> None:
+        """Read what the operator decided; while that fails, what was read last holds."""
+        try:
+            read = self._read_decisions()
+        except ObservationStoreError as error:
+            if not self._decisions_missing:
+                logger.warning("withdrawals and pins stay as they were last read: %s", error)
+            self._decisions_missing = True
+            if self._decisions is None:
+                noted = self._index.noted(_DECISIONS)
+                self._decisions = load_decisions(noted) if noted else Decisions()
+            return
+        self._decisions_missing = False
+        if read != self._decisions:
+            self._decisions = read
+            self._index.note(_DECISIONS, read.dump())
+
+    def _show(self, known: Mapping[str, Entry], problem: str | None) -> None:
+        """Replace the snapshot; its contents only when they differ."""
+        decisions = self._decisions or Decisions()
+        withdrawn = decisions.withdrawals
+        entries = dict(sorted(known.items()))
+        before = self._snapshot.contents
+        for name in withdrawn.keys() & entries.keys():
+            reason = f"withdrawn by {withdrawn[name]}"
+            shown = before.entries.get(name)
+            if shown is None or shown.reason != reason or shown.digest != entries[name].digest:
+                shown = replace(
+                    entries[name], state="withdrawn", code=Code.WITHDRAWN, reason=reason
+                )
+            entries[name] = shown
+        pins = {area: str(each.delivery_id) for area, each in decisions.pins.items()}
+        contents = before
+        if entries != before.entries or pins != before.pins:
+            contents = Contents(entries, pins).prepare()
+        self._snapshot = Snapshot(contents=contents, checked_at=datetime.now(UTC), problem=problem)
+
+    def _last_for(self, entry: Entry, others: Mapping[str, Entry]) -> tuple[str, ...]:
+        """The areas for which a delivery that has gone is the last live one."""
+        withdrawn = (self._decisions or Decisions()).withdrawals
+        if not entry.live or entry.delivery_id in withdrawn:
+            return ()
+        covered = {
+            area
+            for name, each in others.items()
+            if each.live and name not in withdrawn
+            for area in each.areas
+        }
+        return tuple(area for area in entry.areas if area not in covered)
+
+    def _stays(self, entry: Entry, areas: tuple[str, ...]) -> str:
         return (
-            f"the store {self.store} is empty and held {len(before.entries)} deliveries before; "
+            f"delivery {entry.delivery_id} has gone from {self.store} and is the last model for "
+            f"{', '.join(areas)}: it stays live until {LOOKS_UNTIL_BELIEVED} looks in a row have "
+            "missed it"
+        )
+
+    def _emptied(self) -> str:
+        return (
+            f"the store {self.store} is empty and held {len(self._known)} deliveries before; "
             "what is live stays live; restart the app if it is meant to be empty"
         )
 
 
-def _unread(folder: Path, why: str, known: Entry | None) -> Entry:
+def _turn(entries: Mapping[str, Entry], after: str, count: int) -> tuple[list[str], str]:
+    """The next so many names in order after the last turn, and the last of them; then anew."""
+    if len(entries) <= count:
+        return sorted(entries), ""
+    names = sorted(entries)
+    turn = list(islice((name for name in names if name > after), count))
+    return turn, turn[-1] if len(turn) == count else ""
+
+
+def _unread(name: str, why: str, known: Entry | None) -> Entry:
     """A delivery that could not be read; without a fingerprint it is tried at every look.
 
     What is live stays live, and what has been told in the same words stays the same entry.
     """
     reason = f"it could not be read or copied yet ({why}); it is tried again at every look"
-    if known is not None and (known.state == "live" or known.reason == reason):
+    if known is not None and (known.live or known.reason == reason):
         return known
     return Entry(
-        delivery_id=folder.name,
+        delivery_id=name,
         state="quarantined",
-        fingerprint=(),
+        fingerprint="",
         code=Code.RUNTIME_UNAVAILABLE,
         reason=reason,
     )
@@ -213,10 +380,12 @@ def report_changes(before: Snapshot, after: Snapshot) -> None:
         logger.error("%s", after.problem)
     if after.problem is None and before.problem is not None:
         logger.info("the store can be read again")
+    if before.contents is after.contents:
+        return
     for name, entry in after.entries.items():
         if before.entries.get(name) is entry:
             continue
-        if entry.state == "live":
+        if entry.live:
             logger.info("delivery %s is live", name)
         else:
             logger.warning("delivery %s is %s: %s: %s", name, entry.state, entry.code, entry.reason)

@@ -22,6 +22,7 @@ from flask.cli import AppGroup, with_appcontext
 from fairweather_app.api.routes import current_context
 from fairweather_app.api.schemas import RefusedDelivery, count_refusals
 from fairweather_app.api.summaries import store_report, summarize
+from fairweather_app.cli_decisions import add_decisions
 from fairweather_app.errors import AppError, ArchiveError, NoApplicableModelError, StoreError
 from fairweather_app.forecasts import decide
 from fairweather_app.losses import Losses, find_losses
@@ -197,6 +198,8 @@ def _print_why(
     )
 
 
+add_decisions(models, _told, current_context)
+
 # ---------------------------------------------------------------------------------- software
 
 
@@ -228,12 +231,12 @@ def check() -> None:
     context = current_context()
     catalogue = context.catalogue
     try:
-        folders = catalogue.folders()
+        names = sorted(catalogue.names())
     except StoreError as error:
         raise click.UsageError(str(error)) from None
     seen = sys.stderr.isatty()
-    with click.progressbar(folders, label="checking", file=sys.stderr, hidden=not seen) as progress:
-        entries = (catalogue.pick_up(folder) for folder in progress)
+    with click.progressbar(names, label="checking", file=sys.stderr, hidden=not seen) as progress:
+        entries = (catalogue.pick_up(name) for name in progress)
         losses = find_losses(entry for entry in entries if entry is not None)
     release = describe_software(context.backends)
     _print_losses(losses, f"{release.name} {release.version}", str(catalogue.store))

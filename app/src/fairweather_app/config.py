@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from fsspec import get_filesystem_class  # type: ignore[import-untyped]
+from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -26,6 +27,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from fairweather_app.errors import SettingsError
+from fairweather_app.stores import is_remote
 
 PREFIX = "FAIRWEATHER_"
 CONFIG = PREFIX + "CONFIG"
@@ -41,7 +43,11 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, validate_default=True
     )
 
-    store: Path = Field(default=Path("store"), description="The folder in which deliveries arrive.")
+    store: str = Field(
+        default="store",
+        description="Where deliveries arrive: a folder, or any URL of fsspec such as "
+        "s3://bucket/prefix.",
+    )
     observations: str = Field(
         default="sqlite:///observations.sqlite",
         description="SQLAlchemy URL of the observation database: SQLite or PostgreSQL.",
@@ -77,6 +83,11 @@ class Settings(BaseSettings):
         default=Path("~/.cache/fairweather-app"),
         description="Where verified copies of deliveries are kept; can be deleted at any time.",
     )
+    model_memory: ByteSize = Field(
+        default=ByteSize(1 << 30),
+        ge=1 << 20,
+        description="How much memory loaded models may take in each process; those used last stay.",
+    )
     tensorflow: bool = Field(
         default=False,
         description="Also run TensorFlow SavedModels. They are programs, not data: switch this on "
@@ -91,7 +102,27 @@ class Settings(BaseSettings):
         """Variable to how far beyond its bounds a model may still be used, in its unit."""
         return {"temperature": self.domain_margin, "humidity": self.humidity_margin}
 
-    @field_validator("store", "overrides", "cache")
+    @field_validator("store", mode="before")
+    @classmethod
+    def _reachable_store(cls, value: object) -> object:
+        if not isinstance(value, str | Path):
+            return value
+        text = str(value)
+        if not is_remote(text):
+            return str(Path(text.removeprefix("file://")).expanduser())
+        protocol = text.partition("://")[0]
+        try:
+            get_filesystem_class(protocol)
+        except ImportError as error:
+            raise ValueError(
+                f"expected what {protocol} needs to be installed ({error}); for s3 "
+                "pip install 'fairweather-app[s3]' brings it"
+            ) from None
+        except ValueError:
+            raise ValueError("expected a folder or a URL that fsspec knows") from None
+        return text
+
+    @field_validator("overrides", "cache")
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()

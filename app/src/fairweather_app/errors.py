@@ -10,7 +10,8 @@
     ├── ObservationStoreError                     the observation database cannot be used
     ├── UnsuppliedInputError                      neither request nor observations can feed an input
     ├── LoadError                   .code .state  a delivery cannot be served by this release
-    ├── PredictionError                           a runtime failed to run a loaded model
+    ├── PredictionError             .code         a runtime failed to run a model
+    ├── DecisionError                             an operator's decision that was not taken
     └── RequestError                              a request that cannot be answered with a forecast
         ├── NotReadyError                         nothing is live, and the store is not known
         ├── InvalidRequestError     .problems     it is not a valid request
@@ -28,7 +29,8 @@ from typing import Literal
 
 from fairweather_interface.refusals import Code
 
-from fairweather_app.api.schemas import RefusedDelivery, count_refusals
+from fairweather_app.api.schemas import RefusedDelivery
+from fairweather_app.refusals import Refusals
 
 
 class AppError(Exception):
@@ -88,7 +90,15 @@ class UnsuppliedInputError(AppError):
 
 
 class PredictionError(AppError):
-    """A runtime failed to run a model that it had loaded."""
+    """A runtime failed to run a model, or to load it again; `code` is what it is refused with."""
+
+    def __init__(self, reason: str, *, code: Code = Code.INVALID_OUTPUT) -> None:
+        self.code = code
+        super().__init__(reason)
+
+
+class DecisionError(AppError):
+    """A withdrawal or a pin that was not taken; its text says what to do."""
 
 
 class RequestError(AppError):
@@ -136,13 +146,13 @@ class NoApplicableModelError(RequestError):
 
     def __init__(self, area: str, *, refused: Sequence[RefusedDelivery]) -> None:
         self.area = area
-        self.refused = tuple(refused)
+        self.refused = refused if isinstance(refused, Refusals) else Refusals(refused)
         super().__init__(self._sentence())
 
     @property
     def refused_counts(self) -> dict[str, int]:
         """How many deliveries refuse with each code."""
-        return count_refusals(self.refused)
+        return self.refused.counts
 
     def _sentence(self) -> str:
         if not self.refused:
@@ -155,5 +165,5 @@ class ObservationsMissingError(NoApplicableModelError):
     """Models declare the area, but each of them lacks observations to start from."""
 
     def _sentence(self) -> str:
-        reasons = [each.reason for each in self.refused if each.code == "observations-missing"]
-        return f"observations for {self.area} are missing: {reasons[0]}"
+        lacking = (each.reason for each in self.refused if each.code == "observations-missing")
+        return f"observations for {self.area} are missing: {next(lacking)}"

@@ -23,7 +23,6 @@ from fairweather_app.api.schemas import (
     Receipt,
     RefusedDelivery,
     VariableForecast,
-    count_refusals,
     first_refusals,
 )
 from fairweather_app.app_context import AppContext
@@ -39,6 +38,7 @@ from fairweather_app.errors import (
 from fairweather_app.fitness import check_observed, check_predictions, check_windows
 from fairweather_app.observations import Window, get_inputs
 from fairweather_app.observations.given import GivenObservations
+from fairweather_app.refusals import Refusals
 from fairweather_app.runtime_model import Prediction, RuntimeModel, Values
 from fairweather_app.selection import Selection, find_best_model, refused
 
@@ -54,7 +54,7 @@ def known_areas(app_context: AppContext) -> tuple[str, ...]:
 def is_known(app_context: AppContext, area: str) -> bool:
     """Whether `known_areas` holds the name, at less cost."""
     return (
-        area in app_context.catalogue.snapshot.declared_areas
+        app_context.catalogue.snapshot.declares(area)
         or area in app_context.definitions
         or app_context.observations.knows(area)
     )
@@ -66,14 +66,20 @@ def area_summaries(app_context: AppContext) -> list[AreaSummary]:
 
 
 def _summarize(app_context: AppContext, area: str) -> AreaSummary:
-    models = [each for each in app_context.catalogue.snapshot.live if area in each.metadata.areas]
-    place = models[0].metadata.areas[area] if models else app_context.definitions.get(area)
+    declaring = app_context.catalogue.snapshot.contents.declaring.get(area, ())
+    models = [each.declared for each in declaring if each.live and each.declared is not None]
+    defined = app_context.definitions.get(area)
+    place: tuple[float, float, str] | tuple[None, None, None] = (None, None, None)
+    if models:
+        place = models[0].areas[area]
+    elif defined is not None:
+        place = (defined.latitude, defined.longitude, defined.timezone)
     variables = dict.fromkeys(variable for each in models for variable in each.variables)
     return AreaSummary(
         area=area,
-        latitude=place.latitude if place else None,
-        longitude=place.longitude if place else None,
-        timezone=place.timezone if place else None,
+        latitude=place[0],
+        longitude=place[1],
+        timezone=place[2],
         models=len(models),
         variables=list(variables),
         latest_observation=app_context.observations.latest(area),
@@ -114,7 +120,7 @@ class Decision:
     reference_time: datetime
     model: RuntimeModel
     predictions: Predictions
-    refused: tuple[RefusedDelivery, ...]
+    refused: Refusals
 
 
 def decide(
@@ -170,7 +176,7 @@ def decide(
             reference_time=time,
             model=model,
             predictions=outcome,
-            refused=_in_order(passed_over, selection),
+            refused=selection.refusals(passed_over),
         )
     raise _nobody(area, passed_over, selection, asked_the_store=not observations)
 
@@ -201,7 +207,7 @@ def attempt(
     try:
         predictions = model.predict(area, reference_time, windows)
     except PredictionError as error:
-        return Refusal(code=Code.INVALID_OUTPUT, reason=str(error))
+        return Refusal(code=error.code, reason=str(error))
     return check_predictions(model.metadata, predictions) or predictions
 
 
@@ -221,13 +227,6 @@ def _windows(
     )
 
 
-def _in_order(
-    passed_over: Sequence[RefusedDelivery], selection: Selection
-) -> tuple[RefusedDelivery, ...]:
-    """All refusals: candidates first, then what else declares the area, then the rest."""
-    return (*passed_over, *selection.declaring, *selection.others)
-
-
 def _nobody(
     area: str,
     passed_over: Sequence[RefusedDelivery],
@@ -242,7 +241,7 @@ def _nobody(
     """
     lacking = passed_over and all(each.code == Code.OBSERVATIONS_MISSING for each in passed_over)
     kind = ObservationsMissingError if lacking and asked_the_store else NoApplicableModelError
-    return kind(area, refused=_in_order(passed_over, selection))
+    return kind(area, refused=selection.refusals(passed_over))
 
 
 def _answer(decision: Decision, variables: tuple[str, ...] | None) -> Forecast:
@@ -268,7 +267,7 @@ def _answer(decision: Decision, variables: tuple[str, ...] | None) -> Forecast:
             skill={each.variable: model.skill(area, each.variable) for each in outputs},
             synthetic=metadata.training.synthetic,
             refused=first_refusals(decision.refused),
-            refused_counts=count_refusals(decision.refused),
+            refused_counts=decision.refused.counts,
         ),
     )
 

@@ -32,7 +32,7 @@ from fairweather_app.errors import LoadError
 from fairweather_app.fitness import check_observed, check_predictions, check_windows
 from fairweather_app.models_backend.proof import read_examples, run_examples
 from fairweather_app.observations import Window
-from fairweather_app.pickup import Entry
+from fairweather_app.pickup import Picked
 from fairweather_app.runtime_model import RuntimeModel
 from fairweather_app.selection import refused, refused_entry
 from fairweather_app.session import Arrays
@@ -68,7 +68,7 @@ class Losses:
     unreadable: int
 
 
-def find_losses(entries: Iterable[Entry]) -> Losses:
+def find_losses(entries: Iterable[Picked]) -> Losses:
     """Hold deliveries, freshly picked up, against this release; none is kept in memory."""
     count = unreadable = 0
     lost: list[RefusedDelivery] = []
@@ -90,7 +90,7 @@ def find_losses(entries: Iterable[Entry]) -> Losses:
     )
 
 
-def find_loss(entry: Entry) -> RefusedDelivery | None:
+def find_loss(entry: Picked) -> RefusedDelivery | None:
     """Why this release does not serve a delivery as it asks to be served; None where it does."""
     if entry.model is None:
         return refused_entry(entry)

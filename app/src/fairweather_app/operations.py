@@ -15,15 +15,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 from fairweather_interface.definitions import load_yaml
-from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code, Refusal
 
 from fairweather_app.errors import OverridesError
 
 KEY = "override_cities"
+
+
+class Named(Protocol):
+    """What has the two names that an override goes by: metadata, or an entry."""
+
+    @property
+    def delivery_id(self) -> str:
+        """The id research gave it."""
+
+    @property
+    def model_type(self) -> str | None:
+        """The label for people and policy; None while the metadata cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +44,9 @@ class Overrides:
 
     cities: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def check(self, metadata: ModelMetadata, area: str) -> Refusal | None:
-        """Refuse when an override keeps this model from serving an area that it declares."""
-        for name in (metadata.delivery_id, metadata.model_type):
+    def check(self, delivery: Named, area: str) -> Refusal | None:
+        """Refuse when an override keeps a delivery from serving an area that it declares."""
+        for name in (delivery.delivery_id, str(delivery.model_type)):
             allowed = self.cities.get(name)
             if allowed is not None and area not in allowed:
                 to = ", ".join(sorted(allowed)) or "no city"

@@ -1,18 +1,15 @@
 """Pickup: from a delivery in the store to a model that can serve, or to the reason why not.
 
 Copied → verified → metadata read for what *this* release obeys → a runtime found → loaded →
-signature compared → examples replayed. Whatever fails becomes an entry that says so; nothing
-that a delivery holds can stop the app.
+signature compared → examples replayed, which also warms it. Whatever fails becomes an entry that
+says so; nothing that a delivery holds can stop the app.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 from fairweather_interface.delivery import Delivery
 from fairweather_interface.errors import (
@@ -20,49 +17,47 @@ from fairweather_interface.errors import (
     IncompleteDeliveryError,
     UnsupportedSchemaError,
 )
+from fairweather_interface.manifest import artifact_files
+from fairweather_interface.metadata import Artifact
 from fairweather_interface.refusals import Code
 
 from fairweather_app.cache import Cache
+from fairweather_app.entries import Entry, State, describe
 from fairweather_app.errors import LoadError
 from fairweather_app.models_backend import ModelsBackend
 from fairweather_app.models_backend.proof import check_roles, check_units, prove
 from fairweather_app.models_backend.protocol import artifact_of
+from fairweather_app.residency import Loaded, estimate
 from fairweather_app.runtime_model import RuntimeModel
+from fairweather_app.session import Session
 
-Fingerprint = tuple[tuple[str, int, int], ...]
-"""Path, size and modification time (ns) of every file below a delivery: did its bytes change?"""
+Proven = Callable[[str, str], Entry | None]
+"""What was found out before about a delivery's id and digest."""
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Entry:
-    """One delivery as the catalogue knows it.
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Picked(Entry):
+    """An entry fresh from pickup, with what was opened on the way.
 
-    `code` and `reason` are None exactly when it is live, and then there is a `model`. The
-    `delivery` is there whenever its bytes were verified and its metadata read.
+    The `delivery` is there whenever its bytes were verified and its metadata read, the `model`
+    when it is live and was proven just now, and not found among what was proven before.
     """
 
-    delivery_id: str
-    state: Literal["live", "refused", "quarantined"]
-    fingerprint: Fingerprint
-    code: Code | None = None
-    reason: str | None = None
     delivery: Delivery | None = None
     model: RuntimeModel | None = None
+    size: int = 0
 
+    @property
+    def entry(self) -> Entry:
+        """What the catalogue keeps."""
+        return Entry(**{each.name: getattr(self, each.name) for each in fields(Entry)})
 
-def fingerprint(folder: Path) -> Fingerprint:
-    """What changes when a delivery's bytes do, without reading them.
-
-    Raises:
-        OSError: the folder cannot be read.
-    """
-    found = []
-    for path in sorted(folder.rglob("*")):
-        about = path.lstat()
-        found.append((path.relative_to(folder).as_posix(), about.st_size, about.st_mtime_ns))
-    return tuple(found)
+    @property
+    def loaded(self) -> Loaded | None:
+        """The proven session."""
+        return None if self.model is None else Loaded(session=self.model.session, size=self.size)
 
 
 class Pickup:
@@ -72,40 +67,22 @@ class Pickup:
         self._cache = cache
         self._backends = tuple(backends)
 
-    def __call__(self, folder: Path) -> Entry:
-        """Pick a delivery up.
+    def __call__(self, name: str, *, proven: Proven | None = None) -> Picked:
+        """Pick a delivery up; what is among `proven` is verified, and not proven again.
 
         Raises:
             IncompleteDeliveryError: its manifest is gone: it is not there (any more).
             OSError: the store or the cache failed, which says nothing about the delivery.
         """
-        entry = partial(Entry, delivery_id=folder.name, fingerprint=fingerprint(folder))
-        try:
-            delivery = self._cache.bring(folder)
-        except IncompleteDeliveryError:
-            raise
-        except UnsupportedSchemaError as error:
-            return entry(state="refused", code=Code.SCHEMA_TOO_NEW, reason=str(error))
-        except FairweatherError as error:
-            reason = "; ".join(error.problems)
-            return entry(state="quarantined", code=Code.CORRUPT, reason=reason)
-        try:
-            model = self._load(delivery)
-        except LoadError as error:
-            reason = str(error)
-            return entry(state=error.state, code=error.code, reason=reason, delivery=delivery)
-        except OSError:
-            raise
-        except Exception as error:
-            logger.exception("the pickup of delivery %s failed", folder.name)
-            reason = f"this release failed on it: {type(error).__name__}: {error}"
-            return entry(state="quarantined", code=Code.CORRUPT, reason=reason, delivery=delivery)
-        return entry(state="live", delivery=delivery, model=model)
+        fingerprint = self._cache.store.fingerprint(name)
+        return self._pick_up(name, fingerprint, proven)
 
-    def _load(self, delivery: Delivery) -> RuntimeModel:
-        """Load with the first runtime that takes one of the artifacts, and prove the model."""
-        check_roles(delivery.metadata)
-        check_units(delivery.metadata)
+    def load(self, delivery: Delivery) -> tuple[RuntimeModel, int]:
+        """Load with the first runtime that takes one of the artifacts; also the memory it takes.
+
+        Raises:
+            LoadError: none does.
+        """
         reasons = []
         for backend in self._backends:
             artifact = artifact_of(delivery, backend.format)
@@ -116,19 +93,79 @@ class Pickup:
                 reasons.append(f"{artifact.path} {reason}")
                 continue
             try:
-                model = backend.load_by_id(delivery.metadata.delivery_id)
+                with self._cache.opened(delivery):
+                    model = backend.load_by_id(delivery.metadata.delivery_id)
             except LoadError as error:
                 if error.code is not Code.RUNTIME_UNAVAILABLE:
                     raise
                 reasons.append(str(error))
                 continue
-            prove(model)
-            return model
+            return model, estimate(_size(delivery, artifact))
         raise LoadError(
             Code.RUNTIME_UNAVAILABLE,
             "; ".join(reasons) or self._no_artifact(delivery),
             state="refused",
         )
+
+    def load_again(self, entry: Entry) -> Loaded:
+        """Load what was proven before: bytes verified now, signature and examples not replayed.
+
+        Raises:
+            LoadError: its bytes cannot be had any more, or no runtime takes them.
+        """
+        try:
+            delivery = self._cache.verified(entry.delivery_id, str(entry.digest))
+            model, size = self.load(delivery)
+        except (FairweatherError, OSError) as error:
+            raise _cannot_have(error) from error
+        return Loaded(session=model.session, size=size)
+
+    def describe(self, entry: Entry, session: Session) -> RuntimeModel:
+        """A model of what was proven before, run by a session of its own making.
+
+        Raises:
+            LoadError: its metadata cannot be had any more.
+        """
+        try:
+            delivery = self._cache.described(entry.delivery_id, str(entry.digest))
+        except (FairweatherError, OSError) as error:
+            raise _cannot_have(error) from error
+        return RuntimeModel(delivery=delivery, session=session)
+
+    def _pick_up(self, name: str, fingerprint: str, proven: Proven | None) -> Picked:
+        def refused(
+            state: State, code: Code, reason: str, delivery: Delivery | None = None
+        ) -> Picked:
+            return _picked(
+                name, fingerprint, state=state, code=code, reason=reason, delivery=delivery
+            )
+
+        try:
+            delivery = self._cache.bring(name)
+        except IncompleteDeliveryError:
+            raise
+        except UnsupportedSchemaError as error:
+            return refused("refused", Code.SCHEMA_TOO_NEW, str(error))
+        except FairweatherError as error:
+            return refused("quarantined", Code.CORRUPT, "; ".join(error.problems))
+        known = None if proven is None else proven(name, delivery.digest)
+        if known is not None:
+            kept = {each.name: getattr(known, each.name) for each in fields(Entry)}
+            return Picked(**kept | {"fingerprint": fingerprint, "delivery": delivery})
+        try:
+            check_roles(delivery.metadata)
+            check_units(delivery.metadata)
+            model, size = self.load(delivery)
+            prove(model)
+        except LoadError as error:
+            return refused(error.state, error.code, str(error), delivery=delivery)
+        except OSError:
+            raise
+        except Exception as error:
+            logger.exception("the pickup of delivery %s failed", name)
+            reason = f"this release failed on it: {type(error).__name__}: {error}"
+            return refused("quarantined", Code.CORRUPT, reason, delivery=delivery)
+        return _picked(name, fingerprint, state="live", delivery=delivery, model=model, size=size)
 
     def _no_artifact(self, delivery: Delivery) -> str:
         carried = ", ".join(
@@ -141,3 +178,49 @@ class Pickup:
             if each.omitted is not None
         ]
         return f"it carries {carried}, this app runs {runs}" + "".join(omitted)
+
+
+def _picked(
+    name: str,
+    fingerprint: str,
+    *,
+    state: State,
+    code: Code | None = None,
+    reason: str | None = None,
+    delivery: Delivery | None = None,
+    model: RuntimeModel | None = None,
+    size: int = 0,
+) -> Picked:
+    if delivery is None:
+        return Picked(
+            delivery_id=name, state=state, fingerprint=fingerprint, code=code, reason=reason
+        )
+    metadata = delivery.metadata
+    return Picked(
+        delivery_id=name,
+        state=state,
+        fingerprint=fingerprint,
+        code=code,
+        reason=reason,
+        digest=delivery.digest,
+        model_type=metadata.model_type,
+        areas=tuple(metadata.areas),
+        record=describe(metadata, None if model is None else model.session.runtime),
+        delivery=delivery,
+        model=model,
+        size=size,
+    )
+
+
+def _size(delivery: Delivery, artifact: Artifact) -> int:
+    files = artifact_files(delivery.manifest.files, str(artifact.path))
+    return sum(each.size for each in files.values())
+
+
+def _cannot_have(error: FairweatherError | OSError) -> LoadError:
+    """Why what was proven cannot be loaded again."""
+    if isinstance(error, FairweatherError) and not isinstance(error, IncompleteDeliveryError):
+        return LoadError(Code.CORRUPT, "; ".join(error.problems), state="quarantined")
+    why = error.strerror or error if isinstance(error, OSError) else error
+    reason = f"its bytes cannot be read or copied at the moment ({why})"
+    return LoadError(Code.RUNTIME_UNAVAILABLE, reason, state="refused")

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, takewhile, zip_longest
 
-from fairweather_app.runtime_model import RuntimeModel
+from fairweather_app.entries import Entry
 
 Claims = Mapping[str, tuple[str, float, float] | None]
 """By variable: the evaluation and the interval of the skill; None where there is no interval."""
@@ -49,15 +49,13 @@ class Contender:
         )
 
 
-def rank(
-    models: Iterable[RuntimeModel], area: str, wanted: tuple[str, ...] | None
-) -> Iterator[RuntimeModel]:
-    """Yield models, the best first; no further than anybody asks.
+def rank(entries: Iterable[Entry], area: str, wanted: tuple[str, ...] | None) -> Iterator[Entry]:
+    """Yield live deliveries, the best first; no further than anybody asks.
 
     `wanted` are the variables asked for; None asks for as many as there are.
     """
-    by_name = {model.delivery_id: model for model in models}
-    contenders = (_contender(model, area, wanted) for model in by_name.values())
+    by_name = {each.delivery_id: each for each in entries}
+    contenders = (_contender(each, area, wanted) for each in by_name.values())
     return (by_name[each.name] for each in order(contenders))
 
 
@@ -106,20 +104,22 @@ def _above(claim: tuple[str, float, float] | None, other: tuple[str, float, floa
     return evaluation == other_evaluation and low > other_high
 
 
-def _contender(model: RuntimeModel, area: str, wanted: tuple[str, ...] | None) -> Contender:
+def _contender(entry: Entry, area: str, wanted: tuple[str, ...] | None) -> Contender:
+    declared = entry.declared
+    if declared is None:
+        raise TypeError(f"{entry.delivery_id} has no record; only live deliveries are ranked")
     claims: dict[str, tuple[str, float, float] | None] = {}
-    for variable in model.variables:
+    for variable in declared.variables:
         if wanted is None or variable in wanted:
-            stated = model.performance(area, variable)
+            stated = declared.performance.get(area, {}).get(variable)
             claims[variable] = (
                 None
-                if stated is None or stated.skill_interval is None
-                else (stated.evaluation_id, *stated.skill_interval)
+                if stated is None or stated.interval is None
+                else (stated.evaluation_id, *stated.interval)
             )
-    training = model.metadata.training
     return Contender(
-        name=model.delivery_id,
+        name=entry.delivery_id,
         claims=claims,
-        synthetic=training.synthetic,
-        train_end_time=training.train_end_time.timestamp(),
+        synthetic=declared.synthetic,
+        train_end_time=declared.train_end_time,
     )

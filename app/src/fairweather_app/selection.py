@@ -1,38 +1,87 @@
 """Selection: which models may answer for an area, the best first, and why each other may not.
 
 `find_best_model` is pure: the same snapshot, settings and request give the same answer. It looks
-at what deliveries declare and at nothing else; the request path (`forecasts`) then walks the
-candidates, holds each against observations and season, and takes the first that is fit. A
-nearby city is never a substitute.
+at what deliveries declare and at what the operator decided, and at nothing else; the request path
+(`forecasts`) then walks the candidates, holds each against observations and season, and takes the
+first that is fit. A nearby city is never a substitute.
+
+Of one snapshot a choice is made once for each area and set of variables, from the deliveries that
+declare the area alone: its cost does not grow with those that do not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from fairweather_interface.refusals import Code, Refusal
 
 from fairweather_app.api.schemas import RefusedDelivery
 from fairweather_app.app_context import AppContext
-from fairweather_app.catalogue import Snapshot
-from fairweather_app.pickup import Entry
+from fairweather_app.entries import Declared, Entry
+from fairweather_app.errors import LoadError
 from fairweather_app.ranking import rank
+from fairweather_app.refusals import Others, Refusals
 from fairweather_app.runtime_model import RuntimeModel
+from fairweather_app.snapshot import Contents, Snapshot, count_elsewhere
+
+CHOICES_KEPT = 10_000
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """Who may answer, and who may not.
 
-    `candidates` yields, lazily and once, the models that may, the best first. `declaring` are
-    the refusals of deliveries that declare the area, `others` those of all the rest: together
-    with the candidates every delivery of the snapshot, each exactly once.
+    `candidates` yields, lazily and once, the models that may, the best first; one that can no
+    longer be opened is passed over and noted in `lost`. `declaring` are the refusals of
+    deliveries that declare the area, `others` those of all the rest: together with the candidates
+    every delivery of the snapshot, each exactly once.
     """
 
     candidates: Iterator[RuntimeModel]
     declaring: tuple[RefusedDelivery, ...]
-    others: tuple[RefusedDelivery, ...]
+    others: Others
+    lost: list[RefusedDelivery] = field(default_factory=list)
+
+    def refusals(self, passed_over: Iterable[RefusedDelivery]) -> Refusals:
+        """All refusals: candidates first, then what else declares the area, then the rest."""
+        return Refusals((*passed_over, *self.lost, *self.declaring), self.others)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """What a selection says whenever it is made of the same contents."""
+
+    ranked: _Ranked
+    declaring: tuple[RefusedDelivery, ...]
+    others: Others
+
+
+class _Ranked:
+    """A ranking that goes on when somebody asks for more, and remembers; safe between threads."""
+
+    def __init__(self, ranking: Iterator[Entry]) -> None:
+        self._found: list[Entry] = []
+        self._ranking = ranking
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[Entry]:
+        position = 0
+        while True:
+            if position == len(self._found):
+                with self._lock:
+                    if position == len(self._found):
+                        further = next(self._ranking, None)
+                        if further is None:
+                            return
+                        self._found.append(further)
+            yield self._found[position]
+            position += 1
 
 
 def find_best_model(
@@ -50,58 +99,102 @@ def find_best_model(
         variables: what is wanted; None asks for as many as there are.
         snapshot: the catalogue's current one, if not given.
     """
-    snapshot = app_context.catalogue.snapshot if snapshot is None else snapshot
-    candidates: list[RuntimeModel] = []
-    declaring: list[RefusedDelivery] = []
-    others: list[RefusedDelivery] = []
-    for model in snapshot.live:
-        refusal = check_declared(model, area, app_context, variables)
-        if refusal is None:
-            candidates.append(model)
-        elif refusal.code is Code.AREA_NOT_DECLARED:
-            others.append(refused(model, refusal))
-        else:
-            declaring.append(refused(model, refusal))
-    for entry in snapshot.not_live:
-        declares = entry.delivery is not None and area in entry.delivery.metadata.areas
-        (declaring if declares else others).append(refused_entry(entry))
+    contents = (app_context.catalogue.snapshot if snapshot is None else snapshot).contents
+    key = (area, variables, id(app_context))
+    choice: _Choice | None = contents.choices.get(key)
+    if choice is None:
+        choice = _choose(area, app_context, variables, contents)
+        if len(contents.choices) >= CHOICES_KEPT:  # whoever asks chooses the key
+            contents.choices.clear()
+        contents.choices[key] = choice
+    lost: list[RefusedDelivery] = []
     return Selection(
-        candidates=rank(candidates, area, variables),
-        declaring=tuple(declaring),
-        others=tuple(others),
+        candidates=_models(choice.ranked, app_context, lost),
+        declaring=choice.declaring,
+        others=choice.others,
+        lost=lost,
     )
 
 
-def check_declared(
-    model: RuntimeModel,
+def _choose(
+    area: str, app_context: AppContext, variables: tuple[str, ...] | None, contents: Contents
+) -> _Choice:
+    candidates: list[Entry] = []
+    declaring: list[RefusedDelivery] = []
+    not_live: list[RefusedDelivery] = []
+    entries = contents.declaring.get(area, ())
+    for entry in entries:
+        if not entry.live:
+            not_live.append(refused_entry(entry))
+            continue
+        refusal = _check_declared(entry, area, app_context, variables, contents)
+        if refusal is None:
+            candidates.append(entry)
+        else:
+            declaring.append(_refused(entry, refusal))
+    counts = contents.counts - count_elsewhere(entries)
+    return _Choice(
+        ranked=_Ranked(rank(candidates, area, variables)),
+        declaring=(*declaring, *not_live),
+        others=Others(counts=Counter(counts), told=lambda: _tell_others(area, contents)),
+    )
+
+
+def _tell_others(area: str, contents: Contents) -> Iterator[RefusedDelivery]:
+    for entry in contents.live:
+        if area not in entry.areas:
+            reason = f"it declares {', '.join(entry.areas)}, and not {area}"
+            yield _refused(entry, Refusal(code=Code.AREA_NOT_DECLARED, reason=reason))
+    for entry in contents.not_live:
+        if area not in entry.areas:
+            yield refused_entry(entry)
+
+
+def _models(
+    ranked: Iterable[Entry], app_context: AppContext, lost: list[RefusedDelivery]
+) -> Iterator[RuntimeModel]:
+    for entry in ranked:
+        try:
+            yield app_context.catalogue.model(entry)
+        except LoadError as error:
+            logger.warning("delivery %s cannot be opened: %s", entry.delivery_id, error)
+            lost.append(_refused(entry, Refusal(code=error.code, reason=str(error))))
+
+
+def _check_declared(
+    entry: Entry,
     area: str,
     app_context: AppContext,
     variables: tuple[str, ...] | None,
+    contents: Contents,
 ) -> Refusal | None:
-    """Why a live model may not answer, from what it declares and what the operator narrowed."""
-    metadata = model.metadata
-    if area not in metadata.areas:
-        declared = ", ".join(model.areas)
-        return Refusal(
-            code=Code.AREA_NOT_DECLARED, reason=f"it declares {declared}, and not {area}"
-        )
-    overridden = app_context.overrides.check(metadata, area)
+    """Why a live delivery that declares the area may not answer.
+
+    From what it declares, and from what the operator narrowed and pinned.
+    """
+    overridden = app_context.overrides.check(entry, area)
     if overridden is not None:
         return overridden
-    answered = [each for each in model.variables if variables is None or each in variables]
+    pinned = contents.pinned(area)
+    if pinned is not None and pinned != entry.delivery_id:
+        return Refusal(code=Code.OVERRIDDEN, reason=f"the operator pinned {area} to {pinned}")
+    declared = entry.declared
+    if declared is None:
+        return Refusal(code=Code.CORRUPT, reason="its record in the index is gone")
+    answered = [each for each in declared.variables if variables is None or each in variables]
     if not answered:
         return Refusal(
             code=Code.VARIABLE_NOT_DECLARED,
-            reason=f"it forecasts {', '.join(model.variables)}, "
+            reason=f"it forecasts {', '.join(declared.variables)}, "
             f"and not {', '.join(variables or ())}",
         )
     if app_context.settings.refuse_below_baseline:
-        return _check_skill(model, area, answered)
+        return _check_skill(declared, area, answered)
     return None
 
 
 def refused(model: RuntimeModel, refusal: Refusal) -> RefusedDelivery:
-    """A refusal of a live model, as answers list it."""
+    """A refusal of a model that was asked, as answers list it."""
     return RefusedDelivery(
         delivery_id=model.delivery_id,
         model_type=model.metadata.model_type,
@@ -114,18 +207,27 @@ def refused_entry(entry: Entry) -> RefusedDelivery:
     """The refusal of a delivery that is not live, as answers list it."""
     return RefusedDelivery(
         delivery_id=entry.delivery_id,
-        model_type=entry.delivery.metadata.model_type if entry.delivery else None,
+        model_type=entry.model_type,
         code=str(entry.code),
         reason=str(entry.reason),
     )
 
 
-def _check_skill(model: RuntimeModel, area: str, answered: list[str]) -> Refusal | None:
+def _refused(entry: Entry, refusal: Refusal) -> RefusedDelivery:
+    return RefusedDelivery(
+        delivery_id=entry.delivery_id,
+        model_type=entry.model_type,
+        code=refusal.code.value,
+        reason=refusal.reason,
+    )
+
+
+def _check_skill(declared: Declared, area: str, answered: list[str]) -> Refusal | None:
     """Refuse when any variable that would be answered is no better than the baseline."""
     below = {
         variable: skill
         for variable in answered
-        if (skill := model.skill(area, variable)) is not None and skill <= 0
+        if (skill := declared.skill(area, variable)) is not None and skill <= 0
     }
     if not below:
         return None

@@ -186,6 +186,32 @@ def observations_command(
     typer.echo(output)
 
 
+@app.command("publish")
+def publish_command(
+    delivery: Annotated[
+        str,
+        typer.Argument(metavar="DELIVERY", help="The delivery's folder: a path or a URL."),
+    ],
+    store: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Where to: a folder, or any URL of fsspec such as s3://bucket/prefix.",
+        ),
+    ],
+) -> None:
+    """Verify a delivery and copy it to another store, visible there whole or not at all.
+
+    Publishing what is there already changes nothing. The last line of stdout is where it lies.
+
+    Example: fairweather-research publish store/ID --store s3://bucket/deliveries
+    """
+    with _told():
+        from fairweather_research.publish import publish  # noqa: PLC0415 - fsspec is slow
+
+        typer.echo(publish(delivery, store))
+
+
 def main() -> None:
     """Run the command."""
     app()

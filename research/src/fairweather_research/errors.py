@@ -7,7 +7,8 @@
         ├── RecipeError                 the recipe cannot be used as it is written
         │   └── UnfitDataError          the observations cannot carry what it asks for
         ├── ObservationsError           a source of observations cannot be read
-        └── TrainingError               the training process failed
+        ├── TrainingError               the training process failed
+        └── PublishError                a delivery was not copied to a store
 
 Every message says what was found, what was expected and what to do.
 """
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FairweatherError",
     "ObservationsError",
+    "PublishError",
     "RecipeError",
     "ResearchError",
     "TrainingError",
@@ -54,6 +56,10 @@ class UnfitDataError(RecipeError):
     """
 
     _where = "with these observations for this recipe"
+
+
+class PublishError(ResearchError):
+    """A delivery that was not copied to a store; nothing of it became visible there."""
 
 
 class ObservationsError(ResearchError):

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Literal, cast
 
 import flask
-from fairweather_interface.delivery import CARD
+from fairweather_interface.delivery import CARD, Delivery
 from fairweather_interface.software import dump_software
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
@@ -28,7 +28,6 @@ from fairweather_app.api.summaries import store_report, summarize
 from fairweather_app.app_context import AppContext
 from fairweather_app.errors import InvalidRequestError, NotReadyError
 from fairweather_app.forecasts import area_summaries, forecast
-from fairweather_app.pickup import Entry
 from fairweather_app.software import describe_software
 
 EXTENSION = "fairweather"
@@ -97,12 +96,14 @@ def models() -> Response:
 @api.get("/models/<delivery_id>")
 def model(delivery_id: str) -> Response:
     """One delivery, with its metadata, unknown fields included."""
-    entry = current_context().catalogue.snapshot.entry(delivery_id)
+    catalogue = current_context().catalogue
+    entry = catalogue.snapshot.entry(delivery_id)
+    delivery = catalogue.delivery(entry)
     metadata = None
     card = None
-    if entry.delivery is not None:
-        metadata = entry.delivery.metadata.model_dump(mode="json", exclude_none=True)
-        if CARD in entry.delivery.manifest.files:
+    if delivery is not None:
+        metadata = delivery.metadata.model_dump(mode="json", exclude_none=True)
+        if CARD in delivery.manifest.files:
             card = flask.url_for("api.card", delivery_id=delivery_id)
     summary = summarize(entry).model_dump()
     return _json(ModelDetail(**summary, card=card, metadata=metadata))
@@ -112,8 +113,9 @@ def model(delivery_id: str) -> Response:
 @api.get("/models/<delivery_id>/card/<path:name>")
 def card(delivery_id: str, name: str = "index.html") -> Response:
     """A file of the model card, in a sandbox: cards come from whoever can write to the store."""
-    entry = current_context().catalogue.snapshot.entry(delivery_id)
-    content = _read(entry, f"{CARD_FOLDER}/{name}")
+    catalogue = current_context().catalogue
+    delivery = catalogue.delivery(catalogue.snapshot.entry(delivery_id))
+    content = _read(delivery_id, delivery, f"{CARD_FOLDER}/{name}")
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     answer = Response(content, mimetype=kind)
     answer.headers["Content-Security-Policy"] = CARD_POLICY
@@ -184,12 +186,12 @@ def _sentence(error: dict[str, Any]) -> str:
     return f"{where}: {message}" if where else message
 
 
-def _read(entry: Entry, name: str) -> bytes:
+def _read(delivery_id: str, delivery: Delivery | None, name: str) -> bytes:
     """A file of a verified delivery; only names that its manifest lists, so nothing else."""
-    if entry.delivery is None or name not in entry.delivery.manifest.files:
-        raise NotFound(f"delivery {entry.delivery_id} has no file {name}")
+    if delivery is None or name not in delivery.manifest.files:
+        raise NotFound(f"delivery {delivery_id} has no file {name}")
     try:
-        return (entry.delivery.path / name).read_bytes()
+        return (delivery.path / name).read_bytes()
     except OSError:
         raise NotFound(f"the app's copy of {name} is gone; it comes back with a restart") from None
 

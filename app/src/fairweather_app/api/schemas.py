@@ -206,7 +206,7 @@ class Areas(_Answer):
     areas: list[AreaSummary]
 
 
-State = Literal["live", "refused", "quarantined"]
+State = Literal["live", "refused", "quarantined", "withdrawn"]
 
 
 class ModelSummary(_Answer):

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from fairweather_app.api.schemas import ModelSummary, StoreReport
-from fairweather_app.capabilities import names_of
-from fairweather_app.catalogue import Snapshot
-from fairweather_app.pickup import Entry
+from fairweather_app.entries import Entry
+from fairweather_app.snapshot import Snapshot
 
 
 def summarize(entry: Entry) -> ModelSummary:
     """One delivery; what its metadata would tell is null while that cannot be read."""
-    metadata = entry.delivery.metadata if entry.delivery else None
+    declared = entry.declared
     return ModelSummary(
         delivery_id=entry.delivery_id,
         state=entry.state,
         code=entry.code.value if entry.code else None,
         reason=entry.reason,
-        digest=entry.delivery.digest if entry.delivery else None,
-        schema_version=metadata.schema_version if metadata else None,
-        model_type=metadata.model_type if metadata else None,
-        topic=metadata.topic if metadata else None,
-        author=metadata.author if metadata else None,
-        areas=list(metadata.areas) if metadata else [],
-        variables=list(metadata.variables) if metadata else [],
-        capabilities=names_of(metadata) if metadata else [],
-        train_end_time=metadata.training.train_end_time if metadata else None,
-        synthetic=metadata.training.synthetic if metadata else None,
-        runtime=entry.model.session.runtime if entry.model else None,
-        unknown_fields=list(metadata.unknown_fields) if metadata else [],
+        digest=entry.digest,
+        schema_version=declared.schema_version if declared else None,
+        model_type=declared.model_type if declared else None,
+        topic=declared.topic if declared else None,
+        author=declared.author if declared else None,
+        areas=list(entry.areas),
+        variables=list(declared.variables) if declared else [],
+        capabilities=list(declared.capabilities) if declared else [],
+        train_end_time=datetime.fromtimestamp(declared.train_end_time, UTC) if declared else None,
+        synthetic=declared.synthetic if declared else None,
+        runtime=declared.runtime if declared else None,
+        unknown_fields=list(declared.unknown_fields) if declared else [],
     )
 
 

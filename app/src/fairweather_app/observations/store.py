@@ -143,6 +143,8 @@ class ObservationStore:
                 "FAIRWEATHER_OBSERVATIONS names it"
             ) from error
 
+    connect = _connect  # for what else the app keeps in its database
+
     def _opened(self) -> sa.Engine:
         with self._lock:
             if self._engine is None:

@@ -6,12 +6,11 @@ working: its words name reasons and remedies, never a fault of the reader's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fairweather_interface.refusals import Code
 
-from fairweather_app.api.schemas import RefusedDelivery
+from fairweather_app.api.schemas import RefusedDelivery, first_refusals
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,
@@ -70,7 +69,7 @@ class Refused:
         title: one line.
         sentence: what happened, whole.
         counts: how many deliveries gave each code, in words; empty where there is one code.
-        candidates: what each of them said.
+        candidates: what each of them said, as many as an answer lists.
         advice: what can be done, most to the point first.
         command: what an operator types next, if anything.
     """
@@ -127,7 +126,8 @@ def _no_model(error: NoApplicableModelError, area: str) -> Refused:
             advice=("Train a model; this page answers as soon as it is delivered.",),
             command=TRAIN,
         )
-    codes = dict.fromkeys(each.code for each in error.refused)
+    listed_here = tuple(first_refusals(error.refused))
+    codes = dict.fromkeys([*(each.code for each in listed_here), *error.refused_counts])
     missing = isinstance(error, ObservationsMissingError)
     advice = tuple(_ADVICE[code] for code in codes if code in _ADVICE)
     if missing:  # those that declare the area come first; what the others say helps nobody
@@ -139,16 +139,15 @@ def _no_model(error: NoApplicableModelError, area: str) -> Refused:
         else f"No model can answer for {area}",
         sentence="There are models for this area, but not the recent weather they start from."
         if missing
-        else _all_said_no(error.refused),
+        else _all_said_no(len(error.refused)),
         counts=in_counts(error.refused_counts) if len(codes) > 1 else "",
-        candidates=error.refused,
+        candidates=listed_here,
         advice=advice,
         command=IMPORT if missing else TRAIN if set(codes) == {Code.AREA_NOT_DECLARED} else "",
     )
 
 
-def _all_said_no(refused: Sequence[RefusedDelivery]) -> str:
-    count = len(refused)
+def _all_said_no(count: int) -> str:
     return _FEW_SAID_NO.get(
         count, f"All {count} models were asked, and none declares itself fit for this."
     )

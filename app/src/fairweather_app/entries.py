@@ -1,0 +1,143 @@
+"""Entries: what the catalogue keeps in memory of each delivery, and in its index on disk.
+
+An entry is small, because there may be tens of thousands: no metadata, no model. What selection,
+ranking and the listings ask is written down once, at pickup, as one JSON record; it is decoded
+when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from typing import Literal
+
+from fairweather_interface.metadata import ModelMetadata
+from fairweather_interface.refusals import Code
+
+from fairweather_app.capabilities import names_of
+
+State = Literal["live", "refused", "quarantined", "withdrawn"]
+
+DECODED_AT_ONCE = 4096
+
+Place = tuple[float, float, str]
+"""Latitude, longitude, time zone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stated:
+    """Performance that a delivery states for one area and variable."""
+
+    evaluation_id: str
+    skill: float | None
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declared:
+    """What a delivery says of itself, as far as choosing and listing need it.
+
+    `performance` is by area and then by variable; `train_end_time` is a POSIX time. `runtime` is
+    what ran it when it was proven, None when nothing could.
+    """
+
+    schema_version: str
+    model_type: str
+    topic: str
+    author: str
+    areas: Mapping[str, Place]
+    variables: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    train_end_time: float
+    synthetic: bool
+    unknown_fields: tuple[str, ...]
+    performance: Mapping[str, Mapping[str, Stated]]
+    runtime: str | None
+
+    def skill(self, area: str, variable: str) -> float | None:
+        """Its held-out skill, None where it states none."""
+        stated = self.performance.get(area, {}).get(variable)
+        return None if stated is None else stated.skill
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Entry:
+    """One delivery as the catalogue knows it.
+
+    `code` and `reason` are None exactly when it is live. `digest`, `model_type`, `areas` and
+    `record` are there whenever its bytes were verified and its metadata read. An empty
+    `fingerprint` is one that equals no other: the delivery is looked at again.
+    """
+
+    delivery_id: str
+    state: State
+    fingerprint: str
+    code: Code | None = None
+    reason: str | None = None
+    digest: str | None = None
+    model_type: str | None = None
+    areas: tuple[str, ...] = ()
+    record: bytes = b""
+
+    @property
+    def live(self) -> bool:
+        """Whether it can serve."""
+        return self.state == "live"
+
+    def says_what(self, other: Entry) -> bool:
+        """Whether two entries say the same of the same bytes."""
+        return all(getattr(self, each.name) == getattr(other, each.name) for each in fields(Entry))
+
+    @property
+    def declared(self) -> Declared | None:
+        """What it says of itself; None while its metadata cannot be read."""
+        return _decoded(self.record) if self.record else None
+
+
+def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:
+    """The record of a delivery: `Declared`, as JSON."""
+    performance: dict[str, dict[str, Stated]] = {}
+    for each in metadata.performance:
+        performance.setdefault(each.area, {})[each.variable] = Stated(
+            evaluation_id=each.evaluation_id, skill=each.skill, interval=each.skill_interval
+        )
+    declared = Declared(
+        schema_version=metadata.schema_version,
+        model_type=metadata.model_type,
+        topic=metadata.topic,
+        author=metadata.author,
+        areas={
+            name: (area.latitude, area.longitude, area.timezone)
+            for name, area in metadata.areas.items()
+        },
+        variables=metadata.variables,
+        capabilities=tuple(names_of(metadata)),
+        train_end_time=metadata.training.train_end_time.timestamp(),
+        synthetic=metadata.training.synthetic,
+        unknown_fields=tuple(metadata.unknown_fields),
+        performance=performance,
+        runtime=runtime,
+    )
+    return json.dumps(asdict(declared), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@lru_cache(maxsize=DECODED_AT_ONCE)
+def _decoded(record: bytes) -> Declared:
+    fields = json.loads(record)
+    for name in ("variables", "capabilities", "unknown_fields"):
+        fields[name] = tuple(fields[name])
+    fields["areas"] = {name: tuple(place) for name, place in fields["areas"].items()}
+    fields["performance"] = {
+        area: {
+            variable: Stated(
+                evaluation_id=stated["evaluation_id"],
+                skill=stated["skill"],
+                interval=None if stated["interval"] is None else tuple(stated["interval"]),
+            )
+            for variable, stated in stated_there.items()
+        }
+        for area, stated_there in fields["performance"].items()
+    }
+    return Declared(**fields)

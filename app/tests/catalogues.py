@@ -1,0 +1,52 @@
+"""A catalogue and its parts as the app puts them together, without the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fairweather_app.cache import Cache
+from fairweather_app.catalogue import Catalogue
+from fairweather_app.index import Index
+from fairweather_app.models_backend import ModelsBackend, OnnxBackend
+from fairweather_app.pickup import Picked, Pickup, Proven
+from fairweather_app.software import NEWEST_SCHEMA
+from fairweather_app.stores import open_store
+
+PickUp = Callable[[Path], Picked]
+
+
+class CountingPickup(Pickup):
+    """Counts what is picked up and what is proven, and can be told to find the disk broken."""
+
+    picked: list[str]
+    proven: list[str]
+    broken = False
+    meanwhile: Callable[[str], None] = staticmethod(lambda _name: None)
+
+    def __call__(self, name: str, *, proven: Proven | None = None) -> Picked:
+        self.picked.append(name)
+        self.meanwhile(name)
+        if self.broken:
+            raise OSError(5, "Input/output error")
+        picked = super().__call__(name, proven=proven)
+        if picked.model is not None:
+            self.proven.append(name)
+        return picked
+
+
+class Kit:
+    """What one process has of a store and a cache."""
+
+    def __init__(self, cache: Path, store: Path | str, **more: Any) -> None:
+        self.cache = Cache(cache, store=open_store(str(store)), reader=NEWEST_SCHEMA)
+        backends: Sequence[ModelsBackend] = [OnnxBackend(self.cache.delivery)]
+        self.pickup = CountingPickup(self.cache, backends)
+        self.pickup.picked, self.pickup.proven = [], []
+        self.index = Index(self.cache.folder, lambda: "tests")
+        self.catalogue = Catalogue(self.cache, self.pickup, self.index, **more)
+
+    @property
+    def live(self) -> list[str]:
+        return [each.delivery_id for each in self.catalogue.snapshot.live]

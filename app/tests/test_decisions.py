@@ -1,0 +1,205 @@
+"""Withdrawals and pins: the rows, the commands, and what serving processes make of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from answers import the_problem
+from fairweather_app import create_app
+from fairweather_app import decisions as decisions_module
+from fairweather_app.app_context import AppContext
+from fairweather_app.decisions import Decisions, DecisionStore, load_decisions
+from fairweather_app.observations import ObservationStore
+
+Build = Callable[..., Path]
+MakeApp = Callable[..., Flask]
+Observe = Callable[..., None]
+
+
+def run(app: Flask, *arguments: str) -> tuple[int, str]:
+    result = app.test_cli_runner().invoke(args=["models", *arguments])
+    return result.exit_code, result.output
+
+
+def context_of(app: Flask) -> AppContext:
+    found: AppContext = app.extensions["fairweather"]
+    return found
+
+
+def answering(app: Flask, area: str = "EWR") -> str:
+    context_of(app).catalogue.refresh()
+    answer = app.test_client().get(f"/weather/predict?area={area}").json
+    assert answer is not None
+    return str(answer["receipt"]["delivery_id"])
+
+
+@pytest.fixture
+def better(tiny_delivery: Build) -> str:
+    return tiny_delivery(areas=("EWR", "JFK"), skill=0.6, skill_interval=(0.5, 0.7)).name
+
+
+@pytest.fixture
+def good(tiny_delivery: Build) -> str:
+    return tiny_delivery(skill=0.3, skill_interval=(0.2, 0.4)).name
+
+
+@pytest.fixture
+def two(make_app: MakeApp, better: str, good: str, observe: Observe, day: list[float]) -> Flask:
+    for area in ("EWR", "JFK"):
+        observe(area, day)
+    assert better != good
+    return make_app()
+
+
+def test_what_holds_is_the_last_word_about_each_whatever_the_clock_says(
+    observations: ObservationStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DecisionStore(observations)
+    assert store.read() == Decisions()
+    store.add("withdraw", "a", author="ann", reason="too warm")
+    store.add("withdraw", "b", author="ann", reason="too cold")
+    store.add("pin", "JFK", author="ann", delivery_id="c")
+    store.add("pin", "a", author="ann", delivery_id="c")  # an area may be called anything
+
+    class YearsAgo:
+        @staticmethod
+        def now(_zone: object) -> datetime:
+            return datetime(1999, 1, 1, tzinfo=UTC)
+
+    monkeypatch.setattr(decisions_module, "datetime", YearsAgo)
+    store.add("restore", "a", author="bob")
+    store.add("pin", "JFK", author="bob", delivery_id="d", reason="on trial")
+    found = store.read()
+    assert list(found.withdrawals) == ["b"]
+    assert {area: each.delivery_id for area, each in found.pins.items()} == {"JFK": "d", "a": "c"}
+    assert str(found.pins["JFK"]) == "bob at 1999-01-01T00:00Z: on trial"
+    assert load_decisions(found.dump()) == found
+
+
+def test_a_withdrawn_delivery_answers_nowhere_and_says_who_withdrew_it_and_why(
+    two: Flask, better: str, good: str
+) -> None:
+    assert answering(two) == better
+    code, output = run(
+        two, "withdraw", better, "--reason", "too warm", "--author", "ann", "--force"
+    )
+    assert (code, output) == (
+        0,
+        f"{better} is withdrawn; every serving process follows within 10 seconds\n",
+    )
+    assert answering(two) == good
+    client = two.test_client()
+    (refusal,) = client.get("/weather/predict?area=EWR").json["receipt"]["refused"]  # type: ignore[index]
+    assert (refusal["delivery_id"], refusal["code"]) == (better, "withdrawn")
+    assert refusal["reason"].startswith("withdrawn by ann at ")
+    assert refusal["reason"].endswith(": too warm")
+    shown: Any = client.get(f"/models/{better}").json
+    assert (shown["state"], shown["code"], shown["metadata"]["delivery_id"]) == (
+        *("withdrawn", "withdrawn"),
+        better,
+    )
+    nobody = the_problem(client.get("/weather/predict?area=JFK"), 422, "no-applicable-model")
+    assert nobody["refused_counts"] == {"area-not-declared": 1, "withdrawn": 1}
+
+
+def test_restoring_brings_it_back(two: Flask, better: str) -> None:
+    run(two, "withdraw", better, "--reason", "x", "--force")
+    assert answering(two) != better
+    assert run(two, "restore", better)[0] == 0
+    assert answering(two) == better
+    assert run(two, "restore", better) == (
+        1,
+        f"Error: {better} is not withdrawn; nothing was changed\n",
+    )
+
+
+def test_every_process_follows_at_its_next_look(
+    two: Flask, make_app: MakeApp, better: str, good: str
+) -> None:
+    other = make_app()
+    run(two, "withdraw", better, "--reason", "x", "--force")
+    assert answering(other) == good
+
+
+def test_the_last_model_for_an_area_is_not_withdrawn_without_force(two: Flask, better: str) -> None:
+    code, output = run(two, "withdraw", better, "--reason", "x")
+    assert code == 1
+    assert f"{better} is the last live model for JFK; nothing was changed" in output
+    assert "--force" in output
+    assert answering(two) == better
+
+
+def test_what_is_not_the_last_is_withdrawn_and_then_the_other_one_is_the_last(
+    two: Flask, better: str, good: str
+) -> None:
+    assert run(two, "withdraw", good, "--reason", "x")[0] == 0
+    code, output = run(two, "withdraw", better, "--reason", "x")
+    assert code == 1
+    assert "last live model for EWR, JFK" in output
+    code, output = run(two, "withdraw", good, "--reason", "y")
+    assert code == 1
+    assert f"{good} was withdrawn by " in output
+
+
+def test_nobody_withdraws_what_nobody_knows_but_by_force(two: Flask) -> None:
+    code, output = run(two, "withdraw", "nothing", "--reason", "x")
+    assert code == 1
+    assert "no delivery nothing is known" in output
+    assert run(two, "withdraw", "nothing", "--reason", "x", "--force")[0] == 0
+    assert run(two, "withdraw", "nothing")[0] == 2
+
+
+def test_a_pinned_area_is_answered_by_no_other(two: Flask, better: str, good: str) -> None:
+    assert run(two, "pin", "EWR", good)[0] == 0
+    assert answering(two) == good
+    assert answering(two, "JFK") == better
+    (refusal,) = two.test_client().get("/weather/predict?area=EWR").json["receipt"]["refused"]  # type: ignore[index]
+    assert (refusal["code"], refusal["reason"]) == (
+        "overridden",
+        f"the operator pinned EWR to {good}",
+    )
+    assert run(two, "unpin", "EWR")[0] == 0
+    assert answering(two) == better
+    assert run(two, "unpin", "EWR")[0] == 1
+
+
+def test_a_pin_holds_only_while_its_delivery_is_live(
+    two: Flask, better: str, good: str, store: Path
+) -> None:
+    run(two, "pin", "EWR", good)
+    run(two, "withdraw", good, "--reason", "x")
+    assert answering(two) == better
+    run(two, "restore", good)
+    assert answering(two) == good
+    shutil.rmtree(store / good)
+    assert answering(two) == better
+
+
+def test_a_pin_to_what_cannot_answer_is_not_taken(two: Flask, good: str) -> None:
+    code, output = run(two, "pin", "JFK", good)
+    assert code == 1
+    assert f"{good} declares EWR, and not JFK" in output
+    assert run(two, "pin", "JFK", "nothing")[0] == 1
+
+
+def test_while_the_database_is_away_what_was_read_last_holds_also_through_a_restart(
+    two: Flask, settings: dict[str, Any], better: str, observations: ObservationStore
+) -> None:
+    run(two, "withdraw", better, "--reason", "x", "--force")
+    context_of(two).catalogue.refresh()
+    for each in (observations, context_of(two).observations):
+        each.close()
+    path = Path(settings["observations"].removeprefix("sqlite:///"))
+    path.rename(path.with_name("aside"))
+    path.mkdir()
+    for app in (two, create_app(settings)):
+        snapshot = context_of(app).catalogue.refresh()
+        assert snapshot.entry(better).state == "withdrawn"
+        assert len(snapshot.live) == 1

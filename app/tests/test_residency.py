@@ -1,0 +1,170 @@
+"""Which models are in memory: the budget, who goes first, and that nobody loses his."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fairweather_interface.refusals import Code
+
+from catalogues import Kit
+from fairweather_app.entries import Entry
+from fairweather_app.errors import LoadError, PredictionError
+from fairweather_app.residency import Loaded, Residency
+from fairweather_app.session import Arrays, Signature
+
+Build = Callable[..., Path]
+
+
+class FakeSession:
+    runtime = "fake 1"
+    signature = Signature(inputs={}, outputs={})
+
+    def run(self, feeds: Any, outputs: Any) -> Arrays:
+        del feeds
+        return {name: np.zeros(1) for name in outputs}
+
+
+def entry(name: str) -> Entry:
+    return Entry(delivery_id=name, state="live", fingerprint="x", digest=name)
+
+
+class Loads:
+    """Loads fakes of size 10 and counts; `fails` are those that cannot be loaded."""
+
+    def __init__(self) -> None:
+        self.loaded: list[str] = []
+        self.fails: set[str] = set()
+
+    def __call__(self, each: Entry) -> Loaded:
+        if each.delivery_id in self.fails:
+            raise LoadError(Code.CORRUPT, "its bytes went bad", state="quarantined")
+        self.loaded.append(each.delivery_id)
+        return Loaded(session=FakeSession(), size=10)
+
+
+@pytest.fixture
+def loads() -> Loads:
+    return Loads()
+
+
+@pytest.fixture
+def residency(loads: Loads) -> Residency:
+    def describe(_entry: Entry, session: Any) -> Any:
+        return session  # the lazy session itself, which is what is tested
+
+    return Residency(load=loads, describe=describe, budget=30)
+
+
+def test_a_model_is_loaded_when_it_is_first_run_and_then_stays(
+    residency: Residency, loads: Loads
+) -> None:
+    session: Any = residency.model(entry("a"))
+    assert loads.loaded == []
+    assert session.run({}, ["x"])["x"].shape == (1,)
+    session.run({}, ["x"])
+    assert loads.loaded == ["a"]
+
+
+def test_the_least_recently_used_goes_when_the_budget_is_spent(
+    residency: Residency, loads: Loads
+) -> None:
+    for name in ("a", "b", "c", "a", "d"):
+        residency.warm(entry(name))
+    assert residency.digests == ("c", "a", "d")
+    assert residency.used == 30
+    residency.warm(entry("b"))
+    assert loads.loaded == ["a", "b", "c", "d", "b"]
+
+
+def test_none_is_taken_from_whoever_runs_it(residency: Residency) -> None:
+    with residency.lease(entry("a")) as session:
+        for name in ("b", "c", "d", "e"):
+            residency.warm(entry(name))
+        assert "a" in residency.digests
+        with residency.lease(entry("a")) as same:
+            assert same is session
+    for name in ("f", "g", "h"):
+        residency.warm(entry(name))
+    assert "a" not in residency.digests
+
+
+def test_one_that_is_larger_than_the_budget_still_serves(loads: Loads) -> None:
+    residency = Residency(load=loads, describe=lambda _entry, session: session, budget=5)  # type: ignore[arg-type, return-value]
+    residency.warm(entry("a"))
+    assert residency.digests == ("a",)
+    residency.warm(entry("b"))
+    assert residency.digests == ("b",)
+
+
+def test_memory_comes_back_when_the_last_run_is_done(residency: Residency) -> None:
+    with residency.lease(entry("a")) as session:
+        gone = weakref.ref(session)
+        residency.keep(frozenset())
+        del session
+        assert gone() is not None
+    gc.collect()
+    assert gone() is None
+
+
+def test_whoever_holds_a_model_that_has_left_finishes_with_it(
+    residency: Residency, loads: Loads
+) -> None:
+    session: Any = residency.model(entry("a"))
+    session.session = session
+    session.run({}, ["x"])
+    residency.keep(frozenset())
+    assert residency.digests == ()
+    assert session.run({}, ["x"])
+    assert loads.loaded == ["a"]
+
+
+def test_a_model_is_loaded_once_however_many_wait_for_it(
+    residency: Residency, loads: Loads
+) -> None:
+    start = threading.Barrier(8)
+
+    def run() -> None:
+        start.wait()
+        residency.warm(entry("a"))
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert loads.loaded == ["a"]
+
+
+def test_one_that_cannot_be_loaded_is_refused_with_its_code_and_tried_again(
+    residency: Residency, loads: Loads
+) -> None:
+    loads.fails = {"a"}
+    session: Any = residency.model(entry("a"))
+    with pytest.raises(PredictionError, match="went bad") as caught:
+        session.run({}, ["x"])
+    assert caught.value.code is Code.CORRUPT
+    loads.fails = set()
+    assert session.run({}, ["x"])
+
+
+def test_a_catalogue_with_room_for_one_model_answers_with_each(
+    tmp_path: Path, store: Path, tiny_delivery: Build
+) -> None:
+    kit = Kit(tmp_path / "cache", store, budget=1)
+    for _ in range(3):
+        tiny_delivery()
+    snapshot = kit.catalogue.refresh()
+    assert len(kit.catalogue.residency.digests) == 1
+    for each in snapshot.live:
+        model = kit.catalogue.model(each)
+        window = np.zeros((1, 24), dtype=np.float32)
+        found = model.session.run({"temperature": window}, ["temperature_forecast"])
+        assert found["temperature_forecast"].shape == (1, 24)
+        assert kit.catalogue.residency.digests == (each.digest,)
