@@ -17,6 +17,7 @@ from fairweather_app.errors import UnsuppliedInputError
 from fairweather_app.observations import Archive, ObservationStore, Window, get_inputs
 from fairweather_app.observations.windows import (
     LONGEST_PERIOD,
+    Wanted,
     read_window,
     region_mean,
     sample_means,
@@ -56,14 +57,14 @@ def test_golden_windows_come_out_exactly_through_the_real_store(
         values = np.array([value for _, value in known], dtype=np.float64)
         archive = Archive(path=Path("golden"), series={(area, "temperature"): (times, values)})
         observations.add(archive)
-    found = read_window(
-        observations,
+    wanted = Wanted(
         areas=golden_window.areas,
         variable="temperature",
         reference_time=golden_window.reference_time,
         period=golden_window.period,
         sample_rate=golden_window.sample_rate,
     )
+    found = read_window(observations, wanted)
     expected = [NAN if value is None else value for value in golden_window.expected]
     assert found.values.dtype == np.float32
     np.testing.assert_array_equal(found.values, np.array(expected, dtype=np.float32))

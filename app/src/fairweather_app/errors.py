@@ -11,6 +11,7 @@
     ├── UnsuppliedInputError                      neither request nor observations can feed an input
     ├── LoadError                   .code .state  a delivery cannot be served by this release
     ├── PredictionError                           a runtime failed to run a loaded model
+    ├── GivenUpError                              a model or the database took too long
     └── RequestError                              a request that cannot be answered with a forecast
         ├── NotReadyError                         nothing is live, and the store is not known
         ├── InvalidRequestError     .problems     it is not a valid request
@@ -29,6 +30,10 @@ from typing import Literal
 from fairweather_interface.refusals import Code
 
 from fairweather_app.api.schemas import RefusedDelivery, count_refusals
+
+
+RETRY_SECONDS = 5
+"""When to ask again what failed because the observation database did."""
 
 
 class AppError(Exception):
@@ -89,6 +94,10 @@ class UnsuppliedInputError(AppError):
 
 class PredictionError(AppError):
     """A runtime failed to run a model that it had loaded."""
+
+
+class GivenUpError(AppError):
+    """Something did not answer within its time limit, now or a moment ago."""
 
 
 class RequestError(AppError):
