@@ -7,8 +7,8 @@ from datetime import datetime
 
 from fairweather_app.catalogue import Snapshot
 
-AnswerKey = tuple[str, tuple[str, ...] | None, datetime]
-"""Area, wanted variables, reference time."""
+AnswerKey = tuple[str, tuple[str, ...] | None, datetime | None]
+"""Area, wanted variables, and reference time where it does not follow from the observations."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -64,9 +64,7 @@ def build_app_context(settings: Settings) -> AppContext:
         OverridesError: the file of overrides is wrong.
         SettingsError: the cache cannot be written.
     """
-    overrides = replace(
-        read_overrides(settings.overrides), shadows=frozenset(settings.shadow)
-    )
+    overrides = replace(read_overrides(settings.overrides), shadows=frozenset(settings.shadow))
     observations = ObservationStore(settings.observations, patience=settings.time_limit)
     counters = Counters()
     ready = ReadyWindows(

@@ -12,11 +12,11 @@ Laws:
 from __future__ import annotations
 
 import math
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,6 +42,7 @@ class Database:
         self.url = sa.make_url(url)
         self.patience = patience
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._path = Path(str(self.url.database))
         self._lock = threading.RLock()
         self._engine: sa.Engine | None = None
         self._file: tuple[int, int] | None = None
@@ -131,7 +132,7 @@ class Database:
                     for table in TABLES.sorted_tables:
                         connection.execute(CreateTable(table, if_not_exists=True))
                 if self.is_sqlite:
-                    about = os.stat(str(self.url.database))
+                    about = self._path.stat()
                     self._file = (about.st_dev, about.st_ino)
                 self._engine = engine
                 self._opened_times += 1
@@ -144,7 +145,7 @@ class Database:
             ObservationStoreError: it is gone.
         """
         try:
-            about = os.stat(str(self.url.database))
+            about = self._path.stat()
         except OSError as error:
             raise self._unusable(f"its file is gone ({error.strerror})") from None
         if (about.st_dev, about.st_ino) != self._file:

@@ -31,7 +31,6 @@ from fairweather_interface.refusals import Code
 
 from fairweather_app.api.schemas import RefusedDelivery, count_refusals
 
-
 RETRY_SECONDS = 5
 """When to ask again what failed because the observation database did."""
 

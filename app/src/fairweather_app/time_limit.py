@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 
 class _Job(Generic[T]):
+    """Work, and what became of it; `ended` is locked until it has ended."""
+
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
         self.ended = threading.Lock()
@@ -52,7 +54,7 @@ class TimeLimit:
         self.seconds = seconds
         self.pause = pause
         self._clock = clock
-        self._jobs: SimpleQueue[_Job[object]] = SimpleQueue()
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._lock = threading.Lock()
         self._idle = self._threads = 0
         self._paused: dict[str, float] = {}
@@ -94,10 +96,10 @@ class TimeLimit:
                 threading.Thread(target=self._work, name="fairweather-work", daemon=True).start()
             else:
                 raise GivenUpError(f"{MOST_THREADS} calls that were given up are still running")
-        self._jobs.put(job)  # type: ignore[arg-type] - what waits knows its type
+        self._jobs.put(job.run)
 
     def _work(self) -> None:
         while True:
-            self._jobs.get().run()
+            self._jobs.get()()
             with self._lock:
                 self._idle += 1

@@ -88,8 +88,8 @@ def ready_answer(
         AppError: as `decide` does.
     """
     snapshot, revision = app_context.catalogue.snapshot, app_context.ready.revision()
-    if reference_time is None:
-        reference_time = app_context.clock(area)
+    if reference_time is None and app_context.settings.clock == "now":
+        reference_time = app_context.clock(area)  # else it follows from the observations
     key: AnswerKey = (area, variables, reference_time)
     kept = app_context.answers.get(key)
     if kept is not None and kept.snapshot is snapshot and kept.revision == revision:
@@ -102,9 +102,7 @@ def ready_answer(
     if decision.repeatable:
         kept = KeptAnswer(answer=made, snapshot=snapshot, revision=revision)
         app_context.answers.keep(key, kept)
-    app_context.live.answered(
-        decision.model, area, decision.reference_time, decision.predictions
-    )
+    app_context.live.answered(decision.model, area, decision.reference_time, decision.predictions)
     return made
 
 
@@ -196,12 +194,8 @@ def _receipt(frame: Frame, refused: Sequence[RefusedDelivery]) -> bytes:
 
 def _series(outputs: Sequence[Output], decision: Decision) -> dict[str, Any]:
     """Put outputs on one time axis; where steps differ, a variable has null between its own."""
-    axes = {
-        (each.step, each.shape[-1]): _valid_times(
-            decision.reference_time, each.step, each.shape[-1]
-        )
-        for each in outputs
-    }
+    steps = {(each.step, each.shape[-1]) for each in outputs}
+    axes = {each: _valid_times(decision.reference_time, *each) for each in steps}
     times = next(iter(axes.values()))
     for axis in axes.values():
         times = times if axis is times else np.union1d(times, axis)

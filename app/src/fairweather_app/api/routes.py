@@ -14,7 +14,7 @@ from fairweather_interface.delivery import CARD
 from fairweather_interface.software import dump_software
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import ETags, MultiDict
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.openapi import openapi_document
@@ -27,7 +27,7 @@ from fairweather_app.api.schemas import (
     PredictRequest,
     Readiness,
 )
-from fairweather_app.api.summaries import store_report, summarize
+from fairweather_app.api.summaries import live_scores, store_report, summarize
 from fairweather_app.app_context import AppContext
 from fairweather_app.counters import NOT_MODIFIED
 from fairweather_app.errors import InvalidRequestError, NotReadyError
@@ -37,6 +37,7 @@ from fairweather_app.software import describe_software
 from fairweather_app.writing import answer, ready_answer
 
 EXTENSION = "fairweather"
+IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
 CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 QUERY = ("area", "variable", "reference_time")
 CARD_FOLDER = CARD.split("/", maxsplit=1)[0]
@@ -70,14 +71,11 @@ def predict_from_query() -> Response:
         variables=_variables(asked),
         reference_time=asked.reference_time,
     )
-    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(found.etag[1:-1]):
+    headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
+    if IF_NONE_MATCH in request.environ and _holds(request.if_none_match, found.etag):
         context.counters.add(NOT_MODIFIED)
-        response = Response(status=HTTPStatus.NOT_MODIFIED)
-    else:
-        response = Response(found.body, mimetype="application/json")
-    response.headers["ETag"] = found.etag
-    response.headers["Cache-Control"] = "no-cache"
-    return response
+        return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(found.body, content_type="application/json", headers=headers)
 
 
 @api.post("/weather/predict")
@@ -94,7 +92,7 @@ def predict_from_body() -> Response:
         reference_time=asked.reference_time,
         observations=asked.observations,
     )
-    return Response(made.body, mimetype="application/json")
+    return Response(made.body, content_type="application/json")
 
 
 @api.get("/areas")
@@ -118,7 +116,8 @@ def models() -> Response:
 @api.get("/models/<delivery_id>")
 def model(delivery_id: str) -> Response:
     """One delivery, with its metadata, unknown fields included."""
-    entry = current_context().catalogue.snapshot.entry(delivery_id)
+    context = current_context()
+    entry = context.catalogue.snapshot.entry(delivery_id)
     metadata = None
     card = None
     if entry.delivery is not None:
@@ -126,7 +125,14 @@ def model(delivery_id: str) -> Response:
         if CARD in entry.delivery.manifest.files:
             card = flask.url_for("api.card", delivery_id=delivery_id)
     summary = summarize(entry).model_dump()
-    return _json(ModelDetail(**summary, card=card, metadata=metadata))
+    detail = ModelDetail(
+        **summary,
+        shadow=delivery_id in context.settings.shadow,
+        live_scores=live_scores(context.live, delivery_id),
+        card=card,
+        metadata=metadata,
+    )
+    return _json(detail)
 
 
 @api.get("/models/<delivery_id>/card/")
@@ -186,6 +192,11 @@ def _read_query(query: bytes) -> PredictRequest:
     if "variable" in arguments:
         asked["variables"] = arguments.getlist("variable")
     return read_request(json.dumps(asked).encode(), invalid=400)
+
+
+def _holds(known: ETags, etag: str) -> bool:
+    """Whether a client has what is known by this `ETag`; compared weakly, as RFC 9110 says."""
+    return known.contains_weak(etag.strip('"'))
 
 
 def _variables(asked: PredictRequest) -> tuple[str, ...] | None:

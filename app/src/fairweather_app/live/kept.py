@@ -88,7 +88,9 @@ class KeptForecasts:
             connection.execute(
                 insert.on_conflict_do_nothing(), [asdict(each) for each in forecasts]
             )
-            connection.execute(_forecasts.delete().where(_forecasts.c.id <= newest - MOST_FORECASTS))
+            connection.execute(
+                _forecasts.delete().where(_forecasts.c.id <= newest - MOST_FORECASTS)
+            )
 
     def read(self, delivery_id: str | None = None) -> list[KeptForecast]:
         """The forecasts of a delivery (or of all), by area and variable, the oldest first."""

@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TypeVar, cast
@@ -60,7 +59,11 @@ class ReadyWindows:
         self._windows: Memo[Wanted, Window] = Memo(
             MOST_SAMPLES, size=lambda window: window.values.size
         )
-        self._forget()
+        self._facts: dict[tuple[str, str | None], object] = {}
+        self._seen: int | None = None
+        self._version: tuple[int, int] | None = None
+        self._series = SeriesInMemory(store, MOST_OBSERVATIONS)
+        self._forgotten = clock()
 
     def revision(self) -> int:
         """A number that is another one after anything arrived; the same while nothing did.
@@ -68,17 +71,21 @@ class ReadyWindows:
         Raises:
             ObservationStoreError: the database cannot be used.
         """
-        with self._held():
+        self._hold()
+        try:
             if self._clock() - self._forgotten > FORGET_SECONDS:
                 self._forget()
             version = self._store.database.version()
             if version is None or version != self._version:
                 self._catch_up(version)
             return self._revision
+        finally:
+            self._lock.release()
 
     def window(self, wanted: Wanted) -> Window:
         """The window, as `read_window` would read it from the store now."""
-        with self._held():
+        self._hold()
+        try:
             self.revision()
             found = self._windows.get(wanted)
             if found is not None:
@@ -89,6 +96,8 @@ class ReadyWindows:
             self._windows.keep(wanted, made)
             self._counters.add(WINDOWS_MADE)
             return made
+        finally:
+            self._lock.release()
 
     def latest(self, area: str | None = None) -> datetime | None:
         """As `ObservationStore.latest`."""
@@ -103,11 +112,14 @@ class ReadyWindows:
         return area in self.areas()
 
     def _fact(self, key: tuple[str, str | None], find: Callable[[], T]) -> T:
-        with self._held():
+        self._hold()
+        try:
             self.revision()
             if key not in self._facts:
                 self._facts[key] = self._limited(find)
             return cast("T", self._facts[key])
+        finally:
+            self._lock.release()
 
     def _catch_up(self, version: tuple[int, int] | None) -> None:
         """Learn what arrived; forget everything where that cannot be known."""
@@ -133,11 +145,10 @@ class ReadyWindows:
         self._seen, self._version = newest, version
 
     def _forget(self) -> None:
-        self._seen: int | None = None
-        self._version: tuple[int, int] | None = None
+        self._seen = self._version = None
         self._series = SeriesInMemory(self._store, MOST_OBSERVATIONS)
         self._windows.drop()
-        self._facts: dict[tuple[str, str | None], object] = {}
+        self._facts = {}
         self._forgotten = self._clock()
         self._revision += 1
 
@@ -150,15 +161,10 @@ class ReadyWindows:
             self._series = SeriesInMemory(self._store, MOST_OBSERVATIONS)
             raise ObservationStoreError(str(error)) from None
 
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        """Hold the lock; whoever holds it longer than the time limit waits for the database."""
+    def _hold(self) -> None:
+        """Take the lock; whoever holds it longer than the time limit waits for the database."""
         if not self._lock.acquire(timeout=self._limit.seconds):
             raise ObservationStoreError(f"{DATABASE} did not answer within {self._limit.seconds} s")
-        try:
-            yield
-        finally:
-            self._lock.release()
 
 
 def _lies_in(arrival: Arrival, wanted: Wanted) -> bool:
