@@ -108,7 +108,7 @@ def test_a_window_without_any_value_says_nothing_about_the_domain() -> None:
         ((0.5, 2, 3, 4), 0.5, None),
         ((NAN, 2, 3, 4), 0.0, None),
         ((NAN, NAN, 3, 4), 9.0, "lacks 2 of 4 observations"),
-        ((NAN, NAN, NAN, 9), 0.0, "reached 9 degC, above the 4 degC seen in training; temperature"),
+        ((NAN, NAN, NAN, 9), 0.0, "above the 4 degC it is declared fit for; temperature lacks"),
     ],
 )
 def test_every_bound_of_the_domain_counts_and_the_margin_widens_both_ends(

@@ -120,6 +120,24 @@ def trained(tiny_document: dict[str, Any], tmp_path_factory: pytest.TempPathFact
     return Trained(delivery, recipe, tuple(progress))
 
 
+@pytest.fixture(scope="session")
+def banded_recipe(tiny_document: dict[str, Any]) -> Recipe:
+    """The small recipe with bands, and with bounds on all that was seen."""
+    asked = {
+        "quantiles": [0.025, 0.1, 0.9],
+        "applicability_domain": ["minimum", "maximum", "max_missing"],
+    }
+    return Recipe.parse({**tiny_document, **asked}, source="tiny.yaml")
+
+
+@pytest.fixture(scope="session")
+def banded(banded_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The small recipe with bands and bounds, trained and delivered once a session."""
+    progress: list[Progress] = []
+    delivery = train(banded_recipe, tmp_path_factory.mktemp("bands"), progress=progress.append)
+    return Trained(delivery, banded_recipe, tuple(progress))
+
+
 @dataclass(frozen=True)
 class Commanded:
     """A training by the command, and what it printed."""
@@ -131,13 +149,14 @@ class Commanded:
 
 @pytest.fixture(scope="session")
 def commanded(tiny_document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Commanded:
-    """The same small recipe, trained again by ``fairweather-research train``."""
+    """The same small recipe, trained again by ``fairweather-research train``, in schema 0.2."""
     folder = tmp_path_factory.mktemp("command")
     (folder / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
     done = subprocess.run(  # noqa: S603 - our own command
         [
             sys.executable,
             *("-m", "fairweather_research", "train", "recipe.yaml", "--store", "store"),
+            *("--schema", "0.2"),
         ],
         cwd=folder,
         capture_output=True,

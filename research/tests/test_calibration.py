@@ -1,11 +1,11 @@
-"""How far a network is trusted."""
+"""How far a network is trusted, and how wide its bands are made."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from fairweather_research.calibration import shrinkage
+from fairweather_research.calibration import shrinkage, widening
 
 ROWS, LEADS, DAY = 600, 72, 24
 
@@ -61,3 +61,59 @@ def test_without_evidence_climatology_speaks(target: np.ndarray, block: np.ndarr
 def test_one_block_alone_decides_by_its_best(target: np.ndarray) -> None:
     one = np.zeros(target.shape, dtype=np.int64)
     assert shrinkage(target, target, one, steps_a_day=DAY).min() == 1.0
+
+
+@pytest.fixture
+def hours() -> np.ndarray:
+    """The time of every value: forecasts start an hour apart."""
+    return 3600 * (np.arange(ROWS)[:, None] + np.arange(1, LEADS + 1))
+
+
+def widened(
+    error: np.ndarray, time: np.ndarray, *, beyond: float = 0.1, unseen: np.ndarray | None = None
+) -> np.ndarray:
+    return widening(
+        error,
+        np.ones_like(error),
+        time,
+        np.zeros(error.shape, dtype=np.bool_) if unseen is None else unseen,
+        beyond=beyond,
+        steps_a_day=DAY,
+    )
+
+
+def test_an_edge_is_moved_until_no_more_than_the_declared_share_lies_beyond(
+    target: np.ndarray, hours: np.ndarray
+) -> None:
+    draws = 13  # of two days each, in 25 days and two of reach
+    beyond = (target > widened(target, hours)).mean()
+    assert beyond == pytest.approx(0.1 - 0.9 / draws, abs=0.01)
+
+
+def test_an_edge_that_was_too_far_is_moved_in_and_never_past_the_forecast(
+    target: np.ndarray, hours: np.ndarray
+) -> None:
+    assert (widened(0.2 * target, hours) < 0.4).all()
+    assert (widened(target - 50.0, hours) == 0.0).all()
+
+
+def test_the_fewer_the_draws_the_wider_the_band(target: np.ndarray, hours: np.ndarray) -> None:
+    short = np.where(hours < 10 * 86_400, target, np.nan)
+    within = target[hours < 10 * 86_400]
+    assert widened(short, hours).mean() > np.quantile(within, 0.95)
+    assert (widened(target, hours, beyond=0.001) == widened(target, hours, beyond=1e-6)).all()
+
+
+def test_time_that_was_not_learned_must_be_held_by_itself(
+    target: np.ndarray, hours: np.ndarray
+) -> None:
+    unseen = np.zeros(target.shape, dtype=np.bool_)
+    unseen[::10] = True
+    worse = np.where(unseen, 3.0 * target, target)
+    factors = widened(worse, hours, unseen=unseen)
+    assert (worse[unseen] > np.broadcast_to(factors, worse.shape)[unseen]).mean() <= 0.11
+    assert (factors > widened(worse, hours)).all()
+
+
+def test_without_evidence_an_edge_stays_where_it_is(target: np.ndarray, hours: np.ndarray) -> None:
+    assert (widened(np.full_like(target, np.nan), hours) == 1.0).all()

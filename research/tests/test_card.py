@@ -90,6 +90,39 @@ def test_the_card_shows_the_quality_report_and_the_whole_recipe(page: str) -> No
     assert "model_type: TinyPredictor" in page
 
 
+def test_the_card_says_how_the_bands_held_and_where_they_did_not(banded: Trained) -> None:
+    folder = banded.delivery.path / "card"
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    judgements = json.loads((folder / "metrics.json").read_text())["judgements"]
+    assert "from the 2.5 % to the 90 % quantile declares that 87.5 %" in page
+    verdicts = []
+    for one in judgements:
+        for held in (one["coverage"]["whole"], *one["coverage"]["days"]):
+            assert f"{100 * held['inside']:.1f} %" in page
+            verdicts.append(held["verdict"])
+    assert len(set(verdicts)) > 1  # three epochs on two months: some are off, and the card says so
+    assert page.count("<br>too ") == sum(
+        day["verdict"].startswith("too") for one in judgements for day in one["coverage"]["days"]
+    )
+    pictures = [attributes for tag, attributes in Elements(page).found if tag == "img"]
+    assert len(pictures) == 13  # the coverage of four series besides
+    assert any("its band" in (attributes["alt"] or "") for attributes in pictures)
+
+
+def test_a_card_without_bands_does_not_speak_of_any(page: str) -> None:
+    assert "band" not in page.replace("fairweather", "")
+
+
+def test_the_card_says_every_bound_in_words(banded: Trained) -> None:
+    page = (banded.delivery.path / "card" / "index.html").read_text(encoding="utf-8")
+    for name, bounds in (banded.delivery.metadata.applicability_domain or {}).items():
+        symbol = {"temperature": "°C", "humidity": "%"}[name]
+        assert (
+            f"observations from {bounds.minimum:.1f} up to {bounds.maximum:.1f} {symbol} and "
+            f"windows that lack up to {bounds.max_missing:.1%} of their values were seen"
+        ) in page
+
+
 def test_text_of_a_recipe_cannot_become_markup(trained: Trained, tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
     metadata = trained.delivery.metadata.model_copy(update={"topic": hostile, "author": hostile})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,15 +35,18 @@ def test_stages_skill_and_what_to_type_next_go_to_stderr(commanded: Commanded) -
     assert "Traceback" not in commanded.stderr
 
 
-@pytest.mark.parametrize("command", [(), ("train",), ("observations",)])
+@pytest.mark.parametrize("command", [(), ("train",), ("check",), ("observations",)])
 def test_help_has_a_line_of_purpose_and_an_example(command: tuple[str, ...]) -> None:
     shown = run(*command, "--help")
     assert shown.exit_code == 0
     assert "Example: fairweather-research" in shown.output
 
 
-def test_help_of_train_says_the_default_store() -> None:
-    assert "default: store" in " ".join(run("train", "--help").output.split())
+def test_help_of_train_says_the_defaults() -> None:
+    told = " ".join(run("train", "--help").output.split())
+    assert "default: store" in told
+    assert "default: 0.3" in told
+    assert "of 0.1, 0.2, 0.3" in told
 
 
 @pytest.mark.parametrize("arguments", [("train",), ("fly",), ("train", "a.yaml", "--stor", "b")])
@@ -107,3 +111,88 @@ def test_an_interrupted_training_is_told_without_a_trace(
     shown = run("train", "recipe.yaml", "--store", str(tmp_path))
     assert shown.exit_code == 130
     assert "interrupted; nothing was delivered" in shown.stderr
+
+
+APP = {
+    "name": "fairweather-app",
+    "version": "0.2.0",
+    "readable_schemas": {"oldest": "0.1", "newest": "0.2"},
+    "runtimes": [{"format": "onnx", "name": "onnxruntime", "version": "1.32.0"}],
+    "roles": ["observations", "reference_time", "area_index"],
+    "variables": {"temperature": "degC", "humidity": "%"},
+    "longest_period": "P366D",
+    "shortest_sample_rate": "PT1M",
+}
+
+
+def asked(tmp_path: Path, document: dict[str, Any]) -> Any:
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    (tmp_path / "app.json").write_text(json.dumps(APP), encoding="utf-8")
+    recipe, app_json = str(tmp_path / "recipe.yaml"), str(tmp_path / "app.json")
+    return run("check", recipe, "--software", app_json)
+
+
+def test_a_recipe_that_the_software_supports_is_answered_with_what_it_will_not_use(
+    tmp_path: Path, tiny_document: dict[str, Any]
+) -> None:
+    shown = asked(tmp_path, {**tiny_document, "quantiles": [0.1, 0.9]})
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("serves: fairweather-app 0.2.0 supports what ")
+    assert "it does not know `uncertainty`, and serves without" in shown.stdout
+    assert shown.stderr == ""
+
+
+def test_a_recipe_that_the_software_refuses_is_a_negative_answer_with_what_to_change(
+    tmp_path: Path, tiny_document: dict[str, Any]
+) -> None:
+    shown = asked(tmp_path, {**tiny_document, "applicability_domain": ["minimum"]})
+    assert shown.exit_code == 1
+    assert shown.stdout.startswith("refuses: fairweather-app 0.2.0 does not support what ")
+    assert "schema-too-new: " in shown.stdout
+    assert "take out `minimum` of `applicability_domain`" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        (b"{}", "found a file that is not a software manifest"),
+        (b"topic: a recipe", "found a file that is not a software manifest"),
+        (bytes([255, 0]), "found a file that is not a software manifest"),
+    ],
+)
+def test_a_file_that_is_no_software_manifest_is_wrong_use(
+    tmp_path: Path, tiny_document: dict[str, Any], manifest: bytes | None, said: str
+) -> None:
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
+    if manifest is not None:
+        (tmp_path / "app.json").write_bytes(manifest)
+    shown = run("check", str(tmp_path / "recipe.yaml"), "--software", str(tmp_path / "app.json"))
+    assert shown.exit_code == 2
+    assert f"error: {tmp_path / 'app.json'}: {said}" in shown.stderr
+    assert shown.stdout == ""
+
+
+def test_a_recipe_that_cannot_be_used_is_wrong_use_of_check_too(
+    tmp_path: Path, tiny_document: dict[str, Any]
+) -> None:
+    shown = asked(tmp_path, {**tiny_document, "quantiles": [0.9, 0.1]})
+    assert shown.exit_code == 2
+    assert "`quantiles`: found [0.9, 0.1], expected them ascending" in shown.stderr
+
+
+def test_a_schema_that_is_not_written_is_wrong_use(tmp_path: Path) -> None:
+    shown = run("train", "none.yaml", "--schema", "9.9", "--store", str(tmp_path / "store"))
+    assert shown.exit_code == 2
+    assert "found '9.9', expected one of 0.1, 0.2, 0.3" in " ".join(shown.stderr.split())
+
+
+def test_what_a_schema_has_no_words_for_is_a_negative_answer_before_training(
+    tmp_path: Path, tiny_document: dict[str, Any]
+) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**tiny_document, "quantiles": [0.1, 0.9]}), encoding="utf-8")
+    shown = run("train", str(path), "--schema", "0.2", "--store", str(tmp_path / "store"))
+    assert shown.exit_code == 1
+    assert "bands of uncertainty: take out `quantiles`" in shown.stderr
+    assert not (tmp_path / "store").exists()

@@ -117,12 +117,24 @@ def test_batches_are_all_windows_in_order(tiny_windows: WindowSet) -> None:
     np.testing.assert_array_equal(seen, tiny_windows.reference)
 
 
-def test_the_highest_input_is_the_highest_of_its_windows(tiny_windows: WindowSet) -> None:
+def test_what_was_seen_of_an_input_are_the_extremes_of_its_windows(
+    tiny_windows: WindowSet,
+) -> None:
     some = tiny_windows.rows(tiny_windows.reference % (7 * HOUR) == 0)
-    assert some.highest_input("temperature") == pytest.approx(
-        float(np.nanmax(some.inputs()["temperature"]))
-    )
-    assert some.highest_input("pressure") is None
+    for name, held in some.inputs().items():
+        seen = some.seen()[name]
+        assert seen.lowest == pytest.approx(float(np.nanmin(held)))
+        assert seen.highest == pytest.approx(float(np.nanmax(held)))
+        assert seen.missing == np.isnan(held).mean(axis=1).max() > 0
+
+
+def test_what_was_seen_at_one_area_alone_is_not_what_all_have_seen(
+    tiny_windows: WindowSet,
+) -> None:
+    alone = tiny_windows.rows(tiny_windows.area == 1)
+    highest = float(np.nanmax(alone.inputs()["temperature"]))
+    assert alone.seen()["temperature"].highest == pytest.approx(highest)
+    assert highest < tiny_windows.seen()["temperature"].highest
 
 
 def test_a_region_reads_the_mean_of_its_members(

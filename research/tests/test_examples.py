@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from fairweather_interface.metadata import Bounds
 
 from fairweather_research.dataset import WindowSet
 from fairweather_research.examples import choose_examples
@@ -28,7 +29,7 @@ def held_out(tiny_windows: WindowSet) -> WindowSet:
 
 @pytest.fixture(scope="module")
 def examples(held_out: WindowSet) -> dict[str, Any]:
-    return choose_examples(held_out, max_temperature_seen=BOUND)
+    return choose_examples(held_out, {"temperature": Bounds(maximum=BOUND)})
 
 
 def test_there_are_at_least_eight_windows_over_all_areas(examples: dict[str, Any]) -> None:
@@ -70,19 +71,67 @@ def test_windows_to_serve_are_inside_the_bound_and_one_is_beyond_any_margin(
 
 @pytest.mark.parametrize("bound", [30.0, 41.6, 52.0])
 def test_what_is_beyond_the_bound_could_still_be_real(held_out: WindowSet, bound: float) -> None:
-    found = choose_examples(held_out, max_temperature_seen=bound)
+    found = choose_examples(held_out, {"temperature": Bounds(maximum=bound)})
     beyond = found["input/temperature"][found["expect"] == "out-of-domain"]
     assert bound + 5 < np.nanmax(beyond) <= 60
 
 
 def test_windows_to_serve_are_inside_the_bound_on_humidity_too(held_out: WindowSet) -> None:
-    found = choose_examples(held_out, max_temperature_seen=None, max_humidity_seen=70.0)
+    found = choose_examples(held_out, {"humidity": Bounds(maximum=70.0)})
     assert set(found["expect"]) == {"serve"}
     assert np.nanmax(found["input/humidity"]) == 70.0  # the edge itself
 
 
+DOMAIN = {
+    "humidity": Bounds(minimum=30.0, maximum=90.0, max_missing=2 / 72),
+    "temperature": Bounds(minimum=15.0, maximum=BOUND, max_missing=1 / 72),
+}
+
+
+def test_each_window_to_refuse_breaks_one_kind_of_bound_and_keeps_the_others(
+    held_out: WindowSet,
+) -> None:
+    found = choose_examples(held_out, DOMAIN)
+    assert found["expect"][-3:].tolist() == ["out-of-domain"] * 3
+    assert set(found["expect"][:-3]) == {"serve"}
+    broken: list[set[str]] = []
+    for row in range(len(found["expect"])):
+        broken.append(set())
+        for name, bounds in DOMAIN.items():
+            held = found[f"input/{name}"][row]
+            assert bounds.minimum is not None
+            assert bounds.maximum is not None
+            assert bounds.max_missing is not None
+            if np.nanmin(held) < bounds.minimum:
+                broken[row].add(f"below {name}")
+            if np.nanmax(held) > bounds.maximum:
+                broken[row].add(f"above {name}")
+            if np.isnan(held).mean() > bounds.max_missing:
+                broken[row].add("missing")
+            assert np.isnan(held).sum() <= 7  # what the input itself allows
+    assert broken[-3:] == [{"above temperature"}, {"below temperature"}, {"missing"}]
+    assert not any(broken[:-3])
+
+
+def test_windows_to_serve_stand_on_every_edge_of_the_domain(held_out: WindowSet) -> None:
+    found = choose_examples(held_out, DOMAIN)
+    serving = found["expect"] == "serve"
+    for name, bounds in DOMAIN.items():
+        held = found[f"input/{name}"][serving]
+        assert (np.nanmin(held), np.nanmax(held)) == (bounds.minimum, bounds.maximum)
+        assert np.isnan(held).mean(axis=1).max() == bounds.max_missing
+
+
+def test_a_minimum_that_float32_rounds_down_is_still_not_passed(held_out: WindowSet) -> None:
+    bound = 20.3
+    assert float(np.float32(bound)) < bound
+    found = choose_examples(held_out, {"temperature": Bounds(minimum=bound)})
+    serving = found["expect"] == "serve"
+    assert float(np.nanmin(found["input/temperature"][serving])) >= bound
+
+
 def test_a_bound_that_nothing_real_can_pass_has_no_window_beyond_it(held_out: WindowSet) -> None:
-    found = choose_examples(held_out, max_temperature_seen=60.0)
+    found = choose_examples(held_out, {"temperature": Bounds(minimum=-80.0, maximum=60.0)})
     assert set(found["expect"]) == {"serve"}
 
 
@@ -100,14 +149,15 @@ def test_without_a_bound_and_without_missing_values_all_are_to_serve_and_whole(
     tiny: Callable[..., Recipe], summer: Path
 ) -> None:
     strict = WindowSet.choose(tiny(max_missing=0), load_observations(str(summer)).archive)
-    found = choose_examples(strict, max_temperature_seen=None)
+    found = choose_examples(strict, {})
     assert set(found["expect"]) == {"serve"}
     assert not np.isnan(found["input/humidity"]).any()
 
 
 def test_a_bound_that_float32_rounds_up_is_still_not_exceeded(held_out: WindowSet) -> None:
-    bound = 30.000000001
-    found = choose_examples(held_out, max_temperature_seen=bound)
+    bound = 31.7
+    assert float(np.float32(bound)) > bound
+    found = choose_examples(held_out, {"temperature": Bounds(maximum=bound)})
     serving = found["expect"] == "serve"
     assert float(np.nanmax(found["input/temperature"][serving])) <= bound
 
@@ -116,6 +166,6 @@ def test_of_very_many_windows_only_some_are_looked_at(
     held_out: WindowSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fairweather_research.examples._CONSIDERED", 10)
-    found = choose_examples(held_out, max_temperature_seen=BOUND)
+    found = choose_examples(held_out, {"temperature": Bounds(maximum=BOUND)})
     assert set(found["area"]) == {"EWR", "JFK"}
     assert len(found["expect"]) == 12

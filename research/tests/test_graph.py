@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,8 @@ import pytest
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 from fairweather_interface.metadata import Area
 
-from fairweather_research._graph import Constants, ForecastGraph
-from fairweather_research.blueprint import Blueprint, InputPlan, OutputPlan
+from fairweather_research._graph import Bands, Constants, ForecastGraph
+from fairweather_research.blueprint import Blueprint, InputPlan, OutputPlan, QuantilePlan
 from fairweather_research.climatology import TERMS, terms
 from fairweather_research.windows import coarsen
 
@@ -80,23 +81,27 @@ def constants(**changes: npt.NDArray[np.float64]) -> Constants:
     return Constants(**{**nothing, **changes})
 
 
-def forecast(
+def answers(
     graph: ForecastGraph,
     *,
     fine: object = 0.0,
     long: object = 0.0,
     time: int = NEW_YEAR_2014,
     area: int = 0,
-) -> npt.NDArray[np.float32]:
+) -> dict[str, npt.NDArray[np.float32]]:
     answer = graph.forecast(
         fine=tf.constant(np.broadcast_to(np.asarray(fine, np.float32), (1, 12))),
         long=tf.constant(np.broadcast_to(np.asarray(long, np.float32), (1, 6))),
         reference_time=tf.constant([time], tf.int64),
         area_index=tf.constant([area], tf.int64),
     )
-    assert list(answer) == ["t_forecast"]
-    values: npt.NDArray[np.float32] = np.asarray(answer["t_forecast"])[0]
-    return values
+    return {name: np.asarray(values)[0] for name, values in answer.items()}
+
+
+def forecast(graph: ForecastGraph, **inputs: Any) -> npt.NDArray[np.float32]:
+    found = answers(graph, **inputs)
+    assert list(found) == ["t_forecast"]
+    return found["t_forecast"]
 
 
 def test_inputs_are_brought_to_the_step_over_the_values_that_are_there() -> None:
@@ -175,3 +180,70 @@ def test_nothing_observed_gives_climatology_and_no_nan() -> None:
     usual[:, :, 0] = 11.0
     graph = ForecastGraph(PLAN, Echo("anomalies"), constants(output_usual=usual))
     np.testing.assert_allclose(forecast(graph, fine=np.nan, long=np.nan), 11.0)
+
+
+QUANTILES = {"t_forecast_q5": 0.05, "t_forecast_q20": 0.2, "t_forecast_q90": 0.9}
+BANDED = replace(
+    PLAN,
+    outputs=(
+        replace(
+            PLAN.outputs[0],
+            quantiles=tuple(QuantilePlan(name=n, probability=p) for n, p in QUANTILES.items()),
+        ),
+    ),
+)
+
+
+def bands(*, bias: float = 1.0, **changes: npt.NDArray[np.float64]) -> Bands:
+    size = len(QUANTILES) * PLAN.leads
+    plain = {
+        "kernel": np.zeros((TERMS - 1 + 2, size)),
+        "bias": np.full(size, bias),
+        "widening": np.ones((1, len(QUANTILES), PLAN.leads)),
+    }
+    return Bands(**{**plain, **changes})
+
+
+def banded(given: Bands, **changes: npt.NDArray[np.float64]) -> ForecastGraph:
+    return ForecastGraph(BANDED, Echo("area"), constants(**changes), given)
+
+
+def test_a_band_lies_around_the_forecast_in_the_unit_of_the_area() -> None:
+    widening = np.ones((1, 3, PLAN.leads)) * np.array([3.0, 2.0, 4.0])[:, None]
+    graph = banded(bands(widening=widening), output_spread=np.array([[1.0], [5.0]]))
+    found = answers(graph, area=1)
+    reach = 5.0 * np.log1p(np.e)
+    np.testing.assert_allclose(found["t_forecast"], 50.0)
+    np.testing.assert_allclose(found["t_forecast_q5"], 50.0 - 3 * reach, rtol=1e-5)
+    np.testing.assert_allclose(found["t_forecast_q20"], 50.0 - 2 * reach, rtol=1e-5)
+    np.testing.assert_allclose(found["t_forecast_q90"], 60.0)  # 50 + 4 reaches, and no further
+
+
+def test_an_outer_quantile_is_never_nearer_to_the_forecast_than_an_inner_one() -> None:
+    widening = np.ones((1, 3, PLAN.leads))
+    widening[0, 0, ::2] = 0.1
+    found = answers(banded(bands(widening=widening)))
+    assert (found["t_forecast_q5"] <= found["t_forecast_q20"]).all()
+    assert (found["t_forecast_q5"] == found["t_forecast_q20"])[::2].all()
+
+
+@pytest.mark.parametrize("bias", [-90.0, 0.0, 90.0])
+def test_whatever_was_learned_the_forecast_lies_inside_and_all_is_real(bias: float) -> None:
+    found = answers(banded(bands(bias=bias)), fine=np.nan, long=np.nan)
+    middle = found["t_forecast"]
+    for name, probability in QUANTILES.items():
+        side = found[name] <= middle if probability < 0.5 else found[name] >= middle
+        assert side.all()
+        assert ((found[name] >= -80) & (found[name] <= 60)).all()
+
+
+def test_a_band_goes_by_the_calendar_and_the_area() -> None:
+    kernel = np.random.default_rng(4).normal(size=(TERMS - 1 + 2, 3 * PLAN.leads))
+    graph = banded(bands(kernel=kernel))
+    for area, time in ((0, NEW_YEAR_2014), (1, NEW_YEAR_2014 + 40 * 86_400 + 7_200)):
+        shown = np.r_[terms(np.array(time))[1:], np.eye(2)[area]]
+        reach = np.log1p(np.exp(shown @ kernel + 1.0)).reshape(3, -1)
+        found = answers(graph, area=area, time=time)
+        np.testing.assert_allclose(
+            found["t_forecast_q90"] - found["t_forecast"], reach[2], rtol=1e-4
+        )

@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fairweather_interface.metadata import ONNX, ModelMetadata
+from fairweather_interface.metadata import (
+    ONNX,
+    Bounds,
+    ModelMetadata,
+    dump_metadata,
+    read_metadata,
+)
 
 from fairweather_research import Recipe, load_observations, load_recipe
-from fairweather_research._metadata import create_model_metadata
+from fairweather_research._metadata import create_model_metadata, expected_metadata
 from fairweather_research.blueprint import blueprint_of
 from fairweather_research.dataset import WindowSet
+from fairweather_research.domain import Seen
 from fairweather_research.evaluation import judge
 from fairweather_research.results import EpochRecord, OnnxReport, TrainingResult
 
@@ -47,8 +54,10 @@ def described(
             windows=10,
             train_start=1_370_000_000,
             train_end=1_375_000_000,
-            max_temperature_seen=31.5,
-            max_humidity_seen=97.0,
+            seen={
+                "humidity": Seen(lowest=20.0, highest=97.0, missing=0.05),
+                "temperature": Seen(lowest=11.5, highest=31.5, missing=0.0),
+            },
             epochs=(EpochRecord(number=1, training=1.0, calibration=1.0),),
             best_epoch=1,
             shrinkage={"temperature_forecast": (1.0,)},
@@ -107,9 +116,60 @@ def test_metadata_name_roles_units_and_durations(
     assert metadata.required_inputs[0].max_missing == 0.1
     assert metadata.horizon == timedelta(days=2)
     assert set(metadata.tolerance) == {output.name for output in metadata.outputs}
+    assert (metadata.schema_version, metadata.min_reader) == ("0.3", "0.1")
     assert metadata.max_temperature_seen == 31.5
-    assert metadata.max_humidity_seen == 97.0
-    assert metadata.min_reader == "0.2"
+    assert metadata.max_humidity_seen is None
+    assert metadata.applicability_domain is None
+    assert metadata.uncertainty is None
+
+
+def test_bounds_are_those_that_the_recipe_asks_for_and_older_words_say_them_too(
+    described: Callable[..., ModelMetadata], tiny: Callable[..., Recipe]
+) -> None:
+    whole = described(tiny(applicability_domain=["minimum", "maximum", "max_missing"]))
+    assert whole.applicability_domain == {
+        "humidity": Bounds(minimum=20.0, maximum=97.0, max_missing=0.05),
+        "temperature": Bounds(minimum=11.5, maximum=31.5, max_missing=0.0),
+    }
+    assert (whole.max_humidity_seen, whole.max_temperature_seen) == (97.0, 31.5)
+    assert whole.min_reader == "0.3"
+
+    highest = described(tiny(applicability_domain=["maximum"], max_temperature_seen=False))
+    assert (highest.max_humidity_seen, highest.max_temperature_seen) == (97.0, 31.5)
+    assert highest.min_reader == "0.2"
+    older = read_metadata(dump_metadata(highest, schema="0.2"))
+    assert (older.schema_version, older.applicability_domain) == ("0.2", None)
+    assert (older.max_humidity_seen, older.max_temperature_seen) == (97.0, 31.5)
+
+
+def test_quantiles_are_declared_beside_the_outputs_with_a_tolerance_of_their_own(
+    described: Callable[..., ModelMetadata], tiny: Callable[..., Recipe]
+) -> None:
+    metadata = described(tiny(quantiles=[0.025, 0.9]))
+    assert [output.name for output in metadata.outputs] == [
+        "temperature_forecast",
+        "humidity_forecast",
+    ]
+    assert [(q.name, q.probability) for q in metadata.quantiles("humidity_forecast")] == [
+        ("humidity_forecast_q2_5", 0.025),
+        ("humidity_forecast_q90", 0.9),
+    ]
+    assert set(metadata.tolerance) == {
+        name
+        for output in metadata.outputs
+        for name in (output.name, *(q.name for q in metadata.quantiles(output.name)))
+    }
+    assert metadata.min_reader == "0.1"
+
+
+def test_what_is_expected_before_training_is_what_training_declares(
+    described: Callable[..., ModelMetadata], tiny: Callable[..., Recipe]
+) -> None:
+    recipe = tiny(quantiles=[0.1, 0.9], applicability_domain=["minimum", "maximum"])
+    expected, trained = expected_metadata(recipe), described(recipe)
+    for field in ("areas", "inputs", "outputs", "artifacts", "tolerance", "uncertainty"):
+        assert getattr(expected, field) == getattr(trained, field), field
+    assert expected.min_reader == trained.min_reader == "0.3"
 
 
 def test_an_onnx_artifact_that_was_left_out_says_why(

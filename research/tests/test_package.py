@@ -8,14 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import fairweather_research
 from fairweather_research import errors
 
+SLOW = ("tensorflow", "keras", "matplotlib", "rich", "onnxruntime", "onnx", "pandas", "pyarrow")
 SOURCE = Path(fairweather_research.__file__).parent
 
 
 def test_the_package_exports_exactly_what_a_reader_is_meant_to_use() -> None:
     assert set(fairweather_research.__all__) == {
+        "Answer",
         "ObservationsError",
         "Progress",
         "Recipe",
@@ -23,6 +27,7 @@ def test_the_package_exports_exactly_what_a_reader_is_meant_to_use() -> None:
         "ResearchError",
         "TrainingError",
         "UnfitDataError",
+        "check_recipe",
         "load_observations",
         "load_recipe",
         "train",
@@ -34,13 +39,17 @@ def test_the_package_exports_exactly_what_a_reader_is_meant_to_use() -> None:
 def test_importing_the_package_or_the_command_loads_no_slow_library() -> None:
     code = (
         "import sys, fairweather_research, fairweather_research.cli;"
-        "print([m for m in ('tensorflow', 'keras', 'matplotlib', 'rich', 'onnxruntime', 'onnx')"
-        " if m in sys.modules])"
+        f"print([m for m in {SLOW} if m in sys.modules])"
     )
     done = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_name_that_the_package_does_not_have_is_missing_as_anywhere() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'predict'"):
+        _ = fairweather_research.predict
 
 
 def test_no_module_imports_the_app_or_the_package_of_samples() -> None:
@@ -61,9 +70,9 @@ def test_fitting_and_serializing_are_private_so_that_training_ends_in_a_delivery
         for path in SOURCE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef)
-        and node.name in {"fit", "serialize_model", "create_model_metadata"}
+        and node.name in {"fit", "fit_bands", "serialize_model", "create_model_metadata"}
     }
-    assert homes == {"_fitting", "_serialize", "_metadata"}
+    assert homes == {"_fitting", "_bands", "_serialize", "_metadata"}
 
 
 def test_every_exception_of_the_package_is_one_tree() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from fairweather_interface.applicability import check_domain, check_season
+from fairweather_interface.applicability import Observed, check_applicability, check_season
 from fairweather_interface.metadata import ONNX
 
 from conftest import RECIPES
@@ -51,6 +51,20 @@ def test_skill_is_above_zero_with_its_whole_interval(winter: Delivery) -> None:
         assert one.skill_interval[0] > 0
 
 
+def test_bands_of_eighty_percent_hold_about_that_on_every_lead_day(
+    judgements: list[dict[str, Any]],
+) -> None:
+    for one in judgements:
+        coverage = one["coverage"]
+        assert coverage["declared"] == 0.8
+        assert 0.75 < coverage["whole"]["inside"] < 0.85, (one["area"], one["variable"])
+        for day in coverage["days"]:
+            assert 0.7 < day["inside"] < 0.9, (one["area"], one["variable"], day["day"])
+            low, high = day["below"]
+            assert low < 0.2, (one["area"], one["variable"], day["day"])
+            assert high > 0.8, (one["area"], one["variable"], day["day"])
+
+
 def test_it_may_be_asked_at_the_end_of_its_year_and_has_onnx(winter: Delivery) -> None:
     metadata = winter.metadata
     with np.load(winter.path / "examples.npz") as examples:
@@ -58,8 +72,16 @@ def test_it_may_be_asked_at_the_end_of_its_year_and_has_onnx(winter: Delivery) -
         for area in metadata.areas:
             assert check_season(metadata, area, last) is None
         for row, expected in enumerate(examples["expect"]):
-            highest = float(np.nanmax(examples["input/temperature"][row]))
-            refusal = check_domain(metadata, {"temperature": highest}, margins={"temperature": 3.0})
+            windows = {i.name: examples[f"input/{i.name}"][row] for i in metadata.required_inputs}
+            observed = {
+                name: Observed(
+                    lowest=float(np.nanmin(window)),
+                    highest=float(np.nanmax(window)),
+                    missing=int(np.isnan(window).sum()),
+                )
+                for name, window in windows.items()
+            }
+            refusal = check_applicability(metadata, observed, margins={"temperature": 3.0})
             assert (refusal.code if refusal else "serve") == expected
     onnx = next(artifact for artifact in metadata.artifacts if artifact.format == ONNX)
     assert onnx.omitted is None

@@ -44,6 +44,53 @@ def test_every_recipe_we_ship_is_a_good_recipe(path: Path) -> None:
     assert load_recipe(path).areas
 
 
+@pytest.mark.parametrize(
+    ("quantiles", "problem"),
+    [
+        ([0.9, 0.1], "found [0.9, 0.1], expected them ascending, each once"),
+        ([0.1, 0.1, 0.9], "found [0.1, 0.1, 0.9], expected them ascending, each once"),
+        ([10, 90], "found [10.0, 90.0], expected probabilities above 0 and below 1"),
+        ([0.0, 0.9], "found [0.0, 0.9], expected probabilities above 0 and below 1"),
+        ([0.1, 0.5, 0.9], "expected none of 0.5: the forecast itself is the middle"),
+        ([0.6, 0.9], "expected at least one below and one above 0.5, the two edges of a band"),
+        ([0.1], "expected at least one below and one above 0.5, the two edges of a band"),
+    ],
+)
+def test_quantiles_that_make_no_band_are_refused(quantiles: list[float], problem: str) -> None:
+    (found,) = problems(quantiles=quantiles)
+    assert found.startswith("`quantiles`: ")
+    assert problem in found
+    assert found.endswith("write, for example, [0.1, 0.9]")
+
+
+@pytest.mark.parametrize("value", ["0.1, 0.9", 0.1, [".1", None], float("nan")])
+def test_quantiles_that_are_no_list_of_numbers_are_refused(value: object) -> None:
+    assert all(problem.startswith("`quantiles") for problem in problems(quantiles=value))
+
+
+def test_one_word_where_a_list_belongs_is_refused_with_the_way_to_write_it() -> None:
+    assert problems(applicability_domain="minimum") == (
+        "`applicability_domain`: found 'minimum', expected a list; write it in square brackets",
+    )
+
+
+def test_a_recipe_without_quantiles_has_none_and_one_with_keeps_them() -> None:
+    assert Recipe.parse(PLAIN, source="r").quantiles == ()
+    recipe = Recipe.parse({**PLAIN, "quantiles": [0.025, 0.1, 0.9]}, source="r")
+    assert recipe.quantiles == (0.025, 0.1, 0.9)
+    assert Recipe.parse(recipe.document(), source="r") == recipe
+
+
+def test_a_bound_that_nobody_knows_or_that_stands_twice_is_refused() -> None:
+    (unknown,) = problems(applicability_domain=["minimum", "median"])
+    assert unknown.startswith("`applicability_domain.1`: found 'median'")
+    assert "'minimum', 'maximum' or 'max_missing'" in unknown
+    (twice,) = problems(applicability_domain=["minimum", "minimum"])
+    assert twice == (
+        "`applicability_domain`: found ['minimum', 'minimum'], expected each name once"
+    )
+
+
 def test_the_winter_recipe_serves_the_last_days_of_its_year() -> None:
     recipe = load_recipe(RECIPES / "winter-predictor.yaml")
     assert recipe.model_type == "WinterPredictor"

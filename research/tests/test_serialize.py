@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import onnx
 import pytest
 from fairweather_interface.testing import identity_onnx
 
@@ -59,6 +60,18 @@ def test_a_conversion_that_fails_leaves_a_reason_and_no_file(tmp_path: Path) -> 
     assert report.omitted is not None
     assert report.omitted.startswith("tf2onnx ended with code")
     assert not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.parametrize(("opset", "ir_version"), [(18, 8), (17, 9)])
+def test_a_conversion_that_needs_more_than_was_promised_is_told(
+    model: Path, opset: int, ir_version: int
+) -> None:
+    told = onnx.load(str(model))
+    told.opset_import[0].version, told.ir_version = opset, ir_version
+    onnx.save(told, str(model))
+    found = _serialize._excess(model)
+    assert found is not None
+    assert f"needs opset {opset} and IR version {ir_version}, expected 17 and 8" in found
 
 
 def test_a_conversion_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,15 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import pytest
 import yaml
-from fairweather_interface.delivery import list_deliveries, verify_delivery
-from fairweather_interface.errors import CorruptDeliveryError
+from fairweather_interface.applicability import Observed, check_applicability
+from fairweather_interface.delivery import list_deliveries
+from fairweather_interface.errors import (
+    CorruptDeliveryError,
+    MetadataError,
+    NotExpressibleError,
+)
 from fairweather_interface.metadata import ONNX, SAVED_MODEL
+from fairweather_interface.testing import assert_delivery_conforms
 
 from fairweather_research import (
     ObservationsError,
@@ -48,8 +54,28 @@ def worker_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> N
     monkeypatch.setattr(sys, "executable", str(script))
 
 
-def test_a_training_ends_in_a_delivery_without_any_problem(trained: Trained) -> None:
-    assert verify_delivery(trained.delivery.path) == ()
+def delivering_nothing(trained: Trained) -> Callable[..., TrainingResult]:
+    """A training process that tells what another one did, and leaves no model."""
+    metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
+    fields = TrainingResult.model_fields
+    result = TrainingResult.model_validate_json(
+        json.dumps({name: value for name, value in metrics.items() if name in fields})
+    )
+
+    def forgetful(_recipe: object, _found: object, folder: Path, _tell: object) -> TrainingResult:
+        model = folder / "model"
+        model.mkdir()
+        (model / "saved_model.pb").write_bytes(b"not a model")
+        return result
+
+    return forgetful
+
+
+def test_a_training_ends_in_a_delivery_without_any_problem(
+    trained: Trained, banded: Trained, commanded: Commanded
+) -> None:
+    for delivery in (trained.delivery, banded.delivery, commanded.delivery):
+        assert_delivery_conforms(delivery.path)
     assert list_deliveries(trained.delivery.path.parent) == (trained.delivery.path,)
 
 
@@ -81,7 +107,7 @@ def test_one_recipe_trained_twice_gives_one_model_and_two_deliveries(
 
 def test_metadata_say_what_the_recipe_asked_for(trained: Trained) -> None:
     metadata = trained.delivery.metadata
-    assert (metadata.schema_version, metadata.min_reader) == ("0.2", "0.1")
+    assert (metadata.schema_version, metadata.min_reader) == ("0.3", "0.1")
     assert list(metadata.areas) == ["EWR", "JFK"]
     assert metadata.variables == ("temperature", "humidity")
     assert metadata.valid_months == (6, 7)
@@ -184,11 +210,126 @@ def test_a_model_takes_any_batch_and_stays_within_the_limits_of_the_real(
         assert ((found >= 0) & (found <= 100)).all()
 
 
+def test_a_recipe_with_bands_forecasts_what_it_forecasts_without(
+    trained: Trained, banded: Trained
+) -> None:
+    with (
+        np.load(trained.delivery.path / "examples.npz") as plain,
+        np.load(banded.delivery.path / "examples.npz") as with_bands,
+    ):
+        same = [
+            row
+            for row in range(10)
+            if all(
+                np.array_equal(plain[name][row], with_bands[name][row], equal_nan=True)
+                for name in ("input/temperature", "input/humidity")
+            )
+        ]
+        assert same
+        for name in ("output/temperature_forecast", "output/humidity_forecast"):
+            np.testing.assert_array_equal(plain[name][same], with_bands[name][same])
+
+
+def test_a_recipe_with_bands_trained_twice_gives_one_model_to_the_byte(
+    banded: Trained, tmp_path: Path
+) -> None:
+    again = train(banded.recipe, tmp_path / "store")
+    assert again.metadata.model_digest == banded.delivery.metadata.model_digest
+
+
+def test_onnx_reproduces_the_bands_and_they_hold_the_forecast(banded: Trained) -> None:
+    metadata = banded.delivery.metadata
+    session = onnxruntime.InferenceSession(str(banded.delivery.path / "model.onnx"))
+    with np.load(banded.delivery.path / "examples.npz") as examples:
+        feed = {item.name: examples[f"input/{item.name}"] for item in metadata.inputs}
+        for output in metadata.outputs:
+            names = [quantile.name for quantile in metadata.quantiles(output.name)]
+            assert names == [f"{output.name}_q{percent}" for percent in ("2_5", "10", "90")]
+            found = session.run([*names, output.name], feed)
+            for name, values in zip(names, found, strict=False):
+                tolerance = metadata.tolerance[name].absolute
+                np.testing.assert_allclose(values, examples[f"output/{name}"], atol=tolerance)
+            lowest, low, high, middle = found
+            assert (lowest <= low).all()
+            assert (low <= middle).all()
+            assert (middle <= high).all()
+            assert (high - low).min() > 0
+
+
+def test_examples_get_from_the_contract_the_very_verdict_they_expect(banded: Trained) -> None:
+    metadata = banded.delivery.metadata
+    assert metadata.min_reader == "0.3"
+    with np.load(banded.delivery.path / "examples.npz") as examples:
+        found = []
+        for row in range(len(examples["expect"])):
+            windows = {i.name: examples[f"input/{i.name}"][row] for i in metadata.required_inputs}
+            observed = {
+                name: Observed(
+                    lowest=float(np.nanmin(window)),
+                    highest=float(np.nanmax(window)),
+                    missing=int(np.isnan(window).sum()),
+                )
+                for name, window in windows.items()
+            }
+            codes = [
+                str(refusal.code) if refusal else "serve"
+                for margin in (0.0, 3.0)
+                for refusal in [
+                    check_applicability(metadata, observed, margins={"temperature": margin})
+                ]
+            ]
+            assert codes[0] == codes[1]
+            found.append(codes[0])
+        assert found == examples["expect"].tolist()
+        assert "out-of-domain" in found
+
+
+def test_a_delivery_in_an_older_schema_says_so_and_is_the_same_model(
+    trained: Trained, commanded: Commanded
+) -> None:
+    older, newest = commanded.delivery.metadata, trained.delivery.metadata
+    assert (older.schema_version, newest.schema_version) == ("0.2", "0.3")
+    assert json.loads((commanded.delivery.path / "metadata.json").read_text())[
+        "schema_version"
+    ] == ("0.2")
+    assert older.model_digest == newest.model_digest
+    page = (commanded.delivery.path / "card" / "index.html").read_text(encoding="utf-8")
+    assert "0.2, for readers from 0.1" in page
+
+
+def test_what_an_older_schema_cannot_say_is_refused_before_a_process_starts(
+    banded_recipe: Recipe, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "_observations", lambda *_: pytest.fail("something was read"))
+    with pytest.raises(NotExpressibleError, match="take out `quantiles`"):
+        train(banded_recipe, store, schema="0.2")
+    with pytest.raises(MetadataError, match="found the schema"):
+        train(banded_recipe, store, schema="9.9")
+    assert left_in(store) == []
+
+
+def test_a_meaning_that_only_training_reveals_is_not_lost_either(
+    banded: Trained, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "refuse_unwritable", lambda *_: None)
+    monkeypatch.setattr(training, "_run_worker", delivering_nothing(banded))
+    with pytest.raises(NotExpressibleError, match="uncertainty"):
+        train(banded.recipe, store, schema="0.2")
+    assert left_in(store) == []
+
+
 def test_progress_tells_every_stage_once_and_every_epoch(trained: Trained) -> None:
     stages = [one.stage for one in trained.progress if one.epoch is None]
-    assert stages == list(training.STAGES)
+    assert stages == [stage for stage in training.STAGES if stage != "bands"]
     epochs = [one.epoch.number for one in trained.progress if one.epoch]
     assert epochs == [1, 2, 3]
+
+
+def test_bands_are_a_stage_of_their_own_with_its_epochs(banded: Trained) -> None:
+    stages = [one.stage for one in banded.progress if one.epoch is None]
+    assert stages == list(training.STAGES)
+    fitted = [one.epoch.number for one in banded.progress if one.epoch and one.stage == "bands"]
+    assert fitted[:1] == [1]
 
 
 def test_a_region_at_another_rate_is_trained_and_served_from_one_graph(
@@ -217,7 +358,7 @@ def test_a_region_at_another_rate_is_trained_and_served_from_one_graph(
     assert metadata.required_inputs[1].areas == ("EWR", "JFK")
     assert metadata.max_temperature_seen is None
     assert 80 < (metadata.max_humidity_seen or 0) <= 100
-    assert (metadata.schema_version, metadata.min_reader) == ("0.2", "0.2")
+    assert (metadata.schema_version, metadata.min_reader) == ("0.3", "0.2")
     assert all(artifact.omitted is None for artifact in metadata.artifacts)
 
 
@@ -272,19 +413,7 @@ def test_what_does_not_conform_is_not_delivered(
     monkeypatch: pytest.MonkeyPatch,
     trained: Trained,
 ) -> None:
-    metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
-    fields = TrainingResult.model_fields
-    result = TrainingResult.model_validate_json(
-        json.dumps({name: value for name, value in metrics.items() if name in fields})
-    )
-
-    def forgetful(_recipe: object, _found: object, folder: Path, _tell: object) -> Any:
-        model = folder / "model"
-        model.mkdir()
-        (model / "saved_model.pb").write_bytes(b"not a model")
-        return result
-
-    monkeypatch.setattr(training, "_run_worker", forgetful)
+    monkeypatch.setattr(training, "_run_worker", delivering_nothing(trained))
     with pytest.raises(CorruptDeliveryError, match=r"examples\.npz: not found"):
         train(tiny(), store)
     assert left_in(store) == []

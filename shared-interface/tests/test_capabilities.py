@@ -26,9 +26,15 @@ from fairweather_interface import (
 )
 from fairweather_interface.applicability import domain_of
 from fairweather_interface.errors import CorruptDeliveryError, MetadataError, NotExpressibleError
-from fairweather_interface.metadata import Bounds, ModelMetadata, Quantile, newer_meanings
+from fairweather_interface.metadata import (
+    Bounds,
+    ModelMetadata,
+    Quantile,
+    derive_min_reader,
+    newer_meanings,
+)
 from fairweather_interface.refusals import Code
-from fairweather_interface.testing import metadata_document
+from fairweather_interface.testing import builders, metadata_document
 
 Document = dict[str, Any]
 Tiny = Callable[..., Path]
@@ -225,19 +231,19 @@ def test_the_domain_is_the_tightest_of_what_old_and_new_fields_say() -> None:
     ("window", "margin", "told"),
     [
         (_window(-5.0, 30.0), 0.0, None),
-        (_window(-5.0, math.nextafter(30.0, 99)), 0.0, "above the 30 degC seen in training"),
-        (_window(math.nextafter(-5.0, -99), 0.0), 0.0, "below the -5 degC seen in training"),
+        (_window(-5.0, math.nextafter(30.0, 99)), 0.0, "above the 30 degC it is declared fit for"),
+        (_window(math.nextafter(-5.0, -99), 0.0), 0.0, "below the -5 degC it is declared fit for"),
         (_window(-8.0, 33.0), 3.0, None),
-        (_window(-8.1, 0.0), 3.0, ("temperature fell to -8.1 degC, below the -5 degC seen in "
-         "training and the margin of 3 degC")),
-        (_window(0.0, 33.1), 3.0, ("temperature reached 33.1 degC, above the 30 degC seen in "
-         "training and the margin of 3 degC")),
+        (_window(-8.1, 0.0), 3.0, ("temperature fell to -8.1 degC, below the -5 degC it is "
+         "declared fit for and the margin of 3 degC")),
+        (_window(0.0, 33.1), 3.0, ("temperature reached 33.1 degC, above the 30 degC it is "
+         "declared fit for and the margin of 3 degC")),
         (_window(0.0, math.inf), 3.0, "reached inf degC"),
         (_window(None, None, 6), 3.0, None),
         (_window(math.nan, math.nan), 0.0, None),
         (_window(missing=6), 0.0, None),
         (_window(missing=7), 99.0, ("temperature lacks 7 of 24 observations, more than the 25 % "
-         "seen in training")),
+         "it is declared fit for")),
     ],
     ids=str,
 )  # fmt: skip
@@ -267,9 +273,9 @@ def test_everything_beyond_is_told_at_once_by_the_name_that_tells_it_apart() -> 
     )
     assert refusal is not None
     assert refusal.reason == (
-        "temperature reached 31 degC, above the 30 degC seen in training; "
-        "far_away reached 40 degC, above the 30 degC seen in training; "
-        "far_away fell to -1 degC, below the 0 degC seen in training"
+        "temperature reached 31 degC, above the 30 degC it is declared fit for; "
+        "far_away reached 40 degC, above the 30 degC it is declared fit for; "
+        "far_away fell to -1 degC, below the 0 degC it is declared fit for"
     )
 
 
@@ -287,6 +293,41 @@ def test_old_fields_and_new_say_the_same_of_the_same_bound(
     older = _read(schema="0.1", max_temperature_seen=bound)
     newer = _read(applicability_domain={"temperature": {"maximum": bound}})
     assert check_applicability(older, window) == check_applicability(newer, window)
+
+
+def test_a_domain_that_no_window_can_meet_is_no_metadata() -> None:
+    domain = {"temperature": {"minimum": 20.0}}
+    with pytest.raises(MetadataError, match="a minimum of 20 of 'temperature', above the highest"):
+        _read(applicability_domain=domain, max_temperature_seen=10.0)
+    assert domain_of(_read(applicability_domain=domain, max_temperature_seen=20.0))
+    other = {"humidity": {"minimum": 20.0}}
+    assert domain_of(_read(variables=_TWO, applicability_domain=other, max_temperature_seen=10.0))
+
+
+@pytest.mark.parametrize("strange", [5.0, "x", None, []])
+def test_a_bound_is_never_carried_by_a_field_nobody_knows(strange: object) -> None:
+    document = metadata_document(
+        variables=("pressure",), applicability_domain={"pressure": {"maximum": 1000.0}}
+    )
+    document[""] = strange
+    assert derive_min_reader(document) == "0.3"
+    assert read_metadata(as_json(document)).min_reader == "0.3"
+    with pytest.raises(MetadataError, match=r"found 0\.1, expected 0\.3"):
+        read_metadata(as_json(document | {"min_reader": "0.1"}))
+
+
+def test_numbers_are_compared_as_they_are_read() -> None:
+    bound, seen = 9007199254740992, 9007199254740993  # one and the same float
+    metadata = _read(
+        applicability_domain={"temperature": {"maximum": bound}}, max_temperature_seen=seen
+    )
+    assert metadata.min_reader == "0.1"
+    assert read_metadata(dump_metadata(metadata)) == metadata
+
+
+def test_no_quantiles_are_said_by_leaving_them_out() -> None:
+    with pytest.raises(MetadataError, match="uncertainty: found"):
+        _read(uncertainty=[])
 
 
 # --- deliveries, and who serves them ---------------------------------------------------------
@@ -335,6 +376,22 @@ def test_older_software_is_given_what_it_may_read_and_told_apart_from_what_it_mu
             open_delivery(bound, reader=reader)
 
 
+def test_a_writer_is_told_of_quantiles_that_cross(
+    tiny_delivery: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builders, "_shift", lambda probability: round(10 * (0.5 - probability), 6))
+    told = (
+        "examples.npz: output/temperature_forecast_q90: found values below those of "
+        "output/temperature_forecast_q10 in example 1, expected none"
+    )
+    with pytest.raises(CorruptDeliveryError) as caught:
+        tiny_delivery(quantiles=(0.1, 0.9))
+    assert told in str(caught.value)
+    path = tiny_delivery(quantiles=(0.1, 0.9), change=lambda _: None)
+    assert any(told in problem for problem in verify_delivery(path))
+    assert open_delivery(path).metadata.uncertainty is not None  # a reader judges for itself
+
+
 def _release(newest: str) -> bytes:
     return as_json(
         {
@@ -368,6 +425,7 @@ def test_a_verdict_tells_what_a_release_will_do_without() -> None:
 def test_fields_from_the_future_are_among_what_nobody_here_knows() -> None:
     metadata = _read(schema_version="0.4", novelty=1)
     assert newer_meanings(metadata, "0.3") == ("novelty",)
+    assert newer_meanings(metadata, "0.4") == ()
 
 
 def test_the_records_are_said_by_name() -> None:

@@ -72,7 +72,7 @@ def documents(draw: st.DrawFn, schema: str) -> Document:
         **changes,
     )
     document["training"]["recipe"] = draw(st.dictionaries(st.text(max_size=8), _JSON, max_size=3))
-    strange = draw(st.dictionaries(st.from_regex(r"x_[a-z]{1,5}", fullmatch=True), _JSON))
+    strange = draw(st.dictionaries(st.from_regex(r"(x_[a-z]{1,5})?", fullmatch=True), _JSON))
     return document | strange
 
 
@@ -84,6 +84,8 @@ def _bounds(draw: st.DrawFn, seen: float | None, max_missing: float) -> Document
     minimum = draw(st.none() | st.none() | _NUMBERS)
     if minimum is not None and maximum is not None and minimum > maximum:
         minimum, maximum = maximum, minimum
+    if minimum is not None and seen is not None:
+        minimum = min(minimum, seen)
     missing = draw(st.sampled_from((None, max_missing, 0.25, 0.1)))
     drawn = {"minimum": minimum, "maximum": maximum, "max_missing": missing}
     return {

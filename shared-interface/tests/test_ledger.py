@@ -71,7 +71,8 @@ valid_months | list of integer | required | - | length<=12; length>=1; each <=12
 ascending, local months of the reference time | - | 0.1 | must-obey
 max_temperature_seen | number | optional | null | - | degC | 0.1 | must-obey
 max_humidity_seen | number | optional | null | - | % | 0.2 | must-obey
-applicability_domain{}.minimum | number | optional | null | - | - | 0.3 | must-obey
+applicability_domain{}.max_missing | number | optional | null | \
+<=1; >=0; carried by an inputs[].max_missing not above it | - | 0.3 | must-obey
 uncertainty[].probability | number | required | - | <1; >0 | - | 0.3 | may-ignore
 inputs[].period | duration | optional | null | required of observations | - | 0.1 | must-obey
 artifacts[].canonical | boolean | optional | false | - | - | 0.1 | may-ignore

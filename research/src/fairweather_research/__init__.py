@@ -20,6 +20,12 @@ ever visible in a store. What a recipe says is checked before anything slow begi
     except RecipeError as error:
         error.problems               # every problem, each naming its key
 
+Whether a release of the software could serve what a recipe makes is known before training, too::
+
+    from fairweather_research import check_recipe
+
+    check_recipe(recipe, software).verdict.serves
+
 Observations can be had, quality-controlled, without training::
 
     from fairweather_research import load_observations, write_archive
@@ -29,6 +35,9 @@ Observations can be had, quality-controlled, without training::
     write_archive(observations.archive, Path("new-york.parquet"))
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from fairweather_research.errors import (
     ObservationsError,
     RecipeError,
@@ -36,11 +45,15 @@ from fairweather_research.errors import (
     TrainingError,
     UnfitDataError,
 )
-from fairweather_research.observations import load_observations, write_archive
 from fairweather_research.recipe import Recipe, load_recipe
-from fairweather_research.training import Progress, train
+
+if TYPE_CHECKING:
+    from fairweather_research.checking import Answer, check_recipe
+    from fairweather_research.observations import load_observations, write_archive
+    from fairweather_research.training import Progress, train
 
 __all__ = [
+    "Answer",
     "ObservationsError",
     "Progress",
     "Recipe",
@@ -48,8 +61,26 @@ __all__ = [
     "ResearchError",
     "TrainingError",
     "UnfitDataError",
+    "check_recipe",
     "load_observations",
     "load_recipe",
     "train",
     "write_archive",
 ]
+
+# What needs pandas is imported when it is asked for, so that a quick answer stays quick.
+_LATER = {
+    "Answer": "checking",
+    "Progress": "training",
+    "check_recipe": "checking",
+    "load_observations": "observations",
+    "train": "training",
+    "write_archive": "observations",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is named in ``__all__`` and not here yet."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -1,19 +1,18 @@
-"""Fitting: from chosen windows to a trained graph. Only the training process comes here."""
+"""Fitting: from chosen windows to a trained network. Only the training process comes here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research._graph import Constants, ForecastGraph
+from fairweather_research._epochs import fit_network
+from fairweather_research._graph import Constants
 from fairweather_research.calibration import shrinkage
 from fairweather_research.climatology import fit_climatology, terms
 from fairweather_research.networks import NetworkInputs, NetworkShape, load_network
-from fairweather_research.results import EpochRecord
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from fairweather_research.blueprint import Blueprint
     from fairweather_research.dataset import WindowSet
     from fairweather_research.recipe import FitPlan
+    from fairweather_research.results import EpochRecord
     from fairweather_research.windows import SampledSeries
 
 __all__ = ["Fitted", "fit"]
@@ -34,9 +34,10 @@ _LEAST_SPREAD = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A trained graph and how it came about."""
+    """A trained network, what surrounds it, and how it came about."""
 
-    graph: ForecastGraph
+    network: Any  # a Keras model
+    inputs: NetworkInputs  # what the network was shown, all windows
     constants: Constants
     epochs: tuple[EpochRecord, ...]
     best_epoch: int
@@ -70,21 +71,13 @@ def fit(
         leads=windows.plan.leads,
     )
     model = load_network(network)(shape, _rows(inputs, teaching))
-    model.compile(optimizer=keras.optimizers.Adam(plan.learning_rate), loss=_loss(windows.plan))
-    stopping = keras.callbacks.EarlyStopping(patience=plan.patience, restore_best_weights=True)
-    history = _History(progress)
-    model.fit(
-        _rows(inputs, teaching).arrays(),
-        learn[teaching].astype(np.float32),
-        batch_size=plan.batch_size,
-        epochs=plan.epochs,
-        validation_data=(
-            _rows(inputs, checking).arrays(),
-            calibrate[checking].astype(np.float32),
-        ),
-        validation_batch_size=1024,
-        callbacks=[stopping, history],
-        verbose=0,
+    epochs = fit_network(
+        model,
+        _loss(windows.plan),
+        plan,
+        teaching=(_rows(inputs, teaching).arrays(), learn[teaching].astype(np.float32)),
+        checking=(_rows(inputs, checking).arrays(), calibrate[checking].astype(np.float32)),
+        progress=progress,
     )
     said = model.predict(_rows(inputs, checking).arrays(), batch_size=1024, verbose=0)
     block = windows.split.block(windows.lead_times()[checking])
@@ -97,32 +90,13 @@ def fit(
         )
         for output in range(shape.outputs)
     ]
-    constants = Constants(**usual, shrinkage=np.stack(factors))
     return Fitted(
-        graph=ForecastGraph(windows.plan, model, constants),
-        constants=constants,
-        epochs=tuple(history.epochs),
-        best_epoch=min(history.epochs, key=lambda epoch: epoch.calibration).number,
+        network=model,
+        inputs=inputs,
+        constants=Constants(**usual, shrinkage=np.stack(factors)),
+        epochs=epochs,
+        best_epoch=min(epochs, key=lambda epoch: epoch.calibration).number,
     )
-
-
-class _History(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Keeps every epoch and reports it at once."""
-
-    def __init__(self, progress: Callable[[EpochRecord], None]) -> None:
-        super().__init__()
-        self.epochs: list[EpochRecord] = []
-        self._progress = progress
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs = logs or {}
-        done = EpochRecord(
-            number=epoch + 1,
-            training=float(logs["loss"]),
-            calibration=float(logs["val_loss"]),
-        )
-        self.epochs.append(done)
-        self._progress(done)
 
 
 def _loss(plan: Blueprint) -> Callable[[Any, Any], Any]:

@@ -1,8 +1,9 @@
 """The graph that is delivered: raw observations in, a forecast in physical units out.
 
 Everything between is inside: bringing inputs to the step, setting missing values aside, calendar
-terms from the reference time, anomalies, the network, shrinkage, units again, and the limits of the
-real. Its terms are those of ``climatology``; a test holds the two together.
+terms from the reference time, anomalies, the network, shrinkage, units again, bands where there
+are any, and the limits of the real. Its terms are those of ``climatology``; a test holds the two
+together.
 
 Time arithmetic is done on int64 before anything becomes float32, which cannot count the seconds of
 a decade. Missing values are replaced with ``tf.where(tf.math.is_nan(x), zeros, x)``, the one form
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from fairweather_research.blueprint import Blueprint, InputPlan
 
-__all__ = ["Constants", "ForecastGraph", "terms"]
+__all__ = ["Bands", "Constants", "ForecastGraph", "reaches", "terms"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,19 @@ class Constants:
     shrinkage: npt.NDArray[np.float64]  # [outputs, leads]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bands:
+    """How far from the forecast its quantiles lie, in usual spreads: a linear map of the calendar.
+
+    Its input is ``terms`` of the reference time without the constant, then the area, one-hot; its
+    output, [outputs, quantiles, leads] laid flat, becomes a reach by ``reaches`` and ``widening``.
+    """
+
+    kernel: npt.NDArray[np.float64]  # [TERMS - 1 + areas, outputs * quantiles * leads]
+    bias: npt.NDArray[np.float64]  # [outputs * quantiles * leads]
+    widening: npt.NDArray[np.float64]  # [outputs, quantiles, leads]
+
+
 def terms(time: Any) -> Any:  # noqa: ANN401 - tensors have no types
     """``climatology.terms`` as operations of the graph: int64 [...] -> float32 [..., TERMS]."""
     day = tf.cast(tf.math.floormod(time, DAY), tf.float32) * (2 * np.pi / DAY)
@@ -49,6 +63,11 @@ def terms(time: Any) -> Any:  # noqa: ANN401 - tensors have no types
     return tf.stack([tf.ones_like(day), *yearly, *daily, *changing], axis=-1)
 
 
+def reaches(raw: Any) -> Any:  # noqa: ANN401 - tensors have no types
+    """What makes any number a reach: above 0, smooth, and known to ONNX."""
+    return tf.math.softplus(raw)
+
+
 class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
     """A trained network with its batteries.
 
@@ -56,7 +75,13 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
     named as the blueprint names them, in any batch size, and a mapping of outputs.
     """
 
-    def __init__(self, plan: Blueprint, network: Any, constants: Constants) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        plan: Blueprint,
+        network: Any,  # noqa: ANN401 - Keras has no types
+        constants: Constants,
+        bands: Bands | None = None,
+    ) -> None:
         super().__init__(name="fairweather")
         self._plan = plan
         # Only the network's variables are tracked: the saved model needs no Keras to be read.
@@ -66,6 +91,10 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         self.output_usual = _variable(constants.output_usual, "output_usual")
         self.output_spread = _variable(constants.output_spread, "output_spread")
         self.shrinkage = _variable(constants.shrinkage, "shrinkage")
+        if bands is not None:
+            self.bands_kernel = _variable(bands.kernel, "bands_kernel")
+            self.bands_bias = _variable(bands.bias, "bands_bias")
+            self.bands_widening = _variable(bands.widening, "bands_widening")
         specs = {
             item.name: tf.TensorSpec([None, item.samples], tf.float32, name=item.name)
             for item in plan.inputs
@@ -86,11 +115,35 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         said = network([anomalies, present, one_hot], training=False) * self.shrinkage
         times = self._steps_from(reference, 1, self._plan.leads + 1)
         usual = self._usual(self.output_usual, area, times)
-        value = usual + said * tf.gather(self.output_spread, area)[:, :, None]
-        return {
+        spread = tf.gather(self.output_spread, area)[:, :, None]
+        value = usual + said * spread
+        answer = {
             output.name: tf.clip_by_value(value[:, number], output.minimum, output.maximum)
             for number, output in enumerate(self._plan.outputs)
         }
+        if self._plan.probabilities:
+            calendar = tf.concat([terms(reference)[:, 1:], one_hot], axis=1)
+            answer |= self._quantiles(answer, calendar, spread)
+        return answer
+
+    def _quantiles(self, forecast: dict[str, Any], calendar: Any, spread: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Every quantile, outwards from the forecast, none nearer to it than the one before."""
+        outputs, chances = self._plan.outputs, self._plan.probabilities
+        raw = tf.matmul(calendar, self.bands_kernel) + self.bands_bias
+        shape = [-1, len(outputs), len(chances), self._plan.leads]
+        reach = tf.reshape(reaches(raw), shape) * self.bands_widening * spread[:, :, :, None]
+        below = [number for number, chance in enumerate(chances) if chance < 0.5]  # noqa: PLR2004
+        above = range(len(below), len(chances))
+        answer = {}
+        for number, output in enumerate(outputs):
+            for side, outwards in ((-1.0, below[::-1]), (1.0, above)):
+                furthest = tf.zeros_like(reach[:, number, 0])
+                for place in outwards:
+                    furthest = tf.maximum(furthest, reach[:, number, place])
+                    answer[output.quantiles[place].name] = tf.clip_by_value(
+                        forecast[output.name] + side * furthest, output.minimum, output.maximum
+                    )
+        return answer
 
     def _recent(self, tensors: dict[str, Any], reference: Any, area: Any) -> tuple[Any, Any]:  # noqa: ANN401
         """Scaled anomalies of all inputs at the step, 0 where missing, and where they are present.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fairweather_interface.delivery import artifact_digest
 from fairweather_interface.metadata import (
@@ -21,27 +21,32 @@ from fairweather_interface.metadata import (
     ModelMetadata,
     Output,
     Performance,
+    Quantile,
     Tolerance,
     Training,
     create_metadata,
 )
 
 from fairweather_research.blueprint import blueprint_of
-from fairweather_research.results import TOLERANCE
+from fairweather_research.domain import declared_domain, worst_seen
+from fairweather_research.results import IR_VERSION, OPSET, TOLERANCE, OnnxReport
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from fairweather_research.blueprint import Blueprint
+    from fairweather_research.domain import Seen
     from fairweather_research.evaluation import Judgement
     from fairweather_research.observations import Observations
     from fairweather_research.recipe import Recipe
-    from fairweather_research.results import OnnxReport, TrainingResult
+    from fairweather_research.results import TrainingResult
 
-__all__ = ["create_model_metadata"]
+__all__ = ["create_model_metadata", "expected_metadata"]
 
 _SAVED_MODEL_PATH = "model"
 _ONNX_PATH = "model.onnx"
+_NOTHING = f"sha256:{0:064d}"
 _PACKAGES = (
     "fairweather-interface",
     "keras",
@@ -74,47 +79,15 @@ def create_model_metadata(
     Raises:
         MetadataError: the contract does not allow what would be said.
     """
-    plan = blueprint_of(recipe)
     document = recipe.document()
-    document["observations"]["source"] = (
-        observations.source
-    )  # a folder of ours is no news to others
+    # a folder of ours is no news to others
+    document["observations"]["source"] = observations.source
     return create_metadata(
+        **_declared(recipe, result.seen, result.onnx),
         delivery_id=delivery_id,
         created_at=datetime.now(UTC).replace(microsecond=0),
-        topic=recipe.topic,
-        author=recipe.author,
-        model_type=recipe.model_type,
-        areas=plan.areas,
-        inputs=_inputs(plan),
-        outputs=tuple(
-            Output(
-                name=output.name,
-                variable=output.variable,
-                unit=output.unit,
-                step=plan.step,
-                shape=(-1, plan.leads),
-            )
-            for output in plan.outputs
-        ),
-        artifacts=(
-            Artifact(
-                format=SAVED_MODEL,
-                path=_SAVED_MODEL_PATH,
-                canonical=True,
-                needs=ArtifactNeeds(tensorflow=version("tensorflow")),
-            ),
-            _onnx_artifact(result.onnx),
-        ),
         model_digest=artifact_digest(folder, _SAVED_MODEL_PATH),
-        tolerance={
-            output.name: Tolerance(absolute=TOLERANCE[0], relative=TOLERANCE[1])
-            for output in plan.outputs
-        },
         performance=tuple(_performance(judgement) for judgement in result.judgements),
-        valid_months=recipe.season,
-        max_temperature_seen=result.max_temperature_seen,
-        max_humidity_seen=result.max_humidity_seen,
         training=Training(
             data_source=observations.source,
             data_location=observations.location,
@@ -132,6 +105,84 @@ def create_model_metadata(
             synthetic=recipe.observations.synthetic,
         ),
     )
+
+
+def expected_metadata(recipe: Recipe) -> ModelMetadata:
+    """Say, before training, what a delivery of the recipe will declare and need.
+
+    What only training knows is filled in: bounds with what asks the most of a reader, an ONNX
+    artifact as if the conversion had gone well, and provenance with nothing.
+
+    Raises:
+        MetadataError: the contract does not allow what would be said.
+    """
+    done = OnnxReport(opset=OPSET, ir_version=IR_VERSION)
+    return create_metadata(
+        **_declared(recipe, worst_seen(blueprint_of(recipe)), done),
+        delivery_id="00000000-0000-4000-8000-000000000000",
+        created_at=_utc(0),
+        model_digest=_NOTHING,
+        performance=(),
+        training=Training(
+            data_source=recipe.observations.source,
+            data_location=recipe.observations.source,
+            data_digest=_NOTHING,
+            train_start_time=_utc(0),
+            train_end_time=_utc(0),
+            recipe=recipe.document(),
+            seed=recipe.seed,
+            threads=1,
+            code_version="not trained yet",
+            packages={},
+            synthetic=recipe.observations.synthetic,
+        ),
+    )
+
+
+def _declared(recipe: Recipe, seen: Mapping[str, Seen], onnx: OnnxReport) -> dict[str, Any]:
+    """What a model declares and needs, whether it is trained already or not."""
+    plan = blueprint_of(recipe)
+    domain = declared_domain(recipe, plan, seen)
+    quantiles = tuple(
+        Quantile(name=quantile.name, output=output.name, probability=quantile.probability)
+        for output in plan.outputs
+        for quantile in output.quantiles
+    )
+    names = [*(output.name for output in plan.outputs), *(item.name for item in quantiles)]
+    return {
+        "topic": recipe.topic,
+        "author": recipe.author,
+        "model_type": recipe.model_type,
+        "areas": plan.areas,
+        "inputs": _inputs(plan),
+        "outputs": tuple(
+            Output(
+                name=output.name,
+                variable=output.variable,
+                unit=output.unit,
+                step=plan.step,
+                shape=(-1, plan.leads),
+            )
+            for output in plan.outputs
+        ),
+        "uncertainty": quantiles or None,
+        "artifacts": (
+            Artifact(
+                format=SAVED_MODEL,
+                path=_SAVED_MODEL_PATH,
+                canonical=True,
+                needs=ArtifactNeeds(tensorflow=version("tensorflow")),
+            ),
+            _onnx_artifact(onnx),
+        ),
+        "tolerance": {
+            name: Tolerance(absolute=TOLERANCE[0], relative=TOLERANCE[1]) for name in names
+        },
+        "valid_months": recipe.season,
+        "max_temperature_seen": domain.max_temperature_seen,
+        "max_humidity_seen": domain.max_humidity_seen,
+        "applicability_domain": domain.applicability_domain,
+    }
 
 
 def _inputs(plan: Blueprint) -> tuple[Input, ...]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research.results import OnnxReport
+from fairweather_research.results import IR_VERSION, OPSET, OnnxReport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +40,6 @@ SAVED_MODEL_FOLDER = "model"
 ONNX_FILE = "model.onnx"
 SIGNATURE_KEY = "model_signature"
 
-# Old enough for the runtimes of the last years, new enough for every operation in the graph.
-_OPSET = 17
 _CONVERSION_SECONDS = 300
 
 
@@ -80,7 +78,7 @@ class Conversion:
                 *("-P", "-m", "tf2onnx.convert"),
                 *("--saved-model", SAVED_MODEL_FOLDER),  # it stands in the file: no folder of ours
                 *("--tag", "serve", "--signature_def", SIGNATURE_KEY),
-                *("--opset", str(_OPSET), "--output", ONNX_FILE),
+                *("--opset", str(OPSET), "--output", ONNX_FILE),
             ],
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -109,15 +107,15 @@ class Conversion:
             expected: what the SavedModel answers, by output name.
             tolerance: by output name, (absolute, relative).
         """
-        omitted = self._failure() or _disagreement(self._path, inputs, expected, tolerance)
+        omitted = (
+            self._failure()
+            or _disagreement(self._path, inputs, expected, tolerance)
+            or _excess(self._path)
+        )
         if omitted is not None:
             self._path.unlink(missing_ok=True)
             return OnnxReport(omitted=omitted)
-        import onnx  # noqa: PLC0415 - only here, and slow
-
-        model = onnx.load(str(self._path))
-        opset = next(item.version for item in model.opset_import if item.domain in {"", "ai.onnx"})
-        return OnnxReport(opset=opset, ir_version=model.ir_version)
+        return OnnxReport(opset=OPSET, ir_version=IR_VERSION)
 
     def _failure(self) -> str | None:
         try:
@@ -129,6 +127,20 @@ class Conversion:
         self._log.seek(0)
         said = [line for line in self._log.read().splitlines() if line.strip()]
         return f"tf2onnx ended with code {code}: {said[-1] if said else 'it said nothing'}"
+
+
+def _excess(path: Path) -> str | None:
+    """What the model needs of a runtime that was not promised; None where it keeps the promise."""
+    import onnx  # noqa: PLC0415 - only here, and slow
+
+    model = onnx.load(str(path))
+    opset = next(item.version for item in model.opset_import if item.domain in {"", "ai.onnx"})
+    if (opset, model.ir_version) == (OPSET, IR_VERSION):
+        return None
+    return (
+        f"the converted model needs opset {opset} and IR version {model.ir_version}, "
+        f"expected {OPSET} and {IR_VERSION}"
+    )
 
 
 def _disagreement(

@@ -20,11 +20,12 @@ import pandas as pd
 from fairweather_interface.delivery import EXAMPLES
 
 from fairweather_research.dataset import WindowSet
+from fairweather_research.domain import declared_domain
 from fairweather_research.evaluation import judge
 from fairweather_research.examples import choose_examples
 from fairweather_research.observations import Archive
 from fairweather_research.recipe import Recipe
-from fairweather_research.results import TOLERANCE, TrainingResult
+from fairweather_research.results import TOLERANCE, EpochRecord, TrainingResult
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:
@@ -49,11 +50,16 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
     def report(**event: object) -> None:
         reports.write(json.dumps(event) + "\n")
 
+    def report_epoch(epoch: EpochRecord) -> None:
+        report(epoch=epoch.model_dump())
+
     report(stage="start")
     request = json.loads((scratch / REQUEST).read_text(encoding="utf-8"))
     recipe = Recipe.parse(request["recipe"], source=REQUEST)
     _make_reproducible(recipe.seed, request["threads"])
-    from fairweather_research._fitting import fit  # noqa: PLC0415 - after the settings
+    from fairweather_research._bands import fit_bands  # noqa: PLC0415 - after the settings
+    from fairweather_research._fitting import fit  # noqa: PLC0415
+    from fairweather_research._graph import ForecastGraph  # noqa: PLC0415
     from fairweather_research._serialize import (  # noqa: PLC0415
         Conversion,
         load_signature,
@@ -66,22 +72,23 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
     parts = windows.parts()
     taught = windows.rows((parts == Part.TRAINING).any(axis=1))
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
-    hottest = taught.highest_input("temperature") if recipe.max_temperature_seen else None
-    dampest = taught.highest_input("humidity") if recipe.max_humidity_seen else None
+    seen = taught.seen()
+    domain = declared_domain(recipe, windows.plan, seen)
 
     report(stage="fit")
-    fitted = fit(
-        windows, recipe.fit, recipe.network, lambda epoch: report(epoch=epoch.model_dump())
-    )
+    fitted = fit(windows, recipe.fit, recipe.network, report_epoch)
+    bands = None
+    if windows.plan.probabilities:
+        report(stage="bands")
+        bands = fit_bands(windows, fitted, recipe.fit, report_epoch)
     report(stage="export")
-    signature = load_signature(serialize_model(fitted.graph, folder))
+    graph = ForecastGraph(windows.plan, fitted.network, fitted.constants, bands)
+    signature = load_signature(serialize_model(graph, folder))
     with Conversion(folder) as conversion:
         report(stage="evaluate")
-        judgements = judge(held_out, _forecast(signature, held_out))
+        judgements = judge(held_out, *_forecast(signature, held_out))
         report(stage="examples")
-        examples = choose_examples(
-            held_out, max_temperature_seen=hottest, max_humidity_seen=dampest
-        )
+        examples = choose_examples(held_out, domain.in_effect)
         inputs = _under("input/", examples)
         outputs = _call(signature, inputs)
         examples |= {f"output/{name}": values for name, values in outputs.items()}
@@ -95,13 +102,18 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         windows=len(taught),
         train_start=int(max(first_window, first_observation)),
         train_end=int(learned.max()),
-        max_temperature_seen=hottest,
-        max_humidity_seen=dampest,
+        seen=seen,
         epochs=fitted.epochs,
         best_epoch=fitted.best_epoch,
         shrinkage={
             output.name: tuple(fitted.constants.shrinkage[number].tolist())
             for number, output in enumerate(windows.plan.outputs)
+        },
+        widening={
+            quantile.name: tuple(bands.widening[number, place].tolist())
+            for number, output in enumerate(windows.plan.outputs)
+            for place, quantile in enumerate(output.quantiles)
+            if bands is not None
         },
         judgements=judgements,
         onnx=onnx,
@@ -124,15 +136,23 @@ def _make_reproducible(seed: int, threads: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
-def _forecast(signature: Any, windows: WindowSet) -> npt.NDArray[np.float64]:  # noqa: ANN401
-    """What the delivered model says for every window, [rows, outputs, leads]."""
-    said = np.empty((len(windows), len(windows.plan.outputs), windows.plan.leads))
+def _forecast(
+    signature: Any,  # noqa: ANN401 - tensors have no types
+    windows: WindowSet,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+    """What the delivered model says for every window, and its quantiles where it has any.
+
+    Shapes [rows, outputs, leads] and [quantiles, rows, outputs, leads].
+    """
+    plan = windows.plan
+    said = np.empty((1 + len(plan.probabilities), len(windows), len(plan.outputs), plan.leads))
     for place, batch in windows.batches():
         inputs = batch.inputs() | {"reference_time": batch.reference, "area_index": batch.area}
         answers = _call(signature, inputs)
-        for number, output in enumerate(windows.plan.outputs):
-            said[place, number] = answers[output.name]
-    return said
+        for number, output in enumerate(plan.outputs):
+            names = (output.name, *(quantile.name for quantile in output.quantiles))
+            said[:, place, number] = [answers[name] for name in names]
+    return said[0], said[1:] if plan.probabilities else None
 
 
 def _call(

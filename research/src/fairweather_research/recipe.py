@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -66,13 +67,32 @@ def _ascending(months: tuple[int, ...]) -> tuple[int, ...]:
 
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) != len(names):
-        raise ValueError("a name is listed twice; list each name once")
+        raise ValueError(f"found {list(names)}, expected each name once")
     return names
+
+
+def _around_the_middle(probabilities: tuple[float, ...]) -> tuple[float, ...]:
+    problem = ""
+    if not all(0 < p < 1 for p in probabilities):
+        problem = "expected probabilities above 0 and below 1"
+    elif any(low >= high for low, high in pairwise(probabilities)):
+        problem = "expected them ascending, each once"
+    elif 0.5 in probabilities:  # noqa: PLR2004 - the middle
+        problem = "expected none of 0.5: the forecast itself is the middle"
+    elif probabilities and not probabilities[0] < 0.5 < probabilities[-1]:  # noqa: PLR2004
+        problem = "expected at least one below and one above 0.5, the two edges of a band"
+    if problem:
+        raise ValueError(f"found {list(probabilities)}, {problem}; write, for example, [0.1, 0.9]")
+    return probabilities
 
 
 _Months = Annotated[tuple[int, ...], AfterValidator(_ascending)]
 _Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
+_Quantiles = Annotated[tuple[float, ...], AfterValidator(_around_the_middle)]
+_Bounds = Annotated[
+    tuple[Literal["minimum", "maximum", "max_missing"], ...], AfterValidator(_each_once)
+]
 
 
 class _Part(BaseModel):
@@ -136,6 +156,8 @@ class Recipe(_Part):
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     max_temperature_seen: bool = True
     max_humidity_seen: bool = False
+    applicability_domain: _Bounds = ()
+    quantiles: _Quantiles = ()
     network: Literal[tuple(NETWORKS)] = "recent-anomalies"  # type: ignore[valid-type]  # one list of names
     fit: FitPlan = FitPlan()
     split: SplitPlan = SplitPlan()
@@ -281,6 +303,11 @@ def _problems(error: ValidationError, *, told: bool) -> list[str]:
                 problems.append(f"`{where}`: unknown key; {_nearest(part['loc'])}")
             case "value_error" if not where:
                 problems += message.splitlines()
+            case "tuple_type":
+                problems.append(
+                    f"`{where}`: found {part['input']!r}, expected a list; "
+                    "write it in square brackets"
+                )
             case "value_error":
                 problems.append(f"`{where}`: {message}")
             case _ if not (told and where.startswith("definitions")):

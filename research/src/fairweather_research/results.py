@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from fairweather_research.domain import Seen
 from fairweather_research.evaluation import Judgement
 
-__all__ = ["TOLERANCE", "EpochRecord", "OnnxReport", "TrainingResult"]
+__all__ = ["IR_VERSION", "OPSET", "TOLERANCE", "EpochRecord", "OnnxReport", "TrainingResult"]
 
 #: How far two runtimes may differ on one value, (absolute, relative), in the output's unit: a
 #: hundredth, finer than any station reports.
 TOLERANCE = (0.01, 0.0)
+
+#: What the ONNX artifact needs of a runtime: old enough for those of the last years, new enough for
+#: every operation in the graph. A conversion that needs anything else is not kept.
+OPSET = 17
+IR_VERSION = 8
 
 
 class _Frozen(BaseModel):
@@ -39,11 +45,11 @@ class TrainingResult(_Frozen):
     windows: int  # forecasts that taught the network
     train_start: int  # first observation that taught, seconds since 1970-01-01T00:00Z
     train_end: int  # the last moment that was learned
-    max_temperature_seen: float | None
-    max_humidity_seen: float | None
+    seen: dict[str, Seen]  # input name -> what the training windows held
     epochs: tuple[EpochRecord, ...]
     best_epoch: int
     shrinkage: dict[str, tuple[float, ...]]  # output name -> factor of each lead
+    widening: dict[str, tuple[float, ...]] = {}  # quantile name -> factor of each lead
     judgements: tuple[Judgement, ...]
     onnx: OnnxReport
     threads: int

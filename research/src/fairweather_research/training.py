@@ -24,10 +24,11 @@ from fairweather_interface.delivery import (
     open_delivery,
     staged_delivery,
 )
-from fairweather_interface.metadata import dump_metadata
+from fairweather_interface.metadata import dump_metadata, read_metadata
 
 from fairweather_research._metadata import create_model_metadata
 from fairweather_research._worker import ARCHIVE, REQUEST, RESULT
+from fairweather_research.checking import refuse_unwritable
 from fairweather_research.dataset import WindowSet, areas_and_variables
 from fairweather_research.errors import TrainingError
 from fairweather_research.observations import load_observations, write_archive
@@ -50,6 +51,7 @@ STAGES = {
     "start": "starting the training process",
     "windows": "choosing windows",
     "fit": "fitting the network",
+    "bands": "fitting the bands",
     "export": "exporting the SavedModel",
     "evaluate": "judging held-out forecasts",
     "examples": "computing examples",
@@ -83,6 +85,7 @@ def train(
     recipe: Recipe | str | Path,
     store: str | Path,
     *,
+    schema: str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Delivery:
     """Train what a recipe describes and deliver it to a store.
@@ -93,10 +96,12 @@ def train(
     Args:
         recipe: a recipe, or the path of one.
         store: a folder; made when it is not there.
+        schema: write the metadata in this schema, the newest or one of the two before it.
         progress: called at every stage and after every epoch.
 
     Raises:
         RecipeError: the recipe cannot be used.
+        NotExpressibleError: the schema asked for has no words for what the recipe asks for.
         ObservationsError: its observations cannot be read.
         UnfitDataError: its observations hold too little of what it asks for.
         TrainingError: the store cannot be written, or the training process failed.
@@ -105,6 +110,7 @@ def train(
     tell = progress or (lambda _: None)
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
+    refuse_unwritable(recipe, schema)
     tell(Progress(stage="observations"))
     observations = _observations(recipe)
     WindowSet.choose(recipe, observations.archive)  # refuses at once what cannot be trained
@@ -115,11 +121,12 @@ def train(
         metadata = create_model_metadata(
             recipe, observations, result, delivery_id=delivery_id, folder=folder
         )
-        (folder / METADATA).write_bytes(dump_metadata(metadata))
+        written = dump_metadata(metadata, schema=schema)
+        (folder / METADATA).write_bytes(written)
         tell(Progress(stage="card"))
         from fairweather_research.card import write_card  # noqa: PLC0415 - matplotlib is slow
 
-        write_card(folder / "card", metadata, result, observations.report)
+        write_card(folder / "card", read_metadata(written), result, observations.report)
         tell(Progress(stage="deliver"))
     return open_delivery(store / delivery_id)
 

@@ -22,7 +22,10 @@ class Bounds(Record):
     above ``maximum``, the input's own ``max_missing`` where it is not above this one.
     """
 
-    minimum: Annotated[float | None, _MUST] = None
+    minimum: Annotated[
+        float | None,
+        Rule(since="0.3", must_obey=True, law="not above the max_*_seen of the input's variable"),
+    ] = None
     maximum: Annotated[
         float | None,
         Rule(
@@ -48,7 +51,9 @@ class Bounds(Record):
 class Quantile(Record):
     """A named tensor with a quantile of an output: observed values lie below it as often as said.
 
-    It has the output's type, shape, unit and step, and is none of ``outputs``.
+    It has the output's type, shape, unit and step, and is none of ``outputs``. At every step the
+    quantiles of an output do not fall as the probability rises, and they are values that their
+    variable can have: a reader may refuse a model whose quantiles are not.
     """
 
     name: Annotated[Name, _MAY]
@@ -56,13 +61,25 @@ class Quantile(Record):
     probability: Annotated[float, _MAY, Field(gt=0, lt=1)]
 
 
-def domain_problems(domain: Mapping[str, Bounds] | None, observed: Sequence[str]) -> Iterator[str]:
-    """Yield what is wrong with a domain, given the names of all inputs that are observed."""
-    for name in domain or {}:
-        if name not in observed:
+def domain_problems(
+    domain: Mapping[str, Bounds] | None, highest: Mapping[str, float | None]
+) -> Iterator[str]:
+    """Yield what is wrong with a domain.
+
+    ``highest`` names every input that is observed, and the ``max_*_seen`` of its variable.
+    """
+    for name, bounds in (domain or {}).items():
+        if name not in highest:
             yield (
                 f"applicability_domain: found bounds of {name!r}, expected an input of the role "
-                f"observations: {', '.join(observed) or 'there is none'}"
+                f"observations: {', '.join(highest) or 'there is none'}"
+            )
+            continue
+        seen = highest[name]
+        if bounds.minimum is not None and seen is not None and bounds.minimum > seen:
+            yield (
+                f"applicability_domain: found a minimum of {bounds.minimum:g} of {name!r}, above "
+                f"the highest value that is said to have been seen, {seen:g}"
             )
 
 

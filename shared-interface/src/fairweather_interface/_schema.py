@@ -248,7 +248,12 @@ class ModelMetadata(Record):
     ] = None
     uncertainty: Annotated[
         tuple[Quantile, ...] | None,
-        Rule(since="0.3", law="names unique and no input's or output's; each has a tolerance"),
+        Rule(
+            since="0.3",
+            law="names unique and no input's or output's; each has a tolerance; at every step "
+            "quantiles do not fall as the probability rises",
+        ),
+        Field(min_length=1),
     ] = None
 
     @property
@@ -292,7 +297,11 @@ class ModelMetadata(Record):
         if shared:
             problems.append(f"found {', '.join(sorted(shared))} as input and as output")
         problems += domain_problems(
-            self.applicability_domain, [item.name for item in self.required_inputs]
+            self.applicability_domain,
+            {
+                item.name: getattr(self, SEEN[item.variable]) if item.variable in SEEN else None
+                for item in self.required_inputs
+            },
         )
         problems += uncertainty_problems(
             self.uncertainty,

@@ -110,7 +110,7 @@ def domain_of(metadata: ModelMetadata) -> dict[str, Bounds]:
             continue
         bounds = bounds or Bounds()
         maxima = [bound for bound in (bounds.maximum, older) if bound is not None]
-        domain[item.name] = Bounds(
+        domain[item.name] = Bounds.model_construct(  # of what was validated
             minimum=bounds.minimum,
             maximum=min(maxima, default=None),
             max_missing=bounds.max_missing,
@@ -127,18 +127,18 @@ def _beyond(
     low, high = observed.lowest, observed.highest
     if bounds.maximum is not None and high is not None and high > bounds.maximum + margin:
         yield (
-            f"{called} reached {high:g} {unit}, above the {bounds.maximum:g} {unit} seen in "
-            f"training{allowed}"
+            f"{called} reached {high:g} {unit}, above the {bounds.maximum:g} {unit} it is declared "
+            f"fit for{allowed}"
         )
     if bounds.minimum is not None and low is not None and low < bounds.minimum - margin:
         yield (
-            f"{called} fell to {low:g} {unit}, below the {bounds.minimum:g} {unit} seen in "
-            f"training{allowed}"
+            f"{called} fell to {low:g} {unit}, below the {bounds.minimum:g} {unit} it is declared "
+            f"fit for{allowed}"
         )
     if bounds.max_missing is not None and observed.missing / item.samples > bounds.max_missing:
         yield (
             f"{called} lacks {observed.missing} of {item.samples} observations, more than the "
-            f"{100 * bounds.max_missing:g} % seen in training"
+            f"{100 * bounds.max_missing:g} % it is declared fit for"
         )
 
 

@@ -15,6 +15,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -61,6 +62,11 @@ class _Examples:
         cells = (data[row * width : (row + 1) * width] for row in range(found.shape[0]))
         return [cell.decode("utf-32-le").rstrip("\0") for cell in cells]
 
+    def rows(self, name: str) -> list[tuple[float, ...]]:
+        found = self.arrays[name]
+        width = math.prod(found.shape[1:])
+        return list(struct.iter_unpack(f"<{width}f", self.data(name)))
+
     def has_nan(self, name: str) -> bool:
         form = _FLOATS.get(self.arrays[name].description)
         return form is not None and any(
@@ -71,8 +77,8 @@ class _Examples:
 def example_problems(path: Path, metadata: ModelMetadata, *, writing: bool) -> tuple[str, ...]:
     """Return what is wrong with a delivery's examples; empty when nothing is.
 
-    ``writing`` also asks for what only a producer owes: codes that we know, and a window with a
-    missing value for every input that allows some.
+    ``writing`` also asks for what only a producer owes: codes that we know, a window with a missing
+    value for every input that allows some, and quantiles that do not cross.
     """
     if not path.is_file():
         return (f"{EXAMPLES}: not found",)
@@ -84,6 +90,7 @@ def example_problems(path: Path, metadata: ModelMetadata, *, writing: bool) -> t
                 problems += _text_problems(examples, metadata, writing=writing)
             if not problems and writing:
                 problems += _missing_problems(examples, metadata)
+                problems += _crossing_problems(examples, metadata)
     except Exception as error:  # noqa: BLE001 - a zip of a stranger fails in too many ways to list
         return (
             f"{EXAMPLES}: not a zip of plain NumPy arrays: {str(error) or type(error).__name__}",
@@ -138,6 +145,25 @@ def _missing_problems(examples: _Examples, metadata: ModelMetadata) -> Iterator[
                 f"{name}: up to {item.max_missing:.0%} of a window may be missing, and no "
                 "example has a missing value"
             )
+
+
+def _crossing_problems(examples: _Examples, metadata: ModelMetadata) -> Iterator[str]:
+    """Yield the quantiles that fall below one of lower probability, where a window is served."""
+    served = [row for row, said in enumerate(examples.texts("expect")) if said == SERVE]
+    for output in metadata.outputs:
+        names = [f"output/{each.name}" for each in metadata.quantiles(output.name)]
+        for lower, upper in pairwise(names):
+            below, above = examples.rows(lower), examples.rows(upper)
+            crossed = (
+                row
+                for row in served
+                if any(low > high for low, high in zip(below[row], above[row], strict=True))
+            )
+            if (row := next(crossed, None)) is not None:
+                yield (
+                    f"{upper}: found values below those of {lower} in example {row + 1}, expected "
+                    "none: quantiles do not fall as the probability rises"
+                )
 
 
 def _arrays(archive: zipfile.ZipFile) -> dict[str, _Array]:

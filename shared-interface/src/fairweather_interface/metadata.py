@@ -148,7 +148,8 @@ def derive_min_reader(document: Mapping[str, Any]) -> str:
     """Return the oldest schema whose readers understand all that a document demands of them.
 
     It is the newest ``since`` among the fields that must be obeyed, are there, and say what no
-    older field carries. ``document`` is plain JSON data of the newest schema.
+    older field carries. ``document`` is plain JSON data of the newest schema, such as a reader
+    accepts; of anything else nothing is promised.
     """
     return _derive(history.uncarried(dict(document)), LEDGER)
 
@@ -156,10 +157,12 @@ def derive_min_reader(document: Mapping[str, Any]) -> str:
 def newer_meanings(metadata: ModelMetadata, schema: str) -> tuple[str, ...]:
     """Return the paths of fields that readers of ``schema`` do not know, outermost only.
 
-    Left out is what older fields say as well.
+    Left out is what older fields say as well. Fields that this package does not know are among
+    them where ``schema`` is older than the one they were written in.
     """
     document = history.uncarried(metadata.model_dump(mode="json"), schema=schema)
-    return (*newer_fields(document, LEDGER, schema), *metadata.unknown_fields)
+    older = SchemaVersion.parse(schema) < SchemaVersion.parse(metadata.schema_version)
+    return (*newer_fields(document, LEDGER, schema), *(metadata.unknown_fields if older else ()))
 
 
 def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
@@ -228,7 +231,7 @@ def _unsaid(metadata: ModelMetadata) -> Iterator[str]:
         bounds = [maximum for maximum in maxima if maximum is not None]
         if windows and len(bounds) == len(windows) and getattr(metadata, field) is None:
             yield (
-                f"{field}: not found, expected {max(bounds):g}: by this name readers of older "
+                f"{field}: not found, expected {max(bounds)!r}: by this name readers of older "
                 f"schemas know the bound on {variable} that applicability_domain says"
             )
 

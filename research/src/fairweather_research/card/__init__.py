@@ -16,13 +16,19 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 import yaml
+from fairweather_interface.applicability import domain_of
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
 
-from fairweather_research.card.plots import error_plot, forecast_plot, training_plot
+from fairweather_research.card.plots import (
+    coverage_plot,
+    error_plot,
+    forecast_plot,
+    training_plot,
+)
 
 if TYPE_CHECKING:
-    from fairweather_interface.metadata import ModelMetadata
+    from fairweather_interface.metadata import Bounds, Input, ModelMetadata
 
     from fairweather_research.evaluation import Judgement
     from fairweather_research.observations import QualityReport
@@ -30,6 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = ["write_card"]
 
+_VERDICTS = {
+    "as declared": "as declared, within the doubt",
+    "too narrow": "too narrow, more fell outside than declared",
+    "too wide": "too wide, less fell outside than declared",
+    "not known": "too little held-out time to tell",
+}
 _MONTHS = "January February March April May June July August September October November December"
 
 
@@ -52,11 +64,15 @@ def write_card(
         "symbol": lambda variable: VARIABLES[variable].symbol,
         "utc": lambda time: f"{time:%Y-%m-%d %H:%M} UTC",
         "share": _share,
+        "percent": lambda share: f"{round(100 * share, 8):g} %",
+        "counted": lambda share: f"{100 * share:.1f} %",
     }
     page = environment.get_template("card.html.j2").render(
         metadata=metadata,
         months=[_MONTHS.split()[month - 1] for month in metadata.valid_months],
         judgements=[_section(judgement, metadata) for judgement in result.judgements],
+        domain=[_bounds(item, bounds) for item, bounds in _bounded(metadata)],
+        verdicts=_VERDICTS,
         training=training_plot(result.epochs, result.best_epoch),
         result=result,
         report=report,
@@ -74,7 +90,36 @@ def _section(judgement: Judgement, metadata: ModelMetadata) -> dict[str, Any]:
         "judgement": judgement,
         "forecast": forecast_plot(judgement, metadata.areas[judgement.area].timezone),
         "errors": error_plot(judgement),
+        "coverage": judgement.coverage and coverage_plot(judgement, judgement.coverage),
+        "off": [
+            f"{day.verdict} on lead day {day.day}"
+            for day in (judgement.coverage.days if judgement.coverage else ())
+            if day.verdict.startswith("too")
+        ],
     }
+
+
+def _bounded(metadata: ModelMetadata) -> list[tuple[Input, Bounds]]:
+    bounds = domain_of(metadata)
+    return [(item, bounds[item.name]) for item in metadata.required_inputs if item.name in bounds]
+
+
+def _bounds(item: Input, bounds: Bounds) -> tuple[str, str]:
+    """The bounds of an input: what it is called, and what was seen of it."""
+    spec = VARIABLES[item.variable or ""]
+    least, most, gaps = bounds.minimum, bounds.maximum, bounds.max_missing
+    said = []
+    if least is not None or most is not None:
+        edges = [
+            f"{word} {edge:.1f}"
+            for word, edge in (("from", least), ("up to", most))
+            if edge is not None
+        ]
+        said.append(f"observations {' '.join(edges)} {spec.symbol}")
+    if gaps is not None:
+        said.append(f"windows that lack up to {gaps:.1%} of their values")
+    over = f" over {', '.join(item.areas)}" if item.areas else ""
+    return spec.label + over, " and ".join(said) + " were seen"
 
 
 def _metrics(

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from fairweather_research.coverage import Coverage
     from fairweather_research.evaluation import Judgement
     from fairweather_research.results import EpochRecord
 
-__all__ = ["Plot", "error_plot", "forecast_plot", "training_plot"]
+__all__ = ["Plot", "coverage_plot", "error_plot", "forecast_plot", "training_plot"]
 
 
 class _Theme(NamedTuple):
@@ -60,6 +61,15 @@ def forecast_plot(judgement: Judgement, timezone: str) -> Plot | None:
     begin = datetime.fromtimestamp(trace.reference_time, tz=zone)
 
     def draw(axes: Axes, theme: _Theme) -> None:
+        if trace.band is not None:
+            axes.fill_between(
+                times,  # type: ignore[arg-type]  # dates are fine
+                *trace.band,
+                facecolor=theme.model,
+                edgecolor="none",
+                alpha=0.2,
+                label="band",
+            )
         axes.plot(times, trace.climatology, ":", color=theme.climatology, label="climatology")  # type: ignore[arg-type]  # dates are fine
         axes.plot(times, trace.observed, "-", color=theme.ink, linewidth=1.1, label="observed")  # type: ignore[arg-type]
         axes.plot(times, trace.forecast, "--", color=theme.model, linewidth=2, label="forecast")  # type: ignore[arg-type]
@@ -72,8 +82,40 @@ def forecast_plot(judgement: Judgement, timezone: str) -> Plot | None:
     return _render(
         draw,
         f"{spec.label} at {judgement.area} in the week after {begin:%Y-%m-%d %H:%M %Z}: forecast, "
-        "observation and climatology. Of the held-out forecasts that were observed in full, this "
-        "one has the median error.",
+        f"{'its band, ' if trace.band else ''}observation and climatology. Of the held-out "
+        "forecasts that were observed in full, this one has the median error.",
+    )
+
+
+def coverage_plot(judgement: Judgement, coverage: Coverage) -> Plot:
+    """The share of held-out values inside the band by lead day, with its interval."""
+    spec = VARIABLES[judgement.variable]
+    days = [day.day for day in coverage.days]
+    inside = [100 * day.inside for day in coverage.days]
+    known = [(day.day, day.inside, day.interval) for day in coverage.days if day.interval]
+
+    def draw(axes: Axes, theme: _Theme) -> None:
+        axes.axhline(
+            100 * coverage.declared, color=theme.ink, linestyle=":", linewidth=1.2, label="declared"
+        )
+        axes.vlines(
+            [day for day, _, _ in known],
+            [100 * low for _, _, (low, _) in known],
+            [100 * high for _, _, (_, high) in known],
+            color=theme.model,
+            linewidth=1.5,
+            label="95 % interval",
+        )
+        axes.plot(days, inside, "o", color=theme.model, label="inside the band")
+        axes.set_xticks(days)
+        axes.set_ylim(min([50.0, *inside, *(100 * low for _, _, (low, _) in known)]) - 5, 105)
+        axes.set_xlabel("lead day")
+        axes.set_ylabel("inside the band (%)")
+
+    return _render(
+        draw,
+        f"{spec.label} at {judgement.area}: the share of held-out values inside the band by lead "
+        f"day, with its 95 % interval, beside the {100 * coverage.declared:g} % that it declares.",
     )
 
 
@@ -169,7 +211,7 @@ def _svg(draw: Callable[[Axes, _Theme], None], theme: _Theme) -> str:
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         figure.legend(
-            *axes.get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False
+            *axes.get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False
         )
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})

@@ -44,6 +44,8 @@ def downgrade(document: Document) -> Document:
 def uncarried(document: Document) -> Document:
     """Return the document without the bounds which fields of 0.2 say as well.
 
+    The document is one that a reader of 0.3 accepts.
+
     A ``maximum`` is carried by the ``max_*_seen`` of its input's variable, where that is not
     above it, and a ``max_missing`` by the input's own, where that is not above it.
     """
@@ -59,12 +61,14 @@ def uncarried(document: Document) -> Document:
 
 def _left(document: Document, item: Document, bounds: Document) -> Document:
     """Return the bounds of an input that no field of 0.2 says."""
-    older = {
-        "maximum": document.get(_SEEN.get(item.get("variable", ""), "")),
+    field = _SEEN.get(str(item.get("variable")))
+    older: Document = {
+        "maximum": document.get(field) if field else None,
         "max_missing": item.get("max_missing"),
     }
     return {
         name: value
         for name, value in bounds.items()
-        if value is not None and (older.get(name) is None or older[name] > value)
+        if value is not None
+        and (older.get(name) is None or float(older[name]) > float(value))  # as they are read
     }

@@ -1,0 +1,145 @@
+"""Bands: how far around the forecast what comes may lie. Only the training process comes here.
+
+Every quantile is the forecast minus or plus a reach that is never negative, so that a band holds
+its forecast by construction. A second, small network learns the reach of every lead from the
+calendar of the reference time and the area, with the pinball loss, from the errors that the
+forecast itself makes on training time: how far weather strays from what is usual goes by the season
+and the hour. It does not see recent observations; on three recipes and three splits of New York,
+bands that did were no sharper and held less of what came. ``calibration.widening`` then finds,
+lead day by lead day, how far each edge must be moved to hold what it declares.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras  # type: ignore[import-untyped]  # ships no types
+import numpy as np
+import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
+
+from fairweather_research import climatology
+from fairweather_research._epochs import fit_network
+from fairweather_research._graph import Bands, reaches
+from fairweather_research.calibration import widening
+from fairweather_research.split import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+    from fairweather_research._fitting import Fitted
+    from fairweather_research._graph import Constants
+    from fairweather_research.dataset import WindowSet
+    from fairweather_research.recipe import FitPlan
+    from fairweather_research.results import EpochRecord
+
+__all__ = ["fit_bands"]
+
+_PENALTY = 1e-3
+
+
+def fit_bands(
+    windows: WindowSet,
+    fitted: Fitted,
+    plan: FitPlan,
+    progress: Callable[[EpochRecord], None],
+) -> Bands:
+    """Fit and calibrate the bands around a finished forecast.
+
+    The values of held-out blocks are not looked at.
+
+    Args:
+        windows: what the forecast was fitted on.
+        fitted: the forecast.
+        plan: how to fit.
+        progress: called after every epoch.
+    """
+    parts = windows.parts()[:, None, :]
+    said = fitted.network.predict(fitted.inputs.arrays(), batch_size=1024, verbose=0)
+    error = _errors(windows, said, fitted.constants)
+    learn = np.where(parts == Part.TRAINING, error, np.nan)
+    check = np.where(parts == Part.CALIBRATION, error, np.nan)
+    seen = _seen(windows)
+    outputs, leads = error.shape[1:]
+    probabilities = np.array(windows.plan.probabilities)
+    model = _network(seen.shape[1], (outputs, len(probabilities), leads))
+    teaching, checking = (np.isfinite(part).any(axis=(1, 2)) for part in (learn, check))
+    fit_network(
+        model,
+        _pinball(probabilities),
+        plan,
+        teaching=(seen[teaching], learn[teaching].astype(np.float32)),
+        checking=(seen[checking], check[checking].astype(np.float32)),
+        progress=progress,
+    )
+    reach = model.predict(seen, batch_size=1024, verbose=0)
+    known = np.where(parts == Part.HELD_OUT, np.nan, error)
+    factors = [
+        [
+            widening(
+                known[:, output] * (1.0 if probability > 0.5 else -1.0),  # noqa: PLR2004
+                reach[:, output, number].astype(np.float64),
+                windows.lead_times(),
+                windows.parts() == Part.CALIBRATION,
+                beyond=min(probability, 1.0 - probability),
+                steps_a_day=windows.plan.steps_a_day,
+            )
+            for number, probability in enumerate(probabilities.tolist())
+        ]
+        for output in range(outputs)
+    ]
+    kernel, bias = model.layers[1].get_weights()
+    return Bands(kernel=kernel, bias=bias, widening=np.array(factors))
+
+
+def _errors(
+    windows: WindowSet, said: npt.NDArray[np.float32], constants: Constants
+) -> npt.NDArray[np.float64]:
+    """How far above the forecast what came was, in usual spreads, [rows, outputs, leads]."""
+    usual = windows.targets(
+        {
+            (output, area): series._replace(
+                value=climatology.terms(series.time) @ constants.output_usual[area, output]
+            )
+            for (output, area), series in windows.truths.items()
+        }
+    )
+    spread = constants.output_spread[windows.area][:, :, None]
+    limits = np.array([(output.minimum, output.maximum) for output in windows.plan.outputs])
+    forecast = np.clip(usual + said * constants.shrinkage * spread, limits[:, :1], limits[:, 1:])
+    return np.asarray((windows.targets() - forecast) / spread)
+
+
+def _seen(windows: WindowSet) -> npt.NDArray[np.float32]:
+    """What the graph will show the network: calendar terms but the constant one, and the area."""
+    calendar = climatology.terms(windows.reference)[:, 1:]
+    area = np.eye(len(windows.plan.areas))[windows.area]
+    return np.concatenate([calendar, area], axis=1).astype(np.float32)
+
+
+def _network(seen: int, shape: tuple[int, int, int]) -> Any:  # noqa: ANN401 - Keras has no types
+    shown = keras.Input((seen,))
+    raw = keras.layers.Dense(
+        int(np.prod(shape)),
+        kernel_initializer="zeros",
+        bias_initializer="ones",
+        kernel_regularizer=keras.regularizers.L2(_PENALTY),
+    )(shown)
+    return keras.Model(shown, keras.layers.Reshape(shape)(keras.layers.Activation(reaches)(raw)))
+
+
+def _pinball(probabilities: npt.NDArray[np.float64]) -> Callable[[Any, Any], Any]:
+    """The pinball loss of the errors [rows, outputs, leads], over those that are there."""
+    share = tf.constant(probabilities[:, None], tf.float32)
+    side = tf.constant(np.where(probabilities > 0.5, 1.0, -1.0)[:, None], tf.float32)  # noqa: PLR2004
+
+    def pinball(error: Any, reach: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        error = error[:, :, None, :]
+        absent = tf.math.is_nan(error)
+        above = tf.where(absent, tf.zeros_like(reach), error - side * reach)
+        number = tf.reduce_sum(1.0 - tf.cast(absent, tf.float32))
+        loss = tf.maximum(share * above, (share - 1.0) * above)
+        return tf.reduce_sum(loss) / tf.maximum(number * len(probabilities), 1.0)
+
+    return pinball

@@ -1,0 +1,131 @@
+"""Does the software support this? Answered from a recipe alone, before anything is trained.
+
+::
+
+    answer = check_recipe(load_recipe("my-recipe.yaml"), read_software(manifest))
+    answer.verdict.serves
+    answer.remedies                    # what in the recipe to change, where it does not
+
+What only training knows is assumed as it asks the most of a reader, so that a model which the
+answer says is served, is. Two things it cannot foresee: an ONNX conversion that fails, and a bound
+that the observations happen to let an older field say after all.
+
+Which keys of a recipe are too much for a schema is found by trying each of them alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fairweather_interface.errors import NotExpressibleError, listed
+from fairweather_interface.metadata import dump_metadata
+from fairweather_interface.refusals import Code
+from fairweather_interface.verdict import Verdict, check
+from fairweather_interface.versions import SchemaVersion
+
+from fairweather_research._metadata import expected_metadata
+
+if TYPE_CHECKING:
+    from fairweather_interface.metadata import ModelMetadata
+    from fairweather_interface.software import Software
+
+    from fairweather_research.recipe import Recipe
+
+__all__ = ["Answer", "check_recipe", "refuse_unwritable"]
+
+_MEANINGS = {
+    "max_temperature_seen": "the highest temperature seen in training",
+    "max_humidity_seen": "the highest humidity seen in training",
+    "minimum": "the lowest value of each input seen in training",
+    "maximum": "the highest value of each input seen in training",
+    "max_missing": "the largest share of missing values seen in training",
+    "quantiles": "bands of uncertainty",
+}
+_REMEDIES = {
+    Code.SCHEMA_TOO_NEW: "nothing in a recipe changes the schemas that this release writes; train "
+    "with a fairweather-research that writes one the software reads",
+    Code.OBSERVATIONS_MISSING: "`definitions`: choose required inputs (variable, period, "
+    "sample_rate) that the software supplies",
+    Code.RUNTIME_UNAVAILABLE: "nothing in a recipe changes what artifacts and roles need of a "
+    "runtime; upgrade the software, or train with an older fairweather-research",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a release of the software says to a recipe."""
+
+    expected: ModelMetadata  # what a delivery would say, with stand-ins for what training finds
+    verdict: Verdict
+    remedies: tuple[str, ...]  # what to change; none where it serves
+
+
+def check_recipe(recipe: Recipe, software: Software) -> Answer:
+    """Tell whether a release of the software supports what a recipe makes, with all reasons.
+
+    Raises:
+        MetadataError: the contract does not allow what a delivery would say.
+    """
+    expected = expected_metadata(recipe)
+    verdict = check(expected, software)
+    newest = SchemaVersion.parse(software.readable_schemas.newest)
+    remedies: list[str] = []
+    for code in dict.fromkeys(refusal.code for refusal in verdict.refusals):
+        too_much = [
+            f"take out {key} ({meaning}): only readers of schema {needed} obey it"
+            for key, meaning, alone in _demands(recipe)
+            if code == Code.SCHEMA_TOO_NEW
+            and SchemaVersion.parse(needed := expected_metadata(alone).min_reader) > newest
+        ]
+        remedies += too_much or [_REMEDIES[code]]
+    return Answer(expected=expected, verdict=verdict, remedies=tuple(remedies))
+
+
+def refuse_unwritable(recipe: Recipe, schema: str | None) -> None:
+    """Refuse a recipe whose delivery could not be written, in ``schema`` or at all.
+
+    Raises:
+        NotExpressibleError: the schema has no words for it; ``problems`` names every meaning that
+            would be lost, and the key to take out of the recipe.
+        MetadataError: the contract does not allow what a delivery would say, or ``schema`` is none
+            that is still written.
+    """
+
+    def says(recipe: Recipe) -> bool:
+        try:
+            dump_metadata(expected_metadata(recipe), schema=schema)
+        except NotExpressibleError:
+            return False
+        return True
+
+    if says(recipe):
+        return
+    lost = tuple(
+        f"{meaning}: take out {key}" for key, meaning, alone in _demands(recipe) if not says(alone)
+    )
+    meanings = "1 meaning" if len(lost) == 1 else f"{len(lost)} meanings"
+    raise NotExpressibleError(
+        listed(f"schema {schema} has no words for {meanings} that the recipe asks for:", lost),
+        problems=lost,
+    )
+
+
+def _demands(recipe: Recipe) -> list[tuple[str, str, Recipe]]:
+    """Every key that asks for more than the oldest schema: the key, what it means, it alone."""
+    seen = ("max_temperature_seen", "max_humidity_seen")
+    bare = recipe.model_copy(
+        update={**dict.fromkeys(seen, False), "applicability_domain": (), "quantiles": ()}
+    )
+
+    def alone(**kept: object) -> Recipe:
+        return bare.model_copy(update=kept)
+
+    demands = [(f"`{key}`", key, alone(**{key: True})) for key in seen if getattr(recipe, key)]
+    demands += [
+        (f"`{bound}` of `applicability_domain`", bound, alone(applicability_domain=(bound,)))
+        for bound in recipe.applicability_domain
+    ]
+    if recipe.quantiles:
+        demands.append(("`quantiles`", "quantiles", alone(quantiles=recipe.quantiles)))
+    return [(key, _MEANINGS[name], alone) for key, name, alone in demands]

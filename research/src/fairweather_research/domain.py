@@ -1,0 +1,95 @@
+"""The applicability domain: what training has seen of every input, and what of it is declared.
+
+A bound is a fact about the training windows, as observed: no margin is added; whoever serves the
+model adds its own. What schemas before 0.3 can say is said in their words as well: the highest
+temperature and humidity, as ``max_temperature_seen`` and ``max_humidity_seen``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.metadata import Bounds
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fairweather_research.blueprint import Blueprint
+    from fairweather_research.recipe import Recipe
+
+__all__ = ["Domain", "Seen", "declared_domain", "worst_seen"]
+
+
+class Seen(BaseModel):
+    """What all training windows of one input held, in the input's unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lowest: float
+    highest: float
+    missing: float  # the largest share of a window that was missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """The bounds that a recipe asks for, in the words of the metadata."""
+
+    max_temperature_seen: float | None
+    max_humidity_seen: float | None
+    applicability_domain: dict[str, Bounds] | None  # by input name
+    in_effect: dict[str, Bounds]  # all of them together, of every input
+
+
+def declared_domain(recipe: Recipe, plan: Blueprint, seen: Mapping[str, Seen]) -> Domain:
+    """Choose, of what was seen of every input of ``plan``, what the recipe declares."""
+    asked = recipe.applicability_domain
+    bounds = {
+        name: Bounds(
+            minimum=one.lowest if "minimum" in asked else None,
+            maximum=one.highest if "maximum" in asked else None,
+            max_missing=one.missing if "max_missing" in asked else None,
+        )
+        for name, one in seen.items()
+    }
+    highest: dict[str, float] = {}
+    for item in plan.inputs:
+        so_far = highest.get(item.variable, seen[item.name].highest)
+        highest[item.variable] = max(so_far, seen[item.name].highest)
+    older = {
+        variable: highest.get(variable)
+        for variable, wanted in (
+            ("temperature", recipe.max_temperature_seen),
+            ("humidity", recipe.max_humidity_seen),
+        )
+        if wanted or "maximum" in asked
+    }
+    return Domain(
+        max_temperature_seen=older.get("temperature"),
+        max_humidity_seen=older.get("humidity"),
+        applicability_domain=bounds if asked else None,
+        in_effect={
+            item.name: bounds[item.name].model_copy(update={"maximum": older.get(item.variable)})
+            if bounds[item.name].maximum is None
+            else bounds[item.name]
+            for item in plan.inputs
+        },
+    )
+
+
+def worst_seen(plan: Blueprint) -> dict[str, Seen]:
+    """What training could see that asks the most of a reader; it stands in until training is done.
+
+    No two inputs of one variable reach the same highest value, so that the older words, which hold
+    for all of them, do not say what each one's own bound does; and no window lacks a value.
+    """
+    return {
+        item.name: Seen(
+            lowest=VARIABLES[item.variable].minimum,
+            highest=VARIABLES[item.variable].maximum - position,
+            missing=0.0,
+        )
+        for position, item in enumerate(plan.inputs)
+    }
