@@ -16,7 +16,9 @@ from flask.testing import FlaskClient
 from catalogues import Kit, PickUp
 from fairweather_app import create_app
 from fairweather_app.app_context import AppContext
-from fairweather_app.observations import Archive, ObservationStore
+from fairweather_app.counters import Counters
+from fairweather_app.observations import Archive, ObservationStore, ReadyWindows
+from fairweather_app.time_limit import TimeLimit
 from fairweather_app.times import to_microseconds
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
@@ -77,6 +79,14 @@ def observations(settings: dict[str, Any]) -> Iterator[ObservationStore]:
     kept = ObservationStore(settings["observations"])
     yield kept
     kept.close()
+
+
+@pytest.fixture
+def windows(settings: dict[str, Any]) -> Iterator[ReadyWindows]:
+    """Windows of the same database, kept ready as another process would."""
+    store = ObservationStore(settings["observations"])
+    yield ReadyWindows(store, TimeLimit(5, pause=0), Counters())
+    store.close()
 
 
 @pytest.fixture

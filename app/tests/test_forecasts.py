@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from fairweather_interface import SCHEMA_VERSION
 from flask import Flask
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fairweather_app import create_app
 from fairweather_app.app_context import AppContext
@@ -25,14 +23,9 @@ from fairweather_app.errors import (
     PredictionError,
     UnknownAreaError,
 )
-from fairweather_app.forecasts import (
-    area_summaries,
-    decide,
-    forecast,
-    known_areas,
-    shortest_decimals,
-)
+from fairweather_app.forecasts import area_summaries, decide, known_areas
 from fairweather_app.models_backend import onnx
+from fairweather_app.writing import forecast
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -119,7 +112,7 @@ def test_a_reference_time_in_any_zone_is_answered_in_utc(
     asked = datetime.fromisoformat("2013-06-20T08:00-04:00")
     answer = forecast(context_of(make_app()), "EWR", reference_time=asked)
     assert answer.reference_time == NOON
-    assert answer.reference_time.tzinfo is UTC
+    assert answer.reference_time.utcoffset() == timedelta(0)
 
 
 def test_a_reference_time_without_a_zone_is_refused(make_app: MakeApp) -> None:
@@ -164,13 +157,6 @@ def test_outputs_of_different_steps_share_one_axis_with_null_between(
     assert len(series.time) == 36
     assert series.variables["temperature"].value[24:] == [None] * 12
     assert series.variables["humidity"].value[:4] == [None, day[0], None, day[1]]
-
-
-@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False)))
-def test_numbers_are_the_shortest_that_read_back_as_the_models_own(values: list[float]) -> None:
-    told = shortest_decimals(np.array(values, dtype=np.float32))
-    assert np.array(told, dtype=np.float32).tolist() == values
-    assert shortest_decimals(np.array([21.3], dtype=np.float32)) == [21.3]
 
 
 # ------------------------------------------------------------------------------------- areas

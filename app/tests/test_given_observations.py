@@ -16,7 +16,8 @@ from fairweather_app.errors import (
     NoApplicableModelError,
     ObservationsMissingError,
 )
-from fairweather_app.forecasts import decide, forecast
+from fairweather_app.forecasts import decide
+from fairweather_app.writing import forecast
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairweather_app.errors import UnsuppliedInputError
-from fairweather_app.observations import Archive, ObservationStore, Window, get_inputs
+from fairweather_app.observations import Archive, ObservationStore, ReadyWindows, Window, get_inputs
 from fairweather_app.observations.windows import (
     LONGEST_PERIOD,
+    Wanted,
     read_window,
     region_mean,
     sample_means,
@@ -56,14 +57,14 @@ def test_golden_windows_come_out_exactly_through_the_real_store(
         values = np.array([value for _, value in known], dtype=np.float64)
         archive = Archive(path=Path("golden"), series={(area, "temperature"): (times, values)})
         observations.add(archive)
-    found = read_window(
-        observations,
+    wanted = Wanted(
         areas=golden_window.areas,
         variable="temperature",
         reference_time=golden_window.reference_time,
         period=golden_window.period,
         sample_rate=golden_window.sample_rate,
     )
+    found = read_window(observations, wanted)
     expected = [NAN if value is None else value for value in golden_window.expected]
     assert found.values.dtype == np.float32
     np.testing.assert_array_equal(found.values, np.array(expected, dtype=np.float32))
@@ -116,21 +117,21 @@ def test_a_region_is_the_mean_of_the_members_present_if_at_least_half_are(
 
 
 def test_an_input_is_read_for_the_requested_area_unless_it_lists_members(
-    observations: ObservationStore, observe: Callable[..., None]
+    windows: ReadyWindows, observe: Callable[..., None]
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0])
     observe("LGA", [3.0, 4.0, 5.0])
     own = an_input()
     region = an_input(name="region", areas=("JFK", "LGA"))
-    windows = get_inputs([own, region], "LGA", NOON, observations)
-    assert windows["temperature"].values.tolist() == [3.0, 4.0, 5.0]
-    assert windows["region"].values.tolist() == [2.0, 3.0, 4.0]
+    found = get_inputs([own, region], "LGA", NOON, windows)
+    assert found["temperature"].values.tolist() == [3.0, 4.0, 5.0]
+    assert found["region"].values.tolist() == [2.0, 3.0, 4.0]
 
 
-def test_what_is_given_is_not_read(observations: ObservationStore) -> None:
+def test_what_is_given_is_not_read(windows: ReadyWindows) -> None:
     mine = a_window(7.0, 8.0, 9.0)
-    windows = get_inputs([an_input()], "JFK", NOON, observations, given={"temperature": mine})
-    assert windows["temperature"] is mine
+    found = get_inputs([an_input()], "JFK", NOON, windows, given={"temperature": mine})
+    assert found["temperature"] is mine
 
 
 @pytest.mark.parametrize(
@@ -149,10 +150,10 @@ def test_what_is_given_is_not_read(observations: ObservationStore) -> None:
     ],
 )
 def test_an_input_that_no_observations_can_feed_says_why(
-    observations: ObservationStore, changes: dict[str, object], reason: str
+    windows: ReadyWindows, changes: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(UnsuppliedInputError, match=reason):
-        get_inputs([an_input(**changes)], "JFK", NOON, observations)
+        get_inputs([an_input(**changes)], "JFK", NOON, windows)
 
 
 def test_a_window_knows_its_extremes_and_how_many_values_are_missing() -> None:

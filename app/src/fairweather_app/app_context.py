@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 
 from fairweather_interface.definitions import load_definitions, packaged_definitions
 from fairweather_interface.metadata import Area
 
+from fairweather_app.answers import AnswerKey, KeptAnswer
 from fairweather_app.cache import Cache
 from fairweather_app.catalogue import Catalogue
 from fairweather_app.clock import Clock, make_clock
 from fairweather_app.config import Settings, cannot_write_cache
+from fairweather_app.counters import Counters
 from fairweather_app.decisions import DecisionStore
-from fairweather_app.errors import SettingsError
+from fairweather_app.errors import RETRY_SECONDS, SettingsError
 from fairweather_app.index import Index, release_key
+from fairweather_app.live import LiveScores
+from fairweather_app.memo import Memo
 from fairweather_app.models_backend import ModelsBackend, OnnxBackend, TensorFlowBackend
-from fairweather_app.observations import ObservationStore
+from fairweather_app.observations import ObservationStore, ReadyWindows
 from fairweather_app.operations import Overrides, read_overrides
 from fairweather_app.pickup import Pickup
+from fairweather_app.runtime_model import Predictions
 from fairweather_app.software import NEWEST_SCHEMA
 from fairweather_app.stores import open_store
+from fairweather_app.time_limit import TimeLimit
+
+PREDICTIONS_KEPT = 2000
+ANSWER_BYTES_KEPT = 16_000_000
+PAUSE_SECONDS = 30.0
+"""A model that was given up is not asked again for so long."""
+
+PredictionKey = tuple[str, str, datetime, bytes]
+"""Delivery digest, area, reference time, digest of the windows."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,6 +53,12 @@ class AppContext:
     decisions: DecisionStore
     catalogue: Catalogue
     backends: Sequence[ModelsBackend]
+    ready: ReadyWindows
+    time_limit: TimeLimit
+    counters: Counters
+    predictions: Memo[PredictionKey, Predictions]
+    answers: Memo[AnswerKey, KeptAnswer]
+    live: LiveScores
     definitions: Mapping[str, Area] = field(default_factory=dict)
 
 
@@ -48,8 +69,12 @@ def build_app_context(settings: Settings) -> AppContext:
         OverridesError: the file of overrides is wrong.
         SettingsError: the cache cannot be written.
     """
-    overrides = read_overrides(settings.overrides)
-    observations = ObservationStore(settings.observations)
+    overrides = replace(read_overrides(settings.overrides), shadows=frozenset(settings.shadow))
+    observations = ObservationStore(settings.observations, patience=settings.time_limit)
+    counters = Counters()
+    ready = ReadyWindows(
+        observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS), counters
+    )
     cache = Cache(settings.cache, store=open_store(settings.store), reader=NEWEST_SCHEMA)
     try:
         cache.try_out()
@@ -62,7 +87,7 @@ def build_app_context(settings: Settings) -> AppContext:
     return AppContext(
         settings=settings,
         overrides=overrides,
-        clock=make_clock(settings.clock, observations),
+        clock=make_clock(settings.clock, ready),
         observations=observations,
         decisions=decisions,
         catalogue=Catalogue(
@@ -73,6 +98,12 @@ def build_app_context(settings: Settings) -> AppContext:
             budget=settings.model_memory,
         ),
         backends=tuple(backends),
+        ready=ready,
+        time_limit=TimeLimit(settings.time_limit, pause=PAUSE_SECONDS),
+        counters=counters,
+        predictions=Memo(PREDICTIONS_KEPT),
+        answers=Memo(ANSWER_BYTES_KEPT, size=lambda kept: len(kept.answer.body)),
+        live=LiveScores(observations, ready, counters),
         definitions={
             name: area
             for source in packaged_definitions()

@@ -10,6 +10,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -196,6 +197,38 @@ def _print_why(
         ("refused", "type", "code", "reason"),
         [(each.delivery_id, each.model_type or "-", each.code, each.reason) for each in refusals],
     )
+
+
+@models.command("score")
+@click.argument("delivery_id", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_told
+def score(delivery_id: str | None, *, as_json: bool) -> None:
+    """Say how past forecasts did against what came: of DELIVERY_ID, or of every delivery.
+
+    Only forecasts count of which nothing had been observed when they were made. Bias is forecast
+    minus observed; lead day 1 is the first 24 hours; both figures are in the variable's unit.
+    Exits 1 when nothing can be scored yet.
+
+    Example: flask --app fairweather_app models score
+    """
+    live = current_context().live
+    scores = live.all() if delivery_id is None else live.of(delivery_id)
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in scores], indent=2))
+    rows = [
+        (
+            *(each.delivery_id, each.area, each.variable, str(each.lead_day), str(each.count)),
+            *(f"{each.mae:.2f}", f"{each.bias:+.2f}"),
+        )
+        for each in scores
+    ]
+    if not as_json:
+        _table(("delivery", "area", "variable", "lead day", "values", "mae", "bias"), rows)
+    if not scores:
+        raise click.ClickException(
+            "no forecast can be scored yet: none was kept, or nothing it speaks of was observed"
+        )
 
 
 add_decisions(models, _told, current_context)

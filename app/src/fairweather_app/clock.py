@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
-
-from fairweather_app.observations import ObservationStore
+from typing import Literal, Protocol
 
 Clock = Callable[[str], datetime]
 """Gives the reference time for an area: aware, in UTC, on a whole second."""
 
 
+class Latest(Protocol):
+    """Who knows when the latest observation of an area, or of all, was made."""
+
+    def latest(self, area: str | None = None) -> datetime | None:
+        """Its time; None when there is none."""
+
+
 def make_clock(
     kind: Literal["latest-observation", "now"],
-    observations: ObservationStore,
+    observations: Latest,
     *,
     wall: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Clock:

@@ -8,18 +8,21 @@ the defaults.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
+from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fsspec import get_filesystem_class  # type: ignore[import-untyped]
 from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -93,6 +96,18 @@ class Settings(BaseSettings):
         description="Also run TensorFlow SavedModels. They are programs, not data: switch this on "
         "only when everyone who can write to the store may run code here.",
     )
+    time_limit: float = Field(
+        default=2.0,
+        gt=0,
+        le=600,
+        description="How long a model, or the observation database, may take for a request (s). "
+        "A model that takes longer is passed over with timed-out, and the next one is tried.",
+    )
+    shadow: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Ids of deliveries, separated by commas, that predict beside the chosen one "
+        "and never answer; their live scores are told like any other's.",
+    )
     body_limit: int = Field(
         default=8 * 1024 * 1024, ge=1024, description="The largest request body, in bytes."
     )
@@ -121,6 +136,20 @@ class Settings(BaseSettings):
         except ValueError:
             raise ValueError("expected a folder or a URL that fsspec knows") from None
         return text
+
+    @field_validator("shadow", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+    @field_validator("shadow")
+    @classmethod
+    def _delivery_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in value if not re.fullmatch(DELIVERY_ID_PATTERN, name)]:
+            raise ValueError(f"expected delivery ids separated by commas, not {wrong[0]!r}")
+        return value
 
     @field_validator("overrides", "cache")
     @classmethod

@@ -12,15 +12,14 @@ count. Every serving process reads them at every look at the store.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateTable
 
+from fairweather_app.database import TABLES
 from fairweather_app.observations import ObservationStore
 from fairweather_app.times import from_microseconds, to_microseconds, write_time
 
@@ -28,7 +27,7 @@ Action = Literal["withdraw", "restore", "pin", "unpin"]
 
 _decisions = sa.Table(
     "decisions",
-    sa.MetaData(),
+    TABLES,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("time", sa.BigInteger, nullable=False),
     sa.Column("author", sa.Text, nullable=False),
@@ -86,7 +85,6 @@ class DecisionStore:
 
     def __init__(self, database: ObservationStore) -> None:
         self._database = database
-        self._created = False
 
     def read(self) -> Decisions:
         """What holds now."""
@@ -96,7 +94,7 @@ class DecisionStore:
             for pair in _PAIRS.values()
         ]
         query = sa.select(_decisions).where(table.id.in_(sa.union_all(*last))).order_by(table.id)
-        with self._connect() as connection:
+        with self._database.connect() as connection:
             rows = connection.execute(query).all()
         return _of(
             [
@@ -122,7 +120,7 @@ class DecisionStore:
         reason: str | None = None,
     ) -> None:
         """Write a decision down."""
-        with self._connect() as connection:
+        with self._database.connect() as connection:
             connection.execute(
                 sa.insert(_decisions).values(
                     time=to_microseconds(datetime.now(UTC)),
@@ -133,14 +131,6 @@ class DecisionStore:
                     reason=reason,
                 )
             )
-
-    @contextmanager
-    def _connect(self) -> Iterator[sa.Connection]:
-        with self._database.connect() as connection:
-            if not self._created:
-                connection.execute(CreateTable(_decisions, if_not_exists=True))
-            yield connection
-        self._created = True
 
 
 def _of(rows: list[Decision]) -> Decisions:

@@ -12,6 +12,7 @@
     ├── LoadError                   .code .state  a delivery cannot be served by this release
     ├── PredictionError             .code         a runtime failed to run a model
     ├── DecisionError                             an operator's decision that was not taken
+    ├── GivenUpError                              a model or the database took too long
     └── RequestError                              a request that cannot be answered with a forecast
         ├── NotReadyError                         nothing is live, and the store is not known
         ├── InvalidRequestError     .problems     it is not a valid request
@@ -31,6 +32,9 @@ from fairweather_interface.refusals import Code
 
 from fairweather_app.api.schemas import RefusedDelivery
 from fairweather_app.refusals import Refusals
+
+RETRY_SECONDS = 5
+"""When to ask again what failed because the observation database did."""
 
 
 class AppError(Exception):
@@ -99,6 +103,10 @@ class PredictionError(AppError):
 
 class DecisionError(AppError):
     """A withdrawal or a pin that was not taken; its text says what to do."""
+
+
+class GivenUpError(AppError):
+    """Something did not answer within its time limit, now or a moment ago."""
 
 
 class RequestError(AppError):

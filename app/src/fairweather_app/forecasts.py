@@ -1,32 +1,25 @@
-"""From a request to a forecast, or to the reasons why there is none.
+"""From a request to a decision which model answers, or to the reasons why none does.
 
-`forecast` is the one function behind the HTTP interface, the page and the command line. `decide`
-walks the candidates that `find_best_model` ranks: season, windows, domain, prediction, output.
-The first that holds at every step answers.
+`decide` is the one function behind the HTTP interface, the page and the command line. It walks
+the candidates that `find_best_model` ranks: season, windows, domain, prediction, output. The first
+that holds at every step answers; `answers` writes it down.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from fairweather_interface.applicability import check_season
-from fairweather_interface.metadata import Output
 from fairweather_interface.refusals import Code, Refusal
 
-from fairweather_app.api.schemas import (
-    AreaSummary,
-    Forecast,
-    ForecastSeries,
-    Receipt,
-    RefusedDelivery,
-    VariableForecast,
-    first_refusals,
-)
-from fairweather_app.app_context import AppContext
+from fairweather_app.api.schemas import AreaSummary, RefusedDelivery
+from fairweather_app.app_context import AppContext, PredictionKey
+from fairweather_app.counters import GIVEN_UP, PREDICTION_HITS, PREDICTIONS
 from fairweather_app.errors import (
+    GivenUpError,
     InvalidRequestError,
     NoApplicableModelError,
     NotReadyError,
@@ -39,16 +32,19 @@ from fairweather_app.fitness import check_observed, check_predictions, check_win
 from fairweather_app.observations import Window, get_inputs
 from fairweather_app.observations.given import GivenObservations
 from fairweather_app.refusals import Refusals
-from fairweather_app.runtime_model import Prediction, RuntimeModel, Values
+from fairweather_app.runtime_model import Predictions, RuntimeModel
 from fairweather_app.selection import Selection, find_best_model, refused
 
-Predictions = dict[str, Prediction]
+OF_THE_WINDOWS = {Code.OUT_OF_SEASON, Code.OBSERVATIONS_MISSING, Code.OUT_OF_DOMAIN}
+"""Refusals that repeat as long as the windows do: nothing that ran, or did not, is behind them."""
+
+NOTHING_GIVEN = GivenObservations({}, ())
 
 
 def known_areas(app_context: AppContext) -> tuple[str, ...]:
     """Every area name that a delivery, a definition or an observation knows, sorted."""
     declared = app_context.catalogue.snapshot.declared_areas
-    return tuple(sorted(declared.union(app_context.definitions, app_context.observations.areas())))
+    return tuple(sorted(declared.union(app_context.definitions, app_context.ready.areas())))
 
 
 def is_known(app_context: AppContext, area: str) -> bool:
@@ -56,7 +52,7 @@ def is_known(app_context: AppContext, area: str) -> bool:
     return (
         app_context.catalogue.snapshot.declares(area)
         or area in app_context.definitions
-        or app_context.observations.knows(area)
+        or app_context.ready.knows(area)
     )
 
 
@@ -82,31 +78,8 @@ def _summarize(app_context: AppContext, area: str) -> AreaSummary:
         timezone=place[2],
         models=len(models),
         variables=list(variables),
-        latest_observation=app_context.observations.latest(area),
+        latest_observation=app_context.ready.latest(area),
     )
-
-
-def forecast(
-    app_context: AppContext,
-    area: str,
-    *,
-    variables: tuple[str, ...] | None = None,
-    reference_time: datetime | None = None,
-    observations: Mapping[str, Sequence[float | None]] | None = None,
-) -> Forecast:
-    """Forecast `area` with the best model that declares itself fit: `decide`, as an answer.
-
-    Raises:
-        AppError: as `decide` does.
-    """
-    decision = decide(
-        app_context,
-        area,
-        variables=variables,
-        reference_time=reference_time,
-        observations=observations,
-    )
-    return _answer(decision, variables)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +87,7 @@ class Decision:
     """Which model answers, with what, and every delivery that was passed over.
 
     `refused` lists candidates first, then what else declares the area, then the rest.
+    `repeatable`: the same snapshot and windows decide the same again.
     """
 
     area: str
@@ -121,6 +95,7 @@ class Decision:
     model: RuntimeModel
     predictions: Predictions
     refused: Refusals
+    repeatable: bool
 
 
 def decide(
@@ -130,6 +105,7 @@ def decide(
     variables: tuple[str, ...] | None = None,
     reference_time: datetime | None = None,
     observations: Mapping[str, Sequence[float | None]] | None = None,
+    remember: bool = False,
 ) -> Decision:
     """Walk the candidates for `area` and take the first that holds.
 
@@ -140,6 +116,7 @@ def decide(
         reference_time: when the forecast starts (aware); None asks the app's clock.
         observations: windows by input name, oldest first, None where missing; an input that is
             not among them is read from the app's own observations.
+        remember: whether a prediction that was made of the same windows before will do.
 
     Raises:
         NotReadyError: nothing is live, and what the store holds is not known.
@@ -161,13 +138,13 @@ def decide(
     time = reference_time.astimezone(UTC)
     selection = find_best_model(area, app_context, variables=variables)
     candidates: Iterable[RuntimeModel] = selection.candidates
-    given = GivenObservations({}, ())
+    given = NOTHING_GIVEN
     if observations:
         candidates = list(candidates)
         given = GivenObservations(observations, [each.required_inputs for each in candidates])
     passed_over: list[RefusedDelivery] = []
     for model in candidates:
-        outcome = attempt(model, app_context, area, time, given)
+        outcome = attempt(model, app_context, area, time, given, remember=remember)
         if isinstance(outcome, Refusal):
             passed_over.append(refused(model, outcome))
             continue
@@ -177,6 +154,8 @@ def decide(
             model=model,
             predictions=outcome,
             refused=selection.refusals(passed_over),
+            repeatable=not selection.lost
+            and all(each.code in OF_THE_WINDOWS for each in passed_over),
         )
     raise _nobody(area, passed_over, selection, asked_the_store=not observations)
 
@@ -186,11 +165,14 @@ def attempt(
     app_context: AppContext,
     area: str,
     reference_time: datetime,
-    given: GivenObservations,
+    given: GivenObservations = NOTHING_GIVEN,
+    *,
+    remember: bool = False,
 ) -> Predictions | Refusal:
     """Let one candidate try: its prediction by variable, or why it does not hold.
 
-    The season goes first: no observation helps a model that is out of it.
+    The season goes first: no observation helps a model that is out of it. With `remember` a
+    prediction of the same delivery, area, time and windows is not made twice.
     """
     refusal = check_season(model.metadata, area, reference_time)
     if refusal is not None:
@@ -204,11 +186,41 @@ def attempt(
     )
     if refusal is not None:
         return refusal
+    key: PredictionKey = (model.delivery.digest, area, reference_time, b"")
+    known = None
+    if remember:
+        key = (*key[:3], b"".join(windows[each.name].digest for each in model.required_inputs))
+        known = app_context.predictions.get(key)
+    if known is not None:
+        app_context.counters.add(PREDICTION_HITS)
+        return known
+    predictions = _predict(model, app_context, area, reference_time, windows)
+    if isinstance(predictions, Refusal):
+        return predictions
+    refusal = check_predictions(model.metadata, predictions)
+    if refusal is None and remember:
+        app_context.predictions.keep(key, predictions)
+    return refusal or predictions
+
+
+def _predict(
+    model: RuntimeModel,
+    app_context: AppContext,
+    area: str,
+    reference_time: datetime,
+    windows: Mapping[str, Window],
+) -> Predictions | Refusal:
+    """Run a model within the time limit."""
+    app_context.counters.add(PREDICTIONS)
     try:
-        predictions = model.predict(area, reference_time, windows)
+        return app_context.time_limit.run(
+            f"delivery {model.delivery_id}", partial(model.predict, area, reference_time, windows)
+        )
     except PredictionError as error:
         return Refusal(code=error.code, reason=str(error))
-    return check_predictions(model.metadata, predictions) or predictions
+    except GivenUpError as error:
+        app_context.counters.add(GIVEN_UP)
+        return Refusal(code=Code.TIMED_OUT, reason=str(error))
 
 
 def _windows(
@@ -222,7 +234,7 @@ def _windows(
         model.required_inputs,
         area,
         reference_time,
-        app_context.observations,
+        app_context.ready,
         given=given.windows(model.required_inputs, reference_time),
     )
 
@@ -242,73 +254,3 @@ def _nobody(
     lacking = passed_over and all(each.code == Code.OBSERVATIONS_MISSING for each in passed_over)
     kind = ObservationsMissingError if lacking and asked_the_store else NoApplicableModelError
     return kind(area, refused=selection.refusals(passed_over))
-
-
-def _answer(decision: Decision, variables: tuple[str, ...] | None) -> Forecast:
-    model, area = decision.model, decision.area
-    outputs = [
-        each for each in model.metadata.outputs if variables is None or each.variable in variables
-    ]
-    metadata = model.metadata
-    return Forecast(
-        area=area,
-        reference_time=decision.reference_time,
-        timezone=metadata.areas[area].timezone,
-        forecast=_series(outputs, decision),
-        receipt=Receipt(
-            delivery_id=model.delivery_id,
-            digest=model.delivery.digest,
-            model_type=metadata.model_type,
-            schema_version=metadata.schema_version,
-            topic=metadata.topic,
-            author=metadata.author,
-            train_end_time=metadata.training.train_end_time,
-            runtime=model.session.runtime,
-            skill={each.variable: model.skill(area, each.variable) for each in outputs},
-            synthetic=metadata.training.synthetic,
-            refused=first_refusals(decision.refused),
-            refused_counts=decision.refused.counts,
-        ),
-    )
-
-
-def _series(outputs: Sequence[Output], decision: Decision) -> ForecastSeries:
-    """Put outputs on one time axis; where steps differ, a variable has null between its own."""
-    steps = {(each.step, each.shape[-1]) for each in outputs}
-    axes = {each: _valid_times(decision.reference_time, *each) for each in steps}
-    times = sorted({time for axis in axes.values() for time in axis})
-    series: dict[str, VariableForecast] = {}
-    for each in outputs:
-        prediction = decision.predictions[each.variable]
-        band = decision.model.bands.get(each.variable)
-        spread = partial(_spread, axis=axes[each.step, each.shape[-1]], times=times)
-        series[each.variable] = VariableForecast(
-            unit=each.unit,
-            value=spread(prediction.value),
-            lower=None if prediction.lower is None else spread(prediction.lower),
-            upper=None if prediction.upper is None else spread(prediction.upper),
-            interval=band and (band[0].probability, band[1].probability),
-        )
-    return ForecastSeries(time=times, **series)
-
-
-def _spread(
-    values: Values, *, axis: Sequence[datetime], times: Sequence[datetime]
-) -> list[float | None]:
-    """Values of one axis at the times of all."""
-    decimals = shortest_decimals(values)
-    if len(axis) == len(times):
-        return [*decimals]
-    return [*map(dict(zip(axis, decimals, strict=True)).get, times)]
-
-
-def _valid_times(reference_time: datetime, step: timedelta, count: int) -> list[datetime]:
-    return [reference_time + k * step for k in range(1, count + 1)]
-
-
-def shortest_decimals(values: Values) -> list[float]:
-    """Float32 values as the shortest decimals that read back as the very same float32.
-
-    A float32 widened to a float shows digits that the model never had (21.3 as 21.299999237060547).
-    """
-    return [float(str(value)) for value in values]

@@ -40,12 +40,19 @@ class Named(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
-    """The cities that deliveries are narrowed to, by delivery id or model type."""
+    """The cities that deliveries are narrowed to, by delivery id or model type.
+
+    `shadows` are the ids of those that only predict beside the one that answers.
+    """
 
     cities: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    shadows: frozenset[str] = frozenset()
 
     def check(self, delivery: Named, area: str) -> Refusal | None:
         """Refuse when an override keeps a delivery from serving an area that it declares."""
+        if delivery.delivery_id in self.shadows:
+            reason = "it is a shadow: it predicts beside the one that answers and is scored"
+            return Refusal(code=Code.OVERRIDDEN, reason=reason)
         for name in (delivery.delivery_id, str(delivery.model_type)):
             allowed = self.cities.get(name)
             if allowed is not None and area not in allowed:

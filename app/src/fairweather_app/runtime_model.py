@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,10 @@ class Prediction:
     value: Values
     lower: Values | None = None
     upper: Values | None = None
+
+
+Predictions = dict[str, Prediction]
+"""What a model forecasts, by variable."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +100,7 @@ class RuntimeModel:
 
     def predict(
         self, area: str, reference_time: datetime, windows: Mapping[str, Window]
-    ) -> dict[str, Prediction]:
+    ) -> Predictions:
         """Forecast one area from the windows of its required inputs, keyed by input name.
 
         The result is by variable; value k (from 1) is for reference_time + k * step. Bands come
@@ -114,7 +119,7 @@ class RuntimeModel:
                 feeds[each.name] = np.array([self.areas.index(area)], dtype=np.int64)
         return self.predictions(self.session.run(feeds, self._asked_for), 0)
 
-    def predictions(self, found: Arrays, row: int) -> dict[str, Prediction]:
+    def predictions(self, found: Arrays, row: int) -> Predictions:
         """What one row of a batch forecasts, by variable; `found` holds tensors by name."""
         made = {}
         for each in self.metadata.outputs:
@@ -123,6 +128,11 @@ class RuntimeModel:
                 found[each.name][row], *(found[quantile.name][row] for quantile in band)
             )
         return made
+
+    @cached_property
+    def frames(self) -> dict[tuple[str, ...], Any]:
+        """What `answers` makes once of this model and goes with it."""
+        return {}
 
     @cached_property
     def _asked_for(self) -> tuple[str, ...]:

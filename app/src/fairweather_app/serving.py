@@ -21,6 +21,7 @@ from werkzeug.serving import is_running_from_reloader
 
 from fairweather_app.app_context import AppContext
 from fairweather_app.catalogue import Catalogue, report_changes
+from fairweather_app.live.recorder import RECORDER, Recorder
 
 POLLER = "fairweather-poller"
 
@@ -69,6 +70,8 @@ def start_polling(app: Flask) -> Poller:
     poller = Poller(app_context.catalogue, app_context.settings.reload_seconds)
     app.extensions[POLLER] = poller
     poller.start()
+    recorder = app.extensions[RECORDER] = Recorder(app_context)
+    recorder.start()
     return poller
 
 

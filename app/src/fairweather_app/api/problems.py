@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from fairweather_app.api.schemas import Problem, first_refusals
 from fairweather_app.errors import (
+    RETRY_SECONDS,
     InvalidRequestError,
     NoApplicableModelError,
     NotReadyError,
@@ -72,7 +73,9 @@ def problem(
         refused=None if error is None else first_refusals(error.refused),
         refused_counts=None if error is None else error.refused_counts,
     )
-    return Response(content.model_dump_json(), status=status, content_type=CONTENT_TYPE)
+    answer = Response(content.model_dump_json(), status=status, content_type=CONTENT_TYPE)
+    answer.headers["Cache-Control"] = "no-store"  # it may be otherwise at the next moment
+    return answer
 
 
 def register_problems(app: Flask) -> None:
@@ -114,11 +117,13 @@ def _invalid_request(error: InvalidRequestError) -> Response:
 
 def _observations_unavailable(error: ObservationStoreError) -> Response:
     logger.error("%s", error)
-    return problem(
+    answer = problem(
         "observations-unavailable",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "the observation database cannot be used at the moment; the operator's log says why",
     )
+    answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer
 
 
 def _of_http(error: HTTPException) -> Response:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from collections import Counter
-from contextlib import suppress
-from typing import Any, Literal, cast
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import parse_qsl
 
 import flask
 from fairweather_interface.delivery import CARD, Delivery
 from fairweather_interface.software import dump_software
 from flask import Blueprint, Response, request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
+from werkzeug.datastructures import ETags, MultiDict
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.openapi import openapi_document
+from fairweather_app.api.reading import read_request
 from fairweather_app.api.schemas import (
     Areas,
     Health,
@@ -24,13 +27,16 @@ from fairweather_app.api.schemas import (
     PredictRequest,
     Readiness,
 )
-from fairweather_app.api.summaries import store_report, summarize
+from fairweather_app.api.summaries import live_scores, store_report, summarize
 from fairweather_app.app_context import AppContext
+from fairweather_app.counters import NOT_MODIFIED
 from fairweather_app.errors import InvalidRequestError, NotReadyError
-from fairweather_app.forecasts import area_summaries, forecast
+from fairweather_app.forecasts import area_summaries
 from fairweather_app.software import describe_software
+from fairweather_app.writing import answer, ready_answer
 
 EXTENSION = "fairweather"
+IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
 CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 QUERY = ("area", "variable", "reference_time")
 CARD_FOLDER = CARD.split("/", maxsplit=1)[0]
@@ -51,19 +57,24 @@ def _say_what_it_is(response: Response) -> Response:
 
 @api.get("/weather/predict")
 def predict_from_query() -> Response:
-    """Forecast an area from the app's own observations."""
-    unknown = [name for name in request.args if name not in QUERY]
-    repeated = [name for name in ("area", "reference_time") if len(request.args.getlist(name)) > 1]
-    problems = [f"{name}: not a parameter; expected {', '.join(QUERY)}" for name in unknown]
-    problems += [f"{name}: given more than once" for name in repeated]
-    if problems:
-        raise InvalidRequestError(problems, status=400)
-    asked: dict[str, Any] = {
-        name: request.args[name] for name in ("area", "reference_time") if name in request.args
-    }
-    if "variable" in request.args:
-        asked["variables"] = request.args.getlist("variable")
-    return _predict(json.dumps(asked).encode(), invalid=400)
+    """Forecast an area from the app's own observations.
+
+    The answer may be another one as soon as an observation or a delivery arrives, so whoever
+    keeps it has to ask whether it still holds: with its ``ETag`` that is 304 without a body.
+    """
+    asked = _read_query(request.query_string)
+    context = current_context()
+    found = ready_answer(
+        context,
+        asked.area,
+        variables=_variables(asked),
+        reference_time=asked.reference_time,
+    )
+    headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
+    if IF_NONE_MATCH in request.environ and _holds(request.if_none_match, found.etag):
+        context.counters.add(NOT_MODIFIED)
+        return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(found.body, content_type="application/json", headers=headers)
 
 
 @api.post("/weather/predict")
@@ -72,7 +83,15 @@ def predict_from_body() -> Response:
     if not request.is_json:
         found = request.content_type or "no content type"
         raise UnsupportedMediaType(f"found {found}; expected application/json")
-    return _predict(request.get_data(cache=False), invalid=422)
+    asked = read_request(request.get_data(cache=False), invalid=422)
+    made = answer(
+        current_context(),
+        asked.area,
+        variables=_variables(asked),
+        reference_time=asked.reference_time,
+        observations=asked.observations,
+    )
+    return Response(made.body, content_type="application/json")
 
 
 @api.get("/areas")
@@ -96,9 +115,9 @@ def models() -> Response:
 @api.get("/models/<delivery_id>")
 def model(delivery_id: str) -> Response:
     """One delivery, with its metadata, unknown fields included."""
-    catalogue = current_context().catalogue
-    entry = catalogue.snapshot.entry(delivery_id)
-    delivery = catalogue.delivery(entry)
+    context = current_context()
+    entry = context.catalogue.snapshot.entry(delivery_id)
+    delivery = context.catalogue.delivery(entry)
     metadata = None
     card = None
     if delivery is not None:
@@ -106,7 +125,14 @@ def model(delivery_id: str) -> Response:
         if CARD in delivery.manifest.files:
             card = flask.url_for("api.card", delivery_id=delivery_id)
     summary = summarize(entry).model_dump()
-    return _json(ModelDetail(**summary, card=card, metadata=metadata))
+    detail = ModelDetail(
+        **summary,
+        shadow=delivery_id in context.settings.shadow,
+        live_scores=live_scores(context.live, delivery_id),
+        card=card,
+        metadata=metadata,
+    )
+    return _json(detail)
 
 
 @api.get("/models/<delivery_id>/card/")
@@ -151,39 +177,31 @@ def openapi() -> Response:
     return Response(openapi_document(), mimetype="application/json")
 
 
-def _predict(body: bytes, *, invalid: Literal[400, 422]) -> Response:
-    with suppress(ValueError, RecursionError):  # what is no JSON is told below
-        json.loads(body, object_pairs_hook=_only_once, parse_int=float)
-    try:
-        asked = PredictRequest.model_validate_json(body)
-    except ValidationError as error:
-        broken = any(each["type"] == "json_invalid" for each in error.errors())
-        raise InvalidRequestError(
-            [_sentence(dict(each)) for each in error.errors()],
-            status=400 if broken else invalid,
-        ) from None
-    answer = forecast(
-        current_context(),
-        asked.area,
-        variables=None if asked.variables is None else tuple(asked.variables),
-        reference_time=asked.reference_time,
-        observations=asked.observations,
-    )
-    return _json(answer)
+@lru_cache(maxsize=1024)
+def _read_query(query: bytes) -> PredictRequest:
+    """What a query asks for; the same query is read once."""
+    arguments = MultiDict(parse_qsl(query.decode(errors="replace"), keep_blank_values=True))
+    unknown = [name for name in arguments if name not in QUERY]
+    repeated = [name for name in ("area", "reference_time") if len(arguments.getlist(name)) > 1]
+    problems = [f"{name}: not a parameter; expected {', '.join(QUERY)}" for name in unknown]
+    problems += [f"{name}: given more than once" for name in repeated]
+    if problems:
+        raise InvalidRequestError(problems, status=400)
+    asked: dict[str, Any] = {
+        name: arguments[name] for name in ("area", "reference_time") if name in arguments
+    }
+    if "variable" in arguments:
+        asked["variables"] = arguments.getlist("variable")
+    return read_request(json.dumps(asked).encode(), invalid=400)
 
 
-def _only_once(pairs: list[tuple[str, object]]) -> None:
-    """Refuse an object with a key given twice: one of the two values would be lost in silence."""
-    keys = Counter(key for key, _ in pairs)
-    repeated = [f"{key!r}: given more than once" for key, count in keys.items() if count > 1]
-    if repeated:
-        raise InvalidRequestError(repeated, status=400)
+def _holds(known: ETags, etag: str) -> bool:
+    """Whether a client has what is known by this `ETag`; compared weakly, as RFC 9110 says."""
+    return known.contains_weak(etag.strip('"'))
 
 
-def _sentence(error: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
+def _variables(asked: PredictRequest) -> tuple[str, ...] | None:
+    return None if asked.variables is None else tuple(asked.variables)
 
 
 def _read(delivery_id: str, delivery: Delivery | None, name: str) -> bytes:

@@ -247,9 +247,27 @@ class Models(_Answer):
     models: list[ModelSummary]
 
 
+class LiveScoreSummary(_Answer):
+    """How past forecasts of a delivery did, for one area and variable on one lead day."""
+
+    area: str
+    variable: str
+    lead_day: int = Field(description="1 is the first 24 hours.")
+    count: int = Field(description="How many forecast values could be held against what came.")
+    mae: float = Field(description="Mean absolute error, in the variable's unit.")
+    bias: float = Field(description="Mean of forecast minus observed, in the variable's unit.")
+
+
 class ModelDetail(ModelSummary):
     """The answer of ``/models/<delivery_id>``."""
 
+    shadow: bool = Field(
+        description="It predicts beside the one that answers, and never answers itself."
+    )
+    live_scores: list[LiveScoreSummary] | None = Field(
+        description="What the app answered, held against what came; null while the observation "
+        "database cannot be used."
+    )
     card: str | None = Field(description="Address of the model card, when there is one.")
     metadata: dict[str, Any] | None = Field(
         description="What it declares, unknown fields included."

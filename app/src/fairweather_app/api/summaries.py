@@ -1,12 +1,17 @@
-"""The catalogue as answers show it."""
+"""The catalogue, and how its deliveries did, as answers show it."""
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
-from fairweather_app.api.schemas import ModelSummary, StoreReport
+from fairweather_app.api.schemas import LiveScoreSummary, ModelSummary, StoreReport
 from fairweather_app.entries import Entry
+from fairweather_app.errors import ObservationStoreError
+from fairweather_app.live import LiveScores
 from fairweather_app.snapshot import Snapshot
+
+logger = logging.getLogger(__name__)
 
 
 def summarize(entry: Entry) -> ModelSummary:
@@ -35,3 +40,23 @@ def summarize(entry: Entry) -> ModelSummary:
 def store_report(snapshot: Snapshot) -> StoreReport:
     """How the last look at the store went."""
     return StoreReport(checked_at=snapshot.checked_at, problem=snapshot.problem)
+
+
+def live_scores(live: LiveScores, delivery_id: str) -> list[LiveScoreSummary] | None:
+    """The live scores of one delivery; None while the database cannot be used."""
+    try:
+        found = live.of(delivery_id)
+    except ObservationStoreError as error:
+        logger.warning("no live scores: %s", error)
+        return None
+    return [
+        LiveScoreSummary(
+            area=each.area,
+            variable=each.variable,
+            lead_day=each.lead_day,
+            count=each.count,
+            mae=each.mae,
+            bias=each.bias,
+        )
+        for each in found
+    ]

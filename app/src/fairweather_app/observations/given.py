@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Input
 
 from fairweather_app.errors import InvalidRequestError, UnsuppliedInputError
+from fairweather_app.observations.archive import Values
 from fairweather_app.observations.windows import Window
 
 
@@ -24,16 +26,20 @@ class GivenObservations:
     def __init__(
         self, values: Mapping[str, Sequence[float | None]], candidates: Iterable[Sequence[Input]]
     ) -> None:
-        self._values = values
-        inputs = [list(each) for each in candidates]
-        if not values or not inputs:
+        self._values = {
+            name: np.array(series, dtype=np.float64)  # None becomes NaN
+            for name, series in values.items()
+        }
+        takers: dict[str, list[Input]] = defaultdict(list)
+        for required in candidates:
+            for each in required:
+                takers[each.name].append(each)
+        if not values or not takers:
             return
         problems = [
             problem
-            for name, series in values.items()
-            for problem in _problems(
-                name, series, [each for required in inputs for each in required]
-            )
+            for name, series in self._values.items()
+            for problem in _problems(name, series, takers)
         ]
         if problems:
             raise InvalidRequestError(problems)
@@ -56,27 +62,27 @@ class GivenObservations:
                     f"input {wanted.name!r} takes {wanted.samples} values, {len(series)} were given"
                 )
             windows[wanted.name] = Window(
-                values=np.array(series, dtype=np.float32),
+                values=series.astype(np.float32),
                 reference_time=reference_time,
                 sample_rate=wanted.sample_rate,
             )
         return windows
 
 
-def _problems(name: str, series: Sequence[float | None], inputs: Sequence[Input]) -> list[str]:
-    takers = [each for each in inputs if each.name == name]
-    if not takers:
-        names = ", ".join(sorted({each.name for each in inputs}))
+def _problems(name: str, series: Values, takers: Mapping[str, Sequence[Input]]) -> list[str]:
+    if name not in takers:
+        names = ", ".join(sorted(takers))
         return [f"observations.{name}: no model for this area has such an input; expected {names}"]
-    lengths = sorted({each.samples for each in takers})
+    lengths = sorted({each.samples for each in takers[name]})
     if len(series) not in lengths:
         expected = " or ".join(str(length) for length in lengths)
         found = f"found {len(series)} values"
         return [f"observations.{name}: {found}; expected {expected}, oldest first"]
-    variable = VARIABLES.get(takers[0].variable or "")
+    variable = VARIABLES.get(takers[name][0].variable or "")
     low, high = (-1e30, 1e30) if variable is None else (variable.minimum, variable.maximum)
-    for position, value in enumerate(series):
-        if value is not None and not low <= value <= high:
-            possible = f"possible is {low:g} to {high:g}, null where missing"
-            return [f"observations.{name}: value {position + 1} is {value:g}; {possible}"]
-    return []
+    impossible = (series < low) | (series > high)
+    if not impossible.any():
+        return []
+    position = int(np.argmax(impossible))
+    possible = f"possible is {low:g} to {high:g}, null where missing"
+    return [f"observations.{name}: value {position + 1} is {series[position]:g}; {possible}"]

@@ -1,42 +1,60 @@
-"""The observation store: one table, in SQLite by default, in PostgreSQL by URL.
+"""The observation store: the observations of all areas, and what arrived when.
 
 A time is kept as whole microseconds since 1970 in UTC, so that both databases compare and index
 it alike and windows are exact. The unit of a variable is the contract's; it is checked on import
 and not repeated in every row. Importing is an upsert: the same archive twice changes nothing, a
-corrected one replaces what it corrects.
+corrected one replaces what it corrects. The same transaction notes, for every series, from when
+to when anything was written: so other processes learn what arrived without reading it again.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
 from fairweather_interface.definitions import VARIABLES
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.schema import CreateTable
 
-from fairweather_app.errors import ObservationStoreError
+from fairweather_app.database import PATIENCE, TABLES, Database
 from fairweather_app.observations.archive import Archive, Times, Values
 from fairweather_app.times import from_microseconds, to_microseconds
 
-BUSY_SECONDS = 5
 ROWS_AT_ONCE = 10_000
+ARRIVALS_KEPT = 10_000
 
 _observations = sa.Table(
     "observations",
-    sa.MetaData(),
+    TABLES,
     sa.Column("area", sa.Text, primary_key=True),
     sa.Column("variable", sa.Text, primary_key=True),
     sa.Column("time", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("value", sa.Double, nullable=False),
     sqlite_with_rowid=False,
 )
+
+_arrivals = sa.Table(
+    "arrivals",
+    TABLES,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("area", sa.Text, nullable=False),
+    sa.Column("variable", sa.Text, nullable=False),
+    sa.Column("first", sa.BigInteger, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+class Arrival(NamedTuple):
+    """Observations of one series were written, none outside [first, last] (microseconds)."""
+
+    id: int
+    area: str
+    variable: str
+    first: int
+    last: int
 
 
 class ObservationStore:
@@ -45,14 +63,12 @@ class ObservationStore:
     Every method raises `ObservationStoreError` when the database cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = sa.make_url(url)
-        self._lock = threading.Lock()
-        self._engine: sa.Engine | None = None
+    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
+        self.database = Database(url, patience=patience)
 
     def add(self, archive: Archive) -> int:
         """Insert or replace every observation of an archive, all or none; return how many."""
-        with self._connect() as connection:
+        with self.database.transaction(patient=True) as connection:
             for (area, variable), (times, values) in archive.series.items():
                 for start in range(0, len(times), ROWS_AT_ONCE):
                     rows = [
@@ -64,6 +80,7 @@ class ObservationStore:
                         )
                     ]
                     connection.execute(self._upsert(), rows)
+            self._note_arrivals(connection, archive)
         return len(archive)
 
     def series(
@@ -81,7 +98,7 @@ class ObservationStore:
             )
             .order_by(table.time)
         )
-        with self._connect() as connection:
+        with self.database.transaction() as connection:
             rows = connection.execute(query).all()
         times = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
         values = np.fromiter((row[1] for row in rows), dtype=np.float64, count=len(rows))
@@ -97,7 +114,7 @@ class ObservationStore:
             for each in areas
             for variable in VARIABLES
         ]
-        with self._connect() as connection:
+        with self.database.transaction() as connection:
             found = [connection.scalar(query) for query in newest]
         times = [time for time in found if time is not None]
         return from_microseconds(max(times)) if times else None
@@ -105,64 +122,59 @@ class ObservationStore:
     def areas(self) -> tuple[str, ...]:
         """The areas that have an observation, sorted."""
         area = _observations.c.area
-        with self._connect() as connection:
+        with self.database.transaction() as connection:
             return tuple(connection.scalars(sa.select(area).distinct().order_by(area)))
 
     def knows(self, area: str) -> bool:
         """Whether there is any observation of the area."""
         query = sa.select(sa.exists().where(_observations.c.area == area))
-        with self._connect() as connection:
+        with self.database.transaction() as connection:
             return bool(connection.scalar(query))
+
+    def arrived_since(self, seen: int) -> tuple[Arrival, ...] | None:
+        """What arrived after the arrival `seen`, in order; None when that is no longer known."""
+        table = _arrivals.c
+        query = sa.select(*table).where(table.id > seen).order_by(table.id)
+        with self.database.transaction() as connection:
+            found = tuple(Arrival(*row) for row in connection.execute(query))
+            oldest = connection.scalar(sa.select(sa.func.min(table.id)))
+        lost = seen > 0 if oldest is None else oldest > seen + 1
+        return None if lost else found
+
+    def newest_arrival(self) -> int:
+        """The id of the newest arrival, 0 when there is none."""
+        with self.database.transaction() as connection:
+            return connection.scalar(sa.select(sa.func.max(_arrivals.c.id))) or 0
+
+    def connect(self) -> AbstractContextManager[sa.Connection]:
+        """One transaction, for what else the app keeps in its database."""
+        return self.database.transaction()
 
     def close(self) -> None:
         """Give the connections back; the next use opens the database again."""
-        with self._lock:
-            if self._engine is not None:
-                self._engine.dispose()
-                self._engine = None
+        self.database.close()
+
+    def _note_arrivals(self, connection: sa.Connection, archive: Archive) -> None:
+        """Write down what was written, last of all in its transaction.
+
+        On PostgreSQL numbers are given before transactions end, so they are given one at a time:
+        else a reader could see 6 before 5, and never look for 5 again.
+        """
+        spans = [
+            {"area": area, "variable": variable, "first": int(times[0]), "last": int(times[-1])}
+            for (area, variable), (times, _) in archive.series.items()
+            if len(times)
+        ]
+        if not spans:
+            return
+        if not self.database.is_sqlite:
+            connection.exec_driver_sql("LOCK TABLE arrivals IN SHARE ROW EXCLUSIVE MODE")
+        connection.execute(_arrivals.insert(), spans)
+        newest = sa.select(sa.func.max(_arrivals.c.id)).scalar_subquery()
+        connection.execute(_arrivals.delete().where(_arrivals.c.id <= newest - ARRIVALS_KEPT))
 
     def _upsert(self) -> sa.Insert:
-        insert = (sqlite.insert if self.url.get_backend_name() == "sqlite" else postgresql.insert)(
-            _observations
-        )
+        insert = (sqlite.insert if self.database.is_sqlite else postgresql.insert)(_observations)
         return insert.on_conflict_do_update(
             index_elements=["area", "variable", "time"], set_={"value": insert.excluded.value}
         )
-
-    @contextmanager
-    def _connect(self) -> Iterator[sa.Connection]:
-        """One transaction: committed when the block ends well, rolled back otherwise."""
-        try:
-            with self._opened().begin() as connection:
-                yield connection
-        except (SQLAlchemyError, ImportError) as error:
-            cause = getattr(error, "orig", None) or error
-            where = self.url.render_as_string(hide_password=True)
-            raise ObservationStoreError(
-                f"the observation database {where} cannot be used: {cause}; "
-                "FAIRWEATHER_OBSERVATIONS names it"
-            ) from error
-
-    connect = _connect  # for what else the app keeps in its database
-
-    def _opened(self) -> sa.Engine:
-        with self._lock:
-            if self._engine is None:
-                engine = sa.create_engine(self.url, pool_pre_ping=True)
-                if self.url.get_backend_name() == "sqlite":
-                    sa.event.listen(engine, "connect", _prepare_sqlite)
-                with engine.begin() as connection:  # two workers may start at once
-                    connection.execute(CreateTable(_observations, if_not_exists=True))
-                self._engine = engine
-            return self._engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    """Let readers and the one writer work side by side, in other processes too."""
-    try:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-    except sqlite3.Error:
-        connection.close()  # SQLAlchemy does not own it yet
-        raise

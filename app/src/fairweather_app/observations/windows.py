@@ -9,10 +9,11 @@ of them do. Times are counted in whole microseconds, so that edges are exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from hashlib import blake2b
 from typing import Protocol
 
 import numpy as np
@@ -40,6 +41,24 @@ class Observations(Protocol):
         """Times (microseconds) and values of the observations in (after, until]."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which window: of one variable for one area, or for a region given by its members."""
+
+    areas: tuple[str, ...]
+    variable: str
+    reference_time: datetime
+    period: timedelta
+    sample_rate: timedelta
+
+
+class Windows(Protocol):
+    """Where windows come from; `ReadyWindows` is one."""
+
+    def window(self, wanted: Wanted) -> Window:
+        """The window that `read_window` would read now."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Window:
     """The observations one input is fed with: float32, shape (samples,), NaN where missing."""
@@ -57,6 +76,11 @@ class Window:
             highest=float(known.max()) if known.size else None,
             missing=self.values.size - known.size,
         )
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Differs when a value does."""
+        return blake2b(self.values.tobytes(), digest_size=16).digest()
 
     def gaps(self) -> tuple[tuple[datetime, datetime], ...]:
         """Where samples are missing, longest gap first: no observation lies in (from, to]."""
@@ -104,7 +128,7 @@ def get_inputs(
     required_inputs: Iterable[Input],
     area: str,
     reference_time: datetime,
-    observations: Observations,
+    observations: Windows,
     *,
     given: Mapping[str, Window] | None = None,
 ) -> dict[str, Window]:
@@ -117,39 +141,33 @@ def get_inputs(
     for wanted in required_inputs:
         if wanted.name not in windows:
             variable, period, sample_rate = what_to_read(wanted)
-            windows[wanted.name] = read_window(
-                observations,
-                areas=wanted.areas or (area,),
-                variable=variable,
-                reference_time=reference_time,
-                period=period,
-                sample_rate=sample_rate,
+            windows[wanted.name] = observations.window(
+                Wanted(
+                    areas=tuple(wanted.areas or (area,)),
+                    variable=variable,
+                    reference_time=reference_time,
+                    period=period,
+                    sample_rate=sample_rate,
+                )
             )
     return windows
 
 
-def read_window(
-    observations: Observations,
-    *,
-    areas: Sequence[str],
-    variable: str,
-    reference_time: datetime,
-    period: timedelta,
-    sample_rate: timedelta,
-) -> Window:
-    """Read the window of one variable for one area, or for a region given by its members."""
+def read_window(observations: Observations, wanted: Wanted) -> Window:
+    """Make a window of the observations that there are."""
+    until = wanted.reference_time
     members = [
         sample_means(
-            *observations.series(area, variable, reference_time - period, reference_time),
-            reference_time=reference_time,
-            samples=period // sample_rate,
-            sample_rate=sample_rate,
+            *observations.series(area, wanted.variable, until - wanted.period, until),
+            reference_time=until,
+            samples=wanted.period // wanted.sample_rate,
+            sample_rate=wanted.sample_rate,
         )
-        for area in areas
+        for area in wanted.areas
     ]
     values = region_mean(np.stack(members)) if len(members) > 1 else members[0]
     return Window(
-        values=values.astype(np.float32), reference_time=reference_time, sample_rate=sample_rate
+        values=values.astype(np.float32), reference_time=until, sample_rate=wanted.sample_rate
     )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import flask
 
-from fairweather_app import forecasts
+from fairweather_app import forecasts, writing
 from fairweather_app.errors import InvalidRequestError, ObservationStoreError, RequestError
 from fairweather_app.times import write_time
 from fairweather_app.web.assets import asset_url, has_chart_library, send_asset
@@ -102,7 +102,7 @@ def _forecast_page(
 ) -> str:
     summary = next((each for each in areas if each.area == area), None)
     reference_time = _reference_time(asked_time, summary)
-    answer = forecasts.forecast(app_context, area, reference_time=reference_time)
+    answer = writing.forecast(app_context, area, reference_time=reference_time)
     place = None
     if summary and summary.latitude is not None and summary.longitude is not None:
         place = (summary.latitude, summary.longitude)

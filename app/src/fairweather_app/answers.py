@@ -1,0 +1,28 @@
+"""Answers: forecasts as they were written down, and what an answer that is kept was made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from fairweather_app.snapshot import Contents
+
+AnswerKey = tuple[str, tuple[str, ...] | None, datetime | None]
+"""Area, wanted variables, and reference time where it does not follow from the observations."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """A forecast as JSON, and what its bytes are known by: the same exactly when they are."""
+
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class KeptAnswer:
+    """An answer, true for as long as contents and observations are those it was made of."""
+
+    answer: Answer
+    contents: Contents
+    revision: int

@@ -1,0 +1,171 @@
+"""The app's database: SQLite by default, PostgreSQL by URL. One engine for every table.
+
+Laws:
+
+- Opened on first use, tables made where they are not yet there; several processes share it.
+- A use that has to wait for a lock, a connection or a statement longer than `patience` fails;
+  `patient` work (an import) waits for `PATIENT_SECONDS`.
+- A SQLite file that was opened and is gone since is an error, until it is there again; one that
+  was replaced by another is opened anew. It is never made again behind an operator's back.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateTable
+
+from fairweather_app.errors import ObservationStoreError
+
+PATIENCE = 2.0
+PATIENT_SECONDS = 30
+
+TABLES = sa.MetaData()
+"""Every table of the app: each module adds those it reads and writes."""
+
+
+class Database:
+    """One database. Safe to share between threads.
+
+    Every method raises `ObservationStoreError` when the database cannot be used.
+    """
+
+    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
+        self.url = sa.make_url(url)
+        self.patience = patience
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._path = Path(str(self.url.database))
+        self._lock = threading.RLock()
+        self._engine: sa.Engine | None = None
+        self._file: tuple[int, int] | None = None
+        self._watch: sqlite3.Connection | None = None
+        self._opened_times = 0
+
+    @contextmanager
+    def transaction(self, *, patient: bool = False) -> Iterator[sa.Connection]:
+        """One transaction: committed when the block ends well, rolled back otherwise."""
+        try:
+            with self._opened().begin() as connection:
+                if patient:
+                    with self._patient(connection):
+                        yield connection
+                else:
+                    yield connection
+        except (SQLAlchemyError, ImportError, sqlite3.Error) as error:
+            raise self._unusable(getattr(error, "orig", None) or error) from error
+
+    def version(self) -> tuple[int, int] | None:
+        """What has changed when anything was committed since, by whomever; None: cannot tell.
+
+        Costs microseconds on SQLite, where it can tell.
+        """
+        if not self.is_sqlite:
+            return None
+        with self._lock:
+            try:
+                self._opened()
+                if self._watch is None:
+                    self._watch = sqlite3.connect(
+                        str(self.url.database), check_same_thread=False, timeout=self.patience
+                    )
+                found = self._watch.execute("PRAGMA data_version").fetchone()
+            except (SQLAlchemyError, sqlite3.Error) as error:
+                raise self._unusable(getattr(error, "orig", None) or error) from error
+            return self._opened_times, int(found[0])
+
+    def close(self) -> None:
+        """Give the connections back; the next use opens the database again."""
+        with self._lock:
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+    def _unusable(self, cause: object) -> ObservationStoreError:
+        where = self.url.render_as_string(hide_password=True)
+        return ObservationStoreError(
+            f"the observation database {where} cannot be used: {cause}; "
+            "FAIRWEATHER_OBSERVATIONS names it"
+        )
+
+    @contextmanager
+    def _patient(self, connection: sa.Connection) -> Iterator[None]:
+        if not self.is_sqlite:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            yield
+            return
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {PATIENT_SECONDS * 1000}")
+        try:
+            yield
+        finally:
+            with suppress(SQLAlchemyError):
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {self._milliseconds}")
+
+    @property
+    def _milliseconds(self) -> int:
+        return math.ceil(self.patience * 1000)
+
+    def _opened(self) -> sa.Engine:
+        with self._lock:
+            if self._engine is not None and self._file is not None:
+                self._look_at_the_file()
+            if self._engine is None:
+                engine = sa.create_engine(
+                    self.url,
+                    pool_pre_ping=not self.is_sqlite,
+                    pool_timeout=self.patience,
+                    connect_args=self._connect_args(),
+                )
+                if self.is_sqlite:
+                    sa.event.listen(engine, "connect", self._prepare_sqlite)
+                with engine.begin() as connection:  # two workers may start at once
+                    for table in TABLES.sorted_tables:
+                        connection.execute(CreateTable(table, if_not_exists=True))
+                if self.is_sqlite:
+                    about = self._path.stat()
+                    self._file = (about.st_dev, about.st_ino)
+                self._engine = engine
+                self._opened_times += 1
+            return self._engine
+
+    def _look_at_the_file(self) -> None:
+        """Let go of a file that was replaced.
+
+        Raises:
+            ObservationStoreError: it is gone.
+        """
+        try:
+            about = self._path.stat()
+        except OSError as error:
+            raise self._unusable(f"its file is gone ({error.strerror})") from None
+        if (about.st_dev, about.st_ino) != self._file:
+            self.close()
+
+    def _connect_args(self) -> dict[str, Any]:
+        if self.is_sqlite:
+            return {}
+        return {
+            "connect_timeout": max(2, math.ceil(self.patience)),  # libpq takes no less
+            "options": f"-c statement_timeout={self._milliseconds}",
+        }
+
+    def _prepare_sqlite(self, connection: sqlite3.Connection, _record: object) -> None:
+        """Let readers and the one writer work side by side, in other processes too."""
+        try:
+            with closing(connection.cursor()) as cursor:
+                cursor.execute(f"PRAGMA busy_timeout = {self._milliseconds}")
+                cursor.execute("PRAGMA journal_mode = WAL")
+                cursor.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.Error:
+            connection.close()  # SQLAlchemy does not own it yet
+            raise

@@ -1,0 +1,98 @@
+"""The recorder: keeps forecasts and lets shadows predict, beside the requests.
+
+A **shadow** is a delivery that the operator lets predict whatever is answered for its areas. It
+never answers; its forecasts are kept and scored as the chosen one's are.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from fairweather_interface.refusals import Refusal
+
+from fairweather_app.app_context import AppContext
+from fairweather_app.counters import FORECASTS_KEPT, SHADOW_PREDICTIONS
+from fairweather_app.errors import AppError, LoadError, ObservationStoreError
+from fairweather_app.forecasts import attempt
+from fairweather_app.live.kept import KeptForecast, to_keep
+from fairweather_app.live.scores import Of
+
+RECORDER = "fairweather-recorder"
+SECONDS = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+def record(app_context: AppContext) -> int:
+    """Keep what waits, and what the shadows say to the same questions; return how many.
+
+    What cannot be kept because the database fails waits on.
+    """
+    live = app_context.live
+    waiting = live.taken()
+    told = [each for _, forecasts in waiting for each in forecasts]
+    told += [each for of, _ in waiting for each in _shadows(app_context, of)]
+    if not told:
+        return 0
+    try:
+        live.kept.keep(told)
+    except ObservationStoreError:
+        for of, forecasts in waiting:
+            live.wait(of, forecasts)
+        raise
+    app_context.counters.add(FORECASTS_KEPT, len(told))
+    return len(told)
+
+
+def _shadows(app_context: AppContext, of: Of) -> list[KeptForecast]:
+    area, reference_time = of
+    told = []
+    live = {each.delivery_id: each for each in app_context.catalogue.snapshot.live}
+    for name in app_context.settings.shadow:
+        entry = live.get(name)
+        if entry is None or area not in entry.areas:
+            continue
+        try:
+            model = app_context.catalogue.model(entry)
+        except LoadError as error:
+            logger.warning("the shadow %s cannot be opened: %s", name, error)
+            continue
+        outcome = attempt(model, app_context, area, reference_time)
+        if isinstance(outcome, Refusal):
+            logger.info("the shadow %s would refuse %s: %s", name, area, outcome.reason)
+            continue
+        app_context.counters.add(SHADOW_PREDICTIONS)
+        told += to_keep(model, area, reference_time, outcome)
+    return told
+
+
+class Recorder:
+    """Records every `SECONDS`, on a thread of its own."""
+
+    def __init__(self, app_context: AppContext, seconds: float = SECONDS) -> None:
+        self._app_context = app_context
+        self._seconds = seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._record, name=RECORDER, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Record what waits, end the thread and wait until it has ended."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _record(self) -> None:
+        while True:
+            stopping = self._stopping.wait(self._seconds)
+            try:
+                record(self._app_context)
+            except AppError as error:
+                logger.warning("forecasts wait to be kept: %s", error)
+            except Exception:
+                logger.exception("keeping forecasts failed")
+            if stopping:
+                return

@@ -1,0 +1,232 @@
+"""Writing: from a decision to its answer, written once and as fast as it can be.
+
+The bytes are what `api.schemas.Forecast` would write: every answer validates as one, with times in
+UTC and ``Z``, and numbers as the shortest decimals that read back as the model's own float32 (a
+float32 widened to a float shows digits that the model never had: 21.3 as 21.299999237060547).
+What does not depend on the request is made once for each model, area and choice of variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+from fairweather_interface.metadata import Output
+
+from fairweather_app.answers import Answer, AnswerKey, KeptAnswer
+from fairweather_app.api.schemas import (
+    Forecast,
+    Receipt,
+    first_refusals,
+)
+from fairweather_app.app_context import AppContext
+from fairweather_app.counters import MEMO_HITS
+from fairweather_app.forecasts import Decision, decide
+from fairweather_app.refusals import Refusals
+from fairweather_app.runtime_model import RuntimeModel, Values
+from fairweather_app.times import MICROSECOND
+
+OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+OF_THE_REQUEST = {"refused", "refused_counts"}
+
+Times = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frame:
+    """What every answer of one model, for one area and choice of variables, has in common."""
+
+    outputs: tuple[Output, ...]
+    timezone: str
+    receipt: bytes
+
+
+def answer(
+    app_context: AppContext,
+    area: str,
+    *,
+    variables: tuple[str, ...] | None = None,
+    reference_time: datetime | None = None,
+    observations: Mapping[str, Sequence[float | None]] | None = None,
+) -> Answer:
+    """Forecast with the best model that declares itself fit, whatever was asked before.
+
+    Raises:
+        AppError: as `decide` does.
+    """
+    decision = decide(
+        app_context,
+        area,
+        variables=variables,
+        reference_time=reference_time,
+        observations=observations,
+    )
+    return make_answer(decision, variables)
+
+
+def ready_answer(
+    app_context: AppContext,
+    area: str,
+    *,
+    variables: tuple[str, ...] | None = None,
+    reference_time: datetime | None = None,
+) -> Answer:
+    """Forecast from the app's own observations, or give the answer that is still true.
+
+    An answer is true until the contents of the catalogue change or an observation arrives; what
+    led to it must repeat. The memo is looked into after both were asked for, so nothing is ever
+    answered that was not true when the request came.
+
+    Raises:
+        AppError: as `decide` does.
+    """
+    contents, revision = app_context.catalogue.snapshot.contents, app_context.ready.revision()
+    if reference_time is None and app_context.settings.clock == "now":
+        reference_time = app_context.clock(area)  # else it follows from the observations
+    key: AnswerKey = (area, variables, reference_time)
+    kept = app_context.answers.get(key)
+    if kept is not None and kept.contents is contents and kept.revision == revision:
+        app_context.counters.add(MEMO_HITS)
+        return kept.answer
+    decision = decide(
+        app_context, area, variables=variables, reference_time=reference_time, remember=True
+    )
+    made = make_answer(decision, variables)
+    if decision.repeatable:
+        kept = KeptAnswer(answer=made, contents=contents, revision=revision)
+        app_context.answers.keep(key, kept)
+    app_context.live.answered(decision.model, area, decision.reference_time, decision.predictions)
+    return made
+
+
+def forecast(
+    app_context: AppContext,
+    area: str,
+    *,
+    variables: tuple[str, ...] | None = None,
+    reference_time: datetime | None = None,
+    observations: Mapping[str, Sequence[float | None]] | None = None,
+) -> Forecast:
+    """The answer, read as its schema says: `ready_answer` unless observations are given.
+
+    Raises:
+        AppError: as `decide` does.
+    """
+    if observations is None:
+        made = ready_answer(app_context, area, variables=variables, reference_time=reference_time)
+    else:
+        made = answer(
+            app_context,
+            area,
+            variables=variables,
+            reference_time=reference_time,
+            observations=observations,
+        )
+    return Forecast.model_validate_json(made.body)
+
+
+def make_answer(decision: Decision, variables: tuple[str, ...] | None) -> Answer:
+    """Write a decision down."""
+    frame = _frame(decision.model, decision.area, variables)
+    body = orjson.dumps(
+        {
+            "area": decision.area,
+            "reference_time": _naive(decision.reference_time),
+            "timezone": frame.timezone,
+            "forecast": _series(frame.outputs, decision),
+            "receipt": orjson.Fragment(_receipt(frame, decision.refused)),
+        },
+        option=OPTIONS,
+    )
+    return Answer(body, f'"{blake2b(body, digest_size=16).hexdigest()}"')
+
+
+def _frame(model: RuntimeModel, area: str, variables: tuple[str, ...] | None) -> Frame:
+    outputs = tuple(
+        each for each in model.metadata.outputs if variables is None or each.variable in variables
+    )
+    key = (area, *(each.name for each in outputs))
+    frame: Frame | None = model.frames.get(key)
+    if frame is None:
+        frame = model.frames[key] = _make_frame(model, area, outputs)
+    return frame
+
+
+def _make_frame(model: RuntimeModel, area: str, outputs: tuple[Output, ...]) -> Frame:
+    metadata = model.metadata
+    receipt = Receipt(
+        delivery_id=model.delivery_id,
+        digest=model.delivery.digest,
+        model_type=metadata.model_type,
+        schema_version=metadata.schema_version,
+        topic=metadata.topic,
+        author=metadata.author,
+        train_end_time=metadata.training.train_end_time,
+        runtime=model.session.runtime,
+        skill={each.variable: model.skill(area, each.variable) for each in outputs},
+        synthetic=metadata.training.synthetic,
+        refused=[],
+        refused_counts={},
+    )
+    return Frame(
+        outputs=outputs,
+        timezone=metadata.areas[area].timezone,
+        receipt=receipt.model_dump_json(exclude=OF_THE_REQUEST).encode(),
+    )
+
+
+def _receipt(frame: Frame, refused: Refusals) -> bytes:
+    told = orjson.dumps(
+        {
+            "refused": [each.model_dump() for each in first_refusals(refused)],
+            "refused_counts": refused.counts,
+        }
+    )
+    return frame.receipt[:-1] + b"," + told[1:]
+
+
+def _series(outputs: Sequence[Output], decision: Decision) -> dict[str, Any]:
+    """Put outputs on one time axis; where steps differ, a variable has null between its own."""
+    steps = {(each.step, each.shape[-1]) for each in outputs}
+    axes = {each: _valid_times(decision.reference_time, *each) for each in steps}
+    times = next(iter(axes.values()))
+    for axis in axes.values():
+        times = times if axis is times else np.union1d(times, axis)
+    series: dict[str, Any] = {"time": times}
+    for each in outputs:
+        axis = axes[each.step, each.shape[-1]]
+        prediction = decision.predictions[each.variable]
+        told = {"unit": each.unit, "value": _spread(prediction.value, axis, times)}
+        if prediction.lower is not None and prediction.upper is not None:
+            low, high = decision.model.bands[each.variable]
+            told["lower"] = _spread(prediction.lower, axis, times)
+            told["upper"] = _spread(prediction.upper, axis, times)
+            told["interval"] = (low.probability, high.probability)
+        series[each.variable] = told
+    return series
+
+
+def _spread(values: Values, axis: Times, times: Times) -> Values:
+    """Values of one axis at the times of all, NaN (written as null) where they have none."""
+    if len(axis) == len(times):
+        return np.ascontiguousarray(values)
+    spread = np.full(len(times), np.nan, dtype=np.float32)
+    spread[np.searchsorted(times, axis)] = values
+    return spread
+
+
+def _valid_times(reference_time: datetime, step: timedelta, count: int) -> Times:
+    leads = np.arange(1, count + 1) * np.timedelta64(step // MICROSECOND, "us")
+    times: Times = np.datetime64(_naive(reference_time), "us") + leads
+    return times
+
+
+def _naive(time: datetime) -> datetime:
+    """A time in UTC without saying so, as NumPy takes it and orjson is told to understand it."""
+    return time.replace(tzinfo=None)

@@ -1,0 +1,215 @@
+"""Faults of models and of the observation database, each caused."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from answers import the_problem
+from fairweather_app.app_context import AppContext
+from fairweather_app.counters import GIVEN_UP
+from fairweather_app.errors import RETRY_SECONDS
+from fairweather_app.models_backend import onnx
+from fairweather_app.observations import ObservationStore
+
+Build = Callable[..., Path]
+MakeApp = Callable[..., Flask]
+Observe = Callable[..., None]
+
+NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
+JFK = "/weather/predict?area=JFK"
+
+
+def context_of(client: FlaskClient) -> AppContext:
+    found: AppContext = client.application.extensions["fairweather"]
+    return found
+
+
+def unavailable(client: FlaskClient, address: str = JFK) -> None:
+    answer = client.get(address)
+    the_problem(answer, 503, "observations-unavailable")
+    assert answer.headers["Retry-After"] == str(RETRY_SECONDS)
+
+
+@pytest.fixture
+def impatient(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> FlaskClient:
+    """An app that gives up soon, with a model for JFK."""
+    tiny_delivery(areas=("JFK",))
+    observe("JFK", day)
+    return make_app(time_limit=0.2).test_client()
+
+
+# ----------------------------------------------------------------------------------- models
+
+
+@pytest.fixture
+def bad_model(
+    impatient: FlaskClient, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[Any], Any]], str]:
+    """Makes a better model for JFK go wrong: what it finds goes through a function first."""
+    context = context_of(impatient)
+    better = tiny_delivery(areas=("JFK",), skill_interval=(0.8, 0.9)).name
+    context.catalogue.refresh()
+    with context.catalogue.residency.lease(context.catalogue.snapshot.entry(better)) as leased:
+        bad = leased
+    run = onnx._OnnxSession.run
+
+    def go_wrong(how: Callable[[Any], Any]) -> str:
+        def wrong(session: Any, feeds: Any, outputs: Any) -> Any:
+            found = run(session, feeds, outputs)
+            return how(found) if session is bad else found
+
+        monkeypatch.setattr(onnx._OnnxSession, "run", wrong)
+        return better
+
+    return go_wrong
+
+
+def test_a_model_that_hangs_is_passed_over_and_the_next_one_answers(
+    impatient: FlaskClient, bad_model: Callable[..., str]
+) -> None:
+    let_go, asked = threading.Event(), []
+
+    def hang(found: Any) -> Any:
+        asked.append(found)
+        let_go.wait(60)
+        return found
+
+    better = bad_model(hang)
+    for _ in range(3):
+        content = impatient.get(JFK).json
+        assert content is not None
+        (refused,) = content["receipt"]["refused"]
+        assert (refused["delivery_id"], refused["code"]) == (better, "timed-out")
+        assert "did not answer within 0.2 s" in refused["reason"]
+    assert len(asked) == 1  # one request waited for it, and no other
+    assert context_of(impatient).counters[GIVEN_UP] == 3
+    let_go.set()
+
+
+@pytest.mark.parametrize(
+    ("factor", "told"), [(float("nan"), "no number"), (1000.0, "possible is -80 to 60")]
+)
+def test_a_model_that_says_what_cannot_be_is_passed_over_and_the_next_one_answers(
+    impatient: FlaskClient, bad_model: Callable[..., str], factor: float, told: str
+) -> None:
+    better = bad_model(lambda found: {name: each * factor for name, each in found.items()})
+    content = impatient.get(JFK).json
+    assert content is not None
+    (refused,) = content["receipt"]["refused"]
+    assert (refused["delivery_id"], refused["code"]) == (better, "invalid-output")
+    assert told in refused["reason"]
+
+
+def test_when_the_only_model_hangs_the_request_is_refused_in_time(
+    impatient: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+    monkeypatch.setattr(onnx._OnnxSession, "run", lambda *_: let_go.wait(60))
+    problem = the_problem(impatient.get(JFK), 422, "no-applicable-model")
+    assert problem["refused_counts"] == {"timed-out": 1}
+    let_go.set()
+
+
+# --------------------------------------------------------------------------------- database
+
+
+def test_a_writer_that_holds_the_database_does_not_hold_up_readers(
+    impatient: FlaskClient, tmp_path: Path, observe: Observe, day: list[float]
+) -> None:
+    impatient.get("/areas")
+    with closing(sqlite3.connect(tmp_path / "observations.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert impatient.get(JFK).status_code == 200
+        other.execute("ROLLBACK")
+    observe("JFK", [20.0])
+    content = impatient.get(JFK).json
+    assert content is not None
+    assert content["forecast"]["temperature"]["value"] == [*day[:-1], 20.0]
+
+
+def test_a_database_that_is_locked_is_503_and_served_again_when_it_is_free(
+    impatient: FlaskClient, observations: ObservationStore, tmp_path: Path
+) -> None:
+    for store in (context_of(impatient).observations, observations):
+        store.close()
+    with closing(sqlite3.connect(tmp_path / "observations.sqlite", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")  # keeps readers out, in WAL mode too
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("CREATE TABLE held (x)")
+        unavailable(impatient)
+        other.execute("ROLLBACK")
+    assert impatient.get(JFK).status_code == 200
+
+
+def test_a_database_that_is_missing_is_503_until_it_is_there_again(
+    impatient: FlaskClient, tmp_path: Path
+) -> None:
+    assert impatient.get(JFK).status_code == 200
+    file = tmp_path / "observations.sqlite"
+    file.rename(tmp_path / "away")
+    unavailable(impatient)
+    unavailable(impatient, "/areas")
+    (tmp_path / "away").rename(file)
+    assert impatient.get(JFK).status_code == 200
+
+
+def test_a_database_that_hangs_is_503_in_time_and_asked_again_later(
+    impatient: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go, asked = threading.Event(), []
+
+    def hang(*_arguments: object) -> None:
+        asked.append(1)
+        let_go.wait(60)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObservationStore, "series", hang)
+        for _ in range(3):
+            unavailable(impatient)
+    assert len(asked) == 1  # one request waited for it, and no other
+    let_go.set()
+    context_of(impatient).ready._limit._paused.clear()  # as after so many seconds
+    assert impatient.get(JFK).status_code == 200
+
+
+def test_a_post_that_brings_everything_needs_no_database(
+    impatient: FlaskClient, tmp_path: Path, day: list[float]
+) -> None:
+    impatient.get(JFK)
+    (tmp_path / "observations.sqlite").unlink()
+    body = {
+        "area": "JFK",
+        "reference_time": "2013-06-20T12:00Z",
+        "observations": {"temperature": day},
+    }
+    assert impatient.post("/weather/predict", json=body).status_code == 200
+    unavailable(impatient)
+
+
+# ------------------------------------------------------------------------------------ clocks
+
+
+def test_a_clock_that_is_set_back_changes_no_answer_and_no_limit(
+    impatient: FlaskClient, monkeypatch: pytest.MonkeyPatch, observe: Observe
+) -> None:
+    before = impatient.get(JFK)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 86_400)
+    assert impatient.get(JFK).data == before.data
+    observe("JFK", [20.0], until=NOON + timedelta(hours=1))
+    content = impatient.get(JFK).json
+    assert content is not None
+    assert content["reference_time"] == "2013-06-20T13:00:00Z"

@@ -1,0 +1,64 @@
+"""Reading requests: the fast way and the long way accept the same, and nothing twice."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairweather_app.api.reading import read_request
+from fairweather_app.api.schemas import PredictRequest
+from fairweather_app.errors import InvalidRequestError
+
+KEYS = st.sampled_from(["area", "variables", "reference_time", "observations", "temperature", "x"])
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=4)
+    | st.sampled_from(["JFK", "2013-12-20T00:00Z"])
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4), st.sampled_from([None, 2]))
+def test_what_is_accepted_the_fast_way_is_what_is_accepted_the_long_way(
+    document: dict[str, object], indent: int | None
+) -> None:
+    body = json.dumps(document, indent=indent, ensure_ascii=False)
+    try:
+        expected = PredictRequest.model_validate_json(body)
+    except ValueError:
+        with pytest.raises(InvalidRequestError):
+            read_request(body.encode(errors="replace"), invalid=422)
+    else:
+        assert read_request(body.encode(), invalid=422) == expected
+
+
+def test_a_plain_body_is_not_read_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("fairweather_app.api.reading.json.loads")
+    body = {
+        "area": "JFK",
+        "variables": ["temperature"],
+        "reference_time": "2013-12-20T00:00Z",
+        "observations": {"temperature": [None, 1, 2.5], "humidity": []},
+    }
+    assert read_request(json.dumps(body).encode(), invalid=422).area == "JFK"
+
+
+@given(st.data())
+def test_a_key_given_twice_is_never_accepted(data: st.DataObject) -> None:
+    value = st.sampled_from(['"JFK"', "null", "[1, 2]", '{"a": "b"}', '"\\u0041"'])
+    pairs = data.draw(st.lists(st.tuples(KEYS, value), min_size=1, max_size=4))
+    repeated = data.draw(st.sampled_from(pairs))
+    pairs.insert(data.draw(st.integers(0, len(pairs))), (repeated[0], data.draw(value)))
+    body = "{" + ", ".join(f'"{key}": {each}' for key, each in pairs) + "}"
+    with pytest.raises(InvalidRequestError, match="given more than once"):
+        read_request(body.encode(), invalid=422)

@@ -1,0 +1,82 @@
+"""Answers as they are written: what their schema says, to the last digit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairweather_app.api.schemas import Forecast
+from fairweather_app.app_context import AppContext
+from fairweather_app.forecasts import decide
+from fairweather_app.runtime_model import Prediction
+from fairweather_app.writing import OPTIONS, make_answer
+
+Build = Callable[..., Path]
+MakeApp = Callable[..., Flask]
+Observe = Callable[..., None]
+
+NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
+
+
+def written(app: Flask, area: str = "EWR", **asked: Any) -> bytes:
+    context: AppContext = app.extensions["fairweather"]
+    return make_answer(decide(context, area, **asked), asked.get("variables")).body
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False)))
+def test_numbers_are_the_shortest_that_read_back_as_the_models_own(values: list[float]) -> None:
+    own = np.array(values, dtype=np.float32)
+    told = json.loads(orjson.dumps(own, option=OPTIONS))
+    assert told == [float(str(value)) for value in own]
+    np.testing.assert_array_equal(np.array(told, dtype=np.float32), own)
+
+
+@pytest.mark.parametrize("quantiles", [(), (0.1, 0.5, 0.9)])
+def test_an_answer_is_to_the_byte_what_its_schema_writes(
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    day: list[float],
+    quantiles: tuple[float, ...],
+) -> None:
+    tiny_delivery(areas=("LGA",))
+    tiny_delivery(valid_months=[1], skill_interval=(0.8, 0.9))
+    tiny_delivery(variables=("temperature", "humidity"), quantiles=quantiles)
+    observe("EWR", day)
+    observe("EWR", [50.0 + value for value in day], variable="humidity")
+    app = make_app()
+    for variables in (None, ("humidity",)):
+        body = written(app, variables=variables)
+        assert Forecast.model_validate_json(body).model_dump_json().encode() == body
+
+
+def test_times_end_with_a_z_and_seconds_are_told(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery()
+    observe("EWR", day)
+    content = json.loads(written(make_app(), reference_time=NOON))
+    assert content["reference_time"] == "2013-06-20T12:00:00Z"
+    assert content["forecast"]["time"][-1] == "2013-06-21T12:00:00Z"
+
+
+def test_a_prediction_of_any_layout_in_memory_is_written(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery()
+    observe("EWR", day)
+    decision = decide(make_app().extensions["fairweather"], "EWR")
+    strided = np.arange(48, dtype=np.float32)[::2]
+    body = make_answer(replace(decision, predictions={"temperature": Prediction(strided)}), None)
+    assert json.loads(body.body)["forecast"]["temperature"]["value"] == strided.tolist()
