@@ -189,6 +189,28 @@ def test_a_pin_to_what_cannot_answer_is_not_taken(two: Flask, good: str) -> None
     assert run(two, "pin", "JFK", "nothing")[0] == 1
 
 
+def test_a_shadow_is_no_model_that_is_left_and_a_pin_to_it_does_not_hold(
+    two: Flask, make_app: MakeApp, better: str, good: str
+) -> None:
+    run(two, "pin", "EWR", good)
+    shadowed = make_app(shadow=good)
+    assert answering(shadowed) == better
+    code, output = run(shadowed, "pin", "EWR", good)
+    assert code == 1
+    assert "is a shadow and never answers" in output
+    code, output = run(shadowed, "withdraw", better, "--reason", "x")
+    assert code == 1
+    assert "the last live model for EWR, JFK" in output
+
+
+def test_a_withdrawal_is_stronger_than_an_answer_that_is_remembered(
+    two: Flask, better: str, good: str
+) -> None:
+    assert [answering(two), answering(two)] == [better, better]
+    assert run(two, "withdraw", better, "--reason", "x", "--force")[0] == 0
+    assert answering(two) == good
+
+
 def test_while_the_database_is_away_what_was_read_last_holds_also_through_a_restart(
     two: Flask, settings: dict[str, Any], better: str, observations: ObservationStore
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fairweather_interface.refusals import Code
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -20,7 +21,10 @@ from fairweather_app.counters import (
     PREDICTION_HITS,
     PREDICTIONS,
 )
+from fairweather_app.entries import Entry
+from fairweather_app.errors import LoadError
 from fairweather_app.models_backend import onnx
+from fairweather_app.runtime_model import RuntimeModel
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -96,6 +100,40 @@ def test_a_delivery_that_arrives_changes_the_answer_at_once(
     second = serving.get(JFK, headers={"If-None-Match": first.headers["ETag"]})
     assert second.json is not None
     assert second.json["receipt"]["delivery_id"] == better.name
+
+
+def test_a_look_at_the_store_that_finds_nothing_new_forgets_no_answer(
+    serving: FlaskClient, context: AppContext
+) -> None:
+    serving.get(JFK)
+    context.catalogue.refresh()
+    serving.get(JFK)
+    assert counts(context, PREDICTIONS, MEMO_HITS) == (1, 1)
+
+
+def test_an_answer_without_a_better_model_that_cannot_be_opened_now_is_not_remembered(
+    serving: FlaskClient,
+    context: AppContext,
+    tiny_delivery: Build,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    better = tiny_delivery(areas=("JFK",), skill_interval=(0.8, 0.9)).name
+    context.catalogue.refresh()
+    opened = context.catalogue.model
+
+    def fails(entry: Entry) -> RuntimeModel:
+        if entry.delivery_id == better:
+            raise LoadError(Code.RUNTIME_UNAVAILABLE, "gone", state="refused")
+        return opened(entry)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(context.catalogue, "model", fails)
+        answer = serving.get(JFK)
+        assert answer.json is not None
+        assert answer.json["receipt"]["refused_counts"] == {"runtime-unavailable": 1}
+    recovered = serving.get(JFK)
+    assert recovered.json is not None
+    assert recovered.json["receipt"]["delivery_id"] == better
 
 
 def test_with_the_clock_at_now_an_answer_is_kept_until_the_hour_is_over(

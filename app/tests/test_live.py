@@ -9,16 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fairweather_interface.refusals import Code
 from flask import Flask
 from flask.testing import FlaskClient
 
 from fairweather_app.app_context import AppContext
 from fairweather_app.counters import FORECASTS_KEPT, FORECASTS_LOST, SHADOW_PREDICTIONS
-from fairweather_app.errors import ObservationStoreError
+from fairweather_app.entries import Entry
+from fairweather_app.errors import LoadError, ObservationStoreError
 from fairweather_app.live import KeptForecast, kept, scores
 from fairweather_app.live.recorder import Recorder, record
 from fairweather_app.live.scores import score
 from fairweather_app.observations.archive import Times, Values
+from fairweather_app.runtime_model import RuntimeModel
 from fairweather_app.times import to_microseconds
 
 Build = Callable[..., Path]
@@ -242,6 +245,26 @@ def test_a_shadow_that_refuses_or_is_not_there_disturbs_nobody(
     nobody = "2b0f1f6e-6b0c-4f0e-9d61-3f1f7d6a3c11"
     client = make_app(shadow=f"{winter},{nobody}").test_client()
     assert client.get(JFK).status_code == 200
+    assert record(context_of(client)) == 1
+
+
+def test_a_shadow_that_cannot_be_opened_loses_nothing_of_the_one_that_answered(
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    day: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tiny_delivery(areas=("JFK",))
+    shadow = tiny_delivery(areas=("JFK",)).name
+    observe("JFK", day)
+    client = make_app(shadow=shadow).test_client()
+    assert client.get(JFK).status_code == 200
+
+    def fails(_entry: Entry) -> RuntimeModel:
+        raise LoadError(Code.RUNTIME_UNAVAILABLE, "gone", state="refused")
+
+    monkeypatch.setattr(context_of(client).catalogue, "model", fails)
     assert record(context_of(client)) == 1
 
 

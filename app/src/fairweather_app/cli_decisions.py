@@ -105,9 +105,12 @@ def check_withdrawal(context: AppContext, delivery_id: str) -> None:
         DecisionError: nobody knows the delivery, or an area would be left without any model.
     """
     entry = _entry(context, delivery_id, context.decisions.read())
-    declaring = context.catalogue.snapshot.contents.declaring
+    declaring, shadows = context.catalogue.snapshot.contents.declaring, context.overrides.shadows
     alone = [
-        area for area in entry.areas if [each for each in declaring[area] if each.live] == [entry]
+        area
+        for area in entry.areas
+        if [each for each in declaring[area] if each.live and each.delivery_id not in shadows]
+        == [entry]
     ]
     if alone:
         raise DecisionError(
@@ -120,11 +123,13 @@ def check_pin(context: AppContext, area: str, delivery_id: str) -> None:
     """Hold a pin against what is live now.
 
     Raises:
-        DecisionError: the delivery is not live, or does not declare the area.
+        DecisionError: the delivery is not live, is a shadow, or does not declare the area.
     """
     entry = _entry(context, delivery_id, context.decisions.read())
     if not entry.live:
         raise DecisionError(f"{delivery_id} is {entry.state}: {entry.reason}; nothing was changed")
+    if delivery_id in context.overrides.shadows:
+        raise DecisionError(f"{delivery_id} is a shadow and never answers; nothing was changed")
     if area not in entry.areas:
         raise DecisionError(
             f"{delivery_id} declares {', '.join(entry.areas)}, and not {area}; nothing was changed"

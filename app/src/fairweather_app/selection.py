@@ -176,7 +176,7 @@ def _check_declared(
     if overridden is not None:
         return overridden
     pinned = contents.pinned(area)
-    if pinned is not None and pinned != entry.delivery_id:
+    if pinned not in {None, entry.delivery_id, *app_context.overrides.shadows}:
         return Refusal(code=Code.OVERRIDDEN, reason=f"the operator pinned {area} to {pinned}")
     declared = entry.declared
     if declared is None:
