@@ -48,10 +48,10 @@ def record(app_context: AppContext) -> int:
 def _shadows(app_context: AppContext, of: Of) -> list[KeptForecast]:
     area, reference_time = of
     told = []
-    live = {each.delivery_id: each for each in app_context.catalogue.snapshot.live}
+    entries = app_context.catalogue.snapshot.entries
     for name in app_context.settings.shadow:
-        entry = live.get(name)
-        if entry is None or area not in entry.areas:
+        entry = entries.get(name)
+        if entry is None or not entry.live or area not in entry.areas:
             continue
         try:
             model = app_context.catalogue.model(entry)
