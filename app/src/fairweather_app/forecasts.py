@@ -16,6 +16,7 @@ from fairweather_interface.applicability import check_season
 from fairweather_interface.metadata import Output
 from fairweather_interface.refusals import Code, Refusal
 
+from fairweather_app import trail
 from fairweather_app.api.schemas import (
     AreaSummary,
     Forecast,
@@ -143,6 +144,7 @@ def decide(
         NoApplicableModelError: every delivery refuses.
         ObservationStoreError: the observation database cannot be used.
     """
+    trail.note_asked(area)
     not_ready = app_context.catalogue.snapshot.not_ready
     if not_ready is not None:
         raise NotReadyError(not_ready)
@@ -164,7 +166,9 @@ def decide(
         outcome = attempt(model, app_context, area, time, given)
         if isinstance(outcome, Refusal):
             passed_over.append(refused(model, outcome))
+            trail.note_refusal(outcome.code.value)
             continue
+        trail.note_answer(model.delivery_id)
         return Decision(
             area=area,
             reference_time=time,
@@ -190,7 +194,8 @@ def attempt(
     if refusal is not None:
         return refusal
     try:
-        windows = _windows(model, app_context, area, reference_time, given)
+        with trail.stage("windows"):
+            windows = _windows(model, app_context, area, reference_time, given)
     except UnsuppliedInputError as error:
         return Refusal(code=Code.OBSERVATIONS_MISSING, reason=str(error))
     refusal = check_windows(model.metadata, windows) or check_observed(
@@ -199,7 +204,8 @@ def attempt(
     if refusal is not None:
         return refusal
     try:
-        predictions = model.predict(area, reference_time, windows)
+        with trail.stage("predict"):
+            predictions = model.predict(area, reference_time, windows)
     except PredictionError as error:
         return Refusal(code=Code.INVALID_OUTPUT, reason=str(error))
     return check_predictions(model.metadata, predictions) or predictions

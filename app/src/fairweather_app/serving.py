@@ -51,10 +51,14 @@ class Poller:
         self._thread.join()
 
     def _poll(self) -> None:
+        from fairweather_app.metrics import count_look  # noqa: PLC0415 - see `accounting`
+
         while not self._stopping.is_set():
             try:
                 before = self._catalogue.snapshot
-                report_changes(before, self._catalogue.refresh())
+                after = self._catalogue.refresh()
+                count_look(before, after)
+                report_changes(before, after)
             except Exception:
                 logger.exception("looking at the store failed; it is tried again")
             self._stopping.wait(self._seconds)
@@ -70,17 +74,6 @@ def start_polling(app: Flask) -> Poller:
     app.extensions[POLLER] = poller
     poller.start()
     return poller
-
-
-def show_log() -> None:
-    """Show what the app tells operators on stderr, unless logging has been set up already."""
-    ours = logging.getLogger("fairweather_app")
-    if ours.hasHandlers():
-        return
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    ours.addHandler(handler)
-    ours.setLevel(logging.INFO)
 
 
 def serves_here() -> bool:
