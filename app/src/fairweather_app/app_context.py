@@ -6,14 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fairweather_interface.definitions import load_definitions, packaged_definitions
-from fairweather_interface.metadata import Area
+from fairweather_interface.metadata import ONNX, SAVED_MODEL, Area
 
 from fairweather_app.cache import Cache
 from fairweather_app.catalogue import Catalogue
 from fairweather_app.clock import Clock, make_clock
 from fairweather_app.config import Settings, cannot_write_cache
 from fairweather_app.errors import SettingsError
-from fairweather_app.models_backend import ModelsBackend, OnnxBackend, TensorFlowBackend
+from fairweather_app.models_backend import (
+    InferenceServer,
+    ModelsBackend,
+    OnnxBackend,
+    RemoteBackend,
+    TensorFlowBackend,
+)
 from fairweather_app.observations import ObservationStore
 from fairweather_app.operations import Overrides, read_overrides
 from fairweather_app.pickup import Pickup
@@ -50,19 +56,33 @@ def build_app_context(settings: Settings) -> AppContext:
         cache.try_out()
     except OSError as error:
         raise SettingsError([cannot_write_cache(settings.cache, error)]) from None
-    backends: list[ModelsBackend] = [OnnxBackend(cache.delivery)]
-    if settings.tensorflow:
-        backends.append(TensorFlowBackend(cache.delivery))
+    backends = _choose_backends(settings, cache)
     return AppContext(
         settings=settings,
         overrides=overrides,
         clock=make_clock(settings.clock, observations),
         observations=observations,
         catalogue=Catalogue(settings.store, cache, Pickup(cache, backends)),
-        backends=tuple(backends),
+        backends=backends,
         definitions={
             name: area
             for source in packaged_definitions()
             for name, area in load_definitions(source).areas.items()
         },
     )
+
+
+def _choose_backends(settings: Settings, cache: Cache) -> tuple[ModelsBackend, ...]:
+    """What runs models, the preferred first: a server elsewhere where one is named, else this one.
+
+    Not both: a model that is too large for this process must not come here when its server fails.
+    """
+    if settings.inference_url is not None:
+        server = InferenceServer(settings.inference_url, settings.inference_seconds)
+        return (
+            RemoteBackend(ONNX, cache.delivery, server),
+            RemoteBackend(SAVED_MODEL, cache.delivery, server),
+        )
+    if settings.tensorflow:
+        return OnnxBackend(cache.delivery), TensorFlowBackend(cache.delivery)
+    return (OnnxBackend(cache.delivery),)

@@ -8,6 +8,7 @@ the defaults.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -122,6 +123,13 @@ class Settings(BaseSettings):
             raise ValueError(f"expected a database of {' or '.join(DATABASES)}")
         if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
             raise ValueError("expected a file: a database in memory is empty in every other thread")
+        return value
+
+    @field_validator("inference_url")
+    @classmethod
+    def _known_protocol(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
+            raise ValueError("expected an address, such as http://inference:8080")
         return value
 
     @field_validator("tensorflow")

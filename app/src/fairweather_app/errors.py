@@ -10,7 +10,8 @@
     ├── ObservationStoreError                     the observation database cannot be used
     ├── UnsuppliedInputError                      neither request nor observations can feed an input
     ├── LoadError                   .code .state  a delivery cannot be served by this release
-    ├── PredictionError                           a runtime failed to run a loaded model
+    ├── PredictionError             .code         a runtime failed to run a loaded model
+    ├── RemoteUnavailableError                    a server that runs models cannot be reached
     └── RequestError                              a request that cannot be answered with a forecast
         ├── NotReadyError                         nothing is live, and the store is not known
         ├── InvalidRequestError     .problems     it is not a valid request
@@ -88,7 +89,18 @@ class UnsuppliedInputError(AppError):
 
 
 class PredictionError(AppError):
-    """A runtime failed to run a model that it had loaded."""
+    """A runtime failed to run a model that it had loaded; `code` is what the model is refused with.
+
+    The model's own failure, unless it is said to be the runtime's.
+    """
+
+    def __init__(self, reason: str, *, code: Code = Code.INVALID_OUTPUT) -> None:
+        self.code = code
+        super().__init__(reason)
+
+
+class RemoteUnavailableError(AppError, OSError):
+    """A server that runs models elsewhere cannot be reached, or not yet: worth trying again."""
 
 
 class RequestError(AppError):

@@ -207,7 +207,7 @@ def attempt(
         with trail.stage("predict"):
             predictions = model.predict(area, reference_time, windows)
     except PredictionError as error:
-        return Refusal(code=Code.INVALID_OUTPUT, reason=str(error))
+        return Refusal(code=error.code, reason=str(error))
     return check_predictions(model.metadata, predictions) or predictions
 
 

@@ -4,8 +4,9 @@
 
 - ``flask --app fairweather_app run`` starts it, in the process that answers requests. No other
   ``flask`` command does.
-- A WSGI server is given ``fairweather_app.wsgi:app``, which calls `start_polling`. It has to be
-  imported in each worker: do not preload, for neither threads nor loaded models survive a fork.
+- A WSGI server (``fairweather-app serve`` is one) is given ``fairweather_app.wsgi:app``, which calls
+  `start_polling`. It has to be imported in each worker: do not preload, for neither threads nor
+  loaded models survive a fork.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Poller:
         self._catalogue = catalogue
         self._seconds = seconds
         self._stopping = threading.Event()
+        self._looked = threading.Event()
         self._thread = threading.Thread(target=self._poll, name=POLLER, daemon=True)
 
     @property
@@ -44,6 +46,14 @@ class Poller:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+
+    def wait_for_first_look(self, seconds: float) -> bool:
+        """Wait until the store was looked at once, but not longer than `seconds`; whether it was.
+
+        A worker process that takes requests before it knows of a model would answer not-ready
+        beside others that could serve.
+        """
+        return self._looked.wait(seconds)
 
     def stop(self) -> None:
         """End the thread and wait until it has ended."""
@@ -61,6 +71,7 @@ class Poller:
                 report_changes(before, after)
             except Exception:
                 logger.exception("looking at the store failed; it is tried again")
+            self._looked.set()
             self._stopping.wait(self._seconds)
 
 

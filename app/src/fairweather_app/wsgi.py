@@ -9,8 +9,11 @@ from fairweather_app.config import load_settings
 from fairweather_app.logs import show_log
 from fairweather_app.serving import start_polling
 
+FIRST_LOOK_SECONDS = 10.0
+"""A worker takes requests after its first look at the store, or after so long without one."""
+
 _settings = load_settings()
 show_log(_settings.log_format)
 app = create_app(_settings)
 app.config[LOGS_REQUESTS] = _settings.log_requests
-start_polling(app)
+start_polling(app).wait_for_first_look(FIRST_LOOK_SECONDS)
