@@ -121,6 +121,17 @@ class Bench:
     store: Path
     observations: str
 
+    def import_observations(self, archive: Path) -> None:
+        """Give our app the observations that a forecast for an area starts from."""
+        command = [_here("flask"), "--app", "fairweather_app", "observations", "import"]
+        subprocess.run(  # noqa: S603 - a command of ours
+            [*command, str(archive)],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+            env=_quiet() | {"FAIRWEATHER_OBSERVATIONS": self.observations},
+        )
+
     def ours(self, name: str, *, workers: int, get: str | None = None) -> Contender:
         """fairweather-app, asked with observations, or with a `get` for an area."""
         environment = {

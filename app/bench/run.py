@@ -70,8 +70,9 @@ def main() -> int:
         folder=folder,
         model=delivery / "model.onnx",
         store=store,
-        observations=f"sqlite:///{options.observations.resolve()}",
+        observations=f"sqlite:///{folder / 'observations.sqlite'}",
     )
+    bench.import_observations(options.archive.resolve())
     print(f"writing {options.bodies} distinct bodies", file=sys.stderr)
     asked = windows(options.bodies)
     write(folder, asked)
@@ -116,7 +117,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", type=Path, required=True, help="holds a WinterPredictor")
-    parser.add_argument("--observations", type=Path, required=True, help="SQLite file, for GET")
+    parser.add_argument("--archive", type=Path, required=True, help="observations, for GET")
     parser.add_argument("--folder", type=Path, required=True, help="where the bench may write")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     parser.add_argument("--peers", nargs="*", default=list(REQUIREMENTS), help="which to compare")

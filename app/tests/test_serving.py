@@ -24,7 +24,8 @@ from flask.cli import run_command
 from fairweather_app import create_app, serving, start_polling
 from fairweather_app.app_context import AppContext
 from fairweather_app.catalogue import Catalogue
-from fairweather_app.serving import POLLER, Poller, serves_here, show_log
+from fairweather_app.logs import show_log
+from fairweather_app.serving import POLLER, Poller, serves_here
 
 Build = Callable[..., Path]
 Observe = Callable[..., None]
