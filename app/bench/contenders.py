@@ -208,7 +208,9 @@ class Bench:
             command=[str(binaries / "mlserver"), "start", str(home)],
             path="/v2/models/forecaster/infer",
             wire="v2",
-            read=lambda answer: _tensors({each["name"]: [each["data"]] for each in answer["outputs"]}),
+            read=lambda answer: _tensors(
+                {each["name"]: [each["data"]] for each in answer["outputs"]}
+            ),
         )
 
     def _bentoml(self, binaries: Path) -> Contender:

@@ -63,5 +63,7 @@ def drive(
     try:
         told = json.loads(found.stderr.splitlines()[-1])
     except (IndexError, ValueError):
-        raise RuntimeError(f"wrk failed on {contender.name}: {found.stderr}{found.stdout}") from None
+        raise RuntimeError(
+            f"wrk failed on {contender.name}: {found.stderr}{found.stdout}"
+        ) from None
     return Load(connections, **told)

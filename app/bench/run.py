@@ -50,7 +50,9 @@ class Measured:
 
     def median(self, connections: int) -> float:
         """The median rate of all rounds."""
-        return statistics.median(each.rate for each in self.loads if each.connections == connections)
+        return statistics.median(
+            each.rate for each in self.loads if each.connections == connections
+        )
 
     @property
     def best(self) -> float:
@@ -238,7 +240,7 @@ def _memo_hits(contender: Contender) -> dict[str, float]:
     """How often our app found a forecast among those it keeps, for requests that brought windows."""
     from urllib.request import urlopen  # noqa: PLC0415
 
-    with urlopen(f"http://127.0.0.1:{contender.port}/metrics", timeout=10) as answer:  # noqa: S310
+    with urlopen(f"http://127.0.0.1:{contender.port}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     found = [line for line in lines if line.startswith("fairweather_memo_total{")]
     return {line.split('"')[1]: float(line.split()[-1]) for line in found} or {"hit": 0.0}

@@ -78,9 +78,7 @@ def app(
 
 def ask(client: FlaskClient, window: list[float | None]) -> tuple[int, Any]:
     asked = {"area": "EWR", "reference_time": "2013-06-20T12:00Z"}
-    answer = client.post(
-        "/weather/predict", json=asked | {"observations": {"temperature": window}}
-    )
+    answer = client.post("/weather/predict", json=asked | {"observations": {"temperature": window}})
     return answer.status_code, answer.json
 
 

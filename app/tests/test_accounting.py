@@ -9,19 +9,17 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 
-from fairweather_app import logs, trail
+from fairweather_app import trail
 from fairweather_app.accounting import LOGS_REQUESTS
 from fairweather_app.catalogue import Snapshot
 from fairweather_app.logs import request_log, show_log
 from fairweather_app.metrics import MOST_AREAS, OTHER, area_label
-from fairweather_app.observations import ObservationStore
 
 Build = Callable[..., Path]
 PREDICT = "/weather/predict?area=EWR&reference_time=2013-06-20T12:00Z"
@@ -40,14 +38,14 @@ def requests_of(client: FlaskClient, route: str, status: int, code: str, area: s
 
 
 @pytest.mark.parametrize("given", ["abc", "9f:1/A-b_c.d=", "x" * 128])
-def test_a_well_formed_request_id_is_kept(serving: FlaskClient, given: str) -> None:
-    answer = serving.get("/healthz", headers={"X-Request-ID": given})
+def test_a_well_formed_request_id_is_kept(client: FlaskClient, given: str) -> None:
+    answer = client.get("/healthz", headers={"X-Request-ID": given})
     assert answer.headers["X-Request-ID"] == given
 
 
 @pytest.mark.parametrize("given", ["", "x" * 129, "a b", 'a"b', "é"])
-def test_any_other_request_id_is_replaced(serving: FlaskClient, given: str) -> None:
-    answers = [serving.get("/nowhere", headers={"X-Request-ID": given}) for _ in range(2)]
+def test_any_other_request_id_is_replaced(client: FlaskClient, given: str) -> None:
+    answers = [client.get("/nowhere", headers={"X-Request-ID": given}) for _ in range(2)]
     ids = {answer.headers["X-Request-ID"] for answer in answers}
     assert len(ids) == 2
     assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)
@@ -146,19 +144,16 @@ def test_a_trail_ends_with_its_request(serving: FlaskClient) -> None:
 # ------------------------------------------------------------------------------------- lines
 
 
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BytesIO]:
-    """What is written to stderr, which is no terminal."""
-    raw = io.BytesIO()
-    stream = SimpleNamespace(buffer=raw, isatty=lambda: False)
-    monkeypatch.setattr(sys, "stderr", stream)
+@pytest.fixture(autouse=True)
+def a_log_of_its_own() -> Iterator[None]:
+    """A test's log goes to the stderr that the test has."""
     request_log.cache_clear()
-    yield raw
+    yield
     request_log.cache_clear()
 
 
 def test_a_forecasts_line_says_what_happened(
-    make_app: Callable[..., Flask], tiny_delivery: Build, written: io.BytesIO
+    make_app: Callable[..., Flask], tiny_delivery: Build, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tiny_delivery(samples=2)
     app = make_app()
@@ -166,7 +161,7 @@ def test_a_forecasts_line_says_what_happened(
     asked = {"area": "EWR", "reference_time": "2013-06-20T12:00Z"}
     body = asked | {"observations": {"temperature": [1.0, 2.0]}}
     app.test_client().post("/weather/predict", json=body, headers={"X-Request-ID": "7"})
-    line = json.loads(written.getvalue())
+    line = json.loads(capsys.readouterr().err)
     told = {name: line[name] for name in ("request_id", "method", "status", "area", "delivery_id")}
     assert told == {
         "request_id": "7",
@@ -180,18 +175,18 @@ def test_a_forecasts_line_says_what_happened(
     assert "problem" not in line
 
 
-def test_text_is_one_readable_line(written: io.BytesIO) -> None:
+def test_text_is_one_readable_line(capsys: pytest.CaptureFixture[str]) -> None:
     request_log("text")(path="/areas", status=200)
-    (line,) = written.getvalue().decode().splitlines()
+    (line,) = capsys.readouterr().err.splitlines()
     assert "request" in line
     assert "path=/areas" in line
 
 
 def test_no_line_is_written_unless_serving_asks_for_them(
-    make_app: Callable[..., Flask], written: io.BytesIO
+    make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_app().test_client().get("/healthz")
-    assert not written.getvalue()
+    assert not capsys.readouterr().err
 
 
 def test_what_is_told_while_answering_carries_the_requests_id(
@@ -215,6 +210,5 @@ def test_what_is_told_while_answering_carries_the_requests_id(
     assert "ZeroDivisionError" in line["exception"]
 
 
-def test_the_two_logs_share_their_words() -> None:
-    assert logs.show_log is show_log
-    assert structlog.is_configured() is False, "the app leaves the process's structlog alone"
+def test_the_processs_own_structlog_is_left_alone() -> None:
+    assert not structlog.is_configured()

@@ -10,12 +10,12 @@ import pytest
 from fairweather_interface.delivery import open_delivery
 from fairweather_interface.refusals import Code
 from flask import Flask
-from inference import SAMPLES, Inference, fail, hang, hang_up, tensor
 
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
 from fairweather_app.models_backend import InferenceServer, RemoteBackend
 from fairweather_app.models_backend.proof import prove
 from fairweather_app.runtime_model import RuntimeModel
+from inference import SAMPLES, Inference, fail, hang, hang_up, tensor
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]

@@ -61,7 +61,7 @@ class Server:
         raise AssertionError(self._log.read_text())
 
     def get(self, path: str, **headers: str) -> Any:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)  # noqa: S310
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
         return urllib.request.urlopen(request, timeout=10)  # noqa: S310 - our own server
 
     def lines(self) -> list[dict[str, Any]]:
@@ -74,9 +74,7 @@ class Server:
 
 
 @pytest.fixture
-def server(
-    settings: dict[str, Any], tmp_path: Path, tiny_delivery: Build
-) -> Iterator[Server]:
+def server(settings: dict[str, Any], tmp_path: Path, tiny_delivery: Build) -> Iterator[Server]:
     tiny_delivery(samples=SAMPLES)
     running = Server(settings, tmp_path)
     yield running
@@ -125,6 +123,16 @@ def test_a_server_told_to_stop_under_load_finishes_what_runs_and_loses_nothing(
         each.join(30)
     assert [each.lost for each in clients] == [[]] * 8
     assert server.process.wait(30) == 0
+
+
+def test_a_server_told_to_stop_while_its_workers_start_stops_at_once(
+    settings: dict[str, Any], tmp_path: Path, tiny_delivery: Build
+) -> None:
+    tiny_delivery(samples=SAMPLES)
+    for _ in range(3):
+        running = Server(settings, tmp_path)  # one worker serves, the other may not yet
+        running.process.terminate()
+        assert running.process.wait(15) == 0
 
 
 def test_every_worker_is_ready_when_it_takes_requests(server: Server) -> None:

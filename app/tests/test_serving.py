@@ -224,8 +224,8 @@ def test_a_running_server_answers_for_a_new_area_once_a_model_declares_it(
     wait_for(lambda: server.get("/weather/predict?area=LGA")[0] == 422)
     assert server.get("/weather/predict?area=EWR")[0] == 200
     log = server.log.read_text()
-    assert f"INFO delivery {path.name} is live" in log
-    assert f"INFO delivery {path.name} was removed from the store" in log
+    assert f'"event":"delivery {path.name} is live","level":"info"' in log
+    assert f'"event":"delivery {path.name} was removed from the store"' in log
     assert "Traceback" not in log
 
 
