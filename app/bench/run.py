@@ -237,7 +237,7 @@ def _idle_load(running: dict[str, Contender]) -> float:
 
 
 def _memo_hits(contender: Contender) -> dict[str, float]:
-    """How often our app found a forecast among those it keeps, for requests that brought windows."""
+    """How often our app answered from the forecasts it keeps; never, where windows came along."""
     from urllib.request import urlopen  # noqa: PLC0415
 
     with urlopen(f"http://127.0.0.1:{contender.port}/metrics", timeout=10) as answer:

@@ -1,6 +1,6 @@
 """The app serves from a real KServe server, and survives its death: ``nox -s kserve``."""
 
-# ruff: noqa: INP001, S101, PLR2004 - a test beside its script
+# ruff: noqa: D103, INP001, PLR2004, S101, S310, S603 - a test beside its script
 
 from __future__ import annotations
 

@@ -83,14 +83,18 @@ def test_a_missing_value_travels_as_null_and_comes_back(
         ("[1]", Code.INVALID_OUTPUT, "rubbish"),
         ('{"outputs": []}', Code.INVALID_OUTPUT, "temperature_forecast"),
         (
-            '{"outputs": [{"name": "temperature_forecast", "datatype": "FP32", "shape": [1, 9], '
-            '"data": [1]}]}',
+            (
+                '{"outputs": [{"name": "temperature_forecast", "datatype": "FP32", "shape": [1, 9],'
+                '"data": [1]}]}'
+            ),
             Code.INVALID_OUTPUT,
             "rubbish",
         ),
         (
-            '{"outputs": [{"name": "temperature_forecast", "datatype": "BYTES", "shape": [1], '
-            '"data": ["a"]}]}',
+            (
+                '{"outputs": [{"name": "temperature_forecast", "datatype": "BYTES", "shape": [1], '
+                '"data": ["a"]}]}'
+            ),
             Code.INVALID_OUTPUT,
             "BYTES",
         ),
@@ -119,7 +123,7 @@ def test_a_model_the_server_does_not_serve_yet_is_asked_for_again(
     path: Path, inference: Inference
 ) -> None:
     inference.models.clear()
-    with pytest.raises(RemoteUnavailableError, match="status 404.*under its delivery id"):
+    with pytest.raises(RemoteUnavailableError, match=r"status 404.*under its delivery id"):
         backend(path, inference.url).load_by_id(path.name)
 
 

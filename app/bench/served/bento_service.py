@@ -1,5 +1,7 @@
 """BentoML: a service with two workers, typed tensors in, tensors out."""
 
+# ruff: noqa: INP001 - a script that a server loads, not a package
+
 from __future__ import annotations
 
 import os

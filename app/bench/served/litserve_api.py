@@ -1,5 +1,7 @@
 """LitServe: one worker for the model, its own JSON."""
 
+# ruff: noqa: INP001 - a script that a server loads, not a package
+
 from __future__ import annotations
 
 import os

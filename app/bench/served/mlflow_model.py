@@ -1,5 +1,7 @@
 """MLflow: write the delivered artifact as a pyfunc model that its scoring server serves."""
 
+# ruff: noqa: INP001 - a script that a server loads, not a package
+
 from __future__ import annotations
 
 import sys

@@ -1,5 +1,7 @@
 """MLServer: a custom runtime, its own codec for tensors, Open Inference Protocol V2."""
 
+# ruff: noqa: INP001 - a script that a server loads, not a package
+
 from __future__ import annotations
 
 from mlserver import MLModel

@@ -1,5 +1,7 @@
 """The delivered ONNX artifact, as every peer runs it: one thread a call, as our app does."""
 
+# ruff: noqa: INP001 - a script that a server loads, not a package
+
 from __future__ import annotations
 
 import os

@@ -18,13 +18,13 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _UNKNOWN_ROUTE = "none"
 _PREDICT = "/weather/predict"
 LOGS_REQUESTS = "FAIRWEATHER_LOGS_REQUESTS"
-"""Key of the Flask config: whether each request leaves a line. Serving sets it, not `create_app`."""
+"""Key of the Flask config: whether each request leaves a line. `create_app` does not set it."""
 
 
 def account_for_requests(app: Flask, app_context: AppContext) -> None:
     """From now on every request has an id, is counted, and may leave a line in the log.
 
-    A client's ``X-Request-ID`` is kept when it is well-formed, else one is made; either is answered.
+    A client's ``X-Request-ID`` is kept when it is well-formed, else one is made; it is answered.
     """
     # which files it counts in is decided at import: as late as can be
     from fairweather_app.metrics import CONTENT_TYPE, area_label, count_request, exposition  # noqa: PLC0415

@@ -36,7 +36,7 @@ def show_log(form: LogFormat = "auto") -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *_rendered(form),
-                lambda _logger, _name, line: line if isinstance(line, str) else line.decode(),
+                _as_text,
             ],
         )
     )
@@ -51,7 +51,12 @@ def request_log(form: LogFormat = "auto") -> Callable[..., None]:
     It goes around `logging`, which costs several times as much as writing the line.
     """
     stream = sys.stderr.buffer
-    renders = [structlog.processors.add_log_level, *_common(), *_rendered(form), _as_bytes]
+    renders: list[Callable[..., Any]] = [
+        structlog.processors.add_log_level,
+        *_common(),
+        *_rendered(form),
+        _as_bytes,
+    ]
     bound = structlog.wrap_logger(
         structlog.BytesLogger(stream),
         processors=renders,
@@ -80,6 +85,10 @@ def _name_request(_logger: object, _name: str, fields: Fields) -> Fields:
     if now is not None:
         fields["request_id"] = now.request_id
     return fields
+
+
+def _as_text(_logger: object, _name: str, line: Any) -> str:  # noqa: ANN401 - as rendered
+    return line if isinstance(line, str) else str(line, "utf-8")
 
 
 def _as_bytes(_logger: object, _name: str, line: str | bytes) -> bytes:

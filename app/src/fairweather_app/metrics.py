@@ -9,6 +9,7 @@ store and database. Labels are bounded: an area is one that a delivery declares,
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -114,12 +115,11 @@ class _State(Collector):
             "Deliveries that cannot serve, by state and code.",
             labels=["state", "code"],
         )
-        counts: dict[tuple[str, str], int] = {}
+        counts: Counter[tuple[str, str]] = Counter()
         for entry in snapshot.not_live:
-            key = entry.state, str(entry.code)
-            counts[key] = counts.get(key, 0) + 1
-        for key, count in counts.items():
-            states.add_metric(key, count)
+            counts[entry.state, str(entry.code)] += 1
+        for labels, count in counts.items():
+            states.add_metric(labels, count)
         yield states
         now = datetime.now(UTC)
         if snapshot.checked_at is not None:

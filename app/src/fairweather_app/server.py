@@ -29,7 +29,7 @@ THREADS = 4
 """Threads a worker: enough to answer while others wait for a database; models run one a core."""
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
-_draining = RawValue(ctypes.c_bool, False)
+_draining = RawValue(ctypes.c_bool)
 """Whether the server is about to stop: set by the parent, shared by the workers it forks."""
 
 
@@ -76,7 +76,7 @@ def main() -> None:
     type=click.IntRange(1),
     help="Seconds that running requests have after that to finish.",
 )
-def serve(host: str, port: int, workers: int, threads: int, drain: float, grace: int) -> None:
+def serve(*, host: str, port: int, workers: int, threads: int, drain: float, grace: int) -> None:
     """Serve forecasts until SIGTERM or Ctrl-C; what runs then is finished first.
 
     Settings are the app's own (FAIRWEATHER_STORE, ...). A worker that dies is started again.
@@ -114,7 +114,7 @@ def serve(host: str, port: int, workers: int, threads: int, drain: float, grace:
                 _draining.value = True
                 threading.Timer(drain, stop).start()
 
-        server.signal_handler_interrupt = drain_first
+        server.signal_handler_interrupt = drain_first  # type: ignore[method-assign]
         server.serve()
 
 

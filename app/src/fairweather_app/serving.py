@@ -4,9 +4,9 @@
 
 - ``flask --app fairweather_app run`` starts it, in the process that answers requests. No other
   ``flask`` command does.
-- A WSGI server (``fairweather-app serve`` is one) is given ``fairweather_app.wsgi:app``, which calls
-  `start_polling`. It has to be imported in each worker: do not preload, for neither threads nor
-  loaded models survive a fork.
+- A WSGI server (``fairweather-app serve`` is one) is given ``fairweather_app.wsgi:app``, which
+  calls `start_polling`. It has to be imported in each worker: do not preload, for neither
+  threads nor loaded models survive a fork.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ there under its delivery id; this app still verifies the delivery, compares the 
 with the metadata and replays the examples, so that a model answers only when the server runs the
 very one that was delivered. A missing value (NaN) goes over the wire as JSON's ``null``.
 
-A server that cannot be reached, or does not serve a model yet, is asked again at every look at the
-store. Once a model is live, whatever its server does costs one refusal, and the next model is tried.
+A server that cannot be reached, or does not serve a model yet, is asked again at every look at
+the store. Once a model is live, whatever its server does costs one refusal, and the next model
+is tried.
 """
 
 from __future__ import annotations
