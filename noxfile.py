@@ -84,9 +84,7 @@ def install(
     for name in ours:
         package, _, extra = name.partition("[")
         path = wheel(session, build, package)
-        arguments.append(
-            f"fairweather-{package}{f'[{extra}' if extra else ''} @ {path.as_uri()}"
-        )
+        arguments.append(f"fairweather-{package}{f'[{extra}' if extra else ''} @ {path.as_uri()}")
     folder = folder or ROOT / FOLDERS[ours[-1].partition("[")[0]]
     pyproject = nox.project.load_toml(folder / "pyproject.toml")
     grouped = nox.project.dependency_groups(pyproject, *groups) if groups else ()
@@ -105,22 +103,16 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *config, *ours)
     session.run("ruff", "format", "--check", *config, *ours)
     workflows = map(str, sorted((ROOT / ".github/workflows").glob("*.yml")))
-    session.run(
-        "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows
-    )
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("zizmor", "--offline", "--quiet", ".github")
     tables = []
     for folder in FOLDERS.values():
         tools = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["tool"]
         tables.append({name: tools[name] for name in ("ruff", "mypy")})
-        if not filecmp.cmp(
-            ROOT / folder / "LICENSE", ROOT / "app/LICENSE", shallow=False
-        ):
+        if not filecmp.cmp(ROOT / folder / "LICENSE", ROOT / "app/LICENSE", shallow=False):
             session.error(f"{folder}/LICENSE differs from app/LICENSE: copy it")
     if any(table != tables[0] for table in tables):
-        session.error(
-            "[tool.ruff] and [tool.mypy] differ between the packages: make them one"
-        )
+        session.error("[tool.ruff] and [tool.mypy] differ between the packages: make them one")
 
 
 @nox.session(python=PYTHON)
@@ -133,12 +125,7 @@ def types(session: nox.Session, package: str) -> None:
     if package == "interface":
         session.install("nox", "packaging", "numpy")
         session.run(
-            *(
-                "mypy",
-                "--config-file=pyproject.toml",
-                "../noxfile.py",
-                "../.releases/release.py",
-            ),
+            *("mypy", "--config-file=pyproject.toml", "../noxfile.py", "../.releases/release.py"),
             *("../.releases/tests", "seam"),
             *("contract/check.py", "contract/rules.py", "contract/tests"),
             "matrix",
@@ -309,9 +296,7 @@ def released(session: nox.Session) -> None:
     """Rebuild every release; the newest released app serves what research delivers now."""
     wheels = {made.package: wheel(session, release_wheel, made) for made in releases()}
     limits = releases("app")[-1].constraints
-    session.install(
-        "--constraint", str(limits), str(wheels["interface"]), str(wheels["app"])
-    )
+    session.install("--constraint", str(limits), str(wheels["interface"]), str(wheels["app"]))
     session.run("python", str(SEAM / "demo.py"), str(DEMO), "--once")
 
 
@@ -345,9 +330,7 @@ def pythons(session: nox.Session, package: str) -> None:
 def wheelhouse(session: nox.Session) -> None:
     """Build the wheels of every release and of the work at hand into ``.wheelhouse``."""
     for made in releases():
-        session.log(
-            f"{made.package} {made.version}: {wheel(session, release_wheel, made)}"
-        )
+        session.log(f"{made.package} {made.version}: {wheel(session, release_wheel, made)}")
     for package in FOLDERS:
         session.log(f"{package} HEAD: {wheel(session, head_wheel, package)}")
 
@@ -392,16 +375,12 @@ def deliver_recipe(session: nox.Session) -> None:
     folder.mkdir()
     unpack_tree(newest["research"].tree, folder)
     needs = ("interface", "research[samples]")
-    install(
-        session, *needs, build=lambda each: release_wheel(newest[each]), folder=folder
-    )
+    install(session, *needs, build=lambda each: release_wheel(newest[each]), folder=folder)
     session.run("fairweather-research", "check", recipe, "--software", software)
     session.run("fairweather-research", "train", recipe, "--store", store)
     for delivery in sorted(Path(store).iterdir()):
         session.run("fairweather-interface", "verify", str(delivery))
-        session.run(
-            "fairweather-interface", "check", str(delivery), "--software", software
-        )
+        session.run("fairweather-interface", "check", str(delivery), "--software", software)
 
 
 @nox.session(python=PYTHON, default=False)
@@ -417,21 +396,8 @@ def constraints(session: nox.Session, package: str) -> None:
         else f"fairweather-interface @ {head_wheel('interface').as_uri()}"
     )
     session.run(
-        *(
-            "uv",
-            "pip",
-            "compile",
-            "--quiet",
-            "--upgrade",
-            "--universal",
-            "--all-extras",
-        ),
-        *(
-            "--no-header",
-            "--no-annotate",
-            "--no-emit-index-url",
-            "--no-emit-find-links",
-        ),
+        *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--all-extras"),
+        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
         *(f"--no-emit-package=fairweather-{name}" for name in FOLDERS),
         *(f"--group={pyproject}:{group}" for group in ("test", "types")),
         f"--python-version={PYTHON}",
@@ -455,9 +421,7 @@ def release(session: nox.Session) -> None:
         session.install("--constraint", limits, *map(str, wheels))
         if package != "app":
             return None
-        return str(
-            session.run("flask", "--app", "fairweather_app", "software", silent=True)
-        )
+        return str(session.run("flask", "--app", "fairweather_app", "software", silent=True))
 
     try:
         made = releasing.cut(package, version, software)
