@@ -242,6 +242,39 @@ def demo(session: nox.Session) -> None:
     session.run("python", str(SEAM / "demo.py"), str(DEMO), *session.posargs)
 
 
+@nox.session(python=PYTHON, default=False, requires=["demo-deliver"])
+def bench(session: nox.Session) -> None:
+    """Serve one delivery through the app and its peers, side by side; ``-- --quick`` is short."""
+    install(session, "interface", "app")
+    session.install("psutil", "uv")
+    session.run(
+        *("python", str(ROOT / "app" / "bench" / "run.py")),
+        *(
+            "--store",
+            str(DEMO / "store"),
+            "--archive",
+            str(DEMO / "observations.parquet"),
+        ),
+        *("--folder", str(ROOT / ".bench"), *session.posargs),
+    )
+
+
+@nox.session(python=PYTHON, default=False)
+def kserve(session: nox.Session) -> None:
+    """Serve from a real KServe server, in an environment of its own: it wants pandas<3."""
+    install(session, "interface[testing]", "app", groups=("test",))
+    session.install("uv")
+    python = Path(session.create_tmp()) / "kserve" / "bin" / "python"
+    if not python.exists():
+        session.run("uv", "venv", "--quiet", "--python", PYTHON, str(python.parents[1]))
+    session.run(
+        *("uv", "pip", "install", "--quiet", "--python", str(python)),
+        *("kserve==0.21.0", "onnxruntime==1.32.0", "numpy==2.4.6"),
+    )
+    session.chdir(ROOT / FOLDERS["app"])
+    session.run("pytest", "inference", env={"KSERVE_PYTHON": str(python)})
+
+
 @nox.session(python=PYTHON, requires=["demo-deliver"])
 def story(session: nox.Session) -> None:
     """Tell the whole story on real data: a nearby airport is refused until a model declares it."""

@@ -9,14 +9,17 @@ import click
 import pytest
 from fairweather_interface.refusals import Code
 from flask import Flask
+from flask.testing import FlaskClient
 
 import fairweather_app
 from fairweather_app import Settings
 from fairweather_app.api.problems import CODES
 from fairweather_app.capabilities import CAPABILITIES
 from fairweather_app.config import CONFIG, PREFIX
+from fairweather_app.server import serve
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+PRODUCTION = (Path(__file__).parents[1] / "PRODUCTION.md").read_text(encoding="utf-8")
 OF_FLASK = {"run", "shell", "routes"}
 
 
@@ -67,3 +70,24 @@ def test_every_command_is_in_the_handbook(app: Flask) -> None:
                 assert f"| `{name} {subcommand}" in README
         elif name not in OF_FLASK:
             assert f"| `{name}`" in README
+
+
+def test_every_series_is_in_the_production_page_and_no_other(client: FlaskClient) -> None:
+    client.get("/healthz")
+    told = client.get("/metrics").get_data(as_text=True)
+    named = re.findall(r"^# TYPE (fairweather_\w+) (counter|gauge|histogram)$", told, re.MULTILINE)
+    series = {name for name, _ in named if not name.endswith("_created")}
+    documented = set(re.findall(r"^\| `(fairweather_\w+)`", PRODUCTION, re.MULTILINE))
+    optional = {"fairweather_store_look_age_seconds"}
+    assert documented - optional == series - optional
+
+
+def test_every_option_of_serve_is_in_the_production_page_with_its_default() -> None:
+    for option in serve.params:
+        row = rf"^\| `{option.opts[0]}` \| (\S.*?) \|"
+        found = re.search(row, PRODUCTION, re.MULTILINE)
+        assert found, option.opts[0]
+        if not callable(option.default):
+            default = option.default
+            text = f"{default:g}" if isinstance(default, float) else str(default)
+            assert found.group(1) == f"`{text}`"

@@ -24,7 +24,8 @@ from flask.cli import run_command
 from fairweather_app import create_app, serving, start_polling
 from fairweather_app.app_context import AppContext
 from fairweather_app.catalogue import Catalogue
-from fairweather_app.serving import POLLER, Poller, serves_here, show_log
+from fairweather_app.logs import show_log
+from fairweather_app.serving import POLLER, Poller, serves_here
 
 Build = Callable[..., Path]
 Observe = Callable[..., None]
@@ -223,8 +224,8 @@ def test_a_running_server_answers_for_a_new_area_once_a_model_declares_it(
     wait_for(lambda: server.get("/weather/predict?area=LGA")[0] == 422)
     assert server.get("/weather/predict?area=EWR")[0] == 200
     log = server.log.read_text()
-    assert f"INFO delivery {path.name} is live" in log
-    assert f"INFO delivery {path.name} was removed from the store" in log
+    assert f'"event":"delivery {path.name} is live","level":"info"' in log
+    assert f'"event":"delivery {path.name} was removed from the store"' in log
     assert "Traceback" not in log
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from fairweather_interface.applicability import Observed, check_applicability
 from fairweather_interface.delivery import Delivery, open_delivery
+from fairweather_interface.metadata import ModelMetadata
 
 from fairweather_research import Recipe, load_observations, train, write_archive
 from fairweather_research.dataset import WindowSet
@@ -165,3 +169,20 @@ def commanded(tiny_document: dict[str, Any], tmp_path_factory: pytest.TempPathFa
     )
     path = Path(done.stdout.splitlines()[-1])
     return Commanded(open_delivery(path), done.stdout, done.stderr)
+
+
+def domain_verdict(
+    metadata: ModelMetadata, examples: Mapping[str, Any], row: int, margin: float
+) -> str:
+    """Return what the contract says to the windows of one example, with a margin in degC."""
+    windows = {item.name: examples[f"input/{item.name}"][row] for item in metadata.required_inputs}
+    observed = {
+        name: Observed(
+            lowest=float(np.nanmin(window)),
+            highest=float(np.nanmax(window)),
+            missing=int(np.isnan(window).sum()),
+        )
+        for name, window in windows.items()
+    }
+    refusal = check_applicability(metadata, observed, margins={"temperature": margin})
+    return str(refusal.code) if refusal else "serve"

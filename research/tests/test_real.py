@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from fairweather_interface.applicability import Observed, check_applicability, check_season
+from fairweather_interface.applicability import check_season
 from fairweather_interface.metadata import ONNX
 
-from conftest import RECIPES
+from conftest import RECIPES, domain_verdict
 from fairweather_research import train
 
 if TYPE_CHECKING:
@@ -72,16 +72,6 @@ def test_it_may_be_asked_at_the_end_of_its_year_and_has_onnx(winter: Delivery) -
         for area in metadata.areas:
             assert check_season(metadata, area, last) is None
         for row, expected in enumerate(examples["expect"]):
-            windows = {i.name: examples[f"input/{i.name}"][row] for i in metadata.required_inputs}
-            observed = {
-                name: Observed(
-                    lowest=float(np.nanmin(window)),
-                    highest=float(np.nanmax(window)),
-                    missing=int(np.isnan(window).sum()),
-                )
-                for name, window in windows.items()
-            }
-            refusal = check_applicability(metadata, observed, margins={"temperature": 3.0})
-            assert (refusal.code if refusal else "serve") == expected
+            assert domain_verdict(metadata, examples, row, 3.0) == expected
     onnx = next(artifact for artifact in metadata.artifacts if artifact.format == ONNX)
     assert onnx.omitted is None

@@ -15,7 +15,6 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import pytest
 import yaml
-from fairweather_interface.applicability import Observed, check_applicability
 from fairweather_interface.delivery import list_deliveries
 from fairweather_interface.errors import (
     CorruptDeliveryError,
@@ -25,6 +24,7 @@ from fairweather_interface.errors import (
 from fairweather_interface.metadata import ONNX, SAVED_MODEL
 from fairweather_interface.testing import assert_delivery_conforms
 
+from conftest import domain_verdict
 from fairweather_research import (
     ObservationsError,
     Recipe,
@@ -260,26 +260,11 @@ def test_examples_get_from_the_contract_the_very_verdict_they_expect(banded: Tra
     metadata = banded.delivery.metadata
     assert metadata.min_reader == "0.3"
     with np.load(banded.delivery.path / "examples.npz") as examples:
-        found = []
+        found: list[str] = []
         for row in range(len(examples["expect"])):
-            windows = {i.name: examples[f"input/{i.name}"][row] for i in metadata.required_inputs}
-            observed = {
-                name: Observed(
-                    lowest=float(np.nanmin(window)),
-                    highest=float(np.nanmax(window)),
-                    missing=int(np.isnan(window).sum()),
-                )
-                for name, window in windows.items()
-            }
-            codes = [
-                str(refusal.code) if refusal else "serve"
-                for margin in (0.0, 3.0)
-                for refusal in [
-                    check_applicability(metadata, observed, margins={"temperature": margin})
-                ]
-            ]
-            assert codes[0] == codes[1]
-            found.append(codes[0])
+            codes = {domain_verdict(metadata, examples, row, margin) for margin in (0.0, 3.0)}
+            assert len(codes) == 1
+            found += codes
         assert found == examples["expect"].tolist()
         assert "out-of-domain" in found
 

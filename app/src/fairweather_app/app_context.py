@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from fairweather_interface.definitions import load_definitions, packaged_definitions
-from fairweather_interface.metadata import Area
+from fairweather_interface.metadata import ONNX, SAVED_MODEL, Area
 
 from fairweather_app.answers import AnswerKey, KeptAnswer
 from fairweather_app.cache import Cache
@@ -21,7 +21,13 @@ from fairweather_app.errors import RETRY_SECONDS, SettingsError
 from fairweather_app.index import Index, release_key
 from fairweather_app.live import LiveScores
 from fairweather_app.memo import Memo
-from fairweather_app.models_backend import ModelsBackend, OnnxBackend, TensorFlowBackend
+from fairweather_app.models_backend import (
+    InferenceServer,
+    ModelsBackend,
+    OnnxBackend,
+    RemoteBackend,
+    TensorFlowBackend,
+)
 from fairweather_app.observations import ObservationStore, ReadyWindows
 from fairweather_app.operations import Overrides, read_overrides
 from fairweather_app.pickup import Pickup
@@ -80,9 +86,7 @@ def build_app_context(settings: Settings) -> AppContext:
         cache.try_out()
     except OSError as error:
         raise SettingsError([cannot_write_cache(settings.cache, error)]) from None
-    backends: list[ModelsBackend] = [OnnxBackend(cache.delivery)]
-    if settings.tensorflow:
-        backends.append(TensorFlowBackend(cache.delivery))
+    backends = _choose_backends(settings, cache)
     decisions = DecisionStore(observations)
     return AppContext(
         settings=settings,
@@ -110,3 +114,19 @@ def build_app_context(settings: Settings) -> AppContext:
             for name, area in load_definitions(source).areas.items()
         },
     )
+
+
+def _choose_backends(settings: Settings, cache: Cache) -> tuple[ModelsBackend, ...]:
+    """What runs models, the preferred first: a server elsewhere where one is named, else this one.
+
+    Not both: a model that is too large for this process must not come here when its server fails.
+    """
+    if settings.inference_url is not None:
+        server = InferenceServer(settings.inference_url, settings.inference_seconds)
+        return (
+            RemoteBackend(ONNX, cache.delivery, server),
+            RemoteBackend(SAVED_MODEL, cache.delivery, server),
+        )
+    if settings.tensorflow:
+        return OnnxBackend(cache.delivery), TensorFlowBackend(cache.delivery)
+    return (OnnxBackend(cache.delivery),)

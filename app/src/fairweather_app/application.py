@@ -9,13 +9,15 @@ import click
 from flask import Flask
 from flask.cli import NoAppException
 
+from fairweather_app.accounting import account_for_requests
 from fairweather_app.api.problems import register_problems
 from fairweather_app.api.routes import EXTENSION, api
 from fairweather_app.app_context import build_app_context
 from fairweather_app.cli import register_commands
 from fairweather_app.config import Settings, load_settings, unknown_variables
 from fairweather_app.errors import OverridesError, SettingsError
-from fairweather_app.serving import serves_here, show_log, start_polling
+from fairweather_app.logs import show_log
+from fairweather_app.serving import serves_here, start_polling
 from fairweather_app.web import blueprint as page
 
 
@@ -45,9 +47,10 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     app.extensions[EXTENSION] = app_context
     app.register_blueprint(api)
     app.register_blueprint(page)
+    account_for_requests(app, app_context)
     register_problems(app)
     register_commands(app)
     if serves_here():
-        show_log()
+        show_log(chosen.log_format)
         start_polling(app)
     return app

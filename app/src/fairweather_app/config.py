@@ -112,6 +112,21 @@ class Settings(BaseSettings):
         default=8 * 1024 * 1024, ge=1024, description="The largest request body, in bytes."
     )
 
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="How the log is written; auto is text on a terminal, else JSON."
+    )
+    log_requests: bool = Field(
+        default=True, description="Whether a production server writes a line for each request."
+    )
+    inference_url: str | None = Field(
+        default=None,
+        description="A server of the Open Inference Protocol V2 that runs the deliveries' models, "
+        "each under its delivery id; without it they run here.",
+    )
+    inference_seconds: float = Field(
+        default=2.0, gt=0, le=60, description="How long that server may take for an answer."
+    )
+
     @property
     def domain_margins(self) -> dict[str, float]:
         """Variable to how far beyond its bounds a model may still be used, in its unit."""
@@ -167,6 +182,13 @@ class Settings(BaseSettings):
             raise ValueError(f"expected a database of {' or '.join(DATABASES)}")
         if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
             raise ValueError("expected a file: a database in memory is empty in every other thread")
+        return value
+
+    @field_validator("inference_url")
+    @classmethod
+    def _known_protocol(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
+            raise ValueError("expected an address, such as http://inference:8080")
         return value
 
     @field_validator("tensorflow")

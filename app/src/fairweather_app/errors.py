@@ -13,6 +13,7 @@
     ├── PredictionError             .code         a runtime failed to run a model
     ├── DecisionError                             an operator's decision that was not taken
     ├── GivenUpError                              a model or the database took too long
+    ├── RemoteUnavailableError                    a server that runs models cannot be reached
     └── RequestError                              a request that cannot be answered with a forecast
         ├── NotReadyError                         nothing is live, and the store is not known
         ├── InvalidRequestError     .problems     it is not a valid request
@@ -94,7 +95,10 @@ class UnsuppliedInputError(AppError):
 
 
 class PredictionError(AppError):
-    """A runtime failed to run a model, or to load it again; `code` is what it is refused with."""
+    """A runtime failed to run a model, or to load it again; `code` is what it is refused with.
+
+    The model's own failure, unless it is said to be the runtime's.
+    """
 
     def __init__(self, reason: str, *, code: Code = Code.INVALID_OUTPUT) -> None:
         self.code = code
@@ -107,6 +111,10 @@ class DecisionError(AppError):
 
 class GivenUpError(AppError):
     """Something did not answer within its time limit, now or a moment ago."""
+
+
+class RemoteUnavailableError(AppError, OSError):
+    """A server that runs models elsewhere cannot be reached, or not yet: worth trying again."""
 
 
 class RequestError(AppError):

@@ -15,6 +15,7 @@ from functools import partial
 from fairweather_interface.applicability import check_season
 from fairweather_interface.refusals import Code, Refusal
 
+from fairweather_app import trail
 from fairweather_app.api.schemas import AreaSummary, RefusedDelivery
 from fairweather_app.app_context import AppContext, PredictionKey
 from fairweather_app.counters import GIVEN_UP, PREDICTION_HITS, PREDICTIONS
@@ -126,6 +127,7 @@ def decide(
         NoApplicableModelError: every delivery refuses.
         ObservationStoreError: the observation database cannot be used.
     """
+    trail.note_asked(area)
     not_ready = app_context.catalogue.snapshot.not_ready
     if not_ready is not None:
         raise NotReadyError(not_ready)
@@ -147,7 +149,9 @@ def decide(
         outcome = attempt(model, app_context, area, time, given, remember=remember)
         if isinstance(outcome, Refusal):
             passed_over.append(refused(model, outcome))
+            trail.note_refusal(outcome.code.value)
             continue
+        trail.note_answer(model.delivery_id)
         return Decision(
             area=area,
             reference_time=time,
@@ -178,7 +182,8 @@ def attempt(
     if refusal is not None:
         return refusal
     try:
-        windows = _windows(model, app_context, area, reference_time, given)
+        with trail.stage("windows"):
+            windows = _windows(model, app_context, area, reference_time, given)
     except UnsuppliedInputError as error:
         return Refusal(code=Code.OBSERVATIONS_MISSING, reason=str(error))
     refusal = check_windows(model.metadata, windows) or check_observed(
@@ -213,9 +218,11 @@ def _predict(
     """Run a model within the time limit."""
     app_context.counters.add(PREDICTIONS)
     try:
-        return app_context.time_limit.run(
-            f"delivery {model.delivery_id}", partial(model.predict, area, reference_time, windows)
-        )
+        with trail.stage("predict"):
+            return app_context.time_limit.run(
+                f"delivery {model.delivery_id}",
+                partial(model.predict, area, reference_time, windows),
+            )
     except PredictionError as error:
         return Refusal(code=error.code, reason=str(error))
     except GivenUpError as error:

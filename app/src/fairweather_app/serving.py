@@ -4,8 +4,9 @@
 
 - ``flask --app fairweather_app run`` starts it, in the process that answers requests. No other
   ``flask`` command does.
-- A WSGI server is given ``fairweather_app.wsgi:app``, which calls `start_polling`. It has to be
-  imported in each worker: do not preload, for neither threads nor loaded models survive a fork.
+- A WSGI server (``fairweather-app serve`` is one) is given ``fairweather_app.wsgi:app``, which
+  calls `start_polling`. It has to be imported in each worker: do not preload, for neither
+  threads nor loaded models survive a fork.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Poller:
         self._catalogue = catalogue
         self._seconds = seconds
         self._stopping = threading.Event()
+        self._looked = threading.Event()
         self._thread = threading.Thread(target=self._poll, name=POLLER, daemon=True)
 
     @property
@@ -46,18 +48,31 @@ class Poller:
         """Start the thread."""
         self._thread.start()
 
+    def wait_for_first_look(self, seconds: float) -> bool:
+        """Wait until the store was looked at once, but not longer than `seconds`; whether it was.
+
+        A worker process that takes requests before it knows of a model would answer not-ready
+        beside others that could serve.
+        """
+        return self._looked.wait(seconds)
+
     def stop(self) -> None:
         """End the thread and wait until it has ended."""
         self._stopping.set()
         self._thread.join()
 
     def _poll(self) -> None:
+        from fairweather_app.metrics import count_look  # noqa: PLC0415 - see `accounting`
+
         while not self._stopping.is_set():
             try:
                 before = self._catalogue.snapshot
-                report_changes(before, self._catalogue.refresh())
+                after = self._catalogue.refresh()
+                count_look(before, after)
+                report_changes(before, after)
             except Exception:
                 logger.exception("looking at the store failed; it is tried again")
+            self._looked.set()
             self._stopping.wait(self._seconds)
 
 
@@ -73,17 +88,6 @@ def start_polling(app: Flask) -> Poller:
     recorder = app.extensions[RECORDER] = Recorder(app_context)
     recorder.start()
     return poller
-
-
-def show_log() -> None:
-    """Show what the app tells operators on stderr, unless logging has been set up already."""
-    ours = logging.getLogger("fairweather_app")
-    if ours.hasHandlers():
-        return
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    ours.addHandler(handler)
-    ours.setLevel(logging.INFO)
 
 
 def serves_here() -> bool:

@@ -1,8 +1,19 @@
-"""For WSGI servers: ``granian --interface wsgi fairweather_app.wsgi:app``, or any other."""
+"""For WSGI servers, in each worker: ``fairweather-app serve`` does it, or any other.
 
+Do not preload: neither the thread that watches the store nor a loaded model survives a fork.
+"""
+
+from fairweather_app.accounting import LOGS_REQUESTS
 from fairweather_app.application import create_app
-from fairweather_app.serving import show_log, start_polling
+from fairweather_app.config import load_settings
+from fairweather_app.logs import show_log
+from fairweather_app.serving import start_polling
 
-show_log()
-app = create_app()
-start_polling(app)
+FIRST_LOOK_SECONDS = 10.0
+"""A worker takes requests after its first look at the store, or after so long without one."""
+
+_settings = load_settings()
+show_log(_settings.log_format)
+app = create_app(_settings)
+app.config[LOGS_REQUESTS] = _settings.log_requests
+start_polling(app).wait_for_first_look(FIRST_LOOK_SECONDS)

@@ -23,6 +23,7 @@ from fairweather_app.errors import (
     UnknownAreaError,
     UnknownDeliveryError,
 )
+from fairweather_app.trail import note_problem
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -63,6 +64,7 @@ def problem(
     error: NoApplicableModelError | None = None,
 ) -> Response:
     """Build the answer of one problem."""
+    note_problem(code)
     content = Problem(
         type=f"/problems/{code}",
         title=CODES[code],

@@ -16,7 +16,7 @@ from fairweather_interface.examples import SERVE
 from fairweather_interface.metadata import BATCH, OBSERVATIONS, Input, ModelMetadata, Output
 from fairweather_interface.refusals import Code
 
-from fairweather_app.errors import LoadError, PredictionError
+from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
 from fairweather_app.fitness import check_predictions
 from fairweather_app.runtime_model import ROLES, RuntimeModel
 from fairweather_app.session import Arrays, Tensor
@@ -104,12 +104,15 @@ def run_examples(model: RuntimeModel, examples: Arrays) -> Arrays:
     """Every output and every quantile that the metadata declare, for all examples at once.
 
     Raises:
-        LoadError: the runtime failed.
+        LoadError: the runtime failed on them.
+        RemoteUnavailableError: what runs the model elsewhere failed, which says nothing about it.
     """
     feeds = {each.name: examples[f"input/{each.name}"] for each in model.metadata.inputs}
     try:
         return model.session.run(feeds, list(_given(model.metadata)))
     except PredictionError as error:
+        if error.code is not Code.INVALID_OUTPUT:
+            raise RemoteUnavailableError(f"the examples cannot be run: {error}") from error
         raise LoadError(
             Code.CORRUPT, f"the examples cannot be run: {error}", state="quarantined"
         ) from error

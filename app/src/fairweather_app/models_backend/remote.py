@@ -1,0 +1,198 @@
+"""Models that run elsewhere: a server of the Open Inference Protocol V2, over HTTP.
+
+KServe, Triton, MLServer and the OpenVINO Model Server speak it. Each delivery's model is served
+there under its delivery id; this app still verifies the delivery, compares the server's signature
+with the metadata and replays the examples, so that a model answers only when the server runs the
+very one that was delivered. A missing value (NaN) goes over the wire as JSON's ``null``.
+
+A server that cannot be reached, or does not serve a model yet, is asked again at every look at
+the store. Once a model is live, whatever its server does costs one refusal, and the next model
+is tried.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Never
+from urllib.parse import quote
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import urllib3
+from fairweather_interface.metadata import Artifact
+from fairweather_interface.refusals import Code
+from fairweather_interface.software import Runtime
+
+from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
+from fairweather_app.models_backend.protocol import Deliveries, artifact_of
+from fairweather_app.runtime_model import RuntimeModel
+from fairweather_app.session import Arrays, Signature, Tensor
+
+DTYPES = {"FP32": "float32", "FP64": "float64", "INT32": "int32", "INT64": "int64"}
+"""The protocol's names of element types, and ours."""
+_NAMES = {ours: theirs for theirs, ours in DTYPES.items()}
+_OK = 200
+_SHOWN = 200
+
+
+class InferenceServer:
+    """One server: requests with a time limit, and retries of what did not reach it."""
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self.url = url.rstrip("/")
+        self._http = urllib3.PoolManager(
+            maxsize=16,
+            timeout=urllib3.Timeout(connect=min(1.0, seconds), read=seconds),
+            # what may have been computed is not asked again: a slow server would get slower
+            retries=urllib3.Retry(connect=1, read=0, redirect=0, status=0, backoff_factor=0.05),
+        )
+
+    def ask(self, method: str, path: str, content: object = None) -> tuple[int, Any]:
+        """Return status and content of an answer; content that is no JSON is its text.
+
+        Raises:
+            urllib3.exceptions.HTTPError: there is no answer.
+        """
+        body = None if content is None else orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+        headers = {"Content-Type": "application/json"}
+        found = self._http.request(method, self.url + path, body=body, headers=headers)
+        try:
+            return found.status, orjson.loads(found.data)
+        except orjson.JSONDecodeError:
+            return found.status, found.data[:_SHOWN].decode(errors="replace")
+
+
+class RemoteBackend:
+    """Hands artifacts of one format over to a server that has them already."""
+
+    def __init__(self, format_: str, deliveries: Deliveries, server: InferenceServer) -> None:
+        self.format = format_
+        self._deliveries = deliveries
+        self._server = server
+
+    def describe(self) -> Runtime:
+        """The protocol: what the server can run is its own affair."""
+        return Runtime(format=self.format, name="open-inference-protocol", version="2")
+
+    def cannot_run(self, artifact: Artifact) -> str | None:  # noqa: ARG002 - the server decides
+        """Nothing speaks against an artifact before the server was asked."""
+        return None
+
+    def load_by_id(self, delivery_id: str) -> RuntimeModel:
+        """Find out how the server sees the model of a verified delivery.
+
+        Raises:
+            RemoteUnavailableError: the server cannot be reached, or does not serve the model yet.
+            LoadError: it says something of the model that cannot be understood.
+        """
+        delivery = self._deliveries(delivery_id)
+        if artifact_of(delivery, self.format) is None:
+            reason = f"it carries no artifact of format {self.format}"
+            raise LoadError(Code.RUNTIME_UNAVAILABLE, reason, state="refused")
+        try:
+            status, content = self._server.ask("GET", _address(delivery_id))
+        except urllib3.exceptions.HTTPError as error:
+            raise RemoteUnavailableError(
+                f"the inference server {self._server.url} cannot be reached: {_words(error)}"
+            ) from error
+        if status != _OK:
+            raise RemoteUnavailableError(
+                f"the inference server {self._server.url} does not serve it: status {status}, "
+                f"{_excerpt(content)}; serve its model there under its delivery id"
+            )
+        try:
+            signature = Signature(
+                inputs={each["name"]: _tensor(each) for each in content["inputs"]},
+                outputs={each["name"]: _tensor(each) for each in content["outputs"]},
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            reason = (
+                f"found {_excerpt(content)} at {self._server.url}{_address(delivery_id)}; expected "
+                f"a model's inputs and outputs as the Open Inference Protocol V2 has them ({error})"
+            )
+            raise LoadError(Code.RUNTIME_UNAVAILABLE, reason, state="refused") from error
+        return RuntimeModel(
+            delivery=delivery, session=_RemoteSession(self._server, delivery_id, signature)
+        )
+
+
+class _RemoteSession:
+    def __init__(self, server: InferenceServer, delivery_id: str, signature: Signature) -> None:
+        self.runtime = f"open-inference-protocol 2 at {server.url}"
+        self.signature = signature
+        self._server = server
+        self._address = f"{_address(delivery_id)}/infer"
+
+    def run(self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Arrays:
+        asked = {
+            "id": uuid4().hex,  # optional by the protocol, demanded by KServe
+            "inputs": [
+                {
+                    "name": name,
+                    "shape": each.shape,
+                    "datatype": _NAMES[str(each.dtype)],
+                    "data": np.ascontiguousarray(each).ravel(),
+                }
+                for name, each in feeds.items()
+            ],
+            "outputs": [{"name": name} for name in outputs],
+        }
+        try:
+            status, content = self._server.ask("POST", self._address, asked)
+        except (urllib3.exceptions.TimeoutError, urllib3.exceptions.MaxRetryError) as error:
+            self._failed(f"gave no answer: {_words(error)}", _no_answer(error))
+        except urllib3.exceptions.HTTPError as error:
+            self._failed(f"gave no answer: {_words(error)}", Code.RUNTIME_UNAVAILABLE)
+        if status != _OK:
+            self._failed(f"answered {status}: {_excerpt(content)}", Code.RUNTIME_UNAVAILABLE)
+        try:
+            found = {each["name"]: _array(each) for each in content["outputs"]}
+            return {name: found[name] for name in outputs}
+        except (KeyError, TypeError, ValueError) as error:
+            self._failed(
+                f"answered rubbish: found {_excerpt(content)}, expected the outputs "
+                f"{', '.join(outputs)} ({type(error).__name__}: {error})",
+                Code.INVALID_OUTPUT,
+            )
+
+    def _failed(self, what: str, code: Code) -> Never:
+        raise PredictionError(f"{self.runtime} {what}", code=code)
+
+
+def _address(delivery_id: str) -> str:
+    return f"/v2/models/{quote(delivery_id, safe='')}"
+
+
+def _tensor(told: Mapping[str, Any]) -> Tensor:
+    """A tensor as the protocol describes it; -1 is a size that is left open."""
+    kind = told["datatype"]
+    return Tensor(
+        DTYPES.get(kind, str(kind)),
+        tuple(None if size == -1 else int(size) for size in told["shape"]),
+    )
+
+
+def _array(told: Mapping[str, Any]) -> npt.NDArray[Any]:
+    return np.array(told["data"], dtype=DTYPES[told["datatype"]]).reshape(told["shape"])
+
+
+def _no_answer(error: urllib3.exceptions.HTTPError) -> Code:
+    """Whether a server was too slow, or is not there."""
+    cause = getattr(error, "reason", error)
+    slow = isinstance(cause, urllib3.exceptions.ReadTimeoutError)
+    return Code.TIMED_OUT if slow else Code.RUNTIME_UNAVAILABLE
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, without the addresses of objects that urllib3 shows."""
+    cause = getattr(error, "reason", None) or error
+    words = re.sub(r"\[Errno -?\d+\] ", "", str(cause).rpartition(": ")[2])
+    return words or type(cause).__name__
+
+
+def _excerpt(content: object) -> str:
+    text = content if isinstance(content, str) else orjson.dumps(content).decode()
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

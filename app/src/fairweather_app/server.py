@@ -1,0 +1,152 @@
+"""``fairweather-app serve``: the production server, granian, with one worker process a core.
+
+The parent imports the app, which workers then share, and loads nothing: neither a loaded model nor
+a thread survives a fork. Each worker makes its own app (`wsgi`), watches the store and serves.
+
+Stopping loses no request. On SIGTERM the workers first drain: ``/readyz`` answers 503, so that load
+balancers turn away, and every answer says ``Connection: close``, so that clients do not send their
+next request to a connection that is about to end. Then the workers finish what runs, and end.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import tempfile
+import threading
+from multiprocessing import RawValue
+from types import FrameType
+
+import click
+from flask import Flask, Response, request
+
+from fairweather_app.config import load_settings
+from fairweather_app.errors import AppError, NotReadyError
+
+THREADS = 4
+"""Threads a worker: enough to answer while others wait for a database; models run one a core."""
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+
+_draining = RawValue(ctypes.c_bool)
+"""Whether the server is about to stop: set by the parent, shared by the workers it forks."""
+
+
+@click.group()
+@click.version_option(package_name="fairweather-app")
+def main() -> None:
+    """Run fairweather-app. Its other commands: flask --app fairweather_app --help."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(1, 65_535),
+    help="Port to listen on.",
+)
+@click.option(
+    "--workers",
+    default=lambda: len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+    show_default="one a core",
+    type=click.IntRange(1),
+    help="Worker processes; each holds the live models.",
+)
+@click.option(
+    "--threads",
+    default=THREADS,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Requests that a worker answers at once.",
+)
+@click.option(
+    "--drain",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Seconds between being asked to stop and taking no more requests.",
+)
+@click.option(
+    "--grace",
+    default=30,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Seconds that running requests have after that to finish.",
+)
+def serve(*, host: str, port: int, workers: int, threads: int, drain: float, grace: int) -> None:
+    """Serve forecasts until SIGTERM or Ctrl-C; what runs then is finished first.
+
+    Settings are the app's own (FAIRWEATHER_STORE, ...). A worker that dies is started again.
+
+    Example: FAIRWEATHER_STORE=/srv/deliveries fairweather-app serve --host 0.0.0.0
+    """
+    with tempfile.TemporaryDirectory(prefix="fairweather-metrics-") as folder:
+        # prometheus_client decides when it is imported where counters live: not before this
+        os.environ.setdefault(MULTIPROCESS, folder)
+        _try_out()
+        from granian import Granian  # noqa: PLC0415 - only this command needs it
+        from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+        from granian.log import LogLevels  # noqa: PLC0415
+
+        server = Granian(
+            f"{__name__}:app_of_worker",
+            factory=True,
+            address=host,
+            port=port,
+            interface=Interfaces.WSGI,
+            http=HTTPModes.http1,
+            workers=workers,
+            blocking_threads=threads,
+            respawn_failed_workers=True,
+            workers_kill_timeout=grace,
+            websockets=False,
+            log_level=LogLevels.warning,
+        )
+        stop = server.signal_handler_interrupt
+
+        def drain_first(_signal: int, _frame: FrameType | None) -> None:
+            # granian's handler takes a lock that the thread it interrupts may hold: from another
+            # thread it cannot wait for itself
+            if not _draining.value:
+                _draining.value = True
+                threading.Timer(drain, stop).start()
+
+        server.signal_handler_interrupt = drain_first  # type: ignore[method-assign]
+        server.serve()
+
+
+def app_of_worker() -> Flask:
+    """The app of one worker, made in it.
+
+    Until it serves there is nothing to finish: a signal ends it at once, which the handlers that
+    it has from its parent would not do.
+    """
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_DFL)
+    from fairweather_app.wsgi import app  # noqa: PLC0415 - looks at the store
+
+    @app.before_request
+    def _turn_away() -> None:
+        if _draining.value and request.path == "/readyz":
+            raise NotReadyError("the server is about to stop")
+
+    @app.after_request
+    def _say_good_bye(response: Response) -> Response:
+        if _draining.value:
+            response.headers["Connection"] = "close"
+        return response
+
+    return app
+
+
+def _try_out() -> None:
+    """Say what is wrong with the settings once, here, and not in every worker for ever."""
+    from fairweather_app.app_context import build_app_context  # noqa: PLC0415 - see above
+
+    try:
+        build_app_context(load_settings()).observations.close()
+    except AppError as error:
+        raise click.UsageError(str(error)) from None

@@ -1,0 +1,214 @@
+"""Every request has an id, numbers and, in production, a line in the log."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from flask import Flask
+from flask.testing import FlaskClient
+
+from fairweather_app import trail
+from fairweather_app.accounting import LOGS_REQUESTS
+from fairweather_app.catalogue import Snapshot
+from fairweather_app.logs import request_log, show_log
+from fairweather_app.metrics import MOST_AREAS, OTHER, area_label
+
+Build = Callable[..., Path]
+PREDICT = "/weather/predict?area=EWR&reference_time=2013-06-20T12:00Z"
+
+
+def number(client: FlaskClient, series: str) -> float:
+    """The value of one series, 0 where it is not told."""
+    told = client.get("/metrics").get_data(as_text=True)
+    found = re.search(rf"^{re.escape(series)} (\S+)$", told, re.MULTILINE)
+    return float(found.group(1)) if found else 0.0
+
+
+def requests_of(client: FlaskClient, route: str, status: int, code: str, area: str) -> float:
+    labels = f'area="{area}",code="{code}",route="{route}",status="{status}"'
+    return number(client, f"fairweather_requests_total{{{labels}}}")
+
+
+@pytest.mark.parametrize("given", ["abc", "9f:1/A-b_c.d=", "x" * 128])
+def test_a_well_formed_request_id_is_kept(client: FlaskClient, given: str) -> None:
+    answer = client.get("/healthz", headers={"X-Request-ID": given})
+    assert answer.headers["X-Request-ID"] == given
+
+
+@pytest.mark.parametrize("given", ["", "x" * 129, "a b", 'a"b', "é"])
+def test_any_other_request_id_is_replaced(client: FlaskClient, given: str) -> None:
+    answers = [client.get("/nowhere", headers={"X-Request-ID": given}) for _ in range(2)]
+    ids = {answer.headers["X-Request-ID"] for answer in answers}
+    assert len(ids) == 2
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in ids)
+
+
+def test_forecasts_are_counted_by_status_code_and_area(serving: FlaskClient) -> None:
+    asked = [
+        (PREDICT, 200, "", "EWR"),
+        (PREDICT.replace("EWR", "Atlantis"), 404, "unknown-area", OTHER),
+        (PREDICT.replace("EWR", "LGA"), 422, "no-applicable-model", OTHER),
+        ("/weather/predict", 400, "invalid-request", ""),
+    ]
+    for path, status, code, area in asked:
+        before = requests_of(serving, "/weather/predict", status, code, area)
+        assert serving.get(path).status_code == status
+        assert requests_of(serving, "/weather/predict", status, code, area) == before + 1
+
+
+def test_addresses_that_do_not_exist_share_one_label(serving: FlaskClient) -> None:
+    before = requests_of(serving, "none", 404, "not-found", "")
+    for at in range(3):
+        serving.get(f"/nowhere/{at}")
+    assert requests_of(serving, "none", 404, "not-found", "") == before + 3
+
+
+def test_stages_are_timed(serving: FlaskClient) -> None:
+    names = [f'fairweather_request_seconds_count{{stage="{each}"}}' for each in
+             ("windows", "predict", "total")]  # fmt: skip
+    before = [number(serving, name) for name in names]
+    serving.get(PREDICT)
+    assert [number(serving, name) for name in names] == [each + 1 for each in before]
+
+
+def test_candidates_that_are_passed_over_are_counted(serving: FlaskClient) -> None:
+    name = 'fairweather_refusals_total{code="observations-missing"}'
+    before = number(serving, name)
+    assert serving.get(PREDICT.replace("2013", "2012")).status_code == 503
+    assert number(serving, name) == before + 1
+
+
+def test_the_state_of_the_catalogue_is_told(
+    make_app: Callable[..., Flask], tiny_delivery: Build, store: Path
+) -> None:
+    tiny_delivery()
+    broken = tiny_delivery()
+    (broken / "model.onnx").write_bytes(b"broken")
+    client = make_app().test_client()
+    assert number(client, "fairweather_live_models") == 1
+    corrupt = 'fairweather_deliveries_not_live{code="corrupt",state="quarantined"}'
+    assert number(client, corrupt) == 1
+    assert number(client, "fairweather_store_problem") == 0
+    store.rename(store.with_name("gone"))
+    client.application.extensions["fairweather"].catalogue.refresh()
+    assert number(client, "fairweather_store_problem") == 1
+    assert number(client, "fairweather_live_models") == 1
+
+
+def test_the_age_of_observations_is_told_of_declared_areas(serving: FlaskClient) -> None:
+    assert number(serving, 'fairweather_observation_age_seconds{area="JFK"}') > 1e8
+    assert number(serving, 'fairweather_observation_age_seconds{area="LGA"}') == 0
+
+
+def test_numbers_are_told_while_the_database_cannot_be_read(
+    make_app: Callable[..., Flask], tiny_delivery: Build, tmp_path: Path
+) -> None:
+    tiny_delivery()
+    (tmp_path / "observations.sqlite").write_bytes(b"not a database, for longer than its header")
+    client = make_app().test_client()
+    assert number(client, "fairweather_live_models") == 1
+
+
+def test_only_so_many_areas_have_numbers_of_their_own() -> None:
+    names = frozenset(f"{at:05}" for at in range(MOST_AREAS + 5))
+    snapshot = Snapshot()
+    snapshot.__dict__["declared_areas"] = names
+    assert area_label(snapshot, "00000") == "00000"
+    assert area_label(snapshot, f"{MOST_AREAS + 1:05}") == OTHER
+    assert area_label(snapshot, None) == ""
+
+
+def test_notes_outside_a_request_are_lost_and_harmless() -> None:
+    with trail.stage("windows"):
+        trail.note_asked("EWR")
+        trail.note_answer("id")
+        trail.note_refusal("corrupt")
+        trail.note_memo(hit=True)
+        trail.note_problem("not-found")
+    assert trail.current() is None
+
+
+def test_a_trail_ends_with_its_request(serving: FlaskClient) -> None:
+    serving.get(PREDICT)
+    assert trail.current() is None
+
+
+# ------------------------------------------------------------------------------------- lines
+
+
+@pytest.fixture(autouse=True)
+def a_log_of_its_own() -> Iterator[None]:
+    """A test's log goes to the stderr that the test has."""
+    request_log.cache_clear()
+    yield
+    request_log.cache_clear()
+
+
+def test_a_forecasts_line_says_what_happened(
+    make_app: Callable[..., Flask], tiny_delivery: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny_delivery(samples=2)
+    app = make_app()
+    app.config[LOGS_REQUESTS] = True
+    asked = {"area": "EWR", "reference_time": "2013-06-20T12:00Z"}
+    body = asked | {"observations": {"temperature": [1.0, 2.0]}}
+    app.test_client().post("/weather/predict", json=body, headers={"X-Request-ID": "7"})
+    line = json.loads(capsys.readouterr().err)
+    told = {name: line[name] for name in ("request_id", "method", "status", "area", "delivery_id")}
+    assert told == {
+        "request_id": "7",
+        "method": "POST",
+        "status": 200,
+        "area": "EWR",
+        "delivery_id": path.name,
+    }
+    assert 0 < line["predict_ms"] < line["ms"]
+    assert line["timestamp"].endswith("Z")
+    assert "problem" not in line
+
+
+def test_text_is_one_readable_line(capsys: pytest.CaptureFixture[str]) -> None:
+    request_log("text")(path="/areas", status=200)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "request" in line
+    assert "path=/areas" in line
+
+
+def test_no_line_is_written_unless_serving_asks_for_them(
+    make_app: Callable[..., Flask], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_app().test_client().get("/healthz")
+    assert not capsys.readouterr().err
+
+
+def test_what_is_told_while_answering_carries_the_requests_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = logging.getLogger("fairweather_app")
+    monkeypatch.setattr(ours, "handlers", [])
+    monkeypatch.setattr(ours, "propagate", False)
+    monkeypatch.setattr(ours, "level", logging.NOTSET)
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    show_log("json")
+    trail.begin("42")
+    try:
+        1 / 0  # noqa: B018 - to have a stack trace
+    except ZeroDivisionError:
+        logging.getLogger("fairweather_app.test").exception("it failed: %s", "badly")
+    trail.end()
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["level"], line["request_id"]) == ("it failed: badly", "error", "42")
+    assert "ZeroDivisionError" in line["exception"]
+
+
+def test_the_processs_own_structlog_is_left_alone() -> None:
+    assert not structlog.is_configured()
