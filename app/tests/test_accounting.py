@@ -17,9 +17,10 @@ from flask.testing import FlaskClient
 
 from fairweather_app import trail
 from fairweather_app.accounting import LOGS_REQUESTS
-from fairweather_app.catalogue import Snapshot
+from fairweather_app.live.scores import LiveScore, LiveScores
 from fairweather_app.logs import request_log, show_log
 from fairweather_app.metrics import MOST_AREAS, OTHER, area_label
+from fairweather_app.snapshot import Snapshot
 
 Build = Callable[..., Path]
 PREDICT = "/weather/predict?area=EWR&reference_time=2013-06-20T12:00Z"
@@ -118,9 +119,9 @@ def test_numbers_are_told_while_the_database_cannot_be_read(
 
 
 def test_only_so_many_areas_have_numbers_of_their_own() -> None:
-    names = frozenset(f"{at:05}" for at in range(MOST_AREAS + 5))
     snapshot = Snapshot()
-    snapshot.__dict__["declared_areas"] = names
+    names = [f"{at:05}" for at in range(MOST_AREAS + 5)]
+    snapshot.contents.__dict__["declaring"] = dict.fromkeys(names, ())
     assert area_label(snapshot, "00000") == "00000"
     assert area_label(snapshot, f"{MOST_AREAS + 1:05}") == OTHER
     assert area_label(snapshot, None) == ""
@@ -212,3 +213,29 @@ def test_what_is_told_while_answering_carries_the_requests_id(
 
 def test_the_processs_own_structlog_is_left_alone() -> None:
     assert not structlog.is_configured()
+
+
+def test_a_kept_answer_is_counted_as_a_hit_and_as_a_request_for_its_area(
+    serving: FlaskClient,
+) -> None:
+    def told() -> list[float]:
+        series = [f'fairweather_memo_total{{outcome="{each}"}}' for each in ("miss", "hit")]
+        counts = [number(serving, each) for each in series]
+        return [*counts, requests_of(serving, "/weather/predict", 200, "", "EWR")]
+
+    before = told()
+    for _ in range(3):
+        assert serving.get(PREDICT).status_code == 200
+    assert [after - count for after, count in zip(told(), before, strict=True)] == [1, 2, 3]
+
+
+def test_live_scores_are_told_by_delivery_area_variable_and_lead_day(
+    serving: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score = LiveScore(
+        delivery_id="d", area="EWR", variable="temperature", lead_day=1, count=3, mae=2.5, bias=-1.0
+    )
+    monkeypatch.setattr(LiveScores, "all", lambda _: [score])
+    labels = '{area="EWR",delivery_id="d",lead_day="1",variable="temperature"}'
+    assert number(serving, f"fairweather_live_mae{labels}") == 2.5
+    assert number(serving, f"fairweather_live_bias{labels}") == -1.0

@@ -24,5 +24,6 @@ class KeptAnswer:
     """An answer, true for as long as contents and observations are those it was made of."""
 
     answer: Answer
+    delivery_id: str
     contents: Contents
     revision: int

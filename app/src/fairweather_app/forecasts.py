@@ -196,6 +196,7 @@ def attempt(
     if remember:
         key = (*key[:3], b"".join(windows[each.name].digest for each in model.required_inputs))
         known = app_context.predictions.get(key)
+        trail.note_memo(hit=known is not None)
     if known is not None:
         app_context.counters.add(PREDICTION_HITS)
         return known

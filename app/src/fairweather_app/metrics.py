@@ -21,8 +21,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from fairweather_app.app_context import AppContext
-from fairweather_app.catalogue import Snapshot
 from fairweather_app.errors import ObservationStoreError
+from fairweather_app.snapshot import Contents, Snapshot
 from fairweather_app.trail import Trail
 
 MOST_AREAS = 500
@@ -134,6 +134,26 @@ class _State(Collector):
             value=1 if snapshot.problem else 0,
         )
         yield self._observation_age(snapshot, now)
+        yield from self._live_scores()
+
+    def _live_scores(self) -> Iterator[Metric]:
+        """How good the forecasts turned out that the app answered; in each variable's unit."""
+        labels = ["delivery_id", "area", "variable", "lead_day"]
+        mae = GaugeMetricFamily(
+            "fairweather_live_mae", "Mean absolute error of what was answered.", labels=labels
+        )
+        bias = GaugeMetricFamily(
+            "fairweather_live_bias", "Mean of forecast minus observed.", labels=labels
+        )
+        try:
+            scores = self._context.live.all()
+        except ObservationStoreError:
+            scores = []  # absent while the database cannot be read: alert on absence
+        for each in scores:
+            of = [each.delivery_id, each.area, each.variable, str(each.lead_day)]
+            mae.add_metric(of, each.mae)
+            bias.add_metric(of, each.bias)
+        yield from (mae, bias)
 
     def _observation_age(self, snapshot: Snapshot, now: datetime) -> Metric:
         ages = GaugeMetricFamily(
@@ -151,14 +171,14 @@ class _State(Collector):
         return ages
 
 
-_known: tuple[Snapshot | None, frozenset[str]] = (None, frozenset())
+_known: tuple[Contents | None, frozenset[str]] = (None, frozenset())
 
 
 def _labelled(snapshot: Snapshot) -> frozenset[str]:
     """The areas that have numbers of their own: the first by name of those declared."""
-    global _known  # noqa: PLW0603 - worked out once a snapshot
+    global _known  # noqa: PLW0603 - worked out once for what the store holds
     seen, areas = _known
-    if seen is not snapshot:
+    if seen is not snapshot.contents:
         areas = frozenset(islice(sorted(snapshot.declared_areas), MOST_AREAS))
-        _known = (snapshot, areas)
+        _known = (snapshot.contents, areas)
     return areas

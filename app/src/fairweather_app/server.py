@@ -76,7 +76,23 @@ def main() -> None:
     type=click.IntRange(1),
     help="Seconds that running requests have after that to finish.",
 )
-def serve(*, host: str, port: int, workers: int, threads: int, drain: float, grace: int) -> None:
+@click.option(
+    "--shadow",
+    "shadows",
+    multiple=True,
+    metavar="ID",
+    help="A delivery that predicts beside the one that answers, and is scored; may be repeated.",
+)
+def serve(
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    threads: int,
+    drain: float,
+    grace: int,
+    shadows: tuple[str, ...],
+) -> None:
     """Serve forecasts until SIGTERM or Ctrl-C; what runs then is finished first.
 
     Settings are the app's own (FAIRWEATHER_STORE, ...). A worker that dies is started again.
@@ -86,6 +102,8 @@ def serve(*, host: str, port: int, workers: int, threads: int, drain: float, gra
     with tempfile.TemporaryDirectory(prefix="fairweather-metrics-") as folder:
         # prometheus_client decides when it is imported where counters live: not before this
         os.environ.setdefault(MULTIPROCESS, folder)
+        if shadows:
+            os.environ["FAIRWEATHER_SHADOW"] = ",".join(shadows)
         _try_out()
         from granian import Granian  # noqa: PLC0415 - only this command needs it
         from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415

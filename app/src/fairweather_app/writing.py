@@ -19,6 +19,7 @@ import numpy.typing as npt
 import orjson
 from fairweather_interface.metadata import Output
 
+from fairweather_app import trail
 from fairweather_app.answers import Answer, AnswerKey, KeptAnswer
 from fairweather_app.api.schemas import (
     Forecast,
@@ -93,13 +94,21 @@ def ready_answer(
     kept = app_context.answers.get(key)
     if kept is not None and kept.contents is contents and kept.revision == revision:
         app_context.counters.add(MEMO_HITS)
+        trail.note_asked(area)
+        trail.note_memo(hit=True)
+        trail.note_answer(kept.delivery_id)
         return kept.answer
     decision = decide(
         app_context, area, variables=variables, reference_time=reference_time, remember=True
     )
     made = make_answer(decision, variables)
     if decision.repeatable:
-        kept = KeptAnswer(answer=made, contents=contents, revision=revision)
+        kept = KeptAnswer(
+            answer=made,
+            delivery_id=decision.model.delivery_id,
+            contents=contents,
+            revision=revision,
+        )
         app_context.answers.keep(key, kept)
     app_context.live.answered(decision.model, area, decision.reference_time, decision.predictions)
     return made
