@@ -264,7 +264,7 @@ def kserve(session: nox.Session) -> None:
     """Serve from a real KServe server, in an environment of its own: it wants pandas<3."""
     install(session, "interface[testing]", "app", groups=("test",))
     session.install("uv")
-    python = Path(session.create_tmp()) / "kserve" / "bin" / "python"
+    python = Path(session.create_tmp()).resolve() / "kserve" / "bin" / "python"
     if not python.exists():
         session.run("uv", "venv", "--quiet", "--python", PYTHON, str(python.parents[1]))
     session.run(
