@@ -40,15 +40,9 @@ if __name__ == "__main__":
             TensorSpec(np.dtype("int64"), (-1,), "area_index"),
         ]
     )
-    outputs = Schema(
-        [
-            TensorSpec(np.dtype("float32"), (-1, 168), "temperature_forecast"),
-            TensorSpec(np.dtype("float32"), (-1, 168), "humidity_forecast"),
-        ]
-    )
     mlflow.pyfunc.save_model(
         sys.argv[1],
         python_model=Forecaster(),
-        signature=ModelSignature(inputs=inputs, outputs=outputs),
+        signature=ModelSignature(inputs=inputs),
         pip_requirements=["onnxruntime"],
     )
