@@ -87,7 +87,9 @@ def test_every_option_of_serve_is_in_the_production_page_with_its_default() -> N
         row = rf"^\| `{option.opts[0]}` \| (\S.*?) \|"
         found = re.search(row, PRODUCTION, re.MULTILINE)
         assert found, option.opts[0]
-        if not callable(option.default):
+        if option.multiple:
+            assert found.group(1) == "none"
+        elif not callable(option.default):
             default = option.default
             text = f"{default:g}" if isinstance(default, float) else str(default)
             assert found.group(1) == f"`{text}`"
