@@ -46,13 +46,13 @@ def find_wrk() -> str:
 
 
 def drive(
-    contender: Contender, bodies: Path, *, connections: int, seconds: float, first: int = 0
+    contender: Contender, bodies: Path, *, connections: int, seconds: int, first: int = 0
 ) -> Load:
     """Drive a server for a while, from body `first` on."""
     environment = {"BENCH_METHOD": "POST" if contender.wire else "GET", "BENCH_FIRST": str(first)}
     if contender.wire:
         environment["BENCH_BODIES"] = str(bodies / f"{contender.wire}.bodies")
-    command = [find_wrk(), "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s"]
+    command = [find_wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s"]
     found = subprocess.run(  # noqa: S603 - a command of ours
         [*command, "-s", str(LUA), contender.url],
         capture_output=True,

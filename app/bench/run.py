@@ -124,7 +124,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     parser.add_argument("--peers", nargs="*", default=list(REQUIREMENTS), help="which to compare")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of load, each time")
+    parser.add_argument("--seconds", type=int, default=3, help="of load, each time")
     parser.add_argument("--bodies", type=int, default=10_000, help="distinct request bodies")
     parser.add_argument("--swaps", type=int, default=5, help="new deliveries under load")
     parser.add_argument("--deliveries", type=int, default=500, help="successive deliveries")
@@ -132,7 +132,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="short, and proves nothing")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.seconds, options.bodies = 2, 1.0, 2_000
+        options.rounds, options.seconds, options.bodies = 2, 1, 2_000
         options.swaps, options.deliveries = 1, 20
     return options
 
