@@ -26,6 +26,12 @@ Whether a release of the software could serve what a recipe makes is known befor
 
     check_recipe(recipe, software).verdict.serves
 
+Many recipes make a plan, and all of them are trained by a fleet::
+
+    from fairweather_research import Fleet, load_plan
+
+    outcomes = Fleet(load_plan("my-plan.yaml"), "store").run(jobs=2)
+
 Observations can be had, quality-controlled, without training::
 
     from fairweather_research import load_observations, write_archive
@@ -40,29 +46,38 @@ from typing import TYPE_CHECKING
 
 from fairweather_research.errors import (
     ObservationsError,
+    PlanError,
     RecipeError,
     ResearchError,
     TrainingError,
     UnfitDataError,
+    UnsupportedError,
 )
+from fairweather_research.plan import Plan, load_plan
 from fairweather_research.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
     from fairweather_research.checking import Answer, check_recipe
+    from fairweather_research.fleet import Fleet
     from fairweather_research.observations import load_observations, write_archive
     from fairweather_research.training import Progress, train
 
 __all__ = [
     "Answer",
+    "Fleet",
     "ObservationsError",
+    "Plan",
+    "PlanError",
     "Progress",
     "Recipe",
     "RecipeError",
     "ResearchError",
     "TrainingError",
     "UnfitDataError",
+    "UnsupportedError",
     "check_recipe",
     "load_observations",
+    "load_plan",
     "load_recipe",
     "train",
     "write_archive",
@@ -71,6 +86,7 @@ __all__ = [
 # What needs pandas is imported when it is asked for, so that a quick answer stays quick.
 _LATER = {
     "Answer": "checking",
+    "Fleet": "fleet",
     "Progress": "training",
     "check_recipe": "checking",
     "load_observations": "observations",

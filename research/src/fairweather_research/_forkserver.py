@@ -151,10 +151,13 @@ class ForkServer:
                 if self._closed:
                     ours.close()
                     raise TrainingError("stopped before it was trained; nothing was delivered")
-                if self.pid is None:
-                    self._launch()
-                assert self._control is not None  # noqa: S101 - just launched
-                socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+                if self._control is None:
+                    self._control = self._launch()
+                try:
+                    socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+                except ConnectionError:  # somebody ended it
+                    self._control = self._launch()
+                    socket.send_fds(self._control, [b"+"], [theirs.fileno()])
                 said = self._said
             request = {"folder": str(folder), "scratch": str(scratch), "path": sys.path}
             ours.sendall(f"{json.dumps(request)}\n".encode())
@@ -166,11 +169,11 @@ class ForkServer:
             self._closed = True
             self._end()
 
-    def _launch(self) -> None:
+    def _launch(self) -> socket.socket:
         self._end()
         self._home = tempfile.TemporaryDirectory(prefix="fairweather-")
         self._said = Path(self._home.name) / SAID
-        self._control, theirs = socket.socketpair()
+        control, theirs = socket.socketpair()
         with theirs, self._said.open("wb") as said:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
                 [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
@@ -181,6 +184,7 @@ class ForkServer:
                 start_new_session=True,  # Ctrl-C is told to us; what follows, we decide
                 env={**os.environ, **_ENVIRONMENT, "KERAS_HOME": self._home.name},
             )
+        return control
 
     def _end(self) -> None:
         if self._control is not None:

@@ -19,7 +19,7 @@ from fairweather_interface.versions import SCHEMA_VERSION
 from fairweather_research._terminal import NEGATIVE
 from fairweather_research._terminal import console as _console
 from fairweather_research._terminal import told as _told
-from fairweather_research.fleet.command import fleet_command
+from fairweather_research._fleet_command import fleet_command
 from fairweather_research.recipe import load_recipe
 
 if TYPE_CHECKING:
