@@ -9,6 +9,8 @@
   1 when the fleet's own process has grown by more than a megabyte for every ten trainings.
 """
 
+# ruff: noqa: INP001 - a script, not a package
+
 from __future__ import annotations
 
 import argparse
@@ -21,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from fairweather_research import Fleet, Plan, Progress
-from fairweather_research._forkserver import ForkServer
 from fairweather_research.fleet import Outcome, State
 from fairweather_research.fleet.local import cores
 
@@ -140,8 +141,9 @@ def main() -> int:
     say(f"  {beyond / asked.number:6.2f} s  beyond the fit, a model")
     early = watch.pss[max(asked.number // 10, 1) - 1]
     late = watch.pss[-1]
-    for name, place in (("this process", 0), (ForkServer.__name__.lower(), 1)):
-        say(f"  {name}: {early[place] / MEGABYTE:.1f} MB early, {late[place] / MEGABYTE:.1f} MB late")
+    for name, place in (("this process", 0), ("its forkserver", 1)):
+        before, after = early[place] / MEGABYTE, late[place] / MEGABYTE
+        say(f"  {name}: {before:.1f} MB early, {after:.1f} MB late")
     grown = late[0] - early[0] > MEGABYTE * max(asked.number / 10, 1)
     if grown:
         say("found memory that grows with every training, expected it to stay as it is")

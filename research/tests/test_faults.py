@@ -23,7 +23,7 @@ from fairweather_research.reading import observations_of, refuse_changed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fairweather_research._forkserver import ForkServer
+    from fairweather_research._forkserver import ForkServer, Work
     from fairweather_research.training import Progress
 
 QUICK: dict[str, Any] = {"areas": ["JFK"], "variables": ["humidity"], "fit": {"epochs": 1}}
@@ -77,7 +77,7 @@ def test_a_training_process_killed_at_any_stage_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
     stage: str,
 ) -> None:
-    started: list[int] = []
+    started: list[Work] = []
     begin = training._working
 
     @contextlib.contextmanager
@@ -88,7 +88,7 @@ def test_a_training_process_killed_at_any_stage_leaves_nothing(
 
     def kill(progress: Progress) -> None:
         if progress.stage == stage and progress.epoch is None:
-            os.kill(started[0].pid, signal.SIGKILL)  # type: ignore[attr-defined]
+            os.kill(started[0].pid or 0, signal.SIGKILL)
 
     monkeypatch.setattr(training, "_working", watched)
     with pytest.raises(TrainingError, match=r"ended by SIGKILL.*nothing was delivered"):
@@ -99,7 +99,7 @@ def test_a_training_process_killed_at_any_stage_leaves_nothing(
 @pytest.mark.parametrize(
     "stage", ["starting the training process", "fitting the network", "writing the model card"]
 )
-def test_a_command_killed_at_any_stage_leaves_nothing_to_see_and_the_next_run_clears_it(
+def test_a_command_killed_at_any_stage_leaves_nothing_to_see_and_the_next_run_clears_it(  # noqa: PLR0917
     tiny: Callable[..., Recipe],
     tiny_document: dict[str, Any],
     tmp_path: Path,
@@ -181,7 +181,7 @@ def test_a_disk_that_is_full_at_the_last_step_delivers_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("fairweather_interface.delivery._flush", full)
-    with pytest.raises(TrainingError, match="No space left on device.*nothing was delivered"):
+    with pytest.raises(TrainingError, match=r"No space left on device.*nothing was delivered"):
         train(tiny(**QUICK), store, server=server)
     assert left_in(store) == []
 
@@ -200,9 +200,9 @@ def test_two_processes_deliver_to_one_store_at_once(
 
 
 def warmer(path: Path) -> None:
-    """Change one value of a file of observations."""
+    """Change the values of a file of observations."""
     table = pd.read_parquet(path)
-    table.loc[len(table) // 2, "value"] += 0.5
+    table["value"] += 0.5
     table.to_parquet(path, index=False)
 
 
@@ -236,5 +236,5 @@ def test_data_that_is_the_same_in_another_file_has_not_changed(
     pd.read_parquet(mine).to_parquet(mine, index=False, compression="gzip")
     refuse_changed(recipe, observations)
     mine.unlink()
-    with pytest.raises(TrainingError, match="found the data digest none: .*no such file"):
+    with pytest.raises(TrainingError, match=r"found the data digest none: .*no such file"):
         refuse_changed(recipe, observations)

@@ -38,7 +38,7 @@ QUICK: dict[str, Any] = {"variables": ["humidity"], "fit": {"epochs": 1}}
 
 def plan_document(tiny_document: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A plan of the small recipe, and of what else is asked for."""
-    common = {key: value for key, value in tiny_document.items() if key not in {"areas"}}
+    common = {key: value for key, value in tiny_document.items() if key != "areas"}
     common.pop("model_type")
     return {
         "recipe": common,
@@ -283,7 +283,7 @@ def test_a_dry_run_lists_what_would_be_trained_and_trains_nothing(
         (("--engine", "ray"), 1, "found no RAY_ADDRESS, expected the address of a Ray cluster"),
     ],
 )
-def test_a_fleet_that_cannot_be_run_as_asked_is_told_without_a_trace(
+def test_a_fleet_that_cannot_be_run_as_asked_is_told_without_a_trace(  # noqa: PLR0917
     known: Fleet,
     plan_file: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -47,7 +47,12 @@ def test_a_plan_is_the_product_of_its_axes_in_their_order() -> None:
         "Summer LGA recent-anomalies seed 2",
     ]
     last = plan.trainings[-1].recipe
-    assert (last.model_type, last.areas, last.season, last.seed) == ("Summer", ("LGA",), (6, 7, 8), 2)
+    assert (last.model_type, last.areas, last.season, last.seed) == (
+        "Summer",
+        ("LGA",),
+        (6, 7, 8),
+        2,
+    )
     assert plan.trainings[0].recipe.areas == ("EWR", "JFK")
 
 
@@ -128,10 +133,15 @@ def test_a_plan_that_cannot_be_used_says_its_key_and_what_to_do(
 def test_a_problem_of_many_recipes_is_told_once_with_those_that_have_it() -> None:
     types = {**TYPES, "Autumn": {"season": [9]}, "Spring": {"season": [4]}, "Odd": {"season": [13]}}
     assert problems(model_types=types, areas=["LGA", "Oslo"]) == (
-        "`areas`: unknown area 'Oslo'; expected of EWR, JFK, LGA; choose one of them, or define it "
-        "in a definitions file of your own (in Winter Oslo, Summer Oslo, Autumn Oslo and 1 more)",
-        "`season`: found [13], expected months from 1 to 12, each once; write, for example, "
-        "[12, 1, 2] (in Odd LGA, Odd Oslo)",
+        (
+            "`areas`: unknown area 'Oslo'; expected of EWR, JFK, LGA; choose one of them, or "
+            "define it in a definitions file of your own (in Winter Oslo, Summer Oslo, Autumn Oslo and 1 "
+            "more)"
+        ),
+        (
+            "`season`: found [13], expected months from 1 to 12, each once; write, for example, "
+            "[12, 1, 2] (in Odd LGA, Odd Oslo)"
+        ),
     )
     assert problems(recipe={**COMMON, "authr": "a"}) == (
         "`authr`: unknown key; did you mean `author`? (in all 4)",
@@ -147,9 +157,7 @@ def test_a_problem_of_many_recipes_is_told_once_with_those_that_have_it() -> Non
         (None, "cannot be read (No such file"),
     ],
 )
-def test_a_file_that_is_no_plan_is_refused(
-    tmp_path: Path, text: str | None, expected: str
-) -> None:
+def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, text: str | None, expected: str) -> None:
     path = tmp_path / "plan.yaml"
     if text is not None:
         path.write_text(text, encoding="utf-8")

@@ -52,7 +52,9 @@ class Converter:
     def convert(self, arguments: Sequence[str], *, folder: Path, log: int) -> None:
         """Begin: ``tf2onnx.convert`` with these arguments in ``folder``, saying to ``log``."""
         socket.send_fds(
-            self._line, [json.dumps({"arguments": [*arguments], "folder": str(folder)}).encode()], [log]
+            self._line,
+            [json.dumps({"arguments": [*arguments], "folder": str(folder)}).encode()],
+            [log],
         )
 
     def poll(self) -> int | None:

@@ -22,7 +22,7 @@ def _known(engine: str) -> str:
     return engine
 
 
-def fleet_command(
+def fleet_command(  # noqa: PLR0917 - typer passes options by name
     plan: Annotated[
         Path,
         typer.Argument(metavar="PLAN.yaml", help="What to train; see the README for its keys."),
@@ -43,7 +43,9 @@ def fleet_command(
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Trainings at a time.", show_default="one a core, of this machine or cluster"
+            min=1,
+            help="Trainings at a time.",
+            show_default="one a core, of this machine or cluster",
         ),
     ] = None,
     software: Annotated[
@@ -55,7 +57,7 @@ def fleet_command(
             show_default="the newest release that this package knows",
         ),
     ] = None,
-    strict: Annotated[
+    strict: Annotated[  # noqa: FBT002 - a flag
         bool,
         typer.Option("--strict", help="Train nothing if no live software supports all of it."),
     ] = False,
@@ -75,7 +77,7 @@ def fleet_command(
             show_default="STORE/.fleet/PLAN.html",
         ),
     ] = None,
-    dry_run: Annotated[
+    dry_run: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--dry-run", help="List what would be trained, and train nothing.")
     ] = False,
 ) -> None:
@@ -92,19 +94,30 @@ def fleet_command(
     """
     stopped = "stopped; what was delivered stays, and the same command goes on with the rest"
     with told(stopped):
-        _fleet(plan, store, engine, jobs, software, strict, tensorboard, index, dry_run)
+        _fleet(
+            plan,
+            store,
+            engine=engine,
+            jobs=jobs,
+            software=software,
+            strict=strict,
+            tensorboard=tensorboard,
+            index=index,
+            dry_run=dry_run,
+        )
 
 
-def _fleet(  # noqa: PLR0917 - the options, in the command's order
+def _fleet(
     path: Path,
     store: Path,
+    *,
     engine: str,
     jobs: int | None,
     software: list[Path] | None,
-    strict: bool,  # noqa: FBT001
+    strict: bool,
     tensorboard: Path | None,
     index: Path | None,
-    dry_run: bool,  # noqa: FBT001
+    dry_run: bool,
 ) -> None:
     plan = load_plan(path)
     releases = [read_manifest_file(each) for each in software] if software else None
@@ -122,9 +135,7 @@ def _fleet(  # noqa: PLR0917 - the options, in the command's order
             typer.echo(f"{each.state}: {each.name}{f': {detail}' if detail else ''}")
         return
     with board(len(plan.trainings)) as shown:
-        outcomes = fleet.run(
-            engine=engine, jobs=jobs, progress=shown.progress, ended=shown.ended
-        )
+        outcomes = fleet.run(engine=engine, jobs=jobs, progress=shown.progress, ended=shown.ended)
     found = rows(plan, outcomes)
     show_summary(found)
     for outcome in outcomes:

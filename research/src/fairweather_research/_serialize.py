@@ -68,7 +68,8 @@ class Conversion:
     """A conversion to ONNX that runs beside the training process; ``finish`` waits for it.
 
     It runs in ``converter``, where there is one, or in an interpreter of its own, which has to
-    import TensorFlow first. As a context manager it leaves neither a process nor a log behind, whatever happens.
+    import TensorFlow first. As a context manager it leaves neither a process nor a log behind,
+    whatever happens.
     """
 
     def __init__(self, folder: Path, converter: Converter | None = None) -> None:

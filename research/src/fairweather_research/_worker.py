@@ -1,6 +1,6 @@
 """The training process: what happens in a fresh child of the forkserver.
 
-It reads ``request.json``, ``archive.parquet`` and ``quality.json`` from its scratch folder, puts the
+It reads ``request.json``, ``archive.parquet`` and ``quality.json`` from its scratch folder, puts
 artifacts and the examples into the delivery's folder and ``result.json`` into scratch, and reports
 every step, ``{"stage": ...}`` or ``{"epoch": ...}``. When it has reported ``trained`` it waits: the
 one who asked for it writes the metadata, says ``CARD``, and it writes the model card. Whatever
@@ -24,9 +24,9 @@ from fairweather_research._converter import Converter
 from fairweather_research._events import EventLog
 from fairweather_research.dataset import WindowSet
 from fairweather_research.domain import declared_domain
+from fairweather_research.errors import RecipeError
 from fairweather_research.evaluation import judge
 from fairweather_research.examples import choose_examples
-from fairweather_research.errors import RecipeError
 from fairweather_research.observations import Archive, QualityReport
 from fairweather_research.recipe import Recipe
 from fairweather_research.results import TOLERANCE, EpochRecord, TrainingResult
@@ -37,7 +37,17 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["ARCHIVE", "CARD", "QUALITY", "REFUSED", "REQUEST", "RESULT", "TRAINED", "run", "write_request"]
+__all__ = [
+    "ARCHIVE",
+    "CARD",
+    "QUALITY",
+    "REFUSED",
+    "REQUEST",
+    "RESULT",
+    "TRAINED",
+    "run",
+    "write_request",
+]
 
 REQUEST = "request.json"
 ARCHIVE = "archive.parquet"
@@ -74,7 +84,15 @@ def run(
     try:
         recipe = Recipe.parse(request["recipe"], source=request["source"])
         with Converter() as converter, EventLog(request["events"]) as events:
-            result = _train(recipe, request["threads"], folder, scratch, report, converter, events)
+            result = _train(
+                recipe,
+                folder,
+                scratch,
+                threads=request["threads"],
+                report=report,
+                converter=converter,
+                events=events,
+            )
     except RecipeError as error:
         report({"refused": {"source": error.source, "problems": error.problems}})
         return REFUSED
@@ -105,9 +123,10 @@ def write_request(
 
 def _train(
     recipe: Recipe,
-    threads: int,
     folder: Path,
     scratch: Path,
+    *,
+    threads: int,
     report: Callable[[dict[str, Any]], object],
     converter: Converter,
     events: EventLog,
@@ -234,4 +253,3 @@ def _under(prefix: str, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.ND
         for name, values in arrays.items()
         if name.startswith(prefix)
     }
-

@@ -128,7 +128,9 @@ class Foresight:
         serving = [(release, answer) for release, answer in self.answers if answer.verdict.serves]
         unused = set.intersection(*(set(answer.verdict.unused) for _, answer in serving))
         names = ", ".join(_name(release) for release, _ in serving)
-        return tuple(f"{names} does not know `{each}`, and serves without" for each in sorted(unused))
+        return tuple(
+            f"{names} does not know `{each}`, and serves without" for each in sorted(unused)
+        )
 
     @property
     def asked(self) -> str:
@@ -143,7 +145,9 @@ class Foresight:
         """
         if self.lines:
             raise UnsupportedError(
-                listed("found what no live software supports yet, expected nothing of it:", self.lines),
+                listed(
+                    "found what no live software supports yet, expected nothing of it:", self.lines
+                ),
                 problems=self.lines,
             )
 

@@ -16,10 +16,10 @@ import typer
 from fairweather_interface.metadata import WRITTEN_SCHEMAS
 from fairweather_interface.versions import SCHEMA_VERSION
 
+from fairweather_research._fleet_command import fleet_command
 from fairweather_research._terminal import NEGATIVE
 from fairweather_research._terminal import console as _console
 from fairweather_research._terminal import told as _told
-from fairweather_research._fleet_command import fleet_command
 from fairweather_research.recipe import load_recipe
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _written(schema: str) -> str:
 
 
 @app.command("train")
-def train_command(
+def train_command(  # noqa: PLR0917 - typer passes options by name
     recipe: Annotated[
         Path,
         typer.Argument(metavar="RECIPE.yaml", help="What to train; see the README for its keys."),
@@ -89,7 +89,7 @@ def train_command(
             show_default="the newest release that this package knows",
         ),
     ] = None,
-    strict: Annotated[
+    strict: Annotated[  # noqa: FBT002 - a flag
         bool,
         typer.Option("--strict", help="Train nothing if no live software supports all of it."),
     ] = False,
@@ -343,4 +343,3 @@ def _show_skill(delivery: Delivery) -> None:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{round(100 * share) + 0} %"
-

@@ -160,10 +160,8 @@ def _list_problems(key: str, found: object) -> list[str]:
 
 def _type_problems(found: object) -> list[str]:
     if not isinstance(found, dict) or not found:
-        return [
-            f"`model_types`: found {found!r}, expected {PLAN_KEYS['model_types']}; "
-            "write, for example, WinterPredictor: {season: [12, 1, 2]}"
-        ]
+        problem = f"`model_types`: found {found!r}, expected {PLAN_KEYS['model_types']}"
+        return [f"{problem}; write, for example, WinterPredictor: {{season: [12, 1, 2]}}"]
     problems = []
     for name, keys in found.items():
         if keys is None:

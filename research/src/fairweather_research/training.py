@@ -11,7 +11,7 @@ import tempfile
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from fairweather_interface.delivery import (
     METADATA,
@@ -199,7 +199,7 @@ class _Working:
             elif stage == TRAINED:
                 text = (self._scratch / RESULT).read_text(encoding="utf-8")
                 return TrainingResult.model_validate_json(text)
-        self._refuse()
+        raise self._failure()
 
     def write_card(self) -> None:
         """Let it write the card, and wait for its end."""
@@ -207,10 +207,10 @@ class _Working:
         for _event in self._events:
             pass
         if self._work.code != 0:
-            self._refuse()
+            raise self._failure()
 
-    def _refuse(self) -> NoReturn:
-        raise TrainingError(epitaph(self._work.code, last_words(self._scratch / SAID)))
+    def _failure(self) -> TrainingError:
+        return TrainingError(epitaph(self._work.code, last_words(self._scratch / SAID)))
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from fairweather_research.fleet.tasks import Outcome, State, Task, shelf_of
 from fairweather_research.reading import observations_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from fairweather_interface.software import Software
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from fairweather_research.training import Progress
 
 __all__ = ["Fleet", "Outcome", "State"]
-
 
 
 class Fleet:
@@ -151,7 +150,7 @@ class Fleet:
         return tuple(came[each.name] for each in self.plan.trainings)
 
 
-def _engine(name: str) -> Callable[..., Iterator[Outcome]]:
+def _engine(name: str) -> Callable[..., Generator[Outcome]]:
     if name == "ray":
         from fairweather_research.fleet.on_ray import run_on_ray  # noqa: PLC0415 - optional
 

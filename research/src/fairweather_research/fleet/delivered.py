@@ -62,7 +62,7 @@ class Shelf:
     def find(self, wanted: str) -> Delivery | None:
         """A whole delivery of this identity; None when there is none.
 
-        A delivery that does not verify is none. What comes into the store is found at the next call.
+        A delivery that does not verify is none. What comes later is found by the next call.
         """
         if not self._store.is_dir():
             return None

@@ -11,7 +11,7 @@ from fairweather_research._forkserver import ForkServer
 from fairweather_research.fleet.tasks import carry_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from fairweather_research.fleet.tasks import Outcome, Task
     from fairweather_research.training import Progress
@@ -28,7 +28,7 @@ def cores() -> int:
 
 def run_locally(
     tasks: Sequence[Task], tell: Callable[[str, Progress], None], jobs: int | None = None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Carry out tasks, ``jobs`` at a time, by default one a core; yield outcomes as they come.
 
     A thread waits for each training; the work is done in processes that one forkserver starts.

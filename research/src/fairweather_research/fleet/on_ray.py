@@ -15,7 +15,7 @@ from fairweather_research.errors import TrainingError
 from fairweather_research.fleet.tasks import Outcome, State, carry_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from fairweather_research.fleet.tasks import Task
     from fairweather_research.training import Progress
@@ -51,7 +51,7 @@ def _carry_out(task: Task, board: Any) -> Outcome:  # noqa: ANN401 - an actor ha
 
 def run_on_ray(
     tasks: Sequence[Task], tell: Callable[[str, Progress], None], jobs: int | None = None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Carry out tasks on a Ray cluster, one core each; yield outcomes as they come.
 
     Args:

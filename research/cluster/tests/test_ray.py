@@ -73,7 +73,7 @@ def ray_start(*arguments: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def cluster() -> Iterator[None]:
     """Two nodes, each of which takes one training at a time."""
     temp = Path("/tmp") / f"ray-{os.getpid()}"  # noqa: S108 - its sockets' paths must be short
     head = ray_start(
@@ -136,9 +136,8 @@ def fleet(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_fleet_on_a_cluster_delivers_what_train_does_on_both_nodes(
-    cluster: None, folder: Path
-) -> None:
+@pytest.mark.usefixtures("cluster")
+def test_a_fleet_on_a_cluster_delivers_what_train_does(folder: Path) -> None:
     done = fleet(folder)
     assert done.returncode == 1, done.stderr
     assert "failed: Never EWR: " in done.stderr
@@ -159,7 +158,8 @@ def test_a_fleet_on_a_cluster_delivers_what_train_does_on_both_nodes(
     assert list_deliveries(folder / "store") == folders
 
 
-def test_both_nodes_take_part(cluster: None) -> None:
+@pytest.mark.usefixtures("cluster")
+def test_the_cluster_has_two_nodes() -> None:
     ray.init(address=ADDRESS, log_to_driver=False, logging_level="error")
     try:
         assert sum(node["Alive"] for node in ray.nodes()) == 2
