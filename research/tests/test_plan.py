@@ -135,8 +135,8 @@ def test_a_problem_of_many_recipes_is_told_once_with_those_that_have_it() -> Non
     assert problems(model_types=types, areas=["LGA", "Oslo"]) == (
         (
             "`areas`: unknown area 'Oslo'; expected of EWR, JFK, LGA; choose one of them, or "
-            "define it in a definitions file of your own (in Winter Oslo, Summer Oslo, Autumn Oslo and 1 "
-            "more)"
+            "define it in a definitions file of your own (in Winter Oslo, Summer Oslo, Autumn "
+            "Oslo and 1 more)"
         ),
         (
             "`season`: found [13], expected months from 1 to 12, each once; write, for example, "

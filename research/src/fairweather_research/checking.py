@@ -129,7 +129,7 @@ class Foresight:
         unused = set.intersection(*(set(answer.verdict.unused) for _, answer in serving))
         names = ", ".join(_name(release) for release, _ in serving)
         return tuple(
-            f"{names} does not know `{each}`, and serves without" for each in sorted(unused)
+            f"`{each}` is unknown to {names}, which would serve without" for each in sorted(unused)
         )
 
     @property
