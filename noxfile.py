@@ -317,6 +317,18 @@ def rollback(session: nox.Session) -> None:
         session.run(*asked)
 
 
+@nox.session(python=PYTHON, default=False)
+def reproduce(session: nox.Session) -> None:
+    """Deliver in one environment; make it again in another, and in one made from its record."""
+    install(session, "interface", "research[samples]")
+    session.install("pytest", "uv")
+    wheels = [wheel(session, head_wheel, package) for package in ("interface", "research")]
+    wheels += [wheel(session, release_wheel, releases(each)[-1]) for each in NEEDS if each != "app"]
+    session.chdir(ROOT / FOLDERS["research"] / "reproducing")
+    folders = ":".join(str(path.parent) for path in wheels)
+    session.run("pytest", *session.posargs, env={"FAIRWEATHER_WHEELS": folders})
+
+
 @nox.session(python=["3.12", "3.13"], default=False)
 @PACKAGES
 def pythons(session: nox.Session, package: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -21,6 +20,7 @@ from fairweather_interface.delivery import EXAMPLES
 
 from fairweather_research.dataset import WindowSet
 from fairweather_research.domain import declared_domain
+from fairweather_research.environment import machine
 from fairweather_research.evaluation import judge
 from fairweather_research.examples import choose_examples
 from fairweather_research.observations import Archive
@@ -118,7 +118,7 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         judgements=judgements,
         onnx=onnx,
         threads=request["threads"],
-        platform=f"{platform.system()} {platform.machine()}",
+        platform=machine(),
     )
     (scratch / RESULT).write_text(result.model_dump_json(), encoding="utf-8")
     report(stage="done")

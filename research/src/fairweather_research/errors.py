@@ -8,6 +8,7 @@
         │   └── UnfitDataError          the observations cannot carry what it asks for
         ├── ObservationsError           a source of observations cannot be read
         ├── TrainingError               the training process failed
+        ├── ReproduceError              a delivery cannot be rebuilt with what was given
         └── PublishError                a delivery was not copied to a store
 
 Every message says what was found, what was expected and what to do.
@@ -27,6 +28,7 @@ __all__ = [
     "ObservationsError",
     "PublishError",
     "RecipeError",
+    "ReproduceError",
     "ResearchError",
     "TrainingError",
     "UnfitDataError",
@@ -56,6 +58,10 @@ class UnfitDataError(RecipeError):
     """
 
     _where = "with these observations for this recipe"
+
+
+class ReproduceError(ResearchError):
+    """A delivery that cannot be rebuilt with what was given; whether it comes out is not known."""
 
 
 class PublishError(ResearchError):
