@@ -324,9 +324,9 @@ def reproduce(session: nox.Session) -> None:
     session.install("pytest", "uv")
     wheels = [wheel(session, head_wheel, package) for package in ("interface", "research")]
     wheels += [wheel(session, release_wheel, releases(each)[-1]) for each in NEEDS if each != "app"]
-    session.chdir(ROOT / FOLDERS["research"] / "reproducing")
+    session.chdir(ROOT / FOLDERS["research"])
     folders = ":".join(str(path.parent) for path in wheels)
-    session.run("pytest", *session.posargs, env={"FAIRWEATHER_WHEELS": folders})
+    session.run("pytest", "reproducing", *session.posargs, env={"FAIRWEATHER_WHEELS": folders})
 
 
 @nox.session(python=["3.12", "3.13"], default=False)

