@@ -318,6 +318,22 @@ def rollback(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
+def savedmodel(session: nox.Session) -> None:
+    """Let a conversion to ONNX go wrong; the app serves what is delivered with TensorFlow."""
+    store = Path(session.create_tmp()).resolve() / "store"
+    shutil.rmtree(store, ignore_errors=True)
+    install(session, "interface", "research[samples]")
+    session.run(
+        *("fairweather-research", "train", str(MATRIX / "recipes" / "bands-0.3.yaml")),
+        *("--store", str(store)),
+        env={"PYTHONPATH": str(ROOT / FOLDERS["research"] / "tests" / "wrong_converter")},
+    )
+    install(session, "interface[testing]", "app[tensorflow]", groups=("test",))
+    session.chdir(ROOT / FOLDERS["app"])
+    session.run("pytest", "savedmodel", env={"FAIRWEATHER_DELIVERED": str(store)})
+
+
+@nox.session(python=PYTHON, default=False)
 def reproduce(session: nox.Session) -> None:
     """Deliver in one environment; make it again in another, and in one made from its record."""
     install(session, "interface", "research[samples]")

@@ -100,7 +100,9 @@ def test_another_environment_names_the_package_that_differs(
 ) -> None:
     code, answer = rebuilt(elsewhere, delivery)
     print(answer)
-    assert re.search(rf"packages: differ\n    - numpy \S+ → {re.escape(OTHER_NUMPY)}$", answer, re.M)
+    assert re.search(
+        rf"packages: differ\n    - numpy \S+ → {re.escape(OTHER_NUMPY)}$", answer, re.M
+    )
     assert "data: same\n  code: same\n" in answer
     assert answer.startswith("different" if code else "same")
 

@@ -26,6 +26,14 @@ Whether a release of the software could serve what a recipe makes is known befor
 
     check_recipe(recipe, software).verdict.serves
 
+Any delivery can be made again from what it records of itself::
+
+    from fairweather_research import reproduce
+
+    answer = reproduce(delivery.path)
+    answer.same                      # the model digest came out again
+    print(answer.text())             # what of data, code, packages and machine differs
+
 Observations can be had, quality-controlled, without training::
 
     from fairweather_research import load_observations, write_archive
@@ -41,6 +49,7 @@ from typing import TYPE_CHECKING
 from fairweather_research.errors import (
     ObservationsError,
     RecipeError,
+    ReproduceError,
     ResearchError,
     TrainingError,
     UnfitDataError,
@@ -50,6 +59,7 @@ from fairweather_research.recipe import Recipe, load_recipe
 if TYPE_CHECKING:
     from fairweather_research.checking import Answer, check_recipe
     from fairweather_research.observations import load_observations, write_archive
+    from fairweather_research.reproduction import Reproduction, reproduce
     from fairweather_research.training import Progress, train
 
 __all__ = [
@@ -58,12 +68,15 @@ __all__ = [
     "Progress",
     "Recipe",
     "RecipeError",
+    "ReproduceError",
+    "Reproduction",
     "ResearchError",
     "TrainingError",
     "UnfitDataError",
     "check_recipe",
     "load_observations",
     "load_recipe",
+    "reproduce",
     "train",
     "write_archive",
 ]
@@ -72,8 +85,10 @@ __all__ = [
 _LATER = {
     "Answer": "checking",
     "Progress": "training",
+    "Reproduction": "reproduction",
     "check_recipe": "checking",
     "load_observations": "observations",
+    "reproduce": "reproduction",
     "train": "training",
     "write_archive": "observations",
 }

@@ -111,18 +111,21 @@ def train_there(
     recipe = folder / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(dict(document), sort_keys=False), encoding="utf-8")
     hidden = ("PYTHON", "FAIRWEATHER_", "VIRTUAL_ENV")
-    with (folder / "stdout.txt").open("w+", encoding="utf-8") as answered, subprocess.Popen(  # noqa: S603 - our own command in an environment of ours
-        [
-            str(python),
-            *("-P", "-m", "fairweather_research", "train", str(recipe), "--store", str(store)),
-        ],
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if not name.startswith(hidden)},
-        stdin=subprocess.DEVNULL,
-        stdout=answered,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        (folder / "stdout.txt").open("w+", encoding="utf-8") as answered,
+        subprocess.Popen(  # noqa: S603 - our own command in an environment of ours
+            [
+                str(python),
+                *("-P", "-m", "fairweather_research", "train", str(recipe), "--store", str(store)),
+            ],
+            cwd=folder,
+            env={name: value for name, value in os.environ.items() if not name.startswith(hidden)},
+            stdin=subprocess.DEVNULL,
+            stdout=answered,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         said: list[str] = []
         try:
             for line in process.stderr or ():

@@ -210,7 +210,7 @@ def reproduce_command(
     if wheels and not fresh:
         raise typer.BadParameter("--wheels is for the environment that --env makes: add --env")
     with _told():
-        from fairweather_research.reproduce import reproduce  # noqa: PLC0415 - pandas is slow
+        from fairweather_research.reproduction import reproduce  # noqa: PLC0415 - pandas is slow
 
         with _shown("compared") as show:
             answer = reproduce(
@@ -228,7 +228,8 @@ def reproduce_command(
         if not answer.same and not fresh and changed & {"code", "packages"}:
             typer.echo(
                 "To train with the recorded code and packages: fairweather-research reproduce "
-                f"{delivery} --env", err=True
+                f"{delivery} --env",
+                err=True,
             )
         if answer.path:
             typer.echo(f"The rebuilt delivery: {answer.path}", err=True)

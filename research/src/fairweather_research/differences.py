@@ -129,7 +129,9 @@ def _code(recorded: Record, now: Record) -> Finding:
                 unrecorded.append(f"the source of {name} {before}, only its version")
         elif version_of(then) != version_of(here):
             if name != _CODE or not differences:
-                differences.append(f"{name} {version_of(then)} \N{RIGHTWARDS ARROW} {version_of(here)}")
+                differences.append(
+                    f"{name} {version_of(then)} \N{RIGHTWARDS ARROW} {version_of(here)}"
+                )
         elif source_of(then) is None or source_of(here) is None:
             unrecorded.append(f"the source of {name} {version_of(then)}, only its version")
         elif then != here:
@@ -158,7 +160,9 @@ def _rest(recorded: Record, now: Record) -> Iterator[Finding]:
             for name, version in sorted(then.items())
             if here.get(name) != version
         ),
-        unrecorded=(f"{_count(unknown, 'package')} that the training needs, too",) if unknown else (),
+        unrecorded=(f"{_count(unknown, 'package')} that the training needs, too",)
+        if unknown
+        else (),
     )
     yield _machine_finding(recorded, now)
 

@@ -66,9 +66,7 @@ def portray(taught: WindowSet) -> dict[str, Portrait]:
     return found
 
 
-def _portrait(
-    values: npt.NDArray[np.float64], months: npt.NDArray[np.int32]
-) -> Portrait:
+def _portrait(values: npt.NDArray[np.float64], months: npt.NDArray[np.int32]) -> Portrait:
     counts, edges = np.histogram(values, bins=_BINS)
     told = []
     for month in np.unique(months).tolist():

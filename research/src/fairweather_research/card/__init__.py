@@ -25,6 +25,7 @@ from fairweather_interface.durations import format_duration
 from markupsafe import Markup
 
 from fairweather_research.card.plots import (
+    bias_plot,
     coverage_plot,
     error_plot,
     reliability_plot,
@@ -157,6 +158,7 @@ def _section(
             if trace
         ],
         "errors": error_plot(judgement),
+        "bias": bias_plot(judgement),
         "bands": [coverage_plot(judgement, coverage), reliability_plot(judgement, coverage)]
         if coverage
         else [],

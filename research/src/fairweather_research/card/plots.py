@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Plot",
+    "bias_plot",
     "coverage_plot",
     "error_plot",
     "reliability_plot",
@@ -70,6 +71,29 @@ def error_plot(judgement: Judgement) -> Plot:
         chart,
         f"Mean absolute error of {spec.label.lower()} at {judgement.area} by lead day, beside "
         "persistence and climatology. Lower is better; the numbers stand in the table.",
+    )
+
+
+def bias_plot(judgement: Judgement) -> Plot:
+    """Mean error, with its sign, by lead day."""
+    spec = VARIABLES[judgement.variable]
+    days = [float(score.day) for score in judgement.days]
+    bias = [score.bias for score in judgement.days]
+    chart = Chart(
+        _lead_days(days),
+        Span.around(*bias, include=(0.0,), room=0.15),
+        x_label="lead day",
+        y_label=f"forecast \N{MINUS SIGN} observed, {spec.symbol}",
+    )
+    chart.level(0.0, "bound")
+    chart.line(days, bias, "model")
+    chart.marks(days, bias, "model", "dot")
+    chart.name("no bias", "bound")
+    chart.name("this model", "model", "dot")
+    return _plot(
+        chart,
+        f"Bias of {spec.label.lower()} at {judgement.area} by lead day: above the dashed line it "
+        "forecasts too much on average, below it too little.",
     )
 
 
@@ -149,9 +173,7 @@ def reliability_plot(judgement: Judgement, coverage: Coverage) -> Plot:
     """How often what came was not above each quantile, by lead day."""
     spec = VARIABLES[judgement.variable]
     days = [float(day.day) for day in coverage.days]
-    chart = Chart(
-        _lead_days(days), _percents(0), x_label="lead day", y_label="not above, %"
-    )
+    chart = Chart(_lead_days(days), _percents(0), x_label="lead day", y_label="not above, %")
     for place, probability in enumerate(coverage.probabilities):
         below = [100 * day.below[place] for day in coverage.days]
         chart.level(100 * probability, "bound")
@@ -231,7 +253,9 @@ def training_plot(epochs: Sequence[EpochRecord], best: int) -> Plot:
         ("model", "calibration time", [epoch.calibration for epoch in epochs]),
     )
     every = [value for _, _, values in rows for value in values]
-    whole = tuple((tick, label(tick)) for tick in ticks(0.5, len(epochs) + 0.5, 10) if tick % 1 == 0)
+    whole = tuple(
+        (tick, label(tick)) for tick in ticks(0.5, len(epochs) + 0.5, 10) if tick % 1 == 0
+    )
     chart = Chart(
         Span(0.5, len(epochs) + 0.5, whole),
         Span.around(*every),
@@ -273,7 +297,7 @@ def _midnights(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, st
     for number in range(0, days + 1, stride):
         day = first.date() + number * _DAY
         midnight = datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
-        if begin <= midnight <= end:
+        if begin <= midnight <= end - (end - begin) / 30:  # a date needs room
             yield midnight, f"{day.day} {calendar.month_abbr[day.month]}"
 
 

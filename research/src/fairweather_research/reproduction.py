@@ -130,7 +130,9 @@ def reproduce(
             again = (
                 _train_fresh(found, document, target, scratch, wheels, say or (lambda _: None))
                 if fresh
-                else train(Recipe.parse(document, source="metadata.json"), target, progress=progress)
+                else train(
+                    Recipe.parse(document, source="metadata.json"), target, progress=progress
+                )
             )
         except RecipeError as error:
             return Reproduction(
@@ -247,9 +249,7 @@ def _digest(document: Mapping[str, Any], source: str) -> str | None:
     return observed.archive.select(areas=areas, variables=variables).digest()
 
 
-def _other_data(
-    found: Delivery, here: Record, digest: str, remarks: Sequence[str]
-) -> Reproduction:
+def _other_data(found: Delivery, here: Record, digest: str, remarks: Sequence[str]) -> Reproduction:
     return Reproduction(
         delivery=found,
         rebuilt=None,
@@ -283,9 +283,7 @@ def _train_fresh(
     return open_delivery(train_there(python, document, target, folder=scratch, say=say))
 
 
-def _differing(
-    found: Delivery, again: Delivery, findings: Sequence[Finding]
-) -> list[str]:
+def _differing(found: Delivery, again: Delivery, findings: Sequence[Finding]) -> list[str]:
     """How two models differ: in which files, and by how much in what they forecast."""
     if found.metadata.model_digest == again.metadata.model_digest:
         return []
@@ -293,9 +291,7 @@ def _differing(
     before = artifact_files(found.manifest.files, canonical)
     after = artifact_files(again.manifest.files, canonical)
     told = []
-    changed = sorted(
-        name for name in {*before, *after} if before.get(name) != after.get(name)
-    )
+    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     if changed and not any(name.endswith(_GRAPH) for name in changed):
         told.append("the graph is the same, the weights are not")
     elif changed:
@@ -308,6 +304,4 @@ def _differing(
 
 def _printable(text: str) -> str:
     """Text from elsewhere on a terminal of ours: nothing in it can move the cursor."""
-    return "".join(
-        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
