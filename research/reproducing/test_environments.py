@@ -4,6 +4,8 @@ Needs uv on the path and, in ``FAIRWEATHER_WHEELS``, the folders of the wheels t
 from, parted by colons: the work at hand, and the newest release.
 """
 
+# ruff: noqa: D103, INP001, S101, T201 - tests of a session of their own
+
 from __future__ import annotations
 
 import os
@@ -101,7 +103,7 @@ def test_another_environment_names_the_package_that_differs(
     code, answer = rebuilt(elsewhere, delivery)
     print(answer)
     assert re.search(
-        rf"packages: differ\n    - numpy \S+ → {re.escape(OTHER_NUMPY)}$", answer, re.M
+        rf"packages: differ\n    - numpy \S+ → {re.escape(OTHER_NUMPY)}$", answer, re.MULTILINE
     )
     assert "data: same\n  code: same\n" in answer
     assert answer.startswith("different" if code else "same")

@@ -14,7 +14,7 @@ from fairweather_interface.delivery import open_delivery
 from fairweather_interface.testing import build_delivery
 from typer.testing import CliRunner
 
-from fairweather_research import Recipe, ReproduceError, reproduce, train
+from fairweather_research import Recipe, reproduce, train
 from fairweather_research.cli import app
 from fairweather_research.differences import Finding, compare, record_of
 from fairweather_research.environment import packages

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def told(
     """What is delivered, and said, where the converter changes every weight by a hundredth."""
     folder = tmp_path_factory.mktemp("wrong")
     (folder / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [sys.executable, "-m", "fairweather_research", "train", "recipe.yaml", "--store", "store"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(WRONG_CONVERTER)},

@@ -162,6 +162,7 @@ def reproduce_command(
     delivery: Annotated[
         Path, typer.Argument(metavar="DELIVERY", help="The delivery's folder.", show_default=False)
     ],
+    *,
     data: Annotated[
         Path | None,
         typer.Option(

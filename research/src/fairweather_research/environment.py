@@ -40,7 +40,7 @@ def _packages() -> tuple[tuple[str, str], ...]:
     found: dict[str, str] = {}
     wanted = ["fairweather-research"]
     while wanted:
-        name = canonicalize_name(wanted.pop())
+        name: str = canonicalize_name(wanted.pop())
         if name in found:
             continue
         try:
@@ -116,7 +116,7 @@ def machine() -> str:
     """
     import numpy as np  # noqa: PLC0415 - a quick answer needs none of it
 
-    config = np.show_config(mode="dicts") or {}
+    config = np.show_config(mode="dicts")
     vectors = config.get("SIMD Extensions", {})
     parts = (
         f"{platform.system()} {platform.machine()}",

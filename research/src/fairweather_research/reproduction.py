@@ -33,7 +33,7 @@ from fairweather_research.differences import (
     record_of,
 )
 from fairweather_research.environment import machine, packages
-from fairweather_research.errors import ObservationsError, RecipeError, ReproduceError
+from fairweather_research.errors import RecipeError, ReproduceError
 from fairweather_research.networks import NETWORKS
 from fairweather_research.observations import SOURCES, load_observations
 from fairweather_research.recipe import Recipe
@@ -128,7 +128,14 @@ def reproduce(
                 return _other_data(found, here, digest or "", remarks)
         try:
             again = (
-                _train_fresh(found, document, target, scratch, wheels, say or (lambda _: None))
+                _train_fresh(
+                    found,
+                    document,
+                    target,
+                    scratch=scratch,
+                    wheels=wheels,
+                    say=say or (lambda _: None),
+                )
                 if fresh
                 else train(
                     Recipe.parse(document, source="metadata.json"), target, progress=progress
@@ -263,6 +270,7 @@ def _train_fresh(
     found: Delivery,
     document: Mapping[str, Any],
     target: Path,
+    *,
     scratch: Path,
     wheels: Sequence[Path],
     say: Callable[[str], None],

@@ -124,7 +124,7 @@ def train(
         written = dump_metadata(metadata, schema=schema)
         (folder / METADATA).write_bytes(written)
         tell(Progress(stage="card"))
-        from fairweather_research.card import write_card  # noqa: PLC0415 - matplotlib is slow
+        from fairweather_research.card import write_card  # noqa: PLC0415 - jinja2 is slow
 
         write_card(folder / "card", read_metadata(written), result, observations.report)
         tell(Progress(stage="deliver"))

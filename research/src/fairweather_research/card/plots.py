@@ -140,8 +140,8 @@ def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, m
         chart,
         f"{word}: {spec.label.lower()} at {judgement.area} as forecast from "
         f"{start:%Y-%m-%d %H:%M %Z}, and as it came; mean absolute error "
-        f"{trace.mae:.2f} {spec.symbol}, the {rule} of {trace.among:,} held-out forecasts that were "
-        "observed in full.",
+        f"{trace.mae:.2f} {spec.symbol}, the {rule} of {trace.among:,} held-out forecasts "
+        "that were observed in full.",
     )
 
 
