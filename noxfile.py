@@ -334,6 +334,34 @@ def rollback(session: nox.Session) -> None:
         session.run(*asked)
 
 
+@nox.session(python=PYTHON, default=False)
+def savedmodel(session: nox.Session) -> None:
+    """Let a conversion to ONNX go wrong; the app serves what is delivered with TensorFlow."""
+    store = Path(session.create_tmp()).resolve() / "store"
+    shutil.rmtree(store, ignore_errors=True)
+    install(session, "interface", "research[samples]")
+    session.run(
+        *("fairweather-research", "train", str(MATRIX / "recipes" / "bands-0.3.yaml")),
+        *("--store", str(store)),
+        env={"PYTHONPATH": str(ROOT / FOLDERS["research"] / "tests" / "wrong_converter")},
+    )
+    install(session, "interface[testing]", "app[tensorflow]", groups=("test",))
+    session.chdir(ROOT / FOLDERS["app"])
+    session.run("pytest", "savedmodel", env={"FAIRWEATHER_DELIVERED": str(store)})
+
+
+@nox.session(python=PYTHON, default=False)
+def reproduce(session: nox.Session) -> None:
+    """Deliver in one environment; make it again in another, and in one made from its record."""
+    install(session, "interface", "research[samples]")
+    session.install("pytest", "uv")
+    wheels = [wheel(session, head_wheel, package) for package in ("interface", "research")]
+    wheels += [wheel(session, release_wheel, releases(each)[-1]) for each in NEEDS if each != "app"]
+    session.chdir(ROOT / FOLDERS["research"])
+    folders = ":".join(str(path.parent) for path in wheels)
+    session.run("pytest", "reproducing", *session.posargs, env={"FAIRWEATHER_WHEELS": folders})
+
+
 @nox.session(python=["3.12", "3.13"], default=False)
 @PACKAGES
 def pythons(session: nox.Session, package: str) -> None:

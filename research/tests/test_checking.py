@@ -154,7 +154,7 @@ def test_the_answer_comes_without_any_library_of_training(
 ) -> None:
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
     (tmp_path / "app.json").write_bytes(dump_software(software()))
-    slow = ("tensorflow", "keras", "onnx", "onnxruntime", "pandas", "pyarrow", "matplotlib")
+    slow = ("tensorflow", "keras", "onnx", "onnxruntime", "pandas", "pyarrow")
     code = (
         "import json, sys\n"
         "from fairweather_research.cli import app\n"

@@ -50,7 +50,11 @@ def test_a_model_trained_with_logs_is_the_model_trained_without(
     }
     assert [step for _, step, _ in logged(folder / "training")] == [1, 2, 3]
     errors = logged(folder / "model")
-    tags = {f"error by lead day/{area} {v}" for area in ("EWR", "JFK") for v in ("temperature", "humidity")}
+    tags = {
+        f"error by lead day/{area} {v}"
+        for area in ("EWR", "JFK")
+        for v in ("temperature", "humidity")
+    }
     assert {tag for tag, _, _ in errors} == tags
     assert {step for _, step, _ in errors} == {1, 2}
     assert not list((tmp_path / "s").rglob("*tfevents*"))

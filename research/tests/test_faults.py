@@ -81,8 +81,8 @@ def test_a_training_process_killed_at_any_stage_leaves_nothing(
     begin = training._working
 
     @contextlib.contextmanager
-    def watched(*arguments: Any) -> Any:
-        with begin(*arguments) as working:
+    def watched(*arguments: Any, **more: Any) -> Any:
+        with begin(*arguments, **more) as working:
             started.append(working._work)
             yield working
 

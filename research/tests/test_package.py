@@ -13,7 +13,7 @@ import pytest
 import fairweather_research
 from fairweather_research import errors
 
-SLOW = ("tensorflow", "keras", "matplotlib", "rich", "onnxruntime", "onnx", "pandas", "pyarrow")
+SLOW = ("tensorflow", "keras", "rich", "onnxruntime", "onnx", "pandas", "pyarrow")
 SOURCE = Path(fairweather_research.__file__).parent
 
 

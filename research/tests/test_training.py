@@ -64,9 +64,7 @@ def delivering_nothing(trained: Trained) -> Callable[..., AbstractContextManager
         def write_card(self) -> None: ...
 
     @contextmanager
-    def working(
-        _server: object, _recipe: object, _found: object, folder: Path, _logs: object
-    ) -> Any:
+    def working(_server: object, _recipe: object, _found: object, folder: Path, **_: object) -> Any:
         yield Forgetful(folder)
 
     return working

@@ -45,7 +45,7 @@ def alive(pid: int | None) -> bool:
 def test_a_request_that_is_no_recipe_is_refused_in_words(
     tmp_path: Path, server: ForkServer
 ) -> None:
-    request = {"recipe": {}, "source": "a.yaml", "threads": 1, "events": None}
+    request = {"recipe": {}, "source": "a.yaml", "threads": 1, "events": None, "software": []}
     (tmp_path / _worker.REQUEST).write_text(json.dumps(request), encoding="utf-8")
     with server.start(tmp_path, tmp_path) as work:
         events = list(work.events())

@@ -32,6 +32,14 @@ Many recipes make a plan, and all of them are trained by a fleet::
 
     outcomes = Fleet(load_plan("my-plan.yaml"), "store").run(jobs=2)
 
+Any delivery can be made again from what it records of itself::
+
+    from fairweather_research import reproduce
+
+    answer = reproduce(delivery.path)
+    answer.same                      # the model digest came out again
+    print(answer.text())             # what of data, code, packages and machine differs
+
 Observations can be had, quality-controlled, without training::
 
     from fairweather_research import load_observations, write_archive
@@ -48,6 +56,7 @@ from fairweather_research.errors import (
     ObservationsError,
     PlanError,
     RecipeError,
+    ReproduceError,
     ResearchError,
     TrainingError,
     UnfitDataError,
@@ -60,6 +69,7 @@ if TYPE_CHECKING:
     from fairweather_research.checking import Answer, check_recipe
     from fairweather_research.fleet import Fleet
     from fairweather_research.observations import load_observations, write_archive
+    from fairweather_research.reproduction import Reproduction, reproduce
     from fairweather_research.training import Progress, train
 
 __all__ = [
@@ -71,6 +81,8 @@ __all__ = [
     "Progress",
     "Recipe",
     "RecipeError",
+    "ReproduceError",
+    "Reproduction",
     "ResearchError",
     "TrainingError",
     "UnfitDataError",
@@ -79,6 +91,7 @@ __all__ = [
     "load_observations",
     "load_plan",
     "load_recipe",
+    "reproduce",
     "train",
     "write_archive",
 ]
@@ -88,8 +101,10 @@ _LATER = {
     "Answer": "checking",
     "Fleet": "fleet",
     "Progress": "training",
+    "Reproduction": "reproduction",
     "check_recipe": "checking",
     "load_observations": "observations",
+    "reproduce": "reproduction",
     "train": "training",
     "write_archive": "observations",
 }

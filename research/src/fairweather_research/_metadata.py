@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from fairweather_interface.metadata import (
 
 from fairweather_research.blueprint import blueprint_of
 from fairweather_research.domain import declared_domain, worst_seen
+from fairweather_research.environment import packages
 from fairweather_research.results import IR_VERSION, OPSET, TOLERANCE, OnnxReport
 
 if TYPE_CHECKING:
@@ -47,16 +47,6 @@ __all__ = ["create_model_metadata", "expected_metadata"]
 _SAVED_MODEL_PATH = "model"
 _ONNX_PATH = "model.onnx"
 _NOTHING = f"sha256:{0:064d}"
-_PACKAGES = (
-    "fairweather-interface",
-    "keras",
-    "numpy",
-    "onnx",
-    "onnxruntime",
-    "pandas",
-    "tensorflow",
-    "tf2onnx",
-)
 
 
 def create_model_metadata(
@@ -98,10 +88,7 @@ def create_model_metadata(
             seed=recipe.seed,
             threads=result.threads,
             code_version=f"fairweather-research {version('fairweather-research')}",
-            packages={
-                "python": platform.python_version(),
-                **{name: version(name) for name in _PACKAGES},
-            },
+            packages=packages(),
             synthetic=recipe.observations.synthetic,
         ),
     )

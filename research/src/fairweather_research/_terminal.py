@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from fairweather_interface.errors import FairweatherError, SoftwareError
 
-from fairweather_research.errors import ObservationsError, RecipeError, UnfitDataError
+from fairweather_research.errors import (
+    ObservationsError,
+    RecipeError,
+    ReproduceError,
+    UnfitDataError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +26,8 @@ __all__ = ["NEGATIVE", "WRONG_USE", "console", "told"]
 
 NEGATIVE = 1
 WRONG_USE = 2
+
+_WRONG = (RecipeError, ObservationsError, ReproduceError, SoftwareError)
 
 
 class _Terminated(KeyboardInterrupt):
@@ -38,7 +45,9 @@ def told(interrupted: str = "interrupted; nothing was delivered") -> Iterator[No
             yield
         except FairweatherError as error:
             typer.echo(f"error: {error}", err=True)
-            wrong = isinstance(error, RecipeError | ObservationsError | SoftwareError)
+            wrong = isinstance(
+                error, RecipeError | ObservationsError | ReproduceError | SoftwareError
+            )
             negative = isinstance(error, UnfitDataError) or not wrong
             raise typer.Exit(NEGATIVE if negative else WRONG_USE) from error
         except KeyboardInterrupt as stop:

@@ -10,7 +10,6 @@ libraries print goes to its stdout and stderr, which nobody takes for a report.
 from __future__ import annotations
 
 import json
-import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,24 +17,29 @@ import numpy as np
 import pandas as pd
 from fairweather_interface.delivery import EXAMPLES, METADATA
 from fairweather_interface.metadata import read_metadata
+from fairweather_interface.software import dump_software, read_software
+from fairweather_interface.verdict import check
 from pydantic import TypeAdapter
 
 from fairweather_research._converter import Converter
 from fairweather_research._events import EventLog
 from fairweather_research.dataset import WindowSet
 from fairweather_research.domain import declared_domain
+from fairweather_research.environment import machine
 from fairweather_research.errors import RecipeError
 from fairweather_research.evaluation import judge
 from fairweather_research.examples import choose_examples
 from fairweather_research.observations import Archive, QualityReport
+from fairweather_research.portrait import portray
 from fairweather_research.recipe import Recipe
 from fairweather_research.results import TOLERANCE, EpochRecord, TrainingResult
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
+    from fairweather_interface.software import Software
 
 __all__ = [
     "ARCHIVE",
@@ -99,23 +103,37 @@ def run(
     (scratch / RESULT).write_text(result.model_dump_json(), encoding="utf-8")
     report({"stage": TRAINED})
     if hear() == CARD:
-        from fairweather_research.card import write_card  # noqa: PLC0415 - matplotlib is slow
+        from fairweather_research.card import write_card  # noqa: PLC0415 - last of all
 
         quality = _REPORT.validate_json((scratch / QUALITY).read_text(encoding="utf-8"))
         metadata = read_metadata((folder / METADATA).read_bytes())
-        write_card(folder / "card", metadata, result, quality)
+        verdicts = [
+            (f"{release.name} {release.version}", check(metadata, release))
+            for release in map(read_software, request["software"])
+        ]
+        write_card(folder / "card", metadata, result, quality, verdicts=verdicts)
     return 0
 
 
 def write_request(
-    scratch: Path, recipe: Recipe, quality: QualityReport, *, threads: int, events: Path | None
+    scratch: Path,
+    recipe: Recipe,
+    quality: QualityReport,
+    *,
+    threads: int,
+    events: Path | None,
+    software: Sequence[Software],
 ) -> None:
-    """Write what ``run`` reads, save the archive."""
+    """Write what ``run`` reads, save the archive.
+
+    The card will say what each release of ``software`` says to the model.
+    """
     request = {
         "recipe": recipe.document(),
         "source": recipe.observations.source,
         "threads": threads,
         "events": None if events is None else str(events),
+        "software": [dump_software(each).decode() for each in software],
     }
     (scratch / REQUEST).write_text(json.dumps(request), encoding="utf-8")
     (scratch / QUALITY).write_bytes(_REPORT.dump_json(quality))
@@ -200,9 +218,10 @@ def _train(
             if bands is not None
         },
         judgements=judgements,
+        portraits=portray(taught),
         onnx=onnx,
         threads=threads,
-        platform=f"{platform.system()} {platform.machine()}",
+        platform=machine(),
     )
 
 

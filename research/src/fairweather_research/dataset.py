@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from fairweather_research.observations import Archive
     from fairweather_research.recipe import Recipe
 
-__all__ = ["WindowSet", "areas_and_variables"]
+__all__ = ["WindowSet", "areas_and_variables", "covered"]
 
 
 def areas_and_variables(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -194,7 +194,7 @@ class WindowSet:
             values, missing = [], []
             for area in np.unique(self.area).tolist():
                 series, reference = self.sources[number, area], self.reference[self.area == area]
-                values.append(series.value[_covered(series, reference, plan.samples)])
+                values.append(series.value[covered(series, reference, plan.samples)])
                 missing.append(_missing(series, reference, plan.samples))
             found[plan.name] = Seen(
                 lowest=float(np.nanmin(np.concatenate(values))),
@@ -361,7 +361,7 @@ def _missing(
     return np.asarray((samples - found) / samples)
 
 
-def _covered(
+def covered(
     series: SampledSeries, reference: npt.NDArray[np.int64], samples: int
 ) -> npt.NDArray[np.bool_]:
     """The samples that lie in at least one window ending at a reference time."""

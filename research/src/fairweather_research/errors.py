@@ -10,6 +10,7 @@
         ├── UnsupportedError            no live software supports what a recipe asks for
         ├── ObservationsError           a source of observations cannot be read
         ├── TrainingError               the training process failed
+        ├── ReproduceError              a delivery cannot be rebuilt with what was given
         └── PublishError                a delivery was not copied to a store
 
 Every message says what was found, what was expected and what to do.
@@ -30,6 +31,7 @@ __all__ = [
     "PlanError",
     "PublishError",
     "RecipeError",
+    "ReproduceError",
     "ResearchError",
     "TrainingError",
     "UnfitDataError",
@@ -70,6 +72,10 @@ class PlanError(RecipeError):
 
 class UnsupportedError(ResearchError):
     """No live software supports what a recipe asks for; nothing was trained."""
+
+
+class ReproduceError(ResearchError):
+    """A delivery that cannot be rebuilt with what was given; whether it comes out is not known."""
 
 
 class PublishError(ResearchError):

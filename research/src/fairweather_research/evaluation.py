@@ -51,9 +51,11 @@ class DayScore(_Frozen):
 
 
 class Trace(_Frozen):
-    """One forecast beside what came: the one of median error among those observed in full."""
+    """One forecast beside what came, of those held out and observed in full."""
 
     reference_time: int
+    mae: float  # of this forecast alone
+    among: int  # how many such forecasts it was chosen from
     time: tuple[int, ...]
     forecast: tuple[float, ...]
     observed: tuple[float, ...]
@@ -79,7 +81,8 @@ class Judgement(_Frozen):
     evaluation_id: str
     held_out: tuple[Span, ...]
     days: tuple[DayScore, ...]
-    trace: Trace | None
+    trace: Trace | None  # the forecast of median error; None where none was observed in full
+    worst: Trace | None = None  # the one of largest error
     coverage: Coverage | None = None  # None without bands
 
 
@@ -143,6 +146,7 @@ def _judge_one(
     times = windows.lead_times()
     spans = windows.split.held_out(int(times[points].min()), int(times[points].max()))
     plan = windows.plan.outputs[output]
+    typical, worst = _traces(windows, said=said, band=band, truth=truth, usual=usual, held=held)
     return Judgement(
         area=area,
         variable=plan.variable,
@@ -183,7 +187,8 @@ def _judge_one(
             for day, leads in enumerate(_lead_days(windows))
             if points[:, leads].any()
         ),
-        trace=_trace(windows, said=said, band=band, truth=truth, usual=usual, held=held),
+        trace=typical,
+        worst=worst,
     )
 
 
@@ -245,7 +250,7 @@ def _evaluation_id(
     return f"sha256:{state.hexdigest()}"
 
 
-def _trace(
+def _traces(
     windows: WindowSet,
     *,
     said: npt.NDArray[np.float64],
@@ -253,22 +258,34 @@ def _trace(
     truth: npt.NDArray[np.float64],
     usual: npt.NDArray[np.float64],
     held: npt.NDArray[np.bool_],
-) -> Trace | None:
-    whole = np.isfinite(truth).all(axis=1) & held.all(axis=1)
+) -> tuple[Trace | None, Trace | None]:
+    """The forecast of median and the one of largest error among those held out as a whole.
+
+    Where the horizon outlasts every held-out block, those held out in part stand in.
+    """
+    seen = np.isfinite(truth).all(axis=1) & np.isfinite(said).all(axis=1)
+    whole = seen & held.all(axis=1)
     if not whole.any():
-        whole = np.isfinite(truth).all(axis=1) & held.any(axis=1)
+        whole = seen & held.any(axis=1)
     if not whole.any():
-        return None
+        return None, None
     rows = np.flatnonzero(whole)
     errors = np.abs(said[rows] - truth[rows]).mean(axis=1)
-    row = rows[np.argsort(errors, kind="stable")[len(rows) // 2]]
-    return Trace(
-        reference_time=int(windows.reference[row]),
-        time=tuple(windows.lead_times()[row].tolist()),
-        forecast=tuple(said[row].tolist()),
-        observed=tuple(truth[row].tolist()),
-        climatology=tuple(usual[row].tolist()),
-        band=None
-        if band is None
-        else (tuple(band[0, row].tolist()), tuple(band[-1, row].tolist())),
-    )
+    order = np.argsort(errors, kind="stable")
+
+    def trace(place: int) -> Trace:
+        row = rows[place]
+        return Trace(
+            reference_time=int(windows.reference[row]),
+            mae=float(errors[place]),
+            among=len(rows),
+            time=tuple(windows.lead_times()[row].tolist()),
+            forecast=tuple(said[row].tolist()),
+            observed=tuple(truth[row].tolist()),
+            climatology=tuple(usual[row].tolist()),
+            band=None
+            if band is None
+            else (tuple(band[0, row].tolist()), tuple(band[-1, row].tolist())),
+        )
+
+    return trace(int(order[len(rows) // 2])), trace(int(order[-1]))

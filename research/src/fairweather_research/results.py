@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fairweather_research.domain import Seen
 from fairweather_research.evaluation import Judgement
+from fairweather_research.portrait import Portrait
 
 __all__ = ["IR_VERSION", "OPSET", "TOLERANCE", "EpochRecord", "OnnxReport", "TrainingResult"]
 
@@ -51,6 +52,7 @@ class TrainingResult(_Frozen):
     shrinkage: dict[str, tuple[float, ...]]  # output name -> factor of each lead
     widening: dict[str, tuple[float, ...]] = {}  # quantile name -> factor of each lead
     judgements: tuple[Judgement, ...]
+    portraits: dict[str, Portrait] = {}  # input name -> how its training values were spread
     onnx: OnnxReport
     threads: int
     platform: str

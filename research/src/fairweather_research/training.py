@@ -130,7 +130,14 @@ def train(
         ForkServer() if server is None else nullcontext(server) as starts,
         _writable(store),
         staged_delivery(store, delivery_id) as folder,
-        _working(starts, recipe, observations, folder, logs and logs / delivery_id) as working,
+        _working(
+            starts,
+            recipe,
+            observations,
+            folder,
+            events=logs and logs / delivery_id,
+            software=[release for release, _ in foresight.answers],
+        ) as working,
     ):
         result = working.train(tell)
         metadata = create_model_metadata(
@@ -219,12 +226,21 @@ def _working(
     recipe: Recipe,
     observations: Observations,
     folder: Path,
+    *,
     events: Path | None,
+    software: Sequence[Software],
 ) -> Iterator[_Working]:
     """Start a training process that puts artifacts and examples into ``folder``."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name:
         scratch = Path(name)
-        write_request(scratch, recipe, observations.report, threads=THREADS, events=events)
+        write_request(
+            scratch,
+            recipe,
+            observations.report,
+            threads=THREADS,
+            events=events,
+            software=software,
+        )
         write_archive(observations.archive, scratch / ARCHIVE)
         with server.start(folder, scratch) as work:
             yield _Working(work, scratch, recipe.fit.epochs)

@@ -1,15 +1,18 @@
 """The model card: one page for people, generated from metadata and evaluation.
 
-``index.html`` carries everything inside itself - styles and plots, no scripts, no address it would
-ask for - and reads under the strictest content security policy. ``metrics.json`` holds the numbers.
+``index.html`` carries everything inside itself - styles and drawings, no scripts, no address it
+would ask for - and reads under the strictest content security policy. ``metrics.json`` holds the
+numbers. What the metadata say is taken from them; what they do not say comes from the training's
+own result, which is held against them first: the card cannot disagree with its delivery.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -19,16 +22,24 @@ import yaml
 from fairweather_interface.applicability import domain_of
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
+from markupsafe import Markup
 
 from fairweather_research.card.plots import (
+    bias_plot,
     coverage_plot,
     error_plot,
-    forecast_plot,
+    reliability_plot,
+    season_plot,
+    spread_plot,
     training_plot,
+    week_plot,
 )
+from fairweather_research.errors import TrainingError
+from fairweather_research.observations import SOURCES
 
 if TYPE_CHECKING:
-    from fairweather_interface.metadata import Bounds, Input, ModelMetadata
+    from fairweather_interface.metadata import Bounds, Input, ModelMetadata, Performance
+    from fairweather_interface.verdict import Verdict
 
     from fairweather_research.evaluation import Judgement
     from fairweather_research.observations import QualityReport
@@ -36,46 +47,57 @@ if TYPE_CHECKING:
 
 __all__ = ["write_card"]
 
-_VERDICTS = {
+_HELD = {
     "as declared": "as declared, within the doubt",
     "too narrow": "too narrow, more fell outside than declared",
     "too wide": "too wide, less fell outside than declared",
     "not known": "too little held-out time to tell",
 }
 _MONTHS = "January February March April May June July August September October November December"
+#: Points that all lines of one kind may have together, and each of them at least and at most.
+_POINTS, _FEWEST, _MOST = 2400, 56, 168
 
 
 def write_card(
-    folder: Path, metadata: ModelMetadata, result: TrainingResult, report: QualityReport
+    folder: Path,
+    metadata: ModelMetadata,
+    result: TrainingResult,
+    report: QualityReport,
+    *,
+    verdicts: Sequence[tuple[str, Verdict]] = (),
 ) -> None:
-    """Write ``index.html`` and ``metrics.json`` into ``folder``, which is made."""
+    """Write ``index.html`` and ``metrics.json`` into ``folder``, which is made.
+
+    Args:
+        folder: where; its parent is there.
+        metadata: what the delivery says of itself.
+        result: what its training found out besides.
+        report: of the quality control of its observations.
+        verdicts: releases of the software it was checked against, such as ``fairweather-app
+            0.3.0``, each with what it said.
+
+    Raises:
+        TrainingError: metadata and result are not of one training.
+    """
+    _hold(metadata, result)
     folder.mkdir()
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "duration": format_duration,
-        "image": _image,
-        "label": lambda variable: VARIABLES[variable].label,
-        "symbol": lambda variable: VARIABLES[variable].symbol,
-        "utc": lambda time: f"{time:%Y-%m-%d %H:%M} UTC",
-        "share": _share,
-        "percent": lambda share: f"{round(100 * share, 8):g} %",
-        "counted": lambda share: f"{100 * share:.1f} %",
-    }
-    page = environment.get_template("card.html.j2").render(
+    most = max(_FEWEST, min(_MOST, _POINTS // len(result.judgements)))
+    page = _template().render(
         metadata=metadata,
+        training=metadata.training,
         months=[_MONTHS.split()[month - 1] for month in metadata.valid_months],
-        judgements=[_section(judgement, metadata) for judgement in result.judgements],
-        domain=[_bounds(item, bounds) for item, bounds in _bounded(metadata)],
-        verdicts=_VERDICTS,
-        training=training_plot(result.epochs, result.best_epoch),
+        series=[
+            _section(one, said, metadata, most)
+            for one, said in zip(result.judgements, metadata.performance, strict=True)
+        ],
+        domain=[_input(item, metadata, result) for item in metadata.required_inputs],
+        held=_HELD,
+        curve=training_plot(result.epochs, result.best_epoch),
         result=result,
         report=report,
+        verdicts=verdicts,
+        attribution=SOURCES.get(metadata.training.data_source, ("",))[0],
+        packaged=metadata.training.data_source in SOURCES,
         recipe=yaml.safe_dump(dict(metadata.training.recipe), sort_keys=False, allow_unicode=True),
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
@@ -85,27 +107,86 @@ def write_card(
     )
 
 
-def _section(judgement: Judgement, metadata: ModelMetadata) -> dict[str, Any]:
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "counted": lambda share: f"{100 * share:.1f} %",
+        "drawn": Markup,  # our own drawings, whose texts are escaped
+        "duration": format_duration,
+        "label": lambda variable: VARIABLES[variable].label,
+        "number": lambda value: f"{value:.2f}".replace("-", "\N{MINUS SIGN}"),
+        "percent": lambda share: f"{round(100 * share, 8):g} %",
+        "share": _share,
+        "signed": lambda value: f"{value:+.2f}".replace("-", "\N{MINUS SIGN}"),
+        "symbol": lambda variable: VARIABLES[variable].symbol,
+        "utc": lambda time: f"{time:%Y-%m-%d %H:%M} UTC",
+    }
+    return environment.get_template("card.html.j2")
+
+
+def _hold(metadata: ModelMetadata, result: TrainingResult) -> None:
+    """Refuse to draw a result under metadata that say other things."""
+    said = [(p.area, p.variable, p.mae, p.rmse, p.bias, p.skill) for p in metadata.performance]
+    found = [(j.area, j.variable, j.mae, j.rmse, j.bias, j.skill) for j in result.judgements]
+    if said != found:
+        raise TrainingError(
+            f"found metadata of {len(said)} and a result of {len(found)} judgements that do not "
+            "agree, expected those of one training: no card was written"
+        )
+
+
+def _section(
+    judgement: Judgement, said: Performance, metadata: ModelMetadata, most: int
+) -> dict[str, Any]:
+    """One area and variable: its figures from the metadata, its pictures from the result."""
+    timezone = metadata.areas[judgement.area].timezone
+    coverage = judgement.coverage
+    weeks = [("median", judgement.trace), ("largest", judgement.worst)]
     return {
+        "said": said,
         "judgement": judgement,
-        "forecast": forecast_plot(judgement, metadata.areas[judgement.area].timezone),
+        "weeks": [
+            week_plot(judgement, trace, timezone, rule=rule, most=most)
+            for rule, trace in weeks
+            if trace
+        ],
         "errors": error_plot(judgement),
-        "coverage": judgement.coverage and coverage_plot(judgement, judgement.coverage),
+        "bias": bias_plot(judgement),
+        "bands": [coverage_plot(judgement, coverage), reliability_plot(judgement, coverage)]
+        if coverage
+        else [],
         "off": [
             f"{day.verdict} on lead day {day.day}"
-            for day in (judgement.coverage.days if judgement.coverage else ())
+            for day in (coverage.days if coverage else ())
             if day.verdict.startswith("too")
         ],
     }
 
 
-def _bounded(metadata: ModelMetadata) -> list[tuple[Input, Bounds]]:
-    bounds = domain_of(metadata)
-    return [(item, bounds[item.name]) for item in metadata.required_inputs if item.name in bounds]
+def _input(item: Input, metadata: ModelMetadata, result: TrainingResult) -> dict[str, Any]:
+    """One input: what it is called, what bounds hold, and how training saw it."""
+    bounds = domain_of(metadata).get(item.name)
+    portrait = result.portraits.get(item.name)
+    over = f" over {', '.join(item.areas)}" if item.areas else ""
+    return {
+        "input": item,
+        "name": VARIABLES[item.variable or ""].label + over,
+        "bounds": bounds and _bounds(item, bounds),
+        "pictures": [spread_plot(item, bounds, portrait), season_plot(item, bounds, portrait)]
+        if portrait
+        else [],
+    }
 
 
-def _bounds(item: Input, bounds: Bounds) -> tuple[str, str]:
-    """The bounds of an input: what it is called, and what was seen of it."""
+def _bounds(item: Input, bounds: Bounds) -> str:
+    """What was seen of an input, in words."""
     spec = VARIABLES[item.variable or ""]
     least, most, gaps = bounds.minimum, bounds.maximum, bounds.max_missing
     said = []
@@ -118,8 +199,7 @@ def _bounds(item: Input, bounds: Bounds) -> tuple[str, str]:
         said.append(f"observations {' '.join(edges)} {spec.symbol}")
     if gaps is not None:
         said.append(f"windows that lack up to {gaps:.1%} of their values")
-    over = f" over {', '.join(item.areas)}" if item.areas else ""
-    return spec.label + over, " and ".join(said) + " were seen"
+    return " and ".join(said) + " were seen"
 
 
 def _metrics(
@@ -139,10 +219,6 @@ def _plain(value: object) -> str | float:
     if isinstance(value, timedelta):
         return value.total_seconds()
     raise TypeError(f"{type(value).__name__} has no place in metrics.json")
-
-
-def _image(svg: str) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
 def _share(value: float | None) -> str:

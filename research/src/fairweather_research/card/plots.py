@@ -1,237 +1,310 @@
-"""Plots of the model card, as SVG text in a light and a dark version.
+"""Plots of the model card: what is drawn, and in words what it shows.
 
-Colour never carries meaning alone: lines differ in dashes, bars in hatching, and all are labelled.
+The words are both caption and description: whoever does not see a drawing reads the same.
 """
 
 from __future__ import annotations
 
-import io
-from contextlib import contextmanager
-from datetime import datetime
+import calendar
+import math
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-import matplotlib as mpl
 from fairweather_interface.definitions import VARIABLES
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.dates import ConciseDateFormatter, DayLocator
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+
+from fairweather_research.card._svg import Chart, Span, label, ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from matplotlib.axes import Axes
+    from fairweather_interface.metadata import Bounds, Input
 
     from fairweather_research.coverage import Coverage
-    from fairweather_research.evaluation import Judgement
+    from fairweather_research.evaluation import Judgement, Trace
+    from fairweather_research.portrait import Portrait
     from fairweather_research.results import EpochRecord
 
-__all__ = ["Plot", "coverage_plot", "error_plot", "forecast_plot", "training_plot"]
+__all__ = [
+    "Plot",
+    "bias_plot",
+    "coverage_plot",
+    "error_plot",
+    "reliability_plot",
+    "season_plot",
+    "spread_plot",
+    "training_plot",
+    "week_plot",
+]
 
-
-class _Theme(NamedTuple):
-    ink: str
-    faint: str
-    model: str
-    persistence: str
-    climatology: str
-
-
-_LIGHT = _Theme("#1c2733", "#c9d1d9", "#0b62a8", "#b5541c", "#5f6b76")
-_DARK = _Theme("#e4e9ee", "#3c4752", "#6cb6ff", "#f0965a", "#a5b1bc")
+_DAY = timedelta(days=1)
 
 
 class Plot(NamedTuple):
-    """One plot in both versions, and what it shows in words."""
+    """One drawing, and what it shows in words."""
 
-    light: str
-    dark: str
+    svg: str
     text: str
 
 
-def forecast_plot(judgement: Judgement, timezone: str) -> Plot | None:
-    """The forecast of median error beside what came; None when none was observed in full."""
-    trace = judgement.trace
-    if trace is None:
-        return None
+def error_plot(judgement: Judgement) -> Plot:
+    """Mean absolute error by lead day beside both baselines."""
+    spec = VARIABLES[judgement.variable]
+    days = [float(score.day) for score in judgement.days]
+    rows = (
+        ("persistence", "triangle", [score.persistence_mae for score in judgement.days]),
+        ("climatology", "square", [score.climatology_mae for score in judgement.days]),
+        ("model", "dot", [score.mae for score in judgement.days]),
+    )
+    every = [value for _, _, values in rows for value in values]
+    chart = Chart(
+        _lead_days(days),
+        Span.around(*every, include=(0.0,)),
+        x_label="lead day",
+        y_label=f"error, {spec.symbol}",
+    )
+    for kind, shape, values in rows:
+        chart.line(days, values, kind)
+        chart.marks(days, values, kind, shape)
+        chart.name("this model" if kind == "model" else kind, kind, shape)
+    return _plot(
+        chart,
+        f"Mean absolute error of {spec.label.lower()} at {judgement.area} by lead day, beside "
+        "persistence and climatology. Lower is better; the numbers stand in the table.",
+    )
+
+
+def bias_plot(judgement: Judgement) -> Plot:
+    """Mean error, with its sign, by lead day."""
+    spec = VARIABLES[judgement.variable]
+    days = [float(score.day) for score in judgement.days]
+    bias = [score.bias for score in judgement.days]
+    chart = Chart(
+        _lead_days(days),
+        Span.around(*bias, include=(0.0,), room=0.15),
+        x_label="lead day",
+        y_label=f"forecast \N{MINUS SIGN} observed, {spec.symbol}",
+    )
+    chart.level(0.0, "bound")
+    chart.line(days, bias, "model")
+    chart.marks(days, bias, "model", "dot")
+    chart.name("no bias", "bound")
+    chart.name("this model", "model", "dot")
+    return _plot(
+        chart,
+        f"Bias of {spec.label.lower()} at {judgement.area} by lead day: above the dashed line it "
+        "forecasts too much on average, below it too little.",
+    )
+
+
+def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, most: int) -> Plot:
+    """One forecast beside what came, in local time.
+
+    Args:
+        judgement: whose forecast it is.
+        trace: the forecast.
+        timezone: of the area.
+        rule: how it was chosen: ``median`` or ``largest``.
+        most: points a line may have; further ones are passed over.
+    """
     spec = VARIABLES[judgement.variable]
     zone = ZoneInfo(timezone)
-    times = [datetime.fromtimestamp(second, tz=zone) for second in trace.time]
-    begin = datetime.fromtimestamp(trace.reference_time, tz=zone)
-
-    def draw(axes: Axes, theme: _Theme) -> None:
-        if trace.band is not None:
-            axes.fill_between(
-                times,  # type: ignore[arg-type]  # dates are fine
-                *trace.band,
-                facecolor=theme.model,
-                edgecolor="none",
-                alpha=0.2,
-                label="band",
-            )
-        axes.plot(times, trace.climatology, ":", color=theme.climatology, label="climatology")  # type: ignore[arg-type]  # dates are fine
-        axes.plot(times, trace.observed, "-", color=theme.ink, linewidth=1.1, label="observed")  # type: ignore[arg-type]
-        axes.plot(times, trace.forecast, "--", color=theme.model, linewidth=2, label="forecast")  # type: ignore[arg-type]
-        axes.set_ylabel(f"{spec.label} ({spec.symbol})")
-        days = DayLocator(tz=zone)  # type: ignore[no-untyped-call]
-        axes.xaxis.set_major_locator(days)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(days, tz=zone))  # type: ignore[no-untyped-call]
-        axes.set_xlabel(f"local time, {timezone}")
-
-    return _render(
-        draw,
-        f"{spec.label} at {judgement.area} in the week after {begin:%Y-%m-%d %H:%M %Z}: forecast, "
-        f"{'its band, ' if trace.band else ''}observation and climatology. Of the held-out "
-        "forecasts that were observed in full, this one has the median error.",
+    stride = -(-len(trace.time) // most)
+    times = [float(second) for second in trace.time[::stride]]
+    lines = [
+        ("climatology", trace.climatology[::stride]),
+        ("truth", trace.observed[::stride]),
+        ("model", trace.forecast[::stride]),
+    ]
+    edges = [edge[::stride] for edge in trace.band or ()]
+    every = [value for values in (*edges, *(line for _, line in lines)) for value in values]
+    begin, end = trace.reference_time, trace.time[-1]
+    chart = Chart(
+        Span(begin, end, tuple(_midnights(begin, end, zone))),
+        Span.around(*every),
+        x_label=f"local time, {timezone}",
+        y_label=spec.symbol,
+    )
+    if trace.band:
+        chart.area(times, edges[0], edges[1], "band")
+    for kind, values in lines:
+        chart.line(times, values, kind)
+    if trace.band:
+        chart.name("band", "band", "fill")
+    chart.name("climatology", "climatology")
+    chart.name("observed", "truth")
+    chart.name("forecast", "model")
+    start = datetime.fromtimestamp(begin, tz=zone)
+    word = {"median": "Typical", "largest": "Worst"}[rule]
+    return _plot(
+        chart,
+        f"{word}: {spec.label.lower()} at {judgement.area} as forecast from "
+        f"{start:%Y-%m-%d %H:%M %Z}, and as it came; mean absolute error "
+        f"{trace.mae:.2f} {spec.symbol}, the {rule} of {trace.among:,} held-out forecasts "
+        "that were observed in full.",
     )
 
 
 def coverage_plot(judgement: Judgement, coverage: Coverage) -> Plot:
     """The share of held-out values inside the band by lead day, with its interval."""
     spec = VARIABLES[judgement.variable]
-    days = [day.day for day in coverage.days]
+    days = [float(day.day) for day in coverage.days]
     inside = [100 * day.inside for day in coverage.days]
-    known = [(day.day, day.inside, day.interval) for day in coverage.days if day.interval]
-
-    def draw(axes: Axes, theme: _Theme) -> None:
-        axes.axhline(
-            100 * coverage.declared, color=theme.ink, linestyle=":", linewidth=1.2, label="declared"
-        )
-        axes.vlines(
-            [day for day, _, _ in known],
-            [100 * low for _, _, (low, _) in known],
-            [100 * high for _, _, (_, high) in known],
-            color=theme.model,
-            linewidth=1.5,
-            label="95 % interval",
-        )
-        axes.plot(days, inside, "o", color=theme.model, label="inside the band")
-        axes.set_xticks(days)
-        axes.set_ylim(min([50.0, *inside, *(100 * low for _, _, (low, _) in known)]) - 5, 105)
-        axes.set_xlabel("lead day")
-        axes.set_ylabel("inside the band (%)")
-
-    return _render(
-        draw,
+    reach = [100 * edge for day in coverage.days for edge in day.interval or ()]
+    low = 10 * math.floor(min([60.0, *inside, *reach]) / 10)
+    chart = Chart(
+        _lead_days(days), _percents(low), x_label="lead day", y_label="inside the band, %"
+    )
+    chart.level(100 * coverage.declared, "bound")
+    for day, held in zip(days, coverage.days, strict=True):
+        if held.interval:
+            chart.upright(day, 100 * held.interval[0], 100 * held.interval[1], "reach")
+    chart.marks(days, inside, "model", "dot")
+    chart.name("declared", "bound")
+    chart.name("held, 95 % interval", "reach", "dot")
+    return _plot(
+        chart,
         f"{spec.label} at {judgement.area}: the share of held-out values inside the band by lead "
         f"day, with its 95 % interval, beside the {100 * coverage.declared:g} % that it declares.",
     )
 
 
-def error_plot(judgement: Judgement) -> Plot:
-    """Mean absolute error by lead day beside both baselines."""
+def reliability_plot(judgement: Judgement, coverage: Coverage) -> Plot:
+    """How often what came was not above each quantile, by lead day."""
     spec = VARIABLES[judgement.variable]
-    days = [score.day for score in judgement.days]
+    days = [float(day.day) for day in coverage.days]
+    chart = Chart(_lead_days(days), _percents(0), x_label="lead day", y_label="not above, %")
+    for place, probability in enumerate(coverage.probabilities):
+        below = [100 * day.below[place] for day in coverage.days]
+        chart.level(100 * probability, "bound")
+        chart.line(days, below, "model")
+        chart.marks(days, below, "model", "dot")
+    chart.name("declared", "bound")
+    chart.name("held", "model", "dot")
+    quantiles = ", ".join(f"{100 * probability:g} %" for probability in coverage.probabilities)
+    return _plot(
+        chart,
+        f"{spec.label} at {judgement.area}: how often what came was not above the {quantiles} "
+        "quantile, by lead day. A reliable quantile keeps to its dashed line.",
+    )
 
-    def draw(axes: Axes, theme: _Theme) -> None:
-        for offset, label, color, hatch, values in (
-            (
-                -0.27,
-                "persistence",
-                theme.persistence,
-                "//",
-                [s.persistence_mae for s in judgement.days],
-            ),
-            (
-                0.0,
-                "climatology",
-                theme.climatology,
-                "..",
-                [s.climatology_mae for s in judgement.days],
-            ),
-            (0.27, "this model", theme.model, "", [s.mae for s in judgement.days]),
-        ):
-            axes.bar(
-                [day + offset for day in days],
-                values,
-                width=0.25,
-                label=label,
-                facecolor=color if not hatch else "none",
-                edgecolor=color,
-                hatch=hatch,
-            )
-        axes.set_xticks(days)
-        axes.set_xlabel("lead day")
-        axes.set_ylabel(f"mean absolute error ({spec.symbol})")
 
-    return _render(
-        draw,
-        f"Mean absolute error of {spec.label.lower()} at {judgement.area} by lead day: "
-        "persistence, climatology and this model. The numbers stand in the table.",
+def spread_plot(item: Input, bounds: Bounds | None, portrait: Portrait) -> Plot:
+    """The histogram of an input's training values, with its bounds."""
+    spec = VARIABLES[item.variable or ""]
+    edges = [edge for edge in _edges(bounds) if edge is not None]
+    total = sum(portrait.counts)
+    shares = [100 * count / total for count in portrait.counts]
+    chart = Chart(
+        Span.around(*portrait.edges, *edges),
+        Span.around(*shares, include=(0.0,)),
+        x_label=f"{spec.label.lower()}, {spec.symbol}",
+        y_label="share of values, %",
+    )
+    chart.bars(portrait.edges, shares, "bar")
+    least, most = _edges(bounds)
+    if least is not None:
+        chart.wall(least, "bound", f"from {label(round(least, 1))}")
+    if most is not None:
+        chart.wall(most, "bound", f"up to {label(round(most, 1))}", leftwards=True)
+    return _plot(
+        chart,
+        f"How the {total:,} training values of {_called(item)} were spread"
+        f"{', and the bounds declared (dashed)' if edges else '; no bound is declared'}.",
+    )
+
+
+def season_plot(item: Input, bounds: Bounds | None, portrait: Portrait) -> Plot:
+    """What every month of training held of an input, with its bounds."""
+    spec = VARIABLES[item.variable or ""]
+    edges = [edge for edge in _edges(bounds) if edge is not None]
+    every = [value for month in portrait.months for value in (month.lowest, month.highest)]
+    chart = Chart(
+        Span(0.4, 12.6, tuple((float(n), calendar.month_abbr[n][:1]) for n in range(1, 13))),
+        Span.around(*every, *edges),
+        x_label="month, local calendar",
+        y_label=spec.symbol,
+    )
+    for edge in edges:
+        chart.level(edge, "bound")
+    for month in portrait.months:
+        sides = (month.month - 0.32, month.month + 0.32)
+        chart.area(sides, (month.low, month.low), (month.high, month.high), "bar")
+        chart.upright(month.month, month.lowest, month.highest, "reach")
+        chart.line(sides, (month.middle, month.middle), "truth")
+    chart.name("9 of 10", "bar", "fill")
+    chart.name("median", "truth")
+    chart.name("all", "reach")
+    if edges:
+        chart.name("bound", "bound")
+    return _plot(
+        chart,
+        f"{_called(item).capitalize()} by month, as training held it: all values, nine of ten, "
+        f"and the median{'; dashed: the bounds declared' if edges else ''}. "
+        "A month without a column taught nothing.",
     )
 
 
 def training_plot(epochs: Sequence[EpochRecord], best: int) -> Plot:
     """The loss on training and on calibration time, and where training went back to."""
-    numbers = [epoch.number for epoch in epochs]
-    marker = "o" if len(epochs) == 1 else ""
-
-    def draw(axes: Axes, theme: _Theme) -> None:
-        axes.plot(
-            numbers,
-            [e.training for e in epochs],
-            "--",
-            marker=marker,
-            color=theme.persistence,
-            label="training time",
-        )
-        axes.plot(
-            numbers,
-            [e.calibration for e in epochs],
-            "-",
-            marker=marker,
-            color=theme.model,
-            label="calibration time",
-        )
-        axes.axvline(best, color=theme.ink, linewidth=1, linestyle=":", label=f"kept: epoch {best}")
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("loss")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-    return _render(
-        draw,
+    numbers = [float(epoch.number) for epoch in epochs]
+    rows = (
+        ("persistence", "training time", [epoch.training for epoch in epochs]),
+        ("model", "calibration time", [epoch.calibration for epoch in epochs]),
+    )
+    every = [value for _, _, values in rows for value in values]
+    whole = tuple(
+        (tick, label(tick)) for tick in ticks(0.5, len(epochs) + 0.5, 10) if tick % 1 == 0
+    )
+    chart = Chart(
+        Span(0.5, len(epochs) + 0.5, whole),
+        Span.around(*every),
+        x_label="epoch",
+        y_label="loss",
+    )
+    chart.wall(float(best), "bound", f"kept: {best}", leftwards=best > len(epochs) / 2)
+    for kind, name, values in rows:
+        chart.line(numbers, values, kind)
+        if len(epochs) == 1:
+            chart.marks(numbers, values, kind, "dot")
+        chart.name(name, kind)
+    return _plot(
+        chart,
         "Loss by epoch on training time and on calibration time; "
         f"the weights of epoch {best} were kept.",
     )
 
 
-def _render(draw: Callable[[Axes, _Theme], None], text: str) -> Plot:
-    return Plot(_svg(draw, _LIGHT), _svg(draw, _DARK), text)
+def _plot(chart: Chart, text: str) -> Plot:
+    return Plot(chart.svg(text), text)
 
 
-def _svg(draw: Callable[[Axes, _Theme], None], theme: _Theme) -> str:
-    with _style(theme):
-        figure = Figure(figsize=(7.2, 3.0), layout="constrained")
-        FigureCanvasSVG(figure)
-        axes = figure.add_subplot()
-        draw(axes, theme)
-        axes.grid(axis="y", color=theme.faint, linewidth=0.6)
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        figure.legend(
-            *axes.get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False
-        )
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    return text.getvalue()
+def _lead_days(days: Sequence[float]) -> Span:
+    stride = -(-len(days) // 10)
+    named = tuple((day, f"{day:g}") for day in days[::stride])
+    return Span(days[0] - 0.4, days[-1] + 0.4, named)
 
 
-@contextmanager
-def _style(theme: _Theme) -> Iterator[None]:
-    with mpl.rc_context(
-        {
-            "svg.fonttype": "none",  # the reader's own fonts; nothing is loaded
-            "font.family": "sans-serif",
-            "svg.hashsalt": "fairweather",
-            "font.size": 10,
-            "text.color": theme.ink,
-            "axes.labelcolor": theme.ink,
-            "axes.edgecolor": theme.ink,
-            "xtick.color": theme.ink,
-            "ytick.color": theme.ink,
-            "hatch.linewidth": 1.2,
-        }
-    ):
-        yield
+def _percents(low: float) -> Span:
+    return Span(low, 102.0, tuple((tick, label(tick)) for tick in ticks(low, 100.0)))
+
+
+def _midnights(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, str]]:
+    """Local midnights inside a stretch of seconds, with their dates; some days have 23 hours."""
+    first = datetime.fromtimestamp(begin, tz=zone)
+    days = (datetime.fromtimestamp(end, tz=zone).date() - first.date()).days
+    stride = max(1, -(-days // 8))
+    for number in range(0, days + 1, stride):
+        day = first.date() + number * _DAY
+        midnight = datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
+        if begin <= midnight <= end - (end - begin) / 30:  # a date needs room
+            yield midnight, f"{day.day} {calendar.month_abbr[day.month]}"
+
+
+def _edges(bounds: Bounds | None) -> tuple[float | None, float | None]:
+    return (bounds.minimum, bounds.maximum) if bounds else (None, None)
+
+
+def _called(item: Input) -> str:
+    over = f" over {', '.join(item.areas)}" if item.areas else ""
+    return VARIABLES[item.variable or ""].label.lower() + over

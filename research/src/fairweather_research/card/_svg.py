@@ -1,0 +1,216 @@
+"""Charts of the model card: small SVG drawings that live inside the page.
+
+An SVG element inside the page takes colours and fonts from the page's own style, so that one
+drawing serves light, dark and print. Colour never carries meaning alone: lines differ in dashes,
+marks in shape. Classes name what a stroke stands for; ``card.html.j2`` says what it looks like.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+__all__ = ["Chart", "Span", "ticks"]
+
+WIDTH, HEIGHT = 440.0, 220.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 30.0, 38.0
+_LETTER = 6.4  # the width of a letter in a legend, near enough
+_MARK = 3.4
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of values and where its ticks stand, with their labels."""
+
+    low: float
+    high: float
+    ticks: tuple[tuple[float, str], ...]
+
+    @classmethod
+    def around(cls, *values: float, include: Sequence[float] = (), room: float = 0.05) -> Span:
+        """The stretch that holds all values that are numbers, with some room and round ticks."""
+        known = [value for value in (*values, *include) if math.isfinite(value)]
+        low, high = min(known), max(known)
+        wide = (high - low) or max(abs(high), 1.0)
+        low, high = low - room * wide, high + room * wide
+        if include:
+            low = max(low, min(include)) if min(known) >= min(include) else low
+        return cls(low, high, tuple((tick, label(tick)) for tick in ticks(low, high)))
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers inside a stretch, at most so many.
+
+    >>> ticks(0.3, 4.2)
+    [1.0, 2.0, 3.0, 4.0]
+    """
+    raw = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * times for times in (1, 2, 5, 10) if power * times >= raw * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [round(step * n, 10) + 0.0 for n in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def label(value: float) -> str:
+    """A number as it stands at an axis, with a true minus sign."""
+    return f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
+
+
+class Chart:
+    """One drawing: what is drawn first lies below. Values are in the units of its axes."""
+
+    def __init__(self, x: Span, y: Span, *, x_label: str, y_label: str) -> None:
+        self._x, self._y = x, y
+        self._parts = list(self._frame(x_label, y_label))
+        self._legend: list[tuple[str, str, str]] = []
+
+    def area(
+        self, xs: Sequence[float], low: Sequence[float], high: Sequence[float], kind: str
+    ) -> None:
+        """Fill what lies between two lines."""
+        there = list(zip(xs, high, strict=True)) + list(zip(xs, low, strict=True))[::-1]
+        self._parts.append(f'<path class="{kind}" d="{self._path(there)}Z"/>')
+
+    def line(self, xs: Sequence[float], ys: Sequence[float], kind: str) -> None:
+        """A line through points, broken where a value is missing."""
+        runs: list[list[tuple[float, float]]] = [[]]
+        for x, y in zip(xs, ys, strict=True):
+            if math.isfinite(y):
+                runs[-1].append((x, y))
+            elif runs[-1]:
+                runs.append([])
+        drawn = "".join(self._path(run) for run in runs if run)
+        self._parts.append(f'<path class="line {kind}" d="{drawn}"/>')
+
+    def marks(self, xs: Sequence[float], ys: Sequence[float], kind: str, shape: str) -> None:
+        """A mark at every point that is there: ``dot``, ``square`` or ``triangle``."""
+        for x, y in zip(xs, ys, strict=True):
+            if math.isfinite(y):
+                self._parts.append(_mark(*self._at(x, y), kind, shape))
+
+    def bars(self, edges: Sequence[float], heights: Sequence[float], kind: str) -> None:
+        """Touching bars between edges, from 0 up."""
+        drawn = "".join(
+            self._path([(left, 0.0), (left, high), (right, high), (right, 0.0)]) + "Z"
+            for left, right, high in zip(edges[:-1], edges[1:], heights, strict=True)
+            if high
+        )
+        self._parts.append(f'<path class="{kind}" d="{drawn}"/>')
+
+    def upright(self, x: float, low: float, high: float, kind: str) -> None:
+        """A line straight up at ``x``."""
+        self._parts.append(f'<path class="line {kind}" d="{self._path([(x, low), (x, high)])}"/>')
+
+    def level(self, y: float, kind: str) -> None:
+        """A line from side to side at ``y``."""
+        ends = [(self._x.low, y), (self._x.high, y)]
+        self._parts.append(f'<path class="line {kind}" d="{self._path(ends)}"/>')
+
+    def wall(self, x: float, kind: str, text: str = "", *, leftwards: bool = False) -> None:
+        """A line from bottom to top at ``x``, with a word beside it."""
+        self.upright(x, self._y.low, self._y.high, kind)
+        if text:
+            place = self._at(x, self._y.high)
+            self._text(
+                place[0] + (-4 if leftwards else 4),
+                place[1] + 10,
+                text,
+                anchor="end" if leftwards else "start",
+            )
+
+    def note(self, x: float, y: float, text: str, *, anchor: str = "start") -> None:
+        """A word at a point."""
+        place = self._at(x, y)
+        self._text(place[0], place[1], text, anchor=anchor)
+
+    def name(self, text: str, kind: str, shape: str = "line") -> None:
+        """Say in the legend what a kind of stroke stands for."""
+        self._legend.append((text, kind, shape))
+
+    def svg(self, title: str) -> str:
+        """The drawing, named for those who do not see it."""
+        return (
+            f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" '
+            f'aria-label="{html.escape(title)}">{"".join((*self._parts, *self._key()))}</svg>'
+        )
+
+    def _frame(self, x_label: str, y_label: str) -> Iterator[str]:
+        left, bottom = _LEFT, HEIGHT - _BOTTOM
+        for value, text in self._y.ticks:
+            _, y = self._at(self._x.low, value)
+            yield f'<path class="grid" d="M{left:g} {_short(y)}H{WIDTH - _RIGHT:g}"/>'
+            yield _words(left - 6, y + 4, text, "end")
+        for value, text in self._x.ticks:
+            x, _ = self._at(value, self._y.low)
+            yield f'<path class="axis" d="M{_short(x)} {bottom:g}v4"/>'
+            yield _words(x, bottom + 16, text, "middle")
+        yield f'<path class="axis" d="M{left:g} {bottom:g}H{WIDTH - _RIGHT:g}"/>'
+        yield _words((left + WIDTH - _RIGHT) / 2, HEIGHT - 5, x_label, "middle", "name")
+        yield _words(2, 11, y_label, "start", "name")
+
+    def _key(self) -> Iterator[str]:
+        """The legend: right of the name of the vertical axis, from the right edge leftwards."""
+        x = WIDTH - _RIGHT
+        for text, kind, shape in reversed(self._legend):
+            x -= _LETTER * len(text)
+            yield _words(x, 11, text, "start")
+            x -= 24
+            if shape == "fill":
+                yield f'<path class="{kind}" d="M{_short(x)} 3h18v9h-18z"/>'
+            else:
+                yield f'<path class="line {kind}" d="M{_short(x)} 7.5h18"/>'
+                if shape != "line":
+                    yield _mark(x + 9, 7.5, kind, shape)
+            x -= 12
+
+    def _text(self, x: float, y: float, text: str, *, anchor: str) -> None:
+        self._parts.append(_words(x, y, text, anchor))
+
+    def _at(self, x: float, y: float) -> tuple[float, float]:
+        across = (x - self._x.low) / (self._x.high - self._x.low)
+        up = (y - self._y.low) / (self._y.high - self._y.low)
+        return (
+            _LEFT + across * (WIDTH - _LEFT - _RIGHT),
+            HEIGHT - _BOTTOM - up * (HEIGHT - _TOP - _BOTTOM),
+        )
+
+    def _path(self, points: Sequence[tuple[float, float]]) -> str:
+        """A path in steps from point to point, each rounded where it stands."""
+        last: tuple[int, int] | None = None
+        drawn = []
+        for point in points:
+            x, y = (round(10 * value) for value in self._at(*point))
+            if last is None:
+                drawn.append(f"M{_short(x / 10)} {_short(y / 10)}l")
+            else:
+                drawn.append(f"{_short((x - last[0]) / 10)} {_short((y - last[1]) / 10)}")
+            last = (x, y)
+        if len(drawn) == 1:
+            drawn.append("0 0")
+        return drawn[0] + " ".join(drawn[1:]).replace(" -", "-")
+
+
+def _mark(x: float, y: float, kind: str, shape: str) -> str:
+    if shape == "square":
+        drawn = f"M{_short(x - 3)} {_short(y - 3)}h6v6h-6z"
+    elif shape == "triangle":
+        drawn = f"M{_short(x)} {_short(y - 4)}l4 7h-8z"
+    else:
+        return f'<circle class="mark {kind}" cx="{_short(x)}" cy="{_short(y)}" r="{_MARK}"/>'
+    return f'<path class="mark {kind}" d="{drawn}"/>'
+
+
+def _words(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:
+    classes = f' class="{kind}"' if kind else ""
+    placed = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return f'<text{classes} x="{_short(x)}" y="{_short(y)}"{placed}>{html.escape(text)}</text>'
+
+
+def _short(value: float) -> str:
+    """A coordinate in as few letters as hold a tenth."""
+    text = f"{value:.1f}".removesuffix(".0")
+    if text.startswith("0."):
+        return text[1:]
+    return f"-{text[2:]}" if text.startswith("-0.") else "0" if text == "-0" else text

@@ -1,0 +1,136 @@
+"""The environment of a training: its code, its packages, its machine.
+
+What is recorded in every delivery, so that ``reproduce`` can tell what was different. A version
+names the code of a release, and of nothing else: between releases many states bear one version.
+So the versions of our own packages carry a digest of the source they were run from,
+``0.4.0.dev0+source.1a2b3c4d5e6f``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["OURS", "PYTHON", "digest_of_source", "machine", "packages", "source_of", "version_of"]
+
+#: Our own packages and the folders that their code lies in.
+OURS = {
+    "fairweather-interface": "fairweather_interface",
+    "fairweather-research": "fairweather_research",
+}
+PYTHON = "python"
+
+_LABEL = re.compile(r"\+source\.([0-9a-f]{12})$")
+
+
+@cache
+def _packages() -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    wanted = ["fairweather-research"]
+    while wanted:
+        name: str = canonicalize_name(wanted.pop())
+        if name in found:
+            continue
+        try:
+            installed = distribution(name)
+        except PackageNotFoundError:  # asked for in other environments than this one
+            continue
+        found[name] = installed.version
+        for line in installed.requires or ():
+            required = Requirement(line)
+            if required.marker is None or required.marker.evaluate({"extra": ""}):
+                wanted.append(required.name)
+    for name, folder in OURS.items():
+        found[name] = f"{found[name]}+source.{_source_here(folder)}"
+    return ((PYTHON, platform.python_version()), *sorted(found.items()))
+
+
+def packages() -> dict[str, str]:
+    """Every package that this one needs, directly or not, with its version; and Python's.
+
+    Names are normalized. What is installed beside them, such as extras, is left out.
+    """
+    return dict(_packages())
+
+
+def version_of(recorded: str) -> str:
+    """A recorded version without the digest of its source.
+
+    >>> version_of("0.4.0.dev0+source.1a2b3c4d5e6f")
+    '0.4.0.dev0'
+    """
+    return _LABEL.sub("", recorded)
+
+
+def source_of(recorded: str) -> str | None:
+    """The digest of the source in a recorded version; None where none was recorded."""
+    found = _LABEL.search(recorded)
+    return found and found[1]
+
+
+def digest_of_source(files: Mapping[str, bytes]) -> str:
+    """Twelve hexadecimal digits over the paths and contents of a package's files.
+
+    Args:
+        files: contents by path below the folder that holds the package, in POSIX form.
+    """
+    state = hashlib.sha256()
+    for path in sorted(files):
+        state.update(f"{path}\0{hashlib.sha256(files[path]).hexdigest()}\n".encode())
+    return state.hexdigest()[:12]
+
+
+def _source_here(package: str) -> str:
+    spec = find_spec(package)
+    places = spec.submodule_search_locations if spec else None
+    if not places:
+        raise ModuleNotFoundError(f"{package} lies in no folder", name=package)
+    root = Path(next(iter(places)))
+    return digest_of_source(
+        {
+            f"{package}/{path.relative_to(root).as_posix()}": path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file() and path.suffix != ".pyc"
+        }
+    )
+
+
+@cache
+def machine() -> str:
+    """The machine in the words that decide about bytes, parted by commas.
+
+    System and architecture, C library, processor, and the vector instructions that NumPy finds:
+    libraries choose their kernels by these, and kernels round differently.
+    """
+    import numpy as np  # noqa: PLC0415 - a quick answer needs none of it
+
+    config = np.show_config(mode="dicts")
+    vectors = config.get("SIMD Extensions", {})
+    parts = (
+        f"{platform.system()} {platform.machine()}",
+        " ".join(platform.libc_ver()).strip() or "unknown C library",
+        _processor(),
+        " ".join((*vectors.get("baseline", ()), *vectors.get("found", ()))) or "no vectors known",
+    )
+    return ", ".join(part.replace(",", ";") for part in parts)
+
+
+def _processor() -> str:
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        told = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", told, flags=re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or "unknown processor"

@@ -1,0 +1,315 @@
+"""Reproduce: make a delivery again from its provenance alone, and say whether it is the same.
+
+::
+
+    answer = reproduce("store/2b0f1f6e-...")
+    answer.same                        # whether the model digest came out again
+    print(answer.text())               # and if not, what of data, code, packages, machine differs
+
+A delivery may come from anybody. Its metadata is data: nothing that it names is run, fetched or
+read, but for the packaged sources of observations and, where the caller says so, a network of its
+own (``trust_network``).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fairweather_interface.delivery import Delivery, open_delivery
+from fairweather_interface.errors import FairweatherError
+from fairweather_interface.manifest import artifact_files
+
+from fairweather_research.dataset import areas_and_variables
+from fairweather_research.differences import (
+    Finding,
+    Record,
+    compare,
+    forecast_difference,
+    record_of,
+)
+from fairweather_research.environment import machine, packages
+from fairweather_research.errors import RecipeError, ReproduceError
+from fairweather_research.networks import NETWORKS
+from fairweather_research.observations import SOURCES, load_observations
+from fairweather_research.recipe import Recipe
+from fairweather_research.training import THREADS, Progress, train
+
+if TYPE_CHECKING:
+    from fairweather_research.observations import Observations
+
+__all__ = ["Reproduction", "reproduce"]
+
+_GRAPH = "saved_model.pb"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """What came of making a delivery again."""
+
+    delivery: Delivery
+    rebuilt: str | None  # the model digest that came out; None where nothing did
+    findings: tuple[Finding, ...]  # data, code, packages, machine
+    remarks: tuple[str, ...]  # what else there is to say, a sentence each
+    path: Path | None  # where the rebuilt delivery lies, when it was to be kept
+
+    @property
+    def same(self) -> bool:
+        """Whether the model came out byte for byte."""
+        return self.rebuilt == self.delivery.metadata.model_digest
+
+    def text(self) -> str:
+        """The answer for people: whether it is the same, why not, and what nobody recorded."""
+        recorded = self.delivery.metadata.model_digest
+        if self.same:
+            lines = [f"same: model_digest {recorded} came out again"]
+        else:
+            came = f"{self.rebuilt} came out" if self.rebuilt else "nothing came out"
+            lines = [f"different: model_digest {recorded} is recorded, {came}"]
+        lines += [f"  {remark}" for remark in self.remarks]
+        for finding in self.findings:
+            known = "same, as far as recorded" if finding.unrecorded else "same"
+            state = {True: "differs", False: known, None: "not recorded"}[finding.differs]
+            if finding.what == "packages" and finding.differs:
+                state = "differ"
+            lines.append(f"  {finding.what}: {state}")
+            lines += [f"    - {difference}" for difference in finding.differences]
+        unknown = [line for finding in self.findings for line in finding.unrecorded]
+        if unknown:
+            lines.append(f"  not recorded: {'; '.join(unknown)}")
+        return "\n".join(_printable(line) for line in lines)
+
+
+def reproduce(
+    delivery: str | Path,
+    *,
+    data: Path | None = None,
+    store: Path | None = None,
+    fresh: bool = False,
+    wheels: Sequence[Path] = (),
+    trust_network: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Reproduction:
+    """Make a delivery again and compare.
+
+    Args:
+        delivery: its folder.
+        data: the file of observations, where the recorded source is no packaged one.
+        store: keep what comes out there; by default nothing is kept.
+        fresh: train in a new environment with the recorded code and packages.
+        wheels: for a fresh environment, folders with wheels of our packages.
+        trust_network: run the code of a network that the recipe brings itself.
+        progress: called at every stage of a training here.
+        say: told what happens in a fresh environment, a line at a time.
+
+    Raises:
+        ReproduceError: no such delivery, its provenance does not suffice, its observations are not
+            at hand, or no environment can be made as recorded.
+        ObservationsError: the observations cannot be read.
+        TrainingError: the training process failed.
+    """
+    found = _opened(Path(delivery))
+    document, source = _document(found, data, trust_network=trust_network)
+    remarks = list(_contradictions(found, document))
+    with ExitStack() as stack:
+        scratch = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="fairweather-reproduce-"))
+        )
+        target = _usable(store) if store else scratch / "store"
+        here = _here(found)
+        if not fresh or data:
+            digest = _digest(document, source)
+            if digest not in (None, found.metadata.training.data_digest):
+                return _other_data(found, here, digest or "", remarks)
+        try:
+            again = (
+                _train_fresh(
+                    found,
+                    document,
+                    target,
+                    scratch=scratch,
+                    wheels=wheels,
+                    say=say or (lambda _: None),
+                )
+                if fresh
+                else train(
+                    Recipe.parse(document, source="metadata.json"), target, progress=progress
+                )
+            )
+        except RecipeError as error:
+            return Reproduction(
+                delivery=found,
+                rebuilt=None,
+                findings=compare(record_of(found), here),
+                remarks=(*remarks, f"this release does not train the recorded recipe: {error}"),
+                path=None,
+            )
+        findings = compare(record_of(found), record_of(again))
+        return Reproduction(
+            delivery=found,
+            rebuilt=again.metadata.model_digest,
+            findings=findings,
+            remarks=(*remarks, *_differing(found, again, findings)),
+            path=again.path if store else None,
+        )
+
+
+def _opened(path: Path) -> Delivery:
+    try:
+        return open_delivery(path)
+    except (FairweatherError, OSError) as error:
+        raise ReproduceError(
+            f"{path}: found no delivery that can be rebuilt, expected the folder of one: {error}"
+        ) from error
+
+
+def _document(
+    found: Delivery, data: Path | None, *, trust_network: bool
+) -> tuple[dict[str, Any], str]:
+    """The recorded recipe with its observations where they lie now, and their source."""
+    document = dict(found.metadata.training.recipe)
+    plan = document.get("observations")
+    if not isinstance(plan, Mapping) or not isinstance(document.get("definitions"), Mapping):
+        raise ReproduceError(
+            f"{found.path}: found a provenance without `observations` or `definitions` in its "
+            "recipe, expected a resolved recipe as `fairweather-research train` records it: this "
+            "delivery was not made by it and cannot be rebuilt"
+        )
+    _trusted(document.get("network"), trust_network=trust_network)
+    source = str(plan.get("source"))
+    if data is not None:
+        source = str(data.expanduser().absolute())
+    elif source not in SOURCES:
+        training = found.metadata.training
+        raise ReproduceError(
+            _printable(
+                f"{found.path}: was trained on {training.data_source[:200]!r}, which is no source "
+                f"that this release brings; it can be had again at "
+                f"{training.data_location[:500]!r} (nothing is fetched from there); say where it "
+                "lies with --data FILE"
+            )
+        )
+    return {**document, "observations": {**plan, "source": source}}, source
+
+
+def _trusted(network: object, *, trust_network: bool) -> None:
+    if network is None or network in NETWORKS or trust_network:
+        return
+    raise ReproduceError(
+        _printable(
+            f"found the network {str(network)[:200]!r}, which is code from outside this package "
+            "that a rebuild would run: read it, install what you trust, and say --trust-network"
+        )
+    )
+
+
+def _contradictions(found: Delivery, document: Mapping[str, Any]) -> list[str]:
+    training = found.metadata.training
+    told = []
+    if document.get("seed") != training.seed:
+        told.append(
+            f"the provenance contradicts itself: seed {training.seed}, and "
+            f"{document.get('seed')!r} in its recipe, which was used"
+        )
+    if training.threads != THREADS:
+        told.append(f"it was trained with {training.threads} threads; this release uses {THREADS}")
+    return told
+
+
+def _usable(store: Path) -> Path:
+    store = store.expanduser().absolute()
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReproduceError(
+            f"{store}: cannot be used as a store ({error.strerror}); give a folder you may write"
+        ) from error
+    return store
+
+
+def _here(found: Delivery) -> Record:
+    """What a training in this environment would record, with the data as recorded."""
+    made = packages()
+    ours = made["fairweather-research"].partition("+source.")[0]
+    return Record(
+        data_digest=found.metadata.training.data_digest,
+        code_version=f"fairweather-research {ours}",
+        packages=made,
+        threads=THREADS,
+        machine=machine(),
+    )
+
+
+def _digest(document: Mapping[str, Any], source: str) -> str | None:
+    """The digest of what the recipe would read; None where this release cannot read the recipe."""
+    try:
+        recipe = Recipe.parse(dict(document), source="metadata.json")
+    except RecipeError:
+        return None
+    areas, variables = areas_and_variables(recipe)
+    observed: Observations = load_observations(source)
+    return observed.archive.select(areas=areas, variables=variables).digest()
+
+
+def _other_data(found: Delivery, here: Record, digest: str, remarks: Sequence[str]) -> Reproduction:
+    return Reproduction(
+        delivery=found,
+        rebuilt=None,
+        findings=compare(record_of(found), replace(here, data_digest=digest)),
+        remarks=(*remarks, "not trained: with other observations it would prove nothing"),
+        path=None,
+    )
+
+
+def _train_fresh(
+    found: Delivery,
+    document: Mapping[str, Any],
+    target: Path,
+    *,
+    scratch: Path,
+    wheels: Sequence[Path],
+    say: Callable[[str], None],
+) -> Delivery:
+    from fairweather_research._fresh_environment import (  # noqa: PLC0415 - seldom needed
+        make_environment,
+        train_there,
+    )
+
+    for folder in wheels:
+        if not folder.is_dir():
+            raise ReproduceError(f"{folder}: found no folder, expected one that holds wheels")
+    record = record_of(found)
+    source = str(document["observations"]["source"])
+    python = make_environment(
+        scratch / "environment", record, source=source, wheels=wheels, say=say
+    )
+    return open_delivery(train_there(python, document, target, folder=scratch, say=say))
+
+
+def _differing(found: Delivery, again: Delivery, findings: Sequence[Finding]) -> list[str]:
+    """How two models differ: in which files, and by how much in what they forecast."""
+    if found.metadata.model_digest == again.metadata.model_digest:
+        return []
+    canonical = next(one.path for one in found.metadata.artifacts if one.canonical) or ""
+    before = artifact_files(found.manifest.files, canonical)
+    after = artifact_files(again.manifest.files, canonical)
+    told = []
+    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    if changed and not any(name.endswith(_GRAPH) for name in changed):
+        told.append("the graph is the same, the weights are not")
+    elif changed:
+        told.append(f"other bytes in {', '.join(changed)}")
+    told.append(forecast_difference(found, again))
+    if not any(finding.differs for finding in findings):
+        told.append("nothing that is recorded differs: what differs was not recorded")
+    return told
+
+
+def _printable(text: str) -> str:
+    """Text from elsewhere on a terminal of ours: nothing in it can move the cursor."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
