@@ -167,7 +167,7 @@ def test_another_seed_other_data_or_other_code_is_another_training(
         delivered.identity(tiny(seed=2), observations),
         delivered.identity(recipe, type(observations)(**{**vars(observations), "archive": fewer})),
     }
-    monkeypatch.setattr(delivered, "version", lambda _: "9.9")
+    monkeypatch.setattr(delivered, "packages", lambda: {"fairweather-research": "9.9"})
     found.add(delivered.identity(recipe, observations))
     assert len(found) == 4
 

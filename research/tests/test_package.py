@@ -27,6 +27,8 @@ def test_the_package_exports_exactly_what_a_reader_is_meant_to_use() -> None:
         "Progress",
         "Recipe",
         "RecipeError",
+        "ReproduceError",
+        "Reproduction",
         "ResearchError",
         "TrainingError",
         "UnfitDataError",
@@ -35,6 +37,7 @@ def test_the_package_exports_exactly_what_a_reader_is_meant_to_use() -> None:
         "load_observations",
         "load_plan",
         "load_recipe",
+        "reproduce",
         "train",
         "write_archive",
     }
