@@ -133,13 +133,14 @@ def train(
 
 def _observations(recipe: Recipe) -> Observations:
     """The part of the recipe's source that it reads; the digest covers just this."""
-    found = load_observations(recipe.observations.source)
     areas, variables = areas_and_variables(recipe)
+    found = load_observations(recipe.observations.source, areas=areas)
+    place = recipe.observations.location or found.location
     return replace(
         found,
         archive=found.archive.select(areas=areas, variables=variables),
         report=found.report.select(areas=areas, variables=variables),
-        location=recipe.observations.location or found.location,
+        location="; ".join(filter(None, (place, found.origin.attribution))),
     )
 
 
