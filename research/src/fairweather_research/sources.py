@@ -46,4 +46,9 @@ SOURCES = {
             "CC BY-SA 4.0 (https://creativecommons.org/licenses/by-sa/4.0/)"
         ),
     ),
+    "generator": Source(
+        description="made-up weather by the minute around Jerusalem, 2024 (synthetic)",
+        module="fairweather_research.observations.generator",
+        synthetic=True,
+    ),
 }
