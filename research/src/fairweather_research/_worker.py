@@ -92,7 +92,7 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         inputs = _under("input/", examples)
         outputs = _call(signature, inputs)
         examples |= {f"output/{name}": values for name, values in outputs.items()}
-        np.savez(folder / EXAMPLES, allow_pickle=False, **examples)
+        np.savez_compressed(folder / EXAMPLES, allow_pickle=False, **examples)
         report(stage="convert")
         onnx = conversion.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
     learned = windows.lead_times()[parts == Part.TRAINING]

@@ -167,6 +167,12 @@ def observations_command(
         Path,
         typer.Option(metavar="FILE", help="What to write: .parquet or .csv, by its suffix."),
     ],
+    area: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AREA", help="Of this area alone; may be given again. All by default."
+        ),
+    ] = None,
 ) -> None:
     """Write observations, quality-controlled, for the app.
 
@@ -181,7 +187,13 @@ def observations_command(
             write_archive,
         )
 
-        observations = load_observations(source)
+        observations = load_observations(source, areas=area or None)
+        absent = sorted(set(area or ()) - set(observations.archive.areas))
+        if absent:
+            held = ", ".join(load_observations(source).archive.areas)
+            raise ObservationsError(
+                source, f"holds no observations at {', '.join(absent)}; it holds {held}"
+            )
         write_archive(observations.archive, output, origin=observations.origin)
         typer.echo(observations.text(), err=True)
     typer.echo(output)

@@ -68,7 +68,7 @@ def load_observations(
     Args:
         source: one of ``SOURCES``, or the path of a Parquet or CSV file.
         folder: what a relative path starts from; the working directory when absent.
-        areas: those that are wanted; a packaged source may leave out others. All when absent.
+        areas: those that are wanted; all when absent.
 
     Raises:
         ObservationsError: the source cannot be read; the message says why and what to do.
@@ -83,6 +83,9 @@ def load_observations(
         table, name, location = read_table(path), path.name, path.name
         origin = read_origin(path)
     archive, report = control(table)
+    if areas is not None:
+        archive = archive.select(areas=areas, variables=archive.variables)
+        report = report.select(areas=tuple(areas), variables=archive.variables)
     return Observations(
         archive=archive, report=report, source=name, location=location, origin=origin
     )

@@ -93,9 +93,12 @@ def location() -> str:
 
 
 def read(areas: Collection[str] | None = None) -> pd.DataFrame:
-    """The packaged record of the areas that somebody wants; those it does not know it leaves out."""
-    known = [area for area in AREAS if areas is None or area in areas]
-    return generate(known, start=START, end=END, seed=SEED)
+    """The packaged record of the areas that somebody wants, of all when nobody says.
+
+    Raises:
+        ObservationsError: an area that the generator does not know.
+    """
+    return generate(AREAS if areas is None else areas, start=START, end=END, seed=SEED)
 
 
 def generate(
@@ -116,10 +119,11 @@ def generate(
         ObservationsError: an area that the generator does not know, or no time between the two.
     """
     strangers = sorted(set(areas) - set(AREAS))
-    if strangers:
+    if strangers or not areas:
         raise ObservationsError(
             "generator",
-            f"knows no {', '.join(strangers)}; it makes weather for {', '.join(AREAS)}",
+            f"knows no {', '.join(strangers) or 'weather of nowhere'}; it makes weather for "
+            f"{', '.join(AREAS)}: choose of them, or bring observations of your own",
         )
     first, last = int(start.timestamp()), int(end.timestamp())
     if first >= last or first % _MINUTE:
@@ -150,8 +154,7 @@ def generate(
                     }
                 )
             )
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
-    return table[list(COLUMNS)]
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
 def _day_of(second: int) -> int:
