@@ -292,7 +292,7 @@ def story(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, name="graz-deliver", default=False)
 def graz_deliver(session: nox.Session) -> None:
-    """Train the talk's definitions on a year of real minutes at Graz, and deliver."""
+    """Train Israel's definitions on a year of real minutes at Graz, and deliver."""
     shutil.rmtree(GRAZ, ignore_errors=True)
     install(session, "interface", "research[graz]")
     archive = str(GRAZ / "observations.parquet")

@@ -1,4 +1,4 @@
-"""Data that the world brings and nobody wants: each gives a clear refusal or the right behaviour."""
+"""Data that nobody wants: each gives a clear refusal or the right behaviour."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import pandas as pd
 import pytest
 
@@ -230,5 +230,5 @@ def test_observations_without_a_single_value_are_refused(
     path = stored(table, tmp_path)
     found = load_observations(str(path))
     assert found.report.kept == 0
-    with pytest.raises(UnfitDataError, match="no observations at EWR; .* holds nothing"):
+    with pytest.raises(UnfitDataError, match=r"no observations at EWR; .* holds nothing"):
         WindowSet.choose(tiny(observations={"source": str(path)}), found.archive)

@@ -98,10 +98,11 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
     learned = windows.lead_times()[parts == Part.TRAINING]
     first_window = taught.reference.min() - windows.plan.steps * windows.plan.step_seconds
     first_observation = archive.table["time"].min().timestamp()
+    last_observation = archive.table["time"].max().timestamp()
     result = TrainingResult(
         windows=len(taught),
         train_start=int(max(first_window, first_observation)),
-        train_end=int(learned.max()),
+        train_end=int(min(learned.max(), last_observation)),
         seen=seen,
         epochs=fitted.epochs,
         best_epoch=fitted.best_epoch,

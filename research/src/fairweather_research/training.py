@@ -138,10 +138,12 @@ def _observations(recipe: Recipe) -> Observations:
     if found.origin.synthetic and not recipe.observations.synthetic:
         raise RecipeError(
             recipe.observations.source,
-            [
-                "`observations.synthetic`: the file says that its weather is made up, and the "
-                "recipe does not; write `synthetic: true`, which every forecast will then say"
-            ],
+            (
+                (
+                    "`observations.synthetic`: the file says that its weather is made up, and the "
+                    "recipe does not; write `synthetic: true`, which every forecast will then say"
+                ),
+            ),
         )
     place = recipe.observations.location or found.location
     return replace(

@@ -1,10 +1,10 @@
-"""The climate that the generator's weather is drawn from: areas, seasons, and what hangs together.
+"""The climate that the generator's weather is drawn from: areas, seasons, what hangs together.
 
-The figures are ours. They were chosen so that years of generated weather at Jerusalem come out close
-to what the station Jerusalem Centre of the Israel Meteorological Service observed every hour from
-2000 to 2023: temperature 18.0 degC on average with a standard deviation of 7.0, from -1.7 to 41.6;
-humidity 57 % with 24, from 4 to 100. The other areas differ from it by their elevation (6.5 degC a
-kilometre) and by how near the sea is. None of this is a record of any place.
+The figures are ours. They were chosen so that years of generated weather at Jerusalem come out
+close to what the station Jerusalem Centre of the Israel Meteorological Service observed every hour
+from 2000 to 2023: temperature 18.0 degC on average with a standard deviation of 7.0, from -1.7 to
+41.6; humidity 57 % with 24, from 4 to 100. The other areas differ from it by their elevation (6.5 degC
+a kilometre) and by how near the sea is. None of this is a record of any place.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def means(place: Place, day: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
 
 def spreads(day: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The standard deviation around what is usual on days of the year, shape [days, 3]."""
-    return _yearly(day) @ _SPREADS.T
+    return np.asarray(_yearly(day) @ _SPREADS.T)
 
 
 def spatial_correlation() -> npt.NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """Made-up weather, by the minute: a stochastic weather generator.
 
-It is for trying things where no observations can be had: the talk's areas of Israel, a cadence of
+It is for trying things where no observations can be had: Jerusalem and its neighbours, a cadence of
 one minute, a record of any length. Its weather is plausible, and nobody's: everything made from it
 says ``synthetic``.
 
@@ -18,8 +18,9 @@ day's range is, is the day's own. Humidity falls as temperature rises over the m
 inside a logistic function, so that it stays between its bounds. **Minutes** are first-order
 autoregressive noise with a memory of an hour.
 
-One seed gives the same bytes, whichever areas are asked for: each area's minutes have random numbers
-of their own, and values are rounded as an instrument rounds, far above the noise of arithmetic.
+One seed gives the same bytes, whichever areas are asked for: each area's minutes have random
+numbers of their own, and values are rounded as an instrument rounds, far above the noise of
+arithmetic.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CADENCE", "END", "SEED", "START", "generate", "location", "read"]
 
-#: What the packaged source holds: 13 months, a leap day among them.
+#: What the packaged source holds: 13 months, a leap day among them, to the midnight that ends them.
 START = datetime(2023, 12, 1, tzinfo=UTC)
-END = datetime(2025, 1, 1, tzinfo=UTC)
+END = datetime(2025, 1, 1, 0, 1, tzinfo=UTC)
 SEED = 1
 
 #: Seconds between two observations.
@@ -226,7 +227,7 @@ def _temperature(days: _Days, day: npt.NDArray[np.int64], hour: _Floats) -> _Flo
     since = hour - sunrise[day]
     daytime = days.lowest[day] + span[day] * np.sin(np.pi * since / arc[day])
 
-    # a night begins at a sunset and ends at the next day's sunrise; before sunrise it is yesterday's
+    # a night begins at a sunset and ends at the next sunrise; before sunrise it is yesterday's
     begun = np.where(since < 0, day - 1, day)
     ends = begun + 1
     since_dusk = np.maximum(24 * (day - begun) + hour - sunset[begun], 0.0)
