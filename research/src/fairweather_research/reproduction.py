@@ -35,8 +35,9 @@ from fairweather_research.differences import (
 from fairweather_research.environment import machine, packages
 from fairweather_research.errors import RecipeError, ReproduceError
 from fairweather_research.networks import NETWORKS
-from fairweather_research.observations import SOURCES, load_observations
+from fairweather_research.observations import load_observations
 from fairweather_research.recipe import Recipe
+from fairweather_research.sources import SOURCES
 from fairweather_research.training import THREADS, Progress, train
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def _digest(document: Mapping[str, Any], source: str) -> str | None:
     except RecipeError:
         return None
     areas, variables = areas_and_variables(recipe)
-    observed: Observations = load_observations(source)
+    observed: Observations = load_observations(source, areas=areas)
     return observed.archive.select(areas=areas, variables=variables).digest()
 
 
