@@ -277,6 +277,23 @@ def kserve(session: nox.Session) -> None:
     session.run("pytest", "inference", env={"KSERVE_PYTHON": str(python)})
 
 
+@nox.session(python=PYTHON, default=False)
+def ray(session: nox.Session) -> None:
+    """Run a fleet on a real Ray cluster of two nodes, on this machine."""
+    install(session, "interface[testing]", "research[samples,ray]", groups=("test",))
+    session.chdir(ROOT / FOLDERS["research"])
+    session.run("pytest", "cluster", *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False, name="fleet-bench")
+def fleet_bench(session: nox.Session) -> None:
+    """Train 100 tiny models in a row: models per hour, overhead, memory; ``-- --number 10``."""
+    install(session, "interface", "research[samples]")
+    folder = str(Path(session.create_tmp()) / "fleet")
+    script = str(ROOT / "research" / "bench" / "fleet.py")
+    session.run("python", script, "--folder", folder, *session.posargs)
+
+
 @nox.session(python=PYTHON, requires=["demo-deliver"])
 def story(session: nox.Session) -> None:
     """Tell how a city that no model declares gets a forecast; then hold it on real airports."""

@@ -34,6 +34,9 @@ from wheelhouse import (
 
 _UNRELEASED = "## Unreleased"
 
+# Research holds every recipe against the newest app; its wheel has no records beside it.
+KNOWN_TO_RESEARCH = "research/src/fairweather_research/software/fairweather-app.json"
+
 
 class ReleaseError(Exception):
     """A release is refused; the message says why and what to do."""
@@ -113,6 +116,10 @@ def cut(package: str, version: str, software: Callable[[Path], str | None]) -> R
     shutil.copy(ROOT / folder / "constraints.txt", record.constraints)
     if manifest is not None:
         (RECORDS / f"{package}-{version}.json").write_text(manifest, encoding="utf-8")
+        known = ROOT / KNOWN_TO_RESEARCH
+        known.parent.mkdir(parents=True, exist_ok=True)
+        known.write_text(manifest, encoding="utf-8")
+        _git("add", KNOWN_TO_RESEARCH)
     with (RECORDS / "releases.toml").open("a", encoding="utf-8") as file:
         file.write(
             f'\n[[release]]\npackage = "{record.package}"\nversion = "{record.version}"\n'

@@ -102,6 +102,8 @@ def test_a_release_keeps_the_software_manifest_its_wheel_prints(root: Path) -> N
     releasing.cut("app", "0.1.0", software)
     assert [wheel.name for wheel in seen] == ["fairweather_app-0.1.0-py3-none-any.whl"]
     assert (root / ".releases/app-0.1.0.json").read_text() == "{}\n"
+    assert (root / releasing.KNOWN_TO_RESEARCH).read_text() == "{}\n"
+    assert git(root, "status", "--porcelain") == ""
 
 
 @pytest.mark.parametrize("version", ["0.1", "v0.1.0", "0.1.0.dev0", "1", "", "0.1.0rc1"])

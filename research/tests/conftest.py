@@ -18,12 +18,13 @@ from fairweather_interface.delivery import Delivery, open_delivery
 from fairweather_interface.metadata import ModelMetadata
 
 from fairweather_research import Recipe, load_observations, train, write_archive
+from fairweather_research._forkserver import ForkServer
 from fairweather_research.dataset import WindowSet
 from fairweather_research.observations import Archive, Observations
 from fairweather_research.training import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -116,11 +117,21 @@ class Trained:
 
 
 @pytest.fixture(scope="session")
-def trained(tiny_document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def server() -> Iterator[ForkServer]:
+    """Where the training processes of all tests come from, save those of commands."""
+    with ForkServer() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def trained(
+    tiny_document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, server: ForkServer
+) -> Trained:
     """The small recipe, trained and delivered once a session."""
     recipe = Recipe.parse(tiny_document, source="tiny.yaml")
     progress: list[Progress] = []
-    delivery = train(recipe, tmp_path_factory.mktemp("store"), progress=progress.append)
+    store = tmp_path_factory.mktemp("store")
+    delivery = train(recipe, store, progress=progress.append, server=server)
     return Trained(delivery, recipe, tuple(progress))
 
 
@@ -135,10 +146,13 @@ def banded_recipe(tiny_document: dict[str, Any]) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def banded(banded_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def banded(
+    banded_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory, server: ForkServer
+) -> Trained:
     """The small recipe with bands and bounds, trained and delivered once a session."""
     progress: list[Progress] = []
-    delivery = train(banded_recipe, tmp_path_factory.mktemp("bands"), progress=progress.append)
+    store = tmp_path_factory.mktemp("bands")
+    delivery = train(banded_recipe, store, progress=progress.append, server=server)
     return Trained(delivery, banded_recipe, tuple(progress))
 
 

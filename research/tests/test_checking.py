@@ -14,8 +14,8 @@ from fairweather_interface.errors import MetadataError, NotExpressibleError
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime, SchemaRange, Software, dump_software
 
-from fairweather_research import check_recipe
-from fairweather_research.checking import refuse_unwritable
+from fairweather_research import UnsupportedError, check_recipe
+from fairweather_research.checking import foresee, newest_software, refuse_unwritable
 from fairweather_research.results import IR_VERSION, OPSET
 
 if TYPE_CHECKING:
@@ -168,3 +168,52 @@ def test_the_answer_comes_without_any_library_of_training(
     answer, loaded = done.stdout.splitlines()
     assert answer.startswith("serves: fairweather-app 0.3.0")
     assert json.loads(loaded) == [0, []]
+
+
+def test_one_release_that_serves_is_enough_for_a_recipe_to_be_supported(
+    tiny: Callable[..., Recipe],
+) -> None:
+    recipe = tiny(applicability_domain=["minimum"])
+    foreseen = foresee(recipe, [software("0.2"), software("0.3")])
+    assert (foreseen.served, foreseen.lines) == (True, ())
+    foreseen.refuse()
+    assert foreseen.asked == "fairweather-app 0.2.0, fairweather-app 0.3.0"
+
+
+def test_what_no_release_serves_is_told_with_every_release_and_can_be_an_error(
+    tiny: Callable[..., Recipe],
+) -> None:
+    recipe = tiny(applicability_domain=["minimum"])
+    foreseen = foresee(recipe, [software("0.1"), software("0.2")])
+    assert [line.split(" refuses: ")[0] for line in foreseen.lines] == [
+        "fairweather-app 0.1.0",
+        "fairweather-app 0.2.0",
+    ]
+    assert all(out("minimum") in line for line in foreseen.lines)
+    with pytest.raises(UnsupportedError, match="found what no live software supports yet") as error:
+        foreseen.refuse()
+    assert error.value.problems == foreseen.lines
+
+
+def test_what_no_live_release_knows_is_told_though_it_serves_without(
+    tiny: Callable[..., Recipe],
+) -> None:
+    recipe = tiny(quantiles=[0.1, 0.9])
+    assert foresee(recipe, [software("0.2"), software("0.3")]).lines == ()
+    foreseen = foresee(recipe, [software("0.1"), software("0.2")])
+    assert foreseen.served
+    assert foreseen.lines == (
+        (
+            "fairweather-app 0.1.0, fairweather-app 0.2.0: no knowledge of `uncertainty`, served "
+            "without"
+        ),
+    )
+
+
+def test_without_software_the_newest_known_release_is_asked_and_serves_what_there_is(
+    tiny: Callable[..., Recipe],
+) -> None:
+    newest = newest_software()
+    assert newest.name == "fairweather-app"
+    assert foresee(tiny()).asked == f"fairweather-app {newest.version}"
+    assert foresee(tiny(**EVERYTHING)).lines == ()

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import pytest
-import yaml
 from fairweather_interface.delivery import list_deliveries
 from fairweather_interface.errors import (
     CorruptDeliveryError,
@@ -34,10 +29,13 @@ from fairweather_research import (
     train,
     training,
 )
+from fairweather_research._forkserver import ForkServer
+from fairweather_research.reading import observations_of
 from fairweather_research.results import TrainingResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from conftest import Commanded, Trained
 
@@ -46,15 +44,7 @@ def left_in(store: Path) -> list[str]:
     return sorted(path.name for path in store.iterdir()) if store.exists() else []
 
 
-def worker_that(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
-    """Let training start a stand-in of the interpreter that runs ``code`` instead."""
-    script = tmp_path / "python"
-    script.write_text(f"#!{sys.executable}\n{code}\n", encoding="utf-8")
-    script.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(script))
-
-
-def delivering_nothing(trained: Trained) -> Callable[..., TrainingResult]:
+def delivering_nothing(trained: Trained) -> Callable[..., AbstractContextManager[Any]]:
     """A training process that tells what another one did, and leaves no model."""
     metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
     fields = TrainingResult.model_fields
@@ -62,13 +52,22 @@ def delivering_nothing(trained: Trained) -> Callable[..., TrainingResult]:
         json.dumps({name: value for name, value in metrics.items() if name in fields})
     )
 
-    def forgetful(_recipe: object, _found: object, folder: Path, _tell: object) -> TrainingResult:
-        model = folder / "model"
-        model.mkdir()
-        (model / "saved_model.pb").write_bytes(b"not a model")
-        return result
+    class Forgetful:
+        def __init__(self, folder: Path) -> None:
+            self._model = folder / "model"
 
-    return forgetful
+        def train(self, _tell: object) -> TrainingResult:
+            self._model.mkdir()
+            (self._model / "saved_model.pb").write_bytes(b"not a model")
+            return result
+
+        def write_card(self) -> None: ...
+
+    @contextmanager
+    def working(_server: object, _recipe: object, _found: object, folder: Path, **_: object) -> Any:
+        yield Forgetful(folder)
+
+    return working
 
 
 def test_a_training_ends_in_a_delivery_without_any_problem(
@@ -142,8 +141,8 @@ def test_a_recipe_may_say_where_its_file_can_be_had_again(
 ) -> None:
     there = "https://example.org/summer.parquet"
     recipe = tiny(observations={"source": str(summer), "location": there})
-    assert training._observations(recipe).location == there
-    assert training._observations(tiny()).location == "summer.parquet"
+    assert observations_of(recipe).location == there
+    assert observations_of(tiny()).location == "summer.parquet"
 
 
 def test_provenance_is_enough_to_train_again(trained: Trained, summer: Path) -> None:
@@ -231,9 +230,9 @@ def test_a_recipe_with_bands_forecasts_what_it_forecasts_without(
 
 
 def test_a_recipe_with_bands_trained_twice_gives_one_model_to_the_byte(
-    banded: Trained, tmp_path: Path
+    banded: Trained, tmp_path: Path, server: ForkServer
 ) -> None:
-    again = train(banded.recipe, tmp_path / "store")
+    again = train(banded.recipe, tmp_path / "store", server=server)
     assert again.metadata.model_digest == banded.delivery.metadata.model_digest
 
 
@@ -285,7 +284,7 @@ def test_a_delivery_in_an_older_schema_says_so_and_is_the_same_model(
 def test_what_an_older_schema_cannot_say_is_refused_before_a_process_starts(
     banded_recipe: Recipe, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "_observations", lambda *_: pytest.fail("something was read"))
+    monkeypatch.setattr(training, "observations_of", lambda *_: pytest.fail("something was read"))
     with pytest.raises(NotExpressibleError, match="take out `quantiles`"):
         train(banded_recipe, store, schema="0.2")
     with pytest.raises(MetadataError, match="found the schema"):
@@ -297,7 +296,7 @@ def test_a_meaning_that_only_training_reveals_is_not_lost_either(
     banded: Trained, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "refuse_unwritable", lambda *_: None)
-    monkeypatch.setattr(training, "_run_worker", delivering_nothing(banded))
+    monkeypatch.setattr(training, "_working", delivering_nothing(banded))
     with pytest.raises(NotExpressibleError, match="uncertainty"):
         train(banded.recipe, store, schema="0.2")
     assert left_in(store) == []
@@ -318,7 +317,7 @@ def test_bands_are_a_stage_of_their_own_with_its_epochs(banded: Trained) -> None
 
 
 def test_a_region_at_another_rate_is_trained_and_served_from_one_graph(
-    tiny: Callable[..., Recipe], tiny_document: dict[str, Any], store: Path
+    tiny: Callable[..., Recipe], tiny_document: dict[str, Any], store: Path, server: ForkServer
 ) -> None:
     definitions = {
         **tiny_document["definitions"],
@@ -338,7 +337,7 @@ def test_a_region_at_another_rate_is_trained_and_served_from_one_graph(
         max_humidity_seen=True,
         fit={"epochs": 1},
     )
-    metadata = train(recipe, store).metadata
+    metadata = train(recipe, store, server=server).metadata
     assert [item.name for item in metadata.required_inputs] == ["humidity", "temperature_airports"]
     assert metadata.required_inputs[1].areas == ("EWR", "JFK")
     assert metadata.max_temperature_seen is None
@@ -362,7 +361,7 @@ def test_what_cannot_be_trained_is_refused_before_a_process_starts(
     changes: dict[str, object],
     error: type[Exception],
 ) -> None:
-    monkeypatch.setattr(training, "_run_worker", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr(ForkServer, "start", lambda *_: pytest.fail("a process was started"))
     with pytest.raises(error):
         train(tiny(**changes), store)
     assert left_in(store) == []
@@ -374,31 +373,13 @@ def test_a_recipe_may_be_a_path_and_is_checked_all_the_same(tmp_path: Path, stor
         train(tmp_path / "recipe.yaml", store)
 
 
-def test_a_training_that_fails_leaves_nothing_and_tells_its_last_words(
-    tiny: Callable[..., Recipe], store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    worker_that(monkeypatch, tmp_path, "import sys; sys.exit('no memory left')")
-    with pytest.raises(TrainingError, match=r"ended with code 1.*last words: no memory left"):
-        train(tiny(), store)
-    assert left_in(store) == []
-
-
-def test_a_training_that_is_killed_leaves_nothing(
-    tiny: Callable[..., Recipe], store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    worker_that(monkeypatch, tmp_path, "import os; os.kill(os.getpid(), 9)")
-    with pytest.raises(TrainingError, match=r"ended by SIGKILL.*nothing was delivered"):
-        train(tiny(), store)
-    assert left_in(store) == []
-
-
 def test_what_does_not_conform_is_not_delivered(
     tiny: Callable[..., Recipe],
     store: Path,
     monkeypatch: pytest.MonkeyPatch,
     trained: Trained,
 ) -> None:
-    monkeypatch.setattr(training, "_run_worker", delivering_nothing(trained))
+    monkeypatch.setattr(training, "_working", delivering_nothing(trained))
     with pytest.raises(CorruptDeliveryError, match=r"examples\.npz: not found"):
         train(tiny(), store)
     assert left_in(store) == []
@@ -408,35 +389,3 @@ def test_a_store_that_is_a_file_is_refused(tiny: Callable[..., Recipe], tmp_path
     (tmp_path / "file").touch()
     with pytest.raises(TrainingError, match="cannot be used as a store"):
         train(tiny(), tmp_path / "file" / "store")
-
-
-def test_what_a_killed_trainer_left_is_invisible_and_cleared_by_the_next(
-    tiny: Callable[..., Recipe],
-    tiny_document: dict[str, Any],
-    store: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
-    trainer = subprocess.Popen(  # noqa: S603 - our own command
-        [
-            sys.executable,
-            *("-m", "fairweather_research", "train", str(recipe), "--store", str(store)),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    while not any(path.name.startswith(".") for path in store.iterdir()):
-        assert trainer.poll() is None
-        time.sleep(0.05)
-    os.killpg(trainer.pid, signal.SIGKILL)
-    trainer.wait()
-    assert list_deliveries(store) == ()
-    assert len(left_in(store)) == 1
-
-    worker_that(monkeypatch, tmp_path, "raise SystemExit(1)")
-    with pytest.raises(TrainingError):
-        train(tiny(), store)
-    assert left_in(store) == []

@@ -1,65 +1,146 @@
-"""The training process speaks one JSON document a line, and nothing else."""
+"""The training process and the forkserver it comes from."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fairweather_research import _worker, training
+from fairweather_research._forkserver import SAID, ForkServer, last_words
+from fairweather_research.errors import RecipeError, TrainingError
 from fairweather_research.training import STAGES, Progress
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-def test_a_request_that_is_no_recipe_ends_the_process_and_keeps_stdout_clean(
+
+class Said:
+    """Stands in for a process: it says what it is given."""
+
+    code = 0
+
+    def __init__(self, *events: dict[str, Any]) -> None:
+        self._events = events
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        yield from self._events
+
+
+def alive(pid: int | None) -> bool:
+    """Whether a process runs; one that is dead and not yet buried does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_request_that_is_no_recipe_is_refused_in_words(
+    tmp_path: Path, server: ForkServer
+) -> None:
+    request = {"recipe": {}, "source": "a.yaml", "threads": 1, "events": None, "software": []}
+    (tmp_path / _worker.REQUEST).write_text(json.dumps(request), encoding="utf-8")
+    with server.start(tmp_path, tmp_path) as work:
+        events = list(work.events())
+    assert work.code == _worker.REFUSED
+    assert events[0] == {"stage": "start"}
+    assert "`topic`: missing; a recipe must say it" in events[1]["refused"]["problems"]
+    with pytest.raises(RecipeError, match=r"a\.yaml: .*problems in the recipe"):
+        training._Working(Said(*events), tmp_path, 1).train(print)  # type: ignore[arg-type]
+
+
+def test_what_a_process_says_is_kept_apart_from_its_reports(
+    tmp_path: Path, server: ForkServer
+) -> None:
+    with server.start(tmp_path, tmp_path) as work:  # no request lies there
+        assert list(work.events()) == [{"stage": "start"}]
+    assert work.code == 1
+    assert "request.json" in last_words(tmp_path / SAID)
+
+
+def test_a_work_that_nobody_waits_for_is_ended_before_its_block_is_left(
+    tmp_path: Path, server: ForkServer
+) -> None:
+    os.mkfifo(tmp_path / _worker.REQUEST)  # it waits for a request that never comes
+    with server.start(tmp_path, tmp_path) as work:
+        assert next(work.events()) == {"stage": "start"}
+        assert alive(work.pid)
+    assert not alive(work.pid)
+    assert work.code == -signal.SIGKILL
+
+
+def test_a_server_that_is_killed_takes_no_other_training_with_it_than_its_own(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / _worker.REQUEST).write_text('{"recipe": {}, "threads": 1}', encoding="utf-8")
-    done = subprocess.run(  # noqa: S603 - our own module
-        [
-            sys.executable,
-            *("-P", "-m", "fairweather_research._worker", str(tmp_path), str(tmp_path)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert [json.loads(line) for line in done.stdout.splitlines()] == [{"stage": "start"}]
-    assert "RecipeError" in done.stderr
+    os.mkfifo(tmp_path / _worker.REQUEST)
+    with ForkServer() as server:
+        with server.start(tmp_path, tmp_path) as work:
+            events = work.events()
+            next(events)
+            first = server.pid
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+            os.kill(work.pid or 0, signal.SIGKILL)
+            with pytest.raises(TrainingError, match="the process that starts trainings was ended"):
+                next(events)
+        with server.start(tmp_path, tmp_path) as work:  # started anew
+            assert next(work.events()) == {"stage": "start"}
+            assert server.pid not in {None, first}
+    assert not server.pid
+    assert not alive(work.pid)
+    with pytest.raises(TrainingError, match="stopped before it was trained"):
+        server.start(tmp_path, tmp_path)
 
 
-def test_what_libraries_print_goes_to_stderr(tmp_path: Path) -> None:
-    code = (
-        "import os, sys, pathlib\n"
-        "from fairweather_research import _worker\n"
-        "def loud(folder, scratch, reports):\n"
-        "    print('a library speaks'); os.write(1, b'another one\\n')\n"
-        "    reports.write('{}\\n')\n"
-        "_worker._run = loud\n"
-        "_worker.main(pathlib.Path('.'), pathlib.Path('.'))\n"
+def test_a_server_dies_with_whoever_holds_it_and_so_do_its_trainings(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / _worker.REQUEST)
+    holder = subprocess.Popen(  # noqa: S603 - our own code
+        [sys.executable, "-c", _HOLDER, str(tmp_path), str(tmp_path / "pids")]
     )
-    done = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
-    assert done.stdout == "{}\n"
-    assert "a library speaks" in done.stderr
-    assert "another one" in done.stderr
+    pids = tmp_path / "pids"
+    while not pids.exists() or not pids.read_text(encoding="utf-8").endswith("."):
+        time.sleep(0.05)
+    server, work = map(int, pids.read_text(encoding="utf-8").rstrip(".").split())
+    assert alive(server)
+    assert alive(work)
+    holder.kill()
+    holder.wait()
+    for _ in range(200):
+        if not alive(server) and not alive(work):
+            break
+        time.sleep(0.05)
+    assert not alive(server)
+    assert not alive(work)
 
 
-def test_reports_become_progress_in_order() -> None:
-    script = (
-        'print(\'{"stage": "fit"}\');'
-        'print(\'{"epoch": {"number": 1, "training": 2.0, "calibration": 3.0}}\');'
-        'print(\'{"stage": "done"}\')'
-    )
+_HOLDER = """
+import pathlib, sys, time
+from fairweather_research._forkserver import ForkServer
+server = ForkServer()
+folder = pathlib.Path(sys.argv[1])
+work = server.start(folder, folder)
+next(work.events())
+pathlib.Path(sys.argv[2]).write_text(f"{server.pid} {work.pid}.")
+time.sleep(600)
+"""
+
+
+def test_reports_become_progress_in_order(tmp_path: Path) -> None:
     told: list[Progress] = []
-    with subprocess.Popen(  # noqa: S603 - our own code
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
-    ) as process:
-        training._follow(process, 7, told.append)
+    said = Said(
+        {"stage": "fit"},
+        {"epoch": {"number": 1, "training": 2.0, "calibration": 3.0}},
+        {"stage": "a stage that nobody knows"},
+    )
+    with pytest.raises(TrainingError):
+        training._Working(said, tmp_path, 7).train(told.append)  # type: ignore[arg-type]
     assert [one.stage for one in told] == ["fit", "fit"]
     assert told[1].epoch is not None
     assert (told[1].epoch.calibration, told[1].epochs) == (3.0, 7)
@@ -68,15 +149,19 @@ def test_reports_become_progress_in_order() -> None:
 @pytest.mark.parametrize(
     ("code", "said", "expected"),
     [
-        (1, "noise\nValueError: no\n\n", "ended with code 1, and nothing was delivered"),
+        (1, "noise\nValueError: no\n\n", "ended with code 1, and nothing was delivered; its last "),
         (-9, "", "was ended by SIGKILL, and nothing was delivered; its last words: it said"),
     ],
 )
-def test_the_end_of_a_failed_process_is_a_sentence(code: int, said: str, expected: str) -> None:
-    assert expected in training._epitaph(code, said)
+def test_the_end_of_a_failed_process_is_a_sentence(
+    tmp_path: Path, code: int, said: str, expected: str
+) -> None:
+    (tmp_path / SAID).write_text(said, encoding="utf-8")
+    assert expected in training.epitaph(code, last_words(tmp_path / SAID))
 
 
 def test_every_stage_that_the_worker_reports_is_one_that_people_are_shown() -> None:
     text = Path(_worker.__file__).read_text(encoding="utf-8")
-    reported = {part.split('"')[1] for part in text.split("report(stage=")[1:]}
-    assert reported - {"done"} <= set(STAGES)
+    reported = {part.split('"')[1] for part in text.split("report_stage(")[1:] if part[0] == '"'}
+    assert {"windows", "fit", "convert"} <= reported
+    assert reported <= set(STAGES)

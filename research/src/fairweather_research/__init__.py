@@ -26,6 +26,12 @@ Whether a release of the software could serve what a recipe makes is known befor
 
     check_recipe(recipe, software).verdict.serves
 
+Many recipes make a plan, and all of them are trained by a fleet::
+
+    from fairweather_research import Fleet, load_plan
+
+    outcomes = Fleet(load_plan("my-plan.yaml"), "store").run(jobs=2)
+
 Any delivery can be made again from what it records of itself::
 
     from fairweather_research import reproduce
@@ -48,23 +54,30 @@ from typing import TYPE_CHECKING
 
 from fairweather_research.errors import (
     ObservationsError,
+    PlanError,
     RecipeError,
     ReproduceError,
     ResearchError,
     TrainingError,
     UnfitDataError,
+    UnsupportedError,
 )
+from fairweather_research.plan import Plan, load_plan
 from fairweather_research.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
     from fairweather_research.checking import Answer, check_recipe
+    from fairweather_research.fleet import Fleet
     from fairweather_research.observations import load_observations, write_archive
     from fairweather_research.reproduction import Reproduction, reproduce
     from fairweather_research.training import Progress, train
 
 __all__ = [
     "Answer",
+    "Fleet",
     "ObservationsError",
+    "Plan",
+    "PlanError",
     "Progress",
     "Recipe",
     "RecipeError",
@@ -73,8 +86,10 @@ __all__ = [
     "ResearchError",
     "TrainingError",
     "UnfitDataError",
+    "UnsupportedError",
     "check_recipe",
     "load_observations",
+    "load_plan",
     "load_recipe",
     "reproduce",
     "train",
@@ -84,6 +99,7 @@ __all__ = [
 # What needs pandas is imported when it is asked for, so that a quick answer stays quick.
 _LATER = {
     "Answer": "checking",
+    "Fleet": "fleet",
     "Progress": "training",
     "Reproduction": "reproduction",
     "check_recipe": "checking",

@@ -1,63 +1,162 @@
-"""The training process: ``python -P -m fairweather_research._worker FOLDER SCRATCH``.
+"""The training process: what happens in a fresh child of the forkserver.
 
-``training.train`` starts it anew for every training, because bytes are reproducible only in a fresh
-process. It reads ``request.json`` and ``archive.parquet`` from SCRATCH, puts the artifacts and the
-examples into FOLDER and ``result.json`` into SCRATCH. Its stdout carries one JSON document a line,
-``{"stage": ...}`` or ``{"epoch": ...}``, and nothing else: whatever libraries print goes to stderr.
+It reads ``request.json``, ``archive.parquet`` and ``quality.json`` from its scratch folder, puts
+artifacts and the examples into the delivery's folder and ``result.json`` into scratch, and reports
+every step, ``{"stage": ...}`` or ``{"epoch": ...}``. When it has reported ``trained`` it waits: the
+one who asked for it writes the metadata, says ``CARD``, and it writes the model card. Whatever
+libraries print goes to its stdout and stderr, which nobody takes for a report.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from fairweather_interface.delivery import EXAMPLES
+from fairweather_interface.delivery import EXAMPLES, METADATA
+from fairweather_interface.metadata import read_metadata
+from fairweather_interface.software import dump_software, read_software
+from fairweather_interface.verdict import check
+from pydantic import TypeAdapter
 
+from fairweather_research._converter import Converter
+from fairweather_research._events import EventLog
 from fairweather_research.dataset import WindowSet
 from fairweather_research.domain import declared_domain
 from fairweather_research.environment import machine
+from fairweather_research.errors import RecipeError
 from fairweather_research.evaluation import judge
 from fairweather_research.examples import choose_examples
-from fairweather_research.observations import Archive
+from fairweather_research.observations import Archive, QualityReport
 from fairweather_research.portrait import portray
 from fairweather_research.recipe import Recipe
 from fairweather_research.results import TOLERANCE, EpochRecord, TrainingResult
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from collections.abc import Callable, Sequence
 
-__all__ = ["ARCHIVE", "REQUEST", "RESULT", "main"]
+    import numpy.typing as npt
+    from fairweather_interface.software import Software
+
+__all__ = [
+    "ARCHIVE",
+    "CARD",
+    "QUALITY",
+    "REFUSED",
+    "REQUEST",
+    "RESULT",
+    "TRAINED",
+    "run",
+    "write_request",
+]
 
 REQUEST = "request.json"
 ARCHIVE = "archive.parquet"
+QUALITY = "quality.json"
 RESULT = "result.json"
 
+#: What it reports when only the card is missing, and the word that it waits for then.
+TRAINED = "trained"
+CARD = "card"
 
-def main(folder: Path, scratch: Path) -> None:
-    """Train what the request asks for, reporting every step."""
-    reports = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    with reports:
-        _run(folder, scratch, reports)
+#: The exit code of a training whose recipe proved unusable; the last report says why.
+REFUSED = 3
+
+_REPORT = TypeAdapter(QualityReport)
 
 
-def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
-    def report(**event: object) -> None:
-        reports.write(json.dumps(event) + "\n")
+def run(
+    folder: Path,
+    scratch: Path,
+    *,
+    report: Callable[[dict[str, Any]], object],
+    hear: Callable[[], str],
+) -> int:
+    """Train what the request asks for, and return an exit code.
+
+    Args:
+        folder: where the delivery is staged.
+        scratch: where the request lies and the result goes.
+        report: tells the one who asked of a step.
+        hear: waits for a word from them; empty when they are gone.
+    """
+    report({"stage": "start"})
+    request = json.loads((scratch / REQUEST).read_text(encoding="utf-8"))
+    try:
+        recipe = Recipe.parse(request["recipe"], source=request["source"])
+        with Converter() as converter, EventLog(request["events"]) as events:
+            result = _train(
+                recipe,
+                folder,
+                scratch,
+                threads=request["threads"],
+                report=report,
+                converter=converter,
+                events=events,
+            )
+    except RecipeError as error:
+        report({"refused": {"source": error.source, "problems": error.problems}})
+        return REFUSED
+    (scratch / RESULT).write_text(result.model_dump_json(), encoding="utf-8")
+    report({"stage": TRAINED})
+    if hear() == CARD:
+        from fairweather_research.card import write_card  # noqa: PLC0415 - last of all
+
+        quality = _REPORT.validate_json((scratch / QUALITY).read_text(encoding="utf-8"))
+        metadata = read_metadata((folder / METADATA).read_bytes())
+        verdicts = [
+            (f"{release.name} {release.version}", check(metadata, release))
+            for release in map(read_software, request["software"])
+        ]
+        write_card(folder / "card", metadata, result, quality, verdicts=verdicts)
+    return 0
+
+
+def write_request(
+    scratch: Path,
+    recipe: Recipe,
+    quality: QualityReport,
+    *,
+    threads: int,
+    events: Path | None,
+    software: Sequence[Software],
+) -> None:
+    """Write what ``run`` reads, save the archive.
+
+    The card will say what each release of ``software`` says to the model.
+    """
+    request = {
+        "recipe": recipe.document(),
+        "source": recipe.observations.source,
+        "threads": threads,
+        "events": None if events is None else str(events),
+        "software": [dump_software(each).decode() for each in software],
+    }
+    (scratch / REQUEST).write_text(json.dumps(request), encoding="utf-8")
+    (scratch / QUALITY).write_bytes(_REPORT.dump_json(quality))
+
+
+def _train(
+    recipe: Recipe,
+    folder: Path,
+    scratch: Path,
+    *,
+    threads: int,
+    report: Callable[[dict[str, Any]], object],
+    converter: Converter,
+    events: EventLog,
+) -> TrainingResult:
+    def report_stage(stage: str) -> None:
+        report({"stage": stage})
 
     def report_epoch(epoch: EpochRecord) -> None:
-        report(epoch=epoch.model_dump())
+        report({"epoch": epoch.model_dump()})
+        events.epoch(epoch)
 
-    report(stage="start")
-    request = json.loads((scratch / REQUEST).read_text(encoding="utf-8"))
-    recipe = Recipe.parse(request["recipe"], source=REQUEST)
-    _make_reproducible(recipe.seed, request["threads"])
+    _make_reproducible(recipe.seed, threads)
     from fairweather_research._bands import fit_bands  # noqa: PLC0415 - after the settings
     from fairweather_research._fitting import fit  # noqa: PLC0415
     from fairweather_research._graph import ForecastGraph  # noqa: PLC0415
@@ -67,7 +166,7 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         serialize_model,
     )
 
-    report(stage="windows")
+    report_stage("windows")
     archive = Archive(pd.read_parquet(scratch / ARCHIVE))
     windows = WindowSet.choose(recipe, archive)
     parts = windows.parts()
@@ -76,31 +175,33 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
     seen = taught.seen()
     domain = declared_domain(recipe, windows.plan, seen)
 
-    report(stage="fit")
+    report_stage("fit")
     fitted = fit(windows, recipe.fit, recipe.network, report_epoch)
     bands = None
     if windows.plan.probabilities:
-        report(stage="bands")
+        report_stage("bands")
+        events.part = "bands"
         bands = fit_bands(windows, fitted, recipe.fit, report_epoch)
-    report(stage="export")
+    report_stage("export")
     graph = ForecastGraph(windows.plan, fitted.network, fitted.constants, bands)
     signature = load_signature(serialize_model(graph, folder))
-    with Conversion(folder) as conversion:
-        report(stage="evaluate")
+    with Conversion(folder, converter) as conversion:
+        report_stage("evaluate")
         judgements = judge(held_out, *_forecast(signature, held_out))
-        report(stage="examples")
+        report_stage("examples")
         examples = choose_examples(held_out, domain.in_effect)
         inputs = _under("input/", examples)
         outputs = _call(signature, inputs)
         examples |= {f"output/{name}": values for name, values in outputs.items()}
         np.savez_compressed(folder / EXAMPLES, allow_pickle=False, **examples)
-        report(stage="convert")
+        report_stage("convert")
         onnx = conversion.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
+    events.judged(judgements)
     learned = windows.lead_times()[parts == Part.TRAINING]
     first_window = taught.reference.min() - windows.plan.steps * windows.plan.step_seconds
     first_observation = archive.table["time"].min().timestamp()
     last_observation = archive.table["time"].max().timestamp()
-    result = TrainingResult(
+    return TrainingResult(
         windows=len(taught),
         train_start=int(max(first_window, first_observation)),
         train_end=int(min(learned.max(), last_observation)),
@@ -120,11 +221,9 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         judgements=judgements,
         portraits=portray(taught),
         onnx=onnx,
-        threads=request["threads"],
+        threads=threads,
         platform=machine(),
     )
-    (scratch / RESULT).write_text(result.model_dump_json(), encoding="utf-8")
-    report(stage="done")
 
 
 def _make_reproducible(seed: int, threads: int) -> None:
@@ -174,7 +273,3 @@ def _under(prefix: str, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.ND
         for name, values in arrays.items()
         if name.startswith(prefix)
     }
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))

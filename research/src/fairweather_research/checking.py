@@ -10,29 +10,52 @@ What only training knows is assumed as it asks the most of a reader, so that a m
 answer says is served, is. Two things it cannot foresee: an ONNX conversion that fails, and a bound
 that the observations happen to let an older field say after all.
 
+Before every training the same is asked of all releases that are live::
+
+    foresight = foresee(recipe)                # or foresee(recipe, [read_software(...), ...])
+    foresight.lines                            # what no live software supports yet
+    foresight.refuse()                         # and an error of it
+
 Which keys of a recipe are too much for a schema is found by trying each of them alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from fairweather_interface.errors import NotExpressibleError, listed
+from fairweather_interface.errors import NotExpressibleError, SoftwareError, listed
 from fairweather_interface.metadata import dump_metadata
 from fairweather_interface.refusals import Code
+from fairweather_interface.software import read_software
 from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SchemaVersion
 
 from fairweather_research._metadata import expected_metadata
+from fairweather_research.errors import UnsupportedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from fairweather_interface.metadata import ModelMetadata
     from fairweather_interface.software import Software
 
     from fairweather_research.recipe import Recipe
 
-__all__ = ["Answer", "check_recipe", "refuse_unwritable"]
+__all__ = [
+    "Answer",
+    "Foresight",
+    "check_recipe",
+    "foresee",
+    "newest_software",
+    "read_manifest_file",
+    "refuse_unwritable",
+]
+
+# The manifest of the newest app that is released; `nox -s release -- app` writes it anew.
+_NEWEST = "fairweather-app.json"
 
 _MEANINGS = {
     "max_temperature_seen": "the highest temperature seen in training",
@@ -80,6 +103,88 @@ def check_recipe(recipe: Recipe, software: Software) -> Answer:
         ]
         remedies += too_much or [_REMEDIES[code]]
     return Answer(expected=expected, verdict=verdict, remedies=tuple(remedies))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foresight:
+    """What live software says to a recipe, before it is trained."""
+
+    answers: tuple[tuple[Software, Answer], ...]  # one for each release that was asked
+
+    @property
+    def served(self) -> bool:
+        """Whether at least one release serves what the recipe makes."""
+        return any(answer.verdict.serves for _, answer in self.answers)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What no live software supports yet: a line for each thing; none where all is."""
+        if not self.served:
+            return tuple(
+                f"{_name(release)} refuses: {reason}; {'; '.join(answer.remedies)}"
+                for release, answer in self.answers
+                for reason in (" ".join(refusal.reason for refusal in answer.verdict.refusals),)
+            )
+        serving = [(release, answer) for release, answer in self.answers if answer.verdict.serves]
+        unused = set.intersection(*(set(answer.verdict.unused) for _, answer in serving))
+        names = ", ".join(_name(release) for release, _ in serving)
+        return tuple(
+            f"`{each}` is unknown to {names}, which would serve without" for each in sorted(unused)
+        )
+
+    @property
+    def asked(self) -> str:
+        """The releases that were asked, for people."""
+        return ", ".join(_name(release) for release, _ in self.answers)
+
+    def refuse(self) -> None:
+        """Turn what no live software supports into an error.
+
+        Raises:
+            UnsupportedError: there is such a thing.
+        """
+        if self.lines:
+            raise UnsupportedError(
+                listed(
+                    "found what no live software supports yet, expected nothing of it:", self.lines
+                ),
+                problems=self.lines,
+            )
+
+
+def foresee(recipe: Recipe, software: Sequence[Software] | None = None) -> Foresight:
+    """Hold a recipe against the releases that are live, by default the newest known one.
+
+    Raises:
+        MetadataError: the contract does not allow what a delivery would say.
+    """
+    live = (newest_software(),) if software is None else tuple(software)
+    return Foresight(answers=tuple((each, check_recipe(recipe, each)) for each in live))
+
+
+def newest_software() -> Software:
+    """The software manifest of the newest app that was released before this package."""
+    return read_software((files(__package__) / "software" / _NEWEST).read_bytes())
+
+
+def read_manifest_file(path: Path) -> Software:
+    """Read a software manifest from a file.
+
+    Raises:
+        SoftwareError: it cannot be read, or holds none; the message names the file.
+    """
+    try:
+        return read_software(path.read_bytes())
+    except OSError as error:
+        raise SoftwareError(
+            f"{path}: cannot be read ({error.strerror}); give the path of a manifest"
+        ) from error
+    except SoftwareError as error:
+        raise SoftwareError(f"{path}: {error}", problems=error.problems) from error
+
+
+def _name(release: Software) -> str:
+    return f"{release.name} {release.version}"
 
 
 def refuse_unwritable(recipe: Recipe, schema: str | None) -> None:

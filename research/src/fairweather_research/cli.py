@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from fairweather_interface.errors import FairweatherError, SoftwareError
 from fairweather_interface.metadata import WRITTEN_SCHEMAS
 from fairweather_interface.versions import SCHEMA_VERSION
 
-from fairweather_research.errors import (
-    ObservationsError,
-    RecipeError,
-    ReproduceError,
-    UnfitDataError,
-)
+from fairweather_research._fleet_command import fleet_command
+from fairweather_research._terminal import NEGATIVE
+from fairweather_research._terminal import console as _console
+from fairweather_research._terminal import told as _told
 from fairweather_research.recipe import load_recipe
 from fairweather_research.sources import SOURCES
 
@@ -30,14 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fairweather_interface.delivery import Delivery
-    from rich.console import Console
 
     from fairweather_research.training import Progress
 
 __all__ = ["app", "main"]
-
-NEGATIVE = 1
-WRONG_USE = 2
 
 app = typer.Typer(
     name="fairweather-research",
@@ -67,7 +60,7 @@ def _written(schema: str) -> str:
 
 
 @app.command("train")
-def train_command(
+def train_command(  # noqa: PLR0917 - typer passes options by name
     recipe: Annotated[
         Path,
         typer.Argument(metavar="RECIPE.yaml", help="What to train; see the README for its keys."),
@@ -88,6 +81,27 @@ def train_command(
             callback=_written,
         ),
     ] = SCHEMA_VERSION,
+    software: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A live release's software manifest, to hold the recipe against before training; "
+            "may be repeated.",
+            show_default="the newest release that this package knows",
+        ),
+    ] = None,
+    strict: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option("--strict", help="Train nothing if no live software supports all of it."),
+    ] = False,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write logs for TensorBoard there, in a folder called after the delivery; outside "
+            "the store.",
+        ),
+    ] = None,
 ) -> None:
     """Train what a recipe describes and deliver it to a store.
 
@@ -97,12 +111,27 @@ def train_command(
     Example: fairweather-research train recipes/winter-predictor.yaml --store store
     """
     with _told():
+        from fairweather_research.checking import read_manifest_file  # noqa: PLC0415
         from fairweather_research.training import train  # noqa: PLC0415 - pandas is slow
 
+        releases = [read_manifest_file(each) for each in software] if software else None
         with _shown() as show:
-            delivery = train(recipe, store, schema=schema, progress=show)
+            delivery = train(
+                recipe,
+                store,
+                schema=schema,
+                software=releases,
+                strict=strict,
+                tensorboard=tensorboard,
+                progress=show,
+            )
         _show_skill(delivery)
+        if tensorboard is not None:
+            typer.echo(f"Logs: tensorboard --logdir {tensorboard}", err=True)
     typer.echo(delivery.path)
+
+
+app.command("fleet")(fleet_command)
 
 
 @app.command("check")
@@ -129,18 +158,12 @@ def check_command(
     Example: fairweather-research check recipes/winter-predictor.yaml --software app.json
     """
     with _told():
-        from fairweather_interface.software import read_software  # noqa: PLC0415
+        from fairweather_research.checking import (  # noqa: PLC0415
+            check_recipe,
+            read_manifest_file,
+        )
 
-        from fairweather_research.checking import check_recipe  # noqa: PLC0415
-
-        try:
-            release = read_software(software.read_bytes())
-        except OSError as error:
-            raise SoftwareError(
-                f"{software}: cannot be read ({error.strerror}); give the path of a manifest"
-            ) from error
-        except SoftwareError as error:
-            raise SoftwareError(f"{software}: {error}", problems=error.problems) from error
+        release = read_manifest_file(software)
         answer = check_recipe(load_recipe(recipe), release)
     schema = f"schema {answer.expected.schema_version}, min_reader {answer.expected.min_reader}"
     name = f"{release.name} {release.version}"
@@ -317,21 +340,6 @@ def main() -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Turn what this package refuses to do into a message and an exit code."""
-    try:
-        yield
-    except FairweatherError as error:
-        typer.echo(f"error: {error}", err=True)
-        wrong = isinstance(error, RecipeError | ObservationsError | ReproduceError | SoftwareError)
-        negative = isinstance(error, UnfitDataError) or not wrong
-        raise typer.Exit(NEGATIVE if negative else WRONG_USE) from error
-    except KeyboardInterrupt:
-        typer.echo("interrupted; nothing was delivered", err=True)
-        raise typer.Exit(130) from None
-
-
-@contextmanager
 def _shown(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:
     """Show progress on stderr: a bar where someone is watching, a line a stage where not."""
     from rich.progress import (  # noqa: PLC0415 - rich is slow
@@ -364,6 +372,8 @@ def _shown(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:
                 note = f"epoch {progress.epoch.number}, loss {progress.epoch.calibration:.3f}"
             elif not console.is_terminal:
                 console.print(STAGES[progress.stage])
+            for line in progress.foresight.lines if progress.foresight else ():
+                console.print(f"warning: {line}", markup=False, soft_wrap=True)
             bars.update(task, completed=done, description=STAGES[progress.stage], note=note)
 
         yield show
@@ -427,12 +437,3 @@ def _show_skill(delivery: Delivery) -> None:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{round(100 * share) + 0} %"
-
-
-def _console() -> Console:
-    from rich.console import Console  # noqa: PLC0415 - rich is slow
-
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        return Console(stderr=True, highlight=False, width=120)
-    return console

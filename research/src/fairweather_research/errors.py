@@ -5,7 +5,9 @@
     FairweatherError                    the root all three packages share
     └── ResearchError                   anything this package refuses to do
         ├── RecipeError                 the recipe cannot be used as it is written
-        │   └── UnfitDataError          the observations cannot carry what it asks for
+        │   ├── UnfitDataError          the observations cannot carry what it asks for
+        │   └── PlanError               a plan, or a recipe that it makes, cannot be used
+        ├── UnsupportedError            no live software supports what a recipe asks for
         ├── ObservationsError           a source of observations cannot be read
         ├── TrainingError               the training process failed
         ├── ReproduceError              a delivery cannot be rebuilt with what was given
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
 __all__ = [
     "FairweatherError",
     "ObservationsError",
+    "PlanError",
     "PublishError",
     "RecipeError",
     "ReproduceError",
     "ResearchError",
     "TrainingError",
     "UnfitDataError",
+    "UnsupportedError",
 ]
 
 
@@ -58,6 +62,16 @@ class UnfitDataError(RecipeError):
     """
 
     _where = "with these observations for this recipe"
+
+
+class PlanError(RecipeError):
+    """A plan that cannot be used; each problem of a recipe says in which of them it occurs."""
+
+    _where = "in the plan"
+
+
+class UnsupportedError(ResearchError):
+    """No live software supports what a recipe asks for; nothing was trained."""
 
 
 class ReproduceError(ResearchError):

@@ -287,7 +287,12 @@ def _train_fresh(
     record = record_of(found)
     source = str(document["observations"]["source"])
     python = make_environment(
-        scratch / "environment", record, source=source, wheels=wheels, say=say
+        scratch / "environment",
+        record,
+        source=source,
+        trusted=document.get("network") not in (None, *NETWORKS),
+        wheels=wheels,
+        say=say,
     )
     return open_delivery(train_there(python, document, target, folder=scratch, say=say))
 

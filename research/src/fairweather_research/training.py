@@ -6,14 +6,10 @@ as it was. There is no way to fit without delivering, nor to save without metada
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
-import sys
 import tempfile
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,29 +20,37 @@ from fairweather_interface.delivery import (
     open_delivery,
     staged_delivery,
 )
-from fairweather_interface.metadata import dump_metadata, read_metadata
+from fairweather_interface.metadata import dump_metadata
 
+from fairweather_research._forkserver import SAID, THREADS, ForkServer, Work, last_words
 from fairweather_research._metadata import create_model_metadata
-from fairweather_research._worker import ARCHIVE, REQUEST, RESULT
-from fairweather_research.checking import refuse_unwritable
-from fairweather_research.dataset import WindowSet, areas_and_variables
+from fairweather_research._worker import (
+    ARCHIVE,
+    CARD,
+    RESULT,
+    TRAINED,
+    write_request,
+)
+from fairweather_research.checking import Foresight, foresee, refuse_unwritable
+from fairweather_research.dataset import WindowSet
 from fairweather_research.errors import RecipeError, TrainingError
-from fairweather_research.observations import load_observations, write_archive
+from fairweather_research.observations import write_archive
+from fairweather_research.reading import observations_of, refuse_changed
 from fairweather_research.recipe import Recipe, load_recipe
 from fairweather_research.results import EpochRecord, TrainingResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from fairweather_interface.software import Software
 
     from fairweather_research.observations import Observations
 
 __all__ = ["STAGES", "THREADS", "Progress", "train"]
 
-#: Threads a training computes with. One, on every machine, so that results do not depend on it.
-THREADS = 1
-
 #: The stages of a training, in order, and what each does.
 STAGES = {
+    "check": "asking what live software supports",
     "observations": "reading observations",
     "start": "starting the training process",
     "windows": "choosing windows",
@@ -60,17 +64,6 @@ STAGES = {
     "deliver": "delivering",
 }
 
-_ENVIRONMENT = {
-    "CUDA_VISIBLE_DEVICES": "-1",
-    "KERAS_BACKEND": "tensorflow",
-    "MKL_NUM_THREADS": str(THREADS),
-    "OMP_NUM_THREADS": str(THREADS),
-    "OPENBLAS_NUM_THREADS": str(THREADS),
-    "PYTHONHASHSEED": "0",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
@@ -79,6 +72,7 @@ class Progress:
     stage: str
     epoch: EpochRecord | None = None
     epochs: int | None = None  # the most there can be
+    foresight: Foresight | None = None  # what live software says, with the stage "check"
 
 
 def train(
@@ -86,7 +80,11 @@ def train(
     store: str | Path,
     *,
     schema: str | None = None,
+    software: Sequence[Software] | None = None,
+    strict: bool = False,
+    tensorboard: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
+    server: ForkServer | None = None,
 ) -> Delivery:
     """Train what a recipe describes and deliver it to a store.
 
@@ -97,61 +95,73 @@ def train(
         recipe: a recipe, or the path of one.
         store: a folder; made when it is not there.
         schema: write the metadata in this schema, the newest or one of the two before it.
+        software: releases that are live, to hold the recipe against; when absent the newest that
+            was released before this package.
+        strict: refuse what none of them supports; it is told with the stage ``check`` otherwise.
+        tensorboard: a folder for logs, in a folder called after the delivery. Not in the store.
         progress: called at every stage and after every epoch.
+        server: where training processes come from, for who trains more than once.
 
     Raises:
         RecipeError: the recipe cannot be used.
         NotExpressibleError: the schema asked for has no words for what the recipe asks for.
+        UnsupportedError: no live software supports what the recipe asks for, and ``strict``.
         ObservationsError: its observations cannot be read.
         UnfitDataError: its observations hold too little of what it asks for.
-        TrainingError: the store cannot be written, or the training process failed.
+        TrainingError: the store cannot be written, the training process failed, or the observations
+            changed while it trained.
         DeliveryError: what came out does not conform to the contract.
     """
     tell = progress or (lambda _: None)
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
+    store = Path(store).expanduser().resolve()
+    logs = _beside(store, tensorboard)
     refuse_unwritable(recipe, schema)
+    foresight = foresee(recipe, software)
+    tell(Progress(stage="check", foresight=foresight))
+    if strict:
+        foresight.refuse()
     tell(Progress(stage="observations"))
-    observations = _observations(recipe)
+    observations = observations_of(recipe)
     WindowSet.choose(recipe, observations.archive)  # refuses at once what cannot be trained
     delivery_id = new_delivery_id()
-    store = Path(store).expanduser().resolve()
-    with _writable(store), staged_delivery(store, delivery_id) as folder:
-        result = _run_worker(recipe, observations, folder, tell)
+    with (
+        ForkServer() if server is None else nullcontext(server) as starts,
+        _writable(store),
+        staged_delivery(store, delivery_id) as folder,
+        _working(
+            starts,
+            recipe,
+            observations,
+            folder,
+            events=logs and logs / delivery_id,
+            software=[release for release, _ in foresight.answers],
+        ) as working,
+    ):
+        result = working.train(tell)
         metadata = create_model_metadata(
             recipe, observations, result, delivery_id=delivery_id, folder=folder
         )
-        written = dump_metadata(metadata, schema=schema)
-        (folder / METADATA).write_bytes(written)
+        (folder / METADATA).write_bytes(dump_metadata(metadata, schema=schema))
         tell(Progress(stage="card"))
-        from fairweather_research.card import write_card  # noqa: PLC0415 - jinja2 is slow
-
-        write_card(folder / "card", read_metadata(written), result, observations.report)
+        working.write_card()
+        refuse_changed(recipe, observations)
         tell(Progress(stage="deliver"))
     return open_delivery(store / delivery_id)
 
 
-def _observations(recipe: Recipe) -> Observations:
-    """The part of the recipe's source that it reads; the digest covers just this."""
-    areas, variables = areas_and_variables(recipe)
-    found = load_observations(recipe.observations.source, areas=areas)
-    if found.origin.synthetic and not recipe.observations.synthetic:
-        raise RecipeError(
-            recipe.observations.source,
-            (
-                (
-                    "`observations.synthetic`: the file says that its weather is made up, and the "
-                    "recipe does not; write `synthetic: true`, which every forecast will then say"
-                ),
-            ),
+def _beside(store: Path, tensorboard: str | Path | None) -> Path | None:
+    """The folder of logs: nothing that grows may lie where deliveries do."""
+    if tensorboard is None:
+        return None
+    logs = Path(tensorboard).expanduser().resolve()
+    if logs.is_relative_to(store):
+        raise TrainingError(
+            f"found the folder {logs} for logs, expected one outside the store {store}: a delivery "
+            "never changes; choose a folder beside it"
         )
-    place = recipe.observations.location or found.location
-    return replace(
-        found,
-        archive=found.archive.select(areas=areas, variables=variables),
-        report=found.report.select(areas=areas, variables=variables),
-        location="; ".join(filter(None, (place, found.origin.attribution))),
-    )
+    return logs
 
 
 @contextmanager
@@ -172,60 +182,76 @@ def _writable(store: Path) -> Iterator[None]:
         ) from error
 
 
-def _run_worker(
+class _Working:
+    """A training process at work, and the folder it is talked to through."""
+
+    def __init__(self, work: Work, scratch: Path, epochs: int) -> None:
+        self._work = work
+        self._events = work.events()
+        self._scratch = scratch
+        self._epochs = epochs
+
+    def train(self, tell: Callable[[Progress], None]) -> TrainingResult:
+        """Wait until all is there but the card."""
+        stage = "start"
+        for event in self._events:
+            if "refused" in event:
+                raise RecipeError(event["refused"]["source"], event["refused"]["problems"])
+            stage = event.get("stage", stage)
+            if "epoch" in event:
+                epoch = EpochRecord.model_validate(event["epoch"])
+                tell(Progress(stage=stage, epoch=epoch, epochs=self._epochs))
+            elif stage in STAGES:
+                tell(Progress(stage=stage))
+            elif stage == TRAINED:
+                text = (self._scratch / RESULT).read_text(encoding="utf-8")
+                return TrainingResult.model_validate_json(text)
+        raise self._failure()
+
+    def write_card(self) -> None:
+        """Let it write the card, and wait for its end."""
+        self._work.say(CARD)
+        for _event in self._events:
+            pass
+        if self._work.code != 0:
+            raise self._failure()
+
+    def _failure(self) -> TrainingError:
+        return TrainingError(epitaph(self._work.code, last_words(self._scratch / SAID)))
+
+
+@contextmanager
+def _working(
+    server: ForkServer,
     recipe: Recipe,
     observations: Observations,
     folder: Path,
-    tell: Callable[[Progress], None],
-) -> TrainingResult:
-    """Train in a fresh process that puts artifacts and examples into ``folder``."""
+    *,
+    events: Path | None,
+    software: Sequence[Software],
+) -> Iterator[_Working]:
+    """Start a training process that puts artifacts and examples into ``folder``."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name:
         scratch = Path(name)
-        request = {"recipe": recipe.document(), "threads": THREADS}
-        (scratch / REQUEST).write_text(json.dumps(request), encoding="utf-8")
+        write_request(
+            scratch,
+            recipe,
+            observations.report,
+            threads=THREADS,
+            events=events,
+            software=software,
+        )
         write_archive(observations.archive, scratch / ARCHIVE)
-        with (scratch / "stderr.txt").open("w+", encoding="utf-8") as said:
-            with subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-                [
-                    sys.executable,
-                    *("-P", "-m", "fairweather_research._worker"),
-                    *(str(folder), str(scratch)),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                text=True,
-                env={**os.environ, **_ENVIRONMENT, "KERAS_HOME": str(scratch / "keras")},
-            ) as process:
-                try:
-                    _follow(process, recipe.fit.epochs, tell)
-                finally:
-                    process.kill()
-            if process.returncode != 0:
-                said.seek(0)
-                raise TrainingError(_epitaph(process.returncode, said.read()))
-        return TrainingResult.model_validate_json((scratch / RESULT).read_text(encoding="utf-8"))
+        with server.start(folder, scratch) as work:
+            yield _Working(work, scratch, recipe.fit.epochs)
 
 
-def _follow(process: subprocess.Popen[str], epochs: int, tell: Callable[[Progress], None]) -> None:
-    """Pass the process's reports on until it ends."""
-    stage = "start"
-    for line in process.stdout or ():
-        event = json.loads(line)
-        stage = event.get("stage", stage)
-        if "epoch" in event:
-            epoch = EpochRecord.model_validate(event["epoch"])
-            tell(Progress(stage=stage, epoch=epoch, epochs=epochs))
-        elif stage in STAGES:
-            tell(Progress(stage=stage))
-    process.wait()
-
-
-def _epitaph(code: int, said: str) -> str:
-    lines = [line for line in said.splitlines() if line.strip()]
-    last = lines[-1] if lines else "it said nothing"
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+def epitaph(code: int | None, said: str) -> str:
+    """What to say of a training process that ended without a result."""
+    how = f"ended with code {code}"
+    if code is not None and code < 0:
+        how = f"was ended by {signal.Signals(-code).name}"
     return (
-        f"the training process {how}, and nothing was delivered; its last words: {last}; "
+        f"the training process {how}, and nothing was delivered; its last words: {said}; "
         "train again, with more memory or fewer windows if it was killed"
     )

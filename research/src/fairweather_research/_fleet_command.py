@@ -1,0 +1,159 @@
+"""The command ``fairweather-research fleet``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fairweather_research._terminal import NEGATIVE, console, told
+from fairweather_research.checking import read_manifest_file
+from fairweather_research.plan import load_plan
+
+__all__ = ["fleet_command"]
+
+_ENGINES = ("local", "ray")
+
+
+def _known(engine: str) -> str:
+    if engine not in _ENGINES:
+        raise typer.BadParameter(f"found {engine!r}, expected one of {', '.join(_ENGINES)}")
+    return engine
+
+
+def fleet_command(  # noqa: PLR0917 - typer passes options by name
+    plan: Annotated[
+        Path,
+        typer.Argument(metavar="PLAN.yaml", help="What to train; see the README for its keys."),
+    ],
+    store: Annotated[
+        Path,
+        typer.Option(
+            help="Folder to deliver to; made when it is not there.", envvar="FAIRWEATHER_STORE"
+        ),
+    ] = Path("store"),
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="local: processes of this machine; ray: the cluster that RAY_ADDRESS names.",
+            callback=_known,
+        ),
+    ] = "local",
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Trainings at a time.",
+            show_default="one a core, of this machine or cluster",
+        ),
+    ] = None,
+    software: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A live release's software manifest, to hold every recipe against; may be "
+            "repeated.",
+            show_default="the newest release that this package knows",
+        ),
+    ] = None,
+    strict: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option("--strict", help="Train nothing if no live software supports all of it."),
+    ] = False,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write logs for TensorBoard there, in a folder for each delivery; outside the "
+            "store.",
+        ),
+    ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where the page goes that leads to every model card.",
+            show_default="STORE/.fleet/PLAN.html",
+        ),
+    ] = None,
+    dry_run: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--dry-run", help="List what would be trained, and train nothing.")
+    ] = False,
+) -> None:
+    """Train all recipes of a plan and deliver them to a store.
+
+    What the store holds already (same recipe, observations and code) is not trained again: a fleet
+    that was stopped, however, goes on when it is run again. A training that fails, fails alone.
+
+    Progress and a table go to stderr, with the place of a page that leads to every model card;
+    stdout has a line for each delivery, its path. Exit code 0: all are in the store; 1: some are
+    not, and stderr says which and why.
+
+    Example: fairweather-research fleet plans/new-york.yaml --store store --jobs 2
+    """
+    stopped = "stopped; what was delivered stays, and the same command goes on with the rest"
+    with told(stopped):
+        _fleet(
+            plan,
+            store,
+            engine=engine,
+            jobs=jobs,
+            software=software,
+            strict=strict,
+            tensorboard=tensorboard,
+            index=index,
+            dry_run=dry_run,
+        )
+
+
+def _fleet(
+    path: Path,
+    store: Path,
+    *,
+    engine: str,
+    jobs: int | None,
+    software: list[Path] | None,
+    strict: bool,
+    tensorboard: Path | None,
+    index: Path | None,
+    dry_run: bool,
+) -> None:
+    plan = load_plan(path)
+    releases = [read_manifest_file(each) for each in software] if software else None
+    from fairweather_research.fleet import Fleet, State  # noqa: PLC0415 - pandas is slow
+    from fairweather_research.fleet.index import rows, usual_place, write_index  # noqa: PLC0415
+    from fairweather_research.fleet.show import board, show_summary  # noqa: PLC0415
+
+    fleet = Fleet(plan, store, software=releases, tensorboard=tensorboard)
+    foreseen = fleet.foreseen(strict=strict)
+    for line in foreseen:
+        typer.echo(f"warning: {line}", err=True)
+    if dry_run:
+        for each in fleet.waiting():
+            detail = each.path or each.reason
+            typer.echo(f"{each.state}: {each.name}{f': {detail}' if detail else ''}")
+        return
+    with board(len(plan.trainings)) as shown:
+        outcomes = fleet.run(engine=engine, jobs=jobs, progress=shown.progress, ended=shown.ended)
+    found = rows(plan, outcomes)
+    show_summary(found)
+    for outcome in outcomes:
+        if outcome.path is not None:
+            typer.echo(outcome.path)
+    missing = [outcome for outcome in outcomes if outcome.path is None]
+    for outcome in missing:
+        typer.echo(f"{outcome.state}: {outcome.name}: {outcome.reason}", err=True)
+    page = (index or usual_place(plan, fleet.store)).expanduser().resolve()
+    write_index(page, plan, fleet.store, found, foreseen=foreseen)
+    console().print(
+        f"{len(outcomes) - len(missing)} of {len(outcomes)} are in {fleet.store}, "
+        f"{sum(each.state is State.DELIVERED for each in outcomes)} of them new.\n"
+        f"Model cards: {page}\n"
+        f"Serve them: FAIRWEATHER_STORE={fleet.store} flask --app fairweather_app run",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    if missing:
+        raise typer.Exit(NEGATIVE)

@@ -1,0 +1,160 @@
+"""Fleets: all trainings of a plan, on one machine or on a cluster.
+
+::
+
+    fleet = Fleet(load_plan("new-york.yaml"), "store")
+    for each in fleet.waiting():
+        print(each.name, each.state)           # what a run would do
+    outcomes = fleet.run()
+
+A training that fails, fails alone. A fleet that was stopped, however, goes on where it was when it
+is run again: what the store holds is not trained again (see ``fleet.delivered``). Two fleets on one
+store share the work.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairweather_interface.delivery import clear_dead_stagings
+from fairweather_interface.errors import FairweatherError, listed
+
+from fairweather_research.checking import foresee
+from fairweather_research.errors import TrainingError, UnsupportedError
+from fairweather_research.fleet.delivered import identity
+from fairweather_research.fleet.tasks import Outcome, State, Task, shelf_of
+from fairweather_research.reading import observations_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from fairweather_interface.software import Software
+
+    from fairweather_research.plan import Plan
+    from fairweather_research.training import Progress
+
+__all__ = ["Fleet", "Outcome", "State"]
+
+
+class Fleet:
+    """All trainings of a plan, and the store they deliver to.
+
+    Args:
+        plan: what to train.
+        store: a folder; made when it is not there.
+        software: releases that are live, as ``train`` takes them.
+        tensorboard: a folder for logs outside the store, as ``train`` takes it.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: str | Path,
+        *,
+        software: Sequence[Software] | None = None,
+        tensorboard: str | Path | None = None,
+    ) -> None:
+        self.plan = plan
+        self.store = Path(store).expanduser().resolve()
+        self._software = None if software is None else tuple(software)
+        self._logs = None if tensorboard is None else Path(tensorboard).expanduser().resolve()
+        if self._logs is not None and self._logs.is_relative_to(self.store):
+            raise TrainingError(
+                f"found the folder {self._logs} for logs, expected one outside the store "
+                f"{self.store}: a delivery never changes; choose a folder beside it"
+            )
+
+    def foreseen(self, *, strict: bool = False) -> tuple[str, ...]:
+        """What no live software supports yet, each with how many trainings it concerns.
+
+        Raises:
+            UnsupportedError: there is such a thing, and ``strict``.
+            MetadataError: the contract does not allow what a delivery would say.
+        """
+        counted: Counter[str] = Counter()
+        for each in self.plan.trainings:
+            counted.update(foresee(each.recipe, self._software).lines)
+        lines = tuple(
+            f"{line} ({number} of {len(self.plan.trainings)} trainings)"
+            for line, number in counted.items()
+        )
+        if lines and strict:
+            raise UnsupportedError(
+                listed("found what no live software supports yet, expected nothing of it:", lines),
+                problems=lines,
+            )
+        return lines
+
+    def waiting(self) -> Iterator[Outcome]:
+        """What a run would find: delivered before, or failed already; all others wait."""
+        for each in self.plan.trainings:
+            try:
+                wanted = identity(each.recipe, observations_of(each.recipe))
+            except FairweatherError as error:
+                yield Outcome(name=each.name, state=State.FAILED, reason=str(error))
+                continue
+            if delivery := shelf_of(self.store).find(wanted):
+                yield Outcome(name=each.name, state=State.FOUND, path=str(delivery.path))
+            else:
+                yield Outcome(name=each.name, state=State.WAITING)
+
+    def run(
+        self,
+        *,
+        engine: str = "local",
+        jobs: int | None = None,
+        progress: Callable[[str, Progress], None] | None = None,
+        ended: Callable[[Outcome], None] | None = None,
+    ) -> tuple[Outcome, ...]:
+        """Train what the store does not hold; return what became of all, in the plan's order.
+
+        Args:
+            engine: ``local``, or ``ray`` for the cluster that ``RAY_ADDRESS`` names.
+            jobs: the most trainings at a time; one a core when absent.
+            progress: called with a training's name at every stage and after every epoch.
+            ended: called with every outcome as it comes.
+
+        Raises:
+            TrainingError: the store or the cluster cannot be used.
+        """
+        try:
+            self.store.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(
+                f"{self.store}: cannot be used as a store ({error.strerror}); "
+                "give a folder that you may write"
+            ) from error
+        tasks = [
+            Task(
+                name=each.name,
+                recipe=each.recipe.document(),
+                store=str(self.store),
+                tensorboard=None if self._logs is None else str(self._logs),
+                software=self._software,
+            )
+            for each in self.plan.trainings
+        ]
+        came: dict[str, Outcome] = {}
+        try:
+            with closing(_engine(engine)(tasks, progress or (lambda *_: None), jobs)) as outcomes:
+                for outcome in outcomes:
+                    came[outcome.name] = outcome
+                    if ended:
+                        ended(outcome)
+        finally:
+            with suppress(OSError):
+                clear_dead_stagings(self.store)
+        return tuple(came[each.name] for each in self.plan.trainings)
+
+
+def _engine(name: str) -> Callable[..., Generator[Outcome]]:
+    if name == "ray":
+        from fairweather_research.fleet.on_ray import run_on_ray  # noqa: PLC0415 - optional
+
+        return run_on_ray
+    from fairweather_research.fleet.local import run_locally  # noqa: PLC0415 - one is enough
+
+    return run_locally

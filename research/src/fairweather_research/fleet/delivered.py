@@ -1,0 +1,121 @@
+"""What a store holds of a fleet already, and who is at work on the rest.
+
+A training is the same as another when recipe (with its seed), observations and code are. All three
+stand in the provenance of every delivery, so the store itself says what need not be trained again,
+whoever trained it and whatever became of them. Nothing else remembers it.
+
+While a training runs, it holds a lock on an empty file in ``<store>/.fleet/``. The system drops the
+lock when the process dies; a file without a lock means nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import threading
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from fairweather_interface.delivery import METADATA, list_deliveries, open_delivery
+from fairweather_interface.errors import FairweatherError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fairweather_interface.delivery import Delivery
+
+    from fairweather_research.observations import Observations
+    from fairweather_research.recipe import Recipe
+
+__all__ = ["HIDDEN", "Shelf", "claimed", "identity"]
+
+#: What a fleet keeps in a store, hidden: readers of deliveries pass over it.
+HIDDEN = ".fleet"
+
+
+def identity(recipe: Recipe, observations: Observations) -> str:
+    """What two trainings have in common that would give the same model: a digest, hexadecimal."""
+    document = recipe.document()
+    document["observations"]["source"] = observations.source
+    return _digest(
+        document,
+        observations.archive.digest(),
+        f"fairweather-research {version('fairweather-research')}",
+    )
+
+
+class Shelf:
+    """The deliveries of a store, by identity. Each is read once, and verified when asked for.
+
+    Safe among threads.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._known: dict[str, str] = {}  # the folder's name -> identity; empty for what has none
+
+    def find(self, wanted: str) -> Delivery | None:
+        """A whole delivery of this identity; None when there is none.
+
+        A delivery that does not verify is none. What comes later is found by the next call.
+        """
+        if not self._store.is_dir():
+            return None
+        folders = list_deliveries(self._store)
+        with self._lock:
+            for folder in folders:
+                if folder.name not in self._known:
+                    self._known[folder.name] = _identity_of(folder)
+            found = [folder for folder in folders if self._known[folder.name] == wanted]
+        for folder in found:
+            with suppress(FairweatherError, OSError):
+                return open_delivery(folder)
+        return None
+
+
+@contextmanager
+def claimed(store: Path, wanted: str) -> Iterator[bool]:
+    """Claim an identity for as long as the block runs; False when somebody else has it."""
+    folder = store / HIDDEN
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{wanted}.lock"
+    while True:
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            if not _is(file, path):  # its owner has just ended, and taken it away
+                continue
+            try:
+                yield True
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _is(file: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _identity_of(folder: Path) -> str:
+    """The identity that a delivery's provenance gives; empty where it says too little."""
+    try:
+        training = json.loads((folder / METADATA).read_text(encoding="utf-8"))["training"]
+        return _digest(training["recipe"], training["data_digest"], training["code_version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _digest(recipe: Any, data: str, code: str) -> str:  # noqa: ANN401 - JSON
+    said = json.dumps([recipe, data, code], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(said.encode()).hexdigest()

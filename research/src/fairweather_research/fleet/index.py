@@ -1,0 +1,132 @@
+"""What a fleet made, for people: rows for a table, and one page that leads to every model card.
+
+The page is one file, with no scripts and nothing loaded from outside. It lies in the store's hidden
+folder ``.fleet/``, which no reader takes for a delivery, and finds the cards by relative paths: a
+store that is moved or copied takes it along. It is written anew by every run of the plan.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import jinja2
+from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.delivery import CARD, METADATA
+from fairweather_interface.metadata import read_metadata
+
+from fairweather_research.errors import TrainingError
+from fairweather_research.fleet.delivered import HIDDEN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fairweather_interface.metadata import ModelMetadata
+
+    from fairweather_research.fleet.tasks import Outcome
+    from fairweather_research.plan import Plan
+
+__all__ = ["Row", "rows", "usual_place", "write_index"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One training, and what its delivery says of itself, where there is one."""
+
+    outcome: Outcome
+    model_type: str
+    areas: tuple[str, ...]
+    network: str
+    seed: int
+    metadata: ModelMetadata | None
+
+    @property
+    def skills(self) -> tuple[str, ...]:
+        """For each area and variable, its error and its skill on held-out time."""
+        if self.metadata is None:
+            return ()
+        return tuple(
+            f"{one.area} {VARIABLES[one.variable].label.lower()}: {one.mae:.2f} "
+            f"{VARIABLES[one.variable].symbol}, skill {_percent(one.skill)}"
+            for one in self.metadata.performance
+        )
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of it."""
+        if self.metadata is None:
+            return (self.outcome.reason or "",)
+        omitted = (each.omitted for each in self.metadata.artifacts if each.omitted)
+        made_up = ("trained on synthetic weather",) if self.metadata.training.synthetic else ()
+        return (*made_up, *(f"no ONNX artifact: {reason}" for reason in omitted))
+
+
+def rows(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
+    """The rows of a fleet, in the plan's order."""
+    return tuple(
+        Row(
+            outcome=outcome,
+            model_type=each.recipe.model_type,
+            areas=each.recipe.areas,
+            network=str(each.recipe.network),
+            seed=each.recipe.seed,
+            metadata=None
+            if outcome.path is None
+            else read_metadata((Path(outcome.path) / METADATA).read_bytes()),
+        )
+        for each, outcome in zip(plan.trainings, outcomes, strict=True)
+    )
+
+
+def usual_place(plan: Plan, store: Path) -> Path:
+    """Where a plan's page lies unless somebody wants it elsewhere."""
+    return store / HIDDEN / f"{plan.name}.html"
+
+
+def write_index(
+    path: Path, plan: Plan, store: Path, found: Sequence[Row], *, foreseen: Sequence[str] = ()
+) -> None:
+    """Write the page; it appears whole, in place of the one before.
+
+    Raises:
+        TrainingError: it cannot be written. The deliveries are there all the same.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def card(row: Row) -> str:
+        target = Path(str(row.outcome.path)) / CARD
+        return quote(os.path.relpath(target, path.parent))
+
+    page = environment.get_template("index.html.j2").render(
+        plan=plan,
+        store=store,
+        rows=found,
+        card=card,
+        foreseen=foreseen,
+        there=sum(row.metadata is not None for row in found),
+        now=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staged = path.with_name(f".{path.name}.{os.getpid()}")
+        staged.write_text(page, encoding="utf-8")
+        staged.replace(path)
+    except OSError as error:
+        raise TrainingError(
+            f"{path}: the index could not be written ({error.strerror}); every delivery of this "
+            "fleet lies in the store all the same; give another place with --index"
+        ) from error
+
+
+def _percent(share: float | None) -> str:
+    return "not known" if share is None else f"{round(100 * share) + 0} %"

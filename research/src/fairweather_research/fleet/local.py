@@ -1,0 +1,44 @@
+"""The local engine: trainings in processes of this machine, several at a time."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fairweather_research._forkserver import ForkServer
+from fairweather_research.fleet.tasks import carry_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from fairweather_research.fleet.tasks import Outcome, Task
+    from fairweather_research.training import Progress
+
+__all__ = ["cores", "run_locally"]
+
+
+def cores() -> int:
+    """Cores that this process may use; one training keeps one of them busy."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_locally(
+    tasks: Sequence[Task], tell: Callable[[str, Progress], None], jobs: int | None = None
+) -> Generator[Outcome]:
+    """Carry out tasks, ``jobs`` at a time, by default one a core; yield outcomes as they come.
+
+    A thread waits for each training; the work is done in processes that one forkserver starts.
+    Whoever stops iterating stops the fleet: running trainings are ended, and leave nothing.
+    """
+    with ThreadPoolExecutor(jobs or cores()) as pool, ForkServer() as server:
+        futures = [pool.submit(carry_out, task, server, partial(tell, task.name)) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()

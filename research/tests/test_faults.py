@@ -1,0 +1,240 @@
+"""Whatever kills a training, fills the disk or changes the data: nothing half-made is visible."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+import yaml
+from fairweather_interface.delivery import list_deliveries, verify_delivery
+
+from fairweather_research import Recipe, TrainingError, train, training
+from fairweather_research.reading import observations_of, refuse_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fairweather_research._forkserver import ForkServer, Work
+    from fairweather_research.training import Progress
+
+QUICK: dict[str, Any] = {"areas": ["JFK"], "variables": ["humidity"], "fit": {"epochs": 1}}
+
+
+def left_in(store: Path) -> list[str]:
+    return sorted(path.name for path in store.iterdir()) if store.exists() else []
+
+
+def children_of(pid: int) -> list[int]:
+    """Process ids of everything that a process has started, and what those have."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(each) for each in (task / "children").read_text().split()]
+    return [*found, *(each for child in found for each in children_of(child))]
+
+
+def gone(pids: list[int]) -> bool:
+    """Whether processes ended within ten seconds."""
+    for _ in range(200):
+        if not any(Path(f"/proc/{pid}/exe").exists() for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@contextlib.contextmanager
+def commanded(document: dict[str, Any], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """``fairweather-research train`` at work in a folder, on the store in it."""
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    arguments = ["-m", "fairweather_research", "train", "recipe.yaml", "--store", "store"]
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("stage", ["windows", "fit", "export", "examples", "convert", "card"])
+def test_a_training_process_killed_at_any_stage_leaves_nothing(
+    tiny: Callable[..., Recipe],
+    store: Path,
+    server: ForkServer,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+) -> None:
+    started: list[Work] = []
+    begin = training._working
+
+    @contextlib.contextmanager
+    def watched(*arguments: Any, **more: Any) -> Any:
+        with begin(*arguments, **more) as working:
+            started.append(working._work)
+            yield working
+
+    def kill(progress: Progress) -> None:
+        if progress.stage == stage and progress.epoch is None:
+            os.kill(started[0].pid or 0, signal.SIGKILL)
+
+    monkeypatch.setattr(training, "_working", watched)
+    with pytest.raises(TrainingError, match=r"ended by SIGKILL.*nothing was delivered"):
+        train(tiny(**QUICK), store, server=server, progress=kill)
+    assert left_in(store) == []
+
+
+@pytest.mark.parametrize(
+    "stage", ["starting the training process", "fitting the network", "writing the model card"]
+)
+def test_a_command_killed_at_any_stage_leaves_nothing_to_see_and_the_next_run_clears_it(  # noqa: PLR0917
+    tiny: Callable[..., Recipe],
+    tiny_document: dict[str, Any],
+    tmp_path: Path,
+    server: ForkServer,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+) -> None:
+    store = tmp_path / "store"
+    with commanded({**tiny_document, **QUICK}, tmp_path) as process:
+        assert process.stderr is not None
+        while stage not in (line := process.stderr.readline()):
+            assert line, "it ended first"
+        family = children_of(process.pid)
+        assert family
+        process.kill()
+    assert gone(family)
+    assert list_deliveries(store) == ()
+    assert len(left_in(store)) == 1  # hidden
+
+    def living(*_: object, **__: object) -> None:
+        assert len(left_in(store)) == 1, "the dead one's was cleared, the living one's is there"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(training, "write_archive", living)
+    with pytest.raises(TrainingError, match="No space left on device"):
+        train(tiny(**QUICK), store, server=server)
+    assert left_in(store) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_asked_to_stop_takes_everything_down(
+    tiny_document: dict[str, Any], tmp_path: Path, number: signal.Signals
+) -> None:
+    with commanded({**tiny_document, **QUICK}, tmp_path) as process:
+        assert process.stderr is not None
+        while "starting the training process" not in (line := process.stderr.readline()):
+            assert line, "it ended first"
+        family = children_of(process.pid)
+        process.send_signal(number)
+        _, said = process.communicate()
+    assert process.returncode == 128 + number
+    assert "interrupted; nothing was delivered" in said
+    assert "Traceback" not in said
+    assert gone(family)
+    assert left_in(tmp_path / "store") == []
+
+
+# What the disk takes of one file, as a full one would: less than the archive, the model, its ONNX.
+@pytest.mark.parametrize("limit", [10_000, 60_000, 90_000])
+def test_a_disk_that_is_full_is_told_in_words_and_nothing_is_delivered(
+    tiny_document: dict[str, Any], tmp_path: Path, limit: int
+) -> None:
+    document = {**tiny_document, **QUICK}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    code = (
+        "import resource, signal\n"
+        "from fairweather_research.cli import app\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "app(['train', 'recipe.yaml', '--store', 'store'])\n"
+    )
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "error: " in done.stderr
+    assert "nothing was delivered" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert left_in(tmp_path / "store") == []
+
+
+def test_a_disk_that_is_full_at_the_last_step_delivers_nothing(
+    tiny: Callable[..., Recipe],
+    store: Path,
+    server: ForkServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(_folder: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fairweather_interface.delivery._flush", full)
+    with pytest.raises(TrainingError, match=r"No space left on device.*nothing was delivered"):
+        train(tiny(**QUICK), store, server=server)
+    assert left_in(store) == []
+
+
+def test_two_processes_deliver_to_one_store_at_once(
+    tiny_document: dict[str, Any], tmp_path: Path
+) -> None:
+    document = {**tiny_document, **QUICK}
+    with commanded(document, tmp_path) as one, commanded(document, tmp_path) as other:
+        paths = {process.communicate()[0].strip() for process in (one, other)}
+    assert one.returncode == other.returncode == 0
+    assert set(map(str, list_deliveries(tmp_path / "store"))) == paths
+    assert len(paths) == 2
+    assert [verify_delivery(Path(path)) for path in paths] == [(), ()]
+    assert len(left_in(tmp_path / "store")) == 2
+
+
+def warmer(path: Path) -> None:
+    """Change the values of a file of observations."""
+    table = pd.read_parquet(path)
+    table["value"] += 0.5
+    table.to_parquet(path, index=False)
+
+
+def test_what_was_trained_on_data_that_changed_since_is_not_delivered(
+    tiny: Callable[..., Recipe], summer: Path, tmp_path: Path, store: Path, server: ForkServer
+) -> None:
+    mine = tmp_path / "mine.parquet"
+    shutil.copy(summer, mine)
+
+    def change(progress: Progress) -> None:
+        if progress.stage == "evaluate":
+            warmer(mine)
+
+    recipe = tiny(**{**QUICK, "areas": ["EWR", "JFK"], "variables": ["temperature", "humidity"]})
+    recipe = recipe.model_copy(
+        update={"observations": recipe.observations.model_copy(update={"source": str(mine)})}
+    )
+    with pytest.raises(TrainingError, match=r"mine\.parquet changed while a model was trained"):
+        train(recipe, store, server=server, progress=change)
+    assert left_in(store) == []
+
+
+def test_data_that_is_the_same_in_another_file_has_not_changed(
+    tiny: Callable[..., Recipe], summer: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.parquet"
+    shutil.copy(summer, mine)
+    recipe = tiny(observations={"source": str(mine)})
+    observations = observations_of(recipe)
+    assert observations_of(recipe).archive.digest() == observations.archive.digest()
+    pd.read_parquet(mine).to_parquet(mine, index=False, compression="gzip")
+    refuse_changed(recipe, observations)
+    mine.unlink()
+    with pytest.raises(TrainingError, match=r"found the data digest none: .*no such file"):
+        refuse_changed(recipe, observations)
