@@ -51,6 +51,8 @@ SEAM = ROOT / "shared-interface" / "seam"
 CONTRACT = ROOT / "shared-interface" / "contract"
 MATRIX = ROOT / "shared-interface" / "matrix"
 DEMO = ROOT / ".demo"
+STORY = ROOT / ".story"
+GRAZ = ROOT / ".graz"
 TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0")
 PACKAGES = nox.parametrize("package", [nox.param(name, id=name) for name in FOLDERS])
 NEEDS = {
@@ -294,18 +296,33 @@ def fleet_bench(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, requires=["demo-deliver"])
 def story(session: nox.Session) -> None:
-    """Tell the whole story on real data: a nearby airport is refused until a model declares it."""
+    """Tell how a city that no model declares gets a forecast; then hold it on real airports."""
     install(session, "interface", "app")
     session.install("pytest")
+    research = (DEMO / "research").read_text(encoding="utf-8")
+    session.run("python", str(SEAM / "story.py"), str(STORY), research, *session.posargs)
     session.run(
-        "pytest",
-        "--rootdir",
-        str(SEAM),
-        "-c",
-        str(SEAM / "pytest.ini"),
-        str(SEAM),
-        env={"FAIRWEATHER_DEMO": str(DEMO)},
+        *("pytest", "--rootdir", str(SEAM), "-c", str(SEAM / "pytest.ini"), str(SEAM)),
+        env={"FAIRWEATHER_DEMO": str(DEMO), "FAIRWEATHER_STORY": str(STORY)},
     )
+
+
+@nox.session(python=PYTHON, name="graz-deliver", default=False)
+def graz_deliver(session: nox.Session) -> None:
+    """Train Israel's definitions on a year of real minutes at Graz, and deliver."""
+    shutil.rmtree(GRAZ, ignore_errors=True)
+    install(session, "interface", "research[graz]")
+    archive = str(GRAZ / "observations.parquet")
+    session.run("fairweather-research", "observations", "graz", "--output", archive)
+    store = str(GRAZ / "store")
+    session.run("fairweather-research", "train", "research/recipes/graz.yaml", "--store", store)
+
+
+@nox.session(python=PYTHON, default=False, requires=["graz-deliver"])
+def graz(session: nox.Session) -> None:
+    """Serve one forecast for Graz, from real observations by the minute."""
+    install(session, "interface", "app")
+    session.run("python", str(SEAM / "demo.py"), str(GRAZ), "--once", "--area", "Graz")
 
 
 @nox.session(python=PYTHON, requires=["demo-deliver"])

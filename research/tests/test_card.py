@@ -148,7 +148,12 @@ def test_the_domain_is_drawn_from_all_that_taught(trained: Trained) -> None:
 def test_the_card_says_which_software_serves_it_or_that_nobody_asked(
     trained: Trained, page: str, tmp_path: Path
 ) -> None:
-    assert "Not checked: no software manifest was at hand" in page
+    assert '<tr><th scope="row">fairweather-app ' in page  # the newest that research knows
+    write_card(
+        tmp_path / "alone", trained.delivery.metadata, result_of(trained), QualityReport(series=())
+    )
+    alone = (tmp_path / "alone" / "index.html").read_text(encoding="utf-8")
+    assert "Not checked: no software manifest was at hand" in alone
     refusal = Refusal(code=Code.SCHEMA_TOO_NEW, reason="too <new> for it")
     write_card(
         tmp_path / "card",

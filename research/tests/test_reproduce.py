@@ -163,7 +163,7 @@ def test_a_network_from_outside_is_named_and_not_run_unless_trusted(
     path = hostile(recipe={"network": "evil\x1b[2J.module:run"})
     told = run(str(path), "--data", str(summer))
     assert told.exit_code == 2
-    assert "evil\N{REPLACEMENT CHARACTER}[2J.module:run" in told.stderr.replace("\n", "")
+    assert "found the network 'evil\\x1b[2J.module:run', which is code" in told.stderr
     assert "--trust-network" in told.stderr
 
 

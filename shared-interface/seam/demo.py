@@ -28,6 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the deliveries and observations lie")
     parser.add_argument("--once", action="store_true", help="print one forecast and stop")
+    parser.add_argument("--area", default=AREA, help="of whom; by default %(default)s")
     options = parser.parse_args()
     if importlib.util.find_spec("tensorflow") is not None:
         print("found TensorFlow in the app's environment, expected none", file=sys.stderr)  # noqa: T201
@@ -39,7 +40,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as logs:
         log = Path(logs) / "app.log"
         with running(environment, log, port=5000) as app:
-            return _once(app) if options.once else _stay(app, folder, log)
+            return _once(app, options.area) if options.once else _stay(app, folder, log)
 
 
 def _stay(app: App, folder: Path, log: Path) -> int:
@@ -60,8 +61,8 @@ def _stay(app: App, folder: Path, log: Path) -> int:
     return 1
 
 
-def _once(app: App) -> int:
-    status, answer = app.get("/weather/predict", area=AREA)
+def _once(app: App, area: str) -> int:
+    status, answer = app.get("/weather/predict", area=area)
     if status != 200:  # noqa: PLR2004 - HTTP
         say(f"refused with status {status}: {answer.get('detail')}")
         return 1

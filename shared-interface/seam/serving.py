@@ -82,8 +82,12 @@ def free_port(wanted: int) -> int:
 
 
 @contextmanager
-def running(environment: dict[str, str], log: Path, *, port: int = 0) -> Iterator[App]:
+def running(
+    environment: dict[str, str], log: Path, *, port: int = 0, folder: Path | None = None
+) -> Iterator[App]:
     """Start the development server, wait until it is ready, and end it on leaving.
+
+    Relative paths in the environment start from ``folder``; the working directory when absent.
 
     Raises:
         RuntimeError: the server ended or was not ready in time; the message ends with its log.
@@ -92,6 +96,7 @@ def running(environment: dict[str, str], log: Path, *, port: int = 0) -> Iterato
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - arguments of our own
             command("run", "--port", str(chosen)),
+            cwd=folder,
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,

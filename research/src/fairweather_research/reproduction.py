@@ -35,8 +35,9 @@ from fairweather_research.differences import (
 from fairweather_research.environment import machine, packages
 from fairweather_research.errors import RecipeError, ReproduceError
 from fairweather_research.networks import NETWORKS
-from fairweather_research.observations import SOURCES, load_observations
+from fairweather_research.observations import load_observations
 from fairweather_research.recipe import Recipe
+from fairweather_research.sources import SOURCES
 from fairweather_research.training import THREADS, Progress, train
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def _digest(document: Mapping[str, Any], source: str) -> str | None:
     except RecipeError:
         return None
     areas, variables = areas_and_variables(recipe)
-    observed: Observations = load_observations(source)
+    observed: Observations = load_observations(source, areas=areas)
     return observed.archive.select(areas=areas, variables=variables).digest()
 
 
@@ -286,7 +287,12 @@ def _train_fresh(
     record = record_of(found)
     source = str(document["observations"]["source"])
     python = make_environment(
-        scratch / "environment", record, source=source, wheels=wheels, say=say
+        scratch / "environment",
+        record,
+        source=source,
+        trusted=document.get("network") not in (None, *NETWORKS),
+        wheels=wheels,
+        say=say,
     )
     return open_delivery(train_there(python, document, target, folder=scratch, say=say))
 

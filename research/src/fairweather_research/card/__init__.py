@@ -35,7 +35,7 @@ from fairweather_research.card.plots import (
     week_plot,
 )
 from fairweather_research.errors import TrainingError
-from fairweather_research.observations import SOURCES
+from fairweather_research.sources import SOURCES
 
 if TYPE_CHECKING:
     from fairweather_interface.metadata import Bounds, Input, ModelMetadata, Performance
@@ -96,7 +96,7 @@ def write_card(
         result=result,
         report=report,
         verdicts=verdicts,
-        attribution=SOURCES.get(metadata.training.data_source, ("",))[0],
+        source=SOURCES.get(metadata.training.data_source),
         packaged=metadata.training.data_source in SOURCES,
         recipe=yaml.safe_dump(dict(metadata.training.recipe), sort_keys=False, allow_unicode=True),
     )
