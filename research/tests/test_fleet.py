@@ -278,7 +278,7 @@ def test_a_dry_run_lists_what_would_be_trained_and_trains_nothing(
     ("arguments", "code", "said"),
     [
         (("--engine", "abacus"), 2, "found 'abacus', expected one of local, ray"),
-        (("--jobs", "0"), 2, "0 is not in the range"),
+        (("--jobs", "0"), 2, "Invalid value for '--jobs'"),
         (("--software", "none.json"), 2, "none.json: cannot be read (No such file or directory)"),
         (("--engine", "ray"), 1, "found no RAY_ADDRESS, expected the address of a Ray cluster"),
     ],
