@@ -20,6 +20,7 @@ from fairweather_research._fleet_command import fleet_command
 from fairweather_research._terminal import NEGATIVE
 from fairweather_research._terminal import console as _console
 from fairweather_research._terminal import told as _told
+from fairweather_research.errors import ObservationsError
 from fairweather_research.recipe import load_recipe
 from fairweather_research.sources import SOURCES
 

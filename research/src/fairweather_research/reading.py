@@ -41,8 +41,10 @@ def observations_of(recipe: Recipe) -> Observations:
         raise RecipeError(
             source,
             [
-                "`observations.synthetic`: the file says that its weather is made up, and the "
-                "recipe does not; write `synthetic: true`, which every forecast will then say"
+                (
+                    "`observations.synthetic`: the file says that its weather is made up, and the "
+                    "recipe does not; write `synthetic: true`, which every forecast will then say"
+                )
             ],
         )
     place = recipe.observations.location or found.location
