@@ -28,6 +28,8 @@ def test_the_package_exports_exactly_what_a_reader_is_meant_to_use() -> None:
         "Progress",
         "Recipe",
         "RecipeError",
+        "ReproduceError",
+        "Reproduction",
         "ResearchError",
         "TrainingError",
         "UnfitDataError",
@@ -36,6 +38,7 @@ def test_the_package_exports_exactly_what_a_reader_is_meant_to_use() -> None:
         "load_observations",
         "load_plan",
         "load_recipe",
+        "reproduce",
         "train",
         "write_archive",
     }
