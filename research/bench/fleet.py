@@ -3,7 +3,8 @@
 ``nox -s fleet-bench`` trains many tiny models in a row and prints three things:
 
 * models per hour, and the mean seconds of every stage of a training;
-* the overhead: everything but the stages in which Keras fits (``fit`` and ``bands``);
+* the overhead: everything but the stages in which Keras fits (``fit`` and ``bands``), in seconds
+  that passed; and, which other work on the machine does not change, the seconds of one core;
 * the memory (PSS: shared pages count by share) of the process that runs the fleet, of the
   forkserver, and of both, after the first tenth of the trainings and at the end. It ends with code
   1 when the fleet's own process has grown by more than a megabyte for every ten trainings.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import sys
 import time
@@ -139,6 +141,9 @@ def main() -> int:
         say(f"  {seconds / asked.number:6.2f} s  {stage}")
     beyond = sum(seconds for stage, seconds in watch.seconds.items() if stage not in FITTING)
     say(f"  {beyond / asked.number:6.2f} s  beyond the fit, a model")
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(each.ru_utime + each.ru_stime for each in used)
+    say(f"  {cpu / asked.number:6.2f} s  of one core, a model, with all that is done once")
     early = watch.pss[max(asked.number // 10, 1) - 1]
     late = watch.pss[-1]
     for name, place in (("this process", 0), ("its forkserver", 1)):

@@ -204,8 +204,8 @@ def test_what_no_live_release_knows_is_told_though_it_serves_without(
     assert foreseen.served
     assert foreseen.lines == (
         (
-            "fairweather-app 0.1.0, fairweather-app 0.2.0: no knowledge of `uncertainty`, served "
-            "without"
+            "`uncertainty` is unknown to fairweather-app 0.1.0, fairweather-app 0.2.0, which would "
+            "serve without"
         ),
     )
 

@@ -167,7 +167,7 @@ def test_another_seed_other_data_or_other_code_is_another_training(
         delivered.identity(tiny(seed=2), observations),
         delivered.identity(recipe, type(observations)(**{**vars(observations), "archive": fewer})),
     }
-    monkeypatch.setattr(delivered, "version", lambda _: "9.9")
+    monkeypatch.setattr(delivered, "packages", lambda: {"fairweather-research": "9.9"})
     found.add(delivered.identity(recipe, observations))
     assert len(found) == 4
 
@@ -278,7 +278,7 @@ def test_a_dry_run_lists_what_would_be_trained_and_trains_nothing(
     ("arguments", "code", "said"),
     [
         (("--engine", "abacus"), 2, "found 'abacus', expected one of local, ray"),
-        (("--jobs", "0"), 2, "0 is not in the range"),
+        (("--jobs", "0"), 2, "Invalid value for '--jobs'"),
         (("--software", "none.json"), 2, "none.json: cannot be read (No such file or directory)"),
         (("--engine", "ray"), 1, "found no RAY_ADDRESS, expected the address of a Ray cluster"),
     ],

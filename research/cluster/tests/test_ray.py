@@ -175,4 +175,4 @@ def test_a_cluster_that_is_not_there_is_told_without_a_trace(
     done = fleet(folder)
     assert done.returncode == 1
     assert "found no Ray cluster at RAY_ADDRESS=127.0.0.1:9" in done.stderr
-    assert "Traceback" not in done.stderr.split("error: ")[-1]
+    assert "Traceback" not in done.stderr

@@ -95,7 +95,7 @@ def _wait_and_convert(line: socket.socket) -> NoReturn:
         os.dup2(handles[0], sys.stdout.fileno())
         os.dup2(handles[0], sys.stderr.fileno())
         os.chdir(task["folder"])
-        from tf2onnx import convert  # type: ignore[import-untyped]  # noqa: PLC0415 - slow
+        from tf2onnx import convert  # noqa: PLC0415 - slow
 
         sys.argv = ["tf2onnx.convert", *task["arguments"]]
         convert.main()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["observations_of", "refuse_changed"]
 
-_KEPT = 2  # sources; a year of minutes takes a hundred megabytes
+_KEPT = 4  # sources; a year of minutes takes a hundred megabytes
 _lock = threading.Lock()
 
 
@@ -35,18 +35,15 @@ def observations_of(recipe: Recipe) -> Observations:
     """
     source = recipe.observations.source
     areas, variables = areas_and_variables(recipe)
+    wanted = areas if source in SOURCES else None  # a file is read as a whole
     with _lock:
-        found = _read(source, areas, _fingerprint(source))
+        found = _read(source, wanted, _fingerprint(source))
     if found.origin.synthetic and not recipe.observations.synthetic:
-        raise RecipeError(
-            source,
-            [
-                (
-                    "`observations.synthetic`: the file says that its weather is made up, and the "
-                    "recipe does not; write `synthetic: true`, which every forecast will then say"
-                )
-            ],
+        problem = (
+            "`observations.synthetic`: the file says that its weather is made up, and the recipe "
+            "does not; write `synthetic: true`, which every forecast will then say"
         )
+        raise RecipeError(source, [problem])
     place = recipe.observations.location or found.location
     return replace(
         found,
@@ -75,7 +72,11 @@ def refuse_changed(recipe: Recipe, observations: Observations) -> None:
 
 
 @lru_cache(maxsize=_KEPT)
-def _read(source: str, areas: tuple[str, ...], fingerprint: str) -> Observations:  # noqa: ARG001 - the cache's key
+def _read(
+    source: str,
+    areas: tuple[str, ...] | None,
+    fingerprint: str,  # noqa: ARG001 - the cache's key
+) -> Observations:
     return load_observations(source, areas=areas)
 
 

@@ -16,12 +16,13 @@ import json
 import os
 import threading
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from fairweather_interface.delivery import METADATA, list_deliveries, open_delivery
 from fairweather_interface.errors import FairweatherError
+
+from fairweather_research.environment import packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,16 +37,15 @@ __all__ = ["HIDDEN", "Shelf", "claimed", "identity"]
 #: What a fleet keeps in a store, hidden: readers of deliveries pass over it.
 HIDDEN = ".fleet"
 
+# Among the packages of a provenance: the version of our code, with the digest of its source.
+_CODE = "fairweather-research"
+
 
 def identity(recipe: Recipe, observations: Observations) -> str:
     """What two trainings have in common that would give the same model: a digest, hexadecimal."""
     document = recipe.document()
     document["observations"]["source"] = observations.source
-    return _digest(
-        document,
-        observations.archive.digest(),
-        f"fairweather-research {version('fairweather-research')}",
-    )
+    return _digest(document, observations.archive.digest(), packages()[_CODE])
 
 
 class Shelf:
@@ -111,7 +111,8 @@ def _identity_of(folder: Path) -> str:
     """The identity that a delivery's provenance gives; empty where it says too little."""
     try:
         training = json.loads((folder / METADATA).read_text(encoding="utf-8"))["training"]
-        return _digest(training["recipe"], training["data_digest"], training["code_version"])
+        code = training["packages"][_CODE]
+        return _digest(training["recipe"], training["data_digest"], code)
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

@@ -7,6 +7,7 @@ observations under the same paths. What a task does is what the local engine doe
 from __future__ import annotations
 
 import os
+import socket
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["run_on_ray"]
 
 _LOOK_EVERY = 0.5  # seconds
+_PATIENCE = 10  # seconds
 
 
 class _Board:
@@ -103,6 +105,7 @@ def _connected() -> Any:  # noqa: ANN401 - Ray is optional
             "Ray is not installed; pip install 'fairweather-research[ray]', here and on every node"
         ) from error
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level="error")
     except Exception as error:
         raise TrainingError(
@@ -110,3 +113,10 @@ def _connected() -> Any:  # noqa: ANN401 - Ray is optional
             "one there, or correct the address"
         ) from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """See whether somebody is at home; Ray itself tries for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "://" not in address:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
