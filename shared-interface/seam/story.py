@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -77,7 +78,8 @@ def _tell(teller: Teller, folder: Path, *, stay: bool) -> None:
         _declare(teller, app, here)
         if stay:
             say(f"\nThe app serves on at {app.address}/?area=Hebron  (Ctrl-C ends it)")
-            app.process.wait()
+            with suppress(KeyboardInterrupt):
+                app.process.wait()
 
 
 def _train(teller: Teller, here: str) -> None:
