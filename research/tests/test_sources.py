@@ -17,10 +17,10 @@ from fairweather_research import (
     ObservationsError,
     Recipe,
     load_observations,
-    training,
     write_archive,
 )
 from fairweather_research.observations import SOURCES, Origin, graz
+from fairweather_research.reading import observations_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ def test_whom_to_name_stands_in_every_delivery_wherever_the_data_are_said_to_be(
     path = tmp_path / "named.parquet"
     write_archive(load_observations(str(summer)).archive, path, origin=Origin(attribution="A. B."))
     said = [
-        training._observations(tiny(observations={"source": str(path), **more})).location
+        observations_of(tiny(observations={"source": str(path), **more})).location
         for more in ({}, {"location": "https://example.org/data"})
     ]
     assert said == ["named.parquet; A. B.", "https://example.org/data; A. B."]
