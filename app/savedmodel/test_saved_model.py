@@ -54,6 +54,7 @@ def app(tmp_path: Path) -> Iterator[Callable[[bool], Flask]]:
 
 def model(app: Flask) -> dict[str, Any]:
     answer = app.test_client().get("/models", headers={"Accept": "application/json"}).json
+    assert answer is not None
     (found,) = answer["models"]
     return dict(found)
 

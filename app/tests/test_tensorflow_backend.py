@@ -1,6 +1,6 @@
 """TensorFlow itself is not in this environment: a stand-in with its shape is.
 
-What a real SavedModel does is tried where TensorFlow is, by the research team's tests.
+What a real one does is tried by the session ``savedmodel``, where TensorFlow is.
 """
 
 from __future__ import annotations

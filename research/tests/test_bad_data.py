@@ -74,7 +74,7 @@ def document(path: Path, **changes: object) -> dict[str, Any]:
                 ]
             },
         },
-        "observations": {"source": str(path)},
+        "observations": {"source": str(path), "synthetic": True},
         "horizon": "2 days",
         "quantiles": [0.1, 0.9],
         "fit": {"epochs": 2},
@@ -149,6 +149,17 @@ def test_values_far_below_zero_and_at_the_edge_of_the_possible_are_learned_and_s
     assert all(np.isfinite(values).all() for values in answers.values())
     assert answers["temperature_forecast"].min() >= -80.0
     assert answers["temperature_forecast"].max() < 0.0
+
+
+def test_made_up_data_are_called_so_in_the_metadata_and_on_the_card(delivery: Delivery) -> None:
+    assert delivery.metadata.training.synthetic
+    card = (delivery.path / "card" / "index.html").read_text(encoding="utf-8")
+    assert "synthetic data" in card.lower()
+
+
+def test_training_ends_with_the_observations_not_with_the_leads_beyond(delivery: Delivery) -> None:
+    last = world()["time"].max().to_pydatetime()
+    assert delivery.metadata.training.train_end_time <= last
 
 
 def test_one_area_is_a_region_of_its_own(delivery: Delivery) -> None:

@@ -6,14 +6,24 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from fairweather_research import ObservationsError, load_observations, write_archive
+from fairweather_research import (
+    ObservationsError,
+    Recipe,
+    load_observations,
+    write_archive,
+)
 from fairweather_research.observations import SOURCES, Origin, graz
+from fairweather_research.reading import observations_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HEAD = "timestamps_UTC;vf;te_amb;ve_wind;rh_amb;is shadowed"
 ROWS = (
@@ -64,6 +74,18 @@ def test_the_owners_of_graz_are_named_in_the_report_and_in_the_file_made_of_it(
     assert "SOLID Solar Energy Systems GmbH, CC BY-SA 4.0" in found.text()
     write_archive(found.archive, tmp_path / "graz.parquet", origin=found.origin)
     assert load_observations(str(tmp_path / "graz.parquet")).origin == found.origin
+
+
+def test_whom_to_name_stands_in_every_delivery_wherever_the_data_are_said_to_be(
+    tiny: Callable[..., Recipe], summer: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "named.parquet"
+    write_archive(load_observations(str(summer)).archive, path, origin=Origin(attribution="A. B."))
+    said = [
+        observations_of(tiny(observations={"source": str(path), **more})).location
+        for more in ({}, {"location": "https://example.org/data"})
+    ]
+    assert said == ["named.parquet; A. B.", "https://example.org/data; A. B."]
 
 
 def test_without_its_package_graz_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

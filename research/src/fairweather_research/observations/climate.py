@@ -3,8 +3,8 @@
 The figures are ours. They were chosen so that years of generated weather at Jerusalem come out
 close to what the station Jerusalem Centre of the Israel Meteorological Service observed every hour
 from 2000 to 2023: temperature 18.0 degC on average with a standard deviation of 7.0, from -1.7 to
-41.6; humidity 57 % with 24, from 4 to 100. The other areas differ from it by their elevation (6.5 degC
-a kilometre) and by how near the sea is. None of this is a record of any place.
+41.6; humidity 57 % with 24, from 4 to 100. The other areas differ from it by their elevation
+(6.5 degC a kilometre) and by how near the sea is. None of this is a record of any place.
 """
 
 from __future__ import annotations

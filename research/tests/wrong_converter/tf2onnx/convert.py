@@ -11,6 +11,7 @@ import onnx
 
 
 def main() -> None:
+    """Do what the real one does with the same arguments, and then what it must not do."""
     here = Path(__file__).resolve().parents[1]
     sys.path[:] = [place for place in sys.path if Path(place).resolve() != here]
     for name in [name for name in sys.modules if name.partition(".")[0] == "tf2onnx"]:
