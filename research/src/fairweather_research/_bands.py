@@ -56,8 +56,7 @@ def fit_bands(
         progress: called after every epoch.
     """
     parts = windows.parts()[:, None, :]
-    said = fitted.network.predict(fitted.inputs.arrays(), batch_size=1024, verbose=0)
-    error = _errors(windows, said, fitted.constants)
+    error = _errors(windows, fitted.said, fitted.constants)
     learn = np.where(parts == Part.TRAINING, error, np.nan)
     check = np.where(parts == Part.CALIBRATION, error, np.nan)
     seen = _seen(windows)

@@ -3,7 +3,7 @@
 ``training.train`` starts it anew for every training, because bytes are reproducible only in a fresh
 process. It reads ``request.json`` and ``archive.parquet`` from SCRATCH, puts the artifacts and the
 examples into FOLDER and ``result.json`` into SCRATCH. Its stdout carries one JSON document a line,
-``{"stage": ...}`` or ``{"epoch": ...}``, and nothing else: whatever libraries print goes to stderr.
+``{"stage": ...}``, ``{"epoch": ...}`` or ``{"refused": ...}``, and nothing else: whatever libraries print goes to stderr.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from fairweather_interface.delivery import EXAMPLES
 
 from fairweather_research.dataset import WindowSet
 from fairweather_research.domain import declared_domain
+from fairweather_research.errors import NetworkError
 from fairweather_research.evaluation import judge
 from fairweather_research.examples import choose_examples
 from fairweather_research.observations import Archive
@@ -31,11 +32,14 @@ from fairweather_research.split import Part
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["ARCHIVE", "REQUEST", "RESULT", "main"]
+__all__ = ["ARCHIVE", "REFUSED", "REQUEST", "RESULT", "main"]
 
 REQUEST = "request.json"
 ARCHIVE = "archive.parquet"
 RESULT = "result.json"
+
+#: The exit code where the recipe's network proved unusable; the last report says why.
+REFUSED = 3
 
 
 def main(folder: Path, scratch: Path) -> None:
@@ -43,7 +47,12 @@ def main(folder: Path, scratch: Path) -> None:
     reports = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with reports:
-        _run(folder, scratch, reports)
+        try:
+            _run(folder, scratch, reports)
+        except NetworkError as error:
+            refused = {"network": error.source, "problems": error.problems}
+            reports.write(json.dumps({"refused": refused}) + "\n")
+            raise SystemExit(REFUSED) from None
 
 
 def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
@@ -57,7 +66,8 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
     request = json.loads((scratch / REQUEST).read_text(encoding="utf-8"))
     recipe = Recipe.parse(request["recipe"], source=REQUEST)
     _make_reproducible(recipe.seed, request["threads"])
-    from fairweather_research._bands import fit_bands  # noqa: PLC0415 - after the settings
+    from fairweather_research._around import Around, Hole  # noqa: PLC0415 - after the settings
+    from fairweather_research._bands import fit_bands  # noqa: PLC0415
     from fairweather_research._fitting import fit  # noqa: PLC0415
     from fairweather_research._graph import ForecastGraph  # noqa: PLC0415
     from fairweather_research._serialize import (  # noqa: PLC0415
@@ -82,9 +92,18 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         report(stage="bands")
         bands = fit_bands(windows, fitted, recipe.fit, report_epoch)
     report(stage="export")
-    graph = ForecastGraph(windows.plan, fitted.network, fitted.constants, bands)
-    signature = load_signature(serialize_model(graph, folder))
-    with Conversion(folder) as conversion:
+    within = Hole(windows.plan) if fitted.foreign is not None else fitted.network
+    graph = ForecastGraph(windows.plan, within, fitted.constants, bands)
+    signature: Any
+    conversion: Conversion | Around
+    if fitted.foreign is not None:
+        signature = conversion = Around(
+            graph, within, fitted.foreign, name=recipe.network, folder=folder, scratch=scratch
+        )
+    else:
+        signature = load_signature(serialize_model(graph, folder))
+        conversion = Conversion(folder)
+    with conversion:
         report(stage="evaluate")
         judgements = judge(held_out, *_forecast(signature, held_out))
         report(stage="examples")
@@ -117,6 +136,7 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         },
         judgements=judgements,
         onnx=onnx,
+        origin=fitted.origin,
         threads=request["threads"],
         platform=f"{platform.system()} {platform.machine()}",
     )

@@ -5,7 +5,8 @@
     FairweatherError                    the root all three packages share
     └── ResearchError                   anything this package refuses to do
         ├── RecipeError                 the recipe cannot be used as it is written
-        │   └── UnfitDataError          the observations cannot carry what it asks for
+        │   ├── UnfitDataError          the observations cannot carry what it asks for
+        │   └── NetworkError            the network it names does not keep what a network promises
         ├── ObservationsError           a source of observations cannot be read
         ├── TrainingError               the training process failed
         └── PublishError                a delivery was not copied to a store
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FairweatherError",
+    "NetworkError",
     "ObservationsError",
     "PublishError",
     "RecipeError",
@@ -56,6 +58,15 @@ class UnfitDataError(RecipeError):
     """
 
     _where = "with these observations for this recipe"
+
+
+class NetworkError(RecipeError):
+    """The network that the recipe names cannot be had, or is not what a network must be.
+
+    ``source`` names the network.
+    """
+
+    _where = "with this network"
 
 
 class PublishError(ResearchError):

@@ -24,7 +24,7 @@ class _Frozen(BaseModel):
 
 
 class EpochRecord(_Frozen):
-    """One pass over the training windows; errors are mean squares of scaled anomalies."""
+    """One pass over the training windows; errors are mean absolute ones of scaled anomalies."""
 
     number: int
     training: float
@@ -34,6 +34,7 @@ class EpochRecord(_Frozen):
 class OnnxReport(_Frozen):
     """The ONNX artifact's needs, or the reason why there is none."""
 
+    canonical: bool = False  # it is the model, and there is no SavedModel
     opset: int | None = None
     ir_version: int | None = None
     omitted: str | None = None
@@ -52,5 +53,6 @@ class TrainingResult(_Frozen):
     widening: dict[str, tuple[float, ...]] = {}  # quantile name -> factor of each lead
     judgements: tuple[Judgement, ...]
     onnx: OnnxReport
+    origin: dict[str, str] = {}  # what provenance says of a network of somebody else's
     threads: int
     platform: str

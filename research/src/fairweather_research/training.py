@@ -30,7 +30,8 @@ from fairweather_research._metadata import create_model_metadata
 from fairweather_research._worker import ARCHIVE, REQUEST, RESULT
 from fairweather_research.checking import refuse_unwritable
 from fairweather_research.dataset import WindowSet, areas_and_variables
-from fairweather_research.errors import TrainingError
+from fairweather_research.errors import NetworkError, TrainingError
+from fairweather_research.networks.plugged import refuse_absent
 from fairweather_research.observations import load_observations, write_archive
 from fairweather_research.recipe import Recipe, load_recipe
 from fairweather_research.results import EpochRecord, TrainingResult
@@ -104,6 +105,7 @@ def train(
         NotExpressibleError: the schema asked for has no words for what the recipe asks for.
         ObservationsError: its observations cannot be read.
         UnfitDataError: its observations hold too little of what it asks for.
+        NetworkError: the network it names cannot be had, or is not what a network must be.
         TrainingError: the store cannot be written, or the training process failed.
         DeliveryError: what came out does not conform to the contract.
     """
@@ -111,6 +113,7 @@ def train(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     refuse_unwritable(recipe, schema)
+    refuse_absent(recipe.network)
     tell(Progress(stage="observations"))
     observations = _observations(recipe)
     WindowSet.choose(recipe, observations.archive)  # refuses at once what cannot be trained
@@ -201,6 +204,8 @@ def _follow(process: subprocess.Popen[str], epochs: int, tell: Callable[[Progres
     stage = "start"
     for line in process.stdout or ():
         event = json.loads(line)
+        if "refused" in event:
+            raise NetworkError(event["refused"]["network"], event["refused"]["problems"])
         stage = event.get("stage", stage)
         if "epoch" in event:
             epoch = EpochRecord.model_validate(event["epoch"])
