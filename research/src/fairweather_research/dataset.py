@@ -257,7 +257,7 @@ def _refuse(source: str, problems: list[str]) -> None:
 
 
 def _absent(recipe: Recipe, plan: Blueprint, archive: Archive) -> list[str]:
-    found = set(zip(archive.table["area"], archive.table["variable"], strict=True))
+    found = archive.series_names()
     needed = {
         (read, i.variable) for a in plan.areas for i in plan.inputs for read in i.areas_read(a)
     } | {(area, output.variable) for area in plan.areas for output in plan.outputs}

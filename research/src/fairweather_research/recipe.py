@@ -44,6 +44,7 @@ from pydantic import (
 
 from fairweather_research.errors import RecipeError
 from fairweather_research.networks import NETWORKS, PLUGGED
+from fairweather_research.sources import SOURCES
 
 __all__ = ["FitPlan", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
 
@@ -116,6 +117,15 @@ class ObservationsPlan(_Part):
     location: _Text | None = None
     synthetic: bool = False
 
+    @model_validator(mode="after")
+    def _own_what_is_made_up(self) -> Self:
+        if self.source in SOURCES and SOURCES[self.source].synthetic and not self.synthetic:
+            raise ValueError(
+                f"the weather of the source {self.source!r} is made up, and `synthetic` does not "
+                "say so; write `synthetic: true`, which every forecast will then say"
+            )
+        return self
+
 
 class SplitPlan(_Part):
     """How time is divided: of every ``every``, the last ``held_out`` is for judging alone."""
@@ -168,7 +178,7 @@ class Recipe(_Part):
     max_humidity_seen: bool = False
     applicability_domain: _Bounds = ()
     quantiles: _Quantiles = ()
-    network: _Network = "recent-anomalies"
+    network: _Network = "blend"
     fit: FitPlan = FitPlan()
     split: SplitPlan = SplitPlan()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1

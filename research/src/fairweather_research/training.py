@@ -30,7 +30,7 @@ from fairweather_research._metadata import create_model_metadata
 from fairweather_research._worker import ARCHIVE, REQUEST, RESULT
 from fairweather_research.checking import refuse_unwritable
 from fairweather_research.dataset import WindowSet, areas_and_variables
-from fairweather_research.errors import NetworkError, TrainingError
+from fairweather_research.errors import NetworkError, RecipeError, TrainingError
 from fairweather_research.networks.plugged import refuse_absent
 from fairweather_research.observations import load_observations, write_archive
 from fairweather_research.recipe import Recipe, load_recipe
@@ -136,13 +136,22 @@ def train(
 
 def _observations(recipe: Recipe) -> Observations:
     """The part of the recipe's source that it reads; the digest covers just this."""
-    found = load_observations(recipe.observations.source)
     areas, variables = areas_and_variables(recipe)
+    found = load_observations(recipe.observations.source, areas=areas)
+    if found.origin.synthetic and not recipe.observations.synthetic:
+        raise RecipeError(
+            recipe.observations.source,
+            [
+                "`observations.synthetic`: the file says that its weather is made up, and the "
+                "recipe does not; write `synthetic: true`, which every forecast will then say"
+            ],
+        )
+    place = recipe.observations.location or found.location
     return replace(
         found,
         archive=found.archive.select(areas=areas, variables=variables),
         report=found.report.select(areas=areas, variables=variables),
-        location=recipe.observations.location or found.location,
+        location="; ".join(filter(None, (place, found.origin.attribution))),
     )
 
 

@@ -44,11 +44,13 @@ class SampledSeries(NamedTuple):
 
         Reference times must be sample times. Samples before the start or after the end are NaN.
         """
-        last = (reference - self.start) // self.rate
-        index = last[:, None] + np.arange(1 - samples, 1)
-        inside = (index >= 0) & (index < len(self.value))
-        values = self.value[np.where(inside, index, 0)]
-        return np.where(inside, values, np.nan)
+        # Views of one padded series: an index of every value would be twice as large as the values.
+        first = (reference - self.start) // self.rate + 1 - samples
+        low = max(-int(first.min(initial=0)), 0)
+        high = max(int(first.max(initial=0)) + samples - len(self.value), 0)
+        padded = np.pad(self.value, (low, high), constant_values=np.nan)
+        views: npt.NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(padded, samples)
+        return views[first + low]
 
 
 def sample(series: Series, *, start: int, rate: int, count: int) -> SampledSeries:

