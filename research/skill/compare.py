@@ -5,6 +5,8 @@ Every training is a whole one, judged as any delivery is: on held-out time that 
 by. What is compared lies in ``skill.json``, and the deliveries beside it for a closer look.
 """
 
+# ruff: noqa: INP001 - a script beside its siblings, not a package
+
 from __future__ import annotations
 
 import argparse
@@ -15,9 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fairweather_research import FairweatherError, Progress, Recipe, load_recipe, train
+from fairweather_interface.errors import FairweatherError
+from table import tables, targets
+
+from fairweather_research import Progress, Recipe, load_recipe, train
 from fairweather_research.networks import NETWORKS
-from table import targets, tables
 
 RECIPES = {path.stem: path for path in sorted((Path(__file__).parent / "recipes").glob("*.yaml"))}
 

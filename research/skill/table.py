@@ -1,5 +1,7 @@
 """What the comparison prints: tables in Markdown, and what misses a target."""
 
+# ruff: noqa: INP001 - a module beside its siblings, not a package
+
 from __future__ import annotations
 
 from typing import Any
@@ -22,11 +24,10 @@ def tables(runs: list[dict[str, Any]]) -> list[str]:
         first = here[0]
         days = [day["day"] for day in first["judgements"][0]["days"]]
         lines += [
-            f"{place}: steps of {first['step_minutes']:g} minutes, held out "
-            f"{', '.join(first['held_out'])}.",
+            f"{place}, steps of {first['step_minutes']:g} minutes; held out: "
+            + ", ".join(first["held_out"]),
             "",
-            "Mean absolute error by lead day; in brackets, skill against the better baseline of "
-            "that day:",
+            "Mean absolute error by lead day, and skill against the better baseline of that day:",
             "",
             _row("area, variable", "", *days),
             _row("---", "---", *("---" for _ in days)),
@@ -42,8 +43,15 @@ def tables(runs: list[dict[str, Any]]) -> list[str]:
                 days_of = run["judgements"][number]["days"]
                 cells = (f"{day['mae']:.2f} ({_whole(skill(day))})" for day in days_of)
                 lines.append(_row("", run["network"], *cells))
-        lines += ["", "Share of held-out values inside the 80 % band, in per cent; fitting time:", ""]
-        lines += [_row("network", "area, variable", *days), _row("---", "---", *("---" for _ in days))]
+        lines += [
+            "",
+            "Share of held-out values inside the 80 % band, in per cent; fitting time:",
+            "",
+        ]
+        lines += [
+            _row("network", "area, variable", *days),
+            _row("---", "---", *("---" for _ in days)),
+        ]
         for run in here:
             name = f"{run['network']}, {run['fit_seconds']:.0f} s"
             for judged in run["judgements"]:

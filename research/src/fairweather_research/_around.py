@@ -122,7 +122,9 @@ class Around:
             with doing(name, "exporting it to ONNX"):
                 network.export_onnx(theirs)
             problems = _unfit(theirs)
-            report = conversion.finish(*self._probe(names), dict.fromkeys([*names, *_SHOWN], TOLERANCE))
+            report = conversion.finish(
+                *self._probe(names), dict.fromkeys([*names, *_SHOWN], TOLERANCE)
+            )
         if problems:
             raise NetworkError(name, [f"`network`: its ONNX {problem}" for problem in problems])
         if report.omitted is not None:
@@ -173,8 +175,8 @@ class Around:
             if not (difference <= absolute + relative * np.abs(whole[name])).all():
                 problems.append(
                     f"`network`: its ONNX answers otherwise than it does: {name} by up to "
-                    f"{float(np.max(difference)):g} on the examples, more than {absolute:g}; look at "
-                    "how it exports itself"
+                    f"{float(np.max(difference)):g} on the examples, more than {absolute:g}; look "
+                    "at how it exports itself"
                 )
         if problems:
             raise NetworkError(self._name, problems)
@@ -323,7 +325,7 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
         else:
             waiting.append((name, True))
             waiting.extend((read, False) for read in reversed(_reads(node)))
-    whole = onnx.helper.make_model(
+    return onnx.helper.make_model(
         onnx.helper.make_graph(
             [_renamed(node, names) for node in ordered],
             "fairweather",
@@ -340,14 +342,13 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
         ir_version=IR_VERSION,
         producer_name="fairweather-research",
     )
-    return whole
 
 
 def _reads(node: onnx.NodeProto) -> list[str]:
     """The values that a node reads, those that only a graph inside it reads included."""
-    inside = [
-        name for graph in _graphs(node) for each in graph.node for name in _reads(each)
-    ] + [item.name for graph in _graphs(node) for item in graph.output]
+    inside = [name for graph in _graphs(node) for each in graph.node for name in _reads(each)] + [
+        item.name for graph in _graphs(node) for item in graph.output
+    ]
     return [name for name in (*node.input, *inside) if name]
 
 

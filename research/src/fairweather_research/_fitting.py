@@ -12,7 +12,6 @@ from fairweather_research.calibration import shrinkage
 from fairweather_research.climatology import fit_climatology, terms
 from fairweather_research.networks import (
     ExportsOnnx,
-    InTensorFlow,
     Lessons,
     NetworkInputs,
     NetworkShape,
@@ -107,10 +106,9 @@ def fit(
         )
         for output in range(shape.outputs)
     ]
-    in_tensorflow = isinstance(learner, InTensorFlow)
     return Fitted(
-        network=learner.model if in_tensorflow else None,
-        foreign=None if in_tensorflow else learner,
+        network=None if isinstance(learner, ExportsOnnx) else learner.model,
+        foreign=learner if isinstance(learner, ExportsOnnx) else None,
         said=said,
         constants=Constants(**usual, shrinkage=np.stack(factors)),
         epochs=tuple(epochs),

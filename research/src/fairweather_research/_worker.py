@@ -3,7 +3,8 @@
 ``training.train`` starts it anew for every training, because bytes are reproducible only in a fresh
 process. It reads ``request.json`` and ``archive.parquet`` from SCRATCH, puts the artifacts and the
 examples into FOLDER and ``result.json`` into SCRATCH. Its stdout carries one JSON document a line,
-``{"stage": ...}``, ``{"epoch": ...}`` or ``{"refused": ...}``, and nothing else: whatever libraries print goes to stderr.
+``{"stage": ...}``, ``{"epoch": ...}`` or ``{"refused": ...}``, and nothing else: whatever libraries
+print goes to stderr.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ from fairweather_research.split import Part
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from fairweather_research._around import Around
+    from fairweather_research._fitting import Fitted
+    from fairweather_research._graph import Bands
+    from fairweather_research._serialize import Conversion
+    from fairweather_research.blueprint import Blueprint
 
 __all__ = ["ARCHIVE", "REFUSED", "REQUEST", "RESULT", "main"]
 
@@ -66,15 +73,8 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
     request = json.loads((scratch / REQUEST).read_text(encoding="utf-8"))
     recipe = Recipe.parse(request["recipe"], source=REQUEST)
     _make_reproducible(recipe.seed, request["threads"])
-    from fairweather_research._around import Around, Hole  # noqa: PLC0415 - after the settings
-    from fairweather_research._bands import fit_bands  # noqa: PLC0415
+    from fairweather_research._bands import fit_bands  # noqa: PLC0415 - after the settings
     from fairweather_research._fitting import fit  # noqa: PLC0415
-    from fairweather_research._graph import ForecastGraph  # noqa: PLC0415
-    from fairweather_research._serialize import (  # noqa: PLC0415
-        Conversion,
-        load_signature,
-        serialize_model,
-    )
 
     report(stage="windows")
     archive = Archive(pd.read_parquet(scratch / ARCHIVE))
@@ -92,17 +92,9 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         report(stage="bands")
         bands = fit_bands(windows, fitted, recipe.fit, report_epoch)
     report(stage="export")
-    within = Hole(windows.plan) if fitted.foreign is not None else fitted.network
-    graph = ForecastGraph(windows.plan, within, fitted.constants, bands)
-    signature: Any
-    conversion: Conversion | Around
-    if fitted.foreign is not None:
-        signature = conversion = Around(
-            graph, within, fitted.foreign, name=recipe.network, folder=folder, scratch=scratch
-        )
-    else:
-        signature = load_signature(serialize_model(graph, folder))
-        conversion = Conversion(folder)
+    signature, conversion = _exported(
+        windows.plan, fitted, bands, name=recipe.network, folder=folder, scratch=scratch
+    )
     with conversion:
         report(stage="evaluate")
         judgements = judge(held_out, *_forecast(signature, held_out))
@@ -154,6 +146,33 @@ def _make_reproducible(seed: int, threads: int) -> None:
     tf.config.experimental.enable_op_determinism()
     keras.config.set_floatx("float32")
     keras.utils.set_random_seed(seed)
+
+
+def _exported(
+    plan: Blueprint,
+    fitted: Fitted,
+    bands: Bands | None,
+    *,
+    name: str,
+    folder: Path,
+    scratch: Path,
+) -> tuple[Any, Conversion | Around]:
+    """The delivered bytes as a function, and what ends in the ONNX artifact."""
+    from fairweather_research._around import Around, Hole  # noqa: PLC0415 - after the settings
+    from fairweather_research._graph import ForecastGraph  # noqa: PLC0415
+    from fairweather_research._serialize import (  # noqa: PLC0415
+        Conversion,
+        load_signature,
+        serialize_model,
+    )
+
+    if fitted.foreign is None:
+        graph = ForecastGraph(plan, fitted.network, fitted.constants, bands)
+        return load_signature(serialize_model(graph, folder)), Conversion(folder)
+    hole = Hole(plan)
+    graph = ForecastGraph(plan, hole, fitted.constants, bands)
+    around = Around(graph, hole, fitted.foreign, name=name, folder=folder, scratch=scratch)
+    return around, around
 
 
 def _forecast(

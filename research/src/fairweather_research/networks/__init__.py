@@ -121,22 +121,22 @@ class Network(Protocol):
 
 
 @runtime_checkable
-class InTensorFlow(Protocol):
+class InTensorFlow(Network, Protocol):
     """A network that the graph can call: it becomes part of the SavedModel."""
 
     @property
     def model(self) -> Any:  # noqa: ANN401 - Keras has no types
-        """``[anomalies, present, area, calendar] -> [rows, outputs, leads]``, with ``variables``."""
+        """What a ``Build`` may return in its place: callable, with ``variables``."""
 
 
 @runtime_checkable
-class ExportsOnnx(Protocol):
-    """A network of another framework: it writes itself as ONNX."""
+class ExportsOnnx(Network, Protocol):
+    """A network of another framework: it writes itself as ONNX, whatever else it has."""
 
     def export_onnx(self, path: Path) -> None:
         """Write the network as ONNX of opset 17, in one file.
 
-        Its inputs are of ``NetworkInputs.NAMES``, those that it reads, with any number of rows; its
+        Its inputs are those of ``NetworkInputs.NAMES`` that it reads, with any number of rows; its
         one output is [rows, outputs, leads]. Only operations of ONNX itself, none of them random.
         """
 

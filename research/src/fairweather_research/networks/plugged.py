@@ -22,8 +22,6 @@ import numpy as np
 from fairweather_research.errors import NetworkError
 from fairweather_research.networks import (
     NETWORKS,
-    ExportsOnnx,
-    InTensorFlow,
     NetworkInputs,
     NetworkShape,
 )
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from fairweather_research.networks import Build, Network
+    from fairweather_research.networks import Build, ExportsOnnx, InTensorFlow
 
 __all__ = [
     "build_network",
@@ -83,14 +81,18 @@ def load_build(name: str) -> Build:
         raise NetworkError(
             name,
             [
-                f"`network`: found {there} at {attribute!r} of {module}; expected a function "
-                "`build(shape, sample)`"
+                (
+                    f"`network`: found {there} at {attribute!r} of {module}; expected a function "
+                    "`build(shape, sample)`"
+                )
             ],
         )
     return found  # type: ignore[no-any-return]
 
 
-def build_network(name: str, shape: NetworkShape, sample: NetworkInputs) -> Network:
+def build_network(
+    name: str, shape: NetworkShape, sample: NetworkInputs
+) -> InTensorFlow | ExportsOnnx:
     """Build the untrained network that a recipe names.
 
     Raises:
@@ -104,14 +106,16 @@ def build_network(name: str, shape: NetworkShape, sample: NetworkInputs) -> Netw
 
         return KerasNetwork(made, shape)
     missing = [part for part in ("fit", "predict") if not callable(getattr(made, part, None))]
-    if not isinstance(made, (InTensorFlow, ExportsOnnx)):
+    if not (hasattr(made, "model") or callable(getattr(made, "export_onnx", None))):
         missing.append("model (in TensorFlow) or export_onnx (in another framework)")
     if missing:
         raise NetworkError(
             name,
             [
-                f"`network`: found that it builds {type(made).__name__}, without "
-                f"{', '.join(missing)}; return a Keras model, or an object with these"
+                (
+                    f"`network`: found that it builds {type(made).__name__}, without "
+                    f"{', '.join(missing)}; return a Keras model, or an object with these"
+                )
             ],
         )
     return made  # type: ignore[no-any-return]
@@ -145,8 +149,10 @@ def hold_to_promises(
         raise NetworkError(
             name,
             [
-                f"`network`: found answers of shape {list(said.shape)}, expected {list(expected)}: "
-                "[rows, outputs, leads]"
+                (
+                    f"`network`: found answers of shape {list(said.shape)}, expected "
+                    f"{list(expected)}: [rows, outputs, leads]"
+                )
             ],
         )
     problems = []
@@ -210,9 +216,11 @@ def doing(name: str, what: str) -> Iterator[None]:
         raise NetworkError(
             name,
             [
-                f"`network`: {what} failed with {type(error).__name__}: "
-                f"{' '.join(str(error).split())[:300]} ({Path(last.filename).name}, line "
-                f"{last.lineno}); mend it and train again"
+                (
+                    f"`network`: {what} failed with {type(error).__name__}: "
+                    f"{' '.join(str(error).split())[:300]} ({Path(last.filename).name}, line "
+                    f"{last.lineno}); mend it and train again"
+                )
             ],
         ) from error
 

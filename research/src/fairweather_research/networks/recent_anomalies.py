@@ -173,7 +173,9 @@ class RecentAnomalies:
         shape = self._shape
         found = np.stack(
             [
-                np.stack([_solved(seen, target[:, output], penalty) for output in range(shape.outputs)])
+                np.stack(
+                    [_solved(seen, target[:, output], penalty) for output in range(shape.outputs)]
+                )
                 for penalty in _PENALTIES
             ]
         )
@@ -234,7 +236,7 @@ def _reweighted(
         error = np.abs(shown @ weights[output, lead].astype(np.float32) - wanted)
         trust = 1.0 / np.maximum(error, _NEAR)
         trust = (trust / max(float(trust.mean()), 1e-9) if len(trust) else trust)[:, None]
-        answers[output, lead] = _solve(shown, wanted, trust, penalty[output, lead])
+        answers[output, lead] = _solve(shown, wanted, trust, float(penalty[output, lead]))
     return answers
 
 

@@ -38,9 +38,7 @@ class Place:
 #: Areas by name; Jerusalem is the one that the others are measured against.
 AREAS = {
     "Jerusalem": Place(latitude=31.78, longitude=35.22, elevation=810),
-    "Beit-Shemesh": Place(
-        latitude=31.75, longitude=34.99, elevation=300, range=1.1, moisture=0.25
-    ),
+    "Beit-Shemesh": Place(latitude=31.75, longitude=34.99, elevation=300, range=1.1, moisture=0.25),
     "Hebron": Place(latitude=31.53, longitude=35.10, elevation=930, moisture=-0.05),
     "Tel-Aviv": Place(latitude=32.08, longitude=34.78, elevation=20, range=0.8, moisture=0.6),
     "Haifa": Place(latitude=32.79, longitude=34.99, elevation=230, range=0.75, moisture=0.5),

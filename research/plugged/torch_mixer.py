@@ -5,6 +5,8 @@ Units, missing values, calendar, climatology, trust by lead day and bands are pu
 fairweather-research, so there is nothing of them here.
 """
 
+# ruff: noqa: INP001 - a module that is plugged in by its name, not a package
+
 from __future__ import annotations
 
 import copy
@@ -13,15 +15,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import nn
+
 from fairweather_research.networks import HOURS, NetworkInputs, NetworkShape
 from fairweather_research.results import EpochRecord
-from torch import nn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
+
     from fairweather_research.networks import Lessons
     from fairweather_research.recipe import FitPlan
 
@@ -104,9 +108,7 @@ class TorchMixer:
             self._model.eval()
             with torch.no_grad():
                 checked = self._loss(self._model(*asked), wanted).item()
-            progress(
-                EpochRecord(number=number, training=total / len(targets), calibration=checked)
-            )
+            progress(EpochRecord(number=number, training=total / len(targets), calibration=checked))
             waited += 1
             if checked < best:
                 best, kept, waited = checked, copy.deepcopy(self._model.state_dict()), 0
