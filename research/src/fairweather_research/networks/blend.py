@@ -1,8 +1,9 @@
 """The mean of the linear regression and of the mixer: two honest opinions are better than one.
 
-Each is fitted by itself (``recent_anomalies``, ``mixer``). Their errors differ enough that the mean
-of both was better, on calibration time, than either on the first day, and never far from the better
-one after it. The passes that are told are the mixer's.
+Each is fitted by itself (``recent_anomalies``, ``mixer``). On time that is not held out, with three
+folds of six days of New York, the mean took 37.4 % of persistence's error of the first day's
+temperature (either alone 36.9) and 28.8 % of climatology's of humidity (29.3 and 27.6), and 7.6 %
+on the second day (5.7 and 8.9). The passes that are told are the mixer's.
 """
 
 from __future__ import annotations
