@@ -15,6 +15,7 @@ explicit wheel files only, so that no stranger of the same name slips in.
 from __future__ import annotations
 
 import filecmp
+import os
 import shutil
 import sys
 import tomllib
@@ -292,6 +293,38 @@ def fleet_bench(session: nox.Session) -> None:
     folder = str(Path(session.create_tmp()) / "fleet")
     script = str(ROOT / "research" / "bench" / "fleet.py")
     session.run("python", script, "--folder", folder, *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False)
+def skill(session: nox.Session) -> None:
+    """Train every network on every place and compare; ``-- --network package.module:callable``."""
+    install(session, "interface", "research[samples,graz]")
+    (ROOT / ".skill").mkdir(exist_ok=True)
+    compare = str(ROOT / "research" / "skill" / "compare.py")
+    session.run("python", compare, "--folder", str(ROOT / ".skill"), *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False, name="torch-deliver")
+def torch_deliver(session: nox.Session) -> None:
+    """Train a network in PyTorch and deliver it, ONNX its canonical form; test that it is one."""
+    shutil.rmtree(ROOT / ".torch", ignore_errors=True)
+    # PyTorch for the CPU alone, where pip knows a folder that has it: it is a fifth of the size
+    session.env["UV_FIND_LINKS"] = os.environ.get("PIP_FIND_LINKS", "")
+    install(session, "interface[testing]", "research[samples]", groups=("test", "torch"))
+    session.chdir(ROOT / "research" / "plugged")
+    session.run("pytest")
+    archive = str(ROOT / ".torch" / "observations.parquet")
+    session.run("fairweather-research", "observations", "nycflights13", "--output", archive)
+    store = ("--store", str(ROOT / ".torch" / "store"))
+    here = {"PYTHONPATH": str(Path.cwd())}
+    session.run("fairweather-research", "train", "recipe.yaml", *store, env=here)
+
+
+@nox.session(python=PYTHON, default=False, requires=["torch-deliver"])
+def torch(session: nox.Session) -> None:
+    """Serve the PyTorch network from the app as it is: it needs neither PyTorch nor TensorFlow."""
+    install(session, "interface", "app")
+    session.run("python", str(SEAM / "demo.py"), str(ROOT / ".torch"), "--once")
 
 
 @nox.session(python=PYTHON, requires=["demo-deliver"])

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research._bands import _pinball, fit_bands
-from fairweather_research._fitting import Fitted, _measure, _network_inputs
+from fairweather_research._fitting import Fitted, _measure
 from fairweather_research._graph import Bands, Constants, ForecastGraph
 from fairweather_research.blueprint import blueprint_of
 from fairweather_research.recipe import FitPlan
@@ -27,9 +27,6 @@ class Silent:
     """A network that always says climatology."""
 
     variables: tuple[Any, ...] = ()
-
-    def predict(self, arrays: list[Any], **_: object) -> Any:
-        return np.zeros((len(arrays[0]), 2, 48), np.float32)
 
     def __call__(self, inputs: list[Any], *, training: bool) -> Any:
         assert not training
@@ -48,10 +45,12 @@ def silent(windows: WindowSet) -> Fitted:
     usual = _measure(windows)
     return Fitted(
         network=Silent(),
-        inputs=_network_inputs(windows, usual),
+        foreign=None,
+        said=np.zeros((len(windows), 2, 48), np.float32),
         constants=Constants(**usual, shrinkage=np.ones((2, 48))),
         epochs=(),
         best_epoch=0,
+        origin={},
     )
 
 

@@ -59,7 +59,7 @@ class Echo:
 
     def __call__(self, inputs: list[Any], *, training: bool) -> Any:
         assert not training
-        anomalies, present, area = inputs
+        anomalies, present, area, _ = inputs
         shown = {
             "anomalies": tf.reduce_sum(anomalies, axis=(1, 2)),
             "fine": tf.reduce_sum(anomalies[:, 0], axis=1),

@@ -75,7 +75,7 @@ def test_the_artifact_is_left_out_and_metadata_card_and_command_say_why(
     assert "_forecast differs from the SavedModel by up to " in onnx.omitted
     assert "more than the tolerance of 0.01" in onnx.omitted
     assert not (delivery.path / "model.onnx").exists()
-    assert f"No ONNX artifact: {onnx.omitted}" in " ".join(stderr.split())
+    assert f"No onnx artifact: {onnx.omitted}" in " ".join(stderr.split())
     card = (delivery.path / "card" / "index.html").read_text(encoding="utf-8")
     assert f"<strong>left out</strong>: {onnx.omitted}" in card
     assert verify_delivery(delivery.path) == ()

@@ -56,8 +56,7 @@ def fit_bands(
         progress: called after every epoch.
     """
     parts = windows.parts()[:, None, :]
-    said = fitted.network.predict(fitted.inputs.arrays(), batch_size=1024, verbose=0)
-    error = _errors(windows, said, fitted.constants)
+    error = _errors(windows, fitted.said, fitted.constants)
     learn = np.where(parts == Part.TRAINING, error, np.nan)
     check = np.where(parts == Part.CALIBRATION, error, np.nan)
     seen = _seen(windows)
@@ -81,7 +80,7 @@ def fit_bands(
                 known[:, output] * (1.0 if probability > 0.5 else -1.0),  # noqa: PLR2004
                 reach[:, output, number].astype(np.float64),
                 windows.lead_times(),
-                windows.parts() == Part.CALIBRATION,
+                (windows.parts() == Part.CALIBRATION) & (fitted.constants.shrinkage[output] > 0),
                 beyond=min(probability, 1.0 - probability),
                 steps_a_day=windows.plan.steps_a_day,
             )

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research._epochs import fit_network
 from fairweather_research._graph import Constants
 from fairweather_research.calibration import shrinkage
 from fairweather_research.climatology import fit_climatology, terms
-from fairweather_research.networks import NetworkInputs, NetworkShape, load_network
+from fairweather_research.networks import (
+    ExportsOnnx,
+    Lessons,
+    NetworkInputs,
+    NetworkShape,
+)
+from fairweather_research.networks.plugged import build_network, doing, hold_to_promises, origin
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from fairweather_research.blueprint import Blueprint
     from fairweather_research.dataset import WindowSet
     from fairweather_research.recipe import FitPlan
     from fairweather_research.results import EpochRecord
@@ -36,11 +39,13 @@ _LEAST_SPREAD = 1e-3
 class Fitted:
     """A trained network, what surrounds it, and how it came about."""
 
-    network: Any  # a Keras model
-    inputs: NetworkInputs  # what the network was shown, all windows
+    network: Any  # what the graph calls: a Keras model, or the like; see ``foreign``
+    foreign: ExportsOnnx | None  # the network, where it is not in TensorFlow; the graph goes around
+    said: npt.NDArray[np.float32]  # what the network answers to all windows, [rows, outputs, leads]
     constants: Constants
     epochs: tuple[EpochRecord, ...]
     best_epoch: int
+    origin: dict[str, str]  # what provenance says of a network of somebody else's
 
 
 def fit(
@@ -52,6 +57,9 @@ def fit(
     """Fit a network on training time, stop it and shrink it on calibration time.
 
     The values of held-out blocks are not looked at, save as the past of a forecast.
+
+    Raises:
+        NetworkError: the network cannot be had, or does not keep what a network promises.
     """
     usual = _measure(windows)
     scaled = _scaled_targets(windows, usual)
@@ -67,23 +75,31 @@ def fit(
         steps=windows.plan.steps,
         steps_a_day=windows.plan.steps_a_day,
         areas=len(windows.plan.areas),
+        calendar=inputs.calendar.shape[1],
         outputs=len(windows.plan.outputs),
         leads=windows.plan.leads,
     )
-    model = load_network(network)(shape, _rows(inputs, teaching))
-    epochs = fit_network(
-        model,
-        _loss(windows.plan),
-        plan,
-        teaching=(_rows(inputs, teaching).arrays(), learn[teaching].astype(np.float32)),
-        checking=(_rows(inputs, checking).arrays(), calibrate[checking].astype(np.float32)),
-        progress=progress,
-    )
-    said = model.predict(_rows(inputs, checking).arrays(), batch_size=1024, verbose=0)
+    learner = build_network(network, shape, inputs.rows(teaching))
+    epochs: list[EpochRecord] = []
+
+    def told(epoch: EpochRecord) -> None:
+        epochs.append(epoch)
+        progress(epoch)
+
+    with doing(network, "fitting it"):
+        learner.fit(
+            Lessons(inputs.rows(teaching), learn[teaching].astype(np.float32)),
+            Lessons(inputs.rows(checking), calibrate[checking].astype(np.float32)),
+            plan,
+            told,
+        )
+    hold_to_promises(network, learner.predict, shape, inputs)
+    with doing(network, "asking it"):
+        said = np.asarray(learner.predict(inputs), dtype=np.float32)
     block = windows.split.block(windows.lead_times()[checking])
     factors = [
         shrinkage(
-            said[:, output].astype(np.float64),
+            said[checking, output].astype(np.float64),
             calibrate[checking, output],
             block,
             steps_a_day=windows.plan.steps_a_day,
@@ -91,31 +107,14 @@ def fit(
         for output in range(shape.outputs)
     ]
     return Fitted(
-        network=model,
-        inputs=inputs,
+        network=None if isinstance(learner, ExportsOnnx) else learner.model,
+        foreign=learner if isinstance(learner, ExportsOnnx) else None,
+        said=said,
         constants=Constants(**usual, shrinkage=np.stack(factors)),
-        epochs=epochs,
-        best_epoch=min(epochs, key=lambda epoch: epoch.calibration).number,
+        epochs=tuple(epochs),
+        best_epoch=min(epochs, key=lambda epoch: epoch.calibration).number if epochs else 0,
+        origin=origin(network, learner),
     )
-
-
-def _loss(plan: Blueprint) -> Callable[[Any, Any], Any]:
-    """The mean square error over the targets that are there, near leads weighing more.
-
-    What can be known of the weather fades with the lead; a loss in which all leads weigh the same
-    stops at the first epoch, when the hopeless ones begin to learn noise. Weights fade by a factor
-    of e a day and average to one.
-    """
-    fading = np.exp(-np.arange(plan.leads) / plan.steps_a_day)
-    weights = tf.constant(fading / fading.mean(), tf.float32)
-
-    def near_squares(target: Any, said: Any) -> Any:  # noqa: ANN401 - tensors have no types
-        absent = tf.math.is_nan(target)
-        error = tf.where(absent, tf.zeros_like(said), said - tf.where(absent, said, target))
-        number = tf.reduce_sum(1.0 - tf.cast(absent, tf.float32))
-        return tf.reduce_sum(weights * tf.square(error)) / tf.maximum(number, 1.0)
-
-    return near_squares
 
 
 def _measure(windows: WindowSet) -> dict[str, npt.NDArray[np.float64]]:
@@ -175,10 +174,5 @@ def _network_inputs(windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]
             anomalies[rows, number] = np.where(there, seen, 0.0)
             present[rows, number] = there
     one_hot = np.eye(len(plan.areas), dtype=np.float32)[windows.area]
-    return NetworkInputs(anomalies=anomalies, present=present, area=one_hot)
-
-
-def _rows(inputs: NetworkInputs, use: npt.NDArray[np.bool_]) -> NetworkInputs:
-    return NetworkInputs(
-        anomalies=inputs.anomalies[use], present=inputs.present[use], area=inputs.area[use]
-    )
+    calendar = terms(windows.reference)[:, 1:].astype(np.float32)
+    return NetworkInputs(anomalies=anomalies, present=present, area=one_hot, calendar=calendar)

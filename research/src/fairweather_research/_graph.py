@@ -112,7 +112,8 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         reference, area = tensors["reference_time"], tensors["area_index"]
         anomalies, present = self._recent(tensors, reference, area)
         one_hot = tf.one_hot(area, len(self._plan.areas), dtype=tf.float32)
-        said = network([anomalies, present, one_hot], training=False) * self.shrinkage
+        calendar = terms(reference)[:, 1:]
+        said = network([anomalies, present, one_hot, calendar], training=False) * self.shrinkage
         times = self._steps_from(reference, 1, self._plan.leads + 1)
         usual = self._usual(self.output_usual, area, times)
         spread = tf.gather(self.output_spread, area)[:, :, None]
@@ -122,14 +123,14 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
             for number, output in enumerate(self._plan.outputs)
         }
         if self._plan.probabilities:
-            calendar = tf.concat([terms(reference)[:, 1:], one_hot], axis=1)
-            answer |= self._quantiles(answer, calendar, spread)
+            seen = tf.concat([calendar, one_hot], axis=1)
+            answer |= self._quantiles(answer, seen, spread)
         return answer
 
-    def _quantiles(self, forecast: dict[str, Any], calendar: Any, spread: Any) -> dict[str, Any]:  # noqa: ANN401
+    def _quantiles(self, forecast: dict[str, Any], seen: Any, spread: Any) -> dict[str, Any]:  # noqa: ANN401
         """Every quantile, outwards from the forecast, none nearer to it than the one before."""
         outputs, chances = self._plan.outputs, self._plan.probabilities
-        raw = tf.matmul(calendar, self.bands_kernel) + self.bands_bias
+        raw = tf.matmul(seen, self.bands_kernel) + self.bands_bias
         shape = [-1, len(outputs), len(chances), self._plan.leads]
         reach = tf.reshape(reaches(raw), shape) * self.bands_widening * spread[:, :, :, None]
         below = [number for number, chance in enumerate(chances) if chance < 0.5]  # noqa: PLR2004

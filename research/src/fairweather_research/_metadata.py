@@ -76,7 +76,9 @@ def create_model_metadata(
         **_declared(recipe, result.seen, result.onnx),
         delivery_id=delivery_id,
         created_at=datetime.now(UTC).replace(microsecond=0),
-        model_digest=artifact_digest(folder, _SAVED_MODEL_PATH),
+        model_digest=artifact_digest(
+            folder, _ONNX_PATH if result.onnx.canonical else _SAVED_MODEL_PATH
+        ),
         performance=tuple(_performance(judgement) for judgement in result.judgements),
         training=Training(
             data_source=observations.source,
@@ -88,7 +90,7 @@ def create_model_metadata(
             seed=recipe.seed,
             threads=result.threads,
             code_version=f"fairweather-research {version('fairweather-research')}",
-            packages=packages(),
+            packages={**packages(), **result.origin},
             synthetic=recipe.observations.synthetic,
         ),
     )
@@ -153,15 +155,7 @@ def _declared(recipe: Recipe, seen: Mapping[str, Seen], onnx: OnnxReport) -> dic
             for output in plan.outputs
         ),
         "uncertainty": quantiles or None,
-        "artifacts": (
-            Artifact(
-                format=SAVED_MODEL,
-                path=_SAVED_MODEL_PATH,
-                canonical=True,
-                needs=ArtifactNeeds(tensorflow=version("tensorflow")),
-            ),
-            _onnx_artifact(onnx),
-        ),
+        "artifacts": _artifacts(onnx),
         "tolerance": {
             name: Tolerance(absolute=TOLERANCE[0], relative=TOLERANCE[1]) for name in names
         },
@@ -195,11 +189,26 @@ def _inputs(plan: Blueprint) -> tuple[Input, ...]:
     )
 
 
-def _onnx_artifact(report: OnnxReport) -> Artifact:
-    if report.omitted is not None:
-        return Artifact(format=ONNX, omitted=report.omitted)
+def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:
+    """Every form of the model, the canonical one first."""
     needs = ArtifactNeeds(opset=report.opset, ir_version=report.ir_version)
-    return Artifact(format=ONNX, path=_ONNX_PATH, needs=needs)
+    if report.canonical:
+        return (
+            Artifact(format=ONNX, path=_ONNX_PATH, canonical=True, needs=needs),
+            Artifact(format=SAVED_MODEL, omitted="its network is not in TensorFlow"),
+        )
+    onnx = (
+        Artifact(format=ONNX, path=_ONNX_PATH, needs=needs)
+        if report.omitted is None
+        else Artifact(format=ONNX, omitted=report.omitted)
+    )
+    saved_model = Artifact(
+        format=SAVED_MODEL,
+        path=_SAVED_MODEL_PATH,
+        canonical=True,
+        needs=ArtifactNeeds(tensorflow=version("tensorflow")),
+    )
+    return (saved_model, onnx)
 
 
 def _performance(judgement: Judgement) -> Performance:

@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from fairweather_interface.software import Software
 
+    from fairweather_research._around import Around
+    from fairweather_research._fitting import Fitted
+    from fairweather_research._graph import Bands
+    from fairweather_research._serialize import Conversion
+    from fairweather_research.blueprint import Blueprint
+
 __all__ = [
     "ARCHIVE",
     "CARD",
@@ -160,12 +166,6 @@ def _train(
     _make_reproducible(recipe.seed, threads)
     from fairweather_research._bands import fit_bands  # noqa: PLC0415 - after the settings
     from fairweather_research._fitting import fit  # noqa: PLC0415
-    from fairweather_research._graph import ForecastGraph  # noqa: PLC0415
-    from fairweather_research._serialize import (  # noqa: PLC0415
-        Conversion,
-        load_signature,
-        serialize_model,
-    )
 
     report_stage("windows")
     archive = Archive(pd.read_parquet(scratch / ARCHIVE))
@@ -184,9 +184,16 @@ def _train(
         events.part = "bands"
         bands = fit_bands(windows, fitted, recipe.fit, report_epoch)
     report_stage("export")
-    graph = ForecastGraph(windows.plan, fitted.network, fitted.constants, bands)
-    signature = load_signature(serialize_model(graph, folder))
-    with Conversion(folder, converter) as conversion:
+    signature, conversion = _exported(
+        windows.plan,
+        fitted,
+        bands,
+        name=recipe.network,
+        folder=folder,
+        scratch=scratch,
+        converter=converter,
+    )
+    with conversion:
         report_stage("evaluate")
         judgements = judge(held_out, *_forecast(signature, held_out))
         report_stage("examples")
@@ -222,6 +229,7 @@ def _train(
         judgements=judgements,
         portraits=portray(taught),
         onnx=onnx,
+        origin=fitted.origin,
         threads=threads,
         platform=machine(),
     )
@@ -237,6 +245,34 @@ def _make_reproducible(seed: int, threads: int) -> None:
     tf.config.experimental.enable_op_determinism()
     keras.config.set_floatx("float32")
     keras.utils.set_random_seed(seed)
+
+
+def _exported(
+    plan: Blueprint,
+    fitted: Fitted,
+    bands: Bands | None,
+    *,
+    name: str,
+    folder: Path,
+    scratch: Path,
+    converter: Converter,
+) -> tuple[Any, Conversion | Around]:
+    """The delivered bytes as a function, and what ends in the ONNX artifact."""
+    from fairweather_research._around import Around, Hole  # noqa: PLC0415 - after the settings
+    from fairweather_research._graph import ForecastGraph  # noqa: PLC0415
+    from fairweather_research._serialize import (  # noqa: PLC0415
+        Conversion,
+        load_signature,
+        serialize_model,
+    )
+
+    if fitted.foreign is None:
+        graph = ForecastGraph(plan, fitted.network, fitted.constants, bands)
+        return load_signature(serialize_model(graph, folder)), Conversion(folder, converter)
+    hole = Hole(plan)
+    graph = ForecastGraph(plan, hole, fitted.constants, bands)
+    around = Around(graph, hole, fitted.foreign, name=name, folder=folder, scratch=scratch)
+    return around, around
 
 
 def _forecast(

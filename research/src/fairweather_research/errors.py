@@ -6,7 +6,8 @@
     └── ResearchError                   anything this package refuses to do
         ├── RecipeError                 the recipe cannot be used as it is written
         │   ├── UnfitDataError          the observations cannot carry what it asks for
-        │   └── PlanError               a plan, or a recipe that it makes, cannot be used
+        │   ├── PlanError               a plan, or a recipe that it makes, cannot be used
+        │   └── NetworkError            the network it names does not keep what a network promises
         ├── UnsupportedError            no live software supports what a recipe asks for
         ├── ObservationsError           a source of observations cannot be read
         ├── TrainingError               the training process failed
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FairweatherError",
+    "NetworkError",
     "ObservationsError",
     "PlanError",
     "PublishError",
@@ -76,6 +78,15 @@ class UnsupportedError(ResearchError):
 
 class ReproduceError(ResearchError):
     """A delivery that cannot be rebuilt with what was given; whether it comes out is not known."""
+
+
+class NetworkError(RecipeError):
+    """The network that the recipe names cannot be had, or is not what a network must be.
+
+    ``source`` names the network.
+    """
+
+    _where = "with this network"
 
 
 class PublishError(ResearchError):

@@ -43,7 +43,7 @@ from pydantic import (
 )
 
 from fairweather_research.errors import RecipeError
-from fairweather_research.networks import NETWORKS
+from fairweather_research.networks import NETWORKS, PLUGGED
 from fairweather_research.sources import SOURCES
 
 __all__ = ["FitPlan", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
@@ -87,8 +87,18 @@ def _around_the_middle(probabilities: tuple[float, ...]) -> tuple[float, ...]:
     return probabilities
 
 
+def _network(name: str) -> str:
+    if name not in NETWORKS and not PLUGGED.match(name):
+        raise ValueError(
+            f"found {name!r}, expected one of {', '.join(NETWORKS)}, or a callable of your own as "
+            "package.module:callable"
+        )
+    return name
+
+
 _Months = Annotated[tuple[int, ...], AfterValidator(_ascending)]
 _Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
+_Network = Annotated[str, Field(max_length=200), AfterValidator(_network)]
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
 _Quantiles = Annotated[tuple[float, ...], AfterValidator(_around_the_middle)]
 _Bounds = Annotated[
@@ -168,7 +178,7 @@ class Recipe(_Part):
     max_humidity_seen: bool = False
     applicability_domain: _Bounds = ()
     quantiles: _Quantiles = ()
-    network: Literal[tuple(NETWORKS)] = "recent-anomalies"  # type: ignore[valid-type]  # one list of names
+    network: _Network = "blend"
     fit: FitPlan = FitPlan()
     split: SplitPlan = SplitPlan()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1

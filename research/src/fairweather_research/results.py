@@ -25,7 +25,7 @@ class _Frozen(BaseModel):
 
 
 class EpochRecord(_Frozen):
-    """One pass over the training windows; errors are mean squares of scaled anomalies."""
+    """One pass over the training windows; errors are mean absolute ones of scaled anomalies."""
 
     number: int
     training: float
@@ -35,6 +35,7 @@ class EpochRecord(_Frozen):
 class OnnxReport(_Frozen):
     """The ONNX artifact's needs, or the reason why there is none."""
 
+    canonical: bool = False  # it is the model, and there is no SavedModel
     opset: int | None = None
     ir_version: int | None = None
     omitted: str | None = None
@@ -54,5 +55,6 @@ class TrainingResult(_Frozen):
     judgements: tuple[Judgement, ...]
     portraits: dict[str, Portrait] = {}  # input name -> how its training values were spread
     onnx: OnnxReport
+    origin: dict[str, str] = {}  # what provenance says of a network of somebody else's
     threads: int
     platform: str

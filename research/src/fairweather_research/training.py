@@ -33,7 +33,13 @@ from fairweather_research._worker import (
 )
 from fairweather_research.checking import Foresight, foresee, refuse_unwritable
 from fairweather_research.dataset import WindowSet
-from fairweather_research.errors import RecipeError, TrainingError, UnfitDataError
+from fairweather_research.errors import (
+    NetworkError,
+    RecipeError,
+    TrainingError,
+    UnfitDataError,
+)
+from fairweather_research.networks.plugged import refuse_absent
 from fairweather_research.observations import write_archive
 from fairweather_research.reading import observations_of, refuse_changed
 from fairweather_research.recipe import Recipe, load_recipe
@@ -65,7 +71,7 @@ STAGES = {
 }
 
 # What a training process may refuse, by name.
-_REFUSALS = {each.__name__: each for each in (RecipeError, UnfitDataError)}
+_REFUSALS = {each.__name__: each for each in (RecipeError, UnfitDataError, NetworkError)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +117,7 @@ def train(
         UnsupportedError: no live software supports what the recipe asks for, and ``strict``.
         ObservationsError: its observations cannot be read.
         UnfitDataError: its observations hold too little of what it asks for.
+        NetworkError: the network it names cannot be had, or is not what a network must be.
         TrainingError: the store cannot be written, the training process failed, or the observations
             changed while it trained.
         DeliveryError: what came out does not conform to the contract.
@@ -121,6 +128,7 @@ def train(
     store = Path(store).expanduser().resolve()
     logs = _beside(store, tensorboard)
     refuse_unwritable(recipe, schema)
+    refuse_absent(recipe.network)
     foresight = foresee(recipe, software)
     tell(Progress(stage="check", foresight=foresight))
     if strict:
