@@ -5,9 +5,10 @@
 * models per hour, and the mean seconds of every stage of a training;
 * the overhead: everything but the stages in which Keras fits (``fit`` and ``bands``), in seconds
   that passed; and, which other work on the machine does not change, the seconds of one core;
-* the memory (PSS: shared pages count by share) of the process that runs the fleet, of the
-  forkserver, and of both, after the first tenth of the trainings and at the end. It ends with code
-  1 when the fleet's own process has grown by more than a megabyte for every ten trainings.
+* the memory of the process that runs the fleet and of its forkserver, after the first tenth of the
+  trainings and at the end. PSS counts shared pages by share, and so rises when a neighbour ends;
+  what is the fleet's alone does not. It ends with code 1 when that has grown by more than a
+  megabyte for every ten trainings.
 """
 
 # ruff: noqa: INP001 - a script, not a package
@@ -61,7 +62,7 @@ class Watch:
 
     def __init__(self, number: int) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
-        self.pss: list[tuple[int, int]] = []  # after each training: of this process, of the server
+        self.memory: list[tuple[int, int, int]] = []  # after each: own, own alone, the server's
         self.ended = 0
         self._number = number
         self._since: dict[str, tuple[str, float]] = {}
@@ -76,8 +77,8 @@ class Watch:
         self._close(outcome.name)
         del self._since[outcome.name]
         self.ended += 1
-        own = pss(os.getpid())
-        self.pss.append((own, sum(pss(pid) for pid in servers())))
+        own, alone = memory(os.getpid())
+        self.memory.append((own, alone, sum(memory(pid)[0] for pid in servers())))
         if self.ended % max(self._number // 10, 1) == 0:
             say(f"{self.ended} of {self._number}: {own / MEGABYTE:.0f} MB in this process")
 
@@ -87,13 +88,14 @@ class Watch:
             self.seconds[stage] += time.monotonic() - began
 
 
-def pss(pid: int) -> int:
-    """The proportional set size of a process, bytes; 0 when it has ended."""
+def memory(pid: int) -> tuple[int, int]:
+    """The proportional set size of a process and its anonymous part, bytes; 0 when it has ended."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
     except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return 1024 * next(int(line.split()[1]) for line in text.splitlines() if line[:4] == "Pss:")
+        return 0, 0
+    found = {line.split()[0]: 1024 * int(line.split()[1]) for line in text.splitlines()[1:]}
+    return found["Pss:"], found["Pss_Anon:"]
 
 
 def servers() -> list[int]:
@@ -144,12 +146,12 @@ def main() -> int:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(each.ru_utime + each.ru_stime for each in used)
     say(f"  {cpu / asked.number:6.2f} s  of one core, a model, with all that is done once")
-    early = watch.pss[max(asked.number // 10, 1) - 1]
-    late = watch.pss[-1]
-    for name, place in (("this process", 0), ("its forkserver", 1)):
+    early = watch.memory[max(asked.number // 10, 1) - 1]
+    late = watch.memory[-1]
+    for name, place in (("this process", 0), ("its own part", 1), ("its forkserver", 2)):
         before, after = early[place] / MEGABYTE, late[place] / MEGABYTE
         say(f"  {name}: {before:.1f} MB early, {after:.1f} MB late")
-    grown = late[0] - early[0] > MEGABYTE * max(asked.number / 10, 1)
+    grown = late[1] - early[1] > MEGABYTE * max(asked.number / 10, 1)
     if grown:
         say("found memory that grows with every training, expected it to stay as it is")
     return 1 if failed or grown else 0
