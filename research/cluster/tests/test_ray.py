@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,10 +76,10 @@ def ray_start(*arguments: str) -> subprocess.Popen[bytes]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """Two nodes, each of which takes one training at a time."""
-    temp = Path("/tmp") / f"ray-{os.getpid()}"  # noqa: S108 - its sockets' paths must be short
+    temp = tempfile.mkdtemp(prefix="ray-")  # not pytest's: the paths of its sockets must be short
     head = ray_start(
         *("--head", "--port", str(PORT), "--node-ip-address", "127.0.0.1"),
-        *("--include-dashboard=false", "--temp-dir", str(temp)),
+        *("--include-dashboard=false", "--temp-dir", temp),
     )
     second = None
     try:
