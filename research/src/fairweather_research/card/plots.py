@@ -6,6 +6,7 @@ The words are both caption and description: whoever does not see a drawing reads
 from __future__ import annotations
 
 import calendar
+import hashlib
 import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -41,10 +42,11 @@ _DAY = timedelta(days=1)
 
 
 class Plot(NamedTuple):
-    """One drawing, and what it shows in words."""
+    """One drawing, and what it shows in words, which stand in the element called ``name``."""
 
     svg: str
     text: str
+    name: str
 
 
 def error_plot(judgement: Judgement) -> Plot:
@@ -276,7 +278,8 @@ def training_plot(epochs: Sequence[EpochRecord], best: int) -> Plot:
 
 
 def _plot(chart: Chart, text: str) -> Plot:
-    return Plot(chart.svg(text), text)
+    name = f"p{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return Plot(chart.svg(name), text, name)
 
 
 def _lead_days(days: Sequence[float]) -> Span:
