@@ -170,3 +170,11 @@ def test_every_key_of_a_plan_stands_in_the_handbook() -> None:
     handbook = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     for key in PLAN_KEYS:
         assert f"\n| `{key}` |" in handbook[handbook.index("## Plans and fleets") :]
+
+
+def test_the_shipped_plan_is_the_one_in_the_handbook_and_makes_eight_models() -> None:
+    shipped = Path(__file__).parents[1] / "plans" / "new-york.yaml"
+    handbook = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    _, _, text = shipped.read_text(encoding="utf-8").partition("\n")
+    assert f"```yaml\n{text}```" in handbook
+    assert len(load_plan(shipped).trainings) == 8

@@ -84,7 +84,7 @@ def fleet_command(  # noqa: PLR0917 - typer passes options by name
     """Train all recipes of a plan and deliver them to a store.
 
     What the store holds already (same recipe, observations and code) is not trained again: a fleet
-    that was stopped, however, goes on when it is run again. A training that fails, fails alone.
+    that was stopped, by whatever, goes on when it is run again. A training that fails, fails alone.
 
     Progress and a table go to stderr, with the place of a page that leads to every model card;
     stdout has a line for each delivery, its path. Exit code 0: all are in the store; 1: some are

@@ -98,7 +98,8 @@ def run(
                 events=events,
             )
     except RecipeError as error:
-        report({"refused": {"source": error.source, "problems": error.problems}})
+        kind = type(error).__name__
+        report({"refused": {"error": kind, "source": error.source, "problems": error.problems}})
         return REFUSED
     (scratch / RESULT).write_text(result.model_dump_json(), encoding="utf-8")
     report({"stage": TRAINED})

@@ -425,7 +425,7 @@ def _show_skill(delivery: Delivery) -> None:
         console.print(line, markup=False)
     onnx = next(artifact for artifact in metadata.artifacts if not artifact.canonical)
     if onnx.omitted:
-        console.print(f"No ONNX artifact: {onnx.omitted}", markup=False)
+        console.print(f"No ONNX artifact: {onnx.omitted}", markup=False, soft_wrap=True)
     console.print(
         f"Model card: {delivery.path / 'card' / 'index.html'}\n"
         f"Look closer: fairweather-interface show {delivery.path}\n"

@@ -33,7 +33,7 @@ from fairweather_research._worker import (
 )
 from fairweather_research.checking import Foresight, foresee, refuse_unwritable
 from fairweather_research.dataset import WindowSet
-from fairweather_research.errors import RecipeError, TrainingError
+from fairweather_research.errors import RecipeError, TrainingError, UnfitDataError
 from fairweather_research.observations import write_archive
 from fairweather_research.reading import observations_of, refuse_changed
 from fairweather_research.recipe import Recipe, load_recipe
@@ -63,6 +63,9 @@ STAGES = {
     "card": "writing the model card",
     "deliver": "delivering",
 }
+
+# What a training process may refuse, by name.
+_REFUSALS = {each.__name__: each for each in (RecipeError, UnfitDataError)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +199,8 @@ class _Working:
         stage = "start"
         for event in self._events:
             if "refused" in event:
-                raise RecipeError(event["refused"]["source"], event["refused"]["problems"])
+                refused = event["refused"]
+                raise _REFUSALS[refused["error"]](refused["source"], refused["problems"])
             stage = event.get("stage", stage)
             if "epoch" in event:
                 epoch = EpochRecord.model_validate(event["epoch"])

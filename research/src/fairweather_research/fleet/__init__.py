@@ -7,9 +7,9 @@
         print(each.name, each.state)           # what a run would do
     outcomes = fleet.run()
 
-A training that fails, fails alone. A fleet that was stopped, however, goes on where it was when it
-is run again: what the store holds is not trained again (see ``fleet.delivered``). Two fleets on one
-store share the work.
+A training that fails, fails alone. A fleet that was stopped, by whatever, goes on where it was when
+it is run again: what the store holds is not trained again (see ``fleet.delivered``). Two fleets on
+one store share the work.
 """
 
 from __future__ import annotations
