@@ -25,6 +25,7 @@ from fairweather_interface.durations import format_duration
 from markupsafe import Markup
 
 from fairweather_research.card.plots import (
+    Plot,
     bias_plot,
     coverage_plot,
     error_plot,
@@ -54,6 +55,8 @@ _HELD = {
     "not known": "too little held-out time to tell",
 }
 _MONTHS = "January February March April May June July August September October November December"
+#: Series that are drawn; a card of many areas would be too large to open on a phone.
+_PICTURED = 12
 #: Points that all lines of one kind may have together, and each of them at least and at most.
 _POINTS, _FEWEST, _MOST = 2400, 56, 168
 
@@ -81,15 +84,19 @@ def write_card(
     """
     _hold(metadata, result)
     folder.mkdir()
-    most = max(_FEWEST, min(_MOST, _POINTS // len(result.judgements)))
+    drawn = min(len(result.judgements), _PICTURED)
+    most = max(_FEWEST, min(_MOST, _POINTS // drawn))
     page = _template().render(
         metadata=metadata,
         training=metadata.training,
         months=[_MONTHS.split()[month - 1] for month in metadata.valid_months],
         series=[
-            _section(one, said, metadata, most)
-            for one, said in zip(result.judgements, metadata.performance, strict=True)
+            _section(one, said, metadata, most if place < _PICTURED else 0)
+            for place, (one, said) in enumerate(
+                zip(result.judgements, metadata.performance, strict=True)
+            )
         ],
+        pictured=_PICTURED,
         domain=[_input(item, metadata, result) for item in metadata.required_inputs],
         held=_HELD,
         curve=training_plot(result.epochs, result.best_epoch),
@@ -148,26 +155,36 @@ def _section(
     """One area and variable: its figures from the metadata, its pictures from the result."""
     timezone = metadata.areas[judgement.area].timezone
     coverage = judgement.coverage
-    weeks = [("median", judgement.trace), ("largest", judgement.worst)]
     return {
         "said": said,
         "judgement": judgement,
-        "weeks": [
-            week_plot(judgement, trace, timezone, rule=rule, most=most)
-            for rule, trace in weeks
-            if trace
-        ],
-        "errors": error_plot(judgement),
-        "bias": bias_plot(judgement),
-        "bands": [coverage_plot(judgement, coverage), reliability_plot(judgement, coverage)]
-        if coverage
-        else [],
+        "pictures": _pictures(judgement, timezone, most) if most else [],
         "off": [
             f"{day.verdict} on lead day {day.day}"
             for day in (coverage.days if coverage else ())
             if day.verdict.startswith("too")
         ],
     }
+
+
+def _pictures(judgement: Judgement, timezone: str, most: int) -> list[Plot]:
+    """How far it is off, by lead day and in two weeks, and how its bands held."""
+    coverage = judgement.coverage
+    weeks = [("median", judgement.trace), ("largest", judgement.worst)]
+    return [
+        error_plot(judgement),
+        bias_plot(judgement),
+        *(
+            week_plot(judgement, trace, timezone, rule=rule, most=most)
+            for rule, trace in weeks
+            if trace
+        ),
+        *(
+            (coverage_plot(judgement, coverage), reliability_plot(judgement, coverage))
+            if coverage
+            else ()
+        ),
+    ]
 
 
 def _input(item: Input, metadata: ModelMetadata, result: TrainingResult) -> dict[str, Any]:

@@ -86,9 +86,10 @@ class Chart:
 
     def marks(self, xs: Sequence[float], ys: Sequence[float], kind: str, shape: str) -> None:
         """A mark at every point that is there: ``dot``, ``square`` or ``triangle``."""
-        for x, y in zip(xs, ys, strict=True):
-            if math.isfinite(y):
-                self._parts.append(_mark(*self._at(x, y), kind, shape))
+        drawn = "".join(
+            _mark(*self._at(x, y), shape) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)
+        )
+        self._parts.append(f'<path class="mark {kind}" d="{drawn}"/>')
 
     def bars(self, edges: Sequence[float], heights: Sequence[float], kind: str) -> None:
         """Touching bars between edges, from 0 up."""
@@ -108,65 +109,53 @@ class Chart:
         ends = [(self._x.low, y), (self._x.high, y)]
         self._parts.append(f'<path class="line {kind}" d="{self._path(ends)}"/>')
 
-    def wall(self, x: float, kind: str, text: str = "", *, leftwards: bool = False) -> None:
+    def wall(self, x: float, kind: str, text: str, *, leftwards: bool = False) -> None:
         """A line from bottom to top at ``x``, with a word beside it."""
         self.upright(x, self._y.low, self._y.high, kind)
-        if text:
-            place = self._at(x, self._y.high)
-            self._text(
-                place[0] + (-4 if leftwards else 4),
-                place[1] + 10,
-                text,
-                anchor="end" if leftwards else "start",
-            )
-
-    def note(self, x: float, y: float, text: str, *, anchor: str = "start") -> None:
-        """A word at a point."""
-        place = self._at(x, y)
-        self._text(place[0], place[1], text, anchor=anchor)
+        across, up = self._at(x, self._y.high)
+        side = "end" if leftwards else "start"
+        self._parts.append(_words(across + (-4 if leftwards else 4), up + 10, text, side))
 
     def name(self, text: str, kind: str, shape: str = "line") -> None:
         """Say in the legend what a kind of stroke stands for."""
         self._legend.append((text, kind, shape))
 
-    def svg(self, title: str) -> str:
-        """The drawing, named for those who do not see it."""
+    def svg(self, described_by: str) -> str:
+        """The drawing; the element of the page with that id says what it shows."""
+        drawn = "".join((*self._parts, *self._key()))
         return (
             f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" '
-            f'aria-label="{html.escape(title)}">{"".join((*self._parts, *self._key()))}</svg>'
+            f'aria-labelledby="{described_by}">{drawn}</svg>'
         )
 
     def _frame(self, x_label: str, y_label: str) -> Iterator[str]:
-        left, bottom = _LEFT, HEIGHT - _BOTTOM
-        for value, text in self._y.ticks:
-            _, y = self._at(self._x.low, value)
-            yield f'<path class="grid" d="M{left:g} {_short(y)}H{WIDTH - _RIGHT:g}"/>'
-            yield _words(left - 6, y + 4, text, "end")
-        for value, text in self._x.ticks:
-            x, _ = self._at(value, self._y.low)
-            yield f'<path class="axis" d="M{_short(x)} {bottom:g}v4"/>'
-            yield _words(x, bottom + 16, text, "middle")
-        yield f'<path class="axis" d="M{left:g} {bottom:g}H{WIDTH - _RIGHT:g}"/>'
-        yield _words((left + WIDTH - _RIGHT) / 2, HEIGHT - 5, x_label, "middle", "name")
-        yield _words(2, 11, y_label, "start", "name")
+        left, bottom, right = _LEFT, HEIGHT - _BOTTOM, WIDTH - _RIGHT
+        rows = [(self._at(self._x.low, value)[1], text) for value, text in self._y.ticks]
+        columns = [(self._at(value, self._y.low)[0], text) for value, text in self._x.ticks]
+        grid = "".join(f"M{left:g} {_short(y)}H{right:g}" for y, _ in rows)
+        marks = "".join(f"M{_short(x)} {bottom:g}v4" for x, _ in columns)
+        yield f'<path class="grid" d="{grid}"/>'
+        yield f'<path class="axis" d="M{left:g} {bottom:g}H{right:g}{marks}"/>'
+        yield f'<g class="end">{"".join(_words(left - 6, y + 4, text) for y, text in rows)}</g>'
+        named = "".join(_words(x, bottom + 16, text) for x, text in columns)
+        yield f'<g class="middle">{named}'
+        yield f"{_words((left + right) / 2, HEIGHT - 5, x_label, 'name')}</g>"
+        yield _words(2, 11, y_label, "name")
 
     def _key(self) -> Iterator[str]:
         """The legend: right of the name of the vertical axis, from the right edge leftwards."""
         x = WIDTH - _RIGHT
         for text, kind, shape in reversed(self._legend):
             x -= _LETTER * len(text)
-            yield _words(x, 11, text, "start")
+            yield _words(x, 11, text)
             x -= 24
             if shape == "fill":
                 yield f'<path class="{kind}" d="M{_short(x)} 3h18v9h-18z"/>'
             else:
                 yield f'<path class="line {kind}" d="M{_short(x)} 7.5h18"/>'
                 if shape != "line":
-                    yield _mark(x + 9, 7.5, kind, shape)
+                    yield f'<path class="mark {kind}" d="{_mark(x + 9, 7.5, shape)}"/>'
             x -= 12
-
-    def _text(self, x: float, y: float, text: str, *, anchor: str) -> None:
-        self._parts.append(_words(x, y, text, anchor))
 
     def _at(self, x: float, y: float) -> tuple[float, float]:
         across = (x - self._x.low) / (self._x.high - self._x.low)
@@ -192,20 +181,18 @@ class Chart:
         return drawn[0] + " ".join(drawn[1:]).replace(" -", "-")
 
 
-def _mark(x: float, y: float, kind: str, shape: str) -> str:
+def _mark(x: float, y: float, shape: str) -> str:
     if shape == "square":
-        drawn = f"M{_short(x - 3)} {_short(y - 3)}h6v6h-6z"
-    elif shape == "triangle":
-        drawn = f"M{_short(x)} {_short(y - 4)}l4 7h-8z"
-    else:
-        return f'<circle class="mark {kind}" cx="{_short(x)}" cy="{_short(y)}" r="{_MARK}"/>'
-    return f'<path class="mark {kind}" d="{drawn}"/>'
+        return f"M{_short(x - 3)} {_short(y - 3)}h6v6h-6z"
+    if shape == "triangle":
+        return f"M{_short(x)} {_short(y - 4)}l4 7h-8z"
+    around = f"a{_MARK:g} {_MARK:g} 0 1 0"
+    return f"M{_short(x - _MARK)} {_short(y)}{around} {2 * _MARK:g} 0{around} {-2 * _MARK:g} 0z"
 
 
-def _words(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:
+def _words(x: float, y: float, text: str, kind: str = "") -> str:
     classes = f' class="{kind}"' if kind else ""
-    placed = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text{classes} x="{_short(x)}" y="{_short(y)}"{placed}>{html.escape(text)}</text>'
+    return f'<text{classes} x="{_short(x)}" y="{_short(y)}">{html.escape(text)}</text>'
 
 
 def _short(value: float) -> str:

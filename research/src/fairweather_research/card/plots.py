@@ -6,6 +6,7 @@ The words are both caption and description: whoever does not see a drawing reads
 from __future__ import annotations
 
 import calendar
+import hashlib
 import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -38,13 +39,15 @@ __all__ = [
 ]
 
 _DAY = timedelta(days=1)
+_MONTHS = calendar.month_abbr
 
 
 class Plot(NamedTuple):
-    """One drawing, and what it shows in words."""
+    """One drawing, and what it shows in words, which stand in the element called ``name``."""
 
     svg: str
     text: str
+    name: str
 
 
 def error_plot(judgement: Judgement) -> Plot:
@@ -120,7 +123,7 @@ def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, m
     every = [value for values in (*edges, *(line for _, line in lines)) for value in values]
     begin, end = trace.reference_time, trace.time[-1]
     chart = Chart(
-        Span(begin, end, tuple(_midnights(begin, end, zone))),
+        Span(begin, end, tuple(_moments(begin, end, zone))),
         Span.around(*every),
         x_label=f"local time, {timezone}",
         y_label=spec.symbol,
@@ -220,7 +223,7 @@ def season_plot(item: Input, bounds: Bounds | None, portrait: Portrait) -> Plot:
     edges = [edge for edge in _edges(bounds) if edge is not None]
     every = [value for month in portrait.months for value in (month.lowest, month.highest)]
     chart = Chart(
-        Span(0.4, 12.6, tuple((float(n), calendar.month_abbr[n][:1]) for n in range(1, 13))),
+        Span(0.4, 12.6, tuple((float(n), _MONTHS[n][:1]) for n in range(1, 13))),
         Span.around(*every, *edges),
         x_label="month, local calendar",
         y_label=spec.symbol,
@@ -276,7 +279,8 @@ def training_plot(epochs: Sequence[EpochRecord], best: int) -> Plot:
 
 
 def _plot(chart: Chart, text: str) -> Plot:
-    return Plot(chart.svg(text), text)
+    name = f"p{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return Plot(chart.svg(name), text, name)
 
 
 def _lead_days(days: Sequence[float]) -> Span:
@@ -289,16 +293,21 @@ def _percents(low: float) -> Span:
     return Span(low, 102.0, tuple((tick, label(tick)) for tick in ticks(low, 100.0)))
 
 
-def _midnights(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, str]]:
-    """Local midnights inside a stretch of seconds, with their dates; some days have 23 hours."""
-    first = datetime.fromtimestamp(begin, tz=zone)
-    days = (datetime.fromtimestamp(end, tz=zone).date() - first.date()).days
+def _moments(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, str]]:
+    """Local midnights inside a stretch of seconds, with their dates; some days have 23 hours.
+
+    In a stretch of up to two days every sixth hour stands besides.
+    """
+    first = datetime.fromtimestamp(begin, tz=zone).date()
+    days = (datetime.fromtimestamp(end, tz=zone).date() - first).days
     stride = max(1, -(-days // 8))
+    short = end - begin <= 2 * _DAY.total_seconds()
     for number in range(0, days + 1, stride):
-        day = first.date() + number * _DAY
-        midnight = datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
-        if begin <= midnight <= end - (end - begin) / 30:  # a date needs room
-            yield midnight, f"{day.day} {calendar.month_abbr[day.month]}"
+        day = first + number * _DAY
+        for hour in (0, 6, 12, 18) if short else (0,):
+            moment = datetime(day.year, day.month, day.day, hour, tzinfo=zone).timestamp()
+            if begin <= moment <= end - (end - begin) / 30:  # a date needs room
+                yield moment, f"{hour:02}:00" if hour else f"{day.day} {_MONTHS[day.month]}"
 
 
 def _edges(bounds: Bounds | None) -> tuple[float | None, float | None]:
