@@ -31,7 +31,7 @@ from fairweather_app.errors import (
 )
 from fairweather_app.fitness import check_observed, check_predictions, check_windows
 from fairweather_app.observations import Window, get_inputs
-from fairweather_app.observations.given import GivenObservations
+from fairweather_app.observations.given import Given, GivenObservations
 from fairweather_app.refusals import Refusals
 from fairweather_app.runtime_model import Predictions, RuntimeModel
 from fairweather_app.selection import Selection, find_best_model, refused
@@ -105,7 +105,7 @@ def decide(
     *,
     variables: tuple[str, ...] | None = None,
     reference_time: datetime | None = None,
-    observations: Mapping[str, Sequence[float | None]] | None = None,
+    observations: Mapping[str, Given] | None = None,
     remember: bool = False,
 ) -> Decision:
     """Walk the candidates for `area` and take the first that holds.

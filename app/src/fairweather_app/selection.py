@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fairweather_interface.refusals import Code, Refusal
@@ -40,16 +40,20 @@ class Selection:
     `candidates` yields, lazily and once, the models that may, the best first; one that can no
     longer be opened is passed over and noted in `lost`. `declaring` are the refusals of
     deliveries that declare the area, `others` those of all the rest: together with the candidates
-    every delivery of the snapshot, each exactly once.
+    every delivery of the snapshot, each exactly once. `unpassed` are both, made once: all refusals
+    of a request that the first candidate answers.
     """
 
     candidates: Iterator[RuntimeModel]
     declaring: tuple[RefusedDelivery, ...]
     others: Others
+    unpassed: Refusals
     lost: list[RefusedDelivery] = field(default_factory=list)
 
-    def refusals(self, passed_over: Iterable[RefusedDelivery]) -> Refusals:
+    def refusals(self, passed_over: Sequence[RefusedDelivery]) -> Refusals:
         """All refusals: candidates first, then what else declares the area, then the rest."""
+        if not passed_over and not self.lost:
+            return self.unpassed
         return Refusals((*passed_over, *self.lost, *self.declaring), self.others)
 
 
@@ -60,6 +64,7 @@ class _Choice:
     ranked: _Ranked
     declaring: tuple[RefusedDelivery, ...]
     others: Others
+    unpassed: Refusals
 
 
 class _Ranked:
@@ -112,6 +117,7 @@ def find_best_model(
         candidates=_models(choice.ranked, app_context, lost),
         declaring=choice.declaring,
         others=choice.others,
+        unpassed=choice.unpassed,
         lost=lost,
     )
 
@@ -133,10 +139,12 @@ def _choose(
         else:
             declaring.append(_refused(entry, refusal))
     counts = contents.counts - count_elsewhere(entries)
+    others = Others(counts=Counter(counts), told=lambda: _tell_others(area, contents))
     return _Choice(
         ranked=_Ranked(rank(candidates, area, variables)),
         declaring=(*declaring, *not_live),
-        others=Others(counts=Counter(counts), told=lambda: _tell_others(area, contents)),
+        others=others,
+        unpassed=Refusals((*declaring, *not_live), others),
     )
 
 

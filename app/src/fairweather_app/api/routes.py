@@ -18,13 +18,12 @@ from werkzeug.datastructures import ETags, MultiDict
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.openapi import openapi_document
-from fairweather_app.api.reading import read_request
+from fairweather_app.api.reading import Asked, read_request
 from fairweather_app.api.schemas import (
     Areas,
     Health,
     ModelDetail,
     Models,
-    PredictRequest,
     Readiness,
 )
 from fairweather_app.api.summaries import live_scores, store_report, summarize
@@ -67,7 +66,7 @@ def predict_from_query() -> Response:
     found = ready_answer(
         context,
         asked.area,
-        variables=_variables(asked),
+        variables=asked.variables,
         reference_time=asked.reference_time,
     )
     headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
@@ -87,7 +86,7 @@ def predict_from_body() -> Response:
     made = answer(
         current_context(),
         asked.area,
-        variables=_variables(asked),
+        variables=asked.variables,
         reference_time=asked.reference_time,
         observations=asked.observations,
     )
@@ -178,7 +177,7 @@ def openapi() -> Response:
 
 
 @lru_cache(maxsize=1024)
-def _read_query(query: bytes) -> PredictRequest:
+def _read_query(query: bytes) -> Asked:
     """What a query asks for; the same query is read once."""
     arguments = MultiDict(parse_qsl(query.decode(errors="replace"), keep_blank_values=True))
     unknown = [name for name in arguments if name not in QUERY]
@@ -198,10 +197,6 @@ def _read_query(query: bytes) -> PredictRequest:
 def _holds(known: ETags, etag: str) -> bool:
     """Whether a client has what is known by this `ETag`; compared weakly, as RFC 9110 says."""
     return known.contains_weak(etag.strip('"'))
-
-
-def _variables(asked: PredictRequest) -> tuple[str, ...] | None:
-    return None if asked.variables is None else tuple(asked.variables)
 
 
 def _read(delivery_id: str, delivery: Delivery | None, name: str) -> bytes:
