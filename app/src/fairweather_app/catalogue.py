@@ -84,7 +84,12 @@ class Catalogue:
         decisions: Callable[[], Decisions] = Decisions,
         budget: int = DEFAULT_BUDGET,
     ) -> None:
-        self.residency = Residency(load=pickup.load_again, describe=pickup.describe, budget=budget)
+        self.residency = Residency(
+            load=pickup.load_again,
+            describe=pickup.describe,
+            measure=pickup.measure,
+            budget=budget,
+        )
         self._cache = cache
         self._pickup = pickup
         self._index = index
