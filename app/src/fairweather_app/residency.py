@@ -146,6 +146,20 @@ class Residency:
         with self.lease(entry):
             pass
 
+    def warm_if_room(self, entry: Entry) -> bool:
+        """Load a model now if it fits into what the budget leaves; whether it is in memory.
+
+        Raises:
+            LoadError: it cannot be loaded.
+        """
+        with self._lock:
+            if str(entry.digest) in self._slots:
+                return True
+        if self.used + self._measure(entry) > self.budget:
+            return False
+        self.warm(entry)
+        return True
+
     def keep(self, digests: frozenset[str]) -> None:
         """Let go of all models but those of the given deliveries.
 
