@@ -72,7 +72,9 @@ class _Look:
 class Catalogue:
     """Holds the current snapshot of one store, and replaces it. Safe to share between threads.
 
-    `decisions` reads what the operator decided, `budget` is the memory for loaded models.
+    `decisions` reads what the operator decided, `budget` is the memory for loaded models. What
+    `before_showing` holds is called with the contents that are shown and those that will be,
+    before they are: what it works out, no request has to.
     """
 
     def __init__(
@@ -84,7 +86,13 @@ class Catalogue:
         decisions: Callable[[], Decisions] = Decisions,
         budget: int = DEFAULT_BUDGET,
     ) -> None:
-        self.residency = Residency(load=pickup.load_again, describe=pickup.describe, budget=budget)
+        self.residency = Residency(
+            load=pickup.load_again,
+            describe=pickup.describe,
+            measure=pickup.measure,
+            budget=budget,
+        )
+        self.before_showing: list[Callable[[Contents, Contents], None]] = []
         self._cache = cache
         self._pickup = pickup
         self._index = index
@@ -311,6 +319,8 @@ class Catalogue:
         contents = before
         if entries != before.entries or pins != before.pins:
             contents = Contents(entries, pins).prepare()
+            for each in self.before_showing:
+                each(before, contents)
         self._snapshot = Snapshot(contents=contents, checked_at=datetime.now(UTC), problem=problem)
 
     def _last_for(self, entry: Entry, others: Mapping[str, Entry]) -> tuple[str, ...]:
@@ -385,9 +395,11 @@ def report_changes(before: Snapshot, after: Snapshot) -> None:
     for name, entry in after.entries.items():
         if before.entries.get(name) is entry:
             continue
+        known = before.entries.get(name)
         if entry.live:
-            logger.info("delivery %s is live", name)
+            again = "" if known is None or known.live else " again"
+            logger.info("delivery %s is live%s", name, again)
         else:
-            logger.warning("delivery %s is %s: %s: %s", name, entry.state, entry.code, entry.reason)
+            logger.warning("delivery %s is %s", name, entry.told)
     for name in before.entries.keys() - after.entries.keys():
         logger.info("delivery %s was removed from the store", name)

@@ -120,6 +120,21 @@ class Pickup:
             raise _cannot_have(error) from error
         return Loaded(session=model.session, size=size)
 
+    def measure(self, entry: Entry) -> int:
+        """The memory that the first artifact a runtime here takes will need, before it is loaded.
+
+        0 while its metadata cannot be had; `load_again` will say why.
+        """
+        try:
+            delivery = self._cache.described(entry.delivery_id, str(entry.digest))
+        except (FairweatherError, OSError):
+            return 0
+        for backend in self._backends:
+            artifact = artifact_of(delivery, backend.format)
+            if artifact is not None and backend.cannot_run(artifact) is None:
+                return estimate(_size(delivery, artifact))
+        return 0
+
     def describe(self, entry: Entry, session: Session) -> RuntimeModel:
         """A model of what was proven before, run by a session of its own making.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+from dataclasses import asdict
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, cast
@@ -24,6 +25,7 @@ from fairweather_app.api.schemas import (
     Health,
     ModelDetail,
     Models,
+    PinSummary,
     Readiness,
 )
 from fairweather_app.api.summaries import live_scores, store_report, summarize
@@ -31,6 +33,7 @@ from fairweather_app.app_context import AppContext
 from fairweather_app.counters import NOT_MODIFIED
 from fairweather_app.errors import InvalidRequestError, NotReadyError
 from fairweather_app.forecasts import area_summaries
+from fairweather_app.pins import pins
 from fairweather_app.software import describe_software
 from fairweather_app.writing import answer, ready_answer
 
@@ -106,6 +109,9 @@ def models() -> Response:
     return _json(
         Models(
             store=store_report(snapshot),
+            pins=[
+                PinSummary(**asdict(each)) for each in pins(current_context(), snapshot.contents)
+            ],
             models=[summarize(entry) for entry in snapshot.entries.values()],
         )
     )
