@@ -20,6 +20,7 @@ from fairweather_app.errors import OverridesError, SettingsError
 from fairweather_app.logs import show_log
 from fairweather_app.selection import prepare
 from fairweather_app.serving import serves_here, start_polling
+from fairweather_app.shortcut import take_short_cut
 from fairweather_app.web import blueprint as page
 
 
@@ -50,9 +51,10 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     app_context.catalogue.before_showing.append(partial(prepare, app_context))
     app.register_blueprint(api)
     app.register_blueprint(page)
-    account_for_requests(app, app_context)
+    accounts = account_for_requests(app, app_context)
     register_problems(app)
     register_commands(app)
+    take_short_cut(app, app_context, accounts)
     if serves_here():
         show_log(chosen.log_format)
         start_polling(app)

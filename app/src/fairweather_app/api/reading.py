@@ -13,15 +13,20 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 import numpy as np
 import orjson
 from pydantic import ValidationError
+from werkzeug.datastructures import MultiDict
 
 from fairweather_app.api.schemas import PredictRequest
 from fairweather_app.errors import InvalidRequestError
 from fairweather_app.observations.archive import Values
+
+QUERY = ("area", "variable", "reference_time")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +64,28 @@ def read_request(body: bytes, *, invalid: Literal[400, 422]) -> Asked:
             status=400 if broken else invalid,
         ) from None
     return _asked(request, request.observations)
+
+
+@lru_cache(maxsize=1024)
+def read_query(query: bytes) -> Asked:
+    """What a query asks for; the same query is read once.
+
+    Raises:
+        InvalidRequestError: it asks for what cannot be asked; `problems` lists everything.
+    """
+    arguments = MultiDict(parse_qsl(query.decode(errors="replace"), keep_blank_values=True))
+    unknown = [name for name in arguments if name not in QUERY]
+    repeated = [name for name in ("area", "reference_time") if len(arguments.getlist(name)) > 1]
+    problems = [f"{name}: not a parameter; expected {', '.join(QUERY)}" for name in unknown]
+    problems += [f"{name}: given more than once" for name in repeated]
+    if problems:
+        raise InvalidRequestError(problems, status=400)
+    asked: dict[str, Any] = {
+        name: arguments[name] for name in ("area", "reference_time") if name in arguments
+    }
+    if "variable" in arguments:
+        asked["variables"] = arguments.getlist("variable")
+    return read_request(json.dumps(asked).encode(), invalid=400)
 
 
 def _read(body: bytes, document: Any) -> Asked:  # noqa: ANN401 - any JSON
