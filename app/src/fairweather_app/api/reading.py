@@ -94,15 +94,26 @@ def _read(body: bytes, document: Any) -> Asked:  # noqa: ANN401 - any JSON
     Raises:
         ValueError, TypeError: it has to be read the long way.
     """
-    around = document
     given = document.get("observations") if isinstance(document, dict) else None
-    if isinstance(given, dict):
-        # an array takes a truth value for a number, and text that looks like one; text is counted
-        if b"true" in body or b"false" in body or _strings(given) != len(given):
-            return _asked(PredictRequest.model_validate(document), given)
-        around = {name: value for name, value in document.items() if value is not given}
-    series = given if around is not document else None
-    return _asked(PredictRequest.model_validate(around), series)
+    if not isinstance(given, dict):
+        return _asked(PredictRequest.model_validate(document), None)
+    # an array takes a truth value for a number, and text that looks like one; text is counted
+    if b"true" in body or b"false" in body or _strings(given) != len(given):
+        return _asked(PredictRequest.model_validate(document), given)
+    around = {name: value for name, value in document.items() if value is not given}
+    if "variables" in around:
+        return _asked(PredictRequest.model_validate(around), given)
+    return _asked(_validated(tuple(around.items())), given)
+
+
+@lru_cache(maxsize=1024)
+def _validated(around: tuple[tuple[str, Any], ...]) -> PredictRequest:
+    """Validate what stands around observations, names and values; it often repeats.
+
+    Raises:
+        ValueError, TypeError: it is not valid.
+    """
+    return PredictRequest.model_validate(dict(around))
 
 
 def _asked(request: PredictRequest, given: Mapping[str, Any] | None) -> Asked:
