@@ -109,7 +109,10 @@ class Client(threading.Thread):
             return Asked(kind="GET, at the latest observation", method="GET", area=area)
         if draw < 0.55:  # noqa: PLR2004
             return Asked(
-                kind="GET, at a reference time", method="GET", area=area, reference_time=self._time()
+                kind="GET, at a reference time",
+                method="GET",
+                area=area,
+                reference_time=self._time(),
             )
         if draw < 0.60:  # noqa: PLR2004
             variables = self._chance.choice([("temperature",), ("temperature", "humidity")])

@@ -53,7 +53,9 @@ class Maker:
         self._chance = chance
         self._made = 0
 
-    def make(self, kind: str, areas: Sequence[str] | None = None, *, base: bool = False) -> Delivered:
+    def make(
+        self, kind: str, areas: Sequence[str] | None = None, *, base: bool = False
+    ) -> Delivered:
         """Make a delivery; it is not in the store yet."""
         self._made += 1
         areas = areas or self._chance.sample(AREAS, self._chance.randint(1, len(AREAS)))

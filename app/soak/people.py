@@ -12,12 +12,13 @@ from contextlib import suppress
 from http.client import HTTPException
 
 from deliveries import AREAS, BROKEN, SOUND, Delivered, Maker
-from fairweather_app.observations import ObservationStore
-from fairweather_app.observations.reading import read_archive
 from faults import Resources
 from journal import Journal, Pin, Span
 from served import Served
 from weather import Row, Weather, write_archive
+
+from fairweather_app.observations import ObservationStore
+from fairweather_app.observations.reading import read_archive
 
 MOST_STORED = 16
 SETTLED_AFTER = 6
@@ -201,7 +202,9 @@ class Operators:
         for name, each in self._journal.deliveries.items():
             if each.stored:
                 withdrawn = each.withdrawn
-                expected[name] = ("withdrawn", "withdrawn") if withdrawn else (each.state, each.code)
+                expected[name] = (
+                    ("withdrawn", "withdrawn") if withdrawn else (each.state, each.code)
+                )
         wrong = [
             f"{name} ({self._journal.deliveries[name].kind}) is {found.get(name)}, expected "
             f"{expected.get(name)}"
@@ -209,5 +212,3 @@ class Operators:
             if found.get(name) != expected.get(name)
         ]
         return "; ".join(wrong) or None
-
-

@@ -31,8 +31,8 @@ from clients import TOLD, Client, Counts
 from deliveries import AREAS, Maker
 from faults import Faults, Resources
 from journal import Journal
-from people import Operators
 from oracle import Oracle
+from people import Operators
 from served import Memory, Served, free_port
 from weather import Weather
 
@@ -186,9 +186,7 @@ class Soak:
             (operators.watch, 1.0),
         ]
         working = [
-            threading.Thread(
-                target=operators.run, args=(step, self._chance(step.__name__), every)
-            )
+            threading.Thread(target=operators.run, args=(step, self._chance(step.__name__), every))
             for step, every in steps
         ]
         working += [
@@ -206,7 +204,9 @@ class Soak:
             time.sleep(min(left, 1.0))
             if time.monotonic() - told > 30:  # noqa: PLR2004 - seconds
                 told = time.monotonic()
-                print(f"{left / 60:.1f} minutes left: {self._so_far()}", file=sys.stderr, flush=True)
+                print(
+                    f"{left / 60:.1f} minutes left: {self._so_far()}", file=sys.stderr, flush=True
+                )
 
     def _so_far(self) -> str:
         verdicts = ", ".join(f"{n} {name}" for name, n in sorted(self._counts.verdicts.items()))
