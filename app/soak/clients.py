@@ -28,6 +28,16 @@ KEPT = 200
 TOLD = 20
 NOWHERE = "Atlantis"
 PREDICT = "/weather/predict"
+SHARES = {
+    "GET, at the latest observation": 35,
+    "GET, at a reference time": 20,
+    "GET, of variables": 5,
+    "GET, before any observation": 2,
+    "GET, of an unknown area": 1,
+    "POST, with a window of its own": 36,
+    "POST, too short": 1,
+}
+"""Of the load, in hundredths; of what was asked before half is asked with its ETag."""
 
 
 @dataclass
@@ -67,6 +77,7 @@ class Client(threading.Thread):
 
     def __init__(
         self,
+        *,
         port: int,
         oracle: Oracle,
         journal: Journal,
@@ -103,40 +114,24 @@ class Client(threading.Thread):
     # ------------------------------------------------------------------- what is asked
 
     def _question(self) -> Asked:
-        draw = self._chance.random()
+        kind = self._chance.choices(tuple(SHARES), tuple(SHARES.values()))[0]
         area = self._chance.choice(AREAS)
-        if draw < 0.35:  # noqa: PLR2004 - shares of the load
-            return Asked(kind="GET, at the latest observation", method="GET", area=area)
-        if draw < 0.55:  # noqa: PLR2004
-            return Asked(
-                kind="GET, at a reference time",
-                method="GET",
-                area=area,
-                reference_time=self._time(),
-            )
-        if draw < 0.60:  # noqa: PLR2004
+        if kind == "GET, at the latest observation":
+            return Asked(kind=kind, method="GET", area=area)
+        if kind == "GET, of an unknown area":
+            return Asked(kind=kind, method="GET", area=NOWHERE, sense="unknown-area")
+        if kind == "POST, too short":
+            return self._post(kind, area, SAMPLES - 1, sense="invalid-request")
+        if kind == "POST, with a window of its own":
+            return self._post(kind, area, SAMPLES)
+        at, variables = self._time(), None
+        if kind == "GET, before any observation":
+            at = START - self._chance.randint(1, 50) * HOUR
+        if kind == "GET, of variables":
             variables = self._chance.choice([("temperature",), ("temperature", "humidity")])
-            return Asked(
-                kind="GET, of variables",
-                method="GET",
-                area=area,
-                variables=variables,
-                reference_time=self._time(),
-            )
-        if draw < 0.62:  # noqa: PLR2004
-            early = START - self._chance.randint(1, 50) * HOUR
-            return Asked(
-                kind="GET, before any observation", method="GET", area=area, reference_time=early
-            )
-        if draw < 0.63:  # noqa: PLR2004
-            return Asked(
-                kind="GET, of an unknown area", method="GET", area=NOWHERE, sense="unknown-area"
-            )
-        if draw < 0.64:  # noqa: PLR2004
-            return self._post(area, SAMPLES - 1, kind="POST, too short", sense="invalid-request")
-        return self._post(area, SAMPLES, kind="POST, with a window of its own")
+        return Asked(kind=kind, method="GET", area=area, reference_time=at, variables=variables)
 
-    def _post(self, area: str, samples: int, *, kind: str, sense: str | None = None) -> Asked:
+    def _post(self, kind: str, area: str, samples: int, *, sense: str | None = None) -> Asked:
         middle = self._chance.uniform(5, 31)
         values: list[float | None] = [
             round(middle + self._chance.uniform(-4, 4), 2) for _ in range(samples)

@@ -20,18 +20,18 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]
 from fairweather_interface.delivery import artifact_digest, staged_delivery
 from fairweather_interface.manifest import read_manifest
 from fairweather_interface.testing import build_delivery, metadata_document
-from journal import Delivered, Journal, Span
+from journal import Delivered, Journal, Span, State
 from networks import SAMPLES, network
 
 AREAS = ("EWR", "JFK", "LGA", "Hilltop")
 SOUND = ("plain", "strict", "pair", "bands", "regional", "bounded", "seasonal")
 FAULTY = ("nan", "beyond", "slow")
 """Live: their examples hold, and some requests make them go wrong."""
-BROKEN = {
+BROKEN: dict[str, tuple[State, str]] = {
     "garbage": ("quarantined", "corrupt"),
     "liar": ("quarantined", "corrupt"),
     "from the future": ("refused", "schema-too-new"),
@@ -60,19 +60,16 @@ class Maker:
         self._made += 1
         areas = areas or self._chance.sample(AREAS, self._chance.randint(1, len(AREAS)))
         name = str(UUID(int=self._chance.getrandbits(128), version=4))
-        if kind in BROKEN:
-            state, code = BROKEN[kind]
-            path = self._broken(kind, name, areas)
-        else:
-            state, code = "live", None
-            path = self._sound(kind, name, areas)
+        state: State
+        state, code = BROKEN.get(kind, ("live", None))
+        path = (self._broken if kind in BROKEN else self._sound)(kind, name, areas)
         made = Delivered(
             delivery_id=name,
             kind=kind,
             copy=path,
             digest=read_manifest(path).digest,
             document=json.loads((path / "metadata.json").read_text()),
-            state=state,  # type: ignore[arg-type] - one of the three
+            state=state,
             code=code,
             base=base,
         )
@@ -119,7 +116,7 @@ class Maker:
         document["training"]["train_end_time"] = f"{until:%Y-%m-%dT%H:%M:%SZ}"  # the newest wins
         if kind == "regional":
             document["inputs"][0]["areas"] = ["EWR", "JFK", "LGA"]
-        shape = {
+        shape: dict[str, Any] = {
             "scale": 0.8 + 0.01 * (self._made % 40),
             "shift": -3 + 0.07 * (self._made % 97),
             "variables": variables,

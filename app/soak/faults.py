@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from os import kill
 from pathlib import Path
 
-from deliveries import MODEL, Delivered, Maker, flip
-from journal import Journal, Span
+from deliveries import MODEL, Maker, flip
+from journal import Delivered, Journal, Span
 from served import Served
 
 LOOKS = 4.0
@@ -83,12 +83,12 @@ class Faults:
 
     def __init__(
         self,
+        *,
         served: Served,
         maker: Maker,
         journal: Journal,
         resources: Resources,
         stopping: threading.Event,
-        *,
         database: Path,
         cache: Path,
     ) -> None:
@@ -159,8 +159,9 @@ class Faults:
 
     def restart_locked(self, _chance: random.Random) -> None:
         """Start the server while another process has the database to itself."""
-        with self._resources.held("server", "database"), ExitStack() as stack:
-            with self._journal.fault("restart"):
+        with ExitStack() as stack:
+            stack.enter_context(self._resources.held("server", "database"))
+            with self._journal.fault("restart"):  # ends when the server is there again
                 self._stop()
                 stack.enter_context(self._journal.fault("database locked"))
                 stack.enter_context(_beside(_HOLD_EVERYTHING, self._database, 6.0))

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]
 from journal import Delivered, Journal
 from weather import Weather
 
@@ -133,16 +133,9 @@ class Oracle:
             return Verdict("wrong", f"200 that is no forecast: {error!r}")
         if one is None or receipt["digest"] != one.digest:
             return Verdict("wrong", f"the receipt names {receipt['delivery_id']}, never delivered")
-        if content["area"] != asked.area or asked.area not in one.areas:
-            return Verdict(
-                "wrong", f"{one.delivery_id} answered {content['area']} for {asked.area}"
-            )
-        barred = self._journal.may_answer(one, heard.sent, heard.received)
-        if barred is not None:
-            return Verdict("wrong", barred)
-        pinned = self._journal.pinned(asked.area, heard.sent, heard.received)
-        if pinned not in {None, one.delivery_id}:
-            return Verdict("wrong", f"{one.delivery_id} answered, pinned is {pinned}")
+        wrong = self._who(asked, heard, one, content["area"])
+        if wrong is not None:
+            return Verdict("wrong", wrong)
         reasons = set()
         for version in self._weather.versions(heard.sent, heard.received):
             wrong = self._compare(asked, one, reference_time, series, version)
@@ -150,6 +143,15 @@ class Oracle:
                 return RIGHT
             reasons.add(wrong)
         return Verdict("wrong", f"{one.delivery_id} ({one.kind}): {'; '.join(sorted(reasons))}")
+
+    def _who(self, asked: Asked, heard: Heard, one: Delivered, area: str) -> str | None:
+        """Why a delivery could not rightly answer between two moments."""
+        if area != asked.area or asked.area not in one.areas:
+            return f"{one.delivery_id} answered {area} for {asked.area}"
+        pinned = self._journal.pinned(asked.area, heard.sent, heard.received)
+        if pinned not in {None, one.delivery_id}:
+            return f"{one.delivery_id} answered, pinned is {pinned}"
+        return self._journal.may_answer(one, heard.sent, heard.received)
 
     def _compare(
         self,
@@ -178,21 +180,8 @@ class Oracle:
         ]
         if sorted(set(series) - {"time"}) != sorted(wanted):
             return f"it forecasts {sorted(set(series) - {'time'})}, expected {sorted(wanted)}"
-        for variable in wanted:
-            told = series[variable]
-            names = {"value": f"{variable}_forecast"}
-            if one.document.get("uncertainty"):
-                names |= {"lower": f"{variable}_forecast_q10", "upper": f"{variable}_forecast_q90"}
-            if set(told) & {"lower", "upper"} != set(names) - {"value"}:
-                return f"its band of {variable} is there where none is declared, or missing"
-            for part, tensor in names.items():
-                values = np.array(told[part], dtype=np.float64)
-                if values.shape != found[tensor].shape:
-                    return f"{variable} {part} has {values.size} values"
-                gap = np.abs(values - found[tensor])
-                if not (gap <= TOLERANCE).all():  # NaN is never within it
-                    return f"{variable} {part} is off by {gap.max():g}"
-        return None
+        problems = (_differs(one, variable, series[variable], found) for variable in wanted)
+        return next((each for each in problems if each is not None), None)
 
     # ------------------------------------------------------------- what it computes itself
 
@@ -254,9 +243,9 @@ class Oracle:
                 return Verdict("wrong", f"{told}: without Retry-After")
             if self._journal.active(*during, "database slow", "database away", "database locked"):
                 return Verdict("explained", UNAVAILABLE)
-        if code in {"observations-missing", "no-applicable-model"}:
-            if not self._base_can(asked, heard):
-                return Verdict("right", f"{code}: no model is fit")
+        nobody = code in {"observations-missing", "no-applicable-model"}
+        if nobody and not self._base_can(asked, heard):
+            return Verdict("right", f"{code}: no model is fit")
         return Verdict("unexplained", told)
 
     def _base_can(self, asked: Asked, heard: Heard) -> bool:
@@ -291,6 +280,25 @@ class Oracle:
             if heard.opened == 0 or heard.opened > fault.start:
                 return Verdict("explained", "no connection: the server restarts")
         return Verdict("unexplained", f"connection lost: {heard.error}")
+
+
+def _differs(
+    one: Delivered, variable: str, told: dict[str, Any], found: dict[str, npt.NDArray[np.float32]]
+) -> str | None:
+    """How what was told of a variable differs from what the model gives."""
+    names = {"value": f"{variable}_forecast"}
+    if one.document.get("uncertainty"):
+        names |= {"lower": f"{variable}_forecast_q10", "upper": f"{variable}_forecast_q90"}
+    if set(told) & {"lower", "upper"} != set(names) - {"value"}:
+        return f"its band of {variable} is there where none is declared, or missing"
+    for part, tensor in names.items():
+        values = np.array(told[part], dtype=np.float64)
+        if values.shape != found[tensor].shape:
+            return f"{variable} {part} has {values.size} values"
+        gap = np.abs(values - found[tensor])
+        if not (gap <= TOLERANCE).all():  # NaN is never within it
+            return f"{variable} {part} is off by {gap.max():g}"
+    return None
 
 
 def _unfit(one: Delivered, area: str, windows: Windows, reference_time: datetime) -> str | None:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
 
-from deliveries import AREAS, BROKEN, SOUND, Delivered, Maker
+from deliveries import AREAS, BROKEN, SOUND, Maker
 from faults import Resources
-from journal import Journal, Pin, Span
+from journal import Delivered, Journal, Pin, Span
 from served import Served
 from weather import Row, Weather, write_archive
 
@@ -30,6 +30,7 @@ class Operators:
 
     def __init__(
         self,
+        *,
         served: Served,
         maker: Maker,
         weather: Weather,

@@ -120,14 +120,19 @@ class Soak:
         self._oracle = Oracle(self._journal, self._weather)
         self._counts = Counts()
         self._operators = Operators(
-            self.served, self._maker, self._weather, self._journal, resources, self._stopping
+            served=self.served,
+            maker=self._maker,
+            weather=self._weather,
+            journal=self._journal,
+            resources=resources,
+            stopping=self._stopping,
         )
         self._faults = Faults(
-            self.served,
-            self._maker,
-            self._journal,
-            resources,
-            self._stopping,
+            served=self.served,
+            maker=self._maker,
+            journal=self._journal,
+            resources=resources,
+            stopping=self._stopping,
             database=database,
             cache=folder / "cache",
         )
@@ -138,12 +143,12 @@ class Soak:
         self.served.start()
         clients = [
             Client(
-                self.served.port,
-                self._oracle,
-                self._journal,
-                self._counts,
-                self._stop_asking,
-                self._chance(f"client {number}"),
+                port=self.served.port,
+                oracle=self._oracle,
+                journal=self._journal,
+                counts=self._counts,
+                stopping=self._stop_asking,
+                chance=self._chance(f"client {number}"),
             )
             for number in range(self._clients)
         ]

@@ -1,4 +1,4 @@
-"""The app under test: ``fairweather-app serve`` and the other commands, in processes of their own."""
+"""The app under test: ``fairweather-app serve`` and its other commands, each a process."""
 
 # ruff: noqa: INP001 - scripts beside each other, not a package
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 PATIENCE = 60.0
 SERVE = (sys.executable, "-c", "from fairweather_app.server import main; main()", "serve")
