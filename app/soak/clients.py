@@ -85,7 +85,7 @@ class Client(threading.Thread):
         stopping: threading.Event,
         chance: random.Random,
     ) -> None:
-        super().__init__(name="soak-client")
+        super().__init__(name="soak-client", daemon=True)
         self._port = port
         self._oracle = oracle
         self._journal = journal

@@ -20,9 +20,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 GRACE = 12.0
-"""Seconds without any fault after which every worker must have followed: a dozen looks."""
+"""Seconds without a stall after which every worker must have followed: a dozen looks."""
 AFTERMATH = 8.0
 """Seconds after a fault in which it may still show: what failed is asked again after five."""
+
+SHORTLY = 2.0
+"""Seconds after a fault until every worker has looked again."""
+STALLING = {
+    "cache deleted",
+    "database away",
+    "database locked",
+    "database slow",
+    "restart",
+    "store away",
+}
+"""Faults that keep a worker from learning what is in the store and what was decided."""
 
 State = Literal["live", "quarantined", "refused"]
 
@@ -146,9 +158,14 @@ class Journal:
         return None
 
     def calm(self, start: float, end: float) -> float:
-        """Seconds of [start, end] in which no fault kept the app from following; at least these."""
-        seconds = end - start
-        for each in list(self.faults):
-            if each.meets(start, end, after=AFTERMATH):
-                seconds -= min(each.end + AFTERMATH, end) - max(each.start, start)
+        """Seconds of [start, end] in which nothing kept a worker from following."""
+        stalls = sorted(
+            (max(each.start, start), min(each.end + SHORTLY, end))
+            for each in list(self.faults)
+            if each.kind in STALLING and each.meets(start, end, after=SHORTLY)
+        )
+        seconds, until = end - start, start
+        for began, ended in stalls:
+            seconds -= max(0.0, ended - max(began, until))
+            until = max(until, ended)
         return seconds

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import shutil
@@ -36,6 +37,7 @@ from people import Operators
 from served import Memory, Served, free_port
 from weather import Weather
 
+OWN = "own"
 RELOAD_SECONDS = 0.5
 WARM_SECONDS = 5.0
 SETTLE_SECONDS = 40.0
@@ -56,11 +58,13 @@ def main() -> int:
     print(f"seed {seed}: repeat with -- --minutes {options.minutes:g} --seed {seed}", flush=True)
     folder = options.folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ("store", "own", "database"):
+    for name in ("store", OWN, "database"):
         (folder / name).mkdir(parents=True)
     soak = Soak(folder, seed, options)
     try:
         result = soak.run(options.minutes * 60)
+    except KeyboardInterrupt:
+        raise SystemExit("the soak was stopped before its end; nothing is told") from None
     finally:
         soak.served.kill()
     result = {"seed": seed, "minutes": options.minutes, "workers": options.workers} | result
@@ -76,21 +80,46 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--minutes", type=_positive, default=3.0, help="of load (default: 3)")
     parser.add_argument("--seed", type=int, help="of an earlier soak (default: a new one)")
-    parser.add_argument("--workers", type=int, choices=range(2, 9), default=2, metavar="2-8")
-    parser.add_argument("--clients", type=int, choices=range(1, 65), default=4, metavar="1-64")
-    parser.add_argument("--folder", type=Path, default=Path(".soak"), help="is emptied first")
-    parser.add_argument("--output", type=Path, default=Path("soak.json"))
+    parser.add_argument(
+        "--workers",
+        type=int,
+        choices=range(2, 9),
+        default=2,
+        metavar="2-8",
+        help="processes of the server (default: 2)",
+    )
+    parser.add_argument(
+        "--clients",
+        type=int,
+        choices=range(1, 65),
+        default=4,
+        metavar="1-64",
+        help="that ask at once (default: 4)",
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path(".soak"), help="is emptied first (default: .soak)"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("soak.json"), help="all counts (default: soak.json)"
+    )
     options = parser.parse_args()
-    known = {"store", "own", "database"}
-    if options.folder.exists() and not known <= {each.name for each in options.folder.iterdir()}:
-        parser.error(f"{options.folder} is not empty and no soak's folder; name another --folder")
+    folder = options.folder
+    if folder.exists() and not folder.is_dir():
+        parser.error(f"--folder {folder} is a file; expected a folder, which is emptied first")
+    if folder.exists() and any(folder.iterdir()) and not (folder / OWN).is_dir():
+        parser.error(f"--folder {folder} is no soak's and not empty; name another")
+    if not options.output.resolve().parent.is_dir():
+        parser.error(f"--output {options.output}: there is no such folder to write to")
     return options
 
 
 def _positive(text: str) -> float:
-    minutes = float(text)
-    if not minutes > 0:
-        raise argparse.ArgumentTypeError(f"found {text}, expected a number of minutes above 0")
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0 < minutes < math.inf:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number of minutes above 0")
     return minutes
 
 
@@ -115,7 +144,7 @@ class Soak:
         self._journal = Journal()
         resources = Resources()
         self._weather = Weather(AREAS, self._chance("weather"))
-        self._maker = Maker(folder / "own", folder / "store", self._journal, self._chance("maker"))
+        self._maker = Maker(folder / OWN, folder / "store", self._journal, self._chance("maker"))
         self.served = Served(folder, settings, options.workers, free_port())
         self._oracle = Oracle(self._journal, self._weather)
         self._counts = Counts()
@@ -187,7 +216,7 @@ class Soak:
         steps: list[tuple[Callable[[random.Random], None], float]] = [
             (operators.deliver, 4.0),
             (operators.observe, 1.5),
-            (operators.decide, 8.0),
+            (operators.decide, 5.0),
             (operators.watch, 1.0),
         ]
         working = [
@@ -195,7 +224,9 @@ class Soak:
             for step, every in steps
         ]
         working += [
-            threading.Thread(target=faults.run, args=(self._chance(f"faults {number}"), 4.0))
+            threading.Thread(
+                target=faults.run, args=(self._chance(f"faults {number}"), 4.0), daemon=True
+            )
             for number in range(2)
         ]
         for each in working:

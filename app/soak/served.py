@@ -144,7 +144,7 @@ class Memory(threading.Thread):
     """Samples the memory of the server until it is told to stop."""
 
     def __init__(self, served: Served, stopping: threading.Event, seconds: float = 2.0) -> None:
-        super().__init__(name="soak-memory")
+        super().__init__(name="soak-memory", daemon=True)
         self._served = served
         self._stopping = stopping
         self._seconds = seconds

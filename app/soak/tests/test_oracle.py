@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from deliveries import Maker
-from journal import GRACE, Delivered, Journal, Pin, Span
+from journal import GRACE, SHORTLY, Delivered, Journal, Pin, Span
 from oracle import Asked, Heard, Oracle, Verdict
 from weather import DAYS, HOUR, START, Weather
 
@@ -200,18 +200,35 @@ def test_an_answer_made_before_the_latest_import_was_done_is_wrong(world: World)
     assert "it starts at" in verdict.why
 
 
-@pytest.mark.parametrize("calm", [True, False])
-def test_what_was_removed_long_ago_must_not_answer_unless_a_fault_held_the_app_up(
-    world: World, *, calm: bool
+@pytest.mark.parametrize(
+    ("faults", "answer"),
+    [
+        ([], "wrong"),
+        (["partial upload", "slow model"], "wrong"),  # keep nobody from following
+        (["store away"], "right"),
+        (["store away", "store away"], "right"),
+    ],
+)
+def test_what_was_removed_long_ago_must_not_answer_unless_the_app_could_not_know(
+    world: World, faults: list[str], answer: str
 ) -> None:
     body = world.body(ASKED)
     world.one.barred.append(Span(time.monotonic() - GRACE + 2))
     assert world.judge(ASKED, body).answer == "right"
     world.one.barred[-1].start -= 10
-    if not calm:
-        with world.journal.fault("store away") as fault:
+    for kind in faults:
+        with world.journal.fault(kind) as fault:
             fault.start -= GRACE
-    assert world.judge(ASKED, body).answer == ("wrong" if calm else "right")
+    assert world.judge(ASKED, body).answer == answer
+
+
+def test_seconds_of_several_stalls_at_once_count_once(world: World) -> None:
+    now = time.monotonic()
+    for kind, start, end in (("restart", -90, -60), ("store away", -80, -50), ("cache", -40, 0)):
+        with world.journal.fault(kind) as fault:
+            pass
+        fault.start, fault.end = now + start, now + end
+    assert world.journal.calm(now - 100, now) == pytest.approx(100 - 40 - SHORTLY)
 
 
 def test_what_an_area_is_not_pinned_to_must_not_answer(world: World) -> None:
