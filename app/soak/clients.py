@@ -65,7 +65,8 @@ class Counts:
                 self.answered_by[kind] += 1
             if verdict.answer == "explained":
                 self.explained[verdict.why] += 1
-            told = f"{asked.method} {asked.kind} {asked.area} {asked.reference_time}: {verdict.why}"
+            at = f" {asked.reference_time}" if asked.reference_time else ""
+            told = f"{asked.kind}, of {asked.area}{at}: {verdict.why}"
             if verdict.answer == "wrong":
                 self.wrong.append(told)
             if verdict.answer == "unexplained":

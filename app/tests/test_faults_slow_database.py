@@ -69,6 +69,7 @@ def test_a_database_that_lets_no_reader_in_is_given_up_in_time_also_when_nothing
     impatient: FlaskClient,
     barred: Callable[[], subprocess.Popen[str]],
     caplog: pytest.LogCaptureFixture,
+    day: list[float],
 ) -> None:
     process = barred()
     for _ in range(3):
@@ -79,6 +80,12 @@ def test_a_database_that_lets_no_reader_in_is_given_up_in_time_also_when_nothing
     # not what SQLite says when it gives up by itself, seconds later
     assert all("did not answer within 0.2 s" in each for each in told)
     assert "asked again in" in told[-1]
+    body = {
+        "area": "JFK",
+        "reference_time": "2013-06-20T12:00Z",
+        "observations": {"temperature": day},
+    }
+    assert impatient.post("/weather/predict", json=body).status_code == 200  # needs no database
     process.communicate()
     context: AppContext = impatient.application.extensions["fairweather"]
     context.ready._limit._paused.clear()  # as after so many seconds
