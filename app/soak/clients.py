@@ -34,7 +34,10 @@ SHARES = {
     "GET, of variables": 5,
     "GET, before any observation": 2,
     "GET, of an unknown area": 1,
-    "POST, with a window of its own": 36,
+    "GET, of a delivery": 1,
+    "GET, of all areas": 1,
+    "GET, the page of an area": 1,
+    "POST, with a window of its own": 33,
     "POST, too short": 1,
 }
 """Of the load, in hundredths; of what was asked before half is asked with its ETag."""
@@ -66,7 +69,7 @@ class Counts:
             if verdict.answer == "explained":
                 self.explained[verdict.why] += 1
             at = f" {asked.reference_time}" if asked.reference_time else ""
-            told = f"{asked.kind}, of {asked.area}{at}: {verdict.why}"
+            told = f"{asked.kind}, {asked.address or asked.area}{at}: {verdict.why}"
             if verdict.answer == "wrong":
                 self.wrong.append(told)
             if verdict.answer == "unexplained":
@@ -114,13 +117,20 @@ class Client(threading.Thread):
 
     # ------------------------------------------------------------------- what is asked
 
-    def _question(self) -> Asked:
+    def _question(self) -> Asked:  # noqa: PLR0911 - one for each kind
         kind = self._chance.choices(tuple(SHARES), tuple(SHARES.values()))[0]
         area = self._chance.choice(AREAS)
         if kind == "GET, at the latest observation":
             return Asked(kind=kind, method="GET", area=area)
         if kind == "GET, of an unknown area":
             return Asked(kind=kind, method="GET", area=NOWHERE, sense="unknown-area")
+        if kind == "GET, of a delivery":
+            name = self._chance.choice(list(self._journal.deliveries))
+            return Asked(kind=kind, method="GET", address=f"/models/{name}")
+        if kind == "GET, of all areas":
+            return Asked(kind=kind, method="GET", address="/areas")
+        if kind == "GET, the page of an area":
+            return Asked(kind=kind, method="GET", address=f"/?area={area}")
         if kind == "POST, too short":
             return self._post(kind, area, SAMPLES - 1, sense="invalid-request")
         if kind == "POST, with a window of its own":
@@ -180,7 +190,7 @@ class Client(threading.Thread):
         told = {name.lower(): value for name, value in answer.getheaders()}
         if answer.will_close:
             self._close()
-        if asked.method == "GET" and answer.status == HTTPStatus.OK:
+        if address.startswith(f"{PREDICT}?") and answer.status == HTTPStatus.OK:
             self._known[address] = (told.get("etag", ""), content)
             if len(self._known) > KEPT:
                 self._known.popitem(last=False)
@@ -197,7 +207,8 @@ class Client(threading.Thread):
     def _note(self, asked: Asked, heard: Heard) -> None:
         verdict = self._oracle.judge(asked, heard)
         kind = None
-        if heard.status == HTTPStatus.OK and verdict.answer == "right":
+        forecast = heard.status == HTTPStatus.OK and asked.address is None
+        if forecast and verdict.answer == "right":
             answered = json.loads(heard.body)["receipt"]["delivery_id"]
             kind = self._journal.deliveries[answered].kind
         self._counts.add(asked, heard, verdict, kind)
@@ -217,6 +228,8 @@ class Client(threading.Thread):
 
 def _request(asked: Asked) -> tuple[str, bytes | None]:
     """Address and body of a request."""
+    if asked.address is not None:
+        return asked.address, None
     at = None if asked.reference_time is None else f"{asked.reference_time:%Y-%m-%dT%H:%M}Z"
     if asked.method == "GET":
         query = [("area", asked.area), *(("variable", each) for each in asked.variables or ())]

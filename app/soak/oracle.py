@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort  # type: ignore[import-untyped]
-from journal import Delivered, Journal
+from journal import GRACE, Delivered, Journal
 from weather import Weather
 
 TOLERANCE = 1e-3
@@ -37,15 +37,24 @@ Windows = dict[str, npt.NDArray[np.float32]]
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A request: `sense` says whether it can be answered at all, and if not, with which code."""
+    """A request: `sense` says whether it can be answered at all, and if not, with which code.
+
+    `address` is there where no forecast is asked for: then any 200 is right.
+    """
 
     kind: str
     method: str
-    area: str
+    area: str = ""
+    address: str | None = None
     variables: tuple[str, ...] | None = None
     reference_time: datetime | None = None
     observations: dict[str, list[float | None]] | None = None
     sense: str | None = None
+
+    @property
+    def page(self) -> bool:
+        """Whether people are answered, in HTML."""
+        return self.address is not None and self.address.startswith("/?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +107,15 @@ class Oracle:
             return self._ok(asked, heard)
         if heard.status == HTTPStatus.NOT_MODIFIED:
             return self._not_modified(asked, heard)
-        return self._problem(asked, heard)
+        return self._page(heard) if asked.page else self._problem(asked, heard)
 
     # ------------------------------------------------------------------------ successes
 
     def _ok(self, asked: Asked, heard: Heard) -> Verdict:
         if asked.sense is not None:
             return Verdict("wrong", f"200, expected the problem {asked.sense}")
+        if asked.address is not None:
+            return RIGHT
         if asked.method == "GET":
             etag, digest = heard.headers.get("etag", ""), sha256(heard.body).digest()
             with self._lock:
@@ -228,6 +239,13 @@ class Oracle:
 
     # ------------------------------------------------------------------------- problems
 
+    def _page(self, heard: Heard) -> Verdict:
+        """What is no success of a page for people."""
+        down = heard.status == HTTPStatus.SERVICE_UNAVAILABLE
+        if down and self._database_fails(heard):
+            return Verdict("explained", "a page that says the database cannot be used")
+        return Verdict("unexplained", f"{heard.status}: {heard.body[:200]!r}")
+
     def _problem(self, asked: Asked, heard: Heard) -> Verdict:
         try:
             problem = json.loads(heard.body)
@@ -235,18 +253,30 @@ class Oracle:
             told = f"{heard.status} {code}: {problem['detail']}"
         except (ValueError, KeyError, TypeError):
             return Verdict("unexplained", f"{heard.status} without a problem: {heard.body[:200]!r}")
-        if asked.sense == code:
+        if code == UNAVAILABLE and "retry-after" not in heard.headers:
+            return Verdict("wrong", f"{told}: without Retry-After")
+        if code == UNAVAILABLE and self._database_fails(heard):
+            return Verdict("explained", UNAVAILABLE)
+        if asked.sense == code or self._is_right(code, asked, heard):
             return RIGHT
-        during = heard.sent, heard.received
-        if code == UNAVAILABLE:
-            if "retry-after" not in heard.headers:
-                return Verdict("wrong", f"{told}: without Retry-After")
-            if self._journal.active(*during, "database slow", "database away", "database locked"):
-                return Verdict("explained", UNAVAILABLE)
-        nobody = code in {"observations-missing", "no-applicable-model"}
-        if nobody and not self._base_can(asked, heard):
-            return Verdict("right", f"{code}: no model is fit")
         return Verdict("unexplained", told)
+
+    def _is_right(self, code: str, asked: Asked, heard: Heard) -> bool:
+        """Whether a problem is what this request must get, or may get at this moment."""
+        if code == "unknown-delivery":
+            return not self._must_know(asked, heard)
+        nobody = code in {"observations-missing", "no-applicable-model"}
+        return nobody and not self._base_can(asked, heard)
+
+    def _database_fails(self, heard: Heard) -> bool:
+        kinds = ("database slow", "database away", "database locked")
+        return self._journal.active(heard.sent, heard.received, *kinds)
+
+    def _must_know(self, asked: Asked, heard: Heard) -> bool:
+        """Whether the delivery that an address names is surely one that every worker knows of."""
+        one = self._journal.deliveries[str(asked.address).rpartition("/")[2]]
+        barred = any(each.meets(heard.sent, heard.received, after=GRACE) for each in one.barred)
+        return not barred and self._journal.calm(one.since, heard.sent) > GRACE
 
     def _base_can(self, asked: Asked, heard: Heard) -> bool:
         """Whether the base delivery of the area, which is always live, can surely answer."""

@@ -318,3 +318,22 @@ def test_a_request_without_sense_must_get_its_problem(world: World) -> None:
     assert world.judge(asked, problem("unknown-area"), status=404).answer == "right"
     assert world.judge(asked, problem("not-found"), status=404).answer == "unexplained"
     assert world.judge(asked, world.body(ASKED)).answer == "wrong"
+
+
+def test_a_delivery_that_is_there_must_be_known_once_the_app_could_know(world: World) -> None:
+    asked = Asked(kind="GET", method="GET", address=f"/models/{world.one.delivery_id}")
+    unknown = problem("unknown-delivery")
+    assert world.judge(asked, {}).answer == "right"
+    assert world.judge(asked, unknown, status=404).answer == "right"  # not yet
+    world.one.since -= 2 * GRACE
+    assert world.judge(asked, unknown, status=404).answer == "unexplained"
+    world.one.barred.append(Span(time.monotonic()))
+    assert world.judge(asked, unknown, status=404).answer == "right"
+
+
+def test_a_page_may_fail_while_the_database_does_and_at_no_other_time(world: World) -> None:
+    asked = Asked(kind="GET", method="GET", address="/?area=JFK")
+    assert world.judge(asked, "<html>", status=503).answer == "unexplained"
+    with world.journal.fault("database away"):
+        assert world.judge(asked, "<html>", status=503).answer == "explained"
+        assert world.judge(asked, "<html>", status=500).answer == "unexplained"
