@@ -28,6 +28,9 @@ from served import Served
 LOOKS = 4.0
 """Seconds that a fault of a file lasts at least, so that every worker looks at it."""
 
+OF_PROCESSES = {"worker killed", "restart", "restart into a locked database"}
+"""Faults that end processes, and with them what their memory would tell."""
+
 _LOCK_INDEX = """
 import fcntl, sys, time
 file = open(sys.argv[1] + "-shm", "r+b")
@@ -120,10 +123,12 @@ class Faults:
             "slow model": lambda chance: self.faulty_model("slow", chance),
         }
 
-    def run(self, chance: random.Random, every: float) -> None:
+    def run(self, chance: random.Random, every: float, *, keep_server: bool) -> None:
         """Cause one after the other, with a pause between them."""
         bag: list[str] = []
         kinds = self.kinds()
+        if keep_server:
+            kinds = {kind: cause for kind, cause in kinds.items() if kind not in OF_PROCESSES}
         while not self._stopping.wait(chance.uniform(0.5, 1.5) * every):
             if not bag:
                 bag = chance.sample(sorted(kinds), len(kinds))

@@ -55,7 +55,9 @@ def main() -> int:
     """Soak; 0 when nothing was wrong and everything is explained."""
     options = _options()
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
-    print(f"seed {seed}: repeat with -- --minutes {options.minutes:g} --seed {seed}", flush=True)
+    kept = " --keep-server" if options.keep_server else ""
+    again = f"--minutes {options.minutes:g} --seed {seed}{kept}"
+    print(f"seed {seed}: repeat with -- {again}", flush=True)
     folder = options.folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     for name in ("store", OWN, "database"):
@@ -95,6 +97,11 @@ def _options() -> argparse.Namespace:
         default=4,
         metavar="1-64",
         help="that ask at once (default: 4)",
+    )
+    parser.add_argument(
+        "--keep-server",
+        action="store_true",
+        help="kill no worker and restart no server: what memory does over one life",
     )
     parser.add_argument(
         "--folder", type=Path, default=Path(".soak"), help="is emptied first (default: .soak)"
@@ -138,6 +145,7 @@ class Soak:
         }
         self._seed = seed
         self._clients = options.clients
+        self._keep_server = options.keep_server
         self._folder = folder
         self._stopping = threading.Event()
         self._stop_asking = threading.Event()
@@ -225,7 +233,10 @@ class Soak:
         ]
         working += [
             threading.Thread(
-                target=faults.run, args=(self._chance(f"faults {number}"), 4.0), daemon=True
+                target=faults.run,
+                args=(self._chance(f"faults {number}"), 4.0),
+                kwargs={"keep_server": self._keep_server},
+                daemon=True,
             )
             for number in range(2)
         ]
@@ -286,6 +297,7 @@ class Soak:
                 "end": round(sizes[-1], 1),
                 "most": round(max(sizes), 1),
             },
+            "memory_samples_mb": [(round(at), round(size, 1)) for at, size in memory.samples[::15]],
             "machine": {"cores": len(os.sched_getaffinity(0))},
         }
 
