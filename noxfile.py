@@ -260,6 +260,17 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
+def soak(session: nox.Session) -> None:
+    """Serve under load and faults, and judge every answer: ``-- --minutes 15 --seed 7``."""
+    install(session, "interface[testing]", "app")
+    session.install("onnx==1.23.2", "psutil==7.2.2", "pytest")
+    session.chdir(ROOT / FOLDERS["app"])
+    session.run("pytest", "soak")
+    written = ("--folder", str(ROOT / ".soak"), "--output", str(ROOT / "soak.json"))
+    session.run("python", "soak/run.py", *written, *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False)
 def kserve(session: nox.Session) -> None:
     """Serve from a real KServe server, in an environment of its own: it wants pandas<3."""
     install(session, "interface[testing]", "app", groups=("test",))

@@ -13,9 +13,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from catalogues import Kit, PickUp
+from catalogues import CountingPickup, Kit, PickUp
 from fairweather_app import create_app
 from fairweather_app.app_context import AppContext
+from fairweather_app.catalogue import Catalogue
 from fairweather_app.counters import Counters
 from fairweather_app.observations import Archive, ObservationStore, ReadyWindows
 from fairweather_app.time_limit import TimeLimit
@@ -138,3 +139,18 @@ def pick_up(tmp_path: Path, store: Path) -> PickUp:
     """Pickup of a delivery by its path in the store."""
     kit = Kit(tmp_path / "cache", store)
     return lambda path: kit.pickup(path.name)
+
+
+@pytest.fixture
+def kit(tmp_path: Path, store: Path) -> Kit:
+    return Kit(tmp_path / "cache", store)
+
+
+@pytest.fixture
+def pickup(kit: Kit) -> CountingPickup:
+    return kit.pickup
+
+
+@pytest.fixture
+def catalogue(kit: Kit) -> Catalogue:
+    return kit.catalogue

@@ -38,6 +38,8 @@ from fairweather_app.time_limit import TimeLimit
 
 PREDICTIONS_KEPT = 2000
 ANSWER_BYTES_KEPT = 16_000_000
+PATIENCE_SHARE = 0.8
+"""Of the time limit: a lock that is waited for in vain is told before the wait is given up."""
 PAUSE_SECONDS = 30.0
 """A model that was given up is not asked again for so long."""
 
@@ -76,7 +78,8 @@ def build_app_context(settings: Settings) -> AppContext:
         SettingsError: the cache cannot be written.
     """
     overrides = replace(read_overrides(settings.overrides), shadows=frozenset(settings.shadow))
-    observations = ObservationStore(settings.observations, patience=settings.time_limit)
+    patience = PATIENCE_SHARE * settings.time_limit
+    observations = ObservationStore(settings.observations, patience=patience)
     counters = Counters()
     ready = ReadyWindows(
         observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS), counters

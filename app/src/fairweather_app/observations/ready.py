@@ -75,7 +75,7 @@ class ReadyWindows:
         try:
             if self._clock() - self._forgotten > FORGET_SECONDS:
                 self._forget()
-            version = self._store.database.version()
+            version = self._limited(self._store.database.version)  # a file may hang, too
             if version is None or version != self._version:
                 self._catch_up(version)
             return self._revision
