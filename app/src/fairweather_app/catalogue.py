@@ -246,14 +246,18 @@ class Catalogue:
 
     def _make_resident(self, picked: Picked, look: _Look) -> None:
         """Have a model in memory before it goes live, also one that another process proved."""
-        if picked.loaded is not None:
-            self.residency.put(picked.entry, picked.loaded)
-        elif picked.live and look.warmed < WARMED_AT_ONCE:
-            look.warmed += 1
-            try:
-                self.residency.warm(picked.entry)
-            except LoadError as error:
-                logger.warning("delivery %s cannot be loaded yet: %s", picked.delivery_id, error)
+        if not picked.live or (picked.loaded is None and look.warmed >= WARMED_AT_ONCE):
+            return
+        entry = picked.entry
+        try:
+            if picked.loaded is not None:
+                self.residency.put(entry, picked.loaded)
+            else:
+                look.warmed += 1
+                self.residency.warm(entry)
+            self.residency.model(entry)  # its metadata too
+        except LoadError as error:
+            logger.warning("delivery %s cannot be loaded yet: %s", picked.delivery_id, error)
 
     def _due(self, look: _Look) -> list[str]:
         """Whose turn it is to be held against the store: those that failed, and some of all."""
