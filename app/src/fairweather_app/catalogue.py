@@ -37,7 +37,12 @@ from fairweather_interface.refusals import Code
 from fairweather_app.cache import Cache
 from fairweather_app.decisions import Decisions, load_decisions
 from fairweather_app.entries import Entry
-from fairweather_app.errors import LoadError, ObservationStoreError, StoreError
+from fairweather_app.errors import (
+    LoadError,
+    ObservationStoreError,
+    RemoteUnavailableError,
+    StoreError,
+)
 from fairweather_app.index import Index
 from fairweather_app.pickup import Picked, Pickup
 from fairweather_app.residency import Residency
@@ -180,7 +185,10 @@ class Catalogue:
         except IncompleteDeliveryError:
             return None
         except OSError as error:
-            unread = _unread(name, _why(error), None)
+            remote = isinstance(error, RemoteUnavailableError)
+            unread = (
+                _not_now(name, str(error), None) if remote else _unread(name, _why(error), None)
+            )
             return Picked(**{each.name: getattr(unread, each.name) for each in fields(Entry)})
 
     # --------------------------------------------------------------------------- one look
@@ -232,6 +240,10 @@ class Catalogue:
                     self._index.keep([entry])
         except IncompleteDeliveryError:
             look.entries.pop(name, None)
+            return
+        except RemoteUnavailableError as error:
+            look.problems.append(f"{name} cannot be tried: {error}")
+            look.entries[name] = _not_now(name, str(error), known)
             return
         except OSError as error:
             why = _why(error)
@@ -364,11 +376,16 @@ def _turn(entries: Mapping[str, Entry], after: str, count: int) -> tuple[list[st
 
 
 def _unread(name: str, why: str, known: Entry | None) -> Entry:
-    """A delivery that could not be read; without a fingerprint it is tried at every look.
+    """A delivery that could not be read or copied."""
+    return _not_now(name, f"it could not be read or copied yet ({why})", known)
+
+
+def _not_now(name: str, why: str, known: Entry | None) -> Entry:
+    """A delivery that could not be tried; without a fingerprint it is tried at every look.
 
     What is live stays live, and what has been told in the same words stays the same entry.
     """
-    reason = f"it could not be read or copied yet ({why}); it is tried again at every look"
+    reason = f"{why}; it is tried again at every look"
     if known is not None and (known.live or known.reason == reason):
         return known
     return Entry(
