@@ -12,8 +12,9 @@ from fairweather_interface.refusals import Code
 from flask import Flask
 
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
-from fairweather_app.models_backend import InferenceServer, RemoteBackend
+from fairweather_app.models_backend.inference_server import InferenceServer
 from fairweather_app.models_backend.proof import prove
+from fairweather_app.models_backend.remote import RemoteBackend
 from fairweather_app.runtime_model import RuntimeModel
 from inference import (
     BINARY,
@@ -105,7 +106,7 @@ def test_a_server_that_offers_binary_data_may_still_answer_json(
     model = backend(path, inference.url).load_by_id(path.name)
     inference.answer = (
         '{"outputs": [{"name": "temperature_forecast", "datatype": "FP32", '
-        f'"shape": [1, {SAMPLES}], "data": {[20.5] * SAMPLES}}}]}}'
+        f'"shape": [1, {SAMPLES}], "parameters": null, "data": {[20.5] * SAMPLES}}}]}}'
     )
     found = model.session.run({"temperature": WINDOW}, ["temperature_forecast"])
     assert (found["temperature_forecast"] == 20.5).all()
@@ -143,6 +144,7 @@ def test_a_server_that_trickles_while_a_model_is_loaded_holds_nobody_up(
         ("{}", Code.INVALID_OUTPUT, "rubbish"),
         ("[1]", Code.INVALID_OUTPUT, "rubbish"),
         ('{"outputs": []}', Code.INVALID_OUTPUT, "temperature_forecast"),
+        ('{"outputs": ["?"]}', Code.INVALID_OUTPUT, "rubbish"),
         (
             (
                 '{"outputs": [{"name": "temperature_forecast", "datatype": "FP32", "shape": [1, 9],'

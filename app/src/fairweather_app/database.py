@@ -17,9 +17,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
@@ -80,6 +81,14 @@ class Database:
             except (SQLAlchemyError, sqlite3.Error) as error:
                 raise self._unusable(getattr(error, "orig", None) or error) from error
             return self._opened_times, int(found[0])
+
+    def insert(self, table: sa.Table) -> sqlite.Insert:
+        """An insert that can say what happens on a conflict; PostgreSQL's says it alike."""
+        if self.is_sqlite:
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - costs a start 50 ms
+
+        return cast("sqlite.Insert", postgresql.insert(table))
 
     def close(self) -> None:
         """Give the connections back; the next use opens the database again."""

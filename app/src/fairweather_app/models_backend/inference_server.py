@@ -86,7 +86,7 @@ class InferenceServer:
 class _InTime(HTTPConnection):
     """A connection whose answers are whole within its time limit, or that is shut down."""
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override] - as in urllib3
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 does
         """Wait for the whole answer, headers and body.
 
         Raises:

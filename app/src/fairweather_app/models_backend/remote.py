@@ -130,7 +130,7 @@ class _RemoteSession:
         try:
             found = _arrays(content["outputs"], answer.binary)
             return {name: found[name] for name in outputs}
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             self._failed(
                 f"answered rubbish: found {_excerpt(content)}, expected the outputs "
                 f"{', '.join(outputs)} ({type(error).__name__}: {error})",
@@ -172,7 +172,7 @@ def _arrays(told: Sequence[Mapping[str, Any]], binary: bytes) -> Arrays:
     at = 0
     for each in told:
         dtype = np.dtype(DTYPES[each["datatype"]])
-        size = each.get("parameters", {}).get("binary_data_size")
+        size = (each.get("parameters") or {}).get("binary_data_size")  # KServe says null
         if size is None:
             array = np.array(each["data"], dtype=dtype)
         else:
