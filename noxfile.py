@@ -275,6 +275,14 @@ def kserve(session: nox.Session) -> None:
     session.run("pytest", "inference", env={"KSERVE_PYTHON": str(python)})
 
 
+@nox.session(python=PYTHON, default=False)
+def postgres(session: nox.Session) -> None:
+    """Test the app's database on a real PostgreSQL server, where one is installed."""
+    install(session, "interface[testing]", "app[postgresql]", groups=("test",))
+    session.chdir(ROOT / FOLDERS["app"])
+    session.run("python", "postgres/run.py", *session.posargs)
+
+
 @nox.session(python=PYTHON, requires=["demo-deliver"])
 def story(session: nox.Session) -> None:
     """Tell the whole story on real data: a nearby airport is refused until a model declares it."""

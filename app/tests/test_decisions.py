@@ -291,6 +291,7 @@ def test_a_withdrawal_is_stronger_than_an_answer_that_is_remembered(
     assert answering(two) == good
 
 
+@pytest.mark.sqlite
 def test_while_the_database_is_away_what_was_read_last_holds_also_through_a_restart(
     two: Flask, settings: dict[str, Any], better: str, observations: ObservationStore
 ) -> None:
