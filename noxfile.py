@@ -122,6 +122,11 @@ def types(session: nox.Session, package: str) -> None:
     install(session, *NEEDS[package], groups=("test", "types"))
     session.chdir(ROOT / FOLDERS[package])
     session.run("mypy", "src", "tests")
+    if package == "app":
+        session.install("psutil", "types-psutil")
+        folders = ("bench", "inference", "postgres")
+        checked = ("bench/memory.py", "bench/run.py", "inference", "postgres")
+        session.run("mypy", *checked, env={"MYPYPATH": ":".join(folders)})
     if package == "interface":
         session.install("nox", "packaging", "numpy")
         session.run(
@@ -280,7 +285,7 @@ def postgres(session: nox.Session) -> None:
     """Test the app's database on a real PostgreSQL server, where one is installed."""
     install(session, "interface[testing]", "app[postgresql]", groups=("test",))
     session.chdir(ROOT / FOLDERS["app"])
-    session.run("python", "postgres/run.py", *session.posargs)
+    session.run("python", "postgres/cluster.py", *session.posargs)
 
 
 @nox.session(python=PYTHON, requires=["demo-deliver"])

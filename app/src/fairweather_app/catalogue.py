@@ -44,6 +44,7 @@ from fairweather_app.errors import (
     StoreError,
 )
 from fairweather_app.index import Index
+from fairweather_app.memory import give_back
 from fairweather_app.pickup import Picked, Pickup
 from fairweather_app.residency import Residency
 from fairweather_app.runtime_model import RuntimeModel
@@ -217,7 +218,8 @@ class Catalogue:
         self._known = look.entries
         if not look.problems:
             digests = frozenset(each.digest for each in look.entries.values() if each.digest)
-            self.residency.keep(digests)
+            if self.residency.keep(digests):
+                give_back()
             # the copies of what has left stay until the next look: a request may be at them
             wanted, self._digests = digests | self._digests, digests
             if wanted != self._pruned:

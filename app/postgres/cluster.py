@@ -1,6 +1,6 @@
 """Run tests of the app's database against a real PostgreSQL server: ``nox -s postgres``.
 
-    python app/postgres/run.py [ARGUMENTS OF PYTEST]
+    python app/postgres/cluster.py [ARGUMENTS OF PYTEST]
 
 A cluster of its own in a temporary folder, on a free port of loopback, as a user that is not root
 (PostgreSQL refuses root); it is gone afterwards. Exits 2 when PostgreSQL is not installed.
