@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]
 from bodies import AREA, AREA_INDEX, REFERENCE_TIME, body, windows, write
 from contenders import OUTPUTS, REQUIREMENTS, Bench, Contender, on_port
 from deliveries import pick_up_many, swap_under_load
