@@ -122,6 +122,11 @@ def types(session: nox.Session, package: str) -> None:
     install(session, *NEEDS[package], groups=("test", "types"))
     session.chdir(ROOT / FOLDERS[package])
     session.run("mypy", "src", "tests")
+    if package == "app":
+        session.install("psutil", "types-psutil")
+        # not bench/served: each file there needs the library of a peer
+        scripts = sorted(str(path) for path in Path("bench").glob("*.py"))
+        session.run("mypy", *scripts, "inference", "postgres", env={"MYPYPATH": "bench"})
     if package == "interface":
         session.install("nox", "packaging", "numpy")
         session.run(
@@ -284,6 +289,14 @@ def kserve(session: nox.Session) -> None:
     )
     session.chdir(ROOT / FOLDERS["app"])
     session.run("pytest", "inference", env={"KSERVE_PYTHON": str(python)})
+
+
+@nox.session(python=PYTHON, default=False)
+def postgres(session: nox.Session) -> None:
+    """Test the app's database on a real PostgreSQL server, where one is installed."""
+    install(session, "interface[testing]", "app[postgresql]", groups=("test",))
+    session.chdir(ROOT / FOLDERS["app"])
+    session.run("python", "postgres/cluster.py", *session.posargs)
 
 
 @nox.session(python=PYTHON, requires=["demo-deliver"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -33,10 +35,30 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, store: Path) -> dict[str, Any]:
+def database(tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database: a SQLite file, or on the server of `postgres/cluster.py`.
+
+    What is about SQLite itself is marked so.
+    """
+    server = os.environ.get("TESTS_POSTGRESQL")
+    if server is None:
+        yield f"sqlite:///{tmp_path / 'observations.sqlite'}"
+        return
+    name = f"tests_{uuid.uuid4().hex}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, store: Path, database: str) -> dict[str, Any]:
     return {
         "store": store,
-        "observations": f"sqlite:///{tmp_path / 'observations.sqlite'}",
+        "observations": database,
         "cache": tmp_path / "cache",
     }
 

@@ -123,7 +123,7 @@ def test_every_change_is_logged_once(
     look()
     told = [record.getMessage() for record in caplog.records]
     assert told.count(f"delivery {good.name} is live") == 1
-    assert sum(f"{bad.name} is quarantined: corrupt" in each for each in told) == 1
+    assert sum(f"{bad.name} is quarantined (corrupt): " in each for each in told) == 1
     assert told.count(f"delivery {bad.name} was removed from the store") == 1
     assert sum("cannot be read" in each for each in told) == 1
     assert told[-1] == "the store can be read again"

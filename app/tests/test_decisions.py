@@ -195,7 +195,7 @@ def test_a_pin_to_what_cannot_answer_is_not_taken(two: Flask, good: str) -> None
 @pytest.fixture
 def narrowed(make_app: MakeApp, two: Flask, good: str, tmp_path: Path) -> Flask:
     """The app of `two`, whose operator keeps `good` from answering for EWR."""
-    assert two
+    assert two.name == "fairweather_app"
     file = tmp_path / "overrides.yaml"
     file.write_text(f"override_cities: {{{good}: []}}")
     return make_app(overrides=file)
@@ -291,6 +291,7 @@ def test_a_withdrawal_is_stronger_than_an_answer_that_is_remembered(
     assert answering(two) == good
 
 
+@pytest.mark.sqlite
 def test_while_the_database_is_away_what_was_read_last_holds_also_through_a_restart(
     two: Flask, settings: dict[str, Any], better: str, observations: ObservationStore
 ) -> None:

@@ -22,10 +22,8 @@ from fairweather_app.index import Index, release_key
 from fairweather_app.live import LiveScores
 from fairweather_app.memo import Memo
 from fairweather_app.models_backend import (
-    InferenceServer,
     ModelsBackend,
     OnnxBackend,
-    RemoteBackend,
     TensorFlowBackend,
 )
 from fairweather_app.observations import ObservationStore, ReadyWindows
@@ -125,6 +123,12 @@ def _choose_backends(settings: Settings, cache: Cache) -> tuple[ModelsBackend, .
     Not both: a model that is too large for this process must not come here when its server fails.
     """
     if settings.inference_url is not None:
+        # only then: most apps start without an HTTP client
+        from fairweather_app.models_backend.inference_server import (  # noqa: PLC0415
+            InferenceServer,
+        )
+        from fairweather_app.models_backend.remote import RemoteBackend  # noqa: PLC0415
+
         server = InferenceServer(settings.inference_url, settings.inference_seconds)
         return (
             RemoteBackend(ONNX, cache.delivery, server),

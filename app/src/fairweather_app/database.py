@@ -17,9 +17,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
@@ -27,6 +28,8 @@ from fairweather_app.errors import ObservationStoreError
 
 PATIENCE = 2.0
 PATIENT_SECONDS = 30
+MAKING_TABLES = 0x66616972
+"""The advisory lock of PostgreSQL that is held while tables are made."""
 
 TABLES = sa.MetaData()
 """Every table of the app: each module adds those it reads and writes."""
@@ -81,6 +84,14 @@ class Database:
                 raise self._unusable(getattr(error, "orig", None) or error) from error
             return self._opened_times, int(found[0])
 
+    def insert(self, table: sa.Table) -> sqlite.Insert:
+        """An insert that can say what happens on a conflict; PostgreSQL's says it alike."""
+        if self.is_sqlite:
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - costs a start 50 ms
+
+        return cast("sqlite.Insert", postgresql.insert(table))
+
     def close(self) -> None:
         """Give the connections back; the next use opens the database again."""
         with self._lock:
@@ -128,15 +139,26 @@ class Database:
                 )
                 if self.is_sqlite:
                     sa.event.listen(engine, "connect", self._prepare_sqlite)
-                with engine.begin() as connection:  # two workers may start at once
-                    for table in TABLES.sorted_tables:
-                        connection.execute(CreateTable(table, if_not_exists=True))
+                try:
+                    self._make_tables(engine)
+                except BaseException:
+                    engine.dispose()
+                    raise
                 if self.is_sqlite:
                     about = self._path.stat()
                     self._file = (about.st_dev, about.st_ino)
                 self._engine = engine
                 self._opened_times += 1
             return self._engine
+
+    def _make_tables(self, engine: sa.Engine) -> None:
+        """Make what is not there yet; several workers may start at once."""
+        with engine.begin() as connection:
+            if not self.is_sqlite:
+                # PostgreSQL's IF NOT EXISTS fails where another makes the table at the same time
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING_TABLES)))
+            for table in TABLES.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
 
     def _look_at_the_file(self) -> None:
         """Let go of a file that was replaced.

@@ -23,7 +23,7 @@ from fairweather_interface.refusals import Code
 
 from fairweather_app.cache import Cache
 from fairweather_app.entries import Entry, State, describe
-from fairweather_app.errors import LoadError
+from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
 from fairweather_app.models_backend.proof import check_roles, check_units, prove
 from fairweather_app.models_backend.protocol import artifact_of
@@ -236,6 +236,8 @@ def _cannot_have(error: FairweatherError | OSError) -> LoadError:
     """Why what was proven cannot be loaded again."""
     if isinstance(error, FairweatherError) and not isinstance(error, IncompleteDeliveryError):
         return LoadError(Code.CORRUPT, "; ".join(error.problems), state="quarantined")
+    if isinstance(error, RemoteUnavailableError):
+        return LoadError(Code.RUNTIME_UNAVAILABLE, str(error), state="refused")
     why = error.strerror or error if isinstance(error, OSError) else error
     reason = f"its bytes cannot be read or copied at the moment ({why})"
     return LoadError(Code.RUNTIME_UNAVAILABLE, reason, state="refused")

@@ -160,8 +160,8 @@ class Residency:
         self.warm(entry)
         return True
 
-    def keep(self, digests: frozenset[str]) -> None:
-        """Let go of all models but those of the given deliveries.
+    def keep(self, digests: frozenset[str]) -> bool:
+        """Let go of all models but those of the given deliveries; whether any were let go.
 
         A request that holds one of the others finishes with it.
         """
@@ -171,6 +171,7 @@ class Residency:
                 session = self._models.pop(digest).session
                 if isinstance(session, _LazySession):
                     session.kept = gone.get(digest)
+            return bool(gone)
 
     @contextmanager
     def lease(self, entry: Entry) -> Iterator[Session]:

@@ -131,6 +131,8 @@ def _options() -> ort.SessionOptions:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = FATAL_ONLY
+    # an arena of its own costs each small model 0.9 MB, and makes its calls no faster
+    options.enable_cpu_mem_arena = False
     return options
 
 
