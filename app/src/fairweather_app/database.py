@@ -12,8 +12,10 @@ Laws:
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -28,6 +30,8 @@ from fairweather_app.errors import ObservationStoreError
 
 PATIENCE = 2.0
 PATIENT_SECONDS = 30
+COARSEST_CLOCK = 3_000_000_000
+"""Nanoseconds; no file system keeps the time of a write less exactly than to two seconds."""
 MAKING_TABLES = 0x66616972
 """The advisory lock of PostgreSQL that is held while tables are made."""
 
@@ -46,6 +50,8 @@ class Database:
         self.patience = patience
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._path = Path(str(self.url.database))
+        self._log = f"{self._path}-wal"
+        self._quiet: tuple[int, ...] | None = None
         self._lock = threading.RLock()
         self._engine: sa.Engine | None = None
         self._file: tuple[int, int] | None = None
@@ -75,6 +81,8 @@ class Database:
         with self._lock:
             try:
                 self._opened()
+                self._quiet = None
+                before, now = self._written(), time.time_ns()
                 if self._watch is None:
                     self._watch = sqlite3.connect(
                         str(self.url.database), check_same_thread=False, timeout=self.patience
@@ -82,7 +90,32 @@ class Database:
                 found = self._watch.execute("PRAGMA data_version").fetchone()
             except (SQLAlchemyError, sqlite3.Error) as error:
                 raise self._unusable(getattr(error, "orig", None) or error) from error
+            if before is not None and before[0] < now - COARSEST_CLOCK:
+                self._quiet = before
             return self._opened_times, int(found[0])
+
+    def is_quiet(self) -> bool:
+        """Whether surely nothing was committed since `version` was last asked; waits for nothing.
+
+        SQLite writes what is committed to one of two files. Where both were last written long
+        before that, another write would show, however coarsely the file system keeps time.
+        """
+        quiet = self._quiet
+        return quiet is not None and quiet == self._written()
+
+    def _written(self) -> tuple[int, ...] | None:
+        """When the files were last written (ns), and which and how large they are."""
+        try:
+            file = os.stat(self._path)  # noqa: PTH116 - half the time of Path.stat
+        except OSError:
+            return None
+        try:
+            log = os.stat(self._log)  # noqa: PTH116
+        except OSError:
+            return file.st_mtime_ns, file.st_size, file.st_ino
+        last = max(file.st_mtime_ns, log.st_mtime_ns)
+        about = file.st_mtime_ns, file.st_size, file.st_ino, log.st_mtime_ns, log.st_size
+        return last, *about, log.st_ino
 
     def insert(self, table: sa.Table) -> sqlite.Insert:
         """An insert that can say what happens on a conflict; PostgreSQL's says it alike."""
