@@ -50,7 +50,7 @@ def test_nothing_is_quiet_before_it_was_asked_and_while_a_write_is_recent(
 
 @pytest.mark.parametrize("checkpoint", [False, True])
 def test_what_another_process_commits_ends_the_quiet(
-    database: Database, file: Path, checkpoint: bool
+    database: Database, file: Path, *, checkpoint: bool
 ) -> None:
     before = database.version()
     grow_old(file)
