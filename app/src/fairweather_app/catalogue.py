@@ -34,11 +34,18 @@ from fairweather_interface.delivery import Delivery
 from fairweather_interface.errors import IncompleteDeliveryError
 from fairweather_interface.refusals import Code
 
+from fairweather_app.absence import Absences
 from fairweather_app.cache import Cache
 from fairweather_app.decisions import Decisions, load_decisions
 from fairweather_app.entries import Entry
-from fairweather_app.errors import LoadError, ObservationStoreError, StoreError
+from fairweather_app.errors import (
+    LoadError,
+    ObservationStoreError,
+    RemoteUnavailableError,
+    StoreError,
+)
 from fairweather_app.index import Index
+from fairweather_app.memory import give_back
 from fairweather_app.pickup import Picked, Pickup
 from fairweather_app.residency import Residency
 from fairweather_app.runtime_model import RuntimeModel
@@ -52,7 +59,6 @@ VERIFIED_BYTES_AT_ONCE = 64 << 20
 WARMED_AT_ONCE = 32
 SHOWN_EVERY_SECONDS = 2.0
 """How long a look may go on before what it has found so far is shown."""
-LOOKS_UNTIL_BELIEVED = 6
 _DECISIONS = "decisions"
 
 logger = logging.getLogger(__name__)
@@ -63,6 +69,7 @@ class _Look:
     """What one look at the store has found so far."""
 
     entries: dict[str, Entry]
+    gone: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     damaged: frozenset[str] = frozenset()
     warmed: int = 0
@@ -72,7 +79,9 @@ class _Look:
 class Catalogue:
     """Holds the current snapshot of one store, and replaces it. Safe to share between threads.
 
-    `decisions` reads what the operator decided, `budget` is the memory for loaded models.
+    `decisions` reads what the operator decided, `budget` is the memory for loaded models. What
+    `before_showing` holds is called with the contents that are shown and those that will be,
+    before they are: what it works out, no request has to.
     """
 
     def __init__(
@@ -84,7 +93,13 @@ class Catalogue:
         decisions: Callable[[], Decisions] = Decisions,
         budget: int = DEFAULT_BUDGET,
     ) -> None:
-        self.residency = Residency(load=pickup.load_again, describe=pickup.describe, budget=budget)
+        self.residency = Residency(
+            load=pickup.load_again,
+            describe=pickup.describe,
+            measure=pickup.measure,
+            budget=budget,
+        )
+        self.before_showing: list[Callable[[Contents, Contents], None]] = []
         self._cache = cache
         self._pickup = pickup
         self._index = index
@@ -96,7 +111,7 @@ class Catalogue:
         self._known: dict[str, Entry] = {}  # what the bytes say, whatever an operator decided
         self._digests: frozenset[str] = frozenset()
         self._pruned: frozenset[str] | None = None
-        self._absent: dict[str, int] = {}
+        self._absences = Absences()
         self._turn = ""
         self._verifying_turn = ""
 
@@ -172,14 +187,17 @@ class Catalogue:
         except IncompleteDeliveryError:
             return None
         except OSError as error:
-            unread = _unread(name, _why(error), None)
+            remote = isinstance(error, RemoteUnavailableError)
+            unread = (
+                _not_now(name, str(error), None) if remote else _unread(name, _why(error), None)
+            )
             return Picked(**{each.name: getattr(unread, each.name) for each in fields(Entry)})
 
     # --------------------------------------------------------------------------- one look
 
     def _look(self, names: frozenset[str], *, started: bool) -> list[str]:
         look = _Look(entries={name: self._known[name] for name in names & self._known.keys()})
-        missing = [each for name, each in self._known.items() if name not in names]
+        missing = look.gone = [each for name, each in self._known.items() if name not in names]
         look.damaged = frozenset(self._damaged(look.entries))
         changed = [*sorted(names - self._known.keys()), *self._due(look)]
         kept = {each.delivery_id: each for each in missing} if started else {}
@@ -188,20 +206,19 @@ class Catalogue:
             if time.monotonic() - look.shown > SHOWN_EVERY_SECONDS:
                 self._show({**kept, **look.entries}, self._snapshot.problem)
                 look.shown = time.monotonic()
-        absent, self._absent = self._absent, {}
-        for entry in missing if started else []:
-            areas = self._last_for(entry, look.entries)
-            missed = absent.get(entry.delivery_id, 0) + 1
-            if areas and missed < LOOKS_UNTIL_BELIEVED:
-                self._absent[entry.delivery_id] = missed
-                look.entries[entry.delivery_id] = entry
-                look.problems.append(self._stays(entry, areas))
+        if started:
+            stay, problems = self._absences.believe(
+                look.gone, look.entries, self._withdrawn(), str(self.store)
+            )
+            look.entries |= {each.delivery_id: each for each in stay}
+            look.problems += problems
         forgotten = self._known.keys() - look.entries.keys()
         self._index.forget(forgotten)
         self._known = look.entries
         if not look.problems:
             digests = frozenset(each.digest for each in look.entries.values() if each.digest)
-            self.residency.keep(digests)
+            if self.residency.keep(digests):
+                give_back()
             # the copies of what has left stay until the next look: a request may be at them
             wanted, self._digests = digests | self._digests, digests
             if wanted != self._pruned:
@@ -223,7 +240,12 @@ class Catalogue:
                 if new:
                     self._index.keep([entry])
         except IncompleteDeliveryError:
-            look.entries.pop(name, None)
+            if look.entries.pop(name, None) is not None and known is not None:
+                look.gone.append(known)
+            return
+        except RemoteUnavailableError as error:
+            look.problems.append(f"{name} cannot be tried: {error}")
+            look.entries[name] = _not_now(name, str(error), known)
             return
         except OSError as error:
             why = _why(error)
@@ -238,14 +260,18 @@ class Catalogue:
 
     def _make_resident(self, picked: Picked, look: _Look) -> None:
         """Have a model in memory before it goes live, also one that another process proved."""
-        if picked.loaded is not None:
-            self.residency.put(picked.entry, picked.loaded)
-        elif picked.live and look.warmed < WARMED_AT_ONCE:
-            look.warmed += 1
-            try:
-                self.residency.warm(picked.entry)
-            except LoadError as error:
-                logger.warning("delivery %s cannot be loaded yet: %s", picked.delivery_id, error)
+        if not picked.live or (picked.loaded is None and look.warmed >= WARMED_AT_ONCE):
+            return
+        entry = picked.entry
+        try:
+            if picked.loaded is not None:
+                self.residency.put(entry, picked.loaded)
+            else:
+                look.warmed += 1
+                self.residency.warm(entry)
+            self.residency.model(entry)  # its metadata too
+        except LoadError as error:
+            logger.warning("delivery %s cannot be loaded yet: %s", picked.delivery_id, error)
 
     def _due(self, look: _Look) -> list[str]:
         """Whose turn it is to be held against the store: those that failed, and some of all."""
@@ -296,7 +322,7 @@ class Catalogue:
     def _show(self, known: Mapping[str, Entry], problem: str | None) -> None:
         """Replace the snapshot; its contents only when they differ."""
         decisions = self._decisions or Decisions()
-        withdrawn = decisions.withdrawals
+        withdrawn = self._withdrawn()
         entries = dict(sorted(known.items()))
         before = self._snapshot.contents
         for name in withdrawn.keys() & entries.keys():
@@ -311,27 +337,13 @@ class Catalogue:
         contents = before
         if entries != before.entries or pins != before.pins:
             contents = Contents(entries, pins).prepare()
+            for each in self.before_showing:
+                each(before, contents)
         self._snapshot = Snapshot(contents=contents, checked_at=datetime.now(UTC), problem=problem)
 
-    def _last_for(self, entry: Entry, others: Mapping[str, Entry]) -> tuple[str, ...]:
-        """The areas for which a delivery that has gone is the last live one."""
-        withdrawn = (self._decisions or Decisions()).withdrawals
-        if not entry.live or entry.delivery_id in withdrawn:
-            return ()
-        covered = {
-            area
-            for name, each in others.items()
-            if each.live and name not in withdrawn
-            for area in each.areas
-        }
-        return tuple(area for area in entry.areas if area not in covered)
-
-    def _stays(self, entry: Entry, areas: tuple[str, ...]) -> str:
-        return (
-            f"delivery {entry.delivery_id} has gone from {self.store} and is the last model for "
-            f"{', '.join(areas)}: it stays live until {LOOKS_UNTIL_BELIEVED} looks in a row have "
-            "missed it"
-        )
+    def _withdrawn(self) -> Mapping[str, object]:
+        """What the operator withdrew, by delivery id."""
+        return (self._decisions or Decisions()).withdrawals
 
     def _emptied(self) -> str:
         return (
@@ -350,11 +362,16 @@ def _turn(entries: Mapping[str, Entry], after: str, count: int) -> tuple[list[st
 
 
 def _unread(name: str, why: str, known: Entry | None) -> Entry:
-    """A delivery that could not be read; without a fingerprint it is tried at every look.
+    """A delivery that could not be read or copied."""
+    return _not_now(name, f"it could not be read or copied yet ({why})", known)
+
+
+def _not_now(name: str, why: str, known: Entry | None) -> Entry:
+    """A delivery that could not be tried; without a fingerprint it is tried at every look.
 
     What is live stays live, and what has been told in the same words stays the same entry.
     """
-    reason = f"it could not be read or copied yet ({why}); it is tried again at every look"
+    reason = f"{why}; it is tried again at every look"
     if known is not None and (known.live or known.reason == reason):
         return known
     return Entry(
@@ -385,9 +402,11 @@ def report_changes(before: Snapshot, after: Snapshot) -> None:
     for name, entry in after.entries.items():
         if before.entries.get(name) is entry:
             continue
+        known = before.entries.get(name)
         if entry.live:
-            logger.info("delivery %s is live", name)
+            again = "" if known is None or known.live else " again"
+            logger.info("delivery %s is live%s", name, again)
         else:
-            logger.warning("delivery %s is %s: %s: %s", name, entry.state, entry.code, entry.reason)
+            logger.warning("delivery %s is %s", name, entry.told)
     for name in before.entries.keys() - after.entries.keys():
         logger.info("delivery %s was removed from the store", name)
