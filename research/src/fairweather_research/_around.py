@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["Around", "Hole"]
 
 _SAME = 1e-3  # usual spreads: what rounding may change
+_ALIKE = (1e-2, 1e-3)  # absolute and relative: the spread of a series that never moves is tiny
 
 
 class Hole:
