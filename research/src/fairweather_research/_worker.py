@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from fairweather_interface.delivery import EXAMPLES
 
+from fairweather_research.branches import ByInput, find_switch
 from fairweather_research.dataset import WindowSet
 from fairweather_research.domain import declared_domain
 from fairweather_research.errors import NetworkError
@@ -27,7 +28,7 @@ from fairweather_research.evaluation import judge
 from fairweather_research.examples import choose_examples
 from fairweather_research.observations import Archive
 from fairweather_research.recipe import Recipe
-from fairweather_research.results import TOLERANCE, EpochRecord, TrainingResult
+from fairweather_research.results import TOLERANCE, BranchRecord, EpochRecord, TrainingResult
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
     domain = declared_domain(recipe, windows.plan, seen)
 
     report(stage="fit")
-    fitted = fit(windows, recipe.fit, recipe.network, report_epoch)
+    switch = find_switch(recipe, windows)
+    fitted = fit(windows, recipe.fit, recipe.network, report_epoch, switch)
     bands = None
     if windows.plan.probabilities:
         report(stage="bands")
@@ -99,7 +101,7 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         report(stage="evaluate")
         judgements = judge(held_out, *_forecast(signature, held_out))
         report(stage="examples")
-        examples = choose_examples(held_out, domain.in_effect)
+        examples = choose_examples(held_out, domain.in_effect, switch)
         inputs = _under("input/", examples)
         outputs = _call(signature, inputs)
         examples |= {f"output/{name}": values for name, values in outputs.items()}
@@ -115,7 +117,9 @@ def _run(folder: Path, scratch: Path, reports: TextIO) -> None:
         train_end=int(learned.max()),
         seen=seen,
         epochs=fitted.epochs,
-        best_epoch=fitted.best_epoch,
+        best_epoch=fitted.best_epochs[0],
+        branches=_branches(fitted, taught, held_out),
+        thresholds=switch.at if isinstance(switch, ByInput) else (),
         shrinkage={
             output.name: tuple(fitted.constants.shrinkage[number].tolist())
             for number, output in enumerate(windows.plan.outputs)
@@ -173,6 +177,21 @@ def _exported(
     graph = ForecastGraph(plan, hole, fitted.constants, bands)
     around = Around(graph, hole, fitted.foreign, name=name, folder=folder, scratch=scratch)
     return around, around
+
+
+def _branches(fitted: Fitted, taught: WindowSet, held_out: WindowSet) -> tuple[BranchRecord, ...]:
+    if fitted.switch is None:
+        return ()
+    taught_of, judged_of = fitted.switch.of(taught), fitted.switch.of(held_out)
+    return tuple(
+        BranchRecord(
+            condition=condition,
+            windows=int((taught_of == number).sum()),
+            judged=int((judged_of == number).sum()),
+            best_epoch=fitted.best_epochs[number],
+        )
+        for number, condition in enumerate(fitted.switch.conditions)
+    )
 
 
 def _forecast(

@@ -28,6 +28,7 @@ from fairweather_interface.metadata import dump_metadata, read_metadata
 
 from fairweather_research._metadata import create_model_metadata
 from fairweather_research._worker import ARCHIVE, REQUEST, RESULT
+from fairweather_research.branches import find_switch
 from fairweather_research.checking import refuse_unwritable
 from fairweather_research.dataset import WindowSet, areas_and_variables
 from fairweather_research.errors import NetworkError, RecipeError, TrainingError
@@ -116,7 +117,8 @@ def train(
     refuse_absent(recipe.network)
     tell(Progress(stage="observations"))
     observations = _observations(recipe)
-    WindowSet.choose(recipe, observations.archive)  # refuses at once what cannot be trained
+    # both refuse at once what cannot be trained
+    find_switch(recipe, WindowSet.choose(recipe, observations.archive))
     delivery_id = new_delivery_id()
     store = Path(store).expanduser().resolve()
     with _writable(store), staged_delivery(store, delivery_id) as folder:
@@ -199,7 +201,8 @@ def _run_worker(
                 env={**os.environ, **_ENVIRONMENT, "KERAS_HOME": str(scratch / "keras")},
             ) as process:
                 try:
-                    _follow(process, recipe.fit.epochs, tell)
+                    networks = recipe.switch.branches if recipe.switch else 1
+                    _follow(process, recipe.fit.epochs * networks, tell)
                 finally:
                     process.kill()
             if process.returncode != 0:

@@ -73,7 +73,10 @@ def write_card(
         judgements=[_section(judgement, metadata) for judgement in result.judgements],
         domain=[_bounds(item, bounds) for item, bounds in _bounded(metadata)],
         verdicts=_VERDICTS,
-        training=training_plot(result.epochs, result.best_epoch),
+        training=training_plot(
+            result.epochs,
+            [branch.best_epoch for branch in result.branches] or [result.best_epoch],
+        ),
         result=result,
         report=report,
         recipe=yaml.safe_dump(dict(metadata.training.recipe), sort_keys=False, allow_unicode=True),

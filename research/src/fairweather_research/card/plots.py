@@ -162,8 +162,9 @@ def error_plot(judgement: Judgement) -> Plot:
     )
 
 
-def training_plot(epochs: Sequence[EpochRecord], best: int) -> Plot:
-    """The loss on training and on calibration time, and where training went back to."""
+def training_plot(epochs: Sequence[EpochRecord], best: Sequence[int]) -> Plot:
+    """The loss on training and on calibration time, and where each network went back to."""
+    kept = " and ".join(map(str, best))
     numbers = [epoch.number for epoch in epochs]
     marker = "o" if len(epochs) == 1 else ""
 
@@ -184,7 +185,9 @@ def training_plot(epochs: Sequence[EpochRecord], best: int) -> Plot:
             color=theme.model,
             label="calibration time",
         )
-        axes.axvline(best, color=theme.ink, linewidth=1, linestyle=":", label=f"kept: epoch {best}")
+        for place, epoch in enumerate(best):
+            label = None if place else f"kept: epoch {kept}"
+            axes.axvline(epoch, color=theme.ink, linewidth=1, linestyle=":", label=label)
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -192,7 +195,7 @@ def training_plot(epochs: Sequence[EpochRecord], best: int) -> Plot:
     return _render(
         draw,
         "Loss by epoch on training time and on calibration time; "
-        f"the weights of epoch {best} were kept.",
+        f"the weights of epoch {kept} were kept.",
     )
 
 
