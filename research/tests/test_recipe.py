@@ -105,9 +105,18 @@ def test_the_summer_recipe_forecasts_humidity_alone() -> None:
     assert recipe.variables == ("humidity",)
 
 
-def test_only_one_recipe_declares_la_guardia() -> None:
-    declaring = [p.stem for p in RECIPES.glob("*.yaml") if "LGA" in load_recipe(p).areas]
-    assert declaring == ["la-guardia"]
+def test_of_the_recipes_for_a_season_or_one_airport_only_one_declares_la_guardia() -> None:
+    declaring = {p.stem for p in RECIPES.glob("*.yaml") if "LGA" in load_recipe(p).areas}
+    assert declaring == {"la-guardia", "week-predictor"}
+
+
+def test_the_week_recipe_holds_several_networks_and_runs_all_year() -> None:
+    recipe = load_recipe(RECIPES / "week-predictor.yaml")
+    assert recipe.model_type == "WeekPredictor"
+    assert recipe.season == tuple(range(1, 13))
+    assert recipe.areas == ("EWR", "JFK", "LGA")
+    assert recipe.switch is not None
+    assert recipe.switch.branches == 2
 
 
 def test_a_resolved_recipe_carries_its_definitions_and_can_be_read_back() -> None:

@@ -2,11 +2,12 @@
 
 Every quantile is the forecast minus or plus a reach that is never negative, so that a band holds
 its forecast by construction. A second, small network learns the reach of every lead from the
-calendar of the reference time and the area, with the pinball loss, from the errors that the
-forecast itself makes on training time: how far weather strays from what is usual goes by the season
-and the hour. It does not see recent observations; on three recipes and three splits of New York,
-bands that did were no sharper and held less of what came. ``calibration.widening`` then finds,
-lead day by lead day, how far each edge must be moved to hold what it declares.
+calendar of the reference time and the area (and, where a model switches, the branch that answers),
+with the pinball loss, from the errors that the forecast itself makes on training time: how far
+weather strays from what is usual goes by the season and the hour. It does not see recent
+observations; on three recipes and three splits of New York, bands that did were no sharper and held
+less of what came. ``calibration.widening`` then finds, lead day by lead day, how far each edge must
+be moved to hold what it declares.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def fit_bands(
     error = _errors(windows, fitted.said, fitted.constants)
     learn = np.where(parts == Part.TRAINING, error, np.nan)
     check = np.where(parts == Part.CALIBRATION, error, np.nan)
-    seen = _seen(windows)
+    seen = _seen(windows, fitted)
     outputs, leads = error.shape[1:]
     probabilities = np.array(windows.plan.probabilities)
     model = _network(seen.shape[1], (outputs, len(probabilities), leads))
@@ -110,11 +111,15 @@ def _errors(
     return np.asarray((windows.targets() - forecast) / spread)
 
 
-def _seen(windows: WindowSet) -> npt.NDArray[np.float32]:
-    """What the graph will show the network: calendar terms but the constant one, and the area."""
-    calendar = climatology.terms(windows.reference)[:, 1:]
-    area = np.eye(len(windows.plan.areas))[windows.area]
-    return np.concatenate([calendar, area], axis=1).astype(np.float32)
+def _seen(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float32]:
+    """What the graph will show the network: calendar terms but the constant one, area, branch."""
+    seen = [
+        climatology.terms(windows.reference)[:, 1:],
+        np.eye(len(windows.plan.areas))[windows.area],
+    ]
+    if fitted.switch is not None:
+        seen.append(np.eye(fitted.switch.branches)[fitted.switch.of(windows)])
+    return np.concatenate(seen, axis=1).astype(np.float32)
 
 
 def _network(seen: int, shape: tuple[int, int, int]) -> Any:  # noqa: ANN401 - Keras has no types

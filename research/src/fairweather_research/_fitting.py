@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fairweather_research._graph import Constants
+from fairweather_research._multiplex import Multiplexed
 from fairweather_research.calibration import shrinkage
 from fairweather_research.climatology import fit_climatology, terms
+from fairweather_research.errors import NetworkError
 from fairweather_research.networks import (
     ExportsOnnx,
     Lessons,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from fairweather_research.branches import Switch
     from fairweather_research.dataset import WindowSet
     from fairweather_research.recipe import FitPlan
     from fairweather_research.results import EpochRecord
@@ -34,6 +37,11 @@ __all__ = ["Fitted", "fit"]
 # A series that never moves would otherwise be divided by nothing.
 _LEAST_SPREAD = 1e-3
 
+_FOREIGN = (
+    "`switch`: found a network of another framework, expected one in TensorFlow: only these can "
+    "share a graph; take `switch` out, or choose another `network`"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
@@ -43,8 +51,9 @@ class Fitted:
     foreign: ExportsOnnx | None  # the network, where it is not in TensorFlow; the graph goes around
     said: npt.NDArray[np.float32]  # what the network answers to all windows, [rows, outputs, leads]
     constants: Constants
-    epochs: tuple[EpochRecord, ...]
-    best_epoch: int
+    epochs: tuple[EpochRecord, ...]  # of one network after the other, numbered through
+    best_epochs: tuple[int, ...]  # what each network went back to
+    switch: Switch | None  # how the networks share the windows, where there are several
     origin: dict[str, str]  # what provenance says of a network of somebody else's
 
 
@@ -53,10 +62,13 @@ def fit(
     plan: FitPlan,
     network: str,
     progress: Callable[[EpochRecord], None],
+    switch: Switch | None = None,
 ) -> Fitted:
     """Fit a network on training time, stop it and shrink it on calibration time.
 
-    The values of held-out blocks are not looked at, save as the past of a forecast.
+    With a switch, each branch has a network of its own that learns from the branch's windows alone;
+    what is usual, and how far to trust the answer, is found on all windows together. The values of
+    held-out blocks are not looked at, save as the past of a forecast.
 
     Raises:
         NetworkError: the network cannot be had, or does not keep what a network promises.
@@ -66,8 +78,65 @@ def fit(
     parts = windows.parts()[:, None, :]
     learn = np.where(parts == Part.TRAINING, scaled, np.nan)
     calibrate = np.where(parts == Part.CALIBRATION, scaled, np.nan)
-
     inputs = _network_inputs(windows, usual)
+    said = np.zeros(learn.shape, np.float32)
+    branch = np.zeros(len(windows), np.int64) if switch is None else switch.of(windows)
+    epochs: list[EpochRecord] = []
+    best: list[int] = []
+    learners = []
+
+    def told(epoch: EpochRecord) -> None:
+        epochs.append(epoch.model_copy(update={"number": len(epochs) + 1}))
+        progress(epochs[-1])
+
+    for number in range(1 if switch is None else switch.branches):
+        rows, before = branch == number, len(epochs)
+        lessons = (inputs.rows(rows), learn[rows], calibrate[rows])
+        learner = _learn(windows, plan, network, told, lessons)
+        if isinstance(learner, ExportsOnnx) and switch is not None:
+            raise NetworkError(network, [_FOREIGN])
+        with doing(network, "asking it"):
+            said[rows] = learner.predict(inputs.rows(rows))
+        learners.append(learner)
+        best.append(
+            min(epochs[before:], key=lambda epoch: epoch.calibration).number
+            if len(epochs) > before
+            else before
+        )
+    checking = np.isfinite(calibrate).any(axis=(1, 2))
+    block = windows.split.block(windows.lead_times()[checking])
+    factors = [
+        shrinkage(
+            said[checking, output].astype(np.float64),
+            calibrate[checking, output],
+            block,
+            steps_a_day=windows.plan.steps_a_day,
+        )
+        for output in range(len(windows.plan.outputs))
+    ]
+    foreign = isinstance(learners[0], ExportsOnnx)
+    models = [] if foreign else [learner.model for learner in learners]
+    return Fitted(
+        network=Multiplexed(models, switch) if switch else next(iter(models), None),
+        foreign=learners[0] if foreign else None,
+        said=said,
+        constants=Constants(**usual, shrinkage=np.stack(factors)),
+        epochs=tuple(epochs),
+        best_epochs=tuple(best),
+        switch=switch,
+        origin=origin(network, learners[0]),
+    )
+
+
+def _learn(
+    windows: WindowSet,
+    plan: FitPlan,
+    network: str,
+    progress: Callable[[EpochRecord], None],
+    lessons: tuple[NetworkInputs, npt.NDArray[np.float64], npt.NDArray[np.float64]],
+) -> Any:  # noqa: ANN401 - whatever the network is
+    """Build one network and fit it; ``lessons`` are inputs, what to learn, what to check with."""
+    inputs, learn, calibrate = lessons
     teaching = np.atleast_1d(np.isfinite(learn).any(axis=(1, 2)))
     checking = np.atleast_1d(np.isfinite(calibrate).any(axis=(1, 2)))
     shape = NetworkShape(
@@ -80,41 +149,15 @@ def fit(
         leads=windows.plan.leads,
     )
     learner = build_network(network, shape, inputs.rows(teaching))
-    epochs: list[EpochRecord] = []
-
-    def told(epoch: EpochRecord) -> None:
-        epochs.append(epoch)
-        progress(epoch)
-
     with doing(network, "fitting it"):
         learner.fit(
             Lessons(inputs.rows(teaching), learn[teaching].astype(np.float32)),
             Lessons(inputs.rows(checking), calibrate[checking].astype(np.float32)),
             plan,
-            told,
+            progress,
         )
     hold_to_promises(network, learner.predict, shape, inputs)
-    with doing(network, "asking it"):
-        said = np.asarray(learner.predict(inputs), dtype=np.float32)
-    block = windows.split.block(windows.lead_times()[checking])
-    factors = [
-        shrinkage(
-            said[checking, output].astype(np.float64),
-            calibrate[checking, output],
-            block,
-            steps_a_day=windows.plan.steps_a_day,
-        )
-        for output in range(shape.outputs)
-    ]
-    return Fitted(
-        network=None if isinstance(learner, ExportsOnnx) else learner.model,
-        foreign=learner if isinstance(learner, ExportsOnnx) else None,
-        said=said,
-        constants=Constants(**usual, shrinkage=np.stack(factors)),
-        epochs=tuple(epochs),
-        best_epoch=min(epochs, key=lambda epoch: epoch.calibration).number if epochs else 0,
-        origin=origin(network, learner),
-    )
+    return learner
 
 
 def _measure(windows: WindowSet) -> dict[str, npt.NDArray[np.float64]]:

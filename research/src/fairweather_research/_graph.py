@@ -1,9 +1,9 @@
 """The graph that is delivered: raw observations in, a forecast in physical units out.
 
 Everything between is inside: bringing inputs to the step, setting missing values aside, calendar
-terms from the reference time, anomalies, the network, shrinkage, units again, bands where there
-are any, and the limits of the real. Its terms are those of ``climatology``; a test holds the two
-together.
+terms from the reference time, anomalies, the network (or several, and the switch between them),
+shrinkage, units again, bands where there are any, and the limits of the real. Its terms are those
+of ``climatology``; a test holds the two together.
 
 A graph of many small operations takes a runtime longer than the arithmetic in them. So the waves
 are computed once, at the reference time; what is usual at all other times is a linear map of them
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
+from fairweather_research._multiplex import Multiplexed, branch_of_rows
 from fairweather_research.climatology import (
     DAILY_WAVES,
     DAILY_WAVES_THAT_CHANGE,
@@ -55,11 +56,12 @@ class Constants:
 class Bands:
     """How far from the forecast its quantiles lie, in usual spreads: a linear map of the calendar.
 
-    Its input is ``waves`` of the reference time, then the area, one-hot; its output,
-    [outputs, quantiles, leads] laid flat, becomes a reach by ``reaches`` and ``widening``.
+    Its input is ``waves`` of the reference time, then the area, one-hot, and where there is a
+    switch the branch that answers, one-hot; its output, [outputs, quantiles, leads] laid flat,
+    becomes a reach by ``reaches`` and ``widening``.
     """
 
-    kernel: npt.NDArray[np.float64]  # [TERMS - 1 + areas, outputs * quantiles * leads]
+    kernel: npt.NDArray[np.float64]  # [terms of its input, outputs * quantiles * leads]
     bias: npt.NDArray[np.float64]  # [outputs * quantiles * leads]
     widening: npt.NDArray[np.float64]  # [outputs, quantiles, leads]
 
@@ -92,7 +94,7 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
     def __init__(
         self,
         plan: Blueprint,
-        network: Any,  # noqa: ANN401 - Keras has no types
+        network: Any,  # noqa: ANN401 - Keras has no types; or a ``Multiplexed``
         constants: Constants,
         bands: Bands | None = None,
     ) -> None:
@@ -124,9 +126,19 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
 
     def _forecast(self, network: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
         area, calendar = tensors["area_index"], waves(tensors["reference_time"])
-        anomalies, present = self._recent(tensors, calendar, area)
+        value, present = self._at_the_steps(tensors)
+        usual = self.input_usual(calendar, area)
+        weight = 1.0 / tf.gather(self.input_spread, area)[:, :, None]
+        anomalies = present * (value - usual) * weight
         one_hot = tf.one_hot(area, len(self._plan.areas), dtype=tf.float32)
-        said = network([anomalies, present, one_hot, calendar], training=False) * self.shrinkage
+        seen, known = [anomalies, present, one_hot, calendar], [calendar, one_hot]
+        if isinstance(network, Multiplexed):
+            newest = value + (1.0 - present) * usual  # a value is 0 where it is missing
+            branch = branch_of_rows(network.switch, tensors["reference_time"], newest)
+            said = network(seen, branch=branch) * self.shrinkage
+            known.append(tf.one_hot(branch, network.switch.branches, dtype=tf.float32))
+        else:
+            said = network(seen, training=False) * self.shrinkage
         spread = tf.gather(self.output_spread, area)[:, :, None]
         value = self.output_usual(calendar, area) + said * spread
         limits = np.array([(each.minimum, each.maximum) for each in self._plan.outputs], np.float32)
@@ -136,7 +148,7 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
             zip((each.name for each in self._plan.outputs), tf.unstack(value, axis=1), strict=True)
         )
         if self._plan.probabilities:
-            reach = self._reach(tf.concat([calendar, one_hot], axis=1), spread)
+            reach = self._reach(tf.concat(known, axis=1), spread)
             bounds = value[:, :, None] + reach
             bounds = tf.minimum(tf.maximum(bounds, low[:, None]), high[:, None])
             for output, of_output in zip(
@@ -165,8 +177,8 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
             reach = tf.stack(furthest, axis=2)
         return reach * np.array([[-1.0]] * len(below) + [[1.0]] * len(above), np.float32)
 
-    def _recent(self, tensors: dict[str, Any], calendar: Any, area: Any) -> tuple[Any, Any]:  # noqa: ANN401
-        """Scaled anomalies of all inputs at the step, 0 where missing, and where they are present.
+    def _at_the_steps(self, tensors: dict[str, Any]) -> tuple[Any, Any]:
+        """All inputs at the step, 0 where missing, and where they are present.
 
         Inputs with a shorter period than the longest are missing before they begin.
         """
@@ -174,9 +186,7 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
             *(self._at_the_step(tensors[item.name], item) for item in self._plan.inputs),
             strict=True,
         )
-        value, present = tf.stack(values, axis=1), tf.stack(presents, axis=1)
-        weight = 1.0 / tf.gather(self.input_spread, area)[:, :, None]
-        return present * (value - self.input_usual(calendar, area)) * weight, present
+        return tf.stack(values, axis=1), tf.stack(presents, axis=1)
 
     def _at_the_step(self, window: Any, item: InputPlan) -> tuple[Any, Any]:  # noqa: ANN401
         """One raw window as [batch, steps] of means over the present samples, and where any is."""

@@ -23,6 +23,7 @@ from pydantic import TypeAdapter
 
 from fairweather_research._converter import Converter
 from fairweather_research._events import EventLog
+from fairweather_research.branches import ByInput, find_switch
 from fairweather_research.dataset import WindowSet
 from fairweather_research.domain import declared_domain
 from fairweather_research.environment import machine
@@ -32,7 +33,7 @@ from fairweather_research.examples import choose_examples
 from fairweather_research.observations import Archive, QualityReport
 from fairweather_research.portrait import portray
 from fairweather_research.recipe import Recipe
-from fairweather_research.results import TOLERANCE, EpochRecord, TrainingResult
+from fairweather_research.results import TOLERANCE, BranchRecord, EpochRecord, TrainingResult
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ def _train(
     domain = declared_domain(recipe, windows.plan, seen)
 
     report_stage("fit")
-    fitted = fit(windows, recipe.fit, recipe.network, report_epoch)
+    switch = find_switch(recipe, windows)
+    fitted = fit(windows, recipe.fit, recipe.network, report_epoch, switch)
     bands = None
     if windows.plan.probabilities:
         report_stage("bands")
@@ -197,7 +199,7 @@ def _train(
         report_stage("evaluate")
         judgements = judge(held_out, *_forecast(signature, held_out))
         report_stage("examples")
-        examples = choose_examples(held_out, domain.in_effect)
+        examples = choose_examples(held_out, domain.in_effect, switch)
         inputs = _under("input/", examples)
         outputs = _call(signature, inputs)
         examples |= {f"output/{name}": values for name, values in outputs.items()}
@@ -215,7 +217,9 @@ def _train(
         train_end=int(min(learned.max(), last_observation)),
         seen=seen,
         epochs=fitted.epochs,
-        best_epoch=fitted.best_epoch,
+        best_epoch=fitted.best_epochs[0],
+        branches=_branches(fitted, taught, held_out),
+        thresholds=switch.at if isinstance(switch, ByInput) else (),
         shrinkage={
             output.name: tuple(fitted.constants.shrinkage[number].tolist())
             for number, output in enumerate(windows.plan.outputs)
@@ -273,6 +277,21 @@ def _exported(
     graph = ForecastGraph(plan, hole, fitted.constants, bands)
     around = Around(graph, hole, fitted.foreign, name=name, folder=folder, scratch=scratch)
     return around, around
+
+
+def _branches(fitted: Fitted, taught: WindowSet, held_out: WindowSet) -> tuple[BranchRecord, ...]:
+    if fitted.switch is None:
+        return ()
+    taught_of, judged_of = fitted.switch.of(taught), fitted.switch.of(held_out)
+    return tuple(
+        BranchRecord(
+            condition=condition,
+            windows=int((taught_of == number).sum()),
+            judged=int((judged_of == number).sum()),
+            best_epoch=fitted.best_epochs[number],
+        )
+        for number, condition in enumerate(fitted.switch.conditions)
+    )
 
 
 def _forecast(

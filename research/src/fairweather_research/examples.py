@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from fairweather_research.blueprint import InputPlan
+    from fairweather_research.branches import Switch
     from fairweather_research.dataset import WindowSet
 
 __all__ = ["SERVE", "choose_examples"]
@@ -28,6 +29,7 @@ SERVE = "serve"
 _REGULAR = 8
 _CONSIDERED = 500  # windows looked at
 _BEYOND = 25.0  # degC past a bound: further than any reader's margin
+_UNDECIDED = 1e-3  # of the switch's unit: float32 tells no nearer, whoever computes
 _COLDEST = VARIABLES["temperature"].minimum  # no reader takes a value that cannot be real
 _HOTTEST = VARIABLES["temperature"].maximum
 
@@ -35,7 +37,9 @@ _Arrays: TypeAlias = "dict[str, npt.NDArray[Any]]"
 _Edit: TypeAlias = "Callable[[_Arrays], None]"  # of one window of each input, in place
 
 
-def choose_examples(windows: WindowSet, domain: Mapping[str, Bounds]) -> _Arrays:
+def choose_examples(
+    windows: WindowSet, domain: Mapping[str, Bounds], switch: Switch | None = None
+) -> _Arrays:
     """Choose examples from held-out windows; outputs are for the model to add.
 
     Where a window to serve goes beyond a bound, its values are cut at the bound, and values are put
@@ -45,22 +49,27 @@ def choose_examples(windows: WindowSet, domain: Mapping[str, Bounds]) -> _Arrays
     Args:
         windows: held-out windows.
         domain: every bound that holds, by input name.
+        switch: how several networks share the windows, where there are several.
 
     Returns:
         ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
         ``expect``, all with one row an example: eight spread over areas and time, the windows of
         lowest and highest mean of the first input, one with as many missing values as are allowed
         (where any are) and, for every bound of temperature that real weather can pass and a bound
-        on missing values that is stricter than the input's own, one beyond it.
+        on missing values that is stricter than the input's own, one beyond it. With a switch
+        also, of every branch, the window nearest to another branch's, and one far from it.
     """
     stride = -(-len(windows) // _CONSIDERED)
-    windows = windows.rows(np.arange(0, len(windows), stride))
+    considered = np.arange(len(windows)) % stride == 0
+    sides = np.zeros(len(windows), dtype=np.bool_) if switch is None else _sides(windows, switch)
+    near = np.flatnonzero(sides[considered | sides]).tolist()
+    windows = windows.rows(considered | sides)
     plans = windows.plan.inputs
     bounds = {plan.name: domain.get(plan.name, Bounds()) for plan in plans}
     levels = [np.nanmean(batch.inputs()[plans[0].name], axis=1) for _, batch in windows.batches()]
     level = np.concatenate(levels)
     spread = np.linspace(0, len(windows) - 1, _REGULAR).round().astype(np.int64)
-    rows = [*spread.tolist(), int(level.argmin()), int(level.argmax())]
+    rows = [*spread.tolist(), int(level.argmin()), int(level.argmax()), *near]
 
     losses = {plan.name: _may_lack(plan, bounds[plan.name]) for plan in plans}
     edits = [_lack(losses)] * any(losses.values()) + _refused(plans, bounds)
@@ -87,6 +96,20 @@ def choose_examples(windows: WindowSet, domain: Mapping[str, Bounds]) -> _Arrays
         "reference_time": windows.reference,
         "expect": np.array(expect),
     }
+
+
+def _sides(windows: WindowSet, switch: Switch) -> npt.NDArray[np.bool_]:
+    """Where a window is the nearest to, or the furthest from, the windows of another branch.
+
+    Windows so near that rounding may decide on which side they lie are passed over.
+    """
+    branch, distance = switch.of(windows), switch.distance(windows)
+    chosen = np.zeros(len(windows), dtype=np.bool_)
+    for number in range(switch.branches):
+        rows = np.flatnonzero((branch == number) & (distance > _UNDECIDED))
+        if len(rows):
+            chosen[rows[[distance[rows].argmin(), distance[rows].argmax()]]] = True
+    return chosen
 
 
 def _refused(plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds]) -> list[_Edit]:

@@ -17,7 +17,7 @@ import difflib
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from fairweather_interface.definitions import (
@@ -29,32 +29,26 @@ from fairweather_interface.definitions import (
     parse_definitions,
     plain_definitions,
 )
-from fairweather_interface.durations import format_duration, parse_duration
+from fairweather_interface.durations import format_duration
 from fairweather_interface.errors import DefinitionsError
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
     ValidationError,
     model_validator,
 )
 
+from fairweather_research._parts import Part, Words
+from fairweather_research.blueprint import blueprint_of
 from fairweather_research.errors import RecipeError
 from fairweather_research.networks import NETWORKS, PLUGGED
 from fairweather_research.sources import SOURCES
+from fairweather_research.switch import SwitchPlan
 
 __all__ = ["FitPlan", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
 
 _DAY = timedelta(days=1)
-
-_Words = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration),
-    PlainSerializer(format_duration, return_type=str),
-]
 
 
 def _ascending(months: tuple[int, ...]) -> tuple[int, ...]:
@@ -106,11 +100,7 @@ _Bounds = Annotated[
 ]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ObservationsPlan(_Part):
+class ObservationsPlan(Part):
     """Where the observations come from: a named source, or a file in the archive format."""
 
     source: _Text
@@ -127,12 +117,12 @@ class ObservationsPlan(_Part):
         return self
 
 
-class SplitPlan(_Part):
+class SplitPlan(Part):
     """How time is divided: of every ``every``, the last ``held_out`` is for judging alone."""
 
-    every: _Words = timedelta(days=48)
-    held_out: _Words = timedelta(days=12)
-    calibration: _Words = timedelta(days=10)
+    every: Words = timedelta(days=48)
+    held_out: Words = timedelta(days=12)
+    calibration: Words = timedelta(days=10)
 
     @model_validator(mode="after")
     def _leaves_time_to_train(self) -> Self:
@@ -151,7 +141,7 @@ class SplitPlan(_Part):
         return self
 
 
-class FitPlan(_Part):
+class FitPlan(Part):
     """How the network is fitted; training stops early when calibration time no longer improves."""
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 60
@@ -160,7 +150,7 @@ class FitPlan(_Part):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """A checked, resolved recipe. Every key is described in this package's README."""
 
     topic: _Text
@@ -171,14 +161,15 @@ class Recipe(_Part):
     season: _Months
     definitions: dict[str, Any]
     observations: ObservationsPlan
-    step: _Words = timedelta(hours=1)
-    horizon: _Words = timedelta(days=7)
+    step: Words = timedelta(hours=1)
+    horizon: Words = timedelta(days=7)
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     max_temperature_seen: bool = True
     max_humidity_seen: bool = False
     applicability_domain: _Bounds = ()
     quantiles: _Quantiles = ()
     network: _Network = "blend"
+    switch: SwitchPlan | None = None
     fit: FitPlan = FitPlan()
     split: SplitPlan = SplitPlan()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
@@ -186,6 +177,10 @@ class Recipe(_Part):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems = [*self._names(), *self._times()]
+        if self.switch is not None:
+            problems += self.switch.problems()
+            if not problems:
+                problems += self.switch.unfit(blueprint_of(self))
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -339,8 +334,9 @@ def _nearest(location: tuple[int | str, ...]) -> str:
     owner: type[BaseModel] = Recipe
     for step in location[:-1]:
         annotation = owner.model_fields[str(step)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            owner = annotation
+        for part in (annotation, *get_args(annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                owner = part
     keys = list(owner.model_fields)
     close = difflib.get_close_matches(str(location[-1]), keys, n=1)
     return f"did you mean `{close[0]}`?" if close else f"expected of {', '.join(keys)}"

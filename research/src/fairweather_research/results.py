@@ -8,7 +8,15 @@ from fairweather_research.domain import Seen
 from fairweather_research.evaluation import Judgement
 from fairweather_research.portrait import Portrait
 
-__all__ = ["IR_VERSION", "OPSET", "TOLERANCE", "EpochRecord", "OnnxReport", "TrainingResult"]
+__all__ = [
+    "IR_VERSION",
+    "OPSET",
+    "TOLERANCE",
+    "BranchRecord",
+    "EpochRecord",
+    "OnnxReport",
+    "TrainingResult",
+]
 
 #: How far two runtimes may differ on one value, (absolute, relative), in the output's unit: a
 #: hundredth, finer than any station reports.
@@ -32,6 +40,15 @@ class EpochRecord(_Frozen):
     calibration: float
 
 
+class BranchRecord(_Frozen):
+    """One of several networks of a model that switches."""
+
+    condition: str  # what chooses it, for people, with the thresholds that training found
+    windows: int  # forecasts that taught it
+    judged: int  # held-out forecasts that it answered
+    best_epoch: int
+
+
 class OnnxReport(_Frozen):
     """The ONNX artifact's needs, or the reason why there is none."""
 
@@ -50,6 +67,8 @@ class TrainingResult(_Frozen):
     seen: dict[str, Seen]  # input name -> what the training windows held
     epochs: tuple[EpochRecord, ...]
     best_epoch: int
+    branches: tuple[BranchRecord, ...] = ()  # of a model that switches, in their order
+    thresholds: tuple[float, ...] = ()  # between them, where it switches on an input
     shrinkage: dict[str, tuple[float, ...]]  # output name -> factor of each lead
     widening: dict[str, tuple[float, ...]] = {}  # quantile name -> factor of each lead
     judgements: tuple[Judgement, ...]

@@ -31,6 +31,7 @@ from fairweather_research._worker import (
     TRAINED,
     write_request,
 )
+from fairweather_research.branches import find_switch
 from fairweather_research.checking import Foresight, foresee, refuse_unwritable
 from fairweather_research.dataset import WindowSet
 from fairweather_research.errors import (
@@ -135,7 +136,8 @@ def train(
         foresight.refuse()
     tell(Progress(stage="observations"))
     observations = observations_of(recipe)
-    WindowSet.choose(recipe, observations.archive)  # refuses at once what cannot be trained
+    # both refuse at once what cannot be trained
+    find_switch(recipe, WindowSet.choose(recipe, observations.archive))
     delivery_id = new_delivery_id()
     with (
         ForkServer() if server is None else nullcontext(server) as starts,
@@ -254,8 +256,9 @@ def _working(
             software=software,
         )
         write_archive(observations.archive, scratch / ARCHIVE)
+        networks = recipe.switch.branches if recipe.switch else 1
         with server.start(folder, scratch) as work:
-            yield _Working(work, scratch, recipe.fit.epochs)
+            yield _Working(work, scratch, recipe.fit.epochs * networks)
 
 
 def epitaph(code: int | None, said: str) -> str:

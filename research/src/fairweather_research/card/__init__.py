@@ -99,7 +99,10 @@ def write_card(
         pictured=_PICTURED,
         domain=[_input(item, metadata, result) for item in metadata.required_inputs],
         held=_HELD,
-        curve=training_plot(result.epochs, result.best_epoch),
+        curve=training_plot(
+            result.epochs,
+            [branch.best_epoch for branch in result.branches] or [result.best_epoch],
+        ),
         result=result,
         report=report,
         verdicts=verdicts,

@@ -248,8 +248,9 @@ def season_plot(item: Input, bounds: Bounds | None, portrait: Portrait) -> Plot:
     )
 
 
-def training_plot(epochs: Sequence[EpochRecord], best: int) -> Plot:
-    """The loss on training and on calibration time, and where training went back to."""
+def training_plot(epochs: Sequence[EpochRecord], best: Sequence[int]) -> Plot:
+    """The loss on training and on calibration time, and where each network went back to."""
+    kept = " and ".join(map(str, best))
     numbers = [float(epoch.number) for epoch in epochs]
     rows = (
         ("persistence", "training time", [epoch.training for epoch in epochs]),
@@ -265,7 +266,8 @@ def training_plot(epochs: Sequence[EpochRecord], best: int) -> Plot:
         x_label="epoch",
         y_label="loss",
     )
-    chart.wall(float(best), "bound", f"kept: {best}", leftwards=best > len(epochs) / 2)
+    for epoch in best:
+        chart.wall(float(epoch), "bound", f"kept: {epoch}", leftwards=epoch > len(epochs) / 2)
     for kind, name, values in rows:
         chart.line(numbers, values, kind)
         if len(epochs) == 1:
@@ -274,7 +276,7 @@ def training_plot(epochs: Sequence[EpochRecord], best: int) -> Plot:
     return _plot(
         chart,
         "Loss by epoch on training time and on calibration time; "
-        f"the weights of epoch {best} were kept.",
+        f"the weights of epoch {kept} were kept.",
     )
 
 
