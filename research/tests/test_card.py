@@ -304,7 +304,14 @@ def test_metrics_are_the_same_numbers_for_machines(trained: Trained) -> None:
 
 def test_plots_are_the_same_bytes_every_time() -> None:
     epochs = [EpochRecord(number=n, training=1 / n, calibration=1.5 / n) for n in (1, 2, 3)]
-    assert training_plot(epochs, 3) == training_plot(epochs, 3)
+    assert training_plot(epochs, [3]) == training_plot(epochs, [3])
+
+
+def test_the_training_of_several_networks_shows_what_each_went_back_to() -> None:
+    epochs = [EpochRecord(number=n, training=1 / n, calibration=1.5 / n) for n in range(1, 7)]
+    plot = training_plot(epochs, [2, 5])
+    assert [word for word in ("kept: 2", "kept: 5") if f">{word}<" not in plot.svg] == []
+    assert "the weights of epoch 2 and 5 were kept" in plot.text
 
 
 @pytest.mark.parametrize(

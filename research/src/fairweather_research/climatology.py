@@ -7,7 +7,7 @@ exported graph (which computes the same terms), and what forecasts return to at 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def shifted(
     return np.asarray(np.einsum("...i,oij->...oj", coefficients, turned), dtype=np.float64)
 
 
-def _turns(angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _turns(angle: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
     """What makes (sin x, cos x) that of x plus an angle, shape [angles, 2, 2]."""
     sin, cos = np.sin(angle), np.cos(angle)
     return np.moveaxis(np.array([[cos, sin], [-sin, cos]]), -1, 0)
