@@ -92,9 +92,8 @@ def fit(
             network,
             progress,
             (inputs.rows(rows), learn[rows], calibrate[rows]),
+            alone=switch is None,
         )
-        if isinstance(learner, ExportsOnnx) and switch is not None:
-            raise NetworkError(network, [_FOREIGN])
         with doing(network, "asking it"):
             said[rows] = learner.predict(inputs.rows(rows))
         learners.append(learner)
@@ -135,6 +134,8 @@ def _learn(
     network: str,
     progress: Callable[[EpochRecord], None],
     lessons: tuple[NetworkInputs, npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    *,
+    alone: bool,
 ) -> tuple[Any, list[EpochRecord]]:
     """Build one network and fit it; ``lessons`` are inputs, what to learn, what to check with."""
     inputs, learn, calibrate = lessons
@@ -150,6 +151,8 @@ def _learn(
         leads=windows.plan.leads,
     )
     learner = build_network(network, shape, inputs.rows(teaching))
+    if isinstance(learner, ExportsOnnx) and not alone:
+        raise NetworkError(network, [_FOREIGN])
     passes: list[EpochRecord] = []
 
     def told(epoch: EpochRecord) -> None:
