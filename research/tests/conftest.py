@@ -156,6 +156,19 @@ def banded(
     return Trained(delivery, banded_recipe, tuple(progress))
 
 
+@pytest.fixture(scope="session")
+def switched(tiny_document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The small recipe with two networks, for humid weather and for dry, and with bands."""
+    asked = {
+        "switch": {"by": "humidity", "statistic": "mean", "period": "1 day", "at_quantile": 0.5},
+        "quantiles": [0.1, 0.9],
+    }
+    recipe = Recipe.parse({**tiny_document, **asked}, source="tiny.yaml")
+    progress: list[Progress] = []
+    delivery = train(recipe, tmp_path_factory.mktemp("switch"), progress=progress.append)
+    return Trained(delivery, recipe, tuple(progress))
+
+
 @dataclass(frozen=True)
 class Commanded:
     """A training by the command, and what it printed."""

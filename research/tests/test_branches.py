@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SUMMER = ByMonth(branch_of=(1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1))
-HUMID = {"on": "humidity", "statistic": "mean", "period": "1 day", "at_quantile": 0.5}
+HUMID = {"by": "humidity", "statistic": "mean", "period": "1 day", "at_quantile": 0.5}
 
 
 def by_humidity(**changes: Any) -> ByInput:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import pytest
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
-from fairweather_interface.metadata import Area
+from fairweather_interface.metadata import ONNX, SAVED_MODEL, Area
+from fairweather_interface.testing import assert_delivery_conforms
 
 from fairweather_research._graph import Bands, Constants, ForecastGraph
 from fairweather_research._multiplex import Multiplexed
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from conftest import Trained
     from fairweather_research.branches import Switch
 
 HOUR = 3600
@@ -102,7 +105,8 @@ def ask(made: ForecastGraph, humidity: Any, time: Any = NEW_YEAR) -> dict[str, A
 
 
 def first(made: ForecastGraph, humidity: Any, time: Any = NEW_YEAR) -> list[float]:
-    return ask(made, humidity, time)["humidity_forecast"][:, 0].tolist()
+    answer = ask(made, humidity, time)["humidity_forecast"]
+    return [float(value) for value in answer[:, 0]]
 
 
 def windows_of(*levels: float) -> npt.NDArray[np.float32]:
@@ -194,3 +198,61 @@ def test_onnx_switches_where_the_saved_model_does(switch: Switch, tmp_path: Path
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     (alone,) = session.run(None, {name: values[:1] for name, values in inputs.items()})
     np.testing.assert_array_equal(alone, expected["humidity_forecast"][:1])
+
+
+def test_a_model_that_switches_is_delivered_like_any_other(switched: Trained) -> None:
+    delivery = switched.delivery
+    assert_delivery_conforms(delivery.path)
+    metadata = delivery.metadata
+    assert metadata.min_reader == "0.1"
+    assert [artifact.format for artifact in metadata.artifacts] == [SAVED_MODEL, ONNX]
+    assert metadata.training.recipe["switch"] == {
+        "by": "humidity",
+        "statistic": "mean",
+        "period": "1 day",
+        "at_quantile": [0.5],
+    }
+
+
+def test_a_delivery_says_what_training_found_of_its_switch(switched: Trained) -> None:
+    metrics = json.loads((switched.delivery.path / "card" / "metrics.json").read_text())
+    (threshold,) = metrics["thresholds"]
+    assert 50 < threshold < 80
+    dry, humid = metrics["branches"]
+    assert dry["condition"] == f"mean humidity of the last 1 day below {threshold:.6g} %"
+    assert humid["condition"].endswith(f"at or above {threshold:.6g} %")
+    assert dry["windows"] + humid["windows"] == metrics["windows"]
+    assert min(dry["judged"], humid["judged"]) >= 24
+    assert 0 < dry["best_epoch"] < humid["best_epoch"] <= len(metrics["epochs"])
+    card = (switched.delivery.path / "card" / "index.html").read_text()
+    assert "holds 2 networks" in card
+    assert dry["condition"] in card
+
+
+def test_the_examples_of_a_delivery_stand_on_both_sides_and_onnx_answers_them(
+    switched: Trained,
+) -> None:
+    path = switched.delivery.path
+    metrics = json.loads((path / "card" / "metrics.json").read_text())
+    with np.load(path / "examples.npz") as held:
+        examples = {name: held[name] for name in held.files}
+    newest = examples["input/humidity"][:, -24:]
+    level = newest[~np.isnan(newest).any(axis=1)].mean(axis=1)
+    beside = level - metrics["thresholds"][0]
+    assert -1 < beside[beside < 0].max() < 0 < beside[beside > 0].min() < 1
+    assert beside.min() < -10 < 10 < beside.max()
+    session = onnxruntime.InferenceSession(str(path / "model.onnx"))
+    inputs = {name: values for name, values in examples.items() if name.startswith("input/")}
+    names = [output.name for output in session.get_outputs()]
+    found = session.run(names, {name.removeprefix("input/"): v for name, v in inputs.items()})
+    for name, values in zip(names, found, strict=True):
+        np.testing.assert_allclose(values, examples[f"output/{name}"], atol=0.01)
+
+
+def test_each_network_has_its_own_passes_and_they_are_numbered_through(switched: Trained) -> None:
+    metrics = json.loads((switched.delivery.path / "card" / "metrics.json").read_text())
+    numbers = [epoch["number"] for epoch in metrics["epochs"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    told = [step for step in switched.progress if step.stage == "fit" and step.epoch]
+    assert len(told) == len(numbers)
+    assert all(step.epochs == 2 * switched.recipe.fit.epochs for step in told)

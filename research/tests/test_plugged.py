@@ -14,6 +14,7 @@ from fairweather_interface.testing import assert_delivery_conforms
 
 import plugged_networks
 from fairweather_research import Recipe, train
+from fairweather_research.branches import find_switch
 from fairweather_research.errors import NetworkError
 from fairweather_research.networks import NETWORKS, NetworkInputs
 from fairweather_research.networks.plugged import (
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fairweather_interface.delivery import Delivery
+
+    from fairweather_research.dataset import WindowSet
 
 HERE = Path(__file__).parent
 README = (HERE.parent / "README.md").read_text(encoding="utf-8")
@@ -73,6 +76,25 @@ def test_a_callable_that_takes_other_arguments_is_told_with_its_own_error() -> N
 def test_what_is_neither_a_keras_model_nor_a_network_is_told_with_all_it_lacks() -> None:
     problem = refusal(plugged("NothingToDeliver"), build_network, SHAPE, inputs())
     assert "NothingToDeliver, without fit, predict, model (in TensorFlow) or export_onnx" in problem
+
+
+def test_a_network_of_another_framework_is_refused_where_a_recipe_switches(
+    tiny: Callable[..., Recipe], tiny_windows: WindowSet
+) -> None:
+    from fairweather_research._fitting import fit  # noqa: PLC0415 - slow
+
+    switch = {"by": "reference_time", "months": [[*range(1, 7)], [*range(7, 13)]]}
+    recipe = tiny(network=plugged("Foreign"), switch=switch)
+    with pytest.raises(NetworkError) as caught:
+        fit(
+            tiny_windows,
+            recipe.fit,
+            recipe.network,
+            lambda _: None,
+            find_switch(recipe, tiny_windows),
+        )
+    (problem,) = caught.value.problems
+    assert "`switch`: found a network of another framework, expected one in TensorFlow" in problem
 
 
 def hold(name: str) -> None:

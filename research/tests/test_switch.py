@@ -12,8 +12,8 @@ from fairweather_research import Recipe, RecipeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BY_MONTH = {"on": "reference_time", "months": [[5, 6, 7, 8, 9], [10, 11, 12, 1, 2, 3, 4]]}
-BY_HUMIDITY = {"on": "humidity", "statistic": "mean", "period": "1 day", "at": 60}
+BY_MONTH = {"by": "reference_time", "months": [[5, 6, 7, 8, 9], [10, 11, 12, 1, 2, 3, 4]]}
+BY_HUMIDITY = {"by": "humidity", "statistic": "mean", "period": "1 day", "at": 60}
 
 
 def problems(tiny: Callable[..., Recipe], switch: object) -> tuple[str, ...]:
@@ -32,8 +32,8 @@ def test_a_recipe_without_a_switch_has_one_network(tiny: Callable[..., Recipe]) 
         (BY_MONTH, 2),
         (BY_HUMIDITY, 2),
         ({**BY_HUMIDITY, "at": [30, 60.5]}, 3),
-        ({"on": "temperature", "statistic": "maximum", "period": "3 days", "at_quantile": 0.5}, 2),
-        ({"on": "reference_time", "months": [[m] for m in range(1, 13)]}, 12),
+        ({"by": "temperature", "statistic": "maximum", "period": "3 days", "at_quantile": 0.5}, 2),
+        ({"by": "reference_time", "months": [[m] for m in range(1, 13)]}, 12),
     ],
 )
 def test_a_resolved_recipe_carries_its_switch_and_can_be_read_back(
@@ -62,7 +62,7 @@ def test_one_threshold_may_be_written_as_a_number(tiny: Callable[..., Recipe]) -
         ({"months": [list(range(1, 13)), []]}, "two or more lists"),
         ({"months": [list(range(1, 13)), [12]]}, "each of the months 1 to 12 once"),
         ({"months": [[0, *range(1, 13)], [12]]}, "each of the months 1 to 12 once"),
-        ({"at": 60}, "`switch.at`: does not belong to a switch on reference_time; take it out"),
+        ({"at": 60}, "`switch.at`: does not belong to a switch by reference_time; take it out"),
         ({"months": [5, 6]}, "`switch.months.0`: found 5, expected a list; write it in square"),
     ],
 )
@@ -77,7 +77,7 @@ def test_months_that_do_not_divide_the_year_are_refused(
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"on": "humidty"}, "unknown input 'humidty'; expected reference_time, or an input"),
+        ({"by": "humidty"}, "unknown input 'humidty'; expected reference_time, or an input"),
         ({"statistic": "median"}, "found 'median'; Input should be 'mean', 'minimum' or 'maximum'"),
         ({"statistic": None}, "`switch.statistic`: missing; write, for example, `statistic: mean`"),
         ({"period": None}, "`switch.period`: missing; write, for example, `period: 1 day`"),
@@ -91,7 +91,7 @@ def test_months_that_do_not_divide_the_year_are_refused(
         ({"at": float("nan")}, "`switch.at.0`: found nan"),
         ({"at": []}, "`switch.at`: found []"),
         ({"at": None, "at_quantile": 50}, "found [50.0], expected shares above 0 and below 1"),
-        ({"months": [[1], [2]]}, "`switch.months`: does not belong to a switch on humidity"),
+        ({"months": [[1], [2]]}, "`switch.months`: does not belong to a switch by humidity"),
         ({"periode": "1 day"}, "`switch.periode`: unknown key; did you mean `period`?"),
     ],
 )
@@ -106,6 +106,6 @@ def test_all_problems_are_told_at_once_with_those_of_other_keys(
     tiny: Callable[..., Recipe],
 ) -> None:
     with pytest.raises(RecipeError) as refused:
-        tiny(switch={"on": "humidity", "at": [3, 2]}, areas=["Atlantis"])
+        tiny(switch={"by": "humidity", "at": [3, 2]}, areas=["Atlantis"])
     told = "\n".join(refused.value.problems)
     assert all(key in told for key in ("`areas`", "`switch.statistic`", "`switch.at`"))

@@ -92,9 +92,7 @@ def fit(
     for number in range(1 if switch is None else switch.branches):
         rows, before = branch == number, len(epochs)
         lessons = (inputs.rows(rows), learn[rows], calibrate[rows])
-        learner = _learn(windows, plan, network, told, lessons)
-        if isinstance(learner, ExportsOnnx) and switch is not None:
-            raise NetworkError(network, [_FOREIGN])
+        learner = _learn(windows, plan, network, told, lessons, alone=switch is None)
         with doing(network, "asking it"):
             said[rows] = learner.predict(inputs.rows(rows))
         learners.append(learner)
@@ -134,6 +132,8 @@ def _learn(
     network: str,
     progress: Callable[[EpochRecord], None],
     lessons: tuple[NetworkInputs, npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    *,
+    alone: bool,
 ) -> Any:  # noqa: ANN401 - whatever the network is
     """Build one network and fit it; ``lessons`` are inputs, what to learn, what to check with."""
     inputs, learn, calibrate = lessons
@@ -149,6 +149,8 @@ def _learn(
         leads=windows.plan.leads,
     )
     learner = build_network(network, shape, inputs.rows(teaching))
+    if isinstance(learner, ExportsOnnx) and not alone:
+        raise NetworkError(network, [_FOREIGN])
     with doing(network, "fitting it"):
         learner.fit(
             Lessons(inputs.rows(teaching), learn[teaching].astype(np.float32)),

@@ -1,9 +1,9 @@
 """Branches: which of a model's networks answers a window. One meaning, for training and graph.
 
-A switch on the *reference time* goes by its month in UTC, as everything inside a model does; the
+A switch by the *reference time* goes by its month in UTC, as everything inside a model does; the
 local month can differ for some hours around the turn of a month.
 
-A switch on an *input* goes by a statistic of its newest steps, a step being the mean of the samples
+A switch by an *input* goes by a statistic of its newest steps, a step being the mean of the samples
 that are there. **A step that is missing counts as what is usual at its time in its area**: it is
 what the rest of the graph takes it for, and it leaves no window without an answer, not even one
 that is all missing. What is at a threshold belongs to the branch above. A mean is compared as a
@@ -43,7 +43,7 @@ _CYCLE = 146_097  # days after which the calendar repeats
 
 @dataclass(frozen=True, kw_only=True)
 class ByMonth:
-    """A switch on the month of the reference time."""
+    """A switch by the month of the reference time."""
 
     branch_of: tuple[int, ...]  # of January to December
 
@@ -81,7 +81,7 @@ class ByMonth:
 
 @dataclass(frozen=True, kw_only=True)
 class ByInput:
-    """A switch on a statistic of an input's newest steps."""
+    """A switch by a statistic of an input's newest steps."""
 
     input: int  # position among the inputs
     steps: int
@@ -165,13 +165,13 @@ def month_of_day() -> npt.NDArray[np.int8]:
 
 
 def _resolved(plan: SwitchPlan, windows: WindowSet) -> Switch:
-    if plan.on == REFERENCE_TIME:
+    if plan.by == REFERENCE_TIME:
         assert plan.months is not None  # noqa: S101 - the recipe was checked
         of_month = {month: branch for branch, group in enumerate(plan.months) for month in group}
         return ByMonth(branch_of=tuple(of_month[month] for month in range(1, 13)))
     assert plan.period is not None and plan.statistic is not None  # noqa: S101, PT018
     inputs = windows.plan.inputs
-    number = next(place for place, item in enumerate(inputs) if item.name == plan.on)
+    number = next(place for place, item in enumerate(inputs) if item.name == plan.by)
     switch = ByInput(
         input=number,
         steps=plan.period // windows.plan.step,
@@ -179,7 +179,7 @@ def _resolved(plan: SwitchPlan, windows: WindowSet) -> Switch:
         at=plan.at or (0.0,),
         usual=np.stack([_usual(windows, number, area) for area in range(len(windows.plan.areas))]),
         described=(
-            f"{plan.statistic} {plan.on} of the last {format_duration(plan.period)}",
+            f"{plan.statistic} {plan.by} of the last {format_duration(plan.period)}",
             inputs[number].unit,
         ),
     )

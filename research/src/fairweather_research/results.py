@@ -68,7 +68,7 @@ class TrainingResult(_Frozen):
     epochs: tuple[EpochRecord, ...]
     best_epoch: int
     branches: tuple[BranchRecord, ...] = ()  # of a model that switches, in their order
-    thresholds: tuple[float, ...] = ()  # between them, where it switches on an input
+    thresholds: tuple[float, ...] = ()  # between them, where it switches by an input
     shrinkage: dict[str, tuple[float, ...]]  # output name -> factor of each lead
     widening: dict[str, tuple[float, ...]] = {}  # quantile name -> factor of each lead
     judgements: tuple[Judgement, ...]

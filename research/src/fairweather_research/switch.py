@@ -2,12 +2,13 @@
 
 ::
 
-    switch: {on: reference_time, months: [[5, 6, 7, 8, 9], [10, 11, 12, 1, 2, 3, 4]]}
-    switch: {on: humidity, statistic: mean, period: 1 day, at: 60}
-    switch: {on: humidity, statistic: mean, period: 1 day, at_quantile: 0.5}
+    switch: {by: reference_time, months: [[5, 6, 7, 8, 9], [10, 11, 12, 1, 2, 3, 4]]}
+    switch: {by: humidity, statistic: mean, period: 1 day, at: 60}
+    switch: {by: humidity, statistic: mean, period: 1 day, at_quantile: 0.5}
 
 Each list of months is a branch, and so is what lies below, between and above the thresholds. What
-the condition means, to the last digit, is said by ``branches``; here it is only checked.
+the condition means, to the last digit, is said by ``branches``; here it is only checked. The key
+is not ``on``: YAML reads this word as true.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ _Numbers = Annotated[
 
 
 class SwitchPlan(Part):
-    """On what a model switches, and where; see ``problems`` for what fits together."""
+    """By what a model switches, and where; see ``problems`` for what fits together."""
 
-    on: Annotated[str, Field(min_length=1, max_length=200)]
+    by: Annotated[str, Field(min_length=1, max_length=200)]
     months: tuple[tuple[int, ...], ...] | None = None
     statistic: Statistic | None = None
     period: Words | None = None
@@ -65,11 +66,11 @@ class SwitchPlan(Part):
 
     def problems(self) -> list[str]:
         """What is wrong with the keys themselves, each with its key."""
-        on_time = self.on == REFERENCE_TIME
+        on_time = self.by == REFERENCE_TIME
         strangers = _OF_AN_INPUT if on_time else _OF_TIME
         problems = [
-            f"`switch.{key}`: does not belong to a switch on {self.on}; take it out, "
-            f"or write `on: {'the name of an input' if on_time else REFERENCE_TIME}`"
+            f"`switch.{key}`: does not belong to a switch by {self.by}; take it out, "
+            f"or write `by: {'the name of an input' if on_time else REFERENCE_TIME}`"
             for key in strangers
             if getattr(self, key) is not None
         ]
@@ -77,14 +78,14 @@ class SwitchPlan(Part):
 
     def unfit(self, plan: Blueprint) -> list[str]:
         """What does not go with the inputs of the recipe."""
-        if self.on == REFERENCE_TIME:
+        if self.by == REFERENCE_TIME:
             return []
-        item = next((item for item in plan.inputs if item.name == self.on), None)
+        item = next((item for item in plan.inputs if item.name == self.by), None)
         if item is None:
             names = ", ".join(item.name for item in plan.inputs)
             return [
                 (
-                    f"`switch.on`: unknown input {self.on!r}; expected {REFERENCE_TIME}, or an "
+                    f"`switch.by`: unknown input {self.by!r}; expected {REFERENCE_TIME}, or an "
                     f"input of the definitions: {names}"
                 )
             ]
@@ -136,7 +137,7 @@ class SwitchPlan(Part):
             (
                 f"`switch.period`: found {format_duration(self.period)}, expected whole steps of "
                 f"{format_duration(plan.step)}, at most the {format_duration(item.period)} of "
-                f"{self.on}"
+                f"{self.by}"
             )
         ]
 
