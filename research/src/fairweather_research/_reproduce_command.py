@@ -1,0 +1,93 @@
+"""The command ``fairweather-research reproduce``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fairweather_research._terminal import NEGATIVE, told
+from fairweather_research._training_shown import shown
+
+__all__ = ["reproduce_command"]
+
+
+def reproduce_command(
+    delivery: Annotated[
+        Path, typer.Argument(metavar="DELIVERY", help="The delivery's folder.", show_default=False)
+    ],
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Its observations, where they are no packaged source; held against the recorded "
+            "digest.",
+        ),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(help="Keep the rebuilt delivery in this folder. By default nothing is kept."),
+    ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--env",
+            help="Train in a new environment with the recorded code and packages, made by uv or "
+            "pip; it is removed afterwards.",
+        ),
+    ] = False,
+    wheels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="With --env: where wheels of fairweather-research and fairweather-interface lie, "
+            "at any depth. May be given more than once. By default the index is asked.",
+        ),
+    ] = None,
+    trust_network: Annotated[
+        bool,
+        typer.Option(
+            "--trust-network",
+            help="Run the code of a network that the recipe names and this package does not bring.",
+        ),
+    ] = False,
+) -> None:
+    """Make a delivery again from its provenance alone, and say whether it is the same.
+
+    The recorded recipe is trained once more on the recorded observations. The answer goes to
+    stdout: whether the model digest comes out again, what of data, code, packages and machine
+    differs, and what was not recorded. Exit code 0: the same; 1: different; 2: it cannot be told
+    with what was given.
+
+    Example: fairweather-research reproduce store/2b0f1f6e-6b0c-4f0e-9d61-3f1f7d6a3c11
+    """
+    if wheels and not fresh:
+        raise typer.BadParameter("--wheels is for the environment that --env makes: add --env")
+    with told():
+        from fairweather_research.reproduction import reproduce  # noqa: PLC0415 - pandas is slow
+
+        with shown("compared") as show:
+            answer = reproduce(
+                delivery,
+                data=data,
+                store=store,
+                fresh=fresh,
+                wheels=wheels or (),
+                trust_network=trust_network,
+                progress=show,
+                say=lambda line: typer.echo(line, err=True),
+            )
+        typer.echo(answer.text())
+        changed = {finding.what for finding in answer.findings if finding.differs}
+        if not answer.same and not fresh and changed & {"code", "packages"}:
+            typer.echo(
+                "To train with the recorded code and packages: fairweather-research reproduce "
+                f"{delivery} --env",
+                err=True,
+            )
+        if answer.path:
+            typer.echo(f"The rebuilt delivery: {answer.path}", err=True)
+    if not answer.same:
+        raise typer.Exit(NEGATIVE)
