@@ -49,7 +49,8 @@ def silent(windows: WindowSet) -> Fitted:
         said=np.zeros((len(windows), 2, 48), np.float32),
         constants=Constants(**usual, shrinkage=np.ones((2, 48))),
         epochs=(),
-        best_epoch=0,
+        best_epochs=(0,),
+        switch=None,
         origin={},
     )
 
