@@ -154,7 +154,7 @@ def test_values_far_below_zero_and_at_the_edge_of_the_possible_are_learned_and_s
 def test_made_up_data_are_called_so_in_the_metadata_and_on_the_card(delivery: Delivery) -> None:
     assert delivery.metadata.training.synthetic
     card = (delivery.path / "card" / "index.html").read_text(encoding="utf-8")
-    assert "synthetic data" in card.lower()
+    assert "Synthetic: this model was trained on generated weather" in card
 
 
 def test_training_ends_with_the_observations_not_with_the_leads_beyond(delivery: Delivery) -> None:

@@ -105,8 +105,7 @@ def ask(made: ForecastGraph, humidity: Any, time: Any = NEW_YEAR) -> dict[str, A
 
 
 def first(made: ForecastGraph, humidity: Any, time: Any = NEW_YEAR) -> list[float]:
-    answer = ask(made, humidity, time)["humidity_forecast"]
-    return [float(value) for value in answer[:, 0]]
+    return [float(value) for value in ask(made, humidity, time)["humidity_forecast"][:, 0]]
 
 
 def windows_of(*levels: float) -> npt.NDArray[np.float32]:

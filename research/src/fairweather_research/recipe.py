@@ -323,6 +323,14 @@ def _problems(error: ValidationError, *, told: bool) -> list[str]:
                     f"`{where}`: found {part['input']!r}, expected a list; "
                     "write it in square brackets"
                 )
+            case "invalid_key":
+                owner, key = where.rpartition(".")[0], part["input"]
+                problems.append(
+                    f"`{owner}`: found the key {key}, expected a word; "
+                    "YAML reads on, off, yes and no as true or false"
+                )
+            case "model_type":
+                problems.append(f"`{where}`: found {part['input']!r}, expected keys and values")
             case "value_error":
                 problems.append(f"`{where}`: {message}")
             case _ if not (told and where.startswith("definitions")):
