@@ -19,7 +19,7 @@ from fairweather_research.card import _share, write_card
 from fairweather_research.card.plots import training_plot
 from fairweather_research.errors import TrainingError
 from fairweather_research.observations import QualityReport
-from fairweather_research.results import EpochRecord, TrainingResult
+from fairweather_research.results import BranchRecord, EpochRecord, TrainingResult
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -302,6 +302,33 @@ def test_metrics_are_the_same_numbers_for_machines(trained: Trained) -> None:
     assert metrics["quality"][0]["start"].endswith("Z")
 
 
+def test_a_network_that_tells_of_no_epochs_has_a_card_without_a_curve(
+    trained: Trained, tmp_path: Path
+) -> None:
+    result = result_of(trained).model_copy(update={"epochs": (), "best_epoch": 0})
+    write_card(tmp_path / "card", trained.delivery.metadata, result, QualityReport(series=()))
+    page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
+    assert "The network told of no epochs." in page
+    assert "Loss by epoch" not in page
+
+
+def test_a_model_of_several_networks_says_what_chooses_each(
+    trained: Trained, tmp_path: Path
+) -> None:
+    branches = tuple(
+        BranchRecord(condition=f"humidity {side} 60 %", windows=1200, judged=300, best_epoch=1)
+        for side in ("below", "at or above")
+    )
+    result = result_of(trained).model_copy(update={"branches": branches})
+    write_card(tmp_path / "card", trained.delivery.metadata, result, QualityReport(series=()))
+    page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
+    assert "It holds 2 networks" in page
+    assert (
+        "humidity at or above 60 %: 1,200 windows taught it, 300 judged it; kept from epoch 1."
+        in page
+    )
+
+
 def test_plots_are_the_same_bytes_every_time() -> None:
     epochs = [EpochRecord(number=n, training=1 / n, calibration=1.5 / n) for n in (1, 2, 3)]
     assert training_plot(epochs, [3]) == training_plot(epochs, [3])
@@ -311,7 +338,7 @@ def test_the_training_of_several_networks_shows_what_each_went_back_to() -> None
     epochs = [EpochRecord(number=n, training=1 / n, calibration=1.5 / n) for n in range(1, 7)]
     plot = training_plot(epochs, [2, 5])
     assert [word for word in ("kept: 2", "kept: 5") if f">{word}<" not in plot.svg] == []
-    assert "the weights of epoch 2 and 5 were kept" in plot.text
+    assert "the weights of epochs 2 and 5 were kept" in plot.text
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,9 @@ def write_card(
         curve=training_plot(
             result.epochs,
             [branch.best_epoch for branch in result.branches] or [result.best_epoch],
-        ),
+        )
+        if result.epochs
+        else None,
         result=result,
         report=report,
         verdicts=verdicts,

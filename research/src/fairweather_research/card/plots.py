@@ -276,7 +276,7 @@ def training_plot(epochs: Sequence[EpochRecord], best: Sequence[int]) -> Plot:
     return _plot(
         chart,
         "Loss by epoch on training time and on calibration time; "
-        f"the weights of epoch {kept} were kept.",
+        f"the weights of epoch{'s' if len(best) > 1 else ''} {kept} were kept.",
     )
 
 
