@@ -149,7 +149,7 @@ def test_metrics_are_the_same_numbers_for_machines(trained: Trained) -> None:
 
 def test_plots_are_the_same_bytes_every_time() -> None:
     epochs = [EpochRecord(number=n, training=1 / n, calibration=1.5 / n) for n in (1, 2, 3)]
-    first, second = training_plot(epochs, 3), training_plot(epochs, [3])
+    first, second = training_plot(epochs, [3]), training_plot(epochs, [3])
     assert first == second
     assert first.light != first.dark
     assert not re.search(r"<dc:date>", first.light)
