@@ -15,6 +15,7 @@ explicit wheel files only, so that no stranger of the same name slips in.
 from __future__ import annotations
 
 import filecmp
+import os
 import shutil
 import sys
 import tomllib
@@ -304,6 +305,8 @@ def skill(session: nox.Session) -> None:
 def torch_deliver(session: nox.Session) -> None:
     """Train a network in PyTorch and deliver it, ONNX its canonical form; test that it is one."""
     shutil.rmtree(ROOT / ".torch", ignore_errors=True)
+    # PyTorch for the CPU alone, where pip knows a folder that has it: it is a fifth of the size
+    session.env["UV_FIND_LINKS"] = os.environ.get("PIP_FIND_LINKS", "")
     install(session, "interface[testing]", "research[samples]", groups=("test", "torch"))
     session.chdir(ROOT / "research" / "plugged")
     session.run("pytest")

@@ -81,7 +81,7 @@ def fit_bands(
                 known[:, output] * (1.0 if probability > 0.5 else -1.0),  # noqa: PLR2004
                 reach[:, output, number].astype(np.float64),
                 windows.lead_times(),
-                windows.parts() == Part.CALIBRATION,
+                (windows.parts() == Part.CALIBRATION) & (fitted.constants.shrinkage[output] > 0),
                 beyond=min(probability, 1.0 - probability),
                 steps_a_day=windows.plan.steps_a_day,
             )

@@ -13,14 +13,18 @@ network was not fitted on:
 The edges of bands are multiplied by a factor, too: the least that leaves no more than the declared
 share of values beyond the edge
 
-- on calibration time, where nothing was fitted; and
+- on calibration time, at leads where the network is listened to: it was not fitted there (what is
+  usual was, so that where the forecast says nothing else this time is no fresher than the rest, and
+  the wider of two noisy measures would only be too wide); and
 - on training and calibration time together, with the correction of conformal prediction for a
   finite number of draws: of n draws, a share ``a`` may lie beyond only if ``a - (1 - a) / n`` did.
   Weather keeps, so two days together count as one draw.
 
 Calibration time alone (a few weeks in a year of data) is too little to tell how often the rare
 happens: bands scaled to it held 75 % where 80 % were declared, on average over three recipes and
-three splits of New York; with both rules they held 81 % (the second alone: 80 %).
+three splits of New York; with both rules they held 81 % (the second alone: 80 %). Of bands around
+climatology, with six folds of six days in time that is not held out, both held 82.6 %, the second
+81.3 %.
 """
 
 from __future__ import annotations
@@ -84,7 +88,7 @@ def widening(
             NaN where there is nothing to calibrate with.
         reach: how far past it the edge lies before calibration, the same shape, above 0.
         time: the moment each value speaks of, seconds, the same shape.
-        unseen: where the value lies in calibration time, the same shape.
+        unseen: where the forecast was not fitted to the value, the same shape.
         beyond: the share of values that may lie past the edge.
         steps_a_day: leads in one lead day; the last day may be shorter.
     """

@@ -9,10 +9,10 @@ that start an hour apart are nearly the same one.
 Against TiDE: the decoder has no layer of its own for the calendar of each lead, because the graph
 takes the usual course of the day out of the past and puts it back into the forecast. Like the
 linear network it does not see the day of the year. Tried on time that is not held out, with three
-folds of six days of New York: telling the day of the year, two days of the past in place of one, and
-a second hidden layer each made it worse; mixing steps and series in turn (TSMixer, Chen et al. 2023,
-arXiv 2303.06053) took the first day's temperature from 36.9 to 37.2 % better than persistence, and
-six times as long.
+folds of six days of New York: telling the day of the year, two days of the past in place of one,
+and a second hidden layer each made it worse; mixing steps and series in turn (TSMixer, Chen et al.
+2023, arXiv 2303.06053) took the first day's temperature from 36.9 to 37.2 % better than
+persistence, and six times as long.
 """
 
 from __future__ import annotations

@@ -213,13 +213,14 @@ def doing(name: str, what: str) -> Iterator[None]:
         if name in NETWORKS:
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f" ({Path(last.filename).name}, line {last.lineno})"
         raise NetworkError(
             name,
             [
                 (
                     f"`network`: {what} failed with {type(error).__name__}: "
-                    f"{' '.join(str(error).split())[:300]} ({Path(last.filename).name}, line "
-                    f"{last.lineno}); mend it and train again"
+                    f"{' '.join(str(error).split())[:300]}"
+                    f"{'' if last.filename == __file__ else where}; mend it and train again"
                 )
             ],
         ) from error

@@ -1,0 +1,106 @@
+"""The comparison of networks says what was found, and what misses a target."""
+
+from __future__ import annotations
+
+import importlib.util
+from copy import deepcopy
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from fairweather_research import load_recipe
+
+SKILL = Path(__file__).parents[1] / "skill"
+
+
+@pytest.fixture(scope="module")
+def table() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("skill_table", SKILL / "table.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def judgement(variable: str, unit: str) -> dict[str, Any]:
+    days = [
+        {"day": 1, "mae": 1.0, "persistence_mae": 2.0, "climatology_mae": 3.0},
+        {"day": 2, "mae": 3.02, "persistence_mae": 4.0, "climatology_mae": 3.0},
+    ]
+    held = [{"day": 1, "inside": 0.79}, {"day": 2, "inside": 0.85}]
+    return {
+        "area": "JFK",
+        "variable": variable,
+        "unit": unit,
+        "days": days,
+        "coverage": {"days": held},
+    }
+
+
+@pytest.fixture
+def run() -> dict[str, Any]:
+    return {
+        "place": "new-york",
+        "network": "blend",
+        "step_minutes": 60.0,
+        "held_out": ["2013-01-01 to 2013-01-12"],
+        "fit_seconds": 12.4,
+        "judgements": [judgement("temperature", "degC"), judgement("humidity", "%")],
+    }
+
+
+def test_every_error_stands_beside_its_baselines_with_its_skill(
+    table: ModuleType, run: dict[str, Any]
+) -> None:
+    other = deepcopy(run) | {"network": "mine:build"}
+    lines = table.tables([run, other])
+    assert lines[0] == "new-york, steps of 60 minutes; held out: 2013-01-01 to 2013-01-12"
+    assert "| JFK temperature °C | climatology | 3.00 | 3.00 |" in lines
+    assert "|  | persistence | 2.00 | 4.00 |" in lines
+    assert "|  | blend | 1.00 (50 %) | 3.02 (-1 %) |" in lines
+    assert lines.count("|  | mine:build | 1.00 (50 %) | 3.02 (-1 %) |") == 2
+    assert "| blend, 12 s | JFK temperature | 79 | 85 |" in lines
+
+
+def test_what_reaches_every_target_misses_none(table: ModuleType, run: dict[str, Any]) -> None:
+    assert table.targets([run]) == []
+
+
+@pytest.mark.parametrize(
+    ("day", "mae", "told"),
+    [
+        (0, 1.41, "JFK temperature, day 1: found skill 0.295, expected at least 0.30"),
+        (1, 3.04, "JFK temperature, day 2: found skill -0.013, expected at least -0.01"),
+    ],
+)
+def test_an_error_that_is_too_large_is_told(
+    table: ModuleType, run: dict[str, Any], day: int, mae: float, told: str
+) -> None:
+    run["judgements"][0]["days"][day]["mae"] = mae
+    assert table.targets([run]) == [f"blend: {told}"]
+
+
+@pytest.mark.parametrize("inside", [0.74, 0.86])
+def test_a_band_that_holds_too_little_or_too_much_is_told(
+    table: ModuleType, run: dict[str, Any], inside: float
+) -> None:
+    run["judgements"][1]["coverage"]["days"][1]["inside"] = inside
+    (told,) = table.targets([run])
+    assert told.startswith(f"blend: JFK humidity, day 2: found {inside:.3f} inside the band")
+
+
+def test_only_new_york_is_held_to_the_targets(table: ModuleType, run: dict[str, Any]) -> None:
+    run["judgements"][0]["days"][0]["mae"] = 9.0
+    assert table.targets([run | {"place": "graz"}]) == []
+
+
+def test_every_place_has_a_recipe_that_leaves_the_network_open() -> None:
+    places = {path.stem: load_recipe(path) for path in (SKILL / "recipes").glob("*.yaml")}
+    assert set(places) == {"graz", "new-york"}
+    for recipe in places.values():
+        assert recipe.quantiles == (0.1, 0.9)
+        assert recipe.split.held_out.days == 12
+        assert len(recipe.season) == 12
