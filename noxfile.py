@@ -295,6 +295,14 @@ def kserve(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
+def postgres(session: nox.Session) -> None:
+    """Test the app's database on a real PostgreSQL server, where one is installed."""
+    install(session, "interface[testing]", "app[postgresql]", groups=("test",))
+    session.chdir(ROOT / FOLDERS["app"])
+    session.run("python", "postgres/cluster.py", *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False)
 def ray(session: nox.Session) -> None:
     """Run a fleet on a real Ray cluster of two nodes, on this machine."""
     install(session, "interface[testing]", "research[samples,ray]", groups=("test",))
@@ -343,12 +351,22 @@ def torch(session: nox.Session) -> None:
     session.run("python", str(SEAM / "demo.py"), str(ROOT / ".torch"), "--once")
 
 
-@nox.session(python=PYTHON, default=False)
-def postgres(session: nox.Session) -> None:
-    """Test the app's database on a real PostgreSQL server, where one is installed."""
-    install(session, "interface[testing]", "app[postgresql]", groups=("test",))
-    session.chdir(ROOT / FOLDERS["app"])
-    session.run("python", "postgres/cluster.py", *session.posargs)
+@nox.session(python=PYTHON, default=False, name="week-deliver")
+def week_deliver(session: nox.Session) -> None:
+    """Train the model that switches between networks, and deliver it."""
+    shutil.rmtree(ROOT / ".week", ignore_errors=True)
+    install(session, "interface", "research[samples]")
+    store = ("--store", str(ROOT / ".week" / "store"))
+    session.run("fairweather-research", "train", "research/recipes/week-predictor.yaml", *store)
+
+
+@nox.session(python=PYTHON, default=False, requires=["week-deliver"])
+def week(session: nox.Session) -> None:
+    """Serve that model from the oldest released app, and ask it on both sides of its switch."""
+    oldest = releases("app")[0]
+    wheels = [wheel(session, release_wheel, made) for made in (releases("interface")[0], oldest)]
+    session.install("--constraint", str(oldest.constraints), *map(str, wheels))
+    session.run("python", str(SEAM / "week.py"), str(ROOT / ".week"))
 
 
 @nox.session(python=PYTHON, requires=["demo-deliver"])
@@ -434,24 +452,6 @@ def reproduce(session: nox.Session) -> None:
     session.chdir(ROOT / FOLDERS["research"])
     folders = ":".join(str(path.parent) for path in wheels)
     session.run("pytest", "reproducing", *session.posargs, env={"FAIRWEATHER_WHEELS": folders})
-
-
-@nox.session(python=PYTHON, default=False, name="week-deliver")
-def week_deliver(session: nox.Session) -> None:
-    """Train the model that switches between networks, and deliver it."""
-    shutil.rmtree(ROOT / ".week", ignore_errors=True)
-    install(session, "interface", "research[samples]")
-    store = ("--store", str(ROOT / ".week" / "store"))
-    session.run("fairweather-research", "train", "research/recipes/week-predictor.yaml", *store)
-
-
-@nox.session(python=PYTHON, default=False, requires=["week-deliver"])
-def week(session: nox.Session) -> None:
-    """Serve that model from the oldest released app, and ask it on both sides of its switch."""
-    oldest = releases("app")[0]
-    wheels = [wheel(session, release_wheel, made) for made in (releases("interface")[0], oldest)]
-    session.install("--constraint", str(oldest.constraints), *map(str, wheels))
-    session.run("python", str(SEAM / "week.py"), str(ROOT / ".week"))
 
 
 @nox.session(python=["3.12", "3.13"], default=False)
