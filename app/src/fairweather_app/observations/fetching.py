@@ -87,15 +87,16 @@ def keep_readings(
             fresh[key] = found
     if fresh:
         store.add(Archive(path=Path(provider), series=fresh))
+    times = {key: max(values) for key, values in judged.items()}
     latest = {
-        area: max((max(values) for (of, _), values in judged.items() if of == area), default=None)
+        area: max((at for key, at in times.items() if key[0] == area), default=None)
         for area in since
     }
     return [
         Fetched(
             area=area,
             since=since[area],
-            latest=None if latest[area] is None else from_microseconds(latest[area]),
+            latest=None if (at := latest[area]) is None else from_microseconds(at),
             **{name: counts[area][name] for name in _COUNTS},
         )
         for area in since
