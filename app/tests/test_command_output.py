@@ -77,7 +77,7 @@ def test_an_id_may_be_given_by_its_beginning(text: str, meant: str) -> None:
 
 
 def test_a_beginning_of_several_ids_is_wrong_use_and_lists_them() -> None:
-    with pytest.raises(click.UsageError, match="1111 begins 2 ids: 1111.*; say more of it"):
+    with pytest.raises(click.UsageError, match=r"1111 begins 2 ids: 1111.*; say more of it"):
         resolve_id("1111", lambda: IDS)
 
 

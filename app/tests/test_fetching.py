@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,11 +94,11 @@ def test_fetching_again_writes_nothing_and_a_correction_replaces(
 
 def test_the_table_names_what_the_json_names(fetch: Fetch, meteo: Meteo) -> None:
     meteo.will_answer(recording("one-place"))
-    head, line = fetch("--area", "JFK", *SINCE).stdout.splitlines()
-    assert head.split() == (
-        "area since latest new changed known missing impossible repeated future".split()
+    result = fetch("--area", "JFK", *SINCE)
+    assert " ".join(result.stdout.split()) == (
+        "area since latest new changed known missing impossible repeated future "
+        "JFK 2024-05-01T00:00Z 2024-05-01T05:00Z 27 0 0 2 1 0 0"
     )
-    assert line.split() == ("JFK 2024-05-01T00:00Z 2024-05-01T05:00Z 27 0 0 2 1 0 0".split())
 
 
 def test_a_running_app_answers_from_what_was_fetched(
@@ -260,37 +262,22 @@ def test_of_many_problems_a_few_are_told_and_the_rest_counted(
 
 # ----------------------------------------------------------------------- a provider from outside
 
-STATION = '''
-from datetime import timedelta
-
-from fairweather_app.observations.providers import Reading
-
-
-class Station:
-    """A thermometer in the garden: ten degrees, every hour."""
-
-    def __init__(self, url):
-        self.url = url
-
-    def fetch(self, places, *, since, until):
-        for area in places:
-            for hour in range(6):
-                time = since + timedelta(hours=hour)
-                yield Reading(area, time, "temperature", "degC", 10.0)
-'''
+COMMANDS = (Path(__file__).parents[1] / "COMMANDS.md").read_text(encoding="utf-8")
+(STATION,) = re.findall(r"```python\n(.*?)```", COMMANDS, re.DOTALL)
+(ENTRY_POINT,) = re.findall(r"```toml\n(.*?)```", COMMANDS, re.DOTALL)
 
 
 @pytest.fixture
 def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A package of somebody else's, as it is once installed: a module and its entry point."""
+    """The handbook's example, as it is once installed: a module and its entry point."""
+    ((group, points),) = tomllib.loads(ENTRY_POINT)["project"]["entry-points"].items()
     folder = tmp_path / "site-packages"
     about = folder / "garden_station-1.0.dist-info"
     about.mkdir(parents=True)
     (folder / "garden_station.py").write_text(STATION)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: garden-station\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(
-        "[fairweather_app.providers]\ngarden = garden_station:Station\n"
-    )
+    lines = [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
+    (about / "entry_points.txt").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(str(folder))
     return "garden_station:Station"
 

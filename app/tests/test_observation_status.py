@@ -57,7 +57,7 @@ def test_only_the_days_asked_for_are_looked_at(
 
 @pytest.mark.parametrize(("late", "stale"), [(3, False), (4, True)])
 def test_a_series_is_stale_when_it_lags_more_than_three_of_its_steps_behind(
-    observations: ObservationStore, observe: Observe, late: int, stale: bool
+    observations: ObservationStore, observe: Observe, *, late: int, stale: bool
 ) -> None:
     observe("JFK", rising(24))
     assert ("stale" in look(observations, behind=NOON + late * HOUR).quality) is stale
@@ -68,7 +68,7 @@ def test_a_series_is_stale_when_it_lags_more_than_three_of_its_steps_behind(
     [(55.0, 24, True), (55.0, 23, False), (100.0, 48, False), (0.0, 48, False)],
 )
 def test_one_value_for_a_day_is_stuck_unless_it_stands_at_its_limit(
-    observations: ObservationStore, observe: Observe, value: float, hours: int, stuck: bool
+    observations: ObservationStore, observe: Observe, *, value: float, hours: int, stuck: bool
 ) -> None:
     observe("JFK", [50.0, *[value] * (hours + 1), 51.0], variable="humidity")
     assert ("stuck" in look(observations).quality) is stuck
