@@ -43,6 +43,16 @@ def test_on_a_terminal_no_line_is_longer_than_it_is_wide_and_no_word_is_lost(wid
         assert word in " ".join(lines)
 
 
+def test_words_are_broken_only_where_nothing_else_is_left() -> None:
+    rows = [("JFK", "2013-12-30T23:00Z", "2 h from 2013-12-17T04:00Z")]
+    head = ("area", "latest", "longest gap")
+    assert [line.split() for line in lay_out(head, rows, 45)][1:] == [
+        ["JFK", "2013-12-30T23:00Z", "2", "h", "from"],
+        ["2013-12-17T04:00Z"],
+    ]
+    assert max(map(len, lay_out(head, rows, 30))) <= 30
+
+
 def test_a_wide_terminal_changes_nothing() -> None:
     assert list(lay_out(("id", "state", "why"), ROWS, 500)) == list(
         lay_out(("id", "state", "why"), ROWS, None)
@@ -83,7 +93,14 @@ def test_a_beginning_of_several_ids_is_wrong_use_and_lists_them() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(5, "5 s"), (600, "10 min"), (7200, "2 h"), (86_400, "24 h"), (259_200, "3 days")],
+    [
+        (5, "5 s"),
+        (600, "10 min"),
+        (7200, "2 h"),
+        (86_400, "24 h"),
+        (259_200, "3 days"),
+        (1e8, "3.2 years"),
+    ],
 )
 def test_a_stretch_of_time_is_told_in_words(seconds: float, words: str) -> None:
     assert in_words(seconds) == words

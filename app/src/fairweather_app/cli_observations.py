@@ -223,7 +223,7 @@ def status(areas: Sequence[str], days: int, *, as_json: bool) -> None:
     if as_json:
         show_json([_for_programs(each) for each in found])
     else:
-        header = ("area", "variable", "latest", "age", "observed", "missing", "longest gap")
+        header = ("area", "variable", "latest", "age", "seen", "missing", "longest gap")
         show_table((*header, "quality"), [_for_people(each) for each in found])
     unobserved = [each.area for each in found if each.variable is None]
     if not observed or set(areas) & set(unobserved):
@@ -238,8 +238,7 @@ def _for_people(each: SeriesStatus) -> tuple[str, ...]:
         return (each.area, *("-",) * 6, "none")
     gap = "-"
     if each.gap is not None:
-        long = in_words((each.gap[1] - each.gap[0]).total_seconds())
-        gap = f"{long} from {write_time(each.gap[0])}"
+        gap = in_words((each.gap[1] - each.gap[0]).total_seconds())
     return (
         each.area,
         each.variable,

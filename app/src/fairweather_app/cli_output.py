@@ -32,6 +32,7 @@ NARROWEST = 8
 SHORTEST_ID = 8
 SHORTEST_PREFIX = 4
 IDS_TOLD = 5
+YEAR = 365.25 * 86_400
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -108,20 +109,37 @@ def lay_out(
 ) -> Iterable[str]:
     """The lines of a table; where they would be longer than `width`, cells are wrapped.
 
-    The widest columns give way first, none below `NARROWEST`.
+    Columns give way that can do so without breaking a word, the widest first; words are broken
+    only where nothing else is left, and no column gets narrower than `NARROWEST`.
     """
     cells = [tuple(" ".join(cell.split()) for cell in row) for row in (header, *rows)]
     widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
     if width is not None:
-        room = max(width - len(GAP) * (len(widths) - 1), NARROWEST * len(widths))
-        while sum(widths) > room and max(widths) > NARROWEST:
-            widths[widths.index(max(widths))] -= 1
+        words = [
+            max(len(word) for cell in column for word in cell.split() or [""])
+            for column in zip(*cells, strict=True)
+        ]
+        room = width - len(GAP) * (len(widths) - 1)
+        for least in (words, [NARROWEST] * len(widths)):
+            _narrow(widths, least, room)
     for row in cells:
-        wrapped = [textwrap.wrap(cell, size) for cell, size in zip(row, widths, strict=True)]
+        wrapped = [
+            textwrap.wrap(cell, size, break_on_hyphens=False)
+            for cell, size in zip(row, widths, strict=True)
+        ]
         for number in range(max(1, *map(len, wrapped))):
             parts = [lines[number] if number < len(lines) else "" for lines in wrapped]
             line = (part.ljust(size) for part, size in zip(parts, widths, strict=True))
             yield GAP.join(line).rstrip()
+
+
+def _narrow(widths: list[int], least: Sequence[int], room: int) -> None:
+    """Make columns narrower until they fit, the widest first, none below its `least`."""
+    while sum(widths) > room:
+        able = [n for n, (size, low) in enumerate(zip(widths, least, strict=True)) if size > low]
+        if not able:
+            return
+        widths[max(able, key=lambda n: widths[n])] -= 1
 
 
 def shown_ids(ids: Iterable[str]) -> Mapping[str, str]:
@@ -136,10 +154,12 @@ def shown_ids(ids: Iterable[str]) -> Mapping[str, str]:
 
 
 def in_words(seconds: float) -> str:
-    """A stretch of time for people: ``45 s``, ``12 min``, ``5 h``, ``3 days``."""
-    for size, unit in ((172_800, "days"), (5_400, "h"), (90, "min")):
-        if seconds >= size:
-            return f"{seconds / {'days': 86_400, 'h': 3_600, 'min': 60}[unit]:.0f} {unit}"
+    """A stretch of time for people: ``45 s``, ``12 min``, ``5 h``, ``3 days``, ``2.5 years``."""
+    if seconds >= 2 * YEAR:
+        return f"{seconds / YEAR:.1f} years"
+    for size, unit, least in ((86_400, "days", 2), (3_600, "h", 1.5), (60, "min", 1.5)):
+        if seconds >= size * least:
+            return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
 
 

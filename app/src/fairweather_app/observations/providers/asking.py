@@ -7,6 +7,7 @@ overload. ``Retry-After`` is obeyed; who asks for longer than `LONGEST_WAIT` is 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -77,4 +78,4 @@ _STATUSES = frozenset(int(each) for each in HTTPStatus)
 
 def _why(reason: Exception | None) -> str:
     """What urllib3 says, without the object that it was said by."""
-    return str(reason).rpartition(">: ")[2] or type(reason).__name__
+    return re.sub(r"^.*?\): ", "", str(reason)) or type(reason).__name__
