@@ -107,7 +107,7 @@ def test_each_series_has_a_line(status: Callable[..., Result], observe: Observe)
     lines = [line.split("  ") for line in result.stdout.splitlines()]
     cells = [[cell.strip() for cell in line if cell] for line in lines]
     assert cells[0] == [
-        *("area", "variable", "latest", "age", "seen", "missing", "longest gap", "quality")
+        *("area", "variable", "latest", "age", "seen", "missing", "gap", "quality")
     ]
     assert cells[1][:3] == ["EWR", "temperature", "2013-06-20T12:00Z"]
     assert cells[1][4:] == ["24", "0", "-", "good"]

@@ -223,7 +223,7 @@ def status(areas: Sequence[str], days: int, *, as_json: bool) -> None:
     if as_json:
         show_json([_for_programs(each) for each in found])
     else:
-        header = ("area", "variable", "latest", "age", "seen", "missing", "longest gap")
+        header = ("area", "variable", "latest", "age", "seen", "missing", "gap")
         show_table((*header, "quality"), [_for_people(each) for each in found])
     unobserved = [each.area for each in found if each.variable is None]
     if not observed or set(areas) & set(unobserved):
