@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ def _split(heading: str) -> tuple[str, str, str]:
     return group, "", names.replace(" ", "")
 
 
-def _group(app: Flask, name: str) -> dict[str, click.Command]:
+def _group(app: Flask, name: str) -> Mapping[str, click.Command]:
     group = app.cli.commands[name]
     assert isinstance(group, click.Group)
     return group.commands
