@@ -106,9 +106,7 @@ def test_each_series_has_a_line(status: Callable[..., Result], observe: Observe)
     assert result.exit_code == 0
     lines = [line.split("  ") for line in result.stdout.splitlines()]
     cells = [[cell.strip() for cell in line if cell] for line in lines]
-    assert cells[0] == [
-        *("area", "variable", "latest", "age", "seen", "missing", "gap", "quality")
-    ]
+    assert cells[0] == [*("area", "variable", "latest", "age", "seen", "missing", "gap", "quality")]
     assert cells[1][:3] == ["EWR", "temperature", "2013-06-20T12:00Z"]
     assert cells[1][4:] == ["24", "0", "-", "good"]
     assert cells[2][4:] == ["20", "2", "3 h", "stale, gaps"]

@@ -84,11 +84,11 @@ def commands() -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     def walk(name: str, command: Any) -> None:  # Typer carries a click of its own
-        inner = getattr(command, "commands", None)
-        if inner is None:
+        if not hasattr(command, "commands"):
             found[name] = command
-        for each in inner or ():
-            walk(f"{name} {each}", inner[each])
+            return
+        for each, inner in command.commands.items():
+            walk(f"{name} {each}", inner)
 
     walk("fairweather-research", get_command(app))
     return found
