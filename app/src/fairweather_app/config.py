@@ -54,6 +54,14 @@ class Settings(BaseSettings):
         default="sqlite:///observations.sqlite",
         description="SQLAlchemy URL of the observation database: SQLite or PostgreSQL.",
     )
+    provider: str = Field(
+        default="open-meteo",
+        description="Where `observations fetch` gets observations: open-meteo, the name of an "
+        "installed entry point, or package.module:callable.",
+    )
+    provider_url: str | None = Field(
+        default=None, description="The address it asks at; without it, the provider's own."
+    )
     clock: Literal["latest-observation", "now"] = Field(
         default="latest-observation",
         description="When a forecast starts if the request does not say: at the latest "
@@ -185,7 +193,7 @@ class Settings(BaseSettings):
             raise ValueError("expected a file: a database in memory is empty in every other thread")
         return value
 
-    @field_validator("inference_url")
+    @field_validator("inference_url", "provider_url")
     @classmethod
     def _known_protocol(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
