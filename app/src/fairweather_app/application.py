@@ -19,6 +19,7 @@ from fairweather_app.errors import OverridesError, SettingsError
 from fairweather_app.logs import show_log
 from fairweather_app.serving import serves_here, start_polling
 from fairweather_app.web import blueprint as page
+from fairweather_app.web import offer_pages
 
 
 def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
@@ -47,6 +48,7 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     app.extensions[EXTENSION] = app_context
     app.register_blueprint(api)
     app.register_blueprint(page)
+    offer_pages(app)
     account_for_requests(app, app_context)
     register_problems(app)
     register_commands(app)
