@@ -133,15 +133,15 @@ def test_a_band_is_in_table_and_chart_only_where_the_model_declares_one(make_vie
     assert cells == ["2.0 (\N{MINUS SIGN}1.0 to 5.0)", "2.0"]
     first, second = view.chart["series"]
     assert first["lower"] == [-1.0] * 168
-    assert plain(first["inside"]) == "80 % expected inside"
+    assert plain(first["inside"]) == "8 of 10 outcomes expected between"
     assert (second["lower"], second["inside"]) == (None, None)
 
 
 def test_what_a_band_means_is_said_wherever_it_is_shown_and_nowhere_else(make_view: Make) -> None:
     bounds = {"lower": [-1.0] * 168, "upper": [5.0] * 168, "interval": (0.1, 0.9)}
     view = make_view({"temperature": {"unit": "degC", "value": [2.0] * 168, **bounds}})
-    assert plain(view.band) == "80 % of values are expected inside"
-    assert "Around each line a band: 80 % of values are expected inside." in plain(
+    assert plain(view.band) == "8 of 10 outcomes are expected inside"
+    assert "Around each line a band: 8 of 10 outcomes are expected inside." in plain(
         view.chart["description"]
     )
     assert make_view().band == ""

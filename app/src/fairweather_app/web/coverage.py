@@ -42,7 +42,6 @@ class Row:
     first_of: int
     variable: str
     cells: tuple[Cell, ...]
-    gaps: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +62,7 @@ class CoverageMap:
         rows: by area and variable.
         key: what the letters on this page stand for.
         months: the short names of the columns.
+        current: the position of the month that forecasts start in at present, from 0.
         uncovered: areas of this page for which no model is live.
         next_after: after which area the next page begins; None on the last one.
     """
@@ -70,15 +70,21 @@ class CoverageMap:
     rows: tuple[Row, ...]
     key: tuple[KeyEntry, ...]
     months: tuple[str, ...]
+    current: int
     uncovered: tuple[str, ...]
     total: int
     next_after: str | None
 
 
 def coverage_map(
-    app_context: AppContext, contents: Contents, areas: Sequence[str], *, after: str = ""
+    app_context: AppContext,
+    contents: Contents,
+    areas: Sequence[str],
+    *,
+    month: int,
+    after: str = "",
 ) -> CoverageMap:
-    """A page of the map over `areas`, sorted, beginning after the area `after`."""
+    """A page of the map over `areas`, sorted, beginning after the area `after`; `month` is now."""
     left = [area for area in areas if area > after]
     page = left[:AREAS_ON_A_PAGE]
     letters = _letters()
@@ -91,22 +97,21 @@ def coverage_map(
             uncovered.append(area)
         for position, (variable, by_month) in enumerate(_main_first(found)):
             cells = []
-            for month, entry in zip(MONTHS, by_month, strict=True):
-                cells.append(_cell(month, entry, known, letters))
-            missing = [cell.month for cell in cells if not cell.letter]
+            for column, entry in zip(MONTHS, by_month, strict=True):
+                cells.append(_cell(column, entry, known, letters))
             rows.append(
                 Row(
                     area=area,
                     first_of=0 if position else len(found),
                     variable=words.label(variable),
                     cells=tuple(cells),
-                    gaps=words.listed(missing),
                 )
             )
     return CoverageMap(
         rows=tuple(rows),
         key=tuple(known.values()),
         months=tuple(name[:_SHORT] for name in MONTH_NAMES),
+        current=month - 1,
         uncovered=tuple(uncovered),
         total=len(areas),
         next_after=page[-1] if len(left) > len(page) else None,

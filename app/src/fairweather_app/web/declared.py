@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import parse_iso_duration
 
 from fairweather_app.api.schemas import LiveScoreSummary, ModelDetail
@@ -86,7 +87,7 @@ def _horizon(outputs: Sequence[Mapping[str, Any]]) -> str:
     """How far it sees: ``7 days, every hour``."""
     spans = {(parse_iso_duration(each["step"]), each["shape"][-1]) for each in outputs}
     return words.listed(
-        [f"{duration(step * count)} in steps of {duration(step)}" for step, count in sorted(spans)]
+        [f"{duration(step * count)}, {every(step)}" for step, count in sorted(spans)]
     )
 
 
@@ -102,6 +103,11 @@ def duration(span: timedelta) -> str:
     return words.counted(round(span.total_seconds()), "second")
 
 
+def every(span: timedelta) -> str:
+    """``every hour``, ``every 5 minutes``."""
+    return f"every {duration(span).removeprefix('1 ')}"
+
+
 def _needs(inputs: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     """What it is fed with: ``temperature of the last 30 days, every hour``."""
     told = []
@@ -112,7 +118,7 @@ def _needs(inputs: Sequence[Mapping[str, Any]]) -> Sequence[str]:
         where = f", mean of {words.listed(each['areas'])}" if each.get("areas") else ""
         told.append(
             f"{words.label(each['variable']).lower()} of the last {duration(period)}, "
-            f"one value every {duration(rate)}{where}; {round(100 * each['max_missing'])}"
+            f"{every(rate)}{where}; {round(100 * each['max_missing'])}"
             f"{NO_BREAK}% may be missing"
         )
     return told
@@ -132,10 +138,12 @@ def _bounds(metadata: Mapping[str, Any]) -> Sequence[str]:
 
 def _bound(variable: str, bounds: Mapping[str, Any]) -> str:
     said = []
+    known = VARIABLES.get(variable)
+    unit = f"{NO_BREAK}{known.symbol}" if known else ""
     if bounds.get("minimum") is not None:
-        said.append(f"not below {words.number(bounds['minimum'], 1)}")
+        said.append(f"not below {words.number(bounds['minimum'], 1)}{unit}")
     if bounds.get("maximum") is not None:
-        said.append(f"not above {words.number(bounds['maximum'], 1)}")
+        said.append(f"not above {words.number(bounds['maximum'], 1)}{unit}")
     if bounds.get("max_missing") is not None:
         said.append(f"at most {round(100 * bounds['max_missing'])}{NO_BREAK}% missing")
     return f"{words.label(variable)}: {words.listed(said)}"

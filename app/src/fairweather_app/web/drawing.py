@@ -13,7 +13,7 @@ from typing import Any
 
 from fairweather_app.web import words
 
-FIRST, OTHER, GAP, TOP, BOTTOM = 230, 120, 46, 34, 30
+FIRST, OTHER, GAP, TOP, BOTTOM = 230, 120, 50, 36, 30
 """Pixels: the height of the first panel and of the others, and the room around them."""
 
 WIDE = 1000.0

@@ -6,6 +6,7 @@ HTML before JSON, as browsers do, gets the page, everyone else the JSON (see `ne
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -119,7 +120,7 @@ def coverage() -> flask.Response:
     page = render(
         "coverage.html",
         _areas(app_context),
-        map=coverage_map(app_context, contents, chosen, after=after),
+        map=coverage_map(app_context, contents, chosen, month=_month(app_context), after=after),
         asked=asked,
         after=after,
         counted=counted,
@@ -132,6 +133,14 @@ def compatibility() -> flask.Response:
     """Who serves whom: every released research against every released app."""
     page = render("compatibility.html", _areas(current_context()), table=compatibility_table())
     return answer_with(page)
+
+
+def _month(app_context: AppContext) -> int:
+    """The month that forecasts start in now, by the app's clock."""
+    try:
+        return app_context.clock("").month
+    except ObservationStoreError:
+        return datetime.now(UTC).month
 
 
 def _areas(app_context: AppContext) -> list[AreaSummary]:

@@ -128,6 +128,7 @@ def _forecast_page(
         units=chosen_units(),
         observed=observe(app_context.ready, answer, latest),
         latest=latest,
+        asked=bool(asked_time),
     )
     return render(
         "forecast.html",

@@ -80,6 +80,7 @@ def forecast_view(
     units: Units = CELSIUS,
     observed: Mapping[str, Observed] | None = None,
     latest: datetime | None = None,
+    asked: bool = False,
 ) -> ForecastView:
     """What to show of a forecast.
 
@@ -90,6 +91,7 @@ def forecast_view(
         units: what temperatures are shown in.
         observed: what was observed around the forecast, by variable, in the variable's unit.
         latest: when the area was last observed.
+        asked: whether the reader chose the start, and so knows how old it is.
     """
     zone = zone_of(forecast.timezone)
     times = forecast.forecast.time
@@ -125,6 +127,7 @@ def forecast_view(
         columns=columns,
         description=_description(forecast.area, headline, band, around),
     )
+    stale = "" if asked else words.stale(forecast.area, latest, zone, now)
     first = next(iter(variables), None)
     receipt = forecast.receipt
     a_day, a_week = timedelta(days=1), timedelta(days=7)
@@ -132,9 +135,9 @@ def forecast_view(
     return ForecastView(
         forecast=forecast,
         headline=headline,
-        started=words.started(forecast.reference_time, zone, now),
-        past=words.is_past(forecast.reference_time, now),
-        stale=words.stale(forecast.area, latest, zone, now),
+        started=words.started(forecast.reference_time, zone, now, announced=bool(stale)),
+        past=words.is_past(forecast.reference_time, now) and not stale,
+        stale=stale,
         reach=_reach(days, variables, columns),
         summary=words.extremes(
             times, first, variables[first].unit, variables[first].value, zone=zone

@@ -141,7 +141,7 @@ def headline(
         if held:
             text = span(min(held), max(held), symbol(variable, unit))
             if not parts and max(held) - min(held) >= _WIDE_SPAN:
-                text += f", likely around {number(median(held))}"
+                text += f", likely around{NO_BREAK}{number(median(held))}"
             parts.append(text if variable == _UNNAMED else f"{label(variable).lower()} {text}")
     if not parts:
         return f"{day_name(day.date)} has no values."
@@ -189,10 +189,12 @@ def age(reference_time: datetime, now: datetime) -> str:
     return "just now"
 
 
-def started(reference_time: datetime, zone: tzinfo, now: datetime) -> str:
-    """When the forecast starts, and a word of caution when that is past."""
+def started(
+    reference_time: datetime, zone: tzinfo, now: datetime, *, announced: bool = False
+) -> str:
+    """When the forecast starts, and a word of caution when that is past and not announced."""
     text = f"Starts {moment(reference_time, zone)}"
-    if is_past(reference_time, now):
+    if is_past(reference_time, now) and not announced:
         return f"{text}, {age(reference_time, now)}: a forecast of the past, not of today"
     return text
 
@@ -276,10 +278,10 @@ def stale(area: str, latest: datetime | None, zone: tzinfo, now: datetime) -> st
     """An announcement when the newest observation of an area is old; empty when it is fresh."""
     if latest is None or now - latest <= OBSERVATIONS_STALE_AFTER:
         return ""
-    return (
-        f"The newest observation of {area} is from {moment(latest, zone)}, {age(latest, now)}. "
-        "No forecast can know the weather since."
-    )
+    text = f"The newest observation of {area} is from {moment(latest, zone)}, {age(latest, now)}."
+    if is_past(latest, now):
+        return f"{text} What follows is a forecast of the past, not of today."
+    return f"{text} This forecast does not know the weather since."
 
 
 def checked(check: Check) -> str:

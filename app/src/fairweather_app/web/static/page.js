@@ -2,7 +2,8 @@
 // complete without it. Every label comes ready from the server, in the area's local time; this
 // module only draws. Loaded only where the chart library is there.
 
-const PANEL = { first: 230, other: 120, gap: 46, top: 34, bottom: 30, left: 44, right: 8 };
+// As in web/drawing.py, so that nothing moves when the still drawing is replaced.
+const PANEL = { first: 230, other: 120, gap: 50, top: 36, bottom: 30, left: 44, right: 8 };
 const TONES = ["--warm", "--wet", "--third"];
 
 const figure = document.querySelector("figure.chart");
@@ -124,7 +125,7 @@ function valueAxis(series, colour, i) {
     axisTick: { show: false },
     name: `{tone|${series.label}} {unit|${series.unit}}`,
     nameLocation: "end",
-    nameGap: 16,
+    nameGap: 21,
     nameTextStyle: {
       align: "left",
       padding: [0, 0, 0, -PANEL.left + 6],
@@ -168,7 +169,7 @@ function lines(series, numbers, colour, i) {
       z: 1,
       silent: true,
       symbol: "none",
-      label: { show: false },
+      label: { show: false, distance: 4 },
       lineStyle: { color: colour.line, type: "solid", width: 1 },
       data: [
         ...numbers.midnights.map((at) => ({ xAxis: at })),
@@ -217,7 +218,7 @@ function edges(numbers, colour, named) {
   const edge = (at, name, type) => ({
     xAxis: at,
     lineStyle: { color: colour.quiet, type, width: 1 },
-    label: { show: named, formatter: name, position: "end", color: colour.quiet, fontSize: 12 },
+    label: { show: named, formatter: name, position: "end", distance: 4, color: colour.quiet, fontSize: 12 },
   });
   const room = (numbers.end - numbers.begin) * 0.06;
   const marks = [];
