@@ -28,7 +28,7 @@ def several(make_app: MakeApp, tiny_delivery: Build) -> FlaskClient:
 
 
 def asked(client: FlaskClient, query: str = "") -> dict[str, Any]:
-    content = client.get(f"/models{query}").json
+    content: dict[str, Any] | None = client.get(f"/models{query}").json
     assert content is not None
     return content
 
