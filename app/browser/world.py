@@ -118,11 +118,11 @@ def _write_observations(path: Path, now: datetime) -> None:
                     rows.writerow((area, when.isoformat(), name, unit, f"{value:.1f}"))
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """The settings of an app whose store and observations lie in a folder."""
+def environment(folder: Path, store: Path) -> dict[str, str]:
+    """The settings of an app that keeps everything but its store in a folder."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("FAIRWEATHER_")}
     return kept | {
-        "FAIRWEATHER_STORE": str(folder / "store"),
+        "FAIRWEATHER_STORE": str(store),
         "FAIRWEATHER_OBSERVATIONS": f"sqlite:///{folder / 'observations.sqlite'}",
         "FAIRWEATHER_CACHE": str(folder / "cache"),
         "FAIRWEATHER_LOG_REQUESTS": "false",
@@ -130,13 +130,15 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serving(folder: Path, archive: Path) -> Iterator[str]:
+def serving(folder: Path, *, store: Path, archive: Path) -> Iterator[str]:
     """Import an archive, start the production server, give its address, and end it on leaving.
+
+    Database, cache and log are kept in `folder`.
 
     Raises:
         RuntimeError: the server was not ready in time; the message ends with its log.
     """
-    settings = environment(folder)
+    settings = environment(folder, store)
     flask = [sys.executable, "-m", "flask", "--app", "fairweather_app"]
     subprocess.run(  # noqa: S603 - arguments of our own
         [*flask, "observations", "import", str(archive)],

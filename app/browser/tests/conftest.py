@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import world
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from chromium import NoChromiumError, chromium
+from playwright.sync_api import Browser, Page, Request
 
 ARTIFACTS = Path(os.environ.get("BROWSER_ARTIFACTS", ".browser"))
-CHROMIUM = (
-    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-)
-NO_CHROMIUM = (
-    "no Chromium was found. On Debian: apt-get install chromium; elsewhere set CHROMIUM to the "
-    "path of one"
-)
-
 Open = Callable[..., Page]
 
 
@@ -30,18 +22,18 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the world is served."""
     folder = tmp_path_factory.mktemp("world")
     world.write_world(folder, world.present())
-    with world.serving(folder, folder / "observations.csv") as found:
+    archive = folder / "observations.csv"
+    with world.serving(folder, store=folder / "store", archive=archive) as found:
         yield found
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.exit(NO_CHROMIUM, returncode=2)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
+    try:
+        with chromium() as started:
+            yield started
+    except NoChromiumError as error:
+        pytest.exit(str(error), returncode=2)
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from fairweather_app.web.local_time import LocalDay, midnight, moment, noon, sho
 from fairweather_app.web.observed import Observed
 
 _PERCENT = (0.0, 100.0, 50.0)
-_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
-_MOST_STEPS = {True: 5, False: 3}
+_STEPS = (1.0, 2.0, 5.0, 10.0)
+_MOST_STEPS = {True: 7, False: 3}
 """How many steps the axis of the first panel, and of every other one, has at most."""
 
 

@@ -213,20 +213,22 @@ function lines(series, numbers, colour, i) {
   ];
 }
 
-// Where the forecast starts and, when it is within the chart, now; named once, above the first panel.
+// Where the forecast starts and, when it is within the chart, now; named once, above the first
+// panel. Where the two are close, only now is named.
 function edges(numbers, colour, named) {
   const edge = (at, name, type) => ({
     xAxis: at,
     lineStyle: { color: colour.quiet, type, width: 1 },
-    label: { show: named, formatter: name, position: "end", distance: 4, color: colour.quiet, fontSize: 12 },
+    label: {
+      show: named && name !== "", formatter: name, position: "end", distance: 4,
+      color: colour.quiet, fontSize: 12,
+    },
   });
   const room = (numbers.end - numbers.begin) * 0.06;
+  const near = numbers.now !== null && Math.abs(numbers.now - numbers.start) < room;
   const marks = [];
-  if (numbers.start > numbers.begin) marks.push(edge(numbers.start, "start", "solid"));
-  if (numbers.now !== null) {
-    const apart = !marks.length || Math.abs(numbers.now - numbers.start) > room;
-    marks.push(edge(numbers.now, apart ? "now" : "", [2, 3]));
-  }
+  if (numbers.start > numbers.begin) marks.push(edge(numbers.start, near ? "" : "start", "solid"));
+  if (numbers.now !== null) marks.push(edge(numbers.now, "now", [2, 3]));
   return marks;
 }
 
