@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 import fairweather_app
 from fairweather_app import Settings
 from fairweather_app.api.problems import CODES
+from fairweather_app.api.schemas import ModelsQuery
 from fairweather_app.capabilities import CAPABILITIES
 from fairweather_app.config import CONFIG, PREFIX
 from fairweather_app.server import serve
@@ -47,6 +48,25 @@ def test_every_address_is_in_the_handbook(app: Flask) -> None:
         if rule.endpoint.startswith("api.") and "<path:" not in rule.rule:
             for method in (rule.methods or set()) & {"GET", "POST"}:
                 assert f"`{method} {rule.rule}" in README
+
+
+def test_every_page_is_in_the_handbook(app: Flask) -> None:
+    pages = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("page.")}
+    for address in pages - {"/", "/page/<path:name>"}:
+        assert re.search(rf"^\| `{address}", README, re.MULTILINE), address
+    for address in ("`/?area=", "`/models`"):
+        assert f"| {address}" in README
+
+
+def test_every_parameter_of_models_is_in_the_handbook() -> None:
+    assert all(re.search(rf"[?&]{name}=", README) for name in ModelsQuery.model_fields)
+
+
+def test_every_picture_of_the_handbook_is_there_and_they_are_small() -> None:
+    folder = Path(__file__).parents[1]
+    named = {folder / name for name in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)}
+    assert named == set((folder / "docs").glob("*.png"))
+    assert 0 < sum(path.stat().st_size for path in named) < 150_000
 
 
 @pytest.mark.parametrize("code", CODES)

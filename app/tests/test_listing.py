@@ -12,6 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from answers import the_problem
+from fairweather_app import standing
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -72,6 +75,19 @@ def test_the_superseded_one_is_told_in_every_list(several: FlaskClient) -> None:
     assert [each["superseded"] for each in listed if each["state"] != "live"] == [None]
 
 
+def test_which_are_superseded_is_said_of_each_but_not_in_lists_of_very_many(
+    several: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (old,) = asked(several, "?state=superseded")["models"]
+    monkeypatch.setattr(standing, "MOST_IN_LISTS", 2)
+    assert {each["superseded"] for each in asked(several)["models"]} == {None}
+    assert asked(several, f"/{old['delivery_id']}")["superseded"] is True
+    for headers in ({}, {"Accept": BROWSER}):
+        answer = several.get("/models?state=superseded", headers=headers)
+        assert answer.status_code == 400
+        assert "3 live deliveries" in answer.text
+
+
 def test_months_are_listed(several: FlaskClient) -> None:
     (coast,) = asked(several, "?q=coast")["models"]
     assert coast["valid_months"] == [6, 7]
@@ -118,8 +134,6 @@ def test_what_cannot_be_asked_is_told(several: FlaskClient, query: str, said: st
 
 
 # ------------------------------------------------------------------------- people and programs
-
-BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
 
 @pytest.mark.parametrize(

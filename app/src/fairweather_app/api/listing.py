@@ -6,12 +6,12 @@ whatever came or went meanwhile.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import orjson
 from pydantic import ValidationError
 
 from fairweather_app.api.schemas import ModelsQuery
@@ -19,7 +19,7 @@ from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
 from fairweather_app.errors import InvalidRequestError
 from fairweather_app.snapshot import Contents
-from fairweather_app.standing import is_superseded
+from fairweather_app.standing import MOST_IN_LISTS, is_superseded, says_superseded
 
 TEXTS_KEPT = 65_536
 
@@ -61,7 +61,17 @@ def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
 
 
 def list_deliveries(app_context: AppContext, contents: Contents, query: ModelsQuery) -> Listing:
-    """The page of deliveries that a query asks for, by delivery id."""
+    """The page of deliveries that a query asks for, by delivery id.
+
+    Raises:
+        InvalidRequestError: the superseded ones of more deliveries than lists say it of.
+    """
+    if query.state == "superseded" and not says_superseded(contents):
+        found = (
+            f"state: found {len(contents.live)} live deliveries; which are superseded is listed "
+            f"of at most {MOST_IN_LISTS}: ask for one of them, or look at the coverage map"
+        )
+        raise InvalidRequestError([found], status=400)
     matching = list(_matching(app_context, contents, query))
     ids = [each.delivery_id for each in matching]
     start = 0 if query.after is None else bisect_right(ids, query.after)
@@ -98,6 +108,6 @@ def _text(entry: Entry) -> str:
 def _declared_text(record: bytes) -> str:
     if not record:
         return ""
-    told = json.loads(record)
+    told = orjson.loads(record)
     parts = (told["model_type"], told["topic"], told["author"], *told["areas"], *told["variables"])
     return "\n".join(parts).casefold()

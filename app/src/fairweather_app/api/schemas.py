@@ -253,7 +253,8 @@ class ModelSummary(_Answer):
     )
     superseded: bool | None = Field(
         description="It is live and comes first nowhere: for every area, month and variable that "
-        "it declares another delivery ranks before it. null where it is not live."
+        "it declares another delivery ranks before it. null where it is not live, and in lists "
+        "of more than 2,000 live deliveries."
     )
     capabilities: list[str] = Field(
         description="What it can beyond a plain forecast. uncertainty: lower and upper bounds "

@@ -22,7 +22,7 @@ from fairweather_app.entries import Entry
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.live import LiveScores
 from fairweather_app.snapshot import Snapshot
-from fairweather_app.standing import is_superseded
+from fairweather_app.standing import is_superseded, superseded_in_lists
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Mo
     return Models(
         store=store_report(snapshot),
         models=[
-            summarize(entry, superseded=is_superseded(app_context, contents, entry))
+            summarize(entry, superseded=superseded_in_lists(app_context, contents, entry))
             for entry in listing.entries
         ],
         total=listing.total,

@@ -18,7 +18,7 @@ from fairweather_app.standing import MONTHS, firsts
 from fairweather_app.web import words
 from fairweather_app.web.local_time import MONTHS as MONTH_NAMES
 
-AREAS_ON_A_PAGE = 40
+AREAS_ON_A_PAGE = 20
 NOBODY = ""
 
 _SHORT = 3

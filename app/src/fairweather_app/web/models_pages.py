@@ -21,7 +21,7 @@ from fairweather_app.errors import (
     ObservationStoreError,
     UnknownDeliveryError,
 )
-from fairweather_app.standing import is_superseded
+from fairweather_app.standing import is_superseded, says_superseded, superseded_in_lists
 from fairweather_app.web.compatibility import compatibility_table
 from fairweather_app.web.coverage import coverage_map
 from fairweather_app.web.declared import declared_view, season
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from fairweather_app.snapshot import Contents
 
 ON_A_PAGE = 50
-SUPERSEDED_COUNTED_UP_TO = 2000
-"""How many superseded there are is counted where there are no more deliveries than these."""
-
 STATES = ("live", "superseded", "refused", "quarantined", "withdrawn")
 MEANING = {
     "live": "verified, proven to run here, and asked for its areas",
@@ -55,13 +52,13 @@ def models_page() -> flask.Response:
     arguments = {name: text for name, text in flask.request.args.items() if text.strip()}
     try:
         query = read_models_query(arguments.items())
+        limited = query.model_copy(update={"limit": min(query.limit, ON_A_PAGE)})
+        listing = list_deliveries(app_context, contents, limited)
     except InvalidRequestError as error:
         page = render(
             "notice.html", _areas(app_context), title="This cannot be asked", told=error.problems
         )
         return answer_with(page, 400)
-    limited = query.model_copy(update={"limit": min(query.limit, ON_A_PAGE)})
-    listing = list_deliveries(app_context, contents, limited)
     asked = {name: text for name, text in arguments.items() if name in {"state", "area", "q"}}
     page = render(
         "models.html",
@@ -152,7 +149,7 @@ def _areas(app_context: AppContext) -> list[AreaSummary]:
 
 
 def _row(app_context: AppContext, contents: Contents, entry: Any) -> dict[str, Any]:  # noqa: ANN401
-    summary = summarize(entry, superseded=is_superseded(app_context, contents, entry))
+    summary = summarize(entry, superseded=superseded_in_lists(app_context, contents, entry))
     return {
         "summary": summary,
         "season": season(summary.valid_months),
@@ -169,7 +166,7 @@ def _filters(
     for entry in contents.entries.values():
         counts[entry.state] = (counts[entry.state] or 0) + 1
     counts["superseded"] = None
-    if len(contents.entries) <= SUPERSEDED_COUNTED_UP_TO:
+    if says_superseded(contents):
         counts["superseded"] = sum(
             is_superseded(app_context, contents, entry) is True
             for entry in contents.entries.values()
