@@ -18,7 +18,7 @@ class NoChromiumError(Exception):
     def __init__(self) -> None:
         super().__init__(
             "found no Chromium. On Debian: apt-get install chromium; elsewhere install one and set "
-            "CHROMIUM to its path"
+            "CHROMIUM to its name or path"
         )
 
 
@@ -29,8 +29,8 @@ def chromium() -> Iterator[Browser]:
     Raises:
         NoChromiumError: there is none.
     """
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if path is None or shutil.which(path) is None:
+    path = shutil.which(os.environ.get("CHROMIUM") or "chromium")
+    if path is None:
         raise NoChromiumError
     with sync_playwright() as playwright:
         # as root, which containers mostly are, Chromium cannot build its own sandbox

@@ -38,7 +38,7 @@ def write_world(folder: Path, now: datetime) -> None:
     store = folder / "store"
     week: dict[str, Any] = {"samples": _WEEK, "max_missing": 0.5}
     both = ("temperature", "humidity")
-    said = {"topic": "The week ahead in New York", "author": "The coast team"}
+    said: dict[str, Any] = {"topic": "The week ahead in New York", "author": "The coast team"}
     build_delivery(
         store,
         areas=("EWR", "JFK"),

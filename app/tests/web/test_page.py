@@ -395,6 +395,14 @@ def test_the_units_of_an_address_are_obeyed_and_remembered(winter_week: FlaskCli
     assert "2 to 5 °C" in read(winter_week.get("/?area=JFK&units=kelvin")).text
 
 
+def test_units_of_the_address_stay_there_for_whoever_keeps_no_cookies(
+    winter_week: FlaskClient,
+) -> None:
+    asked = read(winter_week.get("/?area=JFK&units=F")).all("input")
+    assert {"type": "hidden", "name": "units", "value": "F"} in asked
+    assert all(each["name"] != "units" for each in read(winter_week.get("/?area=JFK")).all("input"))
+
+
 def test_the_area_that_was_read_last_is_where_the_page_leads(winter_week: FlaskClient) -> None:
     assert winter_week.get("/").status_code == 200
     assert winter_week.get("/?area=JFK").status_code == 200

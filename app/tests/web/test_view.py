@@ -162,6 +162,19 @@ def test_nights_are_drawn_where_the_place_is_known(make_view: Make) -> None:
     assert len(make_view(place=(40.64, -73.78)).chart["nights"]) == 8
 
 
+def test_whole_days_say_from_when_to_when_it_is_light(make_view: Make) -> None:
+    hours = make_view(place=(40.64, -73.78)).hours
+    assert hours[1].light == "light from 07:20 to 16:40"
+    assert hours[0].light == ""  # it begins in the evening
+    assert all(not group.light for group in make_view().hours)
+
+
+def test_the_chart_says_now_only_when_it_is_shown(make_view: Make) -> None:
+    now = EVENING + timedelta(hours=5)
+    assert make_view(now=now).chart["now"] == now.timestamp() * 1000
+    assert make_view(now=EVENING + timedelta(days=90)).chart["now"] is None
+
+
 def test_the_chart_describes_itself_and_points_to_the_tables(make_view: Make) -> None:
     description = plain(make_view().chart["description"])
     assert description.startswith("Chart of the forecast for JFK. Tomorrow 2 °C.")

@@ -11,7 +11,7 @@ from fairweather_app.web.assets import asset_url, has_chart_library
 from fairweather_app.web.packing import pack
 from fairweather_app.web.refusal import how_many, in_counts
 from fairweather_app.web.remembered import chosen_units
-from fairweather_app.web.units import NAMES
+from fairweather_app.web.units import NAMES, read_units
 from fairweather_app.web.words import sentence
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def render(template: str, areas: Sequence[AreaSummary] = (), **values: object) -
         in_counts=in_counts,
         sentence=sentence,
         units=chosen_units(),
+        units_asked=read_units(flask.request.args.get("units")) is not None,
         unit_names=NAMES,
         **values,
     )
