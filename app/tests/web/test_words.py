@@ -24,7 +24,7 @@ def spoken(text: str) -> str:
 def headline(values: list[float | None], *, now: datetime = EVENING) -> str:
     series = {"temperature": ("degC", values)}
     return spoken(
-        words.headline(WEEK, series, reference_time=EVENING, zone=NEW_YORK, now=now),
+        words.headline(WEEK, series, zone=NEW_YORK, now=now),
     )
 
 
@@ -46,6 +46,12 @@ def test_a_forecast_of_the_past_has_no_tomorrow() -> None:
     assert said == "Friday 20 December: 4 to 9 °C, likely around 6."
 
 
+def test_a_day_that_is_over_is_not_the_first_thing_to_say() -> None:
+    values: list[float | None] = [float(hour // 24) for hour in range(-4, 164)]  # a degree a day
+    said = {hours: headline(values, now=EVENING + timedelta(hours=hours)) for hours in (0, 6, 30)}
+    assert said == {0: "Tomorrow 0 °C.", 6: "Today 0 °C.", 30: "Today 1 °C."}
+
+
 def test_what_is_likely_is_the_middle_of_the_day_and_not_of_its_ends() -> None:
     values: list[float | None] = [0.0] * 168
     for hour in range(24):
@@ -60,7 +66,7 @@ def test_a_narrow_day_needs_no_middle() -> None:
 def test_every_quantity_but_temperature_is_named() -> None:
     humid = [60.0] * 168
     series = {"humidity": ("%", humid), "temperature": ("degC", [3.0] * 168)}
-    text = words.headline(WEEK, series, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    text = words.headline(WEEK, series, zone=NEW_YORK, now=EVENING)
     assert spoken(text) == "Tomorrow: humidity 60 %, 3 °C."
 
 
@@ -72,19 +78,19 @@ def test_a_variable_without_values_is_left_out_of_the_headline() -> None:
     nothing: list[float | None] = [None] * 168
     three: list[float | None] = [3.0] * 168
     series = {"temperature": ("degC", three), "humidity": ("%", nothing)}
-    text = words.headline(WEEK, series, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    text = words.headline(WEEK, series, zone=NEW_YORK, now=EVENING)
     assert spoken(text) == "Tomorrow 3 °C."
 
 
 def test_a_short_forecast_speaks_of_its_fullest_day() -> None:
     times = WEEK[:6]  # four hours of Thursday, two of Friday
     series = {"temperature": ("degC", [1.0, 1.0, 1.0, 1.0, 8.0, 8.0])}
-    text = words.headline(times, series, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    text = words.headline(times, series, zone=NEW_YORK, now=EVENING)
     assert spoken(text) == "Today 1 °C."
 
 
 def test_an_empty_forecast_says_so() -> None:
-    text = words.headline([], {}, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    text = words.headline([], {}, zone=NEW_YORK, now=EVENING)
     assert text == "The forecast is empty."
 
 
@@ -237,12 +243,13 @@ def test_the_choice_counts_those_passed_over(refused: int, said: str) -> None:
 
 def test_fresh_observations_announce_nothing() -> None:
     now = EVENING + timedelta(hours=3)
-    assert words.stale("JFK", EVENING, NEW_YORK, now) == ""
-    assert words.stale("JFK", None, NEW_YORK, now) == ""
+    assert words.stale("JFK", EVENING, NEW_YORK, now, WEEK[-1]) == ""
+    assert words.stale("JFK", None, NEW_YORK, now, WEEK[-1]) == ""
 
 
 def test_old_observations_announce_themselves() -> None:
-    text = spoken(words.stale("JFK", EVENING, NEW_YORK, EVENING + timedelta(hours=5)))
+    now = EVENING + timedelta(hours=5)
+    text = spoken(words.stale("JFK", EVENING, NEW_YORK, now, WEEK[-1]))
     assert text == (
         "The newest observation of JFK is from Thursday 19 December 2013, 19:00 EST, 5 hours ago. "
         "This forecast does not know the weather since."
@@ -250,7 +257,7 @@ def test_old_observations_announce_themselves() -> None:
 
 
 def test_observations_of_another_year_make_a_forecast_of_the_past() -> None:
-    text = words.stale("JFK", EVENING, NEW_YORK, EVENING + timedelta(days=800))
+    text = words.stale("JFK", EVENING, NEW_YORK, EVENING + timedelta(days=800), WEEK[-1])
     assert "2 years ago. What follows is a forecast of the past, not of today." in text
 
 

@@ -113,7 +113,6 @@ def forecast_view(
     headline = words.headline(
         times,
         {name: (each.unit, each.value) for name, each in variables.items()},
-        reference_time=forecast.reference_time,
         zone=zone,
         now=now,
     )
@@ -127,7 +126,7 @@ def forecast_view(
         columns=columns,
         description=_description(forecast.area, headline, band, around),
     )
-    stale = "" if asked else words.stale(forecast.area, latest, zone, now)
+    stale = "" if asked else words.stale(forecast.area, latest, zone, now, max(times, default=None))
     first = next(iter(variables), None)
     receipt = forecast.receipt
     a_day, a_week = timedelta(days=1), timedelta(days=7)
@@ -138,7 +137,7 @@ def forecast_view(
         started=words.started(forecast.reference_time, zone, now, announced=bool(stale)),
         past=words.is_past(forecast.reference_time, now) and not stale,
         stale=stale,
-        reach=_reach(days, variables, columns),
+        reach=_reach(words.spoken_of(days, now.astimezone(zone).date()), variables, columns),
         summary=words.extremes(
             times, first, variables[first].unit, variables[first].value, zone=zone
         )
@@ -242,12 +241,11 @@ def _checks(
 
 
 def _reach(
-    days: Sequence[LocalDay],
+    day: LocalDay | None,
     variables: Mapping[str, VariableForecast],
     columns: Sequence[Column],
 ) -> str:
     """How far the first variable's band goes on the day of the headline; empty without a band."""
-    day = words.spoken_of(days)
     first = next(iter(variables.values()), None)
     if day is None or first is None or not (first.interval and first.lower and first.upper):
         return ""

@@ -94,20 +94,27 @@ def is_past(reference_time: datetime, now: datetime) -> bool:
     return now - reference_time > STALE_AFTER
 
 
-def day_in_words(day: date, reference: date, *, past: bool) -> str:
-    """``Today``, ``Tomorrow`` or ``Tuesday 31 December``; only the last for a past forecast."""
-    if not past and day == reference:
+def day_in_words(day: date, today: date) -> str:
+    """``Today``, ``Tomorrow`` or ``Tuesday 31 December``, as the reader's calendar has it."""
+    if day == today:
         return "Today"
-    if not past and day == reference + timedelta(days=1):
+    if day == today + timedelta(days=1):
         return "Tomorrow"
     return day_name(day)
 
 
-def spoken_of(days: Sequence[LocalDay]) -> LocalDay | None:
-    """The day that a headline speaks of: the first whole one, else the fullest."""
+def spoken_of(days: Sequence[LocalDay], today: date) -> LocalDay | None:
+    """The day that a headline speaks of: the first whole one that is not over yet.
+
+    Else the first whole one, and else the fullest.
+    """
     return max(
         days,
-        key=lambda each: (each.whole, len(each.steps) if not each.whole else 0),
+        key=lambda each: (
+            each.whole and each.date >= today,
+            each.whole,
+            0 if each.whole else len(each.steps),
+        ),
         default=None,
     )
 
@@ -116,7 +123,6 @@ def headline(
     times: Sequence[datetime],
     series: Mapping[str, tuple[str, Sequence[float | None]]],
     *,
-    reference_time: datetime,
     zone: tzinfo,
     now: datetime,
 ) -> str:
@@ -125,14 +131,13 @@ def headline(
     Args:
         times: ascending valid times, UTC.
         series: by variable its unit and one value per time; the first is the main one.
-        reference_time: when the forecast starts.
         zone: the area's zone.
-        now: the reader's present, which decides whether there is a tomorrow to speak of.
+        now: the reader's present, which decides what is today and what is over.
 
-    Speaks of the first whole local day, or of the fullest one where none is whole. What is likely
-    is the middle one of the day's values.
+    Speaks of the day of `spoken_of`. What is likely is the middle one of its values.
     """
-    day = spoken_of(local_days(times, zone))
+    today = now.astimezone(zone).date()
+    day = spoken_of(local_days(times, zone), today)
     if day is None:
         return "The forecast is empty."
     parts: list[str] = []
@@ -145,9 +150,8 @@ def headline(
             parts.append(text if variable == _UNNAMED else f"{label(variable).lower()} {text}")
     if not parts:
         return f"{day_name(day.date)} has no values."
-    past = is_past(reference_time, now)
-    name = day_in_words(day.date, reference_time.astimezone(zone).date(), past=past)
-    colon = ":" if past or parts[0][:1].isalpha() else ""
+    name = day_in_words(day.date, today)
+    colon = ":" if name == day_name(day.date) or parts[0][:1].isalpha() else ""
     return f"{name}{colon} {', '.join(parts)}."
 
 
@@ -274,12 +278,17 @@ def light(
     return f"light from {up:%H:%M} to {down:%H:%M}"
 
 
-def stale(area: str, latest: datetime | None, zone: tzinfo, now: datetime) -> str:
-    """An announcement when the newest observation of an area is old; empty when it is fresh."""
+def stale(
+    area: str, latest: datetime | None, zone: tzinfo, now: datetime, until: datetime | None
+) -> str:
+    """An announcement when the newest observation of an area is old; empty when it is fresh.
+
+    `until` is the last time that the forecast speaks of; None when it speaks of none.
+    """
     if latest is None or now - latest <= OBSERVATIONS_STALE_AFTER:
         return ""
     text = f"The newest observation of {area} is from {moment(latest, zone)}, {age(latest, now)}."
-    if is_past(latest, now):
+    if until is None or until < now:
         return f"{text} What follows is a forecast of the past, not of today."
     return f"{text} This forecast does not know the weather since."
 
