@@ -22,7 +22,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from fairweather_app.api.routes import current_context
 from fairweather_app.api.schemas import RefusedDelivery, count_refusals
-from fairweather_app.api.summaries import store_report, summarize
+from fairweather_app.api.summaries import store_report, summarize_all
 from fairweather_app.cli_decisions import add_decisions
 from fairweather_app.errors import AppError, ArchiveError, NoApplicableModelError, StoreError
 from fairweather_app.forecasts import decide
@@ -125,8 +125,9 @@ def list_models(*, as_json: bool) -> None:
 
     Example: flask --app fairweather_app models list
     """
-    snapshot = current_context().catalogue.refresh()
-    summaries = [summarize(entry) for entry in snapshot.entries.values()]
+    app_context = current_context()
+    snapshot = app_context.catalogue.refresh()
+    summaries = summarize_all(app_context, snapshot.contents, snapshot.entries.values())
     if as_json:
         content = {
             "store": store_report(snapshot).model_dump(mode="json"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -21,7 +22,7 @@ from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.live import LiveScores
-from fairweather_app.snapshot import Snapshot
+from fairweather_app.snapshot import Contents, Snapshot
 from fairweather_app.standing import is_superseded, superseded_in_lists
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,16 @@ def summarize(entry: Entry, *, superseded: bool | None = None) -> ModelSummary:
     )
 
 
+def summarize_all(
+    app_context: AppContext, contents: Contents, entries: Iterable[Entry]
+) -> list[ModelSummary]:
+    """Deliveries as lists show them, in the order given."""
+    return [
+        summarize(entry, superseded=superseded_in_lists(app_context, contents, entry))
+        for entry in entries
+    ]
+
+
 def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Models:
     """A page of deliveries; `path` is the address that the next page is asked from."""
     snapshot = app_context.catalogue.snapshot
@@ -63,10 +74,7 @@ def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Mo
         following = f"{path}?{urlencode(asked | {'after': listing.next_after})}"
     return Models(
         store=store_report(snapshot),
-        models=[
-            summarize(entry, superseded=superseded_in_lists(app_context, contents, entry))
-            for entry in listing.entries
-        ],
+        models=summarize_all(app_context, contents, listing.entries),
         total=listing.total,
         next=following,
     )
