@@ -40,7 +40,8 @@ def test_without_a_question_all_are_listed_as_ever(several: FlaskClient) -> None
     content = asked(several)
     ids = [each["delivery_id"] for each in content["models"]]
     assert ids == sorted(ids)
-    assert (len(ids), content["total"], content["next"]) == (4, 4, None)
+    assert len(ids) == 4
+    assert set(content) == {"store", "models"}  # what clients of older releases know
 
 
 @pytest.mark.parametrize(
@@ -63,8 +64,7 @@ def test_without_a_question_all_are_listed_as_ever(several: FlaskClient) -> None
     ],
 )
 def test_a_question_narrows_the_list(several: FlaskClient, query: str, count: int) -> None:
-    content = asked(several, query)
-    assert (len(content["models"]), content["total"]) == (count, count)
+    assert len(asked(several, query)["models"]) == count
 
 
 def test_the_superseded_one_is_told_in_every_list(several: FlaskClient) -> None:
@@ -103,7 +103,7 @@ def test_pages_follow_each_other_and_hold_everything_once(several: FlaskClient) 
         assert content["total"] == 4
         assert len(content["models"]) == 1
         seen += [each["delivery_id"] for each in content["models"]]
-        address = content["next"]
+        address = content.get("next")
     assert seen == whole
 
 

@@ -116,24 +116,6 @@ def find_best_model(
     )
 
 
-def ranked_entries(
-    area: str,
-    app_context: AppContext,
-    variables: tuple[str, ...] | None,
-    contents: Contents,
-) -> Iterator[Entry]:
-    """The deliveries that `find_best_model` would try for an area, in its order.
-
-    Opens no model and keeps nothing: for those who list who answers where.
-    """
-    candidates = (
-        entry
-        for entry in contents.declaring.get(area, ())
-        if entry.live and _check_declared(entry, area, app_context, variables, contents) is None
-    )
-    return rank(candidates, area, variables)
-
-
 def _choose(
     area: str, app_context: AppContext, variables: tuple[str, ...] | None, contents: Contents
 ) -> _Choice:
@@ -254,3 +236,21 @@ def _check_skill(declared: Declared, area: str, answered: list[str]) -> Refusal 
         code=Code.BELOW_BASELINE,
         reason=f"its skill for {area} is no better than the baseline's: {figures}",
     )
+
+
+def ranked_entries(
+    area: str,
+    app_context: AppContext,
+    variables: tuple[str, ...] | None,
+    contents: Contents,
+) -> Iterator[Entry]:
+    """The deliveries that `find_best_model` would try for an area, in its order.
+
+    Opens no model and keeps nothing: for those who list who answers where.
+    """
+    candidates = (
+        entry
+        for entry in contents.declaring.get(area, ())
+        if entry.live and _check_declared(entry, area, app_context, variables, contents) is None
+    )
+    return rank(candidates, area, variables)

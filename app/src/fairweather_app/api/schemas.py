@@ -278,8 +278,16 @@ class Models(_Answer):
 
     store: StoreReport
     models: list[ModelSummary] = Field(description="By delivery id.")
-    total: int = Field(description="How many deliveries match, on this page and on all others.")
-    next: str | None = Field(description="The address of the next page; null on the last one.")
+    total: int | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="How many deliveries match; only where this page does not hold all of them.",
+    )
+    next: str | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="The address of the next page; only where there is one.",
+    )
 
 
 class LiveScoreSummary(_Answer):

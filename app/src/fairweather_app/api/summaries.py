@@ -75,7 +75,7 @@ def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Mo
     return Models(
         store=store_report(snapshot),
         models=summarize_all(app_context, contents, listing.entries),
-        total=listing.total,
+        total=None if listing.total == len(listing.entries) else listing.total,
         next=following,
     )
 
