@@ -75,7 +75,9 @@ def test_a_page_weighs_little_and_asks_for_little(
         addresses[event["requestId"]] = event["request"]["url"]
 
     def came(event: dict[str, Any]) -> None:
-        if not addresses.get(event["requestId"], "").endswith("/favicon.ico"):  # of the page before
+        asked_for = addresses.get(event["requestId"], "data:")
+        # the browser's own: what draws its date field, and the icon of the page before
+        if not asked_for.startswith("data:") and not asked_for.endswith("/favicon.ico"):
             sizes[event["requestId"]] = event["encodedDataLength"]
 
     session.on("Network.requestWillBeSent", asked)
