@@ -124,6 +124,11 @@ def types(session: nox.Session, package: str) -> None:
     install(session, *NEEDS[package], groups=("test", "types"))
     session.chdir(ROOT / FOLDERS[package])
     session.run("mypy", "src", "tests")
+    if package == "app":
+        session.install("psutil", "types-psutil")
+        # not bench/served: each file there needs the library of a peer
+        scripts = sorted(str(path) for path in Path("bench").glob("*.py"))
+        session.run("mypy", *scripts, "inference", "postgres", env={"MYPYPATH": "bench"})
     if package == "interface":
         session.install("nox", "packaging", "numpy")
         session.run(
@@ -288,6 +293,17 @@ def screenshots(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
+def soak(session: nox.Session) -> None:
+    """Serve under load and faults, and judge every answer: ``-- --minutes 15 --seed 7``."""
+    install(session, "interface[testing]", "app")
+    session.install("onnx==1.23.2", "psutil==7.2.2", "pytest")
+    session.chdir(ROOT / FOLDERS["app"])
+    session.run("pytest", "soak")
+    written = ("--folder", str(ROOT / ".soak"), "--output", str(ROOT / "soak.json"))
+    session.run("python", "soak/run.py", *written, *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False)
 def kserve(session: nox.Session) -> None:
     """Serve from a real KServe server, in an environment of its own: it wants pandas<3."""
     install(session, "interface[testing]", "app", groups=("test",))
@@ -301,6 +317,14 @@ def kserve(session: nox.Session) -> None:
     )
     session.chdir(ROOT / FOLDERS["app"])
     session.run("pytest", "inference", env={"KSERVE_PYTHON": str(python)})
+
+
+@nox.session(python=PYTHON, default=False)
+def postgres(session: nox.Session) -> None:
+    """Test the app's database on a real PostgreSQL server, where one is installed."""
+    install(session, "interface[testing]", "app[postgresql]", groups=("test",))
+    session.chdir(ROOT / FOLDERS["app"])
+    session.run("python", "postgres/cluster.py", *session.posargs)
 
 
 @nox.session(python=PYTHON, requires=["demo-deliver"])

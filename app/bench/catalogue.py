@@ -24,6 +24,7 @@ import tempfile
 import time
 import uuid
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from fairweather_interface.testing import build_delivery
@@ -92,7 +93,7 @@ def prepare(folder: Path, *, deliveries: int, areas: list[str]) -> None:
 
 
 def measure(folder: Path, areas: list[str]) -> dict[str, float]:
-    """Start on what was prepared, look again, and choose."""
+    """Start on what was prepared, look again, and choose: after a swap, and again."""
     began = time.perf_counter()
     context = context_of(folder)
     before = _memory()
@@ -104,6 +105,13 @@ def measure(folder: Path, areas: list[str]) -> dict[str, float]:
         context.catalogue.refresh()
         looks.append(time.perf_counter() - began)
     asked = areas[:REAL]
+    selections = [find_best_model(area, context) for area in asked]
+    if not all(list(islice(each.candidates, 1)) for each in selections):
+        raise SystemExit("an area has no model")
+    build_delivery(folder / "store", areas=tuple(asked), skill_interval=(0.95, 0.99))
+    began = time.perf_counter()
+    context.catalogue.refresh()
+    swap = time.perf_counter() - began
     first: list[float] = []
     again: list[float] = []
     for times in (first, *[again] * 50):
@@ -120,7 +128,9 @@ def measure(folder: Path, areas: list[str]) -> dict[str, float]:
         "areas": len(areas),
         "start_s": started,
         "look_s": statistics.median(looks),
-        "first_choice_ms": statistics.median(first) * 1e3,
+        "swap_s": swap,
+        "choice_after_swap_us": statistics.median(first) * 1e6,
+        "slowest_after_swap_us": max(first) * 1e6,
         "choice_us": statistics.median(again) * 1e6,
         "memory_mb": (_memory() - before) / 1e6,
     }

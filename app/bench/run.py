@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]
 from bodies import AREA, AREA_INDEX, REFERENCE_TIME, body, windows, write
 from contenders import OUTPUTS, REQUIREMENTS, Bench, Contender, on_port
 from deliveries import pick_up_many, swap_under_load
 from load import Load, drive, find_wrk
+from memory import memory_per_model
 
 CONNECTIONS = (1, 8, 32)
 COMPARED = 20
@@ -105,6 +106,7 @@ def main() -> int:
     if not options.servers_only:
         result["swap"] = swap_under_load(bench, delivery, asked[:500], rounds=options.swaps)
         result["deliveries"] = pick_up_many(bench, delivery, count=options.deliveries)
+        result["memory_per_model"] = memory_per_model(bench, delivery)
     _print(result, measured)
     options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(f"\nall of it: {options.output}")

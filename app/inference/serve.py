@@ -11,14 +11,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import kserve
-import onnxruntime as ort
-from kserve.protocol.infer_type import InferOutput, InferRequest, InferResponse
+import kserve  # type: ignore[import-not-found]  # it is in an environment of its own
+import onnxruntime as ort  # type: ignore[import-untyped]
+from kserve.protocol.infer_type import (  # type: ignore[import-not-found]
+    InferOutput,
+    InferRequest,
+    InferResponse,
+)
 
 DATATYPES = {"tensor(float)": "FP32", "tensor(int64)": "INT64"}
 
 
-class Served(kserve.Model):  # type: ignore[misc] - an untyped library
+class Served(kserve.Model):  # type: ignore[misc]  # an untyped library
     """One delivery's artifact, as a team that runs KServe would serve it."""
 
     def __init__(self, delivery: Path) -> None:

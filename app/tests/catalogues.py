@@ -50,3 +50,7 @@ class Kit:
     @property
     def live(self) -> list[str]:
         return [each.delivery_id for each in self.catalogue.snapshot.live]
+
+
+def live(catalogue: Catalogue) -> list[str]:
+    return [each.delivery_id for each in catalogue.snapshot.live]

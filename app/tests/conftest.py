@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from catalogues import Kit, PickUp
+from catalogues import CountingPickup, Kit, PickUp
 from fairweather_app import create_app
 from fairweather_app.app_context import AppContext
+from fairweather_app.catalogue import Catalogue
 from fairweather_app.counters import Counters
 from fairweather_app.observations import Archive, ObservationStore, ReadyWindows
 from fairweather_app.time_limit import TimeLimit
@@ -32,10 +35,30 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, store: Path) -> dict[str, Any]:
+def database(tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database: a SQLite file, or on the server of `postgres/cluster.py`.
+
+    What is about SQLite itself is marked so.
+    """
+    server = os.environ.get("TESTS_POSTGRESQL")
+    if server is None:
+        yield f"sqlite:///{tmp_path / 'observations.sqlite'}"
+        return
+    name = f"tests_{uuid.uuid4().hex}"
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, store: Path, database: str) -> dict[str, Any]:
     return {
         "store": store,
-        "observations": f"sqlite:///{tmp_path / 'observations.sqlite'}",
+        "observations": database,
         "cache": tmp_path / "cache",
     }
 
@@ -138,3 +161,18 @@ def pick_up(tmp_path: Path, store: Path) -> PickUp:
     """Pickup of a delivery by its path in the store."""
     kit = Kit(tmp_path / "cache", store)
     return lambda path: kit.pickup(path.name)
+
+
+@pytest.fixture
+def kit(tmp_path: Path, store: Path) -> Kit:
+    return Kit(tmp_path / "cache", store)
+
+
+@pytest.fixture
+def pickup(kit: Kit) -> CountingPickup:
+    return kit.pickup
+
+
+@pytest.fixture
+def catalogue(kit: Kit) -> Catalogue:
+    return kit.catalogue

@@ -17,6 +17,9 @@ from fairweather_app import decisions as decisions_module
 from fairweather_app.app_context import AppContext
 from fairweather_app.decisions import Decisions, DecisionStore, load_decisions
 from fairweather_app.observations import ObservationStore
+from fairweather_app.pins import report_pins
+from fairweather_app.selection import find_best_model
+from fairweather_app.snapshot import Contents
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -185,8 +188,85 @@ def test_a_pin_holds_only_while_its_delivery_is_live(
 def test_a_pin_to_what_cannot_answer_is_not_taken(two: Flask, good: str) -> None:
     code, output = run(two, "pin", "JFK", good)
     assert code == 1
-    assert f"{good} declares EWR, and not JFK" in output
+    assert f"{good} may not answer for JFK: it declares EWR, and not JFK" in output
     assert run(two, "pin", "JFK", "nothing")[0] == 1
+
+
+@pytest.fixture
+def narrowed(make_app: MakeApp, two: Flask, good: str, tmp_path: Path) -> Flask:
+    """The app of `two`, whose operator keeps `good` from answering for EWR."""
+    assert two.name == "fairweather_app"
+    file = tmp_path / "overrides.yaml"
+    file.write_text(f"override_cities: {{{good}: []}}")
+    return make_app(overrides=file)
+
+
+def test_a_pin_to_what_overrides_keep_from_answering_is_not_taken(
+    narrowed: Flask, good: str
+) -> None:
+    code, output = run(narrowed, "pin", "EWR", good)
+    assert code == 1
+    told = f"{good} may not answer for EWR: the operator narrowed {good} to no city"
+    assert f"{told}; nothing was changed" in output
+
+
+def test_a_pin_whose_delivery_may_not_answer_leaves_the_area_to_the_ranking_and_says_so(
+    two: Flask, narrowed: Flask, better: str, good: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(two, "pin", "EWR", good)
+    assert answering(narrowed) == better
+    told = f"EWR is pinned to {good}, which may not answer for it (the operator narrowed {good}"
+    code, output = run(narrowed, "why", "EWR")
+    assert code == 0
+    assert told in output
+    assert f"{better} answers for EWR" in output
+    assert told in run(narrowed, "list")[1]
+    content: Any = narrowed.test_client().get("/models").json
+    (pin,) = content["pins"]
+    assert (pin["area"], pin["delivery_id"]) == ("EWR", good)
+    assert "narrowed" in pin["problem"]
+    context = context_of(narrowed)
+    for _ in range(2):
+        report_pins(context, Contents(), context.catalogue.snapshot.contents)
+        report_pins(context, *[context.catalogue.snapshot.contents] * 2)  # told once
+    assert caplog.text.count(told) == 2
+
+
+def test_a_pin_that_holds_is_shown_as_it_is(two: Flask, good: str) -> None:
+    run(two, "pin", "EWR", good)
+    context_of(two).catalogue.refresh()
+    content: Any = two.test_client().get("/models").json
+    assert content["pins"] == [{"area": "EWR", "delivery_id": good, "problem": None}]
+    assert f"EWR is pinned to {good}\n" in run(two, "why", "EWR")[1]
+
+
+def test_when_the_pinned_delivery_refuses_the_ranking_goes_on(
+    make_app: MakeApp, tiny_delivery: Build, better: str, observe: Observe, day: list[float]
+) -> None:
+    observe("EWR", day)
+    winter = tiny_delivery(skill=0.3, skill_interval=(0.2, 0.4), valid_months=(1, 2)).name
+    app = make_app()
+    assert run(app, "pin", "EWR", winter)[0] == 0
+    context_of(app).catalogue.refresh()
+    answer: Any = app.test_client().get("/weather/predict?area=EWR").json
+    assert answer["receipt"]["delivery_id"] == better
+    (refusal,) = answer["receipt"]["refused"]
+    assert (refusal["delivery_id"], refusal["code"]) == (winter, "out-of-season")
+
+
+def test_a_pin_leaves_what_its_delivery_does_not_forecast_to_the_ranking(
+    two: Flask, tiny_delivery: Build, better: str, good: str
+) -> None:
+    both = tiny_delivery(variables=("temperature", "humidity"), skill_interval=(0.1, 0.2)).name
+    run(two, "pin", "EWR", good)
+    context = context_of(two)
+    context.catalogue.refresh()
+    humidity = find_best_model("EWR", context, variables=("humidity",))
+    assert [each.delivery_id for each in humidity.candidates] == [both]
+    either = find_best_model("EWR", context)
+    assert next(either.candidates).delivery_id == good
+    refused = {each.delivery_id: each.code for each in either.refusals(())}
+    assert refused == {better: "overridden", both: "overridden"}
 
 
 def test_a_shadow_is_no_model_that_is_left_and_a_pin_to_it_does_not_hold(
@@ -197,7 +277,7 @@ def test_a_shadow_is_no_model_that_is_left_and_a_pin_to_it_does_not_hold(
     assert answering(shadowed) == better
     code, output = run(shadowed, "pin", "EWR", good)
     assert code == 1
-    assert "is a shadow and never answers" in output
+    assert "may not answer for EWR: it is a shadow" in output
     code, output = run(shadowed, "withdraw", better, "--reason", "x")
     assert code == 1
     assert "the last live model for EWR, JFK" in output
@@ -211,6 +291,7 @@ def test_a_withdrawal_is_stronger_than_an_answer_that_is_remembered(
     assert answering(two) == good
 
 
+@pytest.mark.sqlite
 def test_while_the_database_is_away_what_was_read_last_holds_also_through_a_restart(
     two: Flask, settings: dict[str, Any], better: str, observations: ObservationStore
 ) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -99,6 +102,61 @@ def test_a_model_that_hangs_is_passed_over_and_the_next_one_answers(
     let_go.set()
 
 
+def test_a_model_that_was_given_up_is_in_memory_until_its_call_ends_and_no_longer(
+    impatient: FlaskClient, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    better = tiny_delivery(areas=("JFK",), skill_interval=(0.8, 0.9)).name
+    context, let_go = context_of(impatient), threading.Event()
+    context.catalogue.refresh()
+    residency = context.catalogue.residency
+    with residency.lease(context.catalogue.snapshot.entry(better)) as session:
+        hung = weakref.ref(session)
+    del session
+    run = onnx._OnnxSession.run
+
+    def hang(session: Any, feeds: Any, outputs: Any) -> Any:
+        if session is hung():
+            let_go.wait(60)
+        return run(session, feeds, outputs)
+
+    monkeypatch.setattr(onnx._OnnxSession, "run", hang)
+    assert impatient.get(JFK).status_code == 200
+    before = residency.used
+    shutil.rmtree(Path(context.settings.store) / better)
+    context.catalogue.refresh()
+    gc.collect()
+    assert hung() is not None
+    assert residency.used == before  # gone from the catalogue, and still in memory
+    let_go.set()
+    until = time.monotonic() + 30
+    while hung() is not None and time.monotonic() < until:
+        time.sleep(0.01)
+        gc.collect()
+    assert hung() is None
+    assert residency.used < before
+
+
+def test_that_a_model_is_loaded_first_is_not_charged_to_its_time_limit(
+    impatient: FlaskClient, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    better = tiny_delivery(areas=("JFK",), skill_interval=(0.8, 0.9)).name
+    context = context_of(impatient)
+    context.catalogue.refresh()
+    context.catalogue.residency.keep(frozenset())
+    load = onnx.OnnxBackend.load_by_id
+
+    def slow(backend: onnx.OnnxBackend, delivery_id: str) -> Any:
+        time.sleep(0.5)
+        return load(backend, delivery_id)
+
+    monkeypatch.setattr(onnx.OnnxBackend, "load_by_id", slow)
+    content = impatient.get(JFK).json
+    assert content is not None
+    assert content["receipt"]["delivery_id"] == better
+    assert content["receipt"]["refused"] == []
+    assert context.counters[GIVEN_UP] == 0
+
+
 @pytest.mark.parametrize(
     ("factor", "told"), [(float("nan"), "no number"), (1000.0, "possible is -80 to 60")]
 )
@@ -151,6 +209,7 @@ def test_a_database_that_is_locked_is_503_and_served_again_when_it_is_free(
         other.execute("CREATE TABLE held (x)")
         unavailable(impatient)
         other.execute("ROLLBACK")
+    context_of(impatient).ready._limit._paused.clear()  # as after so many seconds
     assert impatient.get(JFK).status_code == 200
 
 

@@ -198,6 +198,7 @@ def test_the_recorder_keeps_what_waits_when_it_is_stopped(serving: FlaskClient) 
     assert len(context.live.kept.read()) == 1
 
 
+@pytest.mark.sqlite
 def test_while_the_database_cannot_be_used_a_delivery_has_no_scores_and_is_told_all_the_same(
     serving: FlaskClient, tmp_path: Path
 ) -> None:

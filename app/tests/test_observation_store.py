@@ -51,6 +51,7 @@ def test_importing_again_changes_nothing_and_a_correction_replaces(
     assert values_of(observations) == [1.0, 2.5]
 
 
+@pytest.mark.sqlite
 def test_an_archive_is_added_whole_or_not_at_all(
     observations: ObservationStore, observe: Callable[..., None]
 ) -> None:
@@ -143,9 +144,8 @@ def test_a_missing_driver_is_no_stack_trace(monkeypatch: pytest.MonkeyPatch) -> 
     assert "secret" not in str(caught.value)
 
 
-def test_two_workers_that_open_a_new_database_at_once_both_do(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.sqlite'}"
-    stores = [ObservationStore(url) for _ in range(4)]
+def test_workers_that_open_a_new_database_at_once_all_do(database: str) -> None:
+    stores = [ObservationStore(database) for _ in range(8)]
     failed: list[Exception] = []
     together = threading.Barrier(len(stores))
 

@@ -257,6 +257,7 @@ def test_a_stretch_does_not_grow_for_ever(windows: ReadyWindows, observe: Observ
     assert len(series) <= 9
 
 
+@pytest.mark.sqlite
 def test_a_file_that_is_gone_is_an_error_until_it_is_there_again(
     tmp_path: Path, windows: ReadyWindows, observations: ObservationStore, observe: Observe
 ) -> None:

@@ -12,10 +12,21 @@ from fairweather_interface.refusals import Code
 from flask import Flask
 
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
-from fairweather_app.models_backend import InferenceServer, RemoteBackend
+from fairweather_app.models_backend.inference_server import InferenceServer
 from fairweather_app.models_backend.proof import prove
+from fairweather_app.models_backend.remote import RemoteBackend
 from fairweather_app.runtime_model import RuntimeModel
-from inference import SAMPLES, Inference, fail, hang, hang_up, tensor
+from inference import (
+    BINARY,
+    SAMPLES,
+    Inference,
+    fail,
+    hang,
+    hang_up,
+    tensor,
+    trickle,
+    trickle_after_the_headers,
+)
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -72,16 +83,68 @@ def test_a_missing_value_travels_as_null_and_comes_back(
     np.testing.assert_array_equal(found["temperature_forecast"], gaps)
 
 
+def test_a_server_that_offers_binary_data_gets_and_gives_values_to_the_bit(
+    path: Path, inference: Inference
+) -> None:
+    inference.extensions = ["model_repository", BINARY]
+    model = backend(path, inference.url).load_by_id(path.name)
+    gaps = WINDOW / np.float32(3)
+    gaps[0, 3] = np.nan
+    found = model.session.run({"temperature": gaps}, ["temperature_forecast"])
+    (asked,) = inference.asked
+    assert asked["inputs"][0]["parameters"] == {"binary_data_size": 4 * SAMPLES}
+    assert asked["outputs"][0]["parameters"] == {"binary_data": True}
+    assert "data" not in asked["inputs"][0]
+    assert found["temperature_forecast"].tobytes() == gaps.tobytes()
+    prove(model)
+
+
+def test_a_server_that_offers_binary_data_may_still_answer_json(
+    path: Path, inference: Inference
+) -> None:
+    inference.extensions = [BINARY]
+    model = backend(path, inference.url).load_by_id(path.name)
+    inference.answer = (
+        '{"outputs": [{"name": "temperature_forecast", "datatype": "FP32", '
+        f'"shape": [1, {SAMPLES}], "parameters": null, "data": {[20.5] * SAMPLES}}}]}}'
+    )
+    found = model.session.run({"temperature": WINDOW}, ["temperature_forecast"])
+    assert (found["temperature_forecast"] == 20.5).all()
+
+
+@pytest.mark.parametrize("extensions", ["?", None, ["?"]])
+def test_whatever_a_server_says_of_its_extensions_it_is_asked_in_json(
+    path: Path, inference: Inference, extensions: object
+) -> None:
+    inference.extensions = extensions  # type: ignore[assignment]
+    model = backend(path, inference.url).load_by_id(path.name)
+    inference.extensions = []
+    assert model.session.run({"temperature": WINDOW}, ["temperature_forecast"])
+    assert "data" in inference.asked[0]["inputs"][0]
+
+
+def test_a_server_that_trickles_while_a_model_is_loaded_holds_nobody_up(
+    path: Path, inference: Inference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = inference._server.RequestHandlerClass
+    monkeypatch.setattr(handler, "do_GET", trickle)
+    with pytest.raises(RemoteUnavailableError, match=r"cannot be reached: .*timed out"):
+        backend(path, inference.url).load_by_id(path.name)
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "words"),
     [
         (hang, Code.TIMED_OUT, "timed out"),
+        (trickle, Code.TIMED_OUT, "timed out"),
+        (trickle_after_the_headers, Code.TIMED_OUT, "timed out"),
         (hang_up, Code.RUNTIME_UNAVAILABLE, "no answer"),
         (fail, Code.RUNTIME_UNAVAILABLE, "answered 500: .*out of memory"),
         ("<html>", Code.INVALID_OUTPUT, "rubbish: found <html>, expected the outputs"),
         ("{}", Code.INVALID_OUTPUT, "rubbish"),
         ("[1]", Code.INVALID_OUTPUT, "rubbish"),
         ('{"outputs": []}', Code.INVALID_OUTPUT, "temperature_forecast"),
+        ('{"outputs": ["?"]}', Code.INVALID_OUTPUT, "rubbish"),
         (
             (
                 '{"outputs": [{"name": "temperature_forecast", "datatype": "FP32", "shape": [1, 9],'
@@ -209,4 +272,10 @@ def test_an_app_whose_server_is_away_is_up_and_says_why_it_is_not_ready(
     assert client.get("/healthz").status_code == 200
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert "cannot be reached" in answer.get_data(as_text=True)
+    told = answer.get_data(as_text=True)
+    server = "the inference server http://127.0.0.1:9 cannot be reached: Connection refused"
+    assert f"{path.name} cannot be tried: {server}; FAIRWEATHER_INFERENCE_URL names it" in told
+    assert "copied" not in told
+    (model,) = client.get("/models").json["models"]  # type: ignore[index]
+    assert model["reason"].startswith(server)
+    assert model["reason"].endswith("it is tried again at every look")

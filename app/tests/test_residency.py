@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from fairweather_interface.refusals import Code
 from catalogues import Kit
 from fairweather_app.entries import Entry
 from fairweather_app.errors import LoadError, PredictionError
-from fairweather_app.residency import Loaded, Residency
+from fairweather_app.residency import LOADS_AT_ONCE, Loaded, Residency
 from fairweather_app.session import Arrays, Signature
 
 Build = Callable[..., Path]
@@ -31,6 +33,21 @@ class FakeSession:
         return {name: np.zeros(1) for name in outputs}
 
 
+def in_threads(*works: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
 def entry(name: str) -> Entry:
     return Entry(delivery_id=name, state="live", fingerprint="x", digest=name)
 
@@ -41,8 +58,10 @@ class Loads:
     def __init__(self) -> None:
         self.loaded: list[str] = []
         self.fails: set[str] = set()
+        self.meanwhile: Callable[[str], object] = lambda _name: None
 
     def __call__(self, each: Entry) -> Loaded:
+        self.meanwhile(each.delivery_id)
         if each.delivery_id in self.fails:
             raise LoadError(Code.CORRUPT, "its bytes went bad", state="quarantined")
         self.loaded.append(each.delivery_id)
@@ -152,6 +171,104 @@ def test_one_that_cannot_be_loaded_is_refused_with_its_code_and_tried_again(
     assert caught.value.code is Code.CORRUPT
     loads.fails = set()
     assert session.run({}, ["x"])
+
+
+def test_models_that_are_loaded_do_not_wait_for_each_other(
+    residency: Residency, loads: Loads
+) -> None:
+    both = threading.Barrier(2)
+    loads.meanwhile = lambda _name: both.wait(30)
+    in_threads(lambda: residency.warm(entry("a")), lambda: residency.warm(entry("b")))
+    assert sorted(loads.loaded) == ["a", "b"]
+
+
+def test_no_more_than_some_are_loaded_at_once(loads: Loads) -> None:
+    residency = Residency(load=loads, describe=lambda _entry, session: session, budget=1000)  # type: ignore[arg-type, return-value]
+    at_once, most, lock = 0, 0, threading.Lock()
+
+    def meanwhile(_name: str) -> None:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.01)
+        with lock:
+            at_once -= 1
+
+    loads.meanwhile = meanwhile
+    in_threads(*(partial(residency.warm, entry(str(each))) for each in range(20)))
+    assert len(loads.loaded) == 20
+    assert 1 < most <= LOADS_AT_ONCE
+
+
+def test_what_is_being_loaded_counts_and_makes_room_first(loads: Loads) -> None:
+    residency = Residency(
+        load=loads,
+        describe=lambda _entry, session: session,  # type: ignore[arg-type, return-value]
+        measure=lambda _entry: 10,
+        budget=30,
+    )
+    for name in ("a", "b", "c"):
+        residency.warm(entry(name))
+    seen: list[tuple[int, tuple[str, ...]]] = []
+    loads.meanwhile = lambda _name: seen.append((residency.used, residency.digests))
+    residency.warm(entry("d"))
+    assert seen == [(30, ("b", "c"))]
+    loads.fails = {"e"}
+    with pytest.raises(LoadError):
+        residency.warm(entry("e"))
+    assert residency.used == 20  # what failed takes nothing
+
+
+def test_nobody_waits_for_a_load_that_does_not_end_and_it_serves_when_it_does(
+    loads: Loads,
+) -> None:
+    residency = Residency(
+        load=loads,
+        describe=lambda _entry, session: session,  # type: ignore[arg-type, return-value]
+        budget=30,
+        patience=0.05,
+    )
+    let_go = threading.Event()
+    loads.meanwhile = lambda _name: let_go.wait(60)
+    for _ in range(3):
+        with pytest.raises(
+            LoadError, match=r"still being loaded after 0\.05 s; ask again"
+        ) as found:
+            residency.warm(entry("a"))
+        assert found.value.code is Code.RUNTIME_UNAVAILABLE
+    let_go.set()
+    eventually(lambda: residency.digests == ("a",))
+    residency.warm(entry("a"))
+    assert loads.loaded == ["a"]
+
+
+def test_a_model_that_hangs_counts_after_it_has_left_until_it_ends(
+    residency: Residency,
+) -> None:
+    """A call that was given up holds its model in memory, and nothing holds it longer."""
+    let_go, runs, gone = threading.Event(), threading.Event(), []
+
+    def hang() -> None:
+        session: Any = residency.model(entry("a"))
+        session.session = session
+        with session.held() as loaded:
+            gone.append(weakref.ref(loaded))
+            del loaded, session
+            runs.set()
+            let_go.wait(60)
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    assert runs.wait(30)
+    residency.warm(entry("b"))
+    residency.keep(frozenset({"b"}))
+    assert (residency.digests, residency.used) == (("b",), 20)
+    let_go.set()
+    thread.join()
+    gc.collect()
+    assert gone[0]() is None
+    assert residency.used == 10
 
 
 def test_a_catalogue_with_room_for_one_model_answers_with_each(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from fairweather_app import ranking
 from fairweather_app import selection as selection_module
 from fairweather_app.api.schemas import MOST_REFUSALS
 from fairweather_app.app_context import AppContext
@@ -117,6 +118,34 @@ def test_below_the_baseline_is_refused_only_where_the_operator_asks(
         assert "temperature" in refusal.reason
 
 
+def test_what_was_asked_is_chosen_for_new_contents_before_they_are_shown(
+    make_app: Callable[..., Flask], tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ewr, jfk = tiny_delivery(areas=("EWR",)), tiny_delivery(areas=("JFK",))
+    context = context_of(make_app())
+    for area in ("EWR", "JFK"):
+        next(find_best_model(area, context).candidates)
+    ranked: list[str] = []
+    rank = ranking.rank
+
+    def counting(entries: Any, area: str, wanted: Any) -> Any:
+        ranked.append(area)
+        return rank(entries, area, wanted)
+
+    monkeypatch.setattr(selection_module, "rank", counting)
+    better = tiny_delivery(areas=("EWR", "LGA"), skill_interval=(0.8, 0.9))
+    context.catalogue.refresh()
+    assert ranked == ["EWR"]  # nothing has changed for JFK, and nobody has asked for LGA
+    for area, best in (("EWR", better), ("JFK", jfk)):
+        selection = find_best_model(area, context)
+        assert next(selection.candidates).delivery_id == best.name
+        listed = [each.delivery_id for each in selection.refusals(())]
+        assert sorted(
+            [*listed, *(each.delivery_id for each in selection.candidates), best.name]
+        ) == (sorted([ewr.name, jfk.name, better.name]))
+    assert ranked == ["EWR"]
+
+
 def test_only_the_skill_of_what_would_be_answered_counts(
     make_app: Callable[..., Flask], tiny_delivery: Build
 ) -> None:
@@ -181,7 +210,7 @@ def test_choosing_again_looks_at_no_delivery(
     path = tiny_delivery(areas=("JFK",))
     context = context_of(make_app())
     find_best_model("JFK", context)
-    monkeypatch.setattr(selection_module, "_check_declared", None)
+    monkeypatch.setattr(selection_module, "check_declared", None)
     (model,) = find_best_model("JFK", context).candidates
     assert model.delivery_id == path.name
 

@@ -7,13 +7,15 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,42 @@ def test_a_server_told_to_stop_while_its_workers_start_stops_at_once(
         running = Server(settings, tmp_path)  # one worker serves, the other may not yet
         running.process.terminate()
         assert running.process.wait(15) == 0
+
+
+def test_what_was_forecast_before_a_stop_is_kept_to_be_scored(
+    settings: dict[str, Any],
+    tmp_path: Path,
+    tiny_delivery: Build,
+    observe: Callable[..., None],
+    day: list[float],
+) -> None:
+    areas = tuple(f"Area-{number}" for number in range(100))
+    tiny_delivery(areas=areas)
+    for area in areas:
+        observe(area, day)
+    running = Server(settings, tmp_path)
+    answered: list[str] = []
+
+    def ask(mine: Sequence[str]) -> None:
+        for area in mine:
+            try:
+                running.get(f"/weather/predict?area={area}").close()
+            except OSError:  # the server has stopped
+                return
+            answered.append(area)
+
+    clients = [threading.Thread(target=ask, args=(areas[first::4],)) for first in range(4)]
+    for each in clients:
+        each.start()
+    while len(answered) < 20:
+        time.sleep(0.005)
+    running.stop()
+    for each in clients:
+        each.join(30)
+    database = sqlite3.connect(str(settings["observations"]).removeprefix("sqlite:///"))
+    with closing(database):
+        kept = {area for (area,) in database.execute("SELECT area FROM forecasts")}
+    assert set(answered) <= kept
 
 
 def test_every_worker_is_ready_when_it_takes_requests(server: Server) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fairweather_app import time_limit
+from fairweather_app import interrupt, time_limit
 from fairweather_app.errors import GivenUpError
 from fairweather_app.time_limit import TimeLimit
 
@@ -75,6 +75,50 @@ def test_threads_are_used_again_and_their_number_is_bounded(
             limit.run(name, hanging)
     with pytest.raises(GivenUpError, match="2 calls that were given up are still running"):
         limit.run("c", lambda: None)
+
+
+class Listening:
+    """Work that takes `seconds` and ends soon after its interrupt is fired."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.threads: list[threading.Thread] = []
+
+    def __call__(self) -> str:
+        self.threads.append(threading.current_thread())
+        stopped = threading.Event()
+        limit = interrupt.current()
+        assert limit is not None
+        limit.listen(stopped.set)
+        return "stopped" if stopped.wait(self.seconds) else "done"
+
+
+def test_work_that_listens_and_was_quick_is_done_by_the_thread_that_asks() -> None:
+    limit, work = TimeLimit(20, pause=30), Listening()
+    for _ in range(3):
+        assert limit.run("x", work) == "done"
+    here = threading.current_thread()
+    assert [each is here for each in work.threads] == [False, True, True]
+    limit.run("x", lambda: "does not listen")
+    assert limit.run("x", threading.current_thread) is not here
+
+
+def test_what_is_late_is_interrupted_wherever_it_runs() -> None:
+    limit, work = TimeLimit(0.4, pause=0), Listening()
+    limit.run("x", work)
+    work.seconds = 60
+    for _ in range(2):  # on this thread, and then, since it was slow, on another
+        with pytest.raises(GivenUpError, match=r"x did not answer within 0\.4 s$"):
+            limit.run("x", work)
+    assert [each is threading.current_thread() for each in work.threads] == [False, True, False]
+
+
+def test_an_interrupt_that_was_fired_before_anybody_listened_is_heard() -> None:
+    fired, heard = interrupt.Interrupt(), []
+    fired.fire()
+    fired.listen(lambda: heard.append(True))
+    assert heard
+    assert interrupt.current() is None
 
 
 def test_no_thread_is_started_before_there_is_work() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fairweather_research import _graph
-from fairweather_research.climatology import TERMS, YEAR, fit_climatology, terms
+from fairweather_research.climatology import TERMS, YEAR, fit_climatology, shifted, terms
 
 HOUR = 3600
 
@@ -41,4 +41,12 @@ def test_one_season_does_not_invent_the_other() -> None:
 @pytest.mark.parametrize("start", ["1960-03-01", "2013-12-30", "2099-07-01"])
 def test_the_graph_computes_the_same_terms_in_any_decade(start: str) -> None:
     time = np.datetime64(start, "s").astype(np.int64) + HOUR * np.arange(24 * 9)
-    np.testing.assert_allclose(np.asarray(_graph.terms(time)), terms(time), atol=2e-6)
+    np.testing.assert_allclose(np.asarray(_graph.waves(time)), terms(time)[:, 1:], atol=2e-6)
+
+
+@pytest.mark.parametrize("offset", [0, HOUR, -720 * HOUR, 7 * 86_400, 400 * 86_400 + 61])
+def test_shifted_coefficients_give_what_is_usual_at_the_shifted_time(offset: int) -> None:
+    time = np.datetime64("2013-12-30", "s").astype(np.int64) + HOUR * np.arange(50)
+    coefficients = np.random.default_rng(3).normal(size=(2, TERMS))
+    found = terms(time) @ shifted(coefficients, np.array([offset]))[:, 0].T
+    np.testing.assert_allclose(found, terms(time + offset) @ coefficients.T, atol=1e-9)

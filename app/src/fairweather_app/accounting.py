@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 from http import HTTPStatus
 from time import perf_counter
-from uuid import uuid4
 
 from flask import Flask, Response, request
 
@@ -21,15 +21,47 @@ LOGS_REQUESTS = "FAIRWEATHER_LOGS_REQUESTS"
 """Key of the Flask config: whether each request leaves a line. `create_app` does not set it."""
 
 
-def account_for_requests(app: Flask, app_context: AppContext) -> None:
+def begin(given: str | None) -> trail.Trail:
+    """Start the trail of a request; a client's well-formed ``X-Request-ID`` is its id."""
+    if given and _WELL_FORMED.fullmatch(given):
+        return trail.begin(given)
+    return trail.begin(f"{random.getrandbits(128):032x}")
+
+
+class Accounts:
+    """Where requests are accounted for when they are done: the numbers, and the log."""
+
+    def __init__(self, app: Flask, app_context: AppContext) -> None:
+        # which files it counts in is decided at import: as late as can be
+        from fairweather_app.metrics import area_label, count_request  # noqa: PLC0415
+
+        self._config = app.config
+        self._context = app_context
+        self._label, self._count = area_label, count_request
+
+    def close(self, done: trail.Trail, *, route: str, method: str, path: str, status: int) -> None:
+        """Count a request, and write its line where requests are logged."""
+        seconds = perf_counter() - done.started
+        if route == _PREDICT:
+            done.stages["total"] = seconds
+        code = done.problem or ""
+        if status >= HTTPStatus.BAD_REQUEST:
+            code = code or "error"
+        area = self._label(self._context.catalogue.snapshot, done.area)
+        self._count(done, route, status, code, area)
+        if self._config.get(LOGS_REQUESTS):
+            said = _line(done, method, path, status, seconds)
+            request_log(self._context.settings.log_format)(**said)
+
+
+def account_for_requests(app: Flask, app_context: AppContext) -> Accounts:
     """From now on every request has an id, is counted, and may leave a line in the log.
 
     A client's ``X-Request-ID`` is kept when it is well-formed, else one is made; it is answered.
     """
-    # which files it counts in is decided at import: as late as can be
-    from fairweather_app.metrics import CONTENT_TYPE, area_label, count_request, exposition  # noqa: PLC0415
+    from fairweather_app.metrics import CONTENT_TYPE, exposition  # noqa: PLC0415 - as above
 
-    form = app_context.settings.log_format
+    accounts = Accounts(app, app_context)
 
     @app.get("/metrics")
     def metrics() -> Response:
@@ -38,39 +70,42 @@ def account_for_requests(app: Flask, app_context: AppContext) -> None:
 
     @app.before_request
     def _begin() -> None:
-        given = request.headers.get(REQUEST_ID, "")
-        trail.begin(given if _WELL_FORMED.fullmatch(given) else uuid4().hex)
+        begun = request.environ.pop(trail.KEY, None)
+        if begun is None:
+            begin(request.headers.get(REQUEST_ID))
+        else:
+            trail.resume(begun)
 
     @app.after_request
     def _account(response: Response) -> Response:
         done = trail.current()
         if done is None:  # a handler of its own making answered before any request was begun
             return response
-        seconds = perf_counter() - done.started
-        route = request.url_rule.rule if request.url_rule else _UNKNOWN_ROUTE
-        if route == _PREDICT:
-            done.stages["total"] = seconds
-        code = done.problem or ""
-        if response.status_code >= HTTPStatus.BAD_REQUEST:
-            code = code or "error"
-        area = area_label(app_context.catalogue.snapshot, done.area)
-        count_request(done, route, response.status_code, code, area)
+        accounts.close(
+            done,
+            route=request.url_rule.rule if request.url_rule else _UNKNOWN_ROUTE,
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+        )
         response.headers[REQUEST_ID] = done.request_id
-        if app.config.get(LOGS_REQUESTS):
-            request_log(form)(**_line(done, response.status_code, seconds))
         return response
 
     @app.teardown_request
     def _end(_error: BaseException | None) -> None:
         trail.end()
 
+    return accounts
 
-def _line(done: trail.Trail, status: int, seconds: float) -> dict[str, object]:
+
+def _line(
+    done: trail.Trail, method: str, path: str, status: int, seconds: float
+) -> dict[str, object]:
     """The fields of a request's line; what a request did not have is left out."""
     fields: dict[str, object] = {
         "request_id": done.request_id,
-        "method": request.method,
-        "path": request.path,
+        "method": method,
+        "path": path,
         "status": status,
         "ms": round(seconds * 1000, 3),
         "problem": done.problem,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from hashlib import blake2b
 
 from fairweather_app.snapshot import Contents
 
@@ -11,12 +13,16 @@ AnswerKey = tuple[str, tuple[str, ...] | None, datetime | None]
 """Area, wanted variables, and reference time where it does not follow from the observations."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Answer:
-    """A forecast as JSON, and what its bytes are known by: the same exactly when they are."""
+    """A forecast as JSON."""
 
     body: bytes
-    etag: str
+
+    @cached_property
+    def etag(self) -> str:
+        """What its bytes are known by: the same exactly when they are."""
+        return f'"{blake2b(self.body, digest_size=16).hexdigest()}"'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

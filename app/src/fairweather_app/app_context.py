@@ -22,10 +22,8 @@ from fairweather_app.index import Index, release_key
 from fairweather_app.live import LiveScores
 from fairweather_app.memo import Memo
 from fairweather_app.models_backend import (
-    InferenceServer,
     ModelsBackend,
     OnnxBackend,
-    RemoteBackend,
     TensorFlowBackend,
 )
 from fairweather_app.observations import ObservationStore, ReadyWindows
@@ -38,6 +36,8 @@ from fairweather_app.time_limit import TimeLimit
 
 PREDICTIONS_KEPT = 2000
 ANSWER_BYTES_KEPT = 16_000_000
+PATIENCE_SHARE = 0.8
+"""Of the time limit: a lock that is waited for in vain is told before the wait is given up."""
 PAUSE_SECONDS = 30.0
 """A model that was given up is not asked again for so long."""
 
@@ -76,7 +76,8 @@ def build_app_context(settings: Settings) -> AppContext:
         SettingsError: the cache cannot be written.
     """
     overrides = replace(read_overrides(settings.overrides), shadows=frozenset(settings.shadow))
-    observations = ObservationStore(settings.observations, patience=settings.time_limit)
+    patience = PATIENCE_SHARE * settings.time_limit
+    observations = ObservationStore(settings.observations, patience=patience)
     counters = Counters()
     ready = ReadyWindows(
         observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS), counters
@@ -122,6 +123,12 @@ def _choose_backends(settings: Settings, cache: Cache) -> tuple[ModelsBackend, .
     Not both: a model that is too large for this process must not come here when its server fails.
     """
     if settings.inference_url is not None:
+        # only then: most apps start without an HTTP client
+        from fairweather_app.models_backend.inference_server import (  # noqa: PLC0415
+            InferenceServer,
+        )
+        from fairweather_app.models_backend.remote import RemoteBackend  # noqa: PLC0415
+
         server = InferenceServer(settings.inference_url, settings.inference_seconds)
         return (
             RemoteBackend(ONNX, cache.delivery, server),

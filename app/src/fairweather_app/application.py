@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -17,7 +18,9 @@ from fairweather_app.cli import register_commands
 from fairweather_app.config import Settings, load_settings, unknown_variables
 from fairweather_app.errors import OverridesError, SettingsError
 from fairweather_app.logs import show_log
+from fairweather_app.selection import prepare
 from fairweather_app.serving import serves_here, start_polling
+from fairweather_app.shortcut import take_short_cut
 from fairweather_app.web import blueprint as page
 from fairweather_app.web import offer_pages
 
@@ -46,12 +49,14 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     app = Flask("fairweather_app", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
     app.extensions[EXTENSION] = app_context
+    app_context.catalogue.before_showing.append(partial(prepare, app_context))
     app.register_blueprint(api)
     app.register_blueprint(page)
     offer_pages(app)
-    account_for_requests(app, app_context)
+    accounts = account_for_requests(app, app_context)
     register_problems(app)
     register_commands(app)
+    take_short_cut(app, app_context, accounts)
     if serves_here():
         show_log(chosen.log_format)
         start_polling(app)

@@ -37,8 +37,14 @@ from fairweather_interface.refusals import Code
 from fairweather_app.cache import Cache
 from fairweather_app.decisions import Decisions, load_decisions
 from fairweather_app.entries import Entry
-from fairweather_app.errors import LoadError, ObservationStoreError, StoreError
+from fairweather_app.errors import (
+    LoadError,
+    ObservationStoreError,
+    RemoteUnavailableError,
+    StoreError,
+)
 from fairweather_app.index import Index
+from fairweather_app.memory import give_back
 from fairweather_app.pickup import Picked, Pickup
 from fairweather_app.residency import Residency
 from fairweather_app.runtime_model import RuntimeModel
@@ -72,7 +78,9 @@ class _Look:
 class Catalogue:
     """Holds the current snapshot of one store, and replaces it. Safe to share between threads.
 
-    `decisions` reads what the operator decided, `budget` is the memory for loaded models.
+    `decisions` reads what the operator decided, `budget` is the memory for loaded models. What
+    `before_showing` holds is called with the contents that are shown and those that will be,
+    before they are: what it works out, no request has to.
     """
 
     def __init__(
@@ -84,7 +92,13 @@ class Catalogue:
         decisions: Callable[[], Decisions] = Decisions,
         budget: int = DEFAULT_BUDGET,
     ) -> None:
-        self.residency = Residency(load=pickup.load_again, describe=pickup.describe, budget=budget)
+        self.residency = Residency(
+            load=pickup.load_again,
+            describe=pickup.describe,
+            measure=pickup.measure,
+            budget=budget,
+        )
+        self.before_showing: list[Callable[[Contents, Contents], None]] = []
         self._cache = cache
         self._pickup = pickup
         self._index = index
@@ -172,7 +186,10 @@ class Catalogue:
         except IncompleteDeliveryError:
             return None
         except OSError as error:
-            unread = _unread(name, _why(error), None)
+            remote = isinstance(error, RemoteUnavailableError)
+            unread = (
+                _not_now(name, str(error), None) if remote else _unread(name, _why(error), None)
+            )
             return Picked(**{each.name: getattr(unread, each.name) for each in fields(Entry)})
 
     # --------------------------------------------------------------------------- one look
@@ -201,7 +218,8 @@ class Catalogue:
         self._known = look.entries
         if not look.problems:
             digests = frozenset(each.digest for each in look.entries.values() if each.digest)
-            self.residency.keep(digests)
+            if self.residency.keep(digests):
+                give_back()
             # the copies of what has left stay until the next look: a request may be at them
             wanted, self._digests = digests | self._digests, digests
             if wanted != self._pruned:
@@ -225,6 +243,10 @@ class Catalogue:
         except IncompleteDeliveryError:
             look.entries.pop(name, None)
             return
+        except RemoteUnavailableError as error:
+            look.problems.append(f"{name} cannot be tried: {error}")
+            look.entries[name] = _not_now(name, str(error), known)
+            return
         except OSError as error:
             why = _why(error)
             look.problems.append(
@@ -238,14 +260,18 @@ class Catalogue:
 
     def _make_resident(self, picked: Picked, look: _Look) -> None:
         """Have a model in memory before it goes live, also one that another process proved."""
-        if picked.loaded is not None:
-            self.residency.put(picked.entry, picked.loaded)
-        elif picked.live and look.warmed < WARMED_AT_ONCE:
-            look.warmed += 1
-            try:
-                self.residency.warm(picked.entry)
-            except LoadError as error:
-                logger.warning("delivery %s cannot be loaded yet: %s", picked.delivery_id, error)
+        if not picked.live or (picked.loaded is None and look.warmed >= WARMED_AT_ONCE):
+            return
+        entry = picked.entry
+        try:
+            if picked.loaded is not None:
+                self.residency.put(entry, picked.loaded)
+            else:
+                look.warmed += 1
+                self.residency.warm(entry)
+            self.residency.model(entry)  # its metadata too
+        except LoadError as error:
+            logger.warning("delivery %s cannot be loaded yet: %s", picked.delivery_id, error)
 
     def _due(self, look: _Look) -> list[str]:
         """Whose turn it is to be held against the store: those that failed, and some of all."""
@@ -311,6 +337,8 @@ class Catalogue:
         contents = before
         if entries != before.entries or pins != before.pins:
             contents = Contents(entries, pins).prepare()
+            for each in self.before_showing:
+                each(before, contents)
         self._snapshot = Snapshot(contents=contents, checked_at=datetime.now(UTC), problem=problem)
 
     def _last_for(self, entry: Entry, others: Mapping[str, Entry]) -> tuple[str, ...]:
@@ -350,11 +378,16 @@ def _turn(entries: Mapping[str, Entry], after: str, count: int) -> tuple[list[st
 
 
 def _unread(name: str, why: str, known: Entry | None) -> Entry:
-    """A delivery that could not be read; without a fingerprint it is tried at every look.
+    """A delivery that could not be read or copied."""
+    return _not_now(name, f"it could not be read or copied yet ({why})", known)
+
+
+def _not_now(name: str, why: str, known: Entry | None) -> Entry:
+    """A delivery that could not be tried; without a fingerprint it is tried at every look.
 
     What is live stays live, and what has been told in the same words stays the same entry.
     """
-    reason = f"it could not be read or copied yet ({why}); it is tried again at every look"
+    reason = f"{why}; it is tried again at every look"
     if known is not None and (known.live or known.reason == reason):
         return known
     return Entry(
@@ -385,9 +418,11 @@ def report_changes(before: Snapshot, after: Snapshot) -> None:
     for name, entry in after.entries.items():
         if before.entries.get(name) is entry:
             continue
+        known = before.entries.get(name)
         if entry.live:
-            logger.info("delivery %s is live", name)
+            again = "" if known is None or known.live else " again"
+            logger.info("delivery %s is live%s", name, again)
         else:
-            logger.warning("delivery %s is %s: %s: %s", name, entry.state, entry.code, entry.reason)
+            logger.warning("delivery %s is %s", name, entry.told)
     for name in before.entries.keys() - after.entries.keys():
         logger.info("delivery %s was removed from the store", name)

@@ -21,13 +21,14 @@ from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
 from fairweather_app.api.routes import current_context
-from fairweather_app.api.schemas import RefusedDelivery, count_refusals
+from fairweather_app.api.schemas import ModelSummary, RefusedDelivery, count_refusals
 from fairweather_app.api.summaries import store_report, summarize_all
 from fairweather_app.cli_decisions import add_decisions
 from fairweather_app.errors import AppError, ArchiveError, NoApplicableModelError, StoreError
 from fairweather_app.forecasts import decide
 from fairweather_app.losses import Losses, find_losses
 from fairweather_app.observations import Archive
+from fairweather_app.pins import pins
 from fairweather_app.software import describe_software
 from fairweather_app.times import parse_time
 
@@ -131,6 +132,7 @@ def list_models(*, as_json: bool) -> None:
     if as_json:
         content = {
             "store": store_report(snapshot).model_dump(mode="json"),
+            "pins": [asdict(each) for each in pins(current_context())],
             "models": [each.model_dump(mode="json") for each in summaries],
         }
         click.echo(json.dumps(content, indent=2))
@@ -142,11 +144,13 @@ def list_models(*, as_json: bool) -> None:
                 each.model_type or "-",
                 ", ".join(each.areas) or "-",
                 ", ".join(each.capabilities) or "-",
-                f"{each.code}: {each.reason}" if each.code else f"runs on {each.runtime}",
+                _why(each),
             )
             for each in summaries
         ]
         _table(("delivery", "state", "type", "areas", "can", "why"), rows)
+    for pin in pins(current_context()):
+        click.echo(str(pin), err=True)
     if snapshot.problem:
         raise click.ClickException(snapshot.problem)
     if not summaries:
@@ -171,6 +175,9 @@ def why(area: str, time: datetime | None, *, as_json: bool) -> None:
     snapshot = context.catalogue.refresh()
     if snapshot.problem and not snapshot.not_ready:  # else it is the answer, told below
         click.echo(snapshot.problem, err=True)
+    for pin in pins(context):
+        if pin.area == area:
+            click.echo(str(pin), err=True)
     try:
         decision = decide(context, area, reference_time=time)
     except NoApplicableModelError as error:
@@ -296,6 +303,17 @@ def _print_losses(losses: Losses, release: str, store: str) -> None:
             f"of {losses.unreadable} lost the metadata cannot be read here: "
             "which areas they declare is not known"
         )
+
+
+def _why(summary: ModelSummary) -> str:
+    if summary.code is None:
+        return f"runs on {summary.runtime}"
+    # of a withdrawal the reason begins with the same word
+    return (
+        str(summary.reason)
+        if summary.code == summary.state
+        else (f"{summary.code}: {summary.reason}")
+    )
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -15,6 +15,7 @@ from fairweather_app.app_context import AppContext
 from fairweather_app.decisions import Decisions
 from fairweather_app.entries import Entry
 from fairweather_app.errors import DecisionError
+from fairweather_app.pins import why_not
 
 Command = Callable[..., None]
 
@@ -73,7 +74,10 @@ def add_decisions(
     @author
     @told
     def pin(area: str, delivery_id: str, reason: str | None, author: str) -> None:
-        """Let no other delivery answer for AREA; it holds while ID is live and declares the area.
+        """Let one delivery answer for AREA before all others, as long as it may and can.
+
+        Where it is not live, may not answer or refuses, the ranking decides. Exits 1, and pins
+        nothing, when it may not answer for AREA now.
 
         Example: flask --app fairweather_app models pin JFK ID
         """
@@ -123,16 +127,12 @@ def check_pin(context: AppContext, area: str, delivery_id: str) -> None:
     """Hold a pin against what is live now.
 
     Raises:
-        DecisionError: the delivery is not live, is a shadow, or does not declare the area.
+        DecisionError: the delivery is not live, or may not answer for the area.
     """
-    entry = _entry(context, delivery_id, context.decisions.read())
-    if not entry.live:
-        raise DecisionError(f"{delivery_id} is {entry.state}: {entry.reason}; nothing was changed")
-    if delivery_id in context.overrides.shadows:
-        raise DecisionError(f"{delivery_id} is a shadow and never answers; nothing was changed")
-    if area not in entry.areas:
+    problem = why_not(context, area, _entry(context, delivery_id, context.decisions.read()))
+    if problem is not None:
         raise DecisionError(
-            f"{delivery_id} declares {', '.join(entry.areas)}, and not {area}; nothing was changed"
+            f"{delivery_id} may not answer for {area}: {problem}; nothing was changed"
         )
 
 

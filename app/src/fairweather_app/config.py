@@ -17,7 +17,6 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
-from fsspec import get_filesystem_class  # type: ignore[import-untyped]
 from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -142,6 +141,8 @@ class Settings(BaseSettings):
             return str(Path(text.removeprefix("file://")).expanduser())
         protocol = text.partition("://")[0]
         try:
+            from fsspec import get_filesystem_class  # type: ignore[import-untyped]  # noqa: PLC0415 - a folder needs none
+
             get_filesystem_class(protocol)
         except ImportError as error:
             raise ValueError(

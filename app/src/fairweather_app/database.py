@@ -12,14 +12,17 @@ Laws:
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
@@ -27,6 +30,10 @@ from fairweather_app.errors import ObservationStoreError
 
 PATIENCE = 2.0
 PATIENT_SECONDS = 30
+COARSEST_CLOCK = 3_000_000_000
+"""Nanoseconds; no file system keeps the time of a write less exactly than to two seconds."""
+MAKING_TABLES = 0x66616972
+"""The advisory lock of PostgreSQL that is held while tables are made."""
 
 TABLES = sa.MetaData()
 """Every table of the app: each module adds those it reads and writes."""
@@ -43,6 +50,8 @@ class Database:
         self.patience = patience
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._path = Path(str(self.url.database))
+        self._log = f"{self._path}-wal"
+        self._quiet: tuple[int, ...] | None = None
         self._lock = threading.RLock()
         self._engine: sa.Engine | None = None
         self._file: tuple[int, int] | None = None
@@ -72,6 +81,8 @@ class Database:
         with self._lock:
             try:
                 self._opened()
+                self._quiet = None
+                before, now = self._written(), time.time_ns()
                 if self._watch is None:
                     self._watch = sqlite3.connect(
                         str(self.url.database), check_same_thread=False, timeout=self.patience
@@ -79,7 +90,40 @@ class Database:
                 found = self._watch.execute("PRAGMA data_version").fetchone()
             except (SQLAlchemyError, sqlite3.Error) as error:
                 raise self._unusable(getattr(error, "orig", None) or error) from error
+            if before is not None and before[0] < now - COARSEST_CLOCK:
+                self._quiet = before
             return self._opened_times, int(found[0])
+
+    def is_quiet(self) -> bool:
+        """Whether surely nothing was committed since `version` was last asked; waits for nothing.
+
+        SQLite writes what is committed to one of two files. Where both were last written long
+        before that, another write would show, however coarsely the file system keeps time.
+        """
+        quiet = self._quiet
+        return quiet is not None and quiet == self._written()
+
+    def _written(self) -> tuple[int, ...] | None:
+        """When the files were last written (ns), and which and how large they are."""
+        try:
+            file = os.stat(self._path)  # noqa: PTH116 - half the time of Path.stat
+        except OSError:
+            return None
+        try:
+            log = os.stat(self._log)  # noqa: PTH116
+        except OSError:
+            return file.st_mtime_ns, file.st_size, file.st_ino
+        last = max(file.st_mtime_ns, log.st_mtime_ns)
+        about = file.st_mtime_ns, file.st_size, file.st_ino, log.st_mtime_ns, log.st_size
+        return last, *about, log.st_ino
+
+    def insert(self, table: sa.Table) -> sqlite.Insert:
+        """An insert that can say what happens on a conflict; PostgreSQL's says it alike."""
+        if self.is_sqlite:
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - costs a start 50 ms
+
+        return cast("sqlite.Insert", postgresql.insert(table))
 
     def close(self) -> None:
         """Give the connections back; the next use opens the database again."""
@@ -128,15 +172,26 @@ class Database:
                 )
                 if self.is_sqlite:
                     sa.event.listen(engine, "connect", self._prepare_sqlite)
-                with engine.begin() as connection:  # two workers may start at once
-                    for table in TABLES.sorted_tables:
-                        connection.execute(CreateTable(table, if_not_exists=True))
+                try:
+                    self._make_tables(engine)
+                except BaseException:
+                    engine.dispose()
+                    raise
                 if self.is_sqlite:
                     about = self._path.stat()
                     self._file = (about.st_dev, about.st_ino)
                 self._engine = engine
                 self._opened_times += 1
             return self._engine
+
+    def _make_tables(self, engine: sa.Engine) -> None:
+        """Make what is not there yet; several workers may start at once."""
+        with engine.begin() as connection:
+            if not self.is_sqlite:
+                # PostgreSQL's IF NOT EXISTS fails where another makes the table at the same time
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING_TABLES)))
+            for table in TABLES.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
 
     def _look_at_the_file(self) -> None:
         """Let go of a file that was replaced.

@@ -87,6 +87,15 @@ class Entry:
         """Whether it can serve."""
         return self.state == "live"
 
+    @property
+    def told(self) -> str:
+        """Its state in words: ``live``, ``withdrawn by …``, ``quarantined (corrupt): …``."""
+        if self.live:
+            return "live"
+        if self.state == self.code:  # the reason begins with the same word
+            return str(self.reason)
+        return f"{self.state} ({self.code}): {self.reason}"
+
     def says_what(self, other: Entry) -> bool:
         """Whether two entries say the same of the same bytes."""
         return all(getattr(self, each.name) == getattr(other, each.name) for each in fields(Entry))

@@ -6,6 +6,7 @@ The rules are the contract's; here they meet windows and arrays.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -74,10 +75,10 @@ def check_output(output: Output, prediction: Prediction) -> Refusal | None:
 
 
 def _impossible(output: Output, what: str, values: Values) -> str | None:
-    if not np.isfinite(values).all():
+    lowest, highest = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
+    if not (math.isfinite(lowest) and math.isfinite(highest)):  # NaN is the minimum of whatever
         return f"it forecasts a value of {what} that is no number"
     variable = VARIABLES.get(output.variable)
-    lowest, highest = float(values.min()), float(values.max())
     if variable is None or (variable.minimum <= lowest and highest <= variable.maximum):
         return None
     return (

@@ -22,6 +22,7 @@ from fairweather_app.counters import GIVEN_UP, PREDICTION_HITS, PREDICTIONS
 from fairweather_app.errors import (
     GivenUpError,
     InvalidRequestError,
+    LoadError,
     NoApplicableModelError,
     NotReadyError,
     ObservationsMissingError,
@@ -31,8 +32,9 @@ from fairweather_app.errors import (
 )
 from fairweather_app.fitness import check_observed, check_predictions, check_windows
 from fairweather_app.observations import Window, get_inputs
-from fairweather_app.observations.given import GivenObservations
+from fairweather_app.observations.given import Given, GivenObservations
 from fairweather_app.refusals import Refusals
+from fairweather_app.residency import held
 from fairweather_app.runtime_model import Predictions, RuntimeModel
 from fairweather_app.selection import Selection, find_best_model, refused
 from fairweather_app.served import served_areas
@@ -104,7 +106,7 @@ def decide(
     *,
     variables: tuple[str, ...] | None = None,
     reference_time: datetime | None = None,
-    observations: Mapping[str, Sequence[float | None]] | None = None,
+    observations: Mapping[str, Given] | None = None,
     remember: bool = False,
 ) -> Decision:
     """Walk the candidates for `area` and take the first that holds.
@@ -215,15 +217,15 @@ def _predict(
     reference_time: datetime,
     windows: Mapping[str, Window],
 ) -> Predictions | Refusal:
-    """Run a model within the time limit."""
+    """Run a model within the time limit; that it is loaded first is not charged to it."""
     app_context.counters.add(PREDICTIONS)
     try:
-        with trail.stage("predict"):
+        with held(model), trail.stage("predict"):
             return app_context.time_limit.run(
                 f"delivery {model.delivery_id}",
                 partial(model.predict, area, reference_time, windows),
             )
-    except PredictionError as error:
+    except (LoadError, PredictionError) as error:
         return Refusal(code=error.code, reason=str(error))
     except GivenUpError as error:
         app_context.counters.add(GIVEN_UP)

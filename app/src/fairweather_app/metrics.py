@@ -38,7 +38,7 @@ REQUESTS = prometheus.Counter(
 )
 STAGES = prometheus.Histogram(
     "fairweather_request_seconds",
-    "Time by stage: windows and predict as far as a request had them; total is of forecasts only.",
+    "Time by stage: windows, load, predict where a request had them; total is of forecasts only.",
     ["stage"],
     buckets=_SECONDS,
 )

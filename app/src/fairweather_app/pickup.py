@@ -23,7 +23,7 @@ from fairweather_interface.refusals import Code
 
 from fairweather_app.cache import Cache
 from fairweather_app.entries import Entry, State, describe
-from fairweather_app.errors import LoadError
+from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
 from fairweather_app.models_backend.proof import check_roles, check_units, prove
 from fairweather_app.models_backend.protocol import artifact_of
@@ -119,6 +119,21 @@ class Pickup:
         except (FairweatherError, OSError) as error:
             raise _cannot_have(error) from error
         return Loaded(session=model.session, size=size)
+
+    def measure(self, entry: Entry) -> int:
+        """The memory that the first artifact a runtime here takes will need, before it is loaded.
+
+        0 while its metadata cannot be had; `load_again` will say why.
+        """
+        try:
+            delivery = self._cache.described(entry.delivery_id, str(entry.digest))
+        except (FairweatherError, OSError):
+            return 0
+        for backend in self._backends:
+            artifact = artifact_of(delivery, backend.format)
+            if artifact is not None and backend.cannot_run(artifact) is None:
+                return estimate(_size(delivery, artifact))
+        return 0
 
     def describe(self, entry: Entry, session: Session) -> RuntimeModel:
         """A model of what was proven before, run by a session of its own making.
@@ -221,6 +236,8 @@ def _cannot_have(error: FairweatherError | OSError) -> LoadError:
     """Why what was proven cannot be loaded again."""
     if isinstance(error, FairweatherError) and not isinstance(error, IncompleteDeliveryError):
         return LoadError(Code.CORRUPT, "; ".join(error.problems), state="quarantined")
+    if isinstance(error, RemoteUnavailableError):
+        return LoadError(Code.RUNTIME_UNAVAILABLE, str(error), state="refused")
     why = error.strerror or error if isinstance(error, OSError) else error
     reason = f"its bytes cannot be read or copied at the moment ({why})"
     return LoadError(Code.RUNTIME_UNAVAILABLE, reason, state="refused")

@@ -14,7 +14,9 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import overload
 
-from fairweather_app.api.schemas import RefusedDelivery
+import orjson
+
+from fairweather_app.api.schemas import RefusedDelivery, first_refusals
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +36,12 @@ class Refusals(Sequence[RefusedDelivery]):
     def __init__(self, first: Iterable[RefusedDelivery] = (), others: Others | None = None) -> None:
         self._first = tuple(first)
         self._others = others or Others()
+
+    @cached_property
+    def told(self) -> bytes:
+        """The first of them and all counts, as an answer's JSON tells them."""
+        refused = [each.model_dump() for each in first_refusals(self)]
+        return orjson.dumps({"refused": refused, "refused_counts": self.counts})
 
     @cached_property
     def counts(self) -> dict[str, int]:

@@ -130,8 +130,8 @@ class RuntimeModel:
         return made
 
     @cached_property
-    def frames(self) -> dict[tuple[str, ...], Any]:
-        """What `answers` makes once of this model and goes with it."""
+    def frames(self) -> dict[tuple[str, tuple[str, ...] | None], Any]:
+        """What `writing` makes once of this model, by area and wanted variables."""
         return {}
 
     @cached_property

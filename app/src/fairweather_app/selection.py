@@ -5,8 +5,13 @@ at what deliveries declare and at what the operator decided, and at nothing else
 (`forecasts`) then walks the candidates, holds each against observations and season, and takes the
 first that is fit. A nearby city is never a substitute.
 
+A pinned delivery goes before the ranking, and never instead of it: while it answers the others are
+refused as overridden; where it may not answer, or refuses, the ranking goes on as if there were no
+pin. So no pin can leave an area without an answer.
+
 Of one snapshot a choice is made once for each area and set of variables, from the deliveries that
-declare the area alone: its cost does not grow with those that do not.
+declare the area alone: its cost does not grow with those that do not. What was asked of one
+snapshot is chosen for the next before that one is shown (`prepare`): no request pays for it.
 """
 
 from __future__ import annotations
@@ -14,8 +19,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
 
 from fairweather_interface.refusals import Code, Refusal
 
@@ -29,6 +36,7 @@ from fairweather_app.runtime_model import RuntimeModel
 from fairweather_app.snapshot import Contents, Snapshot, count_elsewhere
 
 CHOICES_KEPT = 10_000
+CHOICES_PREPARED = 1000
 
 logger = logging.getLogger(__name__)
 
@@ -37,20 +45,31 @@ logger = logging.getLogger(__name__)
 class Selection:
     """Who may answer, and who may not.
 
+    `aside` are the candidates that a pin keeps from answering, unless the `pinned` one was passed
+    over; they are refused as long as it was not.
+
     `candidates` yields, lazily and once, the models that may, the best first; one that can no
     longer be opened is passed over and noted in `lost`. `declaring` are the refusals of
     deliveries that declare the area, `others` those of all the rest: together with the candidates
-    every delivery of the snapshot, each exactly once.
+    every delivery of the snapshot, each exactly once. `unpassed` are both, made once: all refusals
+    of a request that the first candidate answers.
     """
 
     candidates: Iterator[RuntimeModel]
     declaring: tuple[RefusedDelivery, ...]
     others: Others
+    unpassed: Refusals
+    pinned: str | None = None
+    aside: tuple[RefusedDelivery, ...] = ()
     lost: list[RefusedDelivery] = field(default_factory=list)
 
-    def refusals(self, passed_over: Iterable[RefusedDelivery]) -> Refusals:
+    def refusals(self, passed_over: Sequence[RefusedDelivery]) -> Refusals:
         """All refusals: candidates first, then what else declares the area, then the rest."""
-        return Refusals((*passed_over, *self.lost, *self.declaring), self.others)
+        if not passed_over and not self.lost:
+            return self.unpassed
+        tried = (*passed_over, *self.lost)
+        fell_back = any(each.delivery_id == self.pinned for each in tried) if self.aside else True
+        return Refusals((*tried, *(() if fell_back else self.aside), *self.declaring), self.others)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +79,14 @@ class _Choice:
     ranked: _Ranked
     declaring: tuple[RefusedDelivery, ...]
     others: Others
+    here: Counter[str]
+    pinned: str | None
+    aside: tuple[RefusedDelivery, ...]
+
+    @cached_property
+    def unpassed(self) -> Refusals:
+        """All refusals when the first candidate answers."""
+        return Refusals((*self.aside, *self.declaring), self.others)
 
 
 class _Ranked:
@@ -112,8 +139,29 @@ def find_best_model(
         candidates=_models(choice.ranked, app_context, lost),
         declaring=choice.declaring,
         others=choice.others,
+        unpassed=choice.unpassed,
+        pinned=choice.pinned,
+        aside=choice.aside,
         lost=lost,
     )
+
+
+def prepare(app_context: AppContext, before: Contents, contents: Contents) -> None:
+    """Choose of contents that are about to be shown what was asked of those before.
+
+    An area of which nothing has changed keeps its ranking; the others are ranked anew.
+    """
+    asked = [key for key in tuple(before.choices) if key[2] == id(app_context)]
+    for key in asked[-CHOICES_PREPARED:]:
+        area, variables, _ = key
+        known: _Choice | None = before.choices.get(key)
+        same = before.declaring.get(area) == contents.declaring.get(area)
+        if known is not None and same and before.pinned(area) == contents.pinned(area):
+            choice = replace(known, others=_others(area, known.here, contents))
+        else:
+            choice = _choose(area, app_context, variables, contents)
+            next(iter(choice.ranked), None)
+        contents.choices[key] = choice
 
 
 def _choose(
@@ -127,17 +175,29 @@ def _choose(
         if not entry.live:
             not_live.append(refused_entry(entry))
             continue
-        refusal = _check_declared(entry, area, app_context, variables, contents)
+        refusal = check_declared(entry, area, app_context, variables)
         if refusal is None:
             candidates.append(entry)
         else:
             declaring.append(_refused(entry, refusal))
-    counts = contents.counts - count_elsewhere(entries)
+    pinned = contents.pinned(area)
+    first = [each for each in candidates if each.delivery_id == pinned]
+    rest = [each for each in candidates if each.delivery_id != pinned]
+    overridden = Refusal(code=Code.OVERRIDDEN, reason=f"the operator pinned {area} to {pinned}")
+    here = count_elsewhere(entries)
     return _Choice(
-        ranked=_Ranked(rank(candidates, area, variables)),
+        ranked=_Ranked(chain(first, rank(rest, area, variables))),
         declaring=(*declaring, *not_live),
-        others=Others(counts=Counter(counts), told=lambda: _tell_others(area, contents)),
+        others=_others(area, here, contents),
+        here=here,
+        pinned=pinned,
+        aside=tuple(_refused(each, overridden) for each in rest) if first else (),
     )
+
+
+def _others(area: str, here: Counter[str], contents: Contents) -> Others:
+    """What refuses because it does not declare the area; `here` counts what does."""
+    return Others(counts=contents.counts - here, told=lambda: _tell_others(area, contents))
 
 
 def _tell_others(area: str, contents: Contents) -> Iterator[RefusedDelivery]:
@@ -161,23 +221,16 @@ def _models(
             lost.append(_refused(entry, Refusal(code=error.code, reason=str(error))))
 
 
-def _check_declared(
-    entry: Entry,
-    area: str,
-    app_context: AppContext,
-    variables: tuple[str, ...] | None,
-    contents: Contents,
+def check_declared(
+    entry: Entry, area: str, app_context: AppContext, variables: tuple[str, ...] | None
 ) -> Refusal | None:
     """Why a live delivery that declares the area may not answer.
 
-    From what it declares, and from what the operator narrowed and pinned.
+    From what it declares, and from what the operator narrowed.
     """
     overridden = app_context.overrides.check(entry, area)
     if overridden is not None:
         return overridden
-    pinned = contents.pinned(area)
-    if pinned not in {None, entry.delivery_id, *app_context.overrides.shadows}:
-        return Refusal(code=Code.OVERRIDDEN, reason=f"the operator pinned {area} to {pinned}")
     declared = entry.declared
     if declared is None:
         return Refusal(code=Code.CORRUPT, reason="its record in the index is gone")

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from functools import partial
 
 import click
 from flask import Flask
@@ -23,18 +25,30 @@ from werkzeug.serving import is_running_from_reloader
 from fairweather_app.app_context import AppContext
 from fairweather_app.catalogue import Catalogue, report_changes
 from fairweather_app.live.recorder import RECORDER, Recorder
+from fairweather_app.pins import report_pins
+from fairweather_app.preload import BEFORE_READY_SECONDS, preload
 
 POLLER = "fairweather-poller"
+PRELOADER = "fairweather-preloader"
 
 logger = logging.getLogger(__name__)
 
 
 class Poller:
-    """Refreshes a catalogue at once and then every `seconds`, on a thread of its own, and logs."""
+    """Refreshes a catalogue at once and then every `seconds`, on a thread of its own, and logs.
 
-    def __init__(self, catalogue: Catalogue, seconds: float) -> None:
+    After the first look `preload` runs, on another thread that is told when to stop.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        seconds: float,
+        preload: Callable[[Callable[[], bool]], object] = lambda _stopping: None,
+    ) -> None:
         self._catalogue = catalogue
         self._seconds = seconds
+        self._preload = preload
         self._stopping = threading.Event()
         self._looked = threading.Event()
         self._thread = threading.Thread(target=self._poll, name=POLLER, daemon=True)
@@ -51,8 +65,8 @@ class Poller:
     def wait_for_first_look(self, seconds: float) -> bool:
         """Wait until the store was looked at once, but not longer than `seconds`; whether it was.
 
-        A worker process that takes requests before it knows of a model would answer not-ready
-        beside others that could serve.
+        Preloading has ended then, or had its time, and goes on beside. A worker process that takes
+        requests before it knows of a model would answer not-ready beside others that could serve.
         """
         return self._looked.wait(seconds)
 
@@ -72,8 +86,21 @@ class Poller:
                 report_changes(before, after)
             except Exception:
                 logger.exception("looking at the store failed; it is tried again")
-            self._looked.set()
+            if not self._looked.is_set():
+                self._prepare()
+                self._looked.set()
             self._stopping.wait(self._seconds)
+
+    def _prepare(self) -> None:
+        def run() -> None:
+            try:
+                self._preload(self._stopping.is_set)
+            except Exception:
+                logger.exception("preloading failed; models are loaded when they are asked for")
+
+        preloading = threading.Thread(target=run, name=PRELOADER, daemon=True)
+        preloading.start()
+        preloading.join(BEFORE_READY_SECONDS)
 
 
 def start_polling(app: Flask) -> Poller:
@@ -82,7 +109,12 @@ def start_polling(app: Flask) -> Poller:
     if isinstance(running, Poller) and running.running:
         return running
     app_context: AppContext = app.extensions["fairweather"]
-    poller = Poller(app_context.catalogue, app_context.settings.reload_seconds)
+    app_context.catalogue.before_showing.append(partial(report_pins, app_context))
+    poller = Poller(
+        app_context.catalogue,
+        app_context.settings.reload_seconds,
+        partial(preload, app_context),
+    )
     app.extensions[POLLER] = poller
     poller.start()
     recorder = app.extensions[RECORDER] = Recorder(app_context)

@@ -20,7 +20,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-import fsspec  # type: ignore[import-untyped]
 from fairweather_interface.delivery import Manifest, read_manifest
 from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError
 from fairweather_interface.manifest import MANIFEST, SIGNATURE, file_problems
@@ -179,6 +178,8 @@ class RemoteStore:
 
     @cached_property
     def _system(self) -> Any:  # noqa: ANN401 - fsspec has no types
+        import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - a folder needs none
+
         system, _ = fsspec.url_to_fs(self.url, use_listings_cache=False, skip_instance_cache=True)
         return system
 

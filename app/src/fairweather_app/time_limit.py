@@ -1,14 +1,18 @@
 """Time limits: what takes too long is given up, and not asked again for a while.
 
 Work that may hang (a model, the observation database) runs on a thread beside the one that
-answers, because nothing else can leave a call that does not come back. Handing over costs some
-ten microseconds. Laws:
+answers, because nothing else can leave a call that does not come back. Handing over makes a short
+call of a model take half as long again. So work that listens to its interrupt (ONNX Runtime does,
+before every operation) and was quick last time is done by the thread that asks, and interrupted
+when it is late; the first time, and after it was slow, it is handed over like any other. Laws:
 
-- `TimeLimit.run` returns or raises within the limit, whatever the work does.
+- `TimeLimit.run` returns or raises within the limit, whatever the work does; it could be late only
+  by one operation of a model that took less than a `QUICK_SHARE` of the limit the time before.
 - What was given up is not asked again for `pause` seconds: one hanging model costs one request
   the limit, not every request. Until then `run` raises at once.
-- Given-up work goes on in its thread until it ends by itself; its result is thrown away. At most
-  `MOST_THREADS` can be so; beyond that `run` raises at once.
+- Given-up work is interrupted; where it does not listen it goes on in its thread until it ends by
+  itself, and its result is thrown away. At most `MOST_THREADS` can be so; beyond that `run` raises
+  at once.
 - Time is monotonic: a clock that is set back neither lengthens nor shortens anything.
 """
 
@@ -21,8 +25,12 @@ from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 from fairweather_app.errors import GivenUpError
+from fairweather_app.interrupt import Interrupt
 
 MOST_THREADS = 64
+MOST_QUICK = 10_000
+QUICK_SHARE = 0.05
+"""Work that takes less than this share of the limit is quick, and a limit is that exact."""
 
 T = TypeVar("T")
 
@@ -32,6 +40,7 @@ class _Job(Generic[T]):
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
+        self.interrupt = Interrupt()
         self.ended = threading.Lock()
         self.ended.acquire()
         self.result: T
@@ -39,7 +48,7 @@ class _Job(Generic[T]):
 
     def run(self) -> None:
         try:
-            self.result = self._work()
+            self.result = self.interrupt.over(self._work)
         except BaseException as error:  # noqa: BLE001 - raised again where the result is awaited
             self.error = error
         self.ended.release()
@@ -58,6 +67,9 @@ class TimeLimit:
         self._lock = threading.Lock()
         self._idle = self._threads = 0
         self._paused: dict[str, float] = {}
+        self._quick: set[str] = set()
+        self._late: dict[Interrupt, float] = {}
+        self._watching = False
 
     def run(self, what: str, work: Callable[[], T]) -> T:
         """Return what `work` returns, or raise what it raises.
@@ -78,14 +90,63 @@ class TimeLimit:
                     f"{left:.0f} s"
                 )
             self._paused.pop(what, None)
-        job = _Job(work)
-        self._hand_over(job)
-        if not job.ended.acquire(timeout=self.seconds):
-            self._paused[what] = self._clock() + self.pause
-            raise GivenUpError(f"{what} did not answer within {self.seconds:g} s")
-        if job.error is not None:
-            raise job.error
-        return job.result
+        started = time.perf_counter()
+        if what in self._quick:
+            try:
+                result, heard = self._run_here(what, work)
+            except GivenUpError:
+                self._quick.discard(what)
+                raise
+        else:
+            job = _Job(work)
+            self._hand_over(job)
+            if not job.ended.acquire(timeout=self.seconds):
+                job.interrupt.fire()
+                raise self._give_up(what)
+            if job.error is not None:
+                raise job.error
+            result, heard = job.result, job.interrupt.heard
+        if not heard or time.perf_counter() - started >= QUICK_SHARE * self.seconds:
+            self._quick.discard(what)
+        elif what not in self._quick:
+            if len(self._quick) >= MOST_QUICK:
+                self._quick.clear()
+            self._quick.add(what)
+        return result
+
+    def _run_here(self, what: str, work: Callable[[], T]) -> tuple[T, bool]:
+        """Do work on this thread; its result, and whether it listened to its interrupt."""
+        if not self._watching:
+            self._watch()
+        interrupt = Interrupt()
+        self._late[interrupt] = time.perf_counter() + (1 - QUICK_SHARE) * self.seconds
+        try:
+            return interrupt.over(work), interrupt.heard
+        finally:
+            del self._late[interrupt]
+            if interrupt.fired:  # whatever the work made of it
+                raise self._give_up(what)
+
+    def _give_up(self, what: str) -> GivenUpError:
+        self._paused[what] = self._clock() + self.pause
+        return GivenUpError(f"{what} did not answer within {self.seconds:g} s")
+
+    def _watch(self) -> None:
+        """From now on interrupt what is late."""
+        with self._lock:
+            if self._watching:
+                return
+            self._watching = True
+
+        def watch() -> None:
+            while True:
+                time.sleep(QUICK_SHARE * self.seconds)
+                now = time.perf_counter()
+                for interrupt, end in tuple(self._late.items()):
+                    if now >= end:
+                        interrupt.fire()
+
+        threading.Thread(target=watch, name="fairweather-watch", daemon=True).start()
 
     def _hand_over(self, job: _Job[T]) -> None:
         with self._lock:

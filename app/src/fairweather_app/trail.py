@@ -7,8 +7,6 @@ request is done. Outside a request a note is lost, so that commands and tests ne
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -28,12 +26,19 @@ class Trail:
     refusals: Counter[str] = field(default_factory=Counter)
 
 
+KEY = "fairweather.trail"
+"""Key of the WSGI environment: a trail that was begun before Flask was asked."""
+
 _current: ContextVar[Trail | None] = ContextVar("trail", default=None)
 
 
 def begin(request_id: str) -> Trail:
     """Start the trail of the request that this thread answers now."""
-    trail = Trail(request_id)
+    return resume(Trail(request_id))
+
+
+def resume(trail: Trail) -> Trail:
+    """Go on with a trail that was begun."""
     _current.set(trail)
     return trail
 
@@ -48,18 +53,22 @@ def end() -> None:
     _current.set(None)
 
 
-@contextmanager
-def stage(name: str) -> Iterator[None]:
+class stage:  # noqa: N801 - read as a word: with stage("windows")
     """Add the time that the block takes to a stage; a stage may be entered many times."""
-    trail = _current.get()
-    if trail is None:
-        yield
-        return
-    started = perf_counter()
-    try:
-        yield
-    finally:
-        trail.stages[name] = trail.stages.get(name, 0.0) + perf_counter() - started
+
+    __slots__ = ("_name", "_started")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        self._started = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        trail = _current.get()
+        if trail is not None:
+            took = perf_counter() - self._started
+            trail.stages[self._name] = trail.stages.get(self._name, 0.0) + took
 
 
 def note_asked(area: str) -> None:

@@ -8,10 +8,10 @@ What does not depend on the request is made once for each model, area and choice
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import blake2b
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,22 +21,22 @@ from fairweather_interface.metadata import Output
 
 from fairweather_app import trail
 from fairweather_app.answers import Answer, AnswerKey, KeptAnswer
-from fairweather_app.api.schemas import (
-    Forecast,
-    Receipt,
-    first_refusals,
-)
+from fairweather_app.api.schemas import Forecast, Receipt
 from fairweather_app.app_context import AppContext
 from fairweather_app.counters import MEMO_HITS
 from fairweather_app.forecasts import Decision, decide
+from fairweather_app.observations.given import Given
 from fairweather_app.refusals import Refusals
 from fairweather_app.runtime_model import RuntimeModel, Values
 from fairweather_app.times import MICROSECOND
 
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 OF_THE_REQUEST = {"refused", "refused_counts"}
+FRAMES_KEPT = 1000
 
 Times = npt.NDArray[np.datetime64]
+Axis = tuple[timedelta, int]
+"""The step of an output, and how many steps it has."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +44,7 @@ class Frame:
     """What every answer of one model, for one area and choice of variables, has in common."""
 
     outputs: tuple[Output, ...]
+    axes: frozenset[Axis]
     timezone: str
     receipt: bytes
 
@@ -54,7 +55,7 @@ def answer(
     *,
     variables: tuple[str, ...] | None = None,
     reference_time: datetime | None = None,
-    observations: Mapping[str, Sequence[float | None]] | None = None,
+    observations: Mapping[str, Given] | None = None,
 ) -> Answer:
     """Forecast with the best model that declares itself fit, whatever was asked before.
 
@@ -120,7 +121,7 @@ def forecast(
     *,
     variables: tuple[str, ...] | None = None,
     reference_time: datetime | None = None,
-    observations: Mapping[str, Sequence[float | None]] | None = None,
+    observations: Mapping[str, Given] | None = None,
 ) -> Forecast:
     """The answer, read as its schema says: `ready_answer` unless observations are given.
 
@@ -143,27 +144,32 @@ def forecast(
 def make_answer(decision: Decision, variables: tuple[str, ...] | None) -> Answer:
     """Write a decision down."""
     frame = _frame(decision.model, decision.area, variables)
-    body = orjson.dumps(
-        {
-            "area": decision.area,
-            "reference_time": _naive(decision.reference_time),
-            "timezone": frame.timezone,
-            "forecast": _series(frame.outputs, decision),
-            "receipt": orjson.Fragment(_receipt(frame, decision.refused)),
-        },
-        option=OPTIONS,
+    return Answer(
+        orjson.dumps(
+            {
+                "area": decision.area,
+                "reference_time": _naive(decision.reference_time),
+                "timezone": frame.timezone,
+                "forecast": _series(frame, decision),
+                "receipt": orjson.Fragment(_receipt(frame, decision.refused)),
+            },
+            option=OPTIONS,
+        )
     )
-    return Answer(body, f'"{blake2b(body, digest_size=16).hexdigest()}"')
 
 
 def _frame(model: RuntimeModel, area: str, variables: tuple[str, ...] | None) -> Frame:
-    outputs = tuple(
-        each for each in model.metadata.outputs if variables is None or each.variable in variables
-    )
-    key = (area, *(each.name for each in outputs))
-    frame: Frame | None = model.frames.get(key)
+    frame: Frame | None = model.frames.get((area, variables))
     if frame is None:
-        frame = model.frames[key] = _make_frame(model, area, outputs)
+        outputs = tuple(
+            each
+            for each in model.metadata.outputs
+            if variables is None or each.variable in variables
+        )
+        frame = _make_frame(model, area, outputs)
+        if len(model.frames) >= FRAMES_KEPT:  # whoever asks chooses the key
+            model.frames.clear()
+        model.frames[area, variables] = frame
     return frame
 
 
@@ -185,55 +191,66 @@ def _make_frame(model: RuntimeModel, area: str, outputs: tuple[Output, ...]) -> 
     )
     return Frame(
         outputs=outputs,
+        axes=frozenset((each.step, each.shape[-1]) for each in outputs),
         timezone=metadata.areas[area].timezone,
         receipt=receipt.model_dump_json(exclude=OF_THE_REQUEST).encode(),
     )
 
 
 def _receipt(frame: Frame, refused: Refusals) -> bytes:
-    told = orjson.dumps(
-        {
-            "refused": [each.model_dump() for each in first_refusals(refused)],
-            "refused_counts": refused.counts,
-        }
-    )
-    return frame.receipt[:-1] + b"," + told[1:]
+    return frame.receipt[:-1] + b"," + refused.told[1:]
 
 
-def _series(outputs: Sequence[Output], decision: Decision) -> dict[str, Any]:
+def _series(frame: Frame, decision: Decision) -> dict[str, Any]:
     """Put outputs on one time axis; where steps differ, a variable has null between its own."""
-    steps = {(each.step, each.shape[-1]) for each in outputs}
-    axes = {each: _valid_times(decision.reference_time, *each) for each in steps}
-    times = next(iter(axes.values()))
-    for axis in axes.values():
-        times = times if axis is times else np.union1d(times, axis)
-    series: dict[str, Any] = {"time": times}
-    for each in outputs:
-        axis = axes[each.step, each.shape[-1]]
+    start = _naive(decision.reference_time)
+    if len(frame.axes) == 1:
+        (axis,) = frame.axes
+        series: dict[str, Any] = {"time": orjson.Fragment(_written_times(start, *axis))}
+        times = None
+    else:
+        times = _valid_times_of_all(start, frame.axes)
+        series = {"time": times}
+    for each in frame.outputs:
+        at = None if times is None else (times, _valid_times(start, each.step, each.shape[-1]))
         prediction = decision.predictions[each.variable]
-        told = {"unit": each.unit, "value": _spread(prediction.value, axis, times)}
+        told = {"unit": each.unit, "value": _spread(prediction.value, at)}
         if prediction.lower is not None and prediction.upper is not None:
             low, high = decision.model.bands[each.variable]
-            told["lower"] = _spread(prediction.lower, axis, times)
-            told["upper"] = _spread(prediction.upper, axis, times)
+            told["lower"] = _spread(prediction.lower, at)
+            told["upper"] = _spread(prediction.upper, at)
             told["interval"] = (low.probability, high.probability)
         series[each.variable] = told
     return series
 
 
-def _spread(values: Values, axis: Times, times: Times) -> Values:
-    """Values of one axis at the times of all, NaN (written as null) where they have none."""
-    if len(axis) == len(times):
+def _spread(values: Values, at: tuple[Times, Times] | None) -> Values:
+    """Values at all times of an answer, NaN (written as null) where they have none.
+
+    `at` are those times and the values' own, None where these are the same.
+    """
+    if at is None:
         return np.ascontiguousarray(values)
+    times, own = at
     spread = np.full(len(times), np.nan, dtype=np.float32)
-    spread[np.searchsorted(times, axis)] = values
+    spread[np.searchsorted(times, own)] = values
     return spread
 
 
-def _valid_times(reference_time: datetime, step: timedelta, count: int) -> Times:
+def _valid_times_of_all(start: datetime, axes: Iterable[Axis]) -> Times:
+    return np.unique(np.concatenate([_valid_times(start, *each) for each in axes]))
+
+
+def _valid_times(start: datetime, step: timedelta, count: int) -> Times:
     leads = np.arange(1, count + 1) * np.timedelta64(step // MICROSECOND, "us")
-    times: Times = np.datetime64(_naive(reference_time), "us") + leads
+    times: Times = np.datetime64(start, "us") + leads
     return times
+
+
+@lru_cache(maxsize=256)
+def _written_times(start: datetime, step: timedelta, count: int) -> bytes:
+    """The times of an answer as JSON: every area asked at one hour has the same."""
+    return orjson.dumps(_valid_times(start, step, count), option=OPTIONS)
 
 
 def _naive(time: datetime) -> datetime:

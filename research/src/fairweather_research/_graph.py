@@ -5,6 +5,10 @@ terms from the reference time, anomalies, the network, shrinkage, units again, b
 are any, and the limits of the real. Its terms are those of ``climatology``; a test holds the two
 together.
 
+A graph of many small operations takes a runtime longer than the arithmetic in them. So the waves
+are computed once, at the reference time; what is usual at all other times is a linear map of them
+(``climatology.shifted``), and what is done to every output is done to all at once.
+
 Time arithmetic is done on int64 before anything becomes float32, which cannot count the seconds of
 a decade. Missing values are replaced with ``tf.where(tf.math.is_nan(x), zeros, x)``, the one form
 that is known to survive conversion to ONNX.
@@ -13,12 +17,19 @@ that is known to survive conversion to ONNX.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research.climatology import DAILY_WAVES, DAILY_WAVES_THAT_CHANGE, YEAR
+from fairweather_research.climatology import (
+    DAILY_WAVES,
+    DAILY_WAVES_THAT_CHANGE,
+    TERMS,
+    YEAR,
+    shifted,
+)
 from fairweather_research.split import DAY
 
 if TYPE_CHECKING:
@@ -26,7 +37,7 @@ if TYPE_CHECKING:
 
     from fairweather_research.blueprint import Blueprint, InputPlan
 
-__all__ = ["Bands", "Constants", "ForecastGraph", "reaches", "terms"]
+__all__ = ["Bands", "Constants", "ForecastGraph", "reaches", "waves"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +55,8 @@ class Constants:
 class Bands:
     """How far from the forecast its quantiles lie, in usual spreads: a linear map of the calendar.
 
-    Its input is ``terms`` of the reference time without the constant, then the area, one-hot; its
-    output, [outputs, quantiles, leads] laid flat, becomes a reach by ``reaches`` and ``widening``.
+    Its input is ``waves`` of the reference time, then the area, one-hot; its output,
+    [outputs, quantiles, leads] laid flat, becomes a reach by ``reaches`` and ``widening``.
     """
 
     kernel: npt.NDArray[np.float64]  # [TERMS - 1 + areas, outputs * quantiles * leads]
@@ -53,14 +64,17 @@ class Bands:
     widening: npt.NDArray[np.float64]  # [outputs, quantiles, leads]
 
 
-def terms(time: Any) -> Any:  # noqa: ANN401 - tensors have no types
-    """``climatology.terms`` as operations of the graph: int64 [...] -> float32 [..., TERMS]."""
-    day = tf.cast(tf.math.floormod(time, DAY), tf.float32) * (2 * np.pi / DAY)
-    year = tf.cast(tf.math.floormod(time, YEAR), tf.float32) * (2 * np.pi / YEAR)
-    yearly = [tf.sin(year), tf.cos(year)]
-    daily = [wave(k * day) for k in range(1, DAILY_WAVES + 1) for wave in (tf.sin, tf.cos)]
-    changing = [y * d for d in daily[: 2 * DAILY_WAVES_THAT_CHANGE] for y in yearly]
-    return tf.stack([tf.ones_like(day), *yearly, *daily, *changing], axis=-1)
+def waves(time: Any) -> Any:  # noqa: ANN401 - tensors have no types
+    """``climatology.terms`` but the constant, in the graph: int64 [n] -> float32 [n, TERMS - 1]."""
+    periods = np.array([YEAR, *[DAY] * DAILY_WAVES])
+    times = np.array([1, *range(1, DAILY_WAVES + 1)])
+    phase = tf.cast(tf.math.floormod(time[:, None] * times, periods), tf.float32)
+    angle = phase * (2 * np.pi / periods).astype(np.float32)
+    pairs = tf.stack([tf.sin(angle), tf.cos(angle)], axis=2)
+    steady = tf.reshape(pairs, [-1, 2 + 2 * DAILY_WAVES])
+    daily = steady[:, 2 : 2 + 2 * DAILY_WAVES_THAT_CHANGE]
+    changing = daily[:, :, None] * pairs[:, :1]
+    return tf.concat([steady, tf.reshape(changing, [-1, 4 * DAILY_WAVES_THAT_CHANGE])], axis=1)
 
 
 def reaches(raw: Any) -> Any:  # noqa: ANN401 - tensors have no types
@@ -86,9 +100,9 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         self._plan = plan
         # Only the network's variables are tracked: the saved model needs no Keras to be read.
         self.network_variables = [variable.value for variable in network.variables]
-        self.input_usual = _variable(constants.input_usual, "input_usual")
+        self.input_usual = _Usual(constants.input_usual, plan, 1 - plan.steps, 1, "input_usual")
         self.input_spread = _variable(constants.input_spread, "input_spread")
-        self.output_usual = _variable(constants.output_usual, "output_usual")
+        self.output_usual = _Usual(constants.output_usual, plan, 1, plan.leads + 1, "output_usual")
         self.output_spread = _variable(constants.output_spread, "output_spread")
         self.shrinkage = _variable(constants.shrinkage, "shrinkage")
         if bands is not None:
@@ -109,43 +123,49 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         self.forecast = forecast.get_concrete_function(**specs)
 
     def _forecast(self, network: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
-        reference, area = tensors["reference_time"], tensors["area_index"]
-        anomalies, present = self._recent(tensors, reference, area)
+        area, calendar = tensors["area_index"], waves(tensors["reference_time"])
+        anomalies, present = self._recent(tensors, calendar, area)
         one_hot = tf.one_hot(area, len(self._plan.areas), dtype=tf.float32)
         said = network([anomalies, present, one_hot], training=False) * self.shrinkage
-        times = self._steps_from(reference, 1, self._plan.leads + 1)
-        usual = self._usual(self.output_usual, area, times)
         spread = tf.gather(self.output_spread, area)[:, :, None]
-        value = usual + said * spread
-        answer = {
-            output.name: tf.clip_by_value(value[:, number], output.minimum, output.maximum)
-            for number, output in enumerate(self._plan.outputs)
-        }
+        value = self.output_usual(calendar, area) + said * spread
+        limits = np.array([(each.minimum, each.maximum) for each in self._plan.outputs], np.float32)
+        low, high = limits[:, :1], limits[:, 1:]
+        value = tf.minimum(tf.maximum(value, low), high)
+        answer = dict(
+            zip((each.name for each in self._plan.outputs), tf.unstack(value, axis=1), strict=True)
+        )
         if self._plan.probabilities:
-            calendar = tf.concat([terms(reference)[:, 1:], one_hot], axis=1)
-            answer |= self._quantiles(answer, calendar, spread)
+            reach = self._reach(tf.concat([calendar, one_hot], axis=1), spread)
+            bounds = value[:, :, None] + reach
+            bounds = tf.minimum(tf.maximum(bounds, low[:, None]), high[:, None])
+            for output, of_output in zip(
+                self._plan.outputs, tf.unstack(bounds, axis=1), strict=True
+            ):
+                names = (each.name for each in output.quantiles)
+                answer |= dict(zip(names, tf.unstack(of_output, axis=1), strict=True))
         return answer
 
-    def _quantiles(self, forecast: dict[str, Any], calendar: Any, spread: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Every quantile, outwards from the forecast, none nearer to it than the one before."""
+    def _reach(self, shown: Any, spread: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        """How far from the forecast each quantile lies, [batch, outputs, quantiles, leads].
+
+        Below 0 on the lower side. None is nearer to the forecast than the one before it, outwards.
+        """
         outputs, chances = self._plan.outputs, self._plan.probabilities
-        raw = tf.matmul(calendar, self.bands_kernel) + self.bands_bias
+        raw = tf.matmul(shown, self.bands_kernel) + self.bands_bias
         shape = [-1, len(outputs), len(chances), self._plan.leads]
-        reach = tf.reshape(reaches(raw), shape) * self.bands_widening * spread[:, :, :, None]
+        reach = tf.reshape(reaches(raw), shape) * (self.bands_widening * spread[:, :, :, None])
         below = [number for number, chance in enumerate(chances) if chance < 0.5]  # noqa: PLR2004
-        above = range(len(below), len(chances))
-        answer = {}
-        for number, output in enumerate(outputs):
-            for side, outwards in ((-1.0, below[::-1]), (1.0, above)):
-                furthest = tf.zeros_like(reach[:, number, 0])
-                for place in outwards:
-                    furthest = tf.maximum(furthest, reach[:, number, place])
-                    answer[output.quantiles[place].name] = tf.clip_by_value(
-                        forecast[output.name] + side * furthest, output.minimum, output.maximum
-                    )
-        return answer
+        above = list(range(len(below), len(chances)))
+        if len(below) > 1 or len(above) > 1:
+            furthest = tf.unstack(reach, axis=2)
+            for outwards in (below[::-1], above):
+                for inner, outer in pairwise(outwards):
+                    furthest[outer] = tf.maximum(furthest[outer], furthest[inner])
+            reach = tf.stack(furthest, axis=2)
+        return reach * np.array([[-1.0]] * len(below) + [[1.0]] * len(above), np.float32)
 
-    def _recent(self, tensors: dict[str, Any], reference: Any, area: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    def _recent(self, tensors: dict[str, Any], calendar: Any, area: Any) -> tuple[Any, Any]:  # noqa: ANN401
         """Scaled anomalies of all inputs at the step, 0 where missing, and where they are present.
 
         Inputs with a shorter period than the longest are missing before they begin.
@@ -155,30 +175,50 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
             strict=True,
         )
         value, present = tf.stack(values, axis=1), tf.stack(presents, axis=1)
-        times = self._steps_from(reference, 1 - self._plan.steps, 1)
-        usual = self._usual(self.input_usual, area, times)
-        spread = tf.gather(self.input_spread, area)[:, :, None]
-        return present * (value - usual) / spread, present
+        weight = 1.0 / tf.gather(self.input_spread, area)[:, :, None]
+        return present * (value - self.input_usual(calendar, area)) * weight, present
 
     def _at_the_step(self, window: Any, item: InputPlan) -> tuple[Any, Any]:  # noqa: ANN401
         """One raw window as [batch, steps] of means over the present samples, and where any is."""
         steps = item.period // self._plan.step
-        runs = tf.reshape(window, [-1, steps, item.samples // steps])
-        missing = tf.math.is_nan(runs)
-        number = tf.reduce_sum(1.0 - tf.cast(missing, tf.float32), axis=-1)
-        total = tf.reduce_sum(tf.where(missing, tf.zeros_like(runs), runs), axis=-1)
-        present = tf.minimum(number, 1.0)
+        if item.samples == steps:
+            missing = tf.math.is_nan(window)
+            mean = tf.where(missing, tf.zeros_like(window), window)
+            present = tf.cast(tf.logical_not(missing), tf.float32)
+        else:
+            runs = tf.reshape(window, [-1, steps, item.samples // steps])
+            missing = tf.math.is_nan(runs)
+            number = tf.reduce_sum(tf.cast(tf.logical_not(missing), tf.float32), axis=-1)
+            total = tf.reduce_sum(tf.where(missing, tf.zeros_like(runs), runs), axis=-1)
+            mean, present = total / tf.maximum(number, 1.0), tf.minimum(number, 1.0)
+        if steps == self._plan.steps:
+            return mean, present
         before = [[0, 0], [self._plan.steps - steps, 0]]
-        return tf.pad(total / tf.maximum(number, 1.0), before), tf.pad(present, before)
+        return tf.pad(mean, before), tf.pad(present, before)
 
-    def _steps_from(self, reference: Any, first: int, end: int) -> Any:  # noqa: ANN401
-        offsets = self._plan.step_seconds * np.arange(first, end, dtype=np.int64)
-        return reference[:, None] + tf.constant(offsets, tf.int64)
 
-    @staticmethod
-    def _usual(coefficients: Any, area: Any, times: Any) -> Any:  # noqa: ANN401
-        """Climatology at [batch, times] of every series, [batch, series, times]."""
-        return tf.matmul(tf.gather(coefficients, area), terms(times), transpose_b=True)
+class _Usual(tf.Module):  # type: ignore[misc]  # ships no types
+    """Climatology of every series at the steps ``first`` to ``end`` from the reference time."""
+
+    def __init__(
+        self,
+        coefficients: npt.NDArray[np.float64],
+        plan: Blueprint,
+        first: int,
+        end: int,
+        name: str,
+    ) -> None:
+        super().__init__(name=name)
+        at_steps = shifted(coefficients, plan.step_seconds * np.arange(first, end))
+        areas, series, steps, _ = at_steps.shape
+        self._shape = [-1, series, steps]
+        self.of_waves = _variable(at_steps[..., 1:].reshape(areas, -1, TERMS - 1), "of_waves")
+        self.mean = _variable(coefficients[..., :1], "mean")
+
+    def __call__(self, calendar: Any, area: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        """Waves at the reference time, [batch, TERMS - 1], make [batch, series, steps]."""
+        moving = tf.matmul(tf.gather(self.of_waves, area), calendar[:, :, None])
+        return tf.reshape(moving, self._shape) + tf.gather(self.mean, area)
 
 
 def _variable(value: npt.NDArray[np.float64], name: str) -> Any:  # noqa: ANN401

@@ -108,6 +108,11 @@ def domain_of(metadata: ModelMetadata) -> dict[str, Bounds]:
         older = seen.get(item.variable or "")
         if bounds is None and older is None:
             continue
+        if bounds is not None and (
+            older is None or (bounds.maximum is not None and bounds.maximum <= older)
+        ):
+            domain[item.name] = bounds
+            continue
         bounds = bounds or Bounds()
         maxima = [bound for bound in (bounds.maximum, older) if bound is not None]
         domain[item.name] = Bounds.model_construct(  # of what was validated

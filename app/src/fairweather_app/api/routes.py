@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import mimetypes
-from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, cast
-from urllib.parse import parse_qsl
+from typing import cast
 
 import flask
 from fairweather_interface.delivery import CARD, Delivery
 from fairweather_interface.software import dump_software
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
-from werkzeug.datastructures import ETags, MultiDict
+from werkzeug.datastructures import ETags
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.listing import read_models_query
-from fairweather_app.api.openapi import openapi_document
-from fairweather_app.api.reading import read_request
+from fairweather_app.api.reading import read_query, read_request
 from fairweather_app.api.schemas import (
     Areas,
     Health,
-    PredictRequest,
     Readiness,
 )
 from fairweather_app.api.summaries import model_detail, models_page, store_report
 from fairweather_app.app_context import AppContext
 from fairweather_app.counters import NOT_MODIFIED
-from fairweather_app.errors import InvalidRequestError, NotReadyError
+from fairweather_app.errors import NotReadyError
 from fairweather_app.forecasts import area_summaries
 from fairweather_app.software import describe_software
 from fairweather_app.writing import answer, ready_answer
 
 EXTENSION = "fairweather"
 IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
+FAILED = "fairweather.failed"
+"""Key of the WSGI environment: what a request for a forecast failed with before Flask was asked."""
 CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-QUERY = ("area", "variable", "reference_time")
 CARD_FOLDER = CARD.split("/", maxsplit=1)[0]
 
 api = Blueprint("api", __name__)
@@ -61,12 +57,13 @@ def predict_from_query() -> Response:
     The answer may be another one as soon as an observation or a delivery arrives, so whoever
     keeps it has to ask whether it still holds: with its ``ETag`` that is 304 without a body.
     """
-    asked = _read_query(request.query_string)
+    _raise_what_failed()
+    asked = read_query(request.query_string)
     context = current_context()
     found = ready_answer(
         context,
         asked.area,
-        variables=_variables(asked),
+        variables=asked.variables,
         reference_time=asked.reference_time,
     )
     headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
@@ -79,6 +76,7 @@ def predict_from_query() -> Response:
 @api.post("/weather/predict")
 def predict_from_body() -> Response:
     """Forecast an area, from the observations in the body where there are any."""
+    _raise_what_failed()
     if not request.is_json:
         found = request.content_type or "no content type"
         raise UnsupportedMediaType(f"found {found}; expected application/json")
@@ -86,7 +84,7 @@ def predict_from_body() -> Response:
     made = answer(
         current_context(),
         asked.area,
-        variables=_variables(asked),
+        variables=asked.variables,
         reference_time=asked.reference_time,
         observations=asked.observations,
     )
@@ -155,34 +153,21 @@ def readyz() -> Response:
 @api.get("/openapi.json")
 def openapi() -> Response:
     """This interface, as OpenAPI 3.1."""
+    from fairweather_app.api.openapi import openapi_document  # noqa: PLC0415 - few ask for it
+
     return Response(openapi_document(), mimetype="application/json")
 
 
-@lru_cache(maxsize=1024)
-def _read_query(query: bytes) -> PredictRequest:
-    """What a query asks for; the same query is read once."""
-    arguments = MultiDict(parse_qsl(query.decode(errors="replace"), keep_blank_values=True))
-    unknown = [name for name in arguments if name not in QUERY]
-    repeated = [name for name in ("area", "reference_time") if len(arguments.getlist(name)) > 1]
-    problems = [f"{name}: not a parameter; expected {', '.join(QUERY)}" for name in unknown]
-    problems += [f"{name}: given more than once" for name in repeated]
-    if problems:
-        raise InvalidRequestError(problems, status=400)
-    asked: dict[str, Any] = {
-        name: arguments[name] for name in ("area", "reference_time") if name in arguments
-    }
-    if "variable" in arguments:
-        asked["variables"] = arguments.getlist("variable")
-    return read_request(json.dumps(asked).encode(), invalid=400)
+def _raise_what_failed() -> None:
+    """Raise what a forecast failed with on its short cut: nothing is tried twice."""
+    error = request.environ.pop(FAILED, None)
+    if error is not None:
+        raise error
 
 
 def _holds(known: ETags, etag: str) -> bool:
     """Whether a client has what is known by this `ETag`; compared weakly, as RFC 9110 says."""
     return known.contains_weak(etag.strip('"'))
-
-
-def _variables(asked: PredictRequest) -> tuple[str, ...] | None:
-    return None if asked.variables is None else tuple(asked.variables)
 
 
 def _read(delivery_id: str, delivery: Delivery | None, name: str) -> bytes:

@@ -273,10 +273,21 @@ class StoreReport(_Answer):
     problem: str | None = Field(description="Why what is live was kept as it was; else null.")
 
 
+class PinSummary(_Answer):
+    """An area that the operator pinned to a delivery."""
+
+    area: str
+    delivery_id: str
+    problem: str | None = Field(
+        description="Why the pin does not hold, so that the ranking decides; null while it holds."
+    )
+
+
 class Models(_Answer):
     """The answer of ``/models``."""
 
     store: StoreReport
+    pins: list[PinSummary]
     models: list[ModelSummary] = Field(description="By delivery id.")
     total: int | None = Field(
         default=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -16,12 +17,14 @@ from fairweather_app.api.schemas import (
     Models,
     ModelsQuery,
     ModelSummary,
+    PinSummary,
     StoreReport,
 )
 from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.live import LiveScores
+from fairweather_app.pins import pins
 from fairweather_app.snapshot import Contents, Snapshot
 from fairweather_app.standing import is_superseded, superseded_in_lists
 
@@ -74,6 +77,7 @@ def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Mo
         following = f"{path}?{urlencode(asked | {'after': listing.next_after})}"
     return Models(
         store=store_report(snapshot),
+        pins=[PinSummary(**asdict(each)) for each in pins(app_context, contents)],
         models=summarize_all(app_context, contents, listing.entries),
         total=None if listing.total == len(listing.entries) else listing.total,
         next=following,

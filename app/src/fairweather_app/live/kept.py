@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from fairweather_app.database import TABLES, Database
 from fairweather_app.runtime_model import Predictions, RuntimeModel, Values
@@ -82,7 +81,7 @@ class KeptForecasts:
 
     def keep(self, forecasts: Sequence[KeptForecast]) -> None:
         """Keep forecasts; of what is there already the first stays. The oldest leave."""
-        insert = (sqlite.insert if self._database.is_sqlite else postgresql.insert)(_forecasts)
+        insert = self._database.insert(_forecasts)
         newest = sa.select(sa.func.max(_forecasts.c.id)).scalar_subquery()
         with self._database.transaction() as connection:
             connection.execute(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from multiprocessing.util import Finalize
 
 from fairweather_interface.refusals import Refusal
 
@@ -20,6 +21,7 @@ from fairweather_app.live.scores import Of
 
 RECORDER = "fairweather-recorder"
 SECONDS = 2.0
+EXIT_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +70,11 @@ def _shadows(app_context: AppContext, of: Of) -> list[KeptForecast]:
 
 
 class Recorder:
-    """Records every `SECONDS`, on a thread of its own."""
+    """Records every `SECONDS`, on a thread of its own, and once more when the process ends.
+
+    A process that exits, as a worker does that was told to stop, records what waits first, but
+    takes no longer than `EXIT_SECONDS`. One that is killed loses what waits.
+    """
 
     def __init__(self, app_context: AppContext, seconds: float = SECONDS) -> None:
         self._app_context = app_context
@@ -79,11 +85,16 @@ class Recorder:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+        # not `atexit`: the worker processes of a server end without it
+        self._at_exit = Finalize(None, self.stop, args=(EXIT_SECONDS,), exitpriority=10)
 
-    def stop(self) -> None:
-        """Record what waits, end the thread and wait until it has ended."""
+    def stop(self, seconds: float | None = None) -> None:
+        """Record what waits, end the thread and wait until it has ended, or for so many seconds."""
+        self._at_exit.cancel()
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            logger.warning("forecasts are lost: the database did not take them in %s s", seconds)
 
     def _record(self) -> None:
         while True:

@@ -3,7 +3,11 @@
 KServe, Triton, MLServer and the OpenVINO Model Server speak it. Each delivery's model is served
 there under its delivery id; this app still verifies the delivery, compares the server's signature
 with the metadata and replays the examples, so that a model answers only when the server runs the
-very one that was delivered. A missing value (NaN) goes over the wire as JSON's ``null``.
+very one that was delivered.
+
+A missing value is NaN. JSON has none: where a server says that it takes tensors as binary data,
+as Triton does, they travel so, to the bit; else as JSON, a missing value as ``null``, as KServe
+takes it. A server that takes neither fails at the examples, which hold missing values.
 
 A server that cannot be reached, or does not serve a model yet, is asked again at every look at
 the store. Once a model is live, whatever its server does costs one refusal, and the next model
@@ -27,6 +31,7 @@ from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime
 
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
+from fairweather_app.models_backend.inference_server import OK, SHOWN, InferenceServer
 from fairweather_app.models_backend.protocol import Deliveries, artifact_of
 from fairweather_app.runtime_model import RuntimeModel
 from fairweather_app.session import Arrays, Signature, Tensor
@@ -34,35 +39,6 @@ from fairweather_app.session import Arrays, Signature, Tensor
 DTYPES = {"FP32": "float32", "FP64": "float64", "INT32": "int32", "INT64": "int64"}
 """The protocol's names of element types, and ours."""
 _NAMES = {ours: theirs for theirs, ours in DTYPES.items()}
-_OK = 200
-_SHOWN = 200
-
-
-class InferenceServer:
-    """One server: requests with a time limit, and retries of what did not reach it."""
-
-    def __init__(self, url: str, seconds: float) -> None:
-        self.url = url.rstrip("/")
-        self._http = urllib3.PoolManager(
-            maxsize=16,
-            timeout=urllib3.Timeout(connect=min(1.0, seconds), read=seconds),
-            # what may have been computed is not asked again: a slow server would get slower
-            retries=urllib3.Retry(connect=1, read=0, redirect=0, status=0, backoff_factor=0.05),
-        )
-
-    def ask(self, method: str, path: str, content: object = None) -> tuple[int, Any]:
-        """Return status and content of an answer; content that is no JSON is its text.
-
-        Raises:
-            urllib3.exceptions.HTTPError: there is no answer.
-        """
-        body = None if content is None else orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
-        headers = {"Content-Type": "application/json"}
-        found = self._http.request(method, self.url + path, body=body, headers=headers)
-        try:
-            return found.status, orjson.loads(found.data)
-        except orjson.JSONDecodeError:
-            return found.status, found.data[:_SHOWN].decode(errors="replace")
 
 
 class RemoteBackend:
@@ -93,15 +69,17 @@ class RemoteBackend:
             reason = f"it carries no artifact of format {self.format}"
             raise LoadError(Code.RUNTIME_UNAVAILABLE, reason, state="refused")
         try:
-            status, content = self._server.ask("GET", _address(delivery_id))
+            answer = self._server.ask("GET", _address(delivery_id))
         except urllib3.exceptions.HTTPError as error:
             raise RemoteUnavailableError(
-                f"the inference server {self._server.url} cannot be reached: {_words(error)}"
+                f"the inference server {self._server.url} cannot be reached: {_words(error)}; "
+                "FAIRWEATHER_INFERENCE_URL names it"
             ) from error
-        if status != _OK:
+        content = answer.content
+        if answer.status != OK:
             raise RemoteUnavailableError(
-                f"the inference server {self._server.url} does not serve it: status {status}, "
-                f"{_excerpt(content)}; serve its model there under its delivery id"
+                f"the inference server {self._server.url} does not serve it: status "
+                f"{answer.status}, {_excerpt(content)}; serve its model there under its delivery id"
             )
         try:
             signature = Signature(
@@ -114,44 +92,45 @@ class RemoteBackend:
                 f"a model's inputs and outputs as the Open Inference Protocol V2 has them ({error})"
             )
             raise LoadError(Code.RUNTIME_UNAVAILABLE, reason, state="refused") from error
-        return RuntimeModel(
-            delivery=delivery, session=_RemoteSession(self._server, delivery_id, signature)
+        session = _RemoteSession(
+            self._server, delivery_id, signature, binary=self._server.offers_binary()
         )
+        return RuntimeModel(delivery=delivery, session=session)
 
 
 class _RemoteSession:
-    def __init__(self, server: InferenceServer, delivery_id: str, signature: Signature) -> None:
+    def __init__(
+        self, server: InferenceServer, delivery_id: str, signature: Signature, *, binary: bool
+    ) -> None:
         self.runtime = f"open-inference-protocol 2 at {server.url}"
         self.signature = signature
         self._server = server
+        self._binary = binary
         self._address = f"{_address(delivery_id)}/infer"
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Arrays:
         asked = {
             "id": uuid4().hex,  # optional by the protocol, demanded by KServe
-            "inputs": [
-                {
-                    "name": name,
-                    "shape": each.shape,
-                    "datatype": _NAMES[str(each.dtype)],
-                    "data": np.ascontiguousarray(each).ravel(),
-                }
-                for name, each in feeds.items()
+            "inputs": [_told(name, each, binary=self._binary) for name, each in feeds.items()],
+            "outputs": [
+                {"name": name} | ({"parameters": {"binary_data": True}} if self._binary else {})
+                for name in outputs
             ],
-            "outputs": [{"name": name} for name in outputs],
         }
+        follows = b"".join(map(_bytes, feeds.values())) if self._binary else b""
         try:
-            status, content = self._server.ask("POST", self._address, asked)
+            answer = self._server.ask("POST", self._address, asked, follows)
         except (urllib3.exceptions.TimeoutError, urllib3.exceptions.MaxRetryError) as error:
             self._failed(f"gave no answer: {_words(error)}", _no_answer(error))
         except urllib3.exceptions.HTTPError as error:
             self._failed(f"gave no answer: {_words(error)}", Code.RUNTIME_UNAVAILABLE)
-        if status != _OK:
-            self._failed(f"answered {status}: {_excerpt(content)}", Code.RUNTIME_UNAVAILABLE)
+        content = answer.content
+        if answer.status != OK:
+            self._failed(f"answered {answer.status}: {_excerpt(content)}", Code.RUNTIME_UNAVAILABLE)
         try:
-            found = {each["name"]: _array(each) for each in content["outputs"]}
+            found = _arrays(content["outputs"], answer.binary)
             return {name: found[name] for name in outputs}
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             self._failed(
                 f"answered rubbish: found {_excerpt(content)}, expected the outputs "
                 f"{', '.join(outputs)} ({type(error).__name__}: {error})",
@@ -175,8 +154,32 @@ def _tensor(told: Mapping[str, Any]) -> Tensor:
     )
 
 
-def _array(told: Mapping[str, Any]) -> npt.NDArray[Any]:
-    return np.array(told["data"], dtype=DTYPES[told["datatype"]]).reshape(told["shape"])
+def _told(name: str, array: npt.NDArray[Any], *, binary: bool) -> dict[str, Any]:
+    """An input in a request: with its values, or with the size of the binary data that follows."""
+    told = {"name": name, "shape": array.shape, "datatype": _NAMES[str(array.dtype)]}
+    if binary:
+        return told | {"parameters": {"binary_data_size": array.nbytes}}
+    return told | {"data": np.ascontiguousarray(array).ravel()}
+
+
+def _bytes(array: npt.NDArray[Any]) -> bytes:
+    return array.astype(array.dtype.newbyteorder("<")).tobytes()
+
+
+def _arrays(told: Sequence[Mapping[str, Any]], binary: bytes) -> Arrays:
+    """The outputs of an answer by name, from JSON or from the binary data after it, in order."""
+    found: Arrays = {}
+    at = 0
+    for each in told:
+        dtype = np.dtype(DTYPES[each["datatype"]])
+        size = (each.get("parameters") or {}).get("binary_data_size")  # KServe says null
+        if size is None:
+            array = np.array(each["data"], dtype=dtype)
+        else:
+            array = np.frombuffer(binary[at : at + size], dtype.newbyteorder("<")).astype(dtype)
+            at += size
+        found[each["name"]] = array.reshape(each["shape"])
+    return found
 
 
 def _no_answer(error: urllib3.exceptions.HTTPError) -> Code:
@@ -195,4 +198,4 @@ def _words(error: Exception) -> str:
 
 def _excerpt(content: object) -> str:
     text = content if isinstance(content, str) else orjson.dumps(content).decode()
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"

@@ -14,6 +14,9 @@ from fairweather_app.errors import InvalidRequestError, UnsuppliedInputError
 from fairweather_app.observations.archive import Values
 from fairweather_app.observations.windows import Window
 
+Given = Sequence[float | None] | Values
+"""What a request gives of one input: None, or NaN, where a value is missing."""
+
 
 class GivenObservations:
     """Values by input name, oldest first, None where missing, checked against all candidates.
@@ -23,11 +26,9 @@ class GivenObservations:
             a value that cannot be real; `problems` lists all of them.
     """
 
-    def __init__(
-        self, values: Mapping[str, Sequence[float | None]], candidates: Iterable[Sequence[Input]]
-    ) -> None:
-        self._values = {
-            name: np.array(series, dtype=np.float64)  # None becomes NaN
+    def __init__(self, values: Mapping[str, Given], candidates: Iterable[Sequence[Input]]) -> None:
+        self._values: dict[str, Values] = {
+            name: np.asarray(series, dtype=np.float64)  # None becomes NaN
             for name, series in values.items()
         }
         takers: dict[str, list[Input]] = defaultdict(list)
@@ -80,9 +81,9 @@ def _problems(name: str, series: Values, takers: Mapping[str, Sequence[Input]]) 
         return [f"observations.{name}: {found}; expected {expected}, oldest first"]
     variable = VARIABLES.get(takers[name][0].variable or "")
     low, high = (-1e30, 1e30) if variable is None else (variable.minimum, variable.maximum)
-    impossible = (series < low) | (series > high)
-    if not impossible.any():
+    # what passes over NaN finds NaN where there is nothing else, which lies nowhere
+    if not (np.fmin.reduce(series) < low or np.fmax.reduce(series) > high):
         return []
-    position = int(np.argmax(impossible))
+    position = int(np.argmax((series < low) | (series > high)))
     possible = f"possible is {low:g} to {high:g}, null where missing"
     return [f"observations.{name}: value {position + 1} is {series[position]:g}; {possible}"]

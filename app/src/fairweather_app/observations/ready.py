@@ -75,9 +75,10 @@ class ReadyWindows:
         try:
             if self._clock() - self._forgotten > FORGET_SECONDS:
                 self._forget()
-            version = self._store.database.version()
-            if version is None or version != self._version:
-                self._catch_up(version)
+            if self._version is None or not self._store.database.is_quiet():
+                version = self._limited(self._store.database.version)  # a file may hang, too
+                if version is None or version != self._version:
+                    self._catch_up(version)
             return self._revision
         finally:
             self._lock.release()

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 import sqlalchemy as sa
 from fairweather_interface.definitions import VARIABLES
-from sqlalchemy.dialects import postgresql, sqlite
 
 from fairweather_app.database import PATIENCE, TABLES, Database
 from fairweather_app.observations.archive import Archive, Times, Values
@@ -174,7 +173,7 @@ class ObservationStore:
         connection.execute(_arrivals.delete().where(_arrivals.c.id <= newest - ARRIVALS_KEPT))
 
     def _upsert(self) -> sa.Insert:
-        insert = (sqlite.insert if self.database.is_sqlite else postgresql.insert)(_observations)
+        insert = self.database.insert(_observations)
         return insert.on_conflict_do_update(
             index_elements=["area", "variable", "time"], set_={"value": insert.excluded.value}
         )

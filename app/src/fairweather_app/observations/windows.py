@@ -70,11 +70,13 @@ class Window:
     @cached_property
     def observed(self) -> Observed:
         """Its lowest and highest value and how many are missing, as the contract's rules ask."""
-        known = self.values[~np.isnan(self.values)]
+        missing = int(np.count_nonzero(np.isnan(self.values)))
+        if missing == self.values.size:
+            return Observed(lowest=None, highest=None, missing=missing)
         return Observed(
-            lowest=float(known.min()) if known.size else None,
-            highest=float(known.max()) if known.size else None,
-            missing=self.values.size - known.size,
+            lowest=float(np.fmin.reduce(self.values)),  # which passes over NaN
+            highest=float(np.fmax.reduce(self.values)),
+            missing=missing,
         )
 
     @cached_property

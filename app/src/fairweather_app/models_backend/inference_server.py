@@ -1,0 +1,128 @@
+"""A server of the Open Inference Protocol V2, over HTTP: one request, one answer, in time.
+
+A time limit of HTTP libraries is one between two reads: a server that sends a byte now and then
+keeps its caller for ever. Here the whole answer has to be there in time, or the connection is
+ended under whoever reads from it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from socket import SHUT_RDWR
+from threading import Timer
+from typing import Any
+
+import orjson
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+from urllib3.response import HTTPResponse
+
+OK = 200
+SHOWN = 200
+JSON_LENGTH = "Inference-Header-Content-Length"
+"""Where the JSON of a message ends and the binary data of its tensors begins."""
+BINARY = "binary_tensor_data"
+"""The name of the protocol's extension for binary data."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """Status and content of an answer: its JSON, else its text; `binary` is what follows JSON."""
+
+    status: int
+    content: Any
+    binary: bytes = b""
+
+
+class InferenceServer:
+    """One server: requests with a limit to their whole time, and retries of what did not reach it.
+
+    `seconds` is how long an answer may take, from the moment a connection is wanted.
+    """
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self.url = url.rstrip("/")
+        self._http = urllib3.PoolManager(
+            maxsize=16,
+            timeout=urllib3.Timeout(connect=min(1.0, seconds), total=seconds),
+            # what may have been computed is not asked again: a slow server would get slower
+            retries=urllib3.Retry(connect=1, read=0, redirect=0, status=0, backoff_factor=0.05),
+        )
+        self._http.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def ask(self, method: str, path: str, content: object = None, binary: bytes = b"") -> Answer:
+        """Send JSON, and binary data after it where there is any.
+
+        Raises:
+            urllib3.exceptions.HTTPError: there is no answer.
+        """
+        body = None if content is None else orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+        headers = {"Content-Type": "application/json"}
+        if body is not None and binary:
+            headers = {"Content-Type": "application/octet-stream", JSON_LENGTH: str(len(body))}
+            body += binary
+        found = self._http.request(method, self.url + path, body=body, headers=headers)
+        told = found.headers.get(JSON_LENGTH, "")
+        length = int(told) if told.isdecimal() else len(found.data)
+        try:
+            read = orjson.loads(found.data[:length])
+        except orjson.JSONDecodeError:
+            return Answer(status=found.status, content=found.data[:SHOWN].decode(errors="replace"))
+        return Answer(status=found.status, content=read, binary=found.data[length:])
+
+    def offers_binary(self) -> bool:
+        """Whether the server takes and gives tensors as binary data; it need not tell."""
+        try:
+            told = self.ask("GET", "/v2")
+        except HTTPError:
+            return False
+        extensions = told.content.get("extensions") if isinstance(told.content, dict) else None
+        return told.status == OK and isinstance(extensions, list) and BINARY in extensions
+
+
+class _InTime(HTTPConnection):
+    """A connection whose answers are whole within its time limit, or that is shut down."""
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 does
+        """Wait for the whole answer, headers and body.
+
+        Raises:
+            TimeoutError: it was not there in time.
+        """
+        late: list[bool] = []
+        sock = self.sock  # http.client lets go of it before the body is read
+
+        def end() -> None:
+            late.append(True)
+            with suppress(OSError):  # the server may have hung up just now
+                sock.shutdown(SHUT_RDWR)
+
+        timer = Timer(float(self.timeout or 0), end)
+        timer.daemon = True
+        timer.start()
+        try:
+            found = super().getresponse()
+        except Exception as error:
+            if late:
+                raise TimeoutError from error
+            raise
+        finally:
+            timer.cancel()
+        if late:  # headers that were cut off look like a short answer
+            raise TimeoutError
+        return found
+
+
+class _InTimeTLS(_InTime, HTTPSConnection):
+    """The same, encrypted."""
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _InTime
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _InTimeTLS

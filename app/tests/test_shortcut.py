@@ -1,0 +1,129 @@
+"""The short cut of forecasts: nobody can tell it from the way through Flask."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from fairweather_app import shortcut, writing
+from fairweather_app.app_context import AppContext
+from fairweather_app.counters import PREDICTIONS
+from fairweather_app.models_backend import onnx
+from fairweather_app.session import Arrays
+from fairweather_app.shortcut import SHORT_CUT, ShortCut
+
+PATH = "/weather/predict"
+GET = f"{PATH}?area=JFK&reference_time=2013-06-20T12:00Z"
+BODY = {"area": "JFK", "reference_time": "2013-06-21T00:00Z"}
+GIVEN = {"observations": {"temperature": [4.5] * 24}}
+
+
+def short_cut(client: FlaskClient) -> ShortCut:
+    found: ShortCut = client.application.extensions[SHORT_CUT]
+    return found
+
+
+def both_ways(client: FlaskClient, method: str, path: str, **how: Any) -> list[TestResponse]:
+    """What is answered on the short cut, and through Flask alone."""
+    answers = []
+    for closed in (False, True):
+        short_cut(client).closed = lambda closed=closed: closed  # type: ignore[misc]
+        answers.append(client.open(path, method=method, **how))
+    return answers
+
+
+def seen(answer: TestResponse) -> tuple[int, list[tuple[str, str]], bytes]:
+    """What a client sees, but for the request's id."""
+    headers = sorted(each for each in answer.headers.items() if each[0] != "X-Request-ID")
+    return answer.status_code, headers, answer.data
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "how"),
+    [
+        ("GET", GET, {}),
+        ("GET", f"{PATH}?area=JFK", {}),
+        ("GET", f"{GET}&variable=temperature", {}),
+        ("GET", f"{GET}&variable=warmth", {}),
+        ("GET", f"{PATH}?area=Atlantis", {}),
+        ("GET", f"{PATH}?area=LGA", {}),
+        ("GET", PATH, {}),
+        ("GET", f"{PATH}?area=JFK&area=EWR&x=1", {}),
+        ("GET", f"{PATH}?area=%FF%00", {}),
+        ("GET", GET, {"headers": {"If-None-Match": '"another"'}}),
+        ("GET", GET, {"headers": {"Origin": "http://elsewhere.example"}}),
+        ("HEAD", GET, {}),
+        ("PUT", PATH, {"json": BODY}),
+        ("POST", PATH, {"json": BODY}),
+        ("POST", PATH, {"json": BODY | GIVEN}),
+        ("POST", PATH, {"json": BODY | {"observations": {"temperature": [4.5] * 23}}}),
+        ("POST", PATH, {"json": BODY | {"observations": {"warmth": []}}}),
+        ("POST", PATH, {"json": BODY | {"area": 7}}),
+        ("POST", PATH, {"data": b"{", "content_type": "application/json"}),
+        ("POST", PATH, {"data": b"", "content_type": "application/json"}),
+        ("POST", PATH, {"data": b"area=JFK"}),
+        ("POST", PATH, {"data": json.dumps(BODY), "content_type": "application/geo+json"}),
+        ("POST", PATH, {"data": b" " * 3_000_000, "content_type": "application/json"}),
+        ("POST", f"{PATH}/", {"json": BODY}),
+        ("GET", "/healthz", {}),
+    ],
+)
+def test_status_headers_and_bytes_are_those_of_flask(
+    serving: FlaskClient, method: str, path: str, how: dict[str, Any]
+) -> None:
+    quick, usual = both_ways(serving, method, path, **how)
+    assert seen(quick) == seen(usual)
+
+
+def test_a_plain_forecast_does_not_reach_flask(
+    serving: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(short_cut(serving), "flask", None)
+    assert serving.get(GET).status_code == 200
+    assert serving.post(PATH, json=BODY | GIVEN).status_code == 200
+
+
+def test_the_request_id_is_answered(serving: FlaskClient) -> None:
+    given = [each.headers["X-Request-ID"] for each in both_ways(serving, "GET", GET)]
+    assert len(set(given)) == 2
+    for answer in both_ways(serving, "GET", GET, headers={"X-Request-ID": "mine-1"}):
+        assert answer.headers["X-Request-ID"] == "mine-1"
+
+
+def test_what_fails_is_tried_once_and_told_by_flask(
+    serving: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context: AppContext = serving.application.extensions["fairweather"]
+
+    def wrong(_session: object, _feeds: object, outputs: list[str]) -> Arrays:
+        return {name: np.full((1, 24), np.nan, np.float32) for name in outputs}
+
+    monkeypatch.setattr(onnx._OnnxSession, "run", wrong)
+    before = context.counters[PREDICTIONS]
+    answer = serving.get(GET)
+    assert answer.json is not None
+    assert [each["code"] for each in answer.json["refused"]] == ["invalid-output"]
+    assert context.counters[PREDICTIONS] == before + 1
+
+
+def test_an_error_of_our_own_making_is_a_problem_and_stands_in_the_log(
+    serving: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of our own making")
+
+    for module in (shortcut, writing):
+        monkeypatch.setattr(module, "ready_answer", fail)
+    serving.application.config["PROPAGATE_EXCEPTIONS"] = False
+    with caplog.at_level(logging.ERROR):
+        answer = serving.get(GET, headers={"X-Request-ID": "mine-2"})
+    assert answer.status_code == 500
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["X-Request-ID"] == "mine-2"
+    assert "of our own making" in caplog.text
