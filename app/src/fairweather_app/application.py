@@ -11,6 +11,7 @@ from flask import Flask
 from flask.cli import NoAppException
 
 from fairweather_app.accounting import account_for_requests
+from fairweather_app.api.cors import let_in
 from fairweather_app.api.problems import register_problems
 from fairweather_app.api.routes import EXTENSION, api
 from fairweather_app.app_context import build_app_context
@@ -57,6 +58,7 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     register_problems(app)
     register_commands(app)
     take_short_cut(app, app_context, accounts)
+    let_in(app, chosen.cors_origins)
     if serves_here():
         show_log(chosen.log_format)
         start_polling(app)

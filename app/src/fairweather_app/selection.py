@@ -301,9 +301,12 @@ def ranked_entries(
 
     Opens no model and keeps nothing: for those who list who answers where.
     """
-    candidates = (
+    candidates = [
         entry
         for entry in contents.declaring.get(area, ())
-        if entry.live and _check_declared(entry, area, app_context, variables, contents) is None
-    )
-    return rank(candidates, area, variables)
+        if entry.live and check_declared(entry, area, app_context, variables) is None
+    ]
+    pinned = contents.pinned(area)
+    first = [each for each in candidates if each.delivery_id == pinned]
+    rest = [each for each in candidates if each.delivery_id != pinned]
+    return chain(first, rank(rest, area, variables))
