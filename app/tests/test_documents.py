@@ -15,6 +15,7 @@ from pydantic import ByteSize
 import fairweather_app
 from fairweather_app import Settings
 from fairweather_app.api.problems import CODES
+from fairweather_app.api.schemas import ModelsQuery
 from fairweather_app.capabilities import CAPABILITIES
 from fairweather_app.config import CONFIG, PREFIX
 from fairweather_app.server import serve
@@ -68,6 +69,25 @@ def test_every_address_is_in_the_handbook_and_no_other(app: Flask) -> None:
     told = set(re.findall(r"^\| `((?:GET|POST) /[^`?\[]*)", README, re.MULTILINE))
     assert of_the_api - told == set()
     assert told - real == set()
+
+
+def test_every_page_is_in_the_handbook(app: Flask) -> None:
+    pages = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("page.")}
+    for address in pages - {"/", "/page/<path:name>"}:
+        assert re.search(rf"^\| `{address}", README, re.MULTILINE), address
+    for address in ("`/?area=", "`/models`"):
+        assert f"| {address}" in README
+
+
+def test_every_parameter_of_models_is_in_the_handbook() -> None:
+    assert all(re.search(rf"[?&]{name}=", README) for name in ModelsQuery.model_fields)
+
+
+def test_every_picture_of_the_handbook_is_there_and_they_are_small() -> None:
+    folder = Path(__file__).parents[1]
+    named = {folder / name for name in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)}
+    assert named == set((folder / "docs").glob("*.png"))
+    assert 0 < sum(path.stat().st_size for path in named) < 150_000
 
 
 def test_every_problem_is_in_the_handbook_and_no_other() -> None:

@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 
+from fairweather_app.api.schemas import MOST_LISTED, ModelsQuery
+
 
 @pytest.fixture
 def document(client: FlaskClient) -> dict[str, Any]:
@@ -84,3 +86,14 @@ def item_schema(document: dict[str, Any], path: str, status: str, kind: str) -> 
 def check(content: object, schema: dict[str, Any], document: dict[str, Any]) -> None:
     whole = {"components": document["components"], **schema}
     Draft202012Validator(whole).validate(content)
+
+
+def test_the_document_tells_what_may_be_asked_of_models(document: dict[str, Any]) -> None:
+    told = {
+        each["name"]: each["schema"]
+        for each in document["paths"]["/models"]["get"]["parameters"]
+        if each["in"] == "query" and not each["required"]
+    }
+    assert set(told) == set(ModelsQuery.model_fields)
+    assert told["limit"] == {"type": "integer", "minimum": 1, "maximum": MOST_LISTED}
+    assert "superseded" in told["state"]["enum"]

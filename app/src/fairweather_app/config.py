@@ -29,6 +29,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from fairweather_app.errors import SettingsError
+from fairweather_app.origins import wrong_origin
 from fairweather_app.stores import is_remote
 
 PREFIX = "FAIRWEATHER_"
@@ -118,7 +119,11 @@ class Settings(BaseSettings):
     body_limit: int = Field(
         default=8 * 1024 * 1024, ge=1024, description="The largest request body, in bytes."
     )
-
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins, separated by commas, whose pages may read the answers from a "
+        "browser, such as https://weather.example; * lets all in.",
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="How the log is written; auto is text on a terminal, else JSON."
     )
@@ -161,7 +166,7 @@ class Settings(BaseSettings):
             raise ValueError("expected a folder or a URL that fsspec knows") from None
         return text
 
-    @field_validator("shadow", mode="before")
+    @field_validator("shadow", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -173,6 +178,16 @@ class Settings(BaseSettings):
     def _delivery_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if wrong := [name for name in value if not re.fullmatch(DELIVERY_ID_PATTERN, name)]:
             raise ValueError(f"expected delivery ids separated by commas, not {wrong[0]!r}")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in value and len(value) > 1:
+            raise ValueError("expected either * or a list of origins, not both")
+        for each in value:
+            if each != "*" and (problem := wrong_origin(each)):
+                raise ValueError(problem)
         return value
 
     @field_validator("overrides", "cache")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib import metadata as packages
+from typing import Any
 
 from fairweather_interface.software import Software
 from openapi_pydantic import (
@@ -27,11 +28,13 @@ from fairweather_app.api.schemas import (
     Health,
     ModelDetail,
     Models,
+    ModelsQuery,
     PredictRequest,
     Problem,
     Readiness,
 )
 
+_OF_A_PARAMETER = {"type", "enum", "minimum", "maximum"}
 _PROBLEMS = {
     "400": "invalid-request: the request cannot be read.",
     "404": "unknown-area (the answer lists the areas there are), unknown-delivery or not-found.",
@@ -56,7 +59,7 @@ def openapi_document() -> str:
         paths={
             "/weather/predict": PathItem(get=_predict_from_query(), post=_predict_from_body()),
             "/areas": _page("list_areas", "Every area the app knows of.", Areas, "503"),
-            "/models": _page("list_models", "Every delivery, with its state.", Models),
+            "/models": PathItem(get=_list_models()),
             "/models/{delivery_id}": PathItem(
                 get=_operation(
                     "get_model", "One delivery.", ModelDetail, "404", parameters=[_delivery_id()]
@@ -147,6 +150,32 @@ def _predict_from_body() -> Operation:
         *("400", "404", "413", "415", "422", "503"),
         body=RequestBody(required=True, content=_content(PredictRequest)),
     )
+
+
+def _list_models() -> Operation:
+    declared = ModelsQuery.model_json_schema()["properties"]
+    return _operation(
+        "list_models",
+        "Deliveries with their states, a page at a time.",
+        Models,
+        "400",
+        parameters=[
+            _parameter(
+                name,
+                declared[name]["description"],
+                Schema.model_validate(_without_null(declared[name])),
+                required=False,
+            )
+            for name in declared
+        ],
+    )
+
+
+def _without_null(declared: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema: in an address nothing is null, it is left out."""
+    kinds = [each for each in declared.get("anyOf", ()) if each != {"type": "null"}]
+    kept = {name: declared[name] for name in declared if name in _OF_A_PARAMETER}
+    return kept | (kinds[0] if kinds else {})
 
 
 def _delivery_id() -> Parameter:

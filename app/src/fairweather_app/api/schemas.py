@@ -208,6 +208,31 @@ class Areas(_Answer):
 
 State = Literal["live", "refused", "quarantined", "withdrawn"]
 
+MOST_LISTED = 1000
+"""A page of ``/models`` lists at most so many deliveries, and so many if nobody says."""
+
+
+class ModelsQuery(BaseModel):
+    """What may be asked of ``/models``: which deliveries, and which page of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: Literal["live", "refused", "quarantined", "withdrawn", "superseded"] | None = Field(
+        default=None, description="Only those; superseded ones are live too."
+    )
+    area: Name | None = Field(default=None, description="Only those that declare this area.")
+    q: Name | None = Field(
+        default=None,
+        description="Only those with all these words in their id, model type, topic, author, "
+        "areas, variables, code or reason.",
+    )
+    limit: Annotated[int, Field(ge=1, le=MOST_LISTED)] = Field(
+        default=MOST_LISTED, description="How many to list."
+    )
+    after: Name | None = Field(
+        default=None, description="The id of the last delivery of the page before."
+    )
+
 
 class ModelSummary(_Answer):
     """One delivery as the catalogue sees it; fields are null while metadata cannot be read."""
@@ -223,6 +248,14 @@ class ModelSummary(_Answer):
     author: str | None
     areas: list[str]
     variables: list[str]
+    valid_months: list[int] = Field(
+        description="The local months, 1 to 12, of the starts that it may be asked for."
+    )
+    superseded: bool | None = Field(
+        description="It is live and comes first nowhere: for every area, month and variable that "
+        "it declares another delivery ranks before it. null where it is not live, and in lists "
+        "of more than 2,000 live deliveries."
+    )
     capabilities: list[str] = Field(
         description="What it can beyond a plain forecast. uncertainty: lower and upper bounds "
         "of at least one variable."
@@ -255,7 +288,17 @@ class Models(_Answer):
 
     store: StoreReport
     pins: list[PinSummary]
-    models: list[ModelSummary]
+    models: list[ModelSummary] = Field(description="By delivery id.")
+    total: int | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="How many deliveries match; only where this page does not hold all of them.",
+    )
+    next: str | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="The address of the next page; only where there is one.",
+    )
 
 
 class LiveScoreSummary(_Answer):
