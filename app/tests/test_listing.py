@@ -41,7 +41,7 @@ def test_without_a_question_all_are_listed_as_ever(several: FlaskClient) -> None
     ids = [each["delivery_id"] for each in content["models"]]
     assert ids == sorted(ids)
     assert len(ids) == 4
-    assert set(content) == {"store", "models"}  # what clients of older releases know
+    assert set(content) == {"store", "pins", "models"}  # what clients of older releases know
 
 
 @pytest.mark.parametrize(
