@@ -36,7 +36,7 @@ from fairweather_app.api.schemas import RefusedDelivery
 from fairweather_app.refusals import Refusals
 
 RETRY_SECONDS = 5
-"""When to ask again what failed because the observation database did."""
+"""When to ask again what failed because the observation database or the store did."""
 
 
 class AppError(Exception):

@@ -58,7 +58,14 @@ def _printable(value: str) -> str:
     return value
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+PRINTABLE = r"^(?: |[^\p{C}\p{Z}])+$"
+"""The same for those who read JSON Schema: no control characters, no space but the plain one."""
+
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=200, json_schema_extra={"pattern": PRINTABLE}),
+    AfterValidator(_printable),
+]
 
 
 class PredictRequest(BaseModel):
@@ -71,7 +78,9 @@ class PredictRequest(BaseModel):
         default=None, min_length=1, description="What is wanted; everything there is, if absent."
     )
     reference_time: RequestTime | None = Field(
-        default=None, description="When the forecast starts; the app's clock tells, if absent."
+        default=None,
+        description="When the forecast starts, on a whole second with its zone, from 1900 to 2200; "
+        "the app's clock tells, if absent.",
     )
     observations: dict[str, list[float | None]] | None = Field(
         default=None,
@@ -101,15 +110,25 @@ class Problem(_Answer):
     """An RFC 9457 problem: every answer that is not a success."""
 
     type: str = Field(description="/problems/<code>")
-    title: str
-    status: int
-    detail: str
-    problems: list[str] | None = Field(default=None, exclude_if=_absent)
+    title: str = Field(description="The code in words.")
+    status: int = Field(description="The HTTP status once more.")
+    detail: str = Field(description="What is wrong with this request, in a sentence for people.")
+    problems: list[str] | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="invalid-request: everything that is wrong with it.",
+    )
     areas: list[str] | None = Field(
         default=None, exclude_if=_absent, description="unknown-area: the areas there are."
     )
-    refused: list[RefusedDelivery] | None = Field(default=None, exclude_if=_absent)
-    refused_counts: dict[str, int] | None = Field(default=None, exclude_if=_absent)
+    refused: list[RefusedDelivery] | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="no-applicable-model, observations-missing: who refuses, at most 20.",
+    )
+    refused_counts: dict[str, int] | None = Field(
+        default=None, exclude_if=_absent, description="How many refuse with each code, of all."
+    )
 
 
 # ---------------------------------------------------------------------------------- forecasts

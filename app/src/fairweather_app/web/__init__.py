@@ -9,6 +9,7 @@
 - `view`, `tables`, `chart`, `drawing`: from a forecast to words, rows, numbers and a picture;
 - `observed`: what was observed before it, and what came of it;
 - `refusal`, `suggestions`: from an error to a page that says what can be asked instead;
+- `api_page`: the HTTP interface as a page;
 - `declared`, `coverage`, `compatibility`: what the pages about models say;
 - `words`: sentences about numbers; `units`: °C and °F; `local_time`: the area's clock and
   calendar; `sun`: when it is night.
@@ -16,6 +17,7 @@
 Arrows point one way: the pages use the app, nothing in the app uses the pages.
 """
 
+from fairweather_app.web import api_page as _api_page  # its addresses are the blueprint's
 from fairweather_app.web.negotiation import offer_pages
 from fairweather_app.web.pages import blueprint
 
