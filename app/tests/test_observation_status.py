@@ -176,6 +176,23 @@ def test_a_database_that_is_not_there_is_told_and_not_made(
         assert not elsewhere.exists()
 
 
+def test_commands_that_only_look_make_no_database(
+    make_app: Callable[..., Flask], tiny_delivery: Callable[..., Path], tmp_path: Path
+) -> None:
+    name = tiny_delivery(areas=("JFK",)).name
+    elsewhere = tmp_path / "elsewhere.sqlite"
+    app = make_app(observations=f"sqlite:///{elsewhere}")
+    app.extensions["fairweather"].observations.close()
+    elsewhere.unlink(missing_ok=True)
+    listed = app.test_cli_runner().invoke(args=["models", "list"])
+    assert (listed.exit_code, name in listed.stdout) == (0, True)
+    why = app.test_cli_runner().invoke(args=["models", "why", "JFK"])
+    assert (why.exit_code, "observations-missing" in why.stdout) == (1, True)
+    assert not elsewhere.exists()
+    assert app.extensions["fairweather"].observations.latest() is None  # the real one again
+    assert elsewhere.exists()
+
+
 def test_an_archive_and_a_fetch_are_the_same_to_it(
     observations: ObservationStore, observe: Observe
 ) -> None:

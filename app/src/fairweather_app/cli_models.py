@@ -16,6 +16,7 @@ from fairweather_app.app_context import AppContext
 from fairweather_app.cli_decisions import add_decisions
 from fairweather_app.cli_output import (
     as_json_option,
+    only_reading,
     read_time,
     require_database,
     resolve_id,
@@ -46,7 +47,8 @@ def list_models(*, as_json: bool) -> None:
     Example: flask --app fairweather_app models list
     """
     context = current_context()
-    snapshot = context.catalogue.refresh()
+    with only_reading(context):
+        snapshot = context.catalogue.refresh()
     summaries = summarize_all(context, snapshot.contents, snapshot.entries.values())
     pinned = pins(context, snapshot.contents)
     if as_json:
@@ -121,6 +123,11 @@ def why(area: str, time: datetime | None, *, as_json: bool) -> None:
     Example: flask --app fairweather_app models why LGA --at 2013-12-20T00:00Z
     """
     context = current_context()
+    with only_reading(context):
+        _say_why(context, area, time, as_json=as_json)
+
+
+def _say_why(context: AppContext, area: str, time: datetime | None, *, as_json: bool) -> None:
     snapshot = context.catalogue.refresh()
     if snapshot.problem and not snapshot.not_ready:  # else it is the answer, told below
         click.echo(snapshot.problem, err=True)

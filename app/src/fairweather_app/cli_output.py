@@ -12,8 +12,11 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ParamSpec, TypeVar
 
 import click
@@ -69,6 +72,20 @@ def require_database(context: AppContext) -> None:
     missing = context.observations.database.missing
     if missing is not None:
         raise ObservationStoreError(missing)
+
+
+@contextmanager
+def only_reading(context: AppContext) -> Iterator[None]:
+    """Inside the block, nothing makes a database: an empty one stands in where there is none."""
+    database = context.observations.database
+    if database.missing is None:
+        yield
+        return
+    with (
+        TemporaryDirectory(prefix="fairweather-") as folder,
+        database.standing_in(Path(folder) / "empty.sqlite"),
+    ):
+        yield
 
 
 def read_time(

@@ -135,6 +135,19 @@ class Database:
             "FAIRWEATHER_OBSERVATIONS names it: is it what the serving app has?"
         )
 
+    @contextmanager
+    def standing_in(self, path: Path) -> Iterator[None]:
+        """Inside the block, use another SQLite file, so that the real one is not made."""
+        before = self.url, self._path, self._log
+        self.close()
+        self.url = sa.make_url(f"sqlite:///{path}")
+        self._path, self._log = path, f"{path}-wal"
+        try:
+            yield
+        finally:
+            self.close()
+            self.url, self._path, self._log = before
+
     def close(self) -> None:
         """Give the connections back; the next use opens the database again."""
         with self._lock:

@@ -75,6 +75,20 @@ def read(answer: TestResponse) -> Reader:
     return Reader(answer.get_data(as_text=True))
 
 
+def test_the_models_page_tells_which_pins_hold(
+    winter_week: FlaskClient, tiny_delivery: Deliver
+) -> None:
+    context = winter_week.application.extensions["fairweather"]
+    winter, gone = tiny_delivery(areas=("JFK",)).name, tiny_delivery(areas=("EWR",)).name
+    context.decisions.add("pin", "JFK", author="ann", delivery_id=winter)
+    context.decisions.add("pin", "EWR", author="ann", delivery_id=gone)
+    context.decisions.add("withdraw", gone, author="ann", reason="too warm at night")
+    context.catalogue.refresh()
+    text = read(winter_week.get("/models", headers={"Accept": "text/html"})).text
+    assert f"so before all others: JFK to {winter[:8]} ." in text
+    assert f"A pin that does not hold. EWR is pinned to {gone}, which may not answer" in text
+
+
 def test_the_forecast_is_words_then_a_week_then_hours_in_local_time(
     winter_week: FlaskClient,
 ) -> None:

@@ -21,6 +21,7 @@ from fairweather_app.errors import (
     ObservationStoreError,
     UnknownDeliveryError,
 )
+from fairweather_app.pins import pins
 from fairweather_app.standing import is_superseded, says_superseded, superseded_in_lists
 from fairweather_app.web.compatibility import compatibility_table
 from fairweather_app.web.coverage import coverage_map
@@ -71,6 +72,7 @@ def models_page() -> flask.Response:
         asked=asked,
         next_address=_with(asked, after=listing.next_after) if listing.next_after else "",
         first_address=_with(asked) if query.after else "",
+        pins=pins(app_context, contents),
         problem=app_context.catalogue.snapshot.problem,
         counted=counted,
     )
