@@ -44,7 +44,9 @@ def test_nothing_is_sent_where_nobody_is_let_in(
         assert "Origin" not in answer.vary
 
 
-@pytest.mark.parametrize("path", [FORECAST, "/weather/predict?area=Atlantis", "/models", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", [FORECAST, "/weather/predict?area=Atlantis", "/models", "/nowhere"]
+)
 def test_an_origin_that_is_let_in_may_read_answers_and_problems(
     open_to: Callable[..., FlaskClient], path: str
 ) -> None:
