@@ -58,8 +58,8 @@ def _printable(value: str) -> str:
     return value
 
 
-PRINTABLE = r"^(?: |[^\p{C}\p{Z}])+$"
-"""The same for those who read JSON Schema: no control characters, no space but the plain one."""
+PRINTABLE = r"^[^\x00-\x1f\x7f-\xa0\xad]+$"
+"""The same for those who read JSON Schema, as far as Latin-1 goes."""
 
 Name = Annotated[
     str,
@@ -73,7 +73,7 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
-    area: Name = Field(description="The area the forecast is for.")
+    area: Name = Field(description="The area the forecast is for; printable characters.")
     variables: list[Name] | None = Field(
         default=None, min_length=1, description="What is wanted; everything there is, if absent."
     )

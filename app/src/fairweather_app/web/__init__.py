@@ -1,6 +1,6 @@
 """The pages for people: the forecast at ``/``, the models, their coverage, who serves whom.
 
-`blueprint` and `offer_pages` are all the app needs. Behind them, one idea a module:
+`blueprint` and `offer_pages` are all the app needs (importing `api_page` adds its addresses). Behind them, one idea a module:
 
 - `pages`: the forecast page; `models_pages`: the pages about models; `negotiation`: addresses
   that people and programs share;
@@ -17,8 +17,8 @@
 Arrows point one way: the pages use the app, nothing in the app uses the pages.
 """
 
-from fairweather_app.web import api_page as _api_page  # its addresses are the blueprint's
+from fairweather_app.web import api_page
 from fairweather_app.web.negotiation import offer_pages
 from fairweather_app.web.pages import blueprint
 
-__all__ = ["blueprint", "offer_pages"]
+__all__ = ["api_page", "blueprint", "offer_pages"]
