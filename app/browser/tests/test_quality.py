@@ -54,8 +54,9 @@ def test_axe_finds_nothing(open_page: Open, measured: Measured, name: str, schem
     assert found == []
 
 
-def test_axe_finds_nothing_on_the_page_of_a_delivery(open_page: Open) -> None:
-    page = open_page("/models")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_page_of_a_delivery(open_page: Open, scheme: str) -> None:
+    page = open_page("/models", color_scheme=scheme)
     page.locator(".deliveries a").first.click()
     page.evaluate(Path(AXE).read_text(encoding="utf-8"))
     assert page.evaluate(RUN_AXE) == []
