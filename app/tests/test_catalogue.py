@@ -11,8 +11,9 @@ import pytest
 from fairweather_interface.refusals import Code
 
 from catalogues import CountingPickup, Kit, live
+from fairweather_app.absence import LOOKS_UNTIL_BELIEVED
 from fairweather_app.app_context import AppContext
-from fairweather_app.catalogue import LOOKS_UNTIL_BELIEVED, Catalogue, report_changes
+from fairweather_app.catalogue import Catalogue, report_changes
 from fairweather_app.errors import UnknownDeliveryError
 
 Build = Callable[..., Path]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from fairweather_interface.refusals import Code
 
 from catalogues import CountingPickup, Kit, live
 from fairweather_app import catalogue as catalogue_module
+from fairweather_app.absence import LOOKS_UNTIL_BELIEVED
 from fairweather_app.catalogue import Catalogue
 from fairweather_app.errors import LoadError
 
@@ -265,3 +267,52 @@ def fill(path: Path) -> None:
     with path.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(b"\0" * 4096)
+
+
+# ------------------------------------------------------------------- a store that goes meanwhile
+
+
+def test_a_store_that_goes_away_while_it_is_looked_at_loses_nothing(
+    catalogue: Catalogue, store: Path, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = sorted(tiny_delivery(areas=("EWR", "JFK")).name for _ in range(6))
+    catalogue.refresh()
+    listed = catalogue.store.names()
+
+    def names_and_gone() -> frozenset[str]:
+        store.rename(store.with_name("aside"))
+        return listed
+
+    monkeypatch.setattr(type(catalogue.store), "names", lambda _: names_and_gone())
+    catalogue.refresh()
+    assert live(catalogue) == names
+    assert "cannot be read" in str(catalogue.snapshot.problem)
+
+
+def test_many_that_are_gone_at_once_stay_until_look_after_look_has_missed_them(
+    catalogue: Catalogue, store: Path, tiny_delivery: Build
+) -> None:
+    made = [tiny_delivery(areas=("EWR",)) for _ in range(6)]
+    catalogue.refresh()
+    for each in made[:4]:
+        each.rename(store / f".{each.name}")
+    catalogue.refresh()
+    assert len(live(catalogue)) == 6
+    assert "4 of 6 deliveries have gone" in str(catalogue.snapshot.problem)
+    (store / f".{made[0].name}").rename(made[0])
+    catalogue.refresh()  # three of six may go
+    assert live(catalogue) == sorted(each.name for each in (made[0], *made[4:]))
+    assert catalogue.snapshot.problem is None
+
+
+def test_many_that_are_gone_are_believed_in_the_end(
+    catalogue: Catalogue, tiny_delivery: Build
+) -> None:
+    made = [tiny_delivery(areas=("EWR",)) for _ in range(6)]
+    catalogue.refresh()
+    for each in made[:5]:
+        shutil.rmtree(each)
+    for _ in range(LOOKS_UNTIL_BELIEVED):
+        assert len(live(catalogue)) == 6
+        catalogue.refresh()
+    assert live(catalogue) == [made[5].name]

@@ -13,8 +13,8 @@ from fairweather_interface import SCHEMA_VERSION
 from flask import Flask
 
 from fairweather_app import create_app
+from fairweather_app.absence import LOOKS_UNTIL_BELIEVED
 from fairweather_app.app_context import AppContext
-from fairweather_app.catalogue import LOOKS_UNTIL_BELIEVED
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,

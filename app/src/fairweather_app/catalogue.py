@@ -34,6 +34,7 @@ from fairweather_interface.delivery import Delivery
 from fairweather_interface.errors import IncompleteDeliveryError
 from fairweather_interface.refusals import Code
 
+from fairweather_app.absence import Absences
 from fairweather_app.cache import Cache
 from fairweather_app.decisions import Decisions, load_decisions
 from fairweather_app.entries import Entry
@@ -58,7 +59,6 @@ VERIFIED_BYTES_AT_ONCE = 64 << 20
 WARMED_AT_ONCE = 32
 SHOWN_EVERY_SECONDS = 2.0
 """How long a look may go on before what it has found so far is shown."""
-LOOKS_UNTIL_BELIEVED = 6
 _DECISIONS = "decisions"
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class _Look:
     """What one look at the store has found so far."""
 
     entries: dict[str, Entry]
+    gone: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     damaged: frozenset[str] = frozenset()
     warmed: int = 0
@@ -110,7 +111,7 @@ class Catalogue:
         self._known: dict[str, Entry] = {}  # what the bytes say, whatever an operator decided
         self._digests: frozenset[str] = frozenset()
         self._pruned: frozenset[str] | None = None
-        self._absent: dict[str, int] = {}
+        self._absences = Absences()
         self._turn = ""
         self._verifying_turn = ""
 
@@ -196,7 +197,7 @@ class Catalogue:
 
     def _look(self, names: frozenset[str], *, started: bool) -> list[str]:
         look = _Look(entries={name: self._known[name] for name in names & self._known.keys()})
-        missing = [each for name, each in self._known.items() if name not in names]
+        missing = look.gone = [each for name, each in self._known.items() if name not in names]
         look.damaged = frozenset(self._damaged(look.entries))
         changed = [*sorted(names - self._known.keys()), *self._due(look)]
         kept = {each.delivery_id: each for each in missing} if started else {}
@@ -205,14 +206,12 @@ class Catalogue:
             if time.monotonic() - look.shown > SHOWN_EVERY_SECONDS:
                 self._show({**kept, **look.entries}, self._snapshot.problem)
                 look.shown = time.monotonic()
-        absent, self._absent = self._absent, {}
-        for entry in missing if started else []:
-            areas = self._last_for(entry, look.entries)
-            missed = absent.get(entry.delivery_id, 0) + 1
-            if areas and missed < LOOKS_UNTIL_BELIEVED:
-                self._absent[entry.delivery_id] = missed
-                look.entries[entry.delivery_id] = entry
-                look.problems.append(self._stays(entry, areas))
+        if started:
+            stay, problems = self._absences.believe(
+                look.gone, look.entries, self._withdrawn(), str(self.store)
+            )
+            look.entries |= {each.delivery_id: each for each in stay}
+            look.problems += problems
         forgotten = self._known.keys() - look.entries.keys()
         self._index.forget(forgotten)
         self._known = look.entries
@@ -241,7 +240,8 @@ class Catalogue:
                 if new:
                     self._index.keep([entry])
         except IncompleteDeliveryError:
-            look.entries.pop(name, None)
+            if look.entries.pop(name, None) is not None and known is not None:
+                look.gone.append(known)
             return
         except RemoteUnavailableError as error:
             look.problems.append(f"{name} cannot be tried: {error}")
@@ -322,7 +322,7 @@ class Catalogue:
     def _show(self, known: Mapping[str, Entry], problem: str | None) -> None:
         """Replace the snapshot; its contents only when they differ."""
         decisions = self._decisions or Decisions()
-        withdrawn = decisions.withdrawals
+        withdrawn = self._withdrawn()
         entries = dict(sorted(known.items()))
         before = self._snapshot.contents
         for name in withdrawn.keys() & entries.keys():
@@ -341,25 +341,9 @@ class Catalogue:
                 each(before, contents)
         self._snapshot = Snapshot(contents=contents, checked_at=datetime.now(UTC), problem=problem)
 
-    def _last_for(self, entry: Entry, others: Mapping[str, Entry]) -> tuple[str, ...]:
-        """The areas for which a delivery that has gone is the last live one."""
-        withdrawn = (self._decisions or Decisions()).withdrawals
-        if not entry.live or entry.delivery_id in withdrawn:
-            return ()
-        covered = {
-            area
-            for name, each in others.items()
-            if each.live and name not in withdrawn
-            for area in each.areas
-        }
-        return tuple(area for area in entry.areas if area not in covered)
-
-    def _stays(self, entry: Entry, areas: tuple[str, ...]) -> str:
-        return (
-            f"delivery {entry.delivery_id} has gone from {self.store} and is the last model for "
-            f"{', '.join(areas)}: it stays live until {LOOKS_UNTIL_BELIEVED} looks in a row have "
-            "missed it"
-        )
+    def _withdrawn(self) -> Mapping[str, object]:
+        """What the operator withdrew, by delivery id."""
+        return (self._decisions or Decisions()).withdrawals
 
     def _emptied(self) -> str:
         return (

@@ -91,6 +91,8 @@ class LocalStore:
         try:
             return _fingerprint(name, dict(_stamps(str(self.folder / name))))
         except (FileNotFoundError, NotADirectoryError):
+            if not self.folder.is_dir():  # it went away after its names were read
+                raise
             raise _incomplete(name) from None
 
     def manifest(self, name: str) -> Manifest:
