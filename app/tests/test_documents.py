@@ -22,6 +22,7 @@ from fairweather_app.server import serve
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 PRODUCTION = (Path(__file__).parents[1] / "PRODUCTION.md").read_text(encoding="utf-8")
+CALLING = (Path(__file__).parents[1] / "CALLING.md").read_text(encoding="utf-8")
 OF_FLASK = {"run", "shell", "routes"}
 
 
@@ -170,3 +171,10 @@ def test_every_option_of_serve_is_in_the_production_page_with_its_default() -> N
             default = option.default
             text = f"{default:g}" if isinstance(default, float) else str(default)
             assert found.group(1) == f"`{text}`"
+
+
+def test_the_guide_for_callers_names_problems_that_there_are() -> None:
+    rows = re.findall(r"^\| ((?:`[a-z-]+`(?:, )?)+) \|", CALLING, re.MULTILINE)
+    named = {code for row in rows for code in re.findall(r"`([a-z-]+)`", row)}
+    assert named <= set(CODES)
+    assert {code for code in CODES if code.startswith(("no-", "observations-"))} <= named

@@ -1,6 +1,7 @@
 """The pages for people: the forecast at ``/``, the models, their coverage, who serves whom.
 
-`blueprint` and `offer_pages` are all the app needs (importing `api_page` adds its addresses). Behind them, one idea a module:
+`blueprint` and `offer_pages` are all the app needs; importing `api_page` adds its addresses. Behind
+them, one idea a module:
 
 - `pages`: the forecast page; `models_pages`: the pages about models; `negotiation`: addresses
   that people and programs share;
