@@ -54,7 +54,7 @@ QUERY = {"area": "area", "variables": "variable", "reference_time": "reference_t
 """The parameters of a forecast in an address, by field of `PredictRequest`."""
 
 _FORECASTS, _MODELS, _OPERATING, _PAGES = "forecasts", "models", "operating", "pages"
-_CANNOT_FORECAST = {
+_CANNOT_FORECAST: dict[int, tuple[str, ...]] = {
     404: ("unknown-area",),
     422: ("no-applicable-model",),
     503: ("observations-missing", "observations-unavailable", "not-ready"),
@@ -147,7 +147,7 @@ def _predict_from_query() -> Operation:
             links={"model": _to_the_model("$response.body#/receipt/delivery_id")},
         ),
         tag=_FORECASTS,
-        problems={400: ("invalid-request",)} | _CANNOT_FORECAST,
+        problems={400: ("invalid-request",), **_CANNOT_FORECAST},
         parameters=[*query_parameters(PredictRequest, QUERY, examples), IF_NONE_MATCH],
         others={"304": Response(description="What you kept still holds.", headers=kept)},
     )
