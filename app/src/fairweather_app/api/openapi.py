@@ -147,7 +147,7 @@ def _predict_from_query() -> Operation:
             links={"model": _to_the_model("$response.body#/receipt/delivery_id")},
         ),
         tag=_FORECASTS,
-        problems={400: ("invalid-request",)} | _CANNOT_FORECAST,
+        problems={400: ("invalid-request",), **_CANNOT_FORECAST},
         parameters=[*query_parameters(PredictRequest, QUERY, examples), IF_NONE_MATCH],
         others={"304": Response(description="What you kept still holds.", headers=kept)},
     )
@@ -164,8 +164,8 @@ def _predict_from_body() -> Operation:
             links={"model": _to_the_model("$response.body#/receipt/delivery_id")},
         ),
         tag=_FORECASTS,
-        problems=_CANNOT_FORECAST
-        | {
+        problems={
+            **_CANNOT_FORECAST,
             400: ("invalid-request",),
             413: ("body-too-large",),
             415: ("unsupported-media-type",),
