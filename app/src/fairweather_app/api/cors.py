@@ -67,4 +67,5 @@ class Cors:
 def let_in(app: Flask, origins: Sequence[str]) -> None:
     """Let pages of these origins read what an app answers; without any, change nothing."""
     if origins:
-        app.wsgi_app = Cors(app.wsgi_app, origins)  # type: ignore[assignment, method-assign]
+        layer: Any = Cors(app.wsgi_app, origins)
+        app.wsgi_app = layer  # type: ignore[method-assign]

@@ -164,8 +164,8 @@ def _predict_from_body() -> Operation:
             links={"model": _to_the_model("$response.body#/receipt/delivery_id")},
         ),
         tag=_FORECASTS,
-        problems=_CANNOT_FORECAST
-        | {
+        problems={
+            **_CANNOT_FORECAST,
             400: ("invalid-request",),
             413: ("body-too-large",),
             415: ("unsupported-media-type",),
