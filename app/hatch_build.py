@@ -1,8 +1,9 @@
-"""Brings the chart library into the wheel, at build time.
+"""Brings the chart library into the wheel, and packs the page's files, at build time.
 
 The page draws with Apache ECharts, which is never committed. When a wheel or an sdist is built,
 this hook runs ``npm ci --ignore-scripts`` over ``package-lock.json`` in a temporary folder and
-bundles what the page needs into ``src/fairweather_app/web/static/vendor/``.
+bundles what the page needs into ``src/fairweather_app/web/static/vendor/``; there it also puts
+the packed forms (brotli, gzip) of that and of the page's style and script.
 
 Laws:
 
@@ -41,6 +42,8 @@ SOURCES = (
     Path("package-lock.json"),
     WEB / "bundle" / "build.mjs",
     WEB / "bundle" / "echarts.js",
+    WEB / "static" / "page.css",
+    WEB / "static" / "page.js",
 )
 
 
@@ -104,7 +107,11 @@ def build(root: Path) -> None:
         _run([node, "build.mjs", str(made)], work, node)
         stamp = {
             "sources": {path.as_posix(): digest(root / path) for path in SOURCES},
-            "files": {path.name: digest(path) for path in sorted(made.iterdir())},
+            "files": {
+                path.relative_to(made).as_posix(): digest(path)
+                for path in sorted(made.rglob("*"))
+                if path.is_file()
+            },
         }
         (made / STAMP).write_text(json.dumps(stamp, indent=1, sort_keys=True) + "\n")
         vendor = root / VENDOR

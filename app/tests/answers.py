@@ -8,7 +8,7 @@ from typing import Any
 from fairweather_interface.refusals import Code
 from werkzeug.test import TestResponse
 
-from fairweather_app.api.problems import CODES
+from fairweather_app.api.problems import CODES, STATUSES
 from fairweather_app.pickup import Picked
 
 
@@ -19,6 +19,7 @@ def the_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
     assert content["type"] == f"/problems/{code}"
     assert content["title"] == CODES[code]
     assert content["status"] == status
+    assert status in STATUSES[code]
     assert content["detail"]
     assert "Traceback" not in answer.text
     return content

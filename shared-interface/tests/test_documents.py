@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,7 @@ import yaml
 
 import fairweather_interface
 from fairweather_interface import SCHEMA_VERSION, VARIABLES, delivery, errors, load_definitions
-from fairweather_interface.__main__ import main
+from fairweather_interface.__main__ import _parser, main
 from fairweather_interface.definitions import load_yaml, parse_definitions
 from fairweather_interface.ledger import LEDGER
 from fairweather_interface.refusals import Code
@@ -23,7 +25,17 @@ from fairweather_interface.software import Software
 
 _HOME = Path(__file__).parent.parent
 README = _HOME / "README.md"
-COMMANDS = ("verify", "show", "check", "ledger", "changes")
+
+
+def _commands() -> tuple[str, ...]:
+    """The names of the commands, as the program itself tells them."""
+    (commands,) = [
+        action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction)
+    ]
+    return tuple(commands.choices)
+
+
+COMMANDS = _commands()
 
 MEANINGS = {
     "applicability_domain": "the windows of an input that the model is fit for",
@@ -156,12 +168,30 @@ def _section(name: str, text: str) -> re.Match[str]:
     return found
 
 
-def rewrite() -> None:
+def rewritten() -> str:
+    """The handbook with its generated parts made anew."""
+    text = README.read_text(encoding="utf-8")
     for name, generate in GENERATED.items():
-        text = README.read_text(encoding="utf-8")
         found = _section(name, text)
         new = f"{found[1]}{generate()}\n{found[3]}"
-        README.write_text(text[: found.start()] + new + text[found.end() :], encoding="utf-8")
+        text = text[: found.start()] + new + text[found.end() :]
+    return text
+
+
+def run(*arguments: str) -> int:
+    """Rewrite the generated parts; with ``--check`` only say whether they are current."""
+    if arguments not in {(), ("--check",)}:
+        sys.stderr.write("usage: python tests/test_documents.py [--check]\n")
+        return 2
+    os.environ["COLUMNS"] = "100"
+    new = rewritten()
+    if not arguments:
+        README.write_text(new, encoding="utf-8")
+        return 0
+    if new == _words():
+        return 0
+    sys.stderr.write("README.md is not current; run: python tests/test_documents.py\n")
+    return 1
 
 
 def _words() -> str:
@@ -186,22 +216,49 @@ def test_every_command_and_option_is_in_the_handbook(
     with pytest.raises(SystemExit):
         main([*command.split(), "--help"])
     told = capsys.readouterr().out
-    written = _section("commands", _words())[2]
-    for option in re.findall(r"--[a-z]+", told):
-        assert option in written
+    commands = _section("commands", _words())[2]
+    (written,) = [
+        text
+        for text in re.split(r"^\$ ", commands, flags=re.MULTILINE)
+        if text.startswith(" ".join(["fairweather-interface", *command.split(), "--help"]) + "\n")
+    ]
+    assert set(re.findall(r"--[a-z]+", told)) == set(re.findall(r"--[a-z]+", written))
     for line in told.splitlines():
         assert " ".join(line.split()) in " ".join(written.split())
 
 
-def test_every_refusal_code_is_in_the_handbook() -> None:
-    for code in Code:
-        assert f"| `{code}` |" in _words()
+def test_every_command_is_in_the_handbook_and_no_other() -> None:
+    told = re.findall(r"^\$ fairweather-interface (\w+) --help$", _words(), re.MULTILINE)
+    assert tuple(told) == COMMANDS
 
 
-def test_every_error_is_in_the_handbook() -> None:
-    for name, item in vars(errors).items():
-        if isinstance(item, type) and issubclass(item, Exception):
-            assert name in _words()
+def test_the_check_of_the_generated_parts_finds_one_that_is_not_current(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "README.md"
+    copy.write_text(_words().replace("IANA time zone", "a time zone"), encoding="utf-8")
+    monkeypatch.setattr("test_documents.README", copy)
+    monkeypatch.setenv("COLUMNS", "100")
+    assert run("--check") == 1
+    assert "run: python tests/test_documents.py" in capsys.readouterr().err
+    assert run() == run("--check") == 0
+    assert run("--chek") == 2
+
+
+def test_every_refusal_code_is_in_the_handbook_and_no_other() -> None:
+    tables = re.findall(r"^\| code \|[^\n]*\n\|[-|]+\n((?:\|.*\n)+)", _words(), re.MULTILINE)
+    told = {code for table in tables for code in re.findall(r"^\| `([\w-]+)`", table, re.MULTILINE)}
+    assert told == {code.value for code in Code}
+
+
+def test_every_error_is_in_the_handbook_and_no_other() -> None:
+    real = {
+        name
+        for name, item in vars(errors).items()
+        if isinstance(item, type) and issubclass(item, Exception)
+    }
+    builtin = {"ValueError", "OSError"}
+    assert set(re.findall(r"\b[A-Z][A-Za-z]+Error\b", _words())) - builtin == real
 
 
 def test_every_file_of_a_delivery_is_in_the_handbook() -> None:
@@ -210,9 +267,9 @@ def test_every_file_of_a_delivery_is_in_the_handbook() -> None:
         assert name in _words()
 
 
-def test_every_field_of_the_software_manifest_is_in_the_handbook() -> None:
-    for name in Software.model_fields:
-        assert name in _words()
+def test_every_field_of_the_software_manifest_is_in_the_handbook_and_no_other() -> None:
+    (told,) = re.findall(r"`Software\(([^)]*)\)`", _words())
+    assert set(told.replace(",", " ").split()) == set(Software.model_fields)
 
 
 def test_every_name_the_handbook_mentions_in_python_exists() -> None:
@@ -255,5 +312,4 @@ def test_the_changelog_speaks_of_the_version_we_work_on() -> None:
 
 
 if __name__ == "__main__":
-    os.environ["COLUMNS"] = "100"
-    rewrite()
+    raise SystemExit(run(*sys.argv[1:]))

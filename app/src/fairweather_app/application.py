@@ -11,6 +11,7 @@ from flask import Flask
 from flask.cli import NoAppException
 
 from fairweather_app.accounting import account_for_requests
+from fairweather_app.api.cors import let_in
 from fairweather_app.api.problems import register_problems
 from fairweather_app.api.routes import EXTENSION, api
 from fairweather_app.app_context import build_app_context
@@ -22,6 +23,7 @@ from fairweather_app.selection import prepare
 from fairweather_app.serving import serves_here, start_polling
 from fairweather_app.shortcut import take_short_cut
 from fairweather_app.web import blueprint as page
+from fairweather_app.web import offer_pages
 
 
 def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
@@ -51,10 +53,12 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     app_context.catalogue.before_showing.append(partial(prepare, app_context))
     app.register_blueprint(api)
     app.register_blueprint(page)
+    offer_pages(app)
     accounts = account_for_requests(app, app_context)
     register_problems(app)
     register_commands(app)
     take_short_cut(app, app_context, accounts)
+    let_in(app, chosen.cors_origins)
     if serves_here():
         show_log(chosen.log_format)
         start_polling(app)

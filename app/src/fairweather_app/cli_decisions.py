@@ -12,7 +12,8 @@ import click
 from flask.cli import AppGroup
 
 from fairweather_app.app_context import AppContext
-from fairweather_app.decisions import Decisions
+from fairweather_app.cli_output import as_json_option, require_database, resolve_id, show_json
+from fairweather_app.decisions import Action, Decisions
 from fairweather_app.entries import Entry
 from fairweather_app.errors import DecisionError
 from fairweather_app.pins import why_not
@@ -24,11 +25,6 @@ def add_decisions(
     models: AppGroup, told: Callable[[Command], Command], current_context: Callable[[], AppContext]
 ) -> None:
     """Give the group its commands; `told` turns the app's errors into sentences."""
-
-    def soon() -> str:
-        seconds = current_context().settings.reload_seconds
-        return f"every serving process follows within {seconds:g} seconds"
-
     author = click.option(
         "--author", default=_user, show_default="the user", help="Who decides this."
     )
@@ -37,43 +33,54 @@ def add_decisions(
     @click.argument("delivery_id", metavar="ID")
     @click.option("--reason", required=True, help="Why, for those who ask where it has gone.")
     @author
+    @as_json_option
     @click.option("--force", is_flag=True, help="Also when it is an area's last model, or unknown.")
     @told
-    def withdraw(delivery_id: str, reason: str, author: str, *, force: bool) -> None:
+    def withdraw(delivery_id: str, reason: str, author: str, *, force: bool, as_json: bool) -> None:
         """Let a delivery answer nowhere, from the next look at the store on.
 
         Exits 1 when it is the last model for an area, unless --force is given.
 
         Example: flask --app fairweather_app models withdraw ID --reason "too warm at night"
         """
-        context = current_context()
+        delivery_id = _whole_id(current_context(), delivery_id)
         if not force:
-            check_withdrawal(context, delivery_id)
-        context.decisions.add("withdraw", delivery_id, author=author, reason=reason)
-        click.echo(f"{delivery_id} is withdrawn; {soon()}")
+            check_withdrawal(current_context(), delivery_id)
+        done = f"{delivery_id} is withdrawn"
+        _decide(
+            current_context(),
+            "withdraw",
+            delivery_id,
+            done,
+            author=author,
+            reason=reason,
+            as_json=as_json,
+        )
 
     @models.command("restore")
     @click.argument("delivery_id", metavar="ID")
     @author
+    @as_json_option
     @told
-    def restore(delivery_id: str, author: str) -> None:
+    def restore(delivery_id: str, author: str, *, as_json: bool) -> None:
         """Let a delivery that was withdrawn answer again.
 
         Example: flask --app fairweather_app models restore ID
         """
-        context = current_context()
-        if delivery_id not in context.decisions.read().withdrawals:
+        delivery_id = _whole_id(current_context(), delivery_id)
+        if delivery_id not in current_context().decisions.read().withdrawals:
             raise DecisionError(f"{delivery_id} is not withdrawn; nothing was changed")
-        context.decisions.add("restore", delivery_id, author=author)
-        click.echo(f"{delivery_id} is restored; {soon()}")
+        done = f"{delivery_id} is restored"
+        _decide(current_context(), "restore", delivery_id, done, author=author, as_json=as_json)
 
     @models.command("pin")
     @click.argument("area")
     @click.argument("delivery_id", metavar="ID")
     @click.option("--reason", help="Why.")
     @author
+    @as_json_option
     @told
-    def pin(area: str, delivery_id: str, reason: str | None, author: str) -> None:
+    def pin(area: str, delivery_id: str, reason: str | None, author: str, *, as_json: bool) -> None:
         """Let one delivery answer for AREA before all others, as long as it may and can.
 
         Where it is not live, may not answer or refuses, the ranking decides. Exits 1, and pins
@@ -81,25 +88,77 @@ def add_decisions(
 
         Example: flask --app fairweather_app models pin JFK ID
         """
-        context = current_context()
-        check_pin(context, area, delivery_id)
-        context.decisions.add("pin", area, author=author, delivery_id=delivery_id, reason=reason)
-        click.echo(f"{area} is pinned to {delivery_id}; {soon()}")
+        delivery_id = _whole_id(current_context(), delivery_id)
+        check_pin(current_context(), area, delivery_id)
+        done = f"{area} is pinned to {delivery_id}"
+        _decide(
+            current_context(),
+            "pin",
+            area,
+            done,
+            author=author,
+            delivery_id=delivery_id,
+            reason=reason,
+            as_json=as_json,
+        )
 
     @models.command("unpin")
     @click.argument("area")
     @author
+    @as_json_option
     @told
-    def unpin(area: str, author: str) -> None:
+    def unpin(area: str, author: str, *, as_json: bool) -> None:
         """Let the best delivery answer for AREA again.
 
         Example: flask --app fairweather_app models unpin JFK
         """
-        context = current_context()
-        if area not in context.decisions.read().pins:
+        require_database(current_context())
+        if area not in current_context().decisions.read().pins:
             raise DecisionError(f"{area} is not pinned; nothing was changed")
-        context.decisions.add("unpin", area, author=author)
-        click.echo(f"{area} is unpinned; {soon()}")
+        _decide(
+            current_context(), "unpin", area, f"{area} is unpinned", author=author, as_json=as_json
+        )
+
+
+def _decide(
+    context: AppContext,
+    action: Action,
+    subject: str,
+    done: str,
+    *,
+    author: str,
+    as_json: bool,
+    delivery_id: str | None = None,
+    reason: str | None = None,
+) -> None:
+    """Write a decision down, and say so."""
+    context.decisions.add(action, subject, author=author, delivery_id=delivery_id, reason=reason)
+    seconds = context.settings.reload_seconds
+    if as_json:
+        show_json(
+            {
+                "action": action,
+                "subject": subject,
+                "delivery_id": delivery_id,
+                "author": author,
+                "reason": reason,
+                "within_seconds": seconds,
+            }
+        )
+        return
+    click.echo(f"{done}; every serving process follows within {seconds:g} seconds")
+
+
+def _whole_id(context: AppContext, text: str) -> str:
+    """The id that an operator means: of a delivery in the store, or of a withdrawn one."""
+    require_database(context)
+    return resolve_id(
+        text,
+        lambda: {
+            *context.catalogue.refresh().entries,
+            *context.decisions.read().withdrawals,
+        },
+    )
 
 
 def check_withdrawal(context: AppContext, delivery_id: str) -> None:

@@ -29,6 +29,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from fairweather_app.errors import SettingsError
+from fairweather_app.origins import wrong_origin
 from fairweather_app.stores import is_remote
 
 PREFIX = "FAIRWEATHER_"
@@ -53,6 +54,14 @@ class Settings(BaseSettings):
     observations: str = Field(
         default="sqlite:///observations.sqlite",
         description="SQLAlchemy URL of the observation database: SQLite or PostgreSQL.",
+    )
+    provider: str = Field(
+        default="open-meteo",
+        description="Where `observations fetch` gets observations: open-meteo, the name of an "
+        "installed entry point, or package.module:callable.",
+    )
+    provider_url: str | None = Field(
+        default=None, description="The address it asks at; without it, the provider's own."
     )
     clock: Literal["latest-observation", "now"] = Field(
         default="latest-observation",
@@ -110,7 +119,11 @@ class Settings(BaseSettings):
     body_limit: int = Field(
         default=8 * 1024 * 1024, ge=1024, description="The largest request body, in bytes."
     )
-
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins, separated by commas, whose pages may read the answers from a "
+        "browser, such as https://weather.example; * lets all in.",
+    )
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="How the log is written; auto is text on a terminal, else JSON."
     )
@@ -153,7 +166,7 @@ class Settings(BaseSettings):
             raise ValueError("expected a folder or a URL that fsspec knows") from None
         return text
 
-    @field_validator("shadow", mode="before")
+    @field_validator("shadow", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -165,6 +178,16 @@ class Settings(BaseSettings):
     def _delivery_ids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if wrong := [name for name in value if not re.fullmatch(DELIVERY_ID_PATTERN, name)]:
             raise ValueError(f"expected delivery ids separated by commas, not {wrong[0]!r}")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in value and len(value) > 1:
+            raise ValueError("expected either * or a list of origins, not both")
+        for each in value:
+            if each != "*" and (problem := wrong_origin(each)):
+                raise ValueError(problem)
         return value
 
     @field_validator("overrides", "cache")
@@ -185,7 +208,7 @@ class Settings(BaseSettings):
             raise ValueError("expected a file: a database in memory is empty in every other thread")
         return value
 
-    @field_validator("inference_url")
+    @field_validator("inference_url", "provider_url")
     @classmethod
     def _known_protocol(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):

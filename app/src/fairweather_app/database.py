@@ -125,6 +125,29 @@ class Database:
 
         return cast("sqlite.Insert", postgresql.insert(table))
 
+    @property
+    def missing(self) -> str | None:
+        """What is said of a SQLite file that is not there yet; None where it is."""
+        if not self.is_sqlite or self._path.exists():
+            return None
+        return (
+            f"there is no database {self._path} yet, and no app has used it; "
+            "FAIRWEATHER_OBSERVATIONS names it: is it what the serving app has?"
+        )
+
+    @contextmanager
+    def standing_in(self, path: Path) -> Iterator[None]:
+        """Inside the block, use another SQLite file, so that the real one is not made."""
+        before = self.url, self._path, self._log
+        self.close()
+        self.url = sa.make_url(f"sqlite:///{path}")
+        self._path, self._log = path, f"{path}-wal"
+        try:
+            yield
+        finally:
+            self.close()
+            self.url, self._path, self._log = before
+
     def close(self) -> None:
         """Give the connections back; the next use opens the database again."""
         with self._lock:

@@ -5,8 +5,8 @@ row about a delivery, or about an area, in the order in which they were written;
 count. Every serving process reads them at every look at the store.
 
 - A delivery that is **withdrawn** answers nowhere, until it is restored.
-- An area that is **pinned** to a delivery is answered by no other, until it is unpinned; a pin
-  holds only while that delivery is live and declares the area.
+- An area that is **pinned** to a delivery is answered by it before all others, until it is
+  unpinned; where it may not answer or refuses, the ranking decides (see `selection`).
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ class Declared:
     author: str
     areas: Mapping[str, Place]
     variables: tuple[str, ...]
+    valid_months: tuple[int, ...]
     capabilities: tuple[str, ...]
     train_end_time: float
     synthetic: bool
@@ -122,6 +123,7 @@ def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:
             for name, area in metadata.areas.items()
         },
         variables=metadata.variables,
+        valid_months=tuple(metadata.valid_months),
         capabilities=tuple(names_of(metadata)),
         train_end_time=metadata.training.train_end_time.timestamp(),
         synthetic=metadata.training.synthetic,
@@ -135,7 +137,7 @@ def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:
 @lru_cache(maxsize=DECODED_AT_ONCE)
 def _decoded(record: bytes) -> Declared:
     fields = json.loads(record)
-    for name in ("variables", "capabilities", "unknown_fields"):
+    for name in ("variables", "valid_months", "capabilities", "unknown_fields"):
         fields[name] = tuple(fields[name])
     fields["areas"] = {name: tuple(place) for name, place in fields["areas"].items()}
     fields["performance"] = {

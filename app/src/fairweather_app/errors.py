@@ -6,6 +6,7 @@
     ├── SettingsError               .problems     a setting is wrong; nothing starts
     ├── OverridesError              .path         the file of override_cities is wrong
     ├── ArchiveError                .path .problems   an observation file is wrong; nothing imported
+    ├── ProviderError               .provider     a provider of observations cannot be used
     ├── StoreError                                the store of deliveries cannot be read
     ├── ObservationStoreError                     the observation database cannot be used
     ├── UnsuppliedInputError                      neither request nor observations can feed an input
@@ -35,7 +36,7 @@ from fairweather_app.api.schemas import RefusedDelivery
 from fairweather_app.refusals import Refusals
 
 RETRY_SECONDS = 5
-"""When to ask again what failed because the observation database did."""
+"""When to ask again what failed because the observation database or the store did."""
 
 
 class AppError(Exception):
@@ -65,6 +66,14 @@ class ArchiveError(AppError):
         self.path = path
         self.problems = tuple(problems)
         super().__init__(f"{path}: " + "; ".join(self.problems))
+
+
+class ProviderError(AppError):
+    """A provider of observations cannot be asked, or what it answers cannot be used."""
+
+    def __init__(self, provider: str, problem: str) -> None:
+        self.provider = provider
+        super().__init__(f"nothing was fetched from {provider}: {problem}")
 
 
 class ObservationStoreError(AppError):

@@ -37,6 +37,7 @@ from fairweather_app.refusals import Refusals
 from fairweather_app.residency import held
 from fairweather_app.runtime_model import Predictions, RuntimeModel
 from fairweather_app.selection import Selection, find_best_model, refused
+from fairweather_app.served import served_areas
 
 OF_THE_WINDOWS = {Code.OUT_OF_SEASON, Code.OBSERVATIONS_MISSING, Code.OUT_OF_DOMAIN}
 """Refusals that repeat as long as the windows do: nothing that ran, or did not, is behind them."""
@@ -65,22 +66,20 @@ def area_summaries(app_context: AppContext) -> list[AreaSummary]:
 
 
 def _summarize(app_context: AppContext, area: str) -> AreaSummary:
-    declaring = app_context.catalogue.snapshot.contents.declaring.get(area, ())
-    models = [each.declared for each in declaring if each.live and each.declared is not None]
+    served = served_areas(app_context.catalogue.snapshot.contents).get(area)
     defined = app_context.definitions.get(area)
     place: tuple[float, float, str] | tuple[None, None, None] = (None, None, None)
-    if models:
-        place = models[0].areas[area]
+    if served is not None:
+        place = served.place
     elif defined is not None:
         place = (defined.latitude, defined.longitude, defined.timezone)
-    variables = dict.fromkeys(variable for each in models for variable in each.variables)
     return AreaSummary(
         area=area,
         latitude=place[0],
         longitude=place[1],
         timezone=place[2],
-        models=len(models),
-        variables=list(variables),
+        models=0 if served is None else served.models,
+        variables=[] if served is None else list(served.variables),
         latest_observation=app_context.ready.latest(area),
     )
 

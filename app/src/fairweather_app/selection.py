@@ -181,8 +181,7 @@ def _choose(
         else:
             declaring.append(_refused(entry, refusal))
     pinned = contents.pinned(area)
-    first = [each for each in candidates if each.delivery_id == pinned]
-    rest = [each for each in candidates if each.delivery_id != pinned]
+    first, rest = _part(candidates, pinned)
     overridden = Refusal(code=Code.OVERRIDDEN, reason=f"the operator pinned {area} to {pinned}")
     here = count_elsewhere(entries)
     return _Choice(
@@ -193,6 +192,34 @@ def _choose(
         pinned=pinned,
         aside=tuple(_refused(each, overridden) for each in rest) if first else (),
     )
+
+
+def ranked_entries(
+    area: str,
+    app_context: AppContext,
+    variables: tuple[str, ...] | None,
+    contents: Contents,
+) -> Iterator[Entry]:
+    """The deliveries that `find_best_model` would try for an area, in its order.
+
+    Opens no model and keeps nothing: for those who list who answers where.
+    """
+    candidates = (
+        entry
+        for entry in contents.declaring.get(area, ())
+        if entry.live and check_declared(entry, area, app_context, variables) is None
+    )
+    first, rest = _part(candidates, contents.pinned(area))
+    return chain(first, rank(rest, area, variables))
+
+
+def _part(candidates: Iterable[Entry], pinned: str | None) -> tuple[list[Entry], list[Entry]]:
+    """The candidate that the area is pinned to, if it is one, and the others."""
+    first: list[Entry] = []
+    rest: list[Entry] = []
+    for each in candidates:
+        (first if each.delivery_id == pinned else rest).append(each)
+    return first, rest
 
 
 def _others(area: str, here: Counter[str], contents: Contents) -> Others:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from fairweather_app import create_app, forecasts
 from fairweather_app.errors import ObservationStoreError
-from fairweather_app.web import pages
+from fairweather_app.web import rendering
 
 HOSTILE = "<script>alert(1)</script>\"'&<!--</title>"
 EVENING = datetime(2013, 12, 20, 0, tzinfo=UTC)  # Thursday 19 December, 19:00 in New York
@@ -74,14 +75,29 @@ def read(answer: TestResponse) -> Reader:
     return Reader(answer.get_data(as_text=True))
 
 
+def test_the_models_page_tells_which_pins_hold(
+    winter_week: FlaskClient, tiny_delivery: Deliver
+) -> None:
+    context = winter_week.application.extensions["fairweather"]
+    winter, gone = tiny_delivery(areas=("JFK",)).name, tiny_delivery(areas=("EWR",)).name
+    context.decisions.add("pin", "JFK", author="ann", delivery_id=winter)
+    context.decisions.add("pin", "EWR", author="ann", delivery_id=gone)
+    context.decisions.add("withdraw", gone, author="ann", reason="too warm at night")
+    context.catalogue.refresh()
+    text = read(winter_week.get("/models", headers={"Accept": "text/html"})).text
+    assert f"so before all others: JFK to {winter[:8]} ." in text
+    assert f"A pin that does not hold. EWR is pinned to {gone}, which may not answer" in text
+
+
 def test_the_forecast_is_words_then_a_week_then_hours_in_local_time(
     winter_week: FlaskClient,
 ) -> None:
     answer = winter_week.get("/?area=JFK")
     page = read(answer)
     assert answer.status_code == 200
-    assert "Friday 20 December: 2 to 5 °C, humidity 60 %." in page.text
-    assert "Starts Thursday 19 December 2013, 19:00 EST" in page.text
+    assert "Friday 20 December: 2 to 5 °C, likely around 4, humidity 60 %." in page.text
+    assert "Starts Thursday 19 December 2013, 19:00 EST." in page.text
+    assert "Old observations. The newest observation of JFK is from Thursday 19" in page.text
     assert "a forecast of the past, not of today" in page.text
     assert "Thursday 19 December Thu 19 from 20:00" in page.text
     assert "America/New_York (EST)" in page.text
@@ -96,7 +112,7 @@ def test_the_page_says_what_a_band_is_where_there_is_one(
     tiny_delivery(areas=("LGA",), quantiles=(0.1, 0.9), samples=168)
     observe("LGA", [2.0] * 168, until=EVENING)
     page = read(make_app().test_client().get("/?area=LGA"))
-    assert "In brackets: 80 % of values are expected inside." in page.text
+    assert "In brackets: 8 of 10 outcomes are expected inside." in page.text
     assert "2.0 (\N{MINUS SIGN}2.0 to 6.0)" in page.text
     assert "expected inside" not in read(winter_week.get("/?area=JFK")).text
 
@@ -123,9 +139,16 @@ def test_the_page_says_which_model_answered_why_and_who_was_refused(
     )
 
 
-def test_the_links_of_the_page_lead_somewhere(winter_week: FlaskClient) -> None:
-    for address in ("/", "/?area=JFK", "/?area=LGA", "/?area=JFK&reference_time=2013-12-19T19:00"):
-        for link in read(winter_week.get(address)).all("a"):
+def test_the_links_of_the_pages_lead_somewhere(winter_week: FlaskClient) -> None:
+    listed = winter_week.get("/models").json
+    assert listed is not None
+    addresses = [
+        *("/", "/?area=JFK", "/?area=LGA", "/?area=JFK&reference_time=2013-12-19T19:00"),
+        *("/models", "/coverage", "/compatibility"),
+        *(f"/models/{each['delivery_id']}" for each in listed["models"]),
+    ]
+    for address in addresses:
+        for link in read(winter_week.get(address, headers=BROWSER)).all("a"):
             target = link["href"] or ""
             if not target.startswith("#"):
                 assert winter_week.get(target).status_code != 404, target
@@ -248,7 +271,7 @@ def test_a_start_out_of_season_is_refused_with_advice(
     observe("JFK", day, until=EVENING)
     client = make_app().test_client()
     page = read(client.get("/?area=JFK&reference_time=2013-12-20T00:00Z"))
-    assert "2013-12-20T00:00Z" in page.text
+    assert "Start Thursday 19 December 2013, 19:00 EST" in page.text
     assert "out-of-season" in page.text
     assert "Ask for a start in the months" in page.text
 
@@ -313,48 +336,59 @@ def test_names_and_texts_of_deliveries_stay_text(
 def test_the_chart_is_given_its_numbers_as_data(
     winter_week: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "has_chart_library", lambda: True)
+    monkeypatch.setattr(rendering, "has_chart_library", lambda: True)
     page = read(winter_week.get("/?area=JFK"))
     numbers = json.loads("".join(page.scripts))
     assert [series["name"] for series in numbers["series"]] == ["temperature", "humidity"]
     assert len(numbers["time"]) == len(numbers["series"][0]["value"]) == 168
-    assert len(numbers["nights"]) == 8
+    assert len(numbers["nights"]) == 10  # two of them before the start
 
 
-def test_without_the_chart_library_words_and_tables_are_whole(
+def test_without_the_chart_library_words_drawing_and_tables_are_whole(
     winter_week: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "has_chart_library", lambda: False)
+    monkeypatch.setattr(rendering, "has_chart_library", lambda: False)
     page = read(winter_week.get("/?area=JFK"))
     assert "2 to 5 °C" in page.text
     assert len(page.all("time")) == 168
     assert page.all("script") == []
-    assert page.all("figure") == []
+    drawn = {each.get("class") for each in page.all("path")}
+    assert {"said tone-0", "said tone-1", "seen"} <= drawn
+    assert all((each["d"] or "").startswith(("M", "m")) for each in page.all("path"))
 
 
-@pytest.mark.parametrize("address", ["/", "/?area=JFK", "/?area=LGA", "/?area=Atlantis"])
+EVERY_PAGE = (
+    *("/", "/?area=JFK", "/?area=LGA", "/?area=Atlantis", "/?area=JFK&reference_time=x"),
+    *("/models", "/models?state=live&q=winter", "/models?limit=0", "/models/nothing"),
+    *("/coverage", "/coverage?q=J", "/coverage?q=nowhere", "/compatibility"),
+)
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("address", EVERY_PAGE)
 def test_every_page_can_be_read_by_everyone(winter_week: FlaskClient, address: str) -> None:
-    page = read(winter_week.get(address))
+    page = read(winter_week.get(address, headers=BROWSER))
     assert page.all("html")[0]["lang"] == "en"
-    for landmark in ("header", "main", "footer", "search", "nav", "h1"):
+    for landmark in ("header", "main", "footer", "h1"):
         assert len(page.all(landmark)) == 1, landmark
+    assert page.all("search")
+    assert all(each.get("aria-label") for each in page.all("nav"))
     labelled = {each["for"] for each in page.all("label")}
-    assert {each["id"] for each in page.all("input")} == labelled
+    shown = [each for each in page.all("input") if each.get("type") != "hidden"]
+    assert {each["id"] for each in shown} == labelled
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     for section in page.all("section"):
         assert section["aria-labelledby"] in ids
-    assert all(each.get("scope") for each in page.all("th") if each.get("class") != "range-cell")
+    assert all(each.get("scope") for each in page.all("th"))
     assert "width=device-width" in str(page.all("meta"))
 
 
-@pytest.mark.parametrize(
-    "address", ["/", "/?area=JFK", "/?area=LGA", "/?area=JFK&reference_time=x"]
-)
+@pytest.mark.parametrize("address", EVERY_PAGE)
 def test_a_page_lets_nothing_in_and_asks_no_other_host(
     winter_week: FlaskClient, address: str
 ) -> None:
-    answer = winter_week.get(address)
+    answer = winter_week.get(address, headers=BROWSER)
     assert answer.headers["Content-Security-Policy"] == (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -363,6 +397,101 @@ def test_a_page_lets_nothing_in_and_asks_no_other_host(
     text = answer.get_data(as_text=True)
     assert not re.search(r"(https?:)?//[a-z0-9]", text, re.IGNORECASE)
     assert not re.search(r"\s(style|on[a-z]+)\s*=", text)
+
+
+def test_the_units_of_an_address_are_obeyed_and_remembered(winter_week: FlaskClient) -> None:
+    page = read(winter_week.get("/?area=JFK&units=F"))
+    assert "36 to 41 °F" in page.text
+    assert "humidity 60 %" in page.text
+    assert "°C" not in page.text.replace("°C °F", "")
+    assert "36 to 41 °F" in read(winter_week.get("/?area=JFK")).text
+    assert "2 to 5 °C" in read(winter_week.get("/?area=JFK&units=c")).text
+    assert "2 to 5 °C" in read(winter_week.get("/?area=JFK&units=kelvin")).text
+
+
+def test_units_of_the_address_stay_there_for_whoever_keeps_no_cookies(
+    winter_week: FlaskClient,
+) -> None:
+    asked = read(winter_week.get("/?area=JFK&units=F")).all("input")
+    assert {"type": "hidden", "name": "units", "value": "F"} in asked
+    assert all(each["name"] != "units" for each in read(winter_week.get("/?area=JFK")).all("input"))
+
+
+def test_the_area_that_was_read_last_is_where_the_page_leads(winter_week: FlaskClient) -> None:
+    assert winter_week.get("/").status_code == 200
+    assert winter_week.get("/?area=JFK").status_code == 200
+    lead = winter_week.get("/")
+    assert (lead.status_code, lead.location) == (302, "/?area=JFK")
+    assert "Cookie" in lead.headers["Vary"]
+    assert winter_week.get("/?area=").status_code == 200  # the choice of areas is still to be had
+    assert winter_week.get("/?area=LGA").status_code == 422
+    assert winter_week.get("/").location == "/?area=JFK"  # a refusal is not remembered
+
+
+def test_what_is_remembered_stays_with_this_page(winter_week: FlaskClient) -> None:
+    (cookie,) = winter_week.get("/?area=JFK").headers.getlist("Set-Cookie")
+    for said in ("fairweather-area=JFK", "HttpOnly", "SameSite=Lax", "Path=/"):
+        assert said in cookie
+    assert winter_week.get("/?area=JFK").headers.getlist("Set-Cookie") == []
+
+
+def test_a_remembered_area_that_is_no_more_is_forgotten(winter_week: FlaskClient) -> None:
+    winter_week.set_cookie("fairweather-area", "Atlantis%0d%0a")
+    winter_week.set_cookie("fairweather-units", "<b>")
+    answer = winter_week.get("/")
+    assert answer.status_code == 200
+    assert "Choose an area" in read(answer).text
+
+
+def test_a_forecast_of_the_past_is_shown_beside_what_came(
+    winter_week: FlaskClient, observe: Observe
+) -> None:
+    page = read(winter_week.get("/?area=JFK&reference_time=2013-12-20T00:00Z"))
+    assert "What came of it" not in page.text
+    assert "What was observed before the start" in page.text
+    observe("JFK", [4.5] * 24, until=datetime(2013, 12, 21, 0, tzinfo=UTC))
+    page = read(winter_week.get("/?area=JFK&reference_time=2013-12-20T00:00Z"))
+    # said are 2, 3, 4, 5, and so on: off by 2.5, 1.5, 0.5 and 0.5
+    assert "Temperature: off by 1.2 °C on average over 24 values" in page.text
+    assert "learned from weather until" in page.text
+    assert "Humidity: off by" not in page.text
+
+
+def test_a_refusal_offers_starts_that_a_model_does_answer(
+    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp, day: list[float]
+) -> None:
+    tiny_delivery(areas=("JFK",), valid_months=[11], model_type="NovemberPredictor")
+    observe("JFK", day, until=datetime(2013, 12, 1, 4, tzinfo=UTC))
+    client = make_app().test_client()
+    answer = client.get("/?area=JFK&reference_time=2013-12-20T00:00Z")
+    page = read(answer)
+    assert answer.status_code == 422
+    assert "Starts that a model answers" in page.text
+    assert "Saturday 30 November 2013, 23:00 EST NovemberPredictor" in page.text
+    starts = [each["href"] or "" for each in page.all("a") if "11-" not in (each["href"] or "")]
+    (start,) = (each for each in starts if "2013-12-01T04" in each)
+    assert client.get(start).status_code == 200
+
+
+def test_no_start_is_offered_that_would_be_refused(
+    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp, day: list[float]
+) -> None:
+    tiny_delivery(areas=("JFK",), valid_months=[3])  # nothing was observed in March
+    observe("JFK", day, until=EVENING)
+    page = read(make_app().test_client().get("/?area=JFK"))
+    assert "out-of-season" in page.text
+    assert "Starts that a model answers" not in page.text
+
+
+def test_a_page_is_packed_for_whoever_accepts_that(winter_week: FlaskClient) -> None:
+    plain = winter_week.get("/?area=JFK")
+    packed = winter_week.get("/?area=JFK", headers={"Accept-Encoding": "gzip, br"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert len(packed.data) < len(plain.data) / 5
+    for answer in (plain, packed):
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        assert answer.headers["Cache-Control"] == "private, no-cache"
 
 
 def test_the_page_follows_the_system_into_the_dark(winter_week: FlaskClient) -> None:

@@ -133,15 +133,15 @@ def test_a_band_is_in_table_and_chart_only_where_the_model_declares_one(make_vie
     assert cells == ["2.0 (\N{MINUS SIGN}1.0 to 5.0)", "2.0"]
     first, second = view.chart["series"]
     assert first["lower"] == [-1.0] * 168
-    assert plain(first["inside"]) == "80 % expected inside"
+    assert plain(first["inside"]) == "8 of 10 outcomes expected between"
     assert (second["lower"], second["inside"]) == (None, None)
 
 
 def test_what_a_band_means_is_said_wherever_it_is_shown_and_nowhere_else(make_view: Make) -> None:
     bounds = {"lower": [-1.0] * 168, "upper": [5.0] * 168, "interval": (0.1, 0.9)}
     view = make_view({"temperature": {"unit": "degC", "value": [2.0] * 168, **bounds}})
-    assert plain(view.band) == "80 % of values are expected inside"
-    assert "Around each line a band: 80 % of values are expected inside." in plain(
+    assert plain(view.band) == "8 of 10 outcomes are expected inside"
+    assert "Around each line a band: 8 of 10 outcomes are expected inside." in plain(
         view.chart["description"]
     )
     assert make_view().band == ""
@@ -160,6 +160,19 @@ def test_the_chart_needs_no_clock_and_no_zone_of_its_own(make_view: Make) -> Non
 def test_nights_are_drawn_where_the_place_is_known(make_view: Make) -> None:
     assert make_view().chart["nights"] == []
     assert len(make_view(place=(40.64, -73.78)).chart["nights"]) == 8
+
+
+def test_whole_days_say_from_when_to_when_it_is_light(make_view: Make) -> None:
+    hours = make_view(place=(40.64, -73.78)).hours
+    assert hours[1].light == "light from 07:20 to 16:40"
+    assert hours[0].light == ""  # it begins in the evening
+    assert all(not group.light for group in make_view().hours)
+
+
+def test_the_chart_says_now_only_when_it_is_shown(make_view: Make) -> None:
+    now = EVENING + timedelta(hours=5)
+    assert make_view(now=now).chart["now"] == now.timestamp() * 1000
+    assert make_view(now=EVENING + timedelta(days=90)).chart["now"] is None
 
 
 def test_the_chart_describes_itself_and_points_to_the_tables(make_view: Make) -> None:

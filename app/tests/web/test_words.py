@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairweather_app.web import words
+from fairweather_app.web.observed import Check
 
 NEW_YORK = ZoneInfo("America/New_York")
 EVENING = datetime(2013, 12, 20, 0, tzinfo=UTC)  # Thursday 19 December, 19:00 in New York
@@ -23,7 +24,7 @@ def spoken(text: str) -> str:
 def headline(values: list[float | None], *, now: datetime = EVENING) -> str:
     series = {"temperature": ("degC", values)}
     return spoken(
-        words.headline(WEEK, series, reference_time=EVENING, zone=NEW_YORK, now=now),
+        words.headline(WEEK, series, zone=NEW_YORK, now=now),
     )
 
 
@@ -36,18 +37,36 @@ def friday_from_4_to_9() -> list[float | None]:
 
 
 def test_the_headline_speaks_of_the_first_whole_local_day() -> None:
-    assert headline(friday_from_4_to_9()) == "Tomorrow 4 to 9 °C."
+    assert headline(friday_from_4_to_9()) == "Tomorrow 4 to 9 °C, likely around 6."
 
 
 def test_a_forecast_of_the_past_has_no_tomorrow() -> None:
     years_later = EVENING + timedelta(days=4000)
-    assert headline(friday_from_4_to_9(), now=years_later) == "Friday 20 December: 4 to 9 °C."
+    said = headline(friday_from_4_to_9(), now=years_later)
+    assert said == "Friday 20 December: 4 to 9 °C, likely around 6."
+
+
+def test_a_day_that_is_over_is_not_the_first_thing_to_say() -> None:
+    values: list[float | None] = [float(hour // 24) for hour in range(-4, 164)]  # a degree a day
+    said = {hours: headline(values, now=EVENING + timedelta(hours=hours)) for hours in (0, 6, 30)}
+    assert said == {0: "Tomorrow 0 °C.", 6: "Today 0 °C.", 30: "Today 1 °C."}
+
+
+def test_what_is_likely_is_the_middle_of_the_day_and_not_of_its_ends() -> None:
+    values: list[float | None] = [0.0] * 168
+    for hour in range(24):
+        values[4 + hour] = 9.0 if hour < 20 else 1.0
+    assert headline(values) == "Tomorrow 1 to 9 °C, likely around 9."
+
+
+def test_a_narrow_day_needs_no_middle() -> None:
+    assert headline([4.0 + hour % 2 for hour in range(168)]) == "Tomorrow 4 to 5 °C."
 
 
 def test_every_quantity_but_temperature_is_named() -> None:
     humid = [60.0] * 168
     series = {"humidity": ("%", humid), "temperature": ("degC", [3.0] * 168)}
-    text = words.headline(WEEK, series, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    text = words.headline(WEEK, series, zone=NEW_YORK, now=EVENING)
     assert spoken(text) == "Tomorrow: humidity 60 %, 3 °C."
 
 
@@ -59,19 +78,19 @@ def test_a_variable_without_values_is_left_out_of_the_headline() -> None:
     nothing: list[float | None] = [None] * 168
     three: list[float | None] = [3.0] * 168
     series = {"temperature": ("degC", three), "humidity": ("%", nothing)}
-    text = words.headline(WEEK, series, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    text = words.headline(WEEK, series, zone=NEW_YORK, now=EVENING)
     assert spoken(text) == "Tomorrow 3 °C."
 
 
 def test_a_short_forecast_speaks_of_its_fullest_day() -> None:
     times = WEEK[:6]  # four hours of Thursday, two of Friday
     series = {"temperature": ("degC", [1.0, 1.0, 1.0, 1.0, 8.0, 8.0])}
-    text = words.headline(times, series, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    text = words.headline(times, series, zone=NEW_YORK, now=EVENING)
     assert spoken(text) == "Today 1 °C."
 
 
 def test_an_empty_forecast_says_so() -> None:
-    text = words.headline([], {}, reference_time=EVENING, zone=NEW_YORK, now=EVENING)
+    text = words.headline([], {}, zone=NEW_YORK, now=EVENING)
     assert text == "The forecast is empty."
 
 
@@ -156,24 +175,25 @@ def test_skill_says_how_much_smaller_the_error_was() -> None:
     [
         ({}, ""),
         ({"temperature": None}, ""),
-        ({"temperature": (0.1, 0.9)}, "80 % of values are expected inside"),
-        ({"temperature": (0.05, 0.9)}, "85 % of values are expected inside"),
-        ({"temperature": (0.025, 0.975)}, "95 % of values are expected inside"),
-        ({"temperature": (0.001, 0.999)}, "99.8 % of values are expected inside"),
+        ({"temperature": (0.1, 0.9)}, "8 of 10 outcomes are expected inside"),
+        ({"temperature": (0.05, 0.9)}, "17 of 20 outcomes are expected inside"),
+        ({"temperature": (0.025, 0.975)}, "19 of 20 outcomes are expected inside"),
+        ({"temperature": (0.01, 0.98)}, "97 of 100 outcomes are expected inside"),
+        ({"temperature": (0.001, 0.999)}, "99.8 % of outcomes are expected inside"),
         (
             {"temperature": (0.1, 0.9), "humidity": (0.1, 0.9)},
-            "80 % of values are expected inside",
+            "8 of 10 outcomes are expected inside",
         ),
         (
             {"temperature": (0.1, 0.9), "humidity": (0.05, 0.95)},
             (
-                "80 % of temperature values are expected inside; "
-                "90 % of humidity values are expected inside"
+                "for temperature 8 of 10 outcomes are expected inside; "
+                "for humidity 9 of 10 outcomes are expected inside"
             ),
         ),
         (
             {"temperature": None, "wind_speed": (0.1, 0.9)},
-            "80 % of wind speed values are expected inside",
+            "for wind speed 8 of 10 outcomes are expected inside",
         ),
     ],
 )
@@ -186,14 +206,16 @@ def test_a_band_is_said_by_how_much_is_expected_inside_and_of_what(
 @pytest.mark.parametrize(
     ("days", "said"),
     [
-        (0, "today"),
+        (0, "just now"),
+        (1 / 24, "1 hour ago"),
+        (23 / 24, "23 hours ago"),
         (1, "1 day ago"),
         (29, "29 days ago"),
         (65, "2 months ago"),
         (800, "2 years ago"),
     ],
 )
-def test_age_is_said_in_the_largest_whole_unit(days: int, said: str) -> None:
+def test_age_is_said_in_the_largest_whole_unit(days: float, said: str) -> None:
     assert words.age(EVENING, EVENING + timedelta(days=days)) == said
 
 
@@ -217,6 +239,52 @@ def test_the_start_of_a_past_forecast_says_how_old_it_is() -> None:
 )
 def test_the_choice_counts_those_passed_over(refused: int, said: str) -> None:
     assert words.ranked(refused).endswith(said)
+
+
+def test_fresh_observations_announce_nothing() -> None:
+    now = EVENING + timedelta(hours=3)
+    assert words.stale("JFK", EVENING, NEW_YORK, now, WEEK[-1]) == ""
+    assert words.stale("JFK", None, NEW_YORK, now, WEEK[-1]) == ""
+
+
+def test_old_observations_announce_themselves() -> None:
+    now = EVENING + timedelta(hours=5)
+    text = spoken(words.stale("JFK", EVENING, NEW_YORK, now, WEEK[-1]))
+    assert text == (
+        "The newest observation of JFK is from Thursday 19 December 2013, 19:00 EST, 5 hours ago. "
+        "This forecast does not know the weather since."
+    )
+
+
+def test_observations_of_another_year_make_a_forecast_of_the_past() -> None:
+    text = words.stale("JFK", EVENING, NEW_YORK, EVENING + timedelta(days=800), WEEK[-1])
+    assert "2 years ago. What follows is a forecast of the past, not of today." in text
+
+
+def test_a_start_that_was_announced_is_not_warned_of_twice() -> None:
+    later = EVENING + timedelta(days=800)
+    assert "ago" not in words.started(EVENING, NEW_YORK, later, announced=True)
+
+
+def test_what_came_is_told_with_the_error_and_the_share_inside_the_band() -> None:
+    found = Check(
+        variable="temperature", unit="°C", count=168, error=2.94, first_day=1.06, inside=0.8095
+    )
+    assert spoken(words.checked(found)) == (
+        "Temperature: off by 2.9 °C on average over 168 values, by 1.1 °C on the first day; "
+        "81 % came out inside the band."
+    )
+
+
+def test_what_came_without_a_band_says_nothing_of_one() -> None:
+    found = Check(variable="humidity", unit="%", count=1, error=4.0, first_day=None, inside=None)
+    assert spoken(words.checked(found)) == "Humidity: off by 4.0 % on average over 1 value."
+
+
+def test_a_check_against_weather_that_was_learned_from_says_so() -> None:
+    assert words.learned_from(EVENING, EVENING + timedelta(hours=1)) == ""
+    text = spoken(words.learned_from(EVENING + timedelta(days=9), EVENING))
+    assert "learned from weather until 29 December 2013" in text
 
 
 def test_lists_read_like_lists() -> None:

@@ -43,6 +43,22 @@ CODES = {
 }
 """Every code a problem can have, with its title."""
 
+STATUSES = {
+    "unknown-area": (404,),
+    "unknown-delivery": (404,),
+    "no-applicable-model": (422,),
+    "observations-missing": (503,),
+    "observations-unavailable": (503,),
+    "invalid-request": (400, 422),
+    "not-ready": (503,),
+    "not-found": (404,),
+    "method-not-allowed": (405,),
+    "body-too-large": (413,),
+    "unsupported-media-type": (415,),
+    "internal-error": (500,),
+}
+"""The HTTP statuses that come with each code."""
+
 _BY_STATUS = {
     HTTPStatus.NOT_FOUND: "not-found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
@@ -94,7 +110,7 @@ def register_problems(app: Flask) -> None:
 
 
 def _not_ready(error: NotReadyError) -> Response:
-    return problem("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+    return _again_later(problem("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, str(error)))
 
 
 def _unknown_area(error: UnknownAreaError) -> Response:
@@ -124,6 +140,11 @@ def _observations_unavailable(error: ObservationStoreError) -> Response:
         HTTPStatus.SERVICE_UNAVAILABLE,
         "the observation database cannot be used at the moment; the operator's log says why",
     )
+    return _again_later(answer)
+
+
+def _again_later(answer: Response) -> Response:
+    """Say when to ask again: what stands in the way may be gone soon, and by itself."""
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import cast
 
@@ -15,21 +14,18 @@ from pydantic import BaseModel
 from werkzeug.datastructures import ETags
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
+from fairweather_app.api.listing import read_models_query
 from fairweather_app.api.reading import read_query, read_request
 from fairweather_app.api.schemas import (
     Areas,
     Health,
-    ModelDetail,
-    Models,
-    PinSummary,
     Readiness,
 )
-from fairweather_app.api.summaries import live_scores, store_report, summarize
+from fairweather_app.api.summaries import model_detail, models_page, store_report
 from fairweather_app.app_context import AppContext
 from fairweather_app.counters import NOT_MODIFIED
 from fairweather_app.errors import NotReadyError
 from fairweather_app.forecasts import area_summaries
-from fairweather_app.pins import pins
 from fairweather_app.software import describe_software
 from fairweather_app.writing import answer, ready_answer
 
@@ -103,40 +99,19 @@ def areas() -> Response:
 
 @api.get("/models")
 def models() -> Response:
-    """Every delivery the app knows of, with its state and the reason for it."""
-    snapshot = current_context().catalogue.snapshot
-    return _json(
-        Models(
-            store=store_report(snapshot),
-            pins=[
-                PinSummary(**asdict(each)) for each in pins(current_context(), snapshot.contents)
-            ],
-            models=[summarize(entry) for entry in snapshot.entries.values()],
-        )
-    )
+    """The deliveries the app knows of, each with its state and the reason for it.
+
+    At most `MOST_LISTED` at a time; ``next`` is where the others are.
+    """
+    query = read_models_query(request.args.items(multi=True))
+    return _json(models_page(current_context(), query, path=flask.url_for("api.models")))
 
 
 @api.get("/models/<delivery_id>")
 def model(delivery_id: str) -> Response:
     """One delivery, with its metadata, unknown fields included."""
-    context = current_context()
-    entry = context.catalogue.snapshot.entry(delivery_id)
-    delivery = context.catalogue.delivery(entry)
-    metadata = None
-    card = None
-    if delivery is not None:
-        metadata = delivery.metadata.model_dump(mode="json", exclude_none=True)
-        if CARD in delivery.manifest.files:
-            card = flask.url_for("api.card", delivery_id=delivery_id)
-    summary = summarize(entry).model_dump()
-    detail = ModelDetail(
-        **summary,
-        shadow=delivery_id in context.settings.shadow,
-        live_scores=live_scores(context.live, delivery_id),
-        card=card,
-        metadata=metadata,
-    )
-    return _json(detail)
+    card_address = flask.url_for("api.card", delivery_id=delivery_id)
+    return _json(model_detail(current_context(), delivery_id, card=card_address))
 
 
 @api.get("/models/<delivery_id>/card/")

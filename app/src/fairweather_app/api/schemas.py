@@ -58,7 +58,14 @@ def _printable(value: str) -> str:
     return value
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+PRINTABLE = r"^[^\x00-\x1f\x7f-\xa0\xad]+$"
+"""The same for those who read JSON Schema, as far as Latin-1 goes."""
+
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=200, json_schema_extra={"pattern": PRINTABLE}),
+    AfterValidator(_printable),
+]
 
 
 class PredictRequest(BaseModel):
@@ -66,12 +73,14 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
-    area: Name = Field(description="The area the forecast is for.")
+    area: Name = Field(description="The area the forecast is for; printable characters.")
     variables: list[Name] | None = Field(
         default=None, min_length=1, description="What is wanted; everything there is, if absent."
     )
     reference_time: RequestTime | None = Field(
-        default=None, description="When the forecast starts; the app's clock tells, if absent."
+        default=None,
+        description="When the forecast starts, on a whole second with its zone, from 1900 to 2200; "
+        "the app's clock tells, if absent.",
     )
     observations: dict[str, list[float | None]] | None = Field(
         default=None,
@@ -101,15 +110,25 @@ class Problem(_Answer):
     """An RFC 9457 problem: every answer that is not a success."""
 
     type: str = Field(description="/problems/<code>")
-    title: str
-    status: int
-    detail: str
-    problems: list[str] | None = Field(default=None, exclude_if=_absent)
+    title: str = Field(description="The code in words.")
+    status: int = Field(description="The HTTP status once more.")
+    detail: str = Field(description="What is wrong with this request, in a sentence for people.")
+    problems: list[str] | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="invalid-request: everything that is wrong with it.",
+    )
     areas: list[str] | None = Field(
         default=None, exclude_if=_absent, description="unknown-area: the areas there are."
     )
-    refused: list[RefusedDelivery] | None = Field(default=None, exclude_if=_absent)
-    refused_counts: dict[str, int] | None = Field(default=None, exclude_if=_absent)
+    refused: list[RefusedDelivery] | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="no-applicable-model, observations-missing: who refuses, at most 20.",
+    )
+    refused_counts: dict[str, int] | None = Field(
+        default=None, exclude_if=_absent, description="How many refuse with each code, of all."
+    )
 
 
 # ---------------------------------------------------------------------------------- forecasts
@@ -208,6 +227,31 @@ class Areas(_Answer):
 
 State = Literal["live", "refused", "quarantined", "withdrawn"]
 
+MOST_LISTED = 1000
+"""A page of ``/models`` lists at most so many deliveries, and so many if nobody says."""
+
+
+class ModelsQuery(BaseModel):
+    """What may be asked of ``/models``: which deliveries, and which page of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: Literal["live", "refused", "quarantined", "withdrawn", "superseded"] | None = Field(
+        default=None, description="Only those; superseded ones are live too."
+    )
+    area: Name | None = Field(default=None, description="Only those that declare this area.")
+    q: Name | None = Field(
+        default=None,
+        description="Only those with all these words in their id, model type, topic, author, "
+        "areas, variables, code or reason.",
+    )
+    limit: Annotated[int, Field(ge=1, le=MOST_LISTED)] = Field(
+        default=MOST_LISTED, description="How many to list."
+    )
+    after: Name | None = Field(
+        default=None, description="The id of the last delivery of the page before."
+    )
+
 
 class ModelSummary(_Answer):
     """One delivery as the catalogue sees it; fields are null while metadata cannot be read."""
@@ -223,6 +267,14 @@ class ModelSummary(_Answer):
     author: str | None
     areas: list[str]
     variables: list[str]
+    valid_months: list[int] = Field(
+        description="The local months, 1 to 12, of the starts that it may be asked for."
+    )
+    superseded: bool | None = Field(
+        description="It is live and comes first nowhere: for every area, month and variable that "
+        "it declares another delivery ranks before it. null where it is not live, and in lists "
+        "of more than 2,000 live deliveries."
+    )
     capabilities: list[str] = Field(
         description="What it can beyond a plain forecast. uncertainty: lower and upper bounds "
         "of at least one variable."
@@ -255,7 +307,17 @@ class Models(_Answer):
 
     store: StoreReport
     pins: list[PinSummary]
-    models: list[ModelSummary]
+    models: list[ModelSummary] = Field(description="By delivery id.")
+    total: int | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="How many deliveries match; only where this page does not hold all of them.",
+    )
+    next: str | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="The address of the next page; only where there is one.",
+    )
 
 
 class LiveScoreSummary(_Answer):

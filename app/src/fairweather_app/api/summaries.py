@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
-from fairweather_app.api.schemas import LiveScoreSummary, ModelSummary, StoreReport
+from fairweather_interface.delivery import CARD
+
+from fairweather_app.api.listing import list_deliveries
+from fairweather_app.api.schemas import (
+    LiveScoreSummary,
+    ModelDetail,
+    Models,
+    ModelsQuery,
+    ModelSummary,
+    PinSummary,
+    StoreReport,
+)
+from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.live import LiveScores
-from fairweather_app.snapshot import Snapshot
+from fairweather_app.pins import pins
+from fairweather_app.snapshot import Contents, Snapshot
+from fairweather_app.standing import is_superseded, superseded_in_lists
 
 logger = logging.getLogger(__name__)
 
 
-def summarize(entry: Entry) -> ModelSummary:
+def summarize(entry: Entry, *, superseded: bool | None = None) -> ModelSummary:
     """One delivery; what its metadata would tell is null while that cannot be read."""
     declared = entry.declared
     return ModelSummary(
@@ -29,11 +46,65 @@ def summarize(entry: Entry) -> ModelSummary:
         author=declared.author if declared else None,
         areas=list(entry.areas),
         variables=list(declared.variables) if declared else [],
+        valid_months=list(declared.valid_months) if declared else [],
+        superseded=superseded,
         capabilities=list(declared.capabilities) if declared else [],
         train_end_time=datetime.fromtimestamp(declared.train_end_time, UTC) if declared else None,
         synthetic=declared.synthetic if declared else None,
         runtime=declared.runtime if declared else None,
         unknown_fields=list(declared.unknown_fields) if declared else [],
+    )
+
+
+def summarize_all(
+    app_context: AppContext, contents: Contents, entries: Iterable[Entry]
+) -> list[ModelSummary]:
+    """Deliveries as lists show them, in the order given."""
+    return [
+        summarize(entry, superseded=superseded_in_lists(app_context, contents, entry))
+        for entry in entries
+    ]
+
+
+def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Models:
+    """A page of deliveries; `path` is the address that the next page is asked from."""
+    snapshot = app_context.catalogue.snapshot
+    contents = snapshot.contents
+    listing = list_deliveries(app_context, contents, query)
+    following = None
+    if listing.next_after is not None:
+        asked = query.model_dump(exclude_none=True, exclude_unset=True)
+        following = f"{path}?{urlencode(asked | {'after': listing.next_after})}"
+    return Models(
+        store=store_report(snapshot),
+        pins=[PinSummary(**asdict(each)) for each in pins(app_context, contents)],
+        models=summarize_all(app_context, contents, listing.entries),
+        total=None if listing.total == len(listing.entries) else listing.total,
+        next=following,
+    )
+
+
+def model_detail(app_context: AppContext, delivery_id: str, *, card: str) -> ModelDetail:
+    """One delivery with its metadata; `card` is the address of its card, if it has one.
+
+    Raises:
+        UnknownDeliveryError: there is none.
+    """
+    contents = app_context.catalogue.snapshot.contents
+    entry = app_context.catalogue.snapshot.entry(delivery_id)
+    delivery = app_context.catalogue.delivery(entry)
+    metadata = None
+    has_card = False
+    if delivery is not None:
+        metadata = delivery.metadata.model_dump(mode="json", exclude_none=True)
+        has_card = CARD in delivery.manifest.files
+    superseded = is_superseded(app_context, contents, entry)
+    return ModelDetail(
+        **summarize(entry, superseded=superseded).model_dump(),
+        shadow=delivery_id in app_context.settings.shadow,
+        live_scores=live_scores(app_context.live, delivery_id),
+        card=card if has_card else None,
+        metadata=metadata,
     )
 
 

@@ -103,15 +103,15 @@ class ObservationStore:
         values = np.fromiter((row[1] for row in rows), dtype=np.float64, count=len(rows))
         return times, values
 
-    def latest(self, area: str | None = None) -> datetime | None:
-        """The time of the latest observation of an area (or of all), None when there is none."""
+    def latest(self, area: str | None = None, variable: str | None = None) -> datetime | None:
+        """The time of the latest observation, of all or as narrowed; None when there is none."""
         areas = self.areas() if area is None else (area,)
         newest = [
             sa.select(sa.func.max(_observations.c.time)).where(
-                _observations.c.area == each, _observations.c.variable == variable
+                _observations.c.area == each, _observations.c.variable == name
             )
             for each in areas
-            for variable in VARIABLES
+            for name in (VARIABLES if variable is None else (variable,))
         ]
         with self.database.transaction() as connection:
             found = [connection.scalar(query) for query in newest]

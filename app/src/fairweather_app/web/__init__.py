@@ -1,18 +1,25 @@
-"""The page: the forecast for people, at ``/``.
+"""The pages for people: the forecast at ``/``, the models, their coverage, who serves whom.
 
-`blueprint` is all the app needs. Behind it, one idea a module:
+`blueprint` and `offer_pages` are all the app needs; importing `api_page` adds its addresses. Behind
+them, one idea a module:
 
-- `pages`: the routes, and the Content-Security-Policy of everything they answer;
-- `view`: from a forecast to days, hours and the numbers of the chart;
-- `refusal`: from an error to a page that says what can be asked instead;
-- `words`: sentences about numbers;
-- `local_time`: the area's clock and calendar;
-- `sun`: when it is night;
-- `assets`: the page's own files, packed when that is accepted.
+- `pages`: the forecast page; `models_pages`: the pages about models; `negotiation`: addresses
+  that people and programs share;
+- `rendering`: what all pages have in common, their Content-Security-Policy included; `packing`
+  and `assets`: how pages and their files travel; `remembered`: the reader's choices;
+- `view`, `tables`, `chart`, `drawing`: from a forecast to words, rows, numbers and a picture;
+- `observed`: what was observed before it, and what came of it;
+- `refusal`, `suggestions`: from an error to a page that says what can be asked instead;
+- `api_page`: the HTTP interface as a page;
+- `declared`, `coverage`, `compatibility`: what the pages about models say;
+- `words`: sentences about numbers; `units`: °C and °F; `local_time`: the area's clock and
+  calendar; `sun`: when it is night.
 
-Arrows point one way: the page uses the app, nothing in the app uses the page.
+Arrows point one way: the pages use the app, nothing in the app uses the pages.
 """
 
+from fairweather_app.web import api_page
+from fairweather_app.web.negotiation import offer_pages
 from fairweather_app.web.pages import blueprint
 
-__all__ = ["blueprint"]
+__all__ = ["api_page", "blueprint", "offer_pages"]

@@ -1,8 +1,10 @@
 """The page's own files: style, script, icon, and the chart library when it is there.
 
-Flask compresses nothing, so what is large is packed when the wheel is built: a file with a
-``.gz`` twin is sent packed to everyone who accepts that. Addresses carry a digest of the content
-(``?v=``): what is asked for with it may be kept for ever, what is asked for without is asked again.
+Flask compresses nothing, so what is large is packed when the wheel is built: ``vendor/packed``
+holds, by the digest of a file's content, what is sent to everyone who accepts brotli or gzip. A
+file that was changed since has no packed form, so that nothing stale is ever sent. Addresses carry
+the digest too (``?v=``): what is asked for with it may be kept for ever, what is asked for without
+is asked again.
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ from werkzeug.security import safe_join
 
 STATIC = Path(__file__).parent / "static"
 CHART_LIBRARY = "vendor/echarts.js"
+PACKED = "vendor/packed"
+ENCODINGS = {"br": ".br", "gzip": ".gz"}
+"""What a file may be packed with, the smaller first."""
+
 FOR_EVER = 31_536_000
 
 _TYPES = {
@@ -48,16 +54,16 @@ def send_asset(name: str) -> Response:
     if found is None or kind is None or not Path(found).is_file():
         raise NotFound
     path = Path(found)
-    packed = path.with_name(path.name + ".gz")
-    twin = packed.is_file()
-    use_packed = twin and request.accept_encodings.quality("gzip") > 0
     digest = _digest(path)
-    answer = Response((packed if use_packed else path).read_bytes(), content_type=kind)
-    answer.set_etag(f"{digest}-gzip" if use_packed else digest)
+    packed = packed_forms(digest)
+    encoding = next((each for each in packed if request.accept_encodings.quality(each) > 0), None)
+    content = (path if encoding is None else packed[encoding]).read_bytes()
+    answer = Response(content, content_type=kind)
+    answer.set_etag(digest if encoding is None else f"{digest}-{encoding}")
     answer.cache_control.no_cache = True
-    if use_packed:
-        answer.headers["Content-Encoding"] = "gzip"
-    if twin:
+    if encoding is not None:
+        answer.headers["Content-Encoding"] = encoding
+    if packed:
         answer.vary.add("Accept-Encoding")
     if request.args.get("v") == digest:
         answer.cache_control.no_cache = None
@@ -66,6 +72,13 @@ def send_asset(name: str) -> Response:
         answer.cache_control.immutable = True
     answer.make_conditional(request)
     return answer
+
+
+def packed_forms(digest: str) -> dict[str, Path]:
+    """Where the content of a digest lies packed, by encoding, the smaller first."""
+    folder = STATIC / PACKED
+    forms = {encoding: folder / f"{digest}{suffix}" for encoding, suffix in ENCODINGS.items()}
+    return {encoding: path for encoding, path in forms.items() if path.is_file()}
 
 
 def _digest(path: Path) -> str:

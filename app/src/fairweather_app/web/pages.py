@@ -1,7 +1,7 @@
 """The page at ``/``: choose an area, read the week, see which model answered and why.
 
-Complete without JavaScript; the script only adds the chart. Nothing on it comes from another host,
-and its Content-Security-Policy lets nothing in.
+Complete without JavaScript; the script only makes the chart answer to a finger. Nothing on it comes
+from another host, and its Content-Security-Policy lets nothing in.
 """
 
 from __future__ import annotations
@@ -13,29 +13,26 @@ from urllib.parse import urlencode
 import flask
 
 from fairweather_app import forecasts, writing
-from fairweather_app.errors import InvalidRequestError, ObservationStoreError, RequestError
-from fairweather_app.times import write_time
-from fairweather_app.web.assets import asset_url, has_chart_library, send_asset
-from fairweather_app.web.local_time import read_reference_time, zone_of
-from fairweather_app.web.refusal import (
-    IMPORT,
-    LOOKED_AT_AGAIN,
-    TRAIN,
-    how_many,
-    in_counts,
-    refused_page,
+from fairweather_app.errors import (
+    InvalidRequestError,
+    NoApplicableModelError,
+    ObservationStoreError,
+    RequestError,
 )
+from fairweather_app.times import write_time
+from fairweather_app.web.assets import send_asset
+from fairweather_app.web.local_time import moment, read_reference_time, zone_of
+from fairweather_app.web.observed import observe
+from fairweather_app.web.refusal import IMPORT, LOOKED_AT_AGAIN, TRAIN, refused_page
+from fairweather_app.web.remembered import chosen_units, remember, remembered_area
+from fairweather_app.web.rendering import answer_with, current_context, lock_down, render
+from fairweather_app.web.suggestions import Suggestion, suggest
+from fairweather_app.web.units import read_units
 from fairweather_app.web.view import forecast_view
-from fairweather_app.web.words import sentence
 
 if TYPE_CHECKING:
     from fairweather_app.api.schemas import AreaSummary
     from fairweather_app.app_context import AppContext
-
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 LONGEST_AREA = 200
 """Names beyond this are cut before anything is asked or shown; no area is called so."""
@@ -44,12 +41,8 @@ blueprint = flask.Blueprint("page", __name__, template_folder="templates")
 
 
 @blueprint.after_request
-def lock_down(answer: flask.Response) -> flask.Response:
-    """Let the page load nothing but its own files, and be framed by nobody."""
-    answer.headers["Content-Security-Policy"] = POLICY
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    return answer
+def _lock_down(answer: flask.Response) -> flask.Response:
+    return lock_down(answer)
 
 
 @blueprint.get("/page/<path:name>")
@@ -59,27 +52,48 @@ def asset(name: str) -> flask.Response:
 
 
 @blueprint.get("/")
-def index() -> tuple[str, int]:
-    """The page: a forecast, a refusal, or the choice of areas; always in the same layout."""
-    app_context: AppContext = flask.current_app.extensions["fairweather"]
+def index() -> flask.Response:
+    """The page: a forecast, a refusal, or the choice of areas; always in the same layout.
+
+    Without an area in the address it leads to the one that was read last.
+    """
+    app_context = current_context()
     asked = flask.request.args.get("area", "").strip()[:LONGEST_AREA]
     asked_time = flask.request.args.get("reference_time", "").strip()[:LONGEST_AREA]
     areas: list[AreaSummary] = []
     area = asked
     try:
         areas = forecasts.area_summaries(app_context)
-        area = spelled(asked, [each.area for each in areas])
+        known = [each.area for each in areas]
+        area = spelled(asked, known)
         if not area:
-            return _landing_page(app_context, areas), 200
-        return _forecast_page(app_context, areas, area, asked_time), 200
+            last = remembered_area()
+            if "area" not in flask.request.args and last in known:
+                return _lead_to(last)
+            return _remember_units(answer_with(_landing_page(app_context, areas)))
+        page = _forecast_page(app_context, areas, area, asked_time)
     except (RequestError, ObservationStoreError) as error:
-        refused = refused_page(error, area)
-        page = _render("refused.html", areas, area=area, asked_time=asked_time, refused=refused)
-        return page, refused.status
+        return _refuse(error, app_context, areas, area, asked_time)
+    answer = _remember_units(answer_with(page))
+    remember(answer, area=area)
+    return answer
+
+
+def _lead_to(area: str) -> flask.Response:
+    answer = flask.Response(status=302)
+    answer.location = flask.url_for("page.index", area=area)
+    answer.cache_control.no_store = True
+    answer.vary.add("Cookie")
+    return answer
+
+
+def _remember_units(answer: flask.Response) -> flask.Response:
+    remember(answer, units=read_units(flask.request.args.get("units")))
+    return answer
 
 
 def _landing_page(app_context: AppContext, areas: list[AreaSummary]) -> str:
-    return _render(
+    return render(
         "landing.html",
         areas,
         not_ready=app_context.catalogue.snapshot.not_ready,
@@ -100,20 +114,73 @@ def spelled(asked: str, known: list[str]) -> str:
 def _forecast_page(
     app_context: AppContext, areas: list[AreaSummary], area: str, asked_time: str
 ) -> str:
-    summary = next((each for each in areas if each.area == area), None)
+    summary = _of(areas, area)
     reference_time = _reference_time(asked_time, summary)
     answer = writing.forecast(app_context, area, reference_time=reference_time)
+    latest = summary.latest_observation if summary else None
     place = None
     if summary and summary.latitude is not None and summary.longitude is not None:
         place = (summary.latitude, summary.longitude)
-    return _render(
+    view = forecast_view(
+        answer,
+        now=datetime.now(UTC),
+        place=place,
+        units=chosen_units(),
+        observed=observe(app_context.ready, answer, latest),
+        latest=latest,
+        asked=bool(asked_time),
+    )
+    return render(
         "forecast.html",
         areas,
         area=area,
         asked_time=asked_time,
-        view=forecast_view(answer, now=datetime.now(UTC), place=place),
+        asked_start=view.reference_wall_clock if asked_time else "",
+        view=view,
         json_address=json_address(area, reference_time),
+        here=_address(area, asked_time),
     )
+
+
+def _refuse(
+    error: RequestError | ObservationStoreError,
+    app_context: AppContext,
+    areas: list[AreaSummary],
+    area: str,
+    asked_time: str,
+) -> flask.Response:
+    """The page of a refusal: what was asked, what was said, what can be asked instead."""
+    refused = refused_page(error, area)
+    summary = _of(areas, area)
+    asked_words = asked_time
+    suggestions: tuple[Suggestion, ...] = ()
+    if isinstance(error, NoApplicableModelError) and summary and summary.models:
+        zone = zone_of(summary.timezone)
+        time = _reference_time(asked_time, summary)
+        asked_words = moment(time, zone) if time else ""
+        try:
+            suggestions = suggest(
+                app_context, area, asked=time, latest=summary.latest_observation, zone=zone
+            )
+        except ObservationStoreError as failed:
+            return answer_with(
+                render("refused.html", areas, area=area, refused=refused_page(failed, area)), 503
+            )
+    page = render(
+        "refused.html",
+        areas,
+        area=area,
+        asked_time=asked_time,
+        asked_words=asked_words,
+        refused=refused,
+        suggestions=suggestions,
+        here=_address(area, asked_time),
+    )
+    return answer_with(page, refused.status)
+
+
+def _of(areas: list[AreaSummary], area: str) -> AreaSummary | None:
+    return next((each for each in areas if each.area == area), None)
 
 
 def _reference_time(asked_time: str, summary: AreaSummary | None) -> datetime | None:
@@ -125,23 +192,14 @@ def _reference_time(asked_time: str, summary: AreaSummary | None) -> datetime | 
         raise InvalidRequestError([str(error)]) from None
 
 
+def _address(area: str, asked_time: str) -> dict[str, str]:
+    """What the address says, for links that change one thing of it."""
+    return {"area": area} | ({"reference_time": asked_time} if asked_time else {})
+
+
 def json_address(area: str, reference_time: datetime | None) -> str:
     """Where programs get the same forecast."""
     query = {"area": area}
     if reference_time:
         query["reference_time"] = write_time(reference_time)
     return f"/weather/predict?{urlencode(query)}"
-
-
-def _render(template: str, areas: list[AreaSummary], **values: object) -> str:
-    return flask.render_template(
-        f"fairweather/{template}",
-        areas=areas,
-        served=[each for each in areas if each.models],
-        asset_url=asset_url,
-        has_chart=has_chart_library(),
-        how_many=how_many,
-        in_counts=in_counts,
-        sentence=sentence,
-        **values,
-    )

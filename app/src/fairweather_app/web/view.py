@@ -1,4 +1,4 @@
-"""From a forecast to what the page shows: days, hours, and the numbers of the chart.
+"""From a forecast to what the page shows: days, hours, checks, and the chart.
 
 Templates decide nothing here and compute nothing there: they print what these objects hold. Every
 text may come from a delivery and is plain, never markup; the templates escape it.
@@ -7,90 +7,51 @@ text may come from a delivery and is plain, never markup; the templates escape i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from fairweather_app.api.schemas import Forecast, VariableForecast
 from fairweather_app.times import write_time
 from fairweather_app.web import words
+from fairweather_app.web.chart import Column, Span, chart_numbers
+from fairweather_app.web.drawing import Drawing, draw
 from fairweather_app.web.local_time import (
-    NO_BREAK,
     LocalDay,
-    clock,
     day_name,
     local_days,
-    midnight,
-    moment,
-    noon,
-    short_day_name,
     wall_clock,
     zone_of,
     zones_in_use,
 )
+from fairweather_app.web.observed import Check, Observed, check
 from fairweather_app.web.sun import nights
+from fairweather_app.web.tables import DayRow, HourGroup, day_rows, held, hour_row, recent_rows
+from fairweather_app.web.units import CELSIUS, Units, shown_forecast, shown_unit, shown_values
 
 MAIN = "temperature"
-FEWEST_STEPS_OF_A_LAST_DAY = 6
-
-Values = Sequence[float | None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
-    """One variable as the tables name it."""
-
-    variable: str
-    label: str
-    unit: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bar:
-    """A day's range on the week's scale, in per cent of the bar's width."""
-
-    start: float
-    width: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DayRow:
-    """One line of the week: the first variable's range, and a span for each other one."""
-
-    name: str
-    short_name: str
-    note: str
-    low: str
-    high: str
-    bar: Bar | None
-    others: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HourRow:
-    """One valid time: its local clock and one text per column."""
-
-    instant: str
-    clock: str
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HourGroup:
-    """The hours of one local day."""
-
-    name: str
-    rows: tuple[HourRow, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ForecastView:
-    """Everything the page says about one forecast."""
+    """Everything the page says about one forecast.
+
+    Attributes:
+        stale: an announcement when the newest observation is old, else empty.
+        reach: how far the band goes on the day of the headline, else empty.
+        checks: what came of the forecast, by variable; empty while nothing did.
+        learned_from: a word of caution about those checks, else empty.
+        recent: what was observed before the start, newest day first.
+        earlier: the start of the forecast a week earlier.
+        later: the start of the forecast a day later, where something was observed by then.
+    """
 
     forecast: Forecast
     headline: str
     started: str
     past: bool
+    stale: str
+    reach: str
     summary: str
     band: str
     zone_name: str
@@ -99,14 +60,27 @@ class ForecastView:
     columns: tuple[Column, ...]
     days: tuple[DayRow, ...]
     hours: tuple[HourGroup, ...]
+    checks: tuple[str, ...]
+    learned_from: str
+    recent: tuple[HourGroup, ...]
+    earlier: str
+    later: str
     ranked: str
     skills: tuple[str, ...]
     trained_until: str
     chart: Mapping[str, Any]
+    drawing: Drawing | None
 
 
 def forecast_view(
-    forecast: Forecast, *, now: datetime, place: tuple[float, float] | None = None
+    forecast: Forecast,
+    *,
+    now: datetime,
+    place: tuple[float, float] | None = None,
+    units: Units = CELSIUS,
+    observed: Mapping[str, Observed] | None = None,
+    latest: datetime | None = None,
+    asked: bool = False,
 ) -> ForecastView:
     """What to show of a forecast.
 
@@ -114,35 +88,56 @@ def forecast_view(
         forecast: as the app answers it; may hold any variables, with or without a band.
         now: the reader's present.
         place: degrees north and east of the area, for the nights; without it none are drawn.
+        units: what temperatures are shown in.
+        observed: what was observed around the forecast, by variable, in the variable's unit.
+        latest: when the area was last observed.
+        asked: whether the reader chose the start, and so knows how old it is.
     """
     zone = zone_of(forecast.timezone)
     times = forecast.forecast.time
-    variables = _main_first(forecast.forecast.variables)
-    days = local_days(times, zone)
-    reference = forecast.reference_time
+    declared = _main_first(forecast.forecast.variables)
+    variables = {name: shown_forecast(each, units) for name, each in declared.items()}
+    around = {
+        name: _shown(observed[name], declared[name].unit, units)
+        for name in variables
+        if observed and name in observed
+    }
     columns = tuple(
-        Column(
-            variable=name,
-            label=words.label(name),
-            unit=words.symbol(name, each.unit),
-        )
+        Column(variable=name, label=words.label(name), unit=words.symbol(name, each.unit))
         for name, each in variables.items()
     )
-    first = next(iter(variables), None)
+    span = _span(forecast, around, now, place, zone)
+    dark = span.nights
+    days = local_days(times, zone)
     band = words.band({name: each.interval for name, each in variables.items()})
     headline = words.headline(
         times,
         {name: (each.unit, each.value) for name, each in variables.items()},
-        reference_time=reference,
         zone=zone,
         now=now,
     )
+    checks = tuple(_checks(forecast, variables, around, columns))
+    came = {name: each.came for name, each in around.items() if each.any_came}
+    chart = chart_numbers(
+        span,
+        times=times,
+        variables=variables,
+        observed=around,
+        columns=columns,
+        description=_description(forecast.area, headline, band, around),
+    )
+    stale = "" if asked else words.stale(forecast.area, latest, zone, now, max(times, default=None))
+    first = next(iter(variables), None)
     receipt = forecast.receipt
+    a_day, a_week = timedelta(days=1), timedelta(days=7)
+    later = forecast.reference_time + a_day
     return ForecastView(
         forecast=forecast,
         headline=headline,
-        started=words.started(reference, zone, now),
-        past=words.is_past(reference, now),
+        started=words.started(forecast.reference_time, zone, now, announced=bool(stale)),
+        past=words.is_past(forecast.reference_time, now) and not stale,
+        stale=stale,
+        reach=_reach(words.spoken_of(days, now.astimezone(zone).date()), variables, columns),
         summary=words.extremes(
             times, first, variables[first].unit, variables[first].value, zone=zone
         )
@@ -151,159 +146,130 @@ def forecast_view(
         band=band,
         zone_name=forecast.timezone,
         zone_labels=zones_in_use(times, zone),
-        reference_wall_clock=wall_clock(reference, zone),
+        reference_wall_clock=wall_clock(forecast.reference_time, zone),
         columns=columns,
-        days=_day_rows(days, times, variables, columns, zone),
+        days=day_rows(days, times, variables, columns, zone),
         hours=tuple(
             HourGroup(
                 name=day_name(day.date),
-                rows=tuple(_hour_row(times[step], step, variables, zone) for step in day.steps),
+                light=words.light(day, times, dark, zone),
+                rows=tuple(
+                    hour_row(times[step], step, variables, zone, came) for step in day.steps
+                ),
             )
             for day in days
         ),
+        checks=tuple(words.checked(each) for each in checks),
+        learned_from=words.learned_from(receipt.train_end_time, times[0]) if checks else "",
+        recent=recent_rows(around, variables, zone),
+        earlier=write_time(forecast.reference_time - a_week),
+        later=write_time(later) if latest is not None and later <= latest else "",
         ranked=words.ranked(sum(receipt.refused_counts.values())),
         skills=tuple(
             words.skill(name, receipt.skill[name]) for name in variables if name in receipt.skill
         ),
         trained_until=words.trained_until(receipt.train_end_time),
-        chart=_chart(
-            forecast,
-            variables=variables,
-            columns=columns,
-            days=days,
-            zone=zone,
-            place=place,
-            said=f"{headline} Around each line a band: {band}." if band else headline,
-        ),
+        chart=chart,
+        drawing=draw(chart),
     )
+
+
+def _shown(observed: Observed, unit: str, units: Units) -> Observed:
+    if shown_unit(unit, units) == unit:
+        return observed
+    return replace(
+        observed,
+        recent=shown_values(observed.recent, unit, units),
+        came=shown_values(observed.came, unit, units),
+    )
+
+
+def _span(
+    forecast: Forecast,
+    around: Mapping[str, Observed],
+    now: datetime,
+    place: tuple[float, float] | None,
+    zone: tzinfo,
+) -> Span:
+    """What the chart shows of time: from the first thing observed to the last valid time."""
+    start, times = forecast.reference_time, forecast.forecast.time
+    known = [
+        time
+        for each in around.values()
+        for time, value in zip(each.times, each.recent, strict=True)
+        if value is not None
+    ]
+    begin = min(known, default=start)
+    end = times[-1] if times else start
+    shown = [*sorted({time for each in around.values() for time in each.times}), *times]
+    return Span(
+        begin=begin,
+        start=start,
+        end=end,
+        now=now if begin <= now <= end else None,
+        days=local_days([time for time in shown if time >= begin], zone),
+        nights=nights(begin, end, *place) if place else (),
+        zone=zone,
+    )
+
+
+def _checks(
+    forecast: Forecast,
+    variables: Mapping[str, VariableForecast],
+    around: Mapping[str, Observed],
+    columns: Sequence[Column],
+) -> Sequence[Check]:
+    """Every variable held against what came of it."""
+    leads = [time - forecast.reference_time for time in forecast.forecast.time]
+    found = []
+    for column in columns:
+        each, observed = variables[column.variable], around.get(column.variable)
+        band = (each.lower, each.upper) if each.lower and each.upper else None
+        if observed is None:
+            continue
+        held = check(
+            column.variable,
+            column.unit,
+            leads,
+            said=each.value,
+            came=observed.came,
+            band=band,
+        )
+        if held is not None:
+            found.append(held)
+    return found
+
+
+def _reach(
+    day: LocalDay | None,
+    variables: Mapping[str, VariableForecast],
+    columns: Sequence[Column],
+) -> str:
+    """How far the first variable's band goes on the day of the headline; empty without a band."""
+    first = next(iter(variables.values()), None)
+    if day is None or first is None or not (first.interval and first.lower and first.upper):
+        return ""
+    low, high = held(first.lower, day.steps), held(first.upper, day.steps)
+    return words.reach(
+        day_name(day.date),
+        first.interval,
+        min(low, default=None),
+        max(high, default=None),
+        columns[0].unit,
+    )
+
+
+def _description(area: str, headline: str, band: str, around: Mapping[str, Observed]) -> str:
+    """The chart in words, for those who do not see it."""
+    said = [f"Chart of the forecast for {area}.", headline]
+    if band:
+        said.append(f"Around each line a band: {band}.")
+    if any(each.any_recent for each in around.values()):
+        said.append("Before its start, what was observed.")
+    if any(each.any_came for each in around.values()):
+        said.append("After its start, what came.")
+    return " ".join([*said, "The same numbers are in the tables below."])
 
 
 def _main_first(variables: Mapping[str, VariableForecast]) -> dict[str, VariableForecast]:
     return dict(sorted(variables.items(), key=lambda item: item[0] != MAIN))
-
-
-def _held(values: Values, steps: range) -> list[float]:
-    return [value for value in (values[step] for step in steps) if value is not None]
-
-
-def _day_rows(
-    days: Sequence[LocalDay],
-    times: Sequence[datetime],
-    variables: Mapping[str, VariableForecast],
-    columns: Sequence[Column],
-    zone: tzinfo,
-) -> tuple[DayRow, ...]:
-    """One row per day; a last day of a few hours only is left to the hourly table."""
-    if not variables:
-        return ()
-    main, *others = variables.values()
-    held = [value for value in main.value if value is not None]
-    rows = []
-    for day in days:
-        last = day is days[-1] and day is not days[0]
-        if last and not day.whole and len(day.steps) < FEWEST_STEPS_OF_A_LAST_DAY:
-            continue
-        own = _held(main.value, day.steps)
-        note = ""
-        if not day.whole and day is days[0]:
-            note = f"from {clock(times[day.steps[0]], zone)}"
-        elif not day.whole:
-            note = f"until {clock(times[day.steps[-1]], zone)}"
-        rows.append(
-            DayRow(
-                name=day_name(day.date),
-                short_name=short_day_name(day.date),
-                note=note,
-                low=words.number(min(own, default=None)),
-                high=words.number(max(own, default=None)),
-                bar=_bar(min(own), max(own), min(held), max(held)) if own else None,
-                others=tuple(
-                    _spread(_held(each.value, day.steps), column.unit)
-                    for each, column in zip(others, columns[1:], strict=True)
-                ),
-            )
-        )
-    return tuple(rows)
-
-
-def _spread(values: Sequence[float], unit: str) -> str:
-    if not values:
-        return words.NOTHING
-    low, high = words.number(min(values)), words.number(max(values))
-    text = low if low == high else f"{low}{words.NOTHING}{high}"
-    return f"{text}{NO_BREAK}{unit}"
-
-
-def _bar(low: float, high: float, lowest: float, highest: float) -> Bar:
-    scale = (highest - lowest) or 1.0
-    width = max(100 * (high - low) / scale, 3.0)
-    start = min(100 * (low - lowest) / scale, 100 - width)
-    return Bar(start=round(start, 1), width=round(width, 1))
-
-
-def _hour_row(
-    time: datetime, step: int, variables: Mapping[str, VariableForecast], zone: tzinfo
-) -> HourRow:
-    return HourRow(
-        instant=write_time(time),
-        clock=clock(time, zone),
-        cells=tuple(_cell(each, step) for each in variables.values()),
-    )
-
-
-def _cell(variable: VariableForecast, step: int) -> str:
-    text = words.number(variable.value[step], 1)
-    if variable.lower is None or variable.upper is None:
-        return text
-    low, high = variable.lower[step], variable.upper[step]
-    return f"{text} ({words.number(low, 1)}{NO_BREAK}to{NO_BREAK}{words.number(high, 1)})"
-
-
-def _chart(
-    forecast: Forecast,
-    *,
-    variables: Mapping[str, VariableForecast],
-    columns: Sequence[Column],
-    days: Sequence[LocalDay],
-    zone: tzinfo,
-    place: tuple[float, float] | None,
-    said: str,
-) -> dict[str, Any]:
-    """The chart's numbers as JSON: times in milliseconds since 1970, labels already local.
-
-    The browser is told every label, so that it needs to know nothing of the area's zone.
-    """
-    times = forecast.forecast.time
-    start, end = (forecast.reference_time, times[-1]) if times else (forecast.reference_time,) * 2
-    midnights = [midnight(day.date, zone) for day in days]
-    dark = nights(start, end, *place) if place else ()
-    return {
-        "start": _milliseconds(start),
-        "end": _milliseconds(end),
-        "time": [_milliseconds(time) for time in times],
-        "when": [moment(time, zone) for time in times],
-        "days": [
-            {"at": _milliseconds(noon(day.date, zone)), "name": short_day_name(day.date)}
-            for day in days
-        ],
-        "midnights": [_milliseconds(time) for time in midnights if start < time < end],
-        "nights": [[_milliseconds(sunset), _milliseconds(sunrise)] for sunset, sunrise in dark],
-        "description": f"Chart of the forecast for {forecast.area}. {said} "
-        "The same numbers are in the tables below.",
-        "series": [
-            {
-                "name": column.variable,
-                "label": column.label,
-                "unit": column.unit,
-                "value": each.value,
-                "lower": each.lower,
-                "upper": each.upper,
-                "inside": each.interval and f"{words.inside(each.interval)} expected inside",
-            }
-            for each, column in zip(variables.values(), columns, strict=True)
-        ],
-    }
-
-
-def _milliseconds(time: datetime) -> int:
-    return round(time.timestamp() * 1000)

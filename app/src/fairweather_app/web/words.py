@@ -8,18 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
+from statistics import median
 
 from fairweather_interface.definitions import VARIABLES
 
-from fairweather_app.web.local_time import NO_BREAK, date_name, day_name, local_days, moment
+from fairweather_app.web.local_time import (
+    NO_BREAK,
+    LocalDay,
+    date_name,
+    day_name,
+    local_days,
+    moment,
+)
+from fairweather_app.web.observed import Check
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
+
+OBSERVATIONS_STALE_AFTER = timedelta(hours=3)
+"""Observations come every hour; when three are missing, a page says so."""
 
 STALE_AFTER = timedelta(hours=36)
 """A forecast that started longer ago is of the past: the page says so and never says tomorrow."""
 
 _MUCH_BETTER, _BETTER = 0.3, 0.1
+_WHOLE = 1e-6
+_WIDE_SPAN = 3
 _UNNAMED = "temperature"  # "4 to 9 °C" needs no name; every other quantity does
 
 
@@ -80,49 +94,64 @@ def is_past(reference_time: datetime, now: datetime) -> bool:
     return now - reference_time > STALE_AFTER
 
 
-def day_in_words(day: date, reference: date, *, past: bool) -> str:
-    """``Today``, ``Tomorrow`` or ``Tuesday 31 December``; only the last for a past forecast."""
-    if not past and day == reference:
+def day_in_words(day: date, today: date) -> str:
+    """``Today``, ``Tomorrow`` or ``Tuesday 31 December``, as the reader's calendar has it."""
+    if day == today:
         return "Today"
-    if not past and day == reference + timedelta(days=1):
+    if day == today + timedelta(days=1):
         return "Tomorrow"
     return day_name(day)
+
+
+def spoken_of(days: Sequence[LocalDay], today: date) -> LocalDay | None:
+    """The day that a headline speaks of: the first whole one that is not over yet.
+
+    Else the first whole one, and else the fullest.
+    """
+    return max(
+        days,
+        key=lambda each: (
+            each.whole and each.date >= today,
+            each.whole,
+            0 if each.whole else len(each.steps),
+        ),
+        default=None,
+    )
 
 
 def headline(
     times: Sequence[datetime],
     series: Mapping[str, tuple[str, Sequence[float | None]]],
     *,
-    reference_time: datetime,
     zone: tzinfo,
     now: datetime,
 ) -> str:
-    """Say the first thing: ``Tomorrow 4 to 9 °C, humidity 55 to 80 %``.
+    """Say the first thing: ``Tomorrow 4 to 9 °C, likely around 6, humidity 55 to 80 %``.
 
     Args:
         times: ascending valid times, UTC.
         series: by variable its unit and one value per time; the first is the main one.
-        reference_time: when the forecast starts.
         zone: the area's zone.
-        now: the reader's present, which decides whether there is a tomorrow to speak of.
+        now: the reader's present, which decides what is today and what is over.
 
-    Speaks of the first whole local day, or of the fullest one where none is whole.
+    Speaks of the day of `spoken_of`. What is likely is the middle one of its values.
     """
-    days = local_days(times, zone)
-    if not days:
+    today = now.astimezone(zone).date()
+    day = spoken_of(local_days(times, zone), today)
+    if day is None:
         return "The forecast is empty."
-    day = max(days, key=lambda each: (each.whole, len(each.steps) if not each.whole else 0))
-    parts = []
+    parts: list[str] = []
     for variable, (unit, values) in series.items():
         held = [value for value in (values[step] for step in day.steps) if value is not None]
         if held:
             text = span(min(held), max(held), symbol(variable, unit))
+            if not parts and max(held) - min(held) >= _WIDE_SPAN:
+                text += f", likely around{NO_BREAK}{number(median(held))}"
             parts.append(text if variable == _UNNAMED else f"{label(variable).lower()} {text}")
     if not parts:
         return f"{day_name(day.date)} has no values."
-    past = is_past(reference_time, now)
-    name = day_in_words(day.date, reference_time.astimezone(zone).date(), past=past)
-    colon = ":" if past or parts[0][:1].isalpha() else ""
+    name = day_in_words(day.date, today)
+    colon = ":" if name == day_name(day.date) or parts[0][:1].isalpha() else ""
     return f"{name}{colon} {', '.join(parts)}."
 
 
@@ -156,18 +185,20 @@ def extremes(
 
 
 def age(reference_time: datetime, now: datetime) -> str:
-    """How long ago: ``3 days ago``, ``7 months ago``, ``12 years ago``; whole and rounded down."""
-    days = max(0, (now - reference_time).days)
-    for size, word in ((365, "year"), (30, "month"), (1, "day")):
-        if days >= size:
-            return f"{counted(days // size, word)} ago"
-    return "today"
+    """How long ago: ``5 hours ago``, ``3 days ago``, ``12 years ago``; whole and rounded down."""
+    hours = max(0, (now - reference_time) // timedelta(hours=1))
+    for size, word in ((24 * 365, "year"), (24 * 30, "month"), (24, "day"), (1, "hour")):
+        if hours >= size:
+            return f"{counted(hours // size, word)} ago"
+    return "just now"
 
 
-def started(reference_time: datetime, zone: tzinfo, now: datetime) -> str:
-    """When the forecast starts, and a word of caution when that is past."""
+def started(
+    reference_time: datetime, zone: tzinfo, now: datetime, *, announced: bool = False
+) -> str:
+    """When the forecast starts, and a word of caution when that is past and not announced."""
     text = f"Starts {moment(reference_time, zone)}"
-    if is_past(reference_time, now):
+    if is_past(reference_time, now) and not announced:
         return f"{text}, {age(reference_time, now)}: a forecast of the past, not of today"
     return text
 
@@ -189,22 +220,100 @@ def skill(variable: str, value: float | None) -> str:
 
 
 def inside(interval: tuple[float, float]) -> str:
-    """``80 %``: how many values are expected inside a band of these two probabilities."""
-    low, high = interval
-    return f"{100 * (high - low):.3g}{NO_BREAK}%"
+    """``8 of 10 outcomes``: how many are expected between two probabilities.
+
+    ``19 of 20`` or ``99.8 % of outcomes`` where tenths do not say it.
+    """
+    share = interval[1] - interval[0]
+    for whole in (10, 20, 100):
+        part = share * whole
+        if abs(part - round(part)) < _WHOLE:
+            return f"{round(part)} of {whole} outcomes"
+    return f"{100 * share:.3g}{NO_BREAK}% of outcomes"
 
 
 def band(intervals: Mapping[str, tuple[float, float] | None]) -> str:
     """What a band means, by variable; None where one has none: empty when none has one.
 
-    ``80 % of values are expected inside``; ``80 % of humidity values …`` where they differ.
+    ``8 of 10 outcomes are expected inside``; ``for humidity 8 of 10 …`` where they differ.
     """
     shares = {name: inside(each) for name, each in intervals.items() if each is not None}
     if len(shares) == len(intervals) and len(set(shares.values())) == 1:
-        return f"{next(iter(shares.values()))} of values are expected inside"
+        return f"{next(iter(shares.values()))} are expected inside"
     return "; ".join(
-        f"{share} of {label(name).lower()} values are expected inside"
-        for name, share in shares.items()
+        f"for {label(name).lower()} {share} are expected inside" for name, share in shares.items()
+    )
+
+
+def reach(
+    day: str, interval: tuple[float, float], low: float | None, high: float | None, unit: str
+) -> str:
+    """How far a day's band goes, as a sentence; empty where it has no values."""
+    if low is None or high is None:
+        return ""
+    return (
+        f"At any hour {inside(interval)} are expected inside the band, which on {day} goes from "
+        f"{span(low, high, unit)}."
+    )
+
+
+def light(
+    day: LocalDay,
+    times: Sequence[datetime],
+    nights: Sequence[tuple[datetime, datetime]],
+    zone: tzinfo,
+) -> str:
+    """When the sun is up on a day of a series: ``light from 07:20 to 16:40``.
+
+    Empty where the day does not show both ends of it.
+    """
+    if not day.whole:
+        return ""
+    begin, end = times[day.steps[0]] - timedelta(hours=1), times[day.steps[-1]]
+    rises = [dawn for _, dawn in nights if begin <= dawn <= end]
+    sets = [dusk for dusk, _ in nights if begin <= dusk <= end]
+    if not rises or not sets or sets[-1] <= rises[0]:
+        return ""
+    up, down = rises[0].astimezone(zone), sets[-1].astimezone(zone)
+    return f"light from {up:%H:%M} to {down:%H:%M}"
+
+
+def stale(
+    area: str, latest: datetime | None, zone: tzinfo, now: datetime, until: datetime | None
+) -> str:
+    """An announcement when the newest observation of an area is old; empty when it is fresh.
+
+    `until` is the last time that the forecast speaks of; None when it speaks of none.
+    """
+    if latest is None or now - latest <= OBSERVATIONS_STALE_AFTER:
+        return ""
+    text = f"The newest observation of {area} is from {moment(latest, zone)}, {age(latest, now)}."
+    if until is None or until < now:
+        return f"{text} What follows is a forecast of the past, not of today."
+    return f"{text} This forecast does not know the weather since."
+
+
+def checked(check: Check) -> str:
+    """What came of a forecast, in plain words: ``Temperature: off by 1.2 °C on average …``."""
+    error = f"{number(check.error, 1)}{NO_BREAK}{check.unit}"
+    text = (
+        f"{label(check.variable)}: off by {error} on average over {counted(check.count, 'value')}"
+    )
+    if check.first_day is not None:
+        text += f", by {number(check.first_day, 1)}{NO_BREAK}{check.unit} on the first day"
+    if check.inside is not None:
+        text += f"; {number(100 * check.inside)}{NO_BREAK}% came out inside the band"
+    return f"{text}."
+
+
+def learned_from(train_end_time: datetime, first: datetime) -> str:
+    """A word of caution where a forecast is held against weather its model learned from."""
+    if train_end_time < first:
+        return ""
+    return (
+        "This model learned from weather until "
+        f"{date_name(train_end_time.date())}, some of it the very weather shown here: "
+        "its error on days it had not seen is larger."
     )
 
 

@@ -1,7 +1,9 @@
-// Adds the chart to a page that is complete without it. Every label comes ready from the server, in
-// the area's local time; this module only draws. Loaded only where the chart library is there.
+// Puts a chart that answers to fingers and keys in the place of the still drawing; the page is
+// complete without it. Every label comes ready from the server, in the area's local time; this
+// module only draws. Loaded only where the chart library is there.
 
-const PANEL = { first: 230, other: 120, gap: 46, top: 34, bottom: 30, left: 44, right: 8 };
+// As in web/drawing.py, so that nothing moves when the still drawing is replaced.
+const PANEL = { first: 230, other: 120, gap: 50, top: 36, bottom: 30, left: 44, right: 8 };
 const TONES = ["--warm", "--wet", "--third"];
 
 const figure = document.querySelector("figure.chart");
@@ -9,13 +11,15 @@ if (figure) await draw(figure);
 
 async function draw(figure) {
   const plot = figure.querySelector(".plot");
+  const still = figure.querySelector(".still");
   const numbers = JSON.parse(figure.querySelector(".numbers").textContent);
   if (!numbers.time.length || !numbers.series.length) return;
   const { init } = await import(plot.dataset.library);
 
-  plot.setAttribute("aria-label", numbers.description);
+  plot.setAttribute("aria-label", `${numbers.description} The arrow keys walk along the hours.`);
   plot.style.height = `${layout(numbers.series.length).height}px`;
-  figure.hidden = false;
+  still.hidden = true;
+  plot.hidden = false;
 
   const chart = init(plot, null, { renderer: "canvas" });
   const show = () => chart.setOption(options(numbers, palette(figure), plot.clientWidth), true);
@@ -25,7 +29,7 @@ async function draw(figure) {
     show();
   }).observe(plot);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
-  walkByKeyboard(plot, chart, numbers.time.length);
+  walkByKeyboard(plot, chart, numbers, figure.querySelector("[aria-live]"));
 }
 
 // Colours as the style sheet resolves them, light or dark; a canvas cannot read custom properties.
@@ -38,7 +42,7 @@ function palette(figure) {
   const colours = {
     tones: TONES.map(resolved),
     ...Object.fromEntries(
-      ["ink", "quiet", "line", "night", "paper", "raised"].map((name) => [name, resolved(`--${name}`)]),
+      ["ink", "quiet", "line", "night", "paper", "raised", "seen"].map((name) => [name, resolved(`--${name}`)]),
     ),
     font: getComputedStyle(figure).fontFamily,
   };
@@ -90,11 +94,11 @@ function timeAxis(numbers, colour, i, count, width) {
   const names = new Map(numbers.days.map((day) => [day.at, day.name]));
   const room = width / numbers.days.length;
   const inside = numbers.days.map((day) => day.at)
-    .filter((at) => at >= numbers.start && at <= numbers.end);
+    .filter((at) => at >= numbers.begin && at <= numbers.end);
   return {
     gridIndex: i,
     type: "value",
-    min: numbers.start,
+    min: numbers.begin,
     max: numbers.end,
     axisLine: { show: i === count - 1, onZero: false, lineStyle: { color: colour.line } },
     axisTick: { show: false },
@@ -114,14 +118,14 @@ function valueAxis(series, colour, i) {
   return {
     gridIndex: i,
     type: "value",
-    ...(series.unit === "%"
-      ? { min: 0, max: 100, interval: 50 }
-      : { scale: true, splitNumber: i === 0 ? 4 : 2 }),
+    min: series.low,
+    max: series.high,
+    interval: series.step,
     axisLine: { show: false },
     axisTick: { show: false },
     name: `{tone|${series.label}} {unit|${series.unit}}`,
     nameLocation: "end",
-    nameGap: 16,
+    nameGap: 21,
     nameTextStyle: {
       align: "left",
       padding: [0, 0, 0, -PANEL.left + 6],
@@ -165,12 +169,29 @@ function lines(series, numbers, colour, i) {
       z: 1,
       silent: true,
       symbol: "none",
-      label: { show: false },
+      label: { show: false, distance: 4 },
       lineStyle: { color: colour.line, type: "solid", width: 1 },
-      data: numbers.midnights.map((at) => ({ xAxis: at })),
+      data: [
+        ...numbers.midnights.map((at) => ({ xAxis: at })),
+        ...edges(numbers, colour, i === 0),
+      ],
     },
   };
-  if (!series.lower || !series.upper) return [line];
+  const lines = [line];
+  // What was observed is dashed and in ink: it differs from what was said by more than colour.
+  for (const [when, values] of [["past", series.recent], ["time", series.came]]) {
+    if (values?.some((value) => value !== null)) {
+      lines.push({
+        ...common,
+        id: `${series.name} ${when}`,
+        z: 4,
+        data: numbers[when].map((time, k) => [time, values[k]]),
+        lineStyle: { color: colour.seen, type: [5, 3], width: 1.5 },
+        tooltip: { show: false },
+      });
+    }
+  }
+  if (!series.lower || !series.upper) return lines;
   const edge = {
     ...common,
     stack: `band ${series.name}`,
@@ -188,26 +209,58 @@ function lines(series, numbers, colour, i) {
       data: points(width),
       areaStyle: { color: tone, opacity: 0.16 },
     },
-    line,
+    ...lines,
   ];
 }
 
+// Where the forecast starts and, when it is within the chart, now; named once, above the first
+// panel. Where the two are close, only now is named.
+function edges(numbers, colour, named) {
+  const edge = (at, name, type) => ({
+    xAxis: at,
+    lineStyle: { color: colour.quiet, type, width: 1 },
+    label: {
+      show: named && name !== "", formatter: name, position: "end", distance: 4,
+      color: colour.quiet, fontSize: 12,
+    },
+  });
+  const room = (numbers.end - numbers.begin) * 0.06;
+  const near = numbers.now !== null && Math.abs(numbers.now - numbers.start) < room;
+  const marks = [];
+  if (numbers.start > numbers.begin) marks.push(edge(numbers.start, near ? "" : "start", "solid"));
+  if (numbers.now !== null) marks.push(edge(numbers.now, "now", [2, 3]));
+  return marks;
+}
+
 // Built from elements and classes: the page allows no inline style, and no text becomes markup.
+// Before the start there is nothing to say of an hour but the line that is drawn.
 function tip(points, numbers) {
-  const k = points[0]?.dataIndex ?? 0;
+  const at = points[0]?.axisValue ?? numbers.time[0];
+  const k = numbers.time.indexOf(at);
+  if (k < 0) return "";
   const box = element("div", "tip");
   box.append(element("p", "when", numbers.when[k]));
   const list = box.appendChild(element("dl"));
-  numbers.series.forEach((series, i) => {
-    const value = series.value[k];
-    if (value === null) return;
-    list.append(element("dt", `tone-${i % TONES.length}`, series.label));
-    list.append(element("dd", "", `${text(value)} ${series.unit}`));
-    if (!series.lower || series.lower[k] === null) return;
-    const band = `${text(series.lower[k])} to ${text(series.upper[k])} ${series.unit}`;
-    list.append(element("dt", "band", series.inside), element("dd", "band", band));
-  });
+  for (const [name, value, kind] of said(numbers, k)) {
+    list.append(element("dt", kind, name), element("dd", kind, value));
+  }
   return box;
+}
+
+// What there is to say of hour k: name, value and class of each line.
+function said(numbers, k) {
+  return numbers.series.flatMap((series, i) => {
+    if (series.value[k] === null) return [];
+    const found = [[series.label, `${text(series.value[k])} ${series.unit}`, `tone-${i % TONES.length}`]];
+    if (series.lower && series.lower[k] !== null) {
+      const band = `${text(series.lower[k])} to ${text(series.upper[k])} ${series.unit}`;
+      found.push([series.inside, band, "band"]);
+    }
+    if (series.came[k] !== undefined && series.came[k] !== null) {
+      found.push(["came", `${text(series.came[k])} ${series.unit}`, "band"]);
+    }
+    return found;
+  });
 }
 
 function text(value) {
@@ -221,20 +274,22 @@ function element(name, className = "", content = "") {
   return made;
 }
 
-// The arrow keys walk along the hours, Escape puts the pointer away.
-function walkByKeyboard(plot, chart, count) {
+// The arrow keys walk along the hours, Escape puts the pointer away; what is shown is also told.
+function walkByKeyboard(plot, chart, numbers, live) {
   let at = -1;
-  plot.tabIndex = 0;
   plot.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1, PageDown: 24, PageUp: -24 }[event.key];
     if (event.key === "Escape") {
       at = -1;
+      live.textContent = "";
       chart.dispatchAction({ type: "hideTip" });
     } else if (step) {
       event.preventDefault();
-      at = Math.min(Math.max(at + step, 0), count - 1);
+      at = Math.min(Math.max(at + step, 0), numbers.time.length - 1);
       const seriesIndex = chart.getOption().series.findIndex((series) => series.z === 3);
       chart.dispatchAction({ type: "showTip", seriesIndex, dataIndex: at });
+      const told = said(numbers, at).map(([name, value]) => `${name} ${value}`);
+      live.textContent = [numbers.when[at], ...told].join(", ");
     }
   });
 }

@@ -1,0 +1,72 @@
+"""What documents of the whole repository point at is there: sessions, files, headings."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import wheelhouse
+
+ROOT = Path(__file__).parents[2]
+_CODE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+
+
+def documents() -> list[Path]:
+    """Every Markdown file that git knows, or would."""
+    listed = subprocess.run(  # noqa: S603 - arguments of our own
+        [wheelhouse.GIT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    return [ROOT / name for name in listed.split("\0") if name]
+
+
+def sessions() -> set[str]:
+    """The names of the sessions that noxfile.py defines."""
+    found: set[str] = set()
+    for item in ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8")).body:
+        if not isinstance(item, ast.FunctionDef):
+            continue
+        for each in item.decorator_list:
+            called = each.func if isinstance(each, ast.Call) else each
+            if ast.unparse(called) == "nox.session":
+                named = {word.arg: word.value for word in getattr(each, "keywords", [])}
+                name = named.get("name")
+                found.add(str(name.value) if isinstance(name, ast.Constant) else item.name)
+    return found
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    text = _CODE.sub("", document.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    bare = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
+    return {heading.replace(" ", "-") for heading in bare}
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_session_that_is_named_exists(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    named = set(re.findall(r"\bnox -s \"?([a-z][\w-]*)", text))
+    assert named <= sessions()
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading_that_are_there(document: Path) -> None:
+    text = _CODE.sub("", document.read_text(encoding="utf-8"))
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path) if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_names_of_sessions_are_found() -> None:
+    assert {"tests", "own-domain", "matrix-table", "lint"} <= sessions()

@@ -1,0 +1,218 @@
+"""Reading the pages as people do: by mouse, by keyboard, on a phone, in the dark, scriptless."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+Open = Callable[..., Page]
+Keep = Callable[..., None]
+
+PHONE = {"width": 375, "height": 800}
+PAGES = ("/?area=JFK", "/?area=LGA", "/?area=", "/models", "/coverage", "/compatibility")
+
+
+def chart_is_drawn(page: Page) -> None:
+    expect(page.locator(".plot canvas")).to_be_visible()
+    expect(page.locator(".still")).to_be_hidden()
+
+
+def fits(page: Page) -> None:
+    """Nothing may be wider than the window."""
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0
+
+
+def test_choose_an_area_and_read_its_week(open_page: Open, keep: Keep) -> None:
+    page = open_page("/?area=")
+    keep(page, "choose")
+    page.get_by_role("combobox", name="Area").fill("jfk")
+    page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile(r"\?area=jfk"))
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text(re.compile(r"Tomorrow .*\d+\sto\s.*\d+\s°C, likely around"))
+    expect(page.get_by_text("8 of 10 outcomes are expected inside", exact=True)).to_be_visible()
+    expect(page.get_by_text("Old observations")).to_have_count(0)
+    chart_is_drawn(page)
+    keep(page, "forecast")
+
+
+def test_the_area_is_remembered_until_another_is_chosen(open_page: Open) -> None:
+    page = open_page("/?area=JFK")
+    page.goto("/")
+    expect(page).to_have_url(re.compile(r"\?area=JFK$"))
+    page.get_by_role("link", name="fairweather").click()
+    expect(page.get_by_role("heading", name="Choose an area")).to_be_visible()
+
+
+def test_units_are_switched_and_stay(open_page: Open, keep: Keep) -> None:
+    page = open_page("/?area=JFK")
+    page.get_by_role("link", name="°F").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("°F")
+    expect(page.get_by_role("link", name="°F")).to_have_attribute("aria-current", "true")
+    page.goto("/?area=EWR")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("°F")
+    keep(page, "fahrenheit")
+
+
+def test_old_observations_announce_themselves(open_page: Open, keep: Keep) -> None:
+    page = open_page("/?area=EWR")
+    expect(page.get_by_role("note")).to_contain_text("The newest observation of EWR is from")
+    expect(page.get_by_role("note")).to_contain_text("2 days ago")
+    keep(page, "stale")
+
+
+def test_a_past_forecast_is_read_beside_what_came(open_page: Open, keep: Keep) -> None:
+    page = open_page("/?area=JFK")
+    page.get_by_role("link", name="see its forecast of a week earlier").click()
+    expect(page.get_by_role("heading", name="What came of it")).to_be_visible()
+    expect(page.get_by_text("% came out inside the band").first).to_be_visible()
+    chart_is_drawn(page)
+    page.get_by_text("Every hour as a table").click()
+    expect(page.get_by_role("columnheader", name="Temperature that came")).to_be_visible()
+    keep(page, "past")
+
+
+def test_a_refusal_says_why_and_what_to_ask_instead(open_page: Open, keep: Keep) -> None:
+    page = open_page("/?area=LGA")
+    expect(page.get_by_role("heading", level=1)).to_have_text("No model can answer for LGA")
+    expect(page.get_by_text("area-not-declared").first).to_be_visible()
+    keep(page, "refusal")
+    page.get_by_role("link", name="JFK").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Tomorrow")
+
+
+def test_a_start_without_observations_leads_to_one_that_is_answered(
+    open_page: Open, keep: Keep
+) -> None:
+    page = open_page("/?area=JFK&reference_time=2015-07-01T12:00")
+    expect(page.get_by_text("observations-missing").first).to_be_visible()
+    keep(page, "refusal-start")
+    page.locator(".starts a").first.click()
+    expect(page.get_by_role("heading", name="Why this model")).to_be_visible()
+
+
+def test_made_up_weather_wears_a_badge(open_page: Open) -> None:
+    page = open_page("/?area=Jerusalem")
+    expect(page.get_by_text("synthetic: trained on made-up weather")).to_be_visible()
+
+
+def test_dark_pages_follow_the_system(open_page: Open, keep: Keep) -> None:
+    for name, path in (("dark", "/?area=JFK"), ("dark-refusal", "/?area=LGA"),
+                       ("dark-coverage", "/coverage")):  # fmt: skip
+        page = open_page(path, color_scheme="dark")
+        shade = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert max(map(int, re.findall(r"\d+", shade)[:3])) < 60
+        if name == "dark":
+            chart_is_drawn(page)
+        keep(page, name)
+
+
+def test_every_page_fits_a_phone_and_a_wide_screen(open_page: Open, keep: Keep) -> None:
+    for width in (320, 375, 1900):
+        for path in PAGES:
+            page = open_page(path, viewport={"width": width, "height": 800})
+            fits(page)
+            if width == PHONE["width"]:
+                keep(page, f"phone-{path.strip('/?').replace('area=', '') or 'choose'}")
+    page = open_page("/?area=JFK", viewport={"width": 1900, "height": 1000})
+    chart_is_drawn(page)
+    keep(page, "wide")
+
+
+def test_without_scripts_everything_is_there(open_page: Open, keep: Keep) -> None:
+    page = open_page("/?area=", java_script_enabled=False)
+    page.get_by_role("combobox", name="Area").fill("JFK")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Tomorrow")
+    drawing = page.get_by_role("img", name="Chart of the forecast for JFK")
+    expect(drawing).to_be_visible()
+    expect(drawing.locator("path.said")).to_have_count(2)
+    expect(drawing.locator("path.band")).to_have_count(2)
+    page.get_by_text("Every hour as a table").click()
+    expect(page.locator("table time")).to_have_count(168)
+    page.get_by_role("link", name="°F").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("°F")
+    keep(page, "no-script")
+
+
+def test_nothing_moves_when_the_chart_takes_the_place_of_the_drawing(open_page: Open) -> None:
+    still = open_page("/?area=JFK", java_script_enabled=False)
+    height = still.locator("figure").bounding_box()
+    page = open_page("/?area=JFK")
+    chart_is_drawn(page)
+    drawn = page.locator("figure").bounding_box()
+    assert height is not None
+    assert drawn is not None
+    assert abs(height["height"] - drawn["height"]) <= 1
+
+
+def test_the_keyboard_alone_reaches_everything(open_page: Open, keep: Keep) -> None:
+    page = open_page("/?area=EWR")
+    chart_is_drawn(page)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("combobox", name="Area")).to_be_focused()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("JFK")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("area=JFK"))
+    chart_is_drawn(page)
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        here = page.evaluate("document.activeElement.className || document.activeElement.tagName")
+        if here == "BODY":
+            break
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", f"the focus cannot be seen on {here}"
+        if here == "plot":
+            page.keyboard.press("ArrowRight")
+            expect(page.locator("[aria-live]")).to_contain_text("Temperature")
+            expect(page.locator(".tip")).to_be_visible()
+            keep(page, "keyboard")
+            page.keyboard.press("Escape")
+            expect(page.locator("[aria-live]")).to_be_empty()
+        reached.add(here)
+    assert {"plot", "SUMMARY", "A", "BUTTON"} <= reached
+    page.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("cell").first).to_be_visible()
+
+
+def test_models_are_found_and_read(open_page: Open, keep: Keep) -> None:
+    page = open_page("/models")
+    keep(page, "models")
+    expect(page.get_by_role("heading", name="6 deliveries")).to_be_visible()
+    page.get_by_role("link", name=re.compile("^superseded")).click()
+    expect(page.get_by_text("The week ahead, first try")).to_be_visible()
+    expect(page.get_by_role("heading", name="1 delivery found")).to_be_visible()
+    page.get_by_role("link", name=re.compile("^all")).click()
+    page.get_by_label("Words").fill("coast ahead")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_role("heading", name="2 deliveries found")).to_be_visible()
+    page.get_by_role("link", name="CoastPredictor").first.click()
+    expect(page.get_by_role("heading", name="Verdict of this release")).to_be_visible()
+    keep(page, "model")
+    page.get_by_role("link", name="Model card").click()
+    expect(page).to_have_url(re.compile("/card/$"))
+
+
+def test_the_map_tells_where_nobody_answers(open_page: Open, keep: Keep) -> None:
+    page = open_page("/coverage")
+    row = page.get_by_role("row").filter(has_text="Beit-Shemesh")
+    expect(row.locator(".covered")).to_have_count(3)
+    expect(row.locator(".nobody")).to_have_count(9)
+    expect(page.get_by_text("LGA", exact=True)).to_be_visible()
+    expect(page.locator("[aria-current=date]")).to_have_count(1)
+    keep(page, "coverage")
+
+
+def test_who_serves_whom_is_a_page(open_page: Open, keep: Keep) -> None:
+    page = open_page("/compatibility")
+    expect(page.get_by_role("rowheader", name="research 0.3.0")).to_be_visible()
+    keep(page, "compatibility")

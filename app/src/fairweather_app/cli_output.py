@@ -1,0 +1,197 @@
+"""What the commands share: how results are shown, and how an operator's mistake is told.
+
+A table on a terminal fits its width: ids are cut to what tells them apart, long cells are wrapped.
+Anywhere else it has one line a row and nothing is cut. Scripts use ``--json``.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from fairweather_interface.errors import FairweatherError
+from fairweather_interface.metadata import DELIVERY_ID_PATTERN
+
+from fairweather_app.app_context import AppContext
+from fairweather_app.errors import AppError, ObservationStoreError, SettingsError
+from fairweather_app.times import parse_time, write_time
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+GAP = "  "
+NARROWEST = 8
+SHORTEST_ID = 8
+SHORTEST_PREFIX = 4
+IDS_TOLD = 5
+YEAR = 365.25 * 86_400
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def told(command: Callable[P, R]) -> Callable[P, R]:
+    """Let an error that is made for people end the command with its sentence.
+
+    Exit code 1, or 2 where a setting is wrong. So too when the disk or a permission stands in
+    the way.
+    """
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except SettingsError as error:
+            raise click.UsageError(str(error)) from None
+        except (AppError, FairweatherError) as error:
+            raise click.ClickException(str(error)) from None
+        except BrokenPipeError:
+            raise  # click ends quietly: whoever read has read enough
+        except OSError as error:
+            raise click.ClickException(str(error)) from None
+
+    return run
+
+
+def require_database(context: AppContext) -> None:
+    """Let a command that only makes sense where an app has run not make an empty database.
+
+    Raises:
+        ObservationStoreError: the database is a file that is not there.
+    """
+    missing = context.observations.database.missing
+    if missing is not None:
+        raise ObservationStoreError(missing)
+
+
+@contextmanager
+def only_reading(context: AppContext) -> Iterator[None]:
+    """Inside the block, nothing makes a database: an empty one stands in where there is none."""
+    database = context.observations.database
+    if database.missing is None:
+        yield
+        return
+    with (
+        TemporaryDirectory(prefix="fairweather-") as folder,
+        database.standing_in(Path(folder) / "empty.sqlite"),
+    ):
+        yield
+
+
+def read_time(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> datetime | None:
+    """An option's time; a wrong one is wrong use."""
+    try:
+        return None if value is None else parse_time(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def show_json(content: object) -> None:
+    """Print a result for programs; times are UTC with ``Z``."""
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401 - what json can write
+    if isinstance(value, datetime):
+        return write_time(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; nothing when there are no rows."""
+    if rows:
+        for line in lay_out(header, rows, terminal_width()):
+            click.echo(line)
+
+
+def terminal_width() -> int | None:
+    """How many columns a person sees; None where the output goes elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def lay_out(
+    header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None
+) -> Iterable[str]:
+    """The lines of a table; where they would be longer than `width`, cells are wrapped.
+
+    Columns give way that can do so without breaking a word, the widest first; words are broken
+    only where nothing else is left, and no column gets narrower than `NARROWEST`.
+    """
+    cells = [tuple(" ".join(cell.split()) for cell in row) for row in (header, *rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    if width is not None:
+        words = [
+            max(len(word) for cell in column for word in cell.split() or [""])
+            for column in zip(*cells, strict=True)
+        ]
+        room = width - len(GAP) * (len(widths) - 1)
+        for least in (words, [NARROWEST] * len(widths)):
+            _narrow(widths, least, room)
+    for row in cells:
+        wrapped = [
+            textwrap.wrap(cell, size, break_on_hyphens=False)
+            for cell, size in zip(row, widths, strict=True)
+        ]
+        for number in range(max(1, *map(len, wrapped))):
+            parts = [lines[number] if number < len(lines) else "" for lines in wrapped]
+            line = (part.ljust(size) for part, size in zip(parts, widths, strict=True))
+            yield GAP.join(line).rstrip()
+
+
+def _narrow(widths: list[int], least: Sequence[int], room: int) -> None:
+    """Make columns narrower until they fit, the widest first, none below its `least`."""
+    while sum(widths) > room:
+        able = [n for n, (size, low) in enumerate(zip(widths, least, strict=True)) if size > low]
+        if not able:
+            return
+        widths[max(able, key=lambda n: widths[n])] -= 1
+
+
+def shown_ids(ids: Iterable[str]) -> Mapping[str, str]:
+    """How ids are shown: whole, but on a terminal as much of each as tells them all apart."""
+    names = sorted(set(ids))
+    if terminal_width() is None:
+        return {name: name for name in names}
+    length = SHORTEST_ID
+    while len({name[:length] for name in names}) < len(names):
+        length += 1
+    return {name: name[:length] for name in names}
+
+
+def in_words(seconds: float) -> str:
+    """A stretch of time for people: ``45 s``, ``12 min``, ``5 h``, ``3 days``, ``2.5 years``."""
+    if seconds >= 2 * YEAR:
+        return f"{seconds / YEAR:.1f} years"
+    for size, unit, least in ((86_400, "days", 2), (3_600, "h", 1.5), (60, "min", 1.5)):
+        if seconds >= size * least:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def resolve_id(text: str, known: Callable[[], Iterable[str]]) -> str:
+    """The delivery id that `text` means: itself, or the only one of `known` that begins so.
+
+    What nothing begins with is given back as it is, for the caller to say that it is unknown.
+
+    Raises:
+        click.UsageError: several begin so.
+    """
+    if re.fullmatch(DELIVERY_ID_PATTERN, text) or len(text) < SHORTEST_PREFIX:
+        return text
+    found = sorted({name for name in known() if name.startswith(text.lower())})
+    if len(found) > 1:
+        told_ids = ", ".join(found[:IDS_TOLD]) + (", ..." if len(found) > IDS_TOLD else "")
+        raise click.UsageError(f"{text} begins {len(found)} ids: {told_ids}; say more of it")
+    return found[0] if found else text

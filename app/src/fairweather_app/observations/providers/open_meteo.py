@@ -1,0 +1,122 @@
+"""Open-Meteo: hourly values for any place, from https://open-meteo.com or a server of one's own.
+
+Its values are analyses of weather models at the place, not readings of a station there. Asked
+with ``timezone=GMT``, its times are UTC and say no offset. The same question may be put to the
+address of its archive. Free use is non-commercial and limited; the data are CC BY 4.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from fairweather_interface.metadata import Area
+
+from fairweather_app.errors import ProviderError
+from fairweather_app.observations.providers.asking import ask_json
+from fairweather_app.observations.providers.protocol import Reading
+
+NAME = "open-meteo"
+ADDRESS = "https://api.open-meteo.com/v1/forecast"
+PLACES_AT_ONCE = 50
+
+VARIABLES = {
+    "temperature_2m": "temperature",
+    "relative_humidity_2m": "humidity",
+    "dew_point_2m": "dew_point",
+    "pressure_msl": "pressure",
+    "wind_speed_10m": "wind_speed",
+}
+"""Its names of what is observed, and the contract's."""
+UNITS = {"°C": "degC", "%": "%", "hPa": "hPa", "m/s": "m s-1"}
+"""Its units, and UDUNITS; one that is not here is handed on as it is, and told as wrong."""
+
+Wrong = Callable[[str], ProviderError]
+"""Makes the error that says what is wrong."""
+
+
+class OpenMeteo:
+    """Asks at `url`: its forecast address by default, or that of its archive.
+
+    A `url` may have a query of its own, such as ``?apikey=...``.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        self.url = url or ADDRESS
+
+    def fetch(
+        self, places: Mapping[str, Area], *, since: datetime, until: datetime
+    ) -> Iterator[Reading]:
+        """What it knows of `places` in [since, until], whole days of it, nulls included.
+
+        Raises:
+            ProviderError: it cannot be asked, refuses, or answers what cannot be understood.
+        """
+        names = sorted(places)
+        for start in range(0, len(names), PLACES_AT_ONCE):
+            asked = names[start : start + PLACES_AT_ONCE]
+            answer = self._ask([places[name] for name in asked], since, until)
+            for name, location in zip(asked, answer, strict=True):
+                yield from _readings(name, location)
+
+    def _ask(self, places: Sequence[Area], since: datetime, until: datetime) -> list[Any]:
+        """One answer for each place."""
+        status, answer = ask_json(
+            NAME,
+            self.url,
+            {
+                "latitude": ",".join(f"{each.latitude:g}" for each in places),
+                "longitude": ",".join(f"{each.longitude:g}" for each in places),
+                "hourly": ",".join(VARIABLES),
+                "wind_speed_unit": "ms",
+                "timezone": "GMT",
+                "start_date": f"{since.astimezone(UTC):%Y-%m-%d}",
+                "end_date": f"{until.astimezone(UTC):%Y-%m-%d}",
+            },
+        )
+        if isinstance(answer, dict) and answer.get("error"):
+            raise ProviderError(NAME, f"it answers {status}: {answer.get('reason', 'no reason')}")
+        locations = answer if isinstance(answer, list) else [answer]  # of one place no list
+        if status != 200 or len(locations) != len(places):  # noqa: PLR2004 - OK
+            found = f"{status} with {len(locations)} locations"
+            raise ProviderError(NAME, f"it answers {found}; expected 200 with {len(places)}")
+        return locations
+
+
+def _readings(area: str, location: object) -> Iterator[Reading]:
+    """The readings of one location of an answer."""
+
+    def wrong(found: str) -> ProviderError:
+        return ProviderError(NAME, f"its answer for {area} cannot be understood: {found}")
+
+    if not isinstance(location, dict):
+        raise wrong(f"expected an object, found {type(location).__name__}")
+    offset = location.get("utc_offset_seconds")
+    if offset != 0:
+        raise wrong(f"expected times in UTC (utc_offset_seconds 0), found {offset!r}")
+    hourly, units = location.get("hourly"), location.get("hourly_units")
+    if not isinstance(hourly, dict) or not isinstance(units, dict):
+        raise wrong("expected hourly and hourly_units")
+    times = [_time(text, wrong) for text in _column(hourly, "time", None, wrong)]
+    for name, variable in VARIABLES.items():
+        unit = str(units.get(name, "none"))
+        for time, value in zip(times, _column(hourly, name, len(times), wrong), strict=True):
+            yield Reading(area, time, variable, UNITS.get(unit, unit), value)
+
+
+def _column(hourly: dict[str, Any], name: str, length: int | None, wrong: Wrong) -> list[Any]:
+    column = hourly.get(name)
+    if not isinstance(column, list):
+        raise wrong(f"expected a list hourly.{name}, found {type(column).__name__}")
+    if length is not None and len(column) != length:
+        raise wrong(f"expected {length} values of hourly.{name}, one a time; found {len(column)}")
+    return column
+
+
+def _time(text: object, wrong: Wrong) -> datetime:
+    try:
+        time = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise wrong(f"expected a time such as 2013-12-20T00:00, found {text!r}") from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time

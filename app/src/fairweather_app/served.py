@@ -1,0 +1,59 @@
+"""Served: what live deliveries declare for each area, counted once for each snapshot's contents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from weakref import WeakKeyDictionary
+
+import orjson
+
+from fairweather_app.entries import Place
+from fairweather_app.snapshot import Contents
+
+OUTLINES_KEPT = 65_536
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Served:
+    """What there is for one area: how many live deliveries, of what, and where it lies.
+
+    `variables` are those of all the deliveries, each once; `place` is what the first of them says.
+    """
+
+    models: int
+    variables: tuple[str, ...]
+    place: Place
+
+
+_kept: WeakKeyDictionary[Contents, Mapping[str, Served]] = WeakKeyDictionary()
+
+
+def served_areas(contents: Contents) -> Mapping[str, Served]:
+    """Every area that a live delivery declares."""
+    known = _kept.get(contents)
+    if known is None:
+        counts: dict[str, int] = {}
+        variables: dict[str, dict[str, None]] = {}
+        places: dict[str, Place] = {}
+        for entry in contents.live:
+            forecast, where = _outline(entry.record)
+            for area, place in where.items():
+                counts[area] = counts.get(area, 0) + 1
+                variables.setdefault(area, {}).update(forecast)
+                places.setdefault(area, place)
+        known = {
+            area: Served(models=count, variables=tuple(variables[area]), place=places[area])
+            for area, count in counts.items()
+        }
+        _kept[contents] = known
+    return known
+
+
+@lru_cache(maxsize=OUTLINES_KEPT)
+def _outline(record: bytes) -> tuple[dict[str, None], dict[str, Place]]:
+    """The variables and the areas of a record, at a fraction of what reading it whole costs."""
+    told = orjson.loads(record)
+    places = {area: (place[0], place[1], place[2]) for area, place in told["areas"].items()}
+    return dict.fromkeys(told["variables"]), places

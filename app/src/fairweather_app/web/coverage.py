@@ -1,0 +1,147 @@
+"""The coverage map: areas, variables and months, who answers there today and where nobody does.
+
+A row is an area and a variable, a column a month of the year. Each model that comes first somewhere
+has a letter on this map, so that colour carries nothing alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, product
+from string import ascii_uppercase
+
+from fairweather_app.app_context import AppContext
+from fairweather_app.entries import Entry
+from fairweather_app.snapshot import Contents
+from fairweather_app.standing import MONTHS, firsts
+from fairweather_app.web import words
+from fairweather_app.web.local_time import MONTHS as MONTH_NAMES
+
+AREAS_ON_A_PAGE = 20
+NOBODY = ""
+
+_SHORT = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One month: the letter of who comes first, and what it is called; empty where nobody is."""
+
+    month: str
+    letter: str
+    name: str
+    delivery_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One area and variable; `first_of` is how many rows the area has, on its first one only."""
+
+    area: str
+    first_of: int
+    variable: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyEntry:
+    """What a letter stands for."""
+
+    letter: str
+    delivery_id: str
+    model_type: str
+    topic: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CoverageMap:
+    """One page of the map.
+
+    Attributes:
+        rows: by area and variable.
+        key: what the letters on this page stand for.
+        months: the short names of the columns.
+        current: the position of the month that forecasts start in at present, from 0.
+        uncovered: areas of this page for which no model is live.
+        next_after: after which area the next page begins; None on the last one.
+    """
+
+    rows: tuple[Row, ...]
+    key: tuple[KeyEntry, ...]
+    months: tuple[str, ...]
+    current: int
+    uncovered: tuple[str, ...]
+    total: int
+    next_after: str | None
+
+
+def coverage_map(
+    app_context: AppContext,
+    contents: Contents,
+    areas: Sequence[str],
+    *,
+    month: int,
+    after: str = "",
+) -> CoverageMap:
+    """A page of the map over `areas`, sorted, beginning after the area `after`; `month` is now."""
+    left = [area for area in areas if area > after]
+    page = left[:AREAS_ON_A_PAGE]
+    letters = _letters()
+    known: dict[str, KeyEntry] = {}
+    rows: list[Row] = []
+    uncovered = []
+    for area in page:
+        found = {name: who for name, who in firsts(app_context, contents, area).items() if name}
+        if not found:
+            uncovered.append(area)
+        for position, (variable, by_month) in enumerate(_main_first(found)):
+            cells = []
+            for column, entry in zip(MONTHS, by_month, strict=True):
+                cells.append(_cell(column, entry, known, letters))
+            rows.append(
+                Row(
+                    area=area,
+                    first_of=0 if position else len(found),
+                    variable=words.label(variable),
+                    cells=tuple(cells),
+                )
+            )
+    return CoverageMap(
+        rows=tuple(rows),
+        key=tuple(known.values()),
+        months=tuple(name[:_SHORT] for name in MONTH_NAMES),
+        current=month - 1,
+        uncovered=tuple(uncovered),
+        total=len(areas),
+        next_after=page[-1] if len(left) > len(page) else None,
+    )
+
+
+def _main_first(
+    found: Mapping[str, tuple[Entry | None, ...]],
+) -> list[tuple[str, tuple[Entry | None, ...]]]:
+    return sorted(found.items(), key=lambda item: (item[0] != "temperature", item[0]))
+
+
+def _cell(
+    month: int, entry: Entry | None, known: dict[str, KeyEntry], letters: Iterator[str]
+) -> Cell:
+    name = MONTH_NAMES[month - 1]
+    if entry is None or entry.declared is None:
+        return Cell(month=name, letter=NOBODY, name="nobody", delivery_id="")
+    if entry.delivery_id not in known:
+        known[entry.delivery_id] = KeyEntry(
+            letter=next(letters),
+            delivery_id=entry.delivery_id,
+            model_type=entry.declared.model_type,
+            topic=entry.declared.topic,
+        )
+    key = known[entry.delivery_id]
+    return Cell(month=name, letter=key.letter, name=key.model_type, delivery_id=entry.delivery_id)
+
+
+def _letters() -> Iterator[str]:
+    """A, B, …, Z, AA, AB, …."""
+    for length in count(1):
+        yield from map("".join, product(ascii_uppercase, repeat=length))

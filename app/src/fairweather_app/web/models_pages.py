@@ -1,0 +1,199 @@
+"""The pages about models: all of them, one of them, the coverage map, and who serves whom.
+
+`/models` and `/models/<delivery_id>` have one address for people and programs: whoever asks for
+HTML before JSON, as browsers do, gets the page, everyone else the JSON (see `negotiation`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import flask
+
+from fairweather_app import forecasts
+from fairweather_app.api.listing import list_deliveries, read_models_query
+from fairweather_app.api.schemas import ModelsQuery
+from fairweather_app.api.summaries import model_detail, summarize
+from fairweather_app.errors import (
+    InvalidRequestError,
+    ObservationStoreError,
+    UnknownDeliveryError,
+)
+from fairweather_app.pins import pins
+from fairweather_app.standing import is_superseded, says_superseded, superseded_in_lists
+from fairweather_app.web.compatibility import compatibility_table
+from fairweather_app.web.coverage import coverage_map
+from fairweather_app.web.declared import declared_view, season
+from fairweather_app.web.pages import LONGEST_AREA, blueprint
+from fairweather_app.web.rendering import answer_with, current_context, render
+from fairweather_app.web.words import counted, trained_until
+
+if TYPE_CHECKING:
+    from fairweather_app.api.schemas import AreaSummary
+    from fairweather_app.app_context import AppContext
+    from fairweather_app.snapshot import Contents
+
+ON_A_PAGE = 50
+STATES = ("live", "superseded", "refused", "quarantined", "withdrawn")
+MEANING = {
+    "live": "verified, proven to run here, and asked for its areas",
+    "superseded": "live, but another delivery ranks before it everywhere it declares",
+    "refused": "sound, and declined by this release",
+    "quarantined": "something is wrong with the delivery itself",
+    "withdrawn": "taken out by the operator",
+}
+
+
+def models_page() -> flask.Response:
+    """The deliveries: filtered, searched, a page at a time."""
+    app_context = current_context()
+    contents = app_context.catalogue.snapshot.contents
+    arguments = {name: text for name, text in flask.request.args.items() if text.strip()}
+    try:
+        query = read_models_query(arguments.items())
+        limited = query.model_copy(update={"limit": min(query.limit, ON_A_PAGE)})
+        listing = list_deliveries(app_context, contents, limited)
+    except InvalidRequestError as error:
+        page = render(
+            "notice.html", _areas(app_context), title="This cannot be asked", told=error.problems
+        )
+        return answer_with(page, 400)
+    asked = {name: text for name, text in arguments.items() if name in {"state", "area", "q"}}
+    page = render(
+        "models.html",
+        _areas(app_context),
+        rows=[_row(app_context, contents, each) for each in listing.entries],
+        listing=listing,
+        query=query,
+        filters=_filters(app_context, contents, query),
+        meaning=MEANING,
+        asked=asked,
+        next_address=_with(asked, after=listing.next_after) if listing.next_after else "",
+        first_address=_with(asked) if query.after else "",
+        pins=pins(app_context, contents),
+        problem=app_context.catalogue.snapshot.problem,
+        counted=counted,
+    )
+    return answer_with(page)
+
+
+def model_page(delivery_id: str) -> flask.Response:
+    """One delivery: what it declares, its verdict in this release, and how it did."""
+    app_context = current_context()
+    card = flask.url_for("api.card", delivery_id=delivery_id)
+    try:
+        detail = model_detail(app_context, delivery_id, card=card)
+    except UnknownDeliveryError:
+        page = render(
+            "notice.html",
+            _areas(app_context),
+            title="No such delivery is known",
+            told=(
+                f"asked for: {delivery_id[:LONGEST_AREA]}",
+                "it may have left the store, or not have been looked at yet",
+            ),
+        )
+        return answer_with(page, 404)
+    page = render(
+        "model.html",
+        _areas(app_context),
+        detail=detail,
+        declared=declared_view(detail),
+        trained_until=trained_until(detail.train_end_time) if detail.train_end_time else "",
+        meaning=MEANING,
+    )
+    return answer_with(page)
+
+
+@blueprint.get("/coverage")
+def coverage() -> flask.Response:
+    """The coverage map: areas, variables and months, and who answers there."""
+    app_context = current_context()
+    contents = app_context.catalogue.snapshot.contents
+    asked = flask.request.args.get("q", "").strip()[:LONGEST_AREA]
+    after = flask.request.args.get("after", "")[:LONGEST_AREA]
+    names = sorted(set(contents.declaring) | set(app_context.definitions))
+    chosen = [name for name in names if asked.casefold() in name.casefold()]
+    page = render(
+        "coverage.html",
+        _areas(app_context),
+        map=coverage_map(app_context, contents, chosen, month=_month(app_context), after=after),
+        asked=asked,
+        after=after,
+        counted=counted,
+    )
+    return answer_with(page)
+
+
+@blueprint.get("/compatibility")
+def compatibility() -> flask.Response:
+    """Who serves whom: every released research against every released app."""
+    page = render("compatibility.html", _areas(current_context()), table=compatibility_table())
+    return answer_with(page)
+
+
+def _month(app_context: AppContext) -> int:
+    """The month that forecasts start in now, by the app's clock."""
+    try:
+        return app_context.clock("").month
+    except ObservationStoreError:
+        return datetime.now(UTC).month
+
+
+def _areas(app_context: AppContext) -> list[AreaSummary]:
+    """What the search box offers; nothing while the observations cannot be read."""
+    try:
+        return forecasts.area_summaries(app_context)
+    except ObservationStoreError:
+        return []
+
+
+def _row(app_context: AppContext, contents: Contents, entry: Any) -> dict[str, Any]:  # noqa: ANN401
+    summary = summarize(entry, superseded=superseded_in_lists(app_context, contents, entry))
+    return {
+        "summary": summary,
+        "season": season(summary.valid_months),
+        "trained_until": trained_until(summary.train_end_time) if summary.train_end_time else "",
+    }
+
+
+def _filters(
+    app_context: AppContext, contents: Contents, query: ModelsQuery
+) -> list[dict[str, Any]]:
+    """The states to choose from, each with how many there are and its address."""
+    rest = {name: text for name, text in (("area", query.area), ("q", query.q)) if text}
+    counts: dict[str, int | None] = dict.fromkeys(STATES, 0)
+    for entry in contents.entries.values():
+        counts[entry.state] = (counts[entry.state] or 0) + 1
+    counts["superseded"] = None
+    if says_superseded(contents):
+        counts["superseded"] = sum(
+            is_superseded(app_context, contents, entry) is True
+            for entry in contents.entries.values()
+        )
+    every = {
+        "name": "all",
+        "count": len(contents.entries),
+        "address": _with(rest),
+        "chosen": query.state is None,
+    }
+    return [
+        every,
+        *(
+            {
+                "name": state,
+                "count": counts[state],
+                "address": _with(rest, state=state),
+                "chosen": query.state == state,
+            }
+            for state in STATES
+        ),
+    ]
+
+
+def _with(asked: dict[str, str], **more: str) -> str:
+    query = urlencode(asked | more)
+    address = flask.url_for("api.models")
+    return f"{address}?{query}" if query else address

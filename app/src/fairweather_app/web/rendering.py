@@ -1,0 +1,64 @@
+"""Rendering: what every page has in common, its layout's values and its headers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import flask
+
+from fairweather_app.web.assets import asset_url, has_chart_library
+from fairweather_app.web.packing import pack
+from fairweather_app.web.refusal import how_many, in_counts
+from fairweather_app.web.remembered import chosen_units
+from fairweather_app.web.units import NAMES, read_units
+from fairweather_app.web.words import sentence
+
+if TYPE_CHECKING:
+    from fairweather_app.api.schemas import AreaSummary
+    from fairweather_app.app_context import AppContext
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def current_context() -> AppContext:
+    """The `AppContext` of the app that answers the current request."""
+    return cast("AppContext", flask.current_app.extensions["fairweather"])
+
+
+def render(template: str, areas: Sequence[AreaSummary] = (), **values: object) -> str:
+    """A page, in the layout of all pages; `areas` are offered by its search box."""
+    return flask.render_template(
+        f"fairweather/{template}",
+        areas=areas,
+        served=[each for each in areas if each.models],
+        asset_url=asset_url,
+        has_chart=has_chart_library(),
+        how_many=how_many,
+        in_counts=in_counts,
+        sentence=sentence,
+        units=chosen_units(),
+        units_asked=read_units(flask.request.args.get("units")) is not None,
+        unit_names=NAMES,
+        **values,
+    )
+
+
+def answer_with(page: str, status: int = 200) -> flask.Response:
+    """A page as an answer: for this reader, asked for anew each time, and packed."""
+    answer = flask.Response(page, status, content_type="text/html; charset=utf-8")
+    answer.cache_control.private = True
+    answer.cache_control.no_cache = True
+    answer.vary.add("Cookie")
+    return pack(lock_down(answer))
+
+
+def lock_down(answer: flask.Response) -> flask.Response:
+    """Let a page load nothing but its own files, and be framed by nobody."""
+    answer.headers["Content-Security-Policy"] = POLICY
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer

@@ -1,0 +1,66 @@
+"""A small server that answers as Open-Meteo does, from recordings, and can be told to misbehave."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+RECORDINGS = Path(__file__).parent / "open_meteo"
+
+
+def recording(name: str) -> Any:
+    """What was recorded under the name, to be changed as a test likes."""
+    return json.loads((RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+class Meteo:
+    """Gives the `answers`, one after another, the last of them again and again.
+
+    `asked` keeps the query of every request.
+    """
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, Mapping[str, str], bytes]] = []
+        self.asked: list[dict[str, list[str]]] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1/forecast"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def will_answer(self, content: object, status: int = 200, **headers: str) -> None:
+        """Add an answer: text as it is, anything else as JSON."""
+        body = content if isinstance(content, str) else json.dumps(content)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.answers.append((status, named, body.encode()))
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        meteo = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                meteo.asked.append(parse_qs(urlsplit(self.path).query))
+                status, headers, body = (
+                    meteo.answers.pop(0) if len(meteo.answers) > 1 else meteo.answers[0]
+                )
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler

@@ -1,0 +1,79 @@
+"""Who comes first where, and who comes first nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from fairweather_app.app_context import AppContext
+from fairweather_app.standing import firsts, is_superseded
+
+Build = Callable[..., Path]
+MakeApp = Callable[..., Flask]
+
+
+def looked(make_app: MakeApp, **settings: Any) -> AppContext:
+    context: AppContext = make_app(**settings).extensions["fairweather"]
+    return context
+
+
+def superseded(context: AppContext) -> set[str]:
+    contents = context.catalogue.snapshot.contents
+    return {
+        name for name, entry in contents.entries.items() if is_superseded(context, contents, entry)
+    }
+
+
+def better(path: Build, **more: Any) -> str:
+    """A delivery that ranks before one of the kit's own, beyond doubt."""
+    return path(skill=0.6, skill_interval=(0.55, 0.65), **more).name
+
+
+def test_a_better_model_for_the_same_supersedes(make_app: MakeApp, tiny_delivery: Build) -> None:
+    old, new = tiny_delivery().name, better(tiny_delivery)
+    context = looked(make_app)
+    assert superseded(context) == {old}
+    who = firsts(context, context.catalogue.snapshot.contents, "EWR")
+    assert {entry.delivery_id for entry in who["temperature"] if entry} == {new}
+
+
+def test_a_month_of_its_own_keeps_a_model_from_being_superseded(
+    make_app: MakeApp, tiny_delivery: Build
+) -> None:
+    old = tiny_delivery().name
+    new = better(tiny_delivery, valid_months=[6, 7, 8])
+    context = looked(make_app)
+    assert superseded(context) == set()
+    by_month = firsts(context, context.catalogue.snapshot.contents, "EWR")["temperature"]
+    assert [entry.delivery_id if entry else "" for entry in by_month] == [
+        new if month in {6, 7, 8} else old for month in range(1, 13)
+    ]
+
+
+def test_an_area_or_a_variable_of_its_own_does_too(make_app: MakeApp, tiny_delivery: Build) -> None:
+    tiny_delivery(areas=("EWR", "LGA"))
+    tiny_delivery(areas=("EWR",), variables=("humidity",))
+    better(tiny_delivery, areas=("EWR",))
+    assert superseded(looked(make_app)) == set()
+
+
+def test_a_month_that_nobody_declares_has_nobody(make_app: MakeApp, tiny_delivery: Build) -> None:
+    tiny_delivery(valid_months=[1])
+    context = looked(make_app)
+    by_month = firsts(context, context.catalogue.snapshot.contents, "EWR")[None]
+    assert [entry is not None for entry in by_month] == [True] + 11 * [False]
+    assert firsts(context, context.catalogue.snapshot.contents, "Atlantis") == {None: (None,) * 12}
+
+
+def test_what_is_not_live_and_shadows_are_not_called_superseded(
+    make_app: MakeApp, tiny_delivery: Build
+) -> None:
+    bad, shadow = tiny_delivery(model=b"no").name, tiny_delivery().name
+    better(tiny_delivery)
+    context = looked(make_app, shadow=(shadow,))
+    contents = context.catalogue.snapshot.contents
+    assert is_superseded(context, contents, contents.entries[bad]) is None
+    assert is_superseded(context, contents, contents.entries[shadow]) is False
