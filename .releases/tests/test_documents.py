@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,11 @@ def documents() -> list[Path]:
 
 
 def sessions() -> set[str]:
-    """The names of the sessions that noxfile.py defines."""
+    """The names of the sessions that noxfile.py defines, and what it imports."""
     found: set[str] = set()
-    for item in ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8")).body:
+    files = [ROOT / "noxfile.py", *ROOT.glob("*/*_sessions.py"), *ROOT.glob("*/seam/*_sessions.py")]
+    parsed = (ast.parse(each.read_text(encoding="utf-8")).body for each in files)
+    for item in chain.from_iterable(parsed):
         if not isinstance(item, ast.FunctionDef):
             continue
         for each in item.decorator_list:
