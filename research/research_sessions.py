@@ -1,7 +1,5 @@
 """Research's sessions that are no part of its tests: each trains for real, and takes its time."""
 
-# ruff: noqa: INP001 - beside what it runs, not in a package
-
 from __future__ import annotations
 
 import os
