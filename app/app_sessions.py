@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import nox
-from installing import DEMO, MATRIX, PYTHON, ROOT, install
-from wheelhouse import FOLDERS
+from installing import DEMO, MATRIX, PYTHON, install
+from wheelhouse import FOLDERS, ROOT
 
 BROWSER = ROOT / "app" / "browser"
 

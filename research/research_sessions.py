@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import nox
-from installing import NEEDS, PYTHON, ROOT, SEAM, install, wheel
-from wheelhouse import FOLDERS, head_wheel, release_wheel, releases
+from installing import NEEDS, PYTHON, SEAM, install, wheel
+from wheelhouse import FOLDERS, ROOT, head_wheel, release_wheel, releases
 
 
 @nox.session(python=PYTHON, default=False)

@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 import nox
-from installing import DEMO, PYTHON, ROOT, SEAM, install, wheel
-from wheelhouse import release_wheel, releases
+from installing import DEMO, PYTHON, SEAM, install, wheel
+from wheelhouse import ROOT, release_wheel, releases
 
 STORY = ROOT / ".story"
 GRAZ = ROOT / ".graz"
