@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hearing_ctrl_c() -> None:
+    """Processes that tests start hear SIGINT, also where these tests run in the background.
+
+    A shell lets what it starts there ignore it, and what is ignored stays so in every child.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -123,6 +123,16 @@ def test_our_wheels_are_chosen_by_version_and_told_when_they_are_missing(tmp_pat
         fresh._wheel(name, "0.9.0", RECORD, [tmp_path])
 
 
+def test_a_folder_of_wheels_may_be_named_from_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = wheel(tmp_path / "wheels", "fairweather_interface", "0.3.0")
+    monkeypatch.chdir(tmp_path)
+    chosen = fresh._wheel("fairweather-interface", "0.3.0", RECORD, [Path("wheels")])
+    assert chosen is not None
+    assert chosen.as_uri() == made.resolve().as_uri()
+
+
 def test_of_two_wheels_of_one_version_the_recorded_source_decides(tmp_path: Path) -> None:
     name = "fairweather-interface"
     wheel(tmp_path / "a", "fairweather_interface", "0.4.dev0", "a = 1\n")

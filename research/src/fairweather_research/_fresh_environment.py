@@ -178,7 +178,7 @@ def _pins(record: Record, say: Callable[[str], None]) -> Iterator[str]:
 
 def _wheel(name: str, version: str, record: Record, folders: Sequence[Path]) -> Path | None:
     """The wheel of one of our packages; by the digest of its source where there are several."""
-    found = [path for folder in folders for path in sorted(folder.rglob("*.whl"))]
+    found = [path for folder in folders for path in sorted(folder.resolve().rglob("*.whl"))]
     fitting = {path: _content(path, OURS[name]) for path in found if _is(path, name, version)}
     if not fitting and folders:
         there = ", ".join(sorted({path.name for path in found if _is(path, name)})) or "none"
