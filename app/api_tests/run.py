@@ -31,7 +31,7 @@ WINDOW = 168
 def main() -> int:
     """Serve, generate, judge, and tell the counts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--cases", type=int, default=120, help="random cases for each operation")
+    parser.add_argument("--cases", type=int, default=130, help="random cases for each operation")
     parser.add_argument("--seed", type=int, default=7, help="what random cases are made from")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
