@@ -86,9 +86,12 @@ def types(session: nox.Session, package: str) -> None:
     session.run("mypy", "src", "tests")
     if package == "app":
         session.install("psutil", "types-psutil")
+        session.install("playwright==1.56.0", "pillow==13.0.0", "schemathesis==4.32.5")
         # not bench/served: each file there needs the library of a peer
         scripts = sorted(str(path) for path in Path("bench").glob("*.py"))
         session.run("mypy", *scripts, "inference", "postgres", env={"MYPYPATH": "bench"})
+        for folder in ("browser", "api_tests", "compatibility"):  # each with a conftest of its own
+            session.run("mypy", folder, env={"MYPYPATH": "browser"})
     if package == "interface":
         session.install("nox", "packaging", "numpy")
         session.run(

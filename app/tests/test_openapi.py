@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
 from fairweather_app.api.problems import CODES, STATUSES
-from fairweather_app.api.schemas import MOST_LISTED, ModelsQuery
+from fairweather_app.api.schemas import MOST_LISTED, PRINTABLE, WHOLE_SECONDS, ModelsQuery
+from fairweather_app.times import parse_time
 
 
 @pytest.fixture
@@ -189,3 +192,29 @@ def test_the_document_tells_what_may_be_asked_of_models(document: dict[str, Any]
     assert set(told) == set(ModelsQuery.model_fields)
     assert told["limit"] == {"type": "integer", "minimum": 1, "maximum": MOST_LISTED}
     assert "superseded" in told["state"]["enum"]
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("2013-12-20T00:00:00Z", True),
+        ("2013-12-20T00:00:00.000+05:30", True),
+        ("1900-01-01T00:00:00Z", True),
+        ("2013-12-20T00:00:00.5Z", False),
+        ("1899-12-31T23:59:59Z", False),
+        ("2201-01-01T00:00:00Z", False),
+    ],
+)
+def test_the_pattern_of_times_says_what_is_taken(text: str, taken: bool) -> None:  # noqa: FBT001
+    assert bool(re.search(WHOLE_SECONDS, text)) is taken
+    try:
+        parse_time(text)
+    except ValueError:
+        assert not taken
+    else:
+        assert taken
+
+
+@given(st.text(st.characters(codec="latin-1"), min_size=1, max_size=8))
+def test_the_pattern_of_names_says_what_is_printable(text: str) -> None:
+    assert bool(re.fullmatch(PRINTABLE, text)) is text.isprintable()

@@ -78,7 +78,7 @@ def require_database(context: AppContext) -> None:
 def only_reading(context: AppContext) -> Iterator[None]:
     """Inside the block, nothing makes a database: an empty one stands in where there is none."""
     database = context.observations.database
-    if database.missing is None:
+    if not database.would_be_made:
         yield
         return
     with (

@@ -135,6 +135,11 @@ class Database:
             "FAIRWEATHER_OBSERVATIONS names it: is it what the serving app has?"
         )
 
+    @property
+    def would_be_made(self) -> bool:
+        """Whether it is a SQLite file that is not there yet, and that its first use makes."""
+        return self.missing is not None and self._path.parent.is_dir()
+
     @contextmanager
     def standing_in(self, path: Path) -> Iterator[None]:
         """Inside the block, use another SQLite file, so that the real one is not made."""

@@ -18,7 +18,6 @@ from openapi_pydantic import (
     RequestBody,
     Response,
     Schema,
-    Server,
     Tag,
 )
 from openapi_pydantic.util import construct_open_api_with_schema_class
@@ -79,7 +78,6 @@ def openapi_document() -> str:
             version=packages.version("fairweather-app"),
             description=_DESCRIPTION,
         ),
-        servers=[Server(url="/")],
         tags=[
             Tag(name=_FORECASTS, description="What the weather will be."),
             Tag(name=_MODELS, description="Who says so, and who may not."),
