@@ -109,7 +109,9 @@ def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests against its built wheel, beside nothing but its own dependencies."""
     install(session, *NEEDS[package], groups=("test",))
     session.chdir(ROOT / FOLDERS[package])
-    session.run("pytest", *session.posargs)
+    # a training takes one core: two files at a time, so that what a file trains is trained once
+    beside = ("-n", "2", "--dist", "loadfile") if package == "research" else ()
+    session.run("pytest", *beside, *session.posargs)
 
 
 @nox.session(python=PYTHON)
