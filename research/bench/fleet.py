@@ -5,10 +5,11 @@
 * models per hour, and the mean seconds of every stage of a training;
 * the overhead: everything but the stages in which Keras fits (``fit`` and ``bands``), in seconds
   that passed; and, which other work on the machine does not change, the seconds of one core;
-* the memory of the process that runs the fleet and of its forkserver, after the first tenth of the
-  trainings and at the end. PSS counts shared pages by share, and so rises when a neighbour ends;
-  what is the fleet's alone does not. It ends with code 1 when that has grown by more than a
-  megabyte for every ten trainings.
+* the memory of the process that runs the fleet and of its forkserver, as the least that was seen in
+  the first quarter of the trainings and in the last: it rises and falls with what is read for the
+  next one, and only what is never given back lifts the floor. PSS counts shared pages by share, and
+  so rises when a neighbour ends; what is the fleet's alone does not. It ends with code 1 when that
+  floor has risen by more than a megabyte for every ten trainings.
 """
 
 # ruff: noqa: INP001 - a script, not a package
@@ -82,6 +83,10 @@ class Watch:
         if self.ended % max(self._number // 10, 1) == 0:
             say(f"{self.ended} of {self._number}: {own / MEGABYTE:.0f} MB in this process")
 
+    def floor(self, first: int, end: int | None) -> tuple[int, ...]:
+        """The least of each memory over some of the trainings."""
+        return tuple(map(min, zip(*self.memory[first:end], strict=True)))
+
     def _close(self, name: str) -> None:
         if name in self._since:
             stage, began = self._since[name]
@@ -146,11 +151,11 @@ def main() -> int:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(each.ru_utime + each.ru_stime for each in used)
     say(f"  {cpu / asked.number:6.2f} s  of one core, a model, with all that is done once")
-    early = watch.memory[max(asked.number // 10, 1) - 1]
-    late = watch.memory[-1]
-    for name, place in (("this process", 0), ("its own part", 1), ("its forkserver", 2)):
+    quarter = max(asked.number // 4, 1)
+    early, late = watch.floor(0, quarter), watch.floor(-quarter, None)
+    for place, name in enumerate(("this process", "its own part", "its forkserver")):
         before, after = early[place] / MEGABYTE, late[place] / MEGABYTE
-        say(f"  {name}: {before:.1f} MB early, {after:.1f} MB late")
+        say(f"  {name}: {before:.1f} MB early, {after:.1f} MB late, the least of a quarter")
     grown = late[1] - early[1] > MEGABYTE * max(asked.number / 10, 1)
     if grown:
         say("found memory that grows with every training, expected it to stay as it is")
