@@ -70,8 +70,10 @@ def test_a_database_that_lets_no_reader_in_is_given_up_in_time_also_when_nothing
     barred: Callable[[], subprocess.Popen[str]],
     caplog: pytest.LogCaptureFixture,
     day: list[float],
+    tmp_path: Path,
 ) -> None:
     process = barred()
+    (tmp_path / "observations.sqlite").touch()  # one that is long at rest is not asked at all
     for _ in range(3):
         answer = impatient.get(JFK)
         the_problem(answer, 503, "observations-unavailable")
