@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,24 +16,16 @@ from fairweather_research.climatology import TERMS, terms
 from fairweather_research.dataset import WindowSet
 from fairweather_research.examples import choose_examples
 from fairweather_research.split import Part
+from switches import by_humidity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SUMMER = ByMonth(branch_of=(1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1))
+a_day_of_humidity = partial(
+    by_humidity, steps=24, areas=2, described=("mean humidity of the last 1 day", "%")
+)
 HUMID = {"by": "humidity", "statistic": "mean", "period": "1 day", "at_quantile": 0.5}
-
-
-def by_humidity(**changes: Any) -> ByInput:
-    plain = ByInput(
-        input=0,
-        steps=24,
-        statistic="mean",
-        at=(60.0,),
-        usual=np.zeros((2, TERMS)),
-        described=("mean humidity of the last 1 day", "%"),
-    )
-    return replace(plain, **changes)
 
 
 def seconds(*moment: int) -> int:
@@ -76,7 +69,7 @@ def test_a_month_begins_and_ends_in_utc(tiny_windows: WindowSet) -> None:
 
 def test_what_is_at_a_threshold_belongs_to_the_branch_above(tiny_windows: WindowSet) -> None:
     windows = tiny_windows.rows(np.arange(len(tiny_windows)) > len(tiny_windows) // 2)
-    switch = by_humidity(at=(50.0, 60.0))
+    switch = a_day_of_humidity(at=(50.0, 60.0))
     for humidity, branch in ((49.99, 0), (50.0, 1), (59.99, 1), (60.0, 2), (100.0, 2)):
         assert set(switch.of(holding(windows, humidity)).tolist()) == {branch}
     np.testing.assert_allclose(switch.distance(holding(windows, 52.5)), 2.5)
@@ -94,13 +87,13 @@ def test_only_the_newest_steps_are_looked_at(
     if statistic == "minimum":
         values[77] = 1.0
     values[76] = 0.0
-    switch = by_humidity(statistic=statistic)
+    switch = a_day_of_humidity(statistic=statistic)
     assert switch.level(holding(row, values)) == [expected]
 
 
 def test_a_missing_step_counts_as_what_is_usual_there_and_then(tiny_windows: WindowSet) -> None:
     usual = np.random.default_rng(1).normal(size=(2, TERMS))
-    switch = by_humidity(usual=usual)
+    switch = a_day_of_humidity(usual=usual)
     series = tiny_windows.sources[0, 0]
     time = series.time
     values = np.full(len(time), 50.0)
@@ -146,7 +139,7 @@ def test_a_branch_with_too_few_windows_is_refused_with_its_numbers(
 
 
 def test_people_can_read_what_chooses_a_branch() -> None:
-    assert by_humidity(at=(30.0, 60.5)).conditions == (
+    assert a_day_of_humidity(at=(30.0, 60.5)).conditions == (
         "mean humidity of the last 1 day below 30 %",
         "mean humidity of the last 1 day from 30 % to 60.5 %",
         "mean humidity of the last 1 day at or above 60.5 %",

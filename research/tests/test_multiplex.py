@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from fairweather_research._graph import Bands, Constants, ForecastGraph
 from fairweather_research._multiplex import Multiplexed
 from fairweather_research._serialize import Conversion, serialize_model
 from fairweather_research.blueprint import Blueprint, InputPlan, OutputPlan, QuantilePlan
-from fairweather_research.branches import ByInput, ByMonth
+from fairweather_research.branches import ByMonth
 from fairweather_research.climatology import TERMS, terms
+from switches import by_humidity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,16 +70,7 @@ class Says:
         return tf.fill([tf.shape(inputs[0])[0], 1, PLAN.leads], self.value)
 
 
-def humid(**changes: Any) -> ByInput:
-    plain = ByInput(
-        input=0,
-        steps=3,
-        statistic="mean",
-        at=(60.0,),
-        usual=np.zeros((1, TERMS)),
-        described=("mean humidity of the last 3 hours", "%"),
-    )
-    return replace(plain, **changes)
+humid = partial(by_humidity, steps=3, areas=1)
 
 
 def graph(switch: Switch, *said: float, usual: Any = None, **more: Any) -> ForecastGraph:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fairweather_research._options import Software, Store, Strict, TensorBoard
 from fairweather_research._terminal import NEGATIVE, console, told
 from fairweather_research.checking import read_manifest_file
 from fairweather_research.plan import load_plan
@@ -27,12 +28,7 @@ def fleet_command(  # noqa: PLR0917 - typer passes options by name
         Path,
         typer.Argument(metavar="PLAN.yaml", help="What to train; see the README for its keys."),
     ],
-    store: Annotated[
-        Path,
-        typer.Option(
-            help="Folder to deliver to; made when it is not there.", envvar="FAIRWEATHER_STORE"
-        ),
-    ] = Path("store"),
+    store: Store = Path("store"),
     engine: Annotated[
         str,
         typer.Option(
@@ -48,27 +44,9 @@ def fleet_command(  # noqa: PLR0917 - typer passes options by name
             show_default="one a core, of this machine or cluster",
         ),
     ] = None,
-    software: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="A live release's software manifest, to hold every recipe against; may be "
-            "repeated.",
-            show_default="the newest release that this package knows",
-        ),
-    ] = None,
-    strict: Annotated[  # noqa: FBT002 - a flag
-        bool,
-        typer.Option("--strict", help="Train nothing if no live software supports all of it."),
-    ] = False,
-    tensorboard: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Write logs for TensorBoard there, in a folder for each delivery; outside the "
-            "store.",
-        ),
-    ] = None,
+    software: Software = None,
+    strict: Strict = False,  # noqa: FBT002 - a flag
+    tensorboard: TensorBoard = None,
     index: Annotated[
         Path | None,
         typer.Option(

@@ -15,6 +15,7 @@ from fairweather_interface.metadata import WRITTEN_SCHEMAS
 from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research._fleet_command import fleet_command
+from fairweather_research._options import Software, Store, Strict, TensorBoard
 from fairweather_research._reproduce_command import reproduce_command
 from fairweather_research._terminal import NEGATIVE, told
 from fairweather_research._training_shown import show_skill, shown
@@ -57,13 +58,7 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
         Path,
         typer.Argument(metavar="RECIPE.yaml", help="What to train; see the README for its keys."),
     ],
-    store: Annotated[
-        Path,
-        typer.Option(
-            help="Folder to deliver to; made when it is not there.",
-            envvar="FAIRWEATHER_STORE",
-        ),
-    ] = Path("store"),
+    store: Store = Path("store"),
     schema: Annotated[
         str,
         typer.Option(
@@ -73,27 +68,9 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
             callback=_written,
         ),
     ] = SCHEMA_VERSION,
-    software: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            help="A live release's software manifest, to hold the recipe against before training; "
-            "may be repeated.",
-            show_default="the newest release that this package knows",
-        ),
-    ] = None,
-    strict: Annotated[  # noqa: FBT002 - a flag
-        bool,
-        typer.Option("--strict", help="Train nothing if no live software supports all of it."),
-    ] = False,
-    tensorboard: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Write logs for TensorBoard there, in a folder called after the delivery; outside "
-            "the store.",
-        ),
-    ] = None,
+    software: Software = None,
+    strict: Strict = False,  # noqa: FBT002 - a flag
+    tensorboard: TensorBoard = None,
 ) -> None:
     """Train what a recipe describes and deliver it to a store.
 
