@@ -93,3 +93,13 @@ def at(value: Any, path: tuple[str | int, ...]) -> Any:
 
 
 RECORDS = (Area, Artifact, Bounds, Input, Output, Performance, Quantile, Tolerance, Training)
+
+
+class SilentStep:
+    """A step that lets everything pass, as one does with what readers may ignore."""
+
+    def upgrade(self, document: dict[str, Any], /) -> dict[str, Any]:
+        return document
+
+    def downgrade(self, document: dict[str, Any], /) -> dict[str, Any]:
+        return document
