@@ -23,6 +23,7 @@ from fairweather_app.counters import Counters
 from fairweather_app.observations import Archive, ObservationStore, ReadyWindows
 from fairweather_app.time_limit import TimeLimit
 from fairweather_app.times import to_microseconds
+from pages import EVENING, Deliver, MakeApp, Observe
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 
@@ -153,6 +154,23 @@ def serving(
     tiny_delivery(areas=("EWR", "JFK"))
     for area in ("EWR", "JFK", "LGA"):
         observe(area, day)
+    return make_app().test_client()
+
+
+@pytest.fixture
+def winter_week(tiny_delivery: Deliver, observe: Observe, make_app: MakeApp) -> FlaskClient:
+    """A week for JFK of 2 to 5 °C and 60 %; a delivery for TLV is there too."""
+    tiny_delivery(
+        areas=("JFK", "EWR"),
+        variables=("temperature", "humidity"),
+        samples=168,
+        topic="Winter in New York",
+        author="The winter team",
+        model_type="WinterPredictor",
+    )
+    tiny_delivery(areas=("TLV",), model_type="CoastPredictor")
+    observe("JFK", [2.0 + hour % 4 for hour in range(168)], until=EVENING)
+    observe("JFK", [60.0] * 168, variable="humidity", until=EVENING)
     return make_app().test_client()
 
 

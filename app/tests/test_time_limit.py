@@ -125,3 +125,13 @@ def test_no_thread_is_started_before_there_is_work() -> None:
     before = threading.active_count()
     a_limit()
     assert threading.active_count() == before
+
+
+def test_what_is_never_asked_again_is_forgotten(hanging: Hanging) -> None:
+    now = [0.0]
+    limit = a_limit(lambda: now[0])
+    for name in ("x", "y"):
+        with pytest.raises(GivenUpError):
+            limit.run(name, hanging)
+        now[0] += 31
+    assert set(limit._paused) == {"y"}

@@ -7,7 +7,7 @@ several looks in a row have missed it. A delivery that somebody removed goes at 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from fairweather_app.entries import Entry
 
@@ -40,9 +40,10 @@ class Absences:
         before, self._missed = self._missed, {}
         all_known = len(gone) + len(there)
         many = len(gone) > max(FEW, all_known // 2)
+        covered = _areas(there.values(), withdrawn)
         stay, problems = [], []
         for entry in gone:
-            areas = _covered_alone(entry, there, withdrawn)
+            areas = [area for area in _areas([entry], withdrawn) if area not in covered]
             missed = before.get(entry.delivery_id, 0) + 1
             if not (many or areas) or missed >= LOOKS_UNTIL_BELIEVED:
                 continue
@@ -62,16 +63,7 @@ class Absences:
         return stay, problems
 
 
-def _covered_alone(
-    entry: Entry, there: Mapping[str, Entry], withdrawn: Collection[str]
-) -> tuple[str, ...]:
-    """The areas for which a delivery that has gone is the last live one."""
-    if not entry.live or entry.delivery_id in withdrawn:
-        return ()
-    covered = {
-        area
-        for name, each in there.items()
-        if each.live and name not in withdrawn
-        for area in each.areas
-    }
-    return tuple(area for area in entry.areas if area not in covered)
+def _areas(entries: Iterable[Entry], withdrawn: Collection[str]) -> dict[str, None]:
+    """The areas for which any of these may answer, in their order."""
+    serving = (each for each in entries if each.live and each.delivery_id not in withdrawn)
+    return dict.fromkeys(area for each in serving for area in each.areas)

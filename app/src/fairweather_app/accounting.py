@@ -16,7 +16,7 @@ from fairweather_app.logs import request_log
 REQUEST_ID = "X-Request-ID"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _UNKNOWN_ROUTE = "none"
-_PREDICT = "/weather/predict"
+PREDICT = "/weather/predict"
 LOGS_REQUESTS = "FAIRWEATHER_LOGS_REQUESTS"
 """Key of the Flask config: whether each request leaves a line. `create_app` does not set it."""
 
@@ -42,7 +42,7 @@ class Accounts:
     def close(self, done: trail.Trail, *, route: str, method: str, path: str, status: int) -> None:
         """Count a request, and write its line where requests are logged."""
         seconds = perf_counter() - done.started
-        if route == _PREDICT:
+        if route == PREDICT:
             done.stages["total"] = seconds
         code = done.problem or ""
         if status >= HTTPStatus.BAD_REQUEST:

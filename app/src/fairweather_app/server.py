@@ -25,8 +25,6 @@ from flask import Flask, Response, request
 from fairweather_app.config import load_settings
 from fairweather_app.errors import AppError, NotReadyError
 
-SHORT_CUT = "fairweather-short-cut"
-
 THREADS = 4
 """Threads a worker: enough to answer while others wait for a database; models run one a core."""
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -146,6 +144,7 @@ def app_of_worker() -> Flask:
     """
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)
+    from fairweather_app.shortcut import SHORT_CUT  # noqa: PLC0415 - in the worker, not its parent
     from fairweather_app.wsgi import app  # noqa: PLC0415 - looks at the store
 
     app.extensions[SHORT_CUT].closed = lambda: _draining.value

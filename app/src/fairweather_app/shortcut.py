@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 
 from fairweather_app import trail
-from fairweather_app.accounting import Accounts, begin
+from fairweather_app.accounting import PREDICT, Accounts, begin
 from fairweather_app.api.reading import read_query, read_request
 from fairweather_app.api.routes import FAILED
 from fairweather_app.app_context import AppContext
@@ -29,10 +29,8 @@ from fairweather_app.writing import answer, ready_answer
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-PREDICT = "/weather/predict"
 JSON = "application/json"
 _ELSEWHERE = ("SCRIPT_NAME", "HTTP_IF_NONE_MATCH", "HTTP_ORIGIN", "HTTP_TRANSFER_ENCODING")
-
 SHORT_CUT = "fairweather-short-cut"
 
 

@@ -128,7 +128,11 @@ class TimeLimit:
                 raise self._give_up(what)
 
     def _give_up(self, what: str) -> GivenUpError:
-        self._paused[what] = self._clock() + self.pause
+        now = self._clock()
+        for name, end in tuple(self._paused.items()):  # not every name is asked again
+            if end <= now:
+                self._paused.pop(name, None)
+        self._paused[what] = now + self.pause
         return GivenUpError(f"{what} did not answer within {self.seconds:g} s")
 
     def _watch(self) -> None:

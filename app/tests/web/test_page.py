@@ -5,74 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
-from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
-from fairweather_app import create_app, forecasts
-from fairweather_app.errors import ObservationStoreError
 from fairweather_app.web import rendering
+from pages import EVENING, Deliver, MakeApp, Observe, read
 
 HOSTILE = "<script>alert(1)</script>\"'&<!--</title>"
-EVENING = datetime(2013, 12, 20, 0, tzinfo=UTC)  # Thursday 19 December, 19:00 in New York
-
-Deliver = Callable[..., Path]
-Observe = Callable[..., None]
-MakeApp = Callable[..., Flask]
-
-
-class Reader(HTMLParser):
-    """Collects what a browser would see: text, elements with their attributes, scripts' bodies."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
-        self._pieces: list[str] = []
-        self._open = ""
-        self.feed(page)
-        self.text = " ".join(" ".join(self._pieces).replace("\N{NO-BREAK SPACE}", " ").split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._open = tag
-
-    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - HTMLParser's own signature
-        self._open = ""
-
-    def handle_data(self, data: str) -> None:
-        (self.scripts if self._open == "script" else self._pieces).append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
-@pytest.fixture
-def winter_week(tiny_delivery: Deliver, observe: Observe, make_app: MakeApp) -> FlaskClient:
-    """A week for JFK of 2 to 5 °C and 60 %; a delivery for TLV is there too."""
-    tiny_delivery(
-        areas=("JFK", "EWR"),
-        variables=("temperature", "humidity"),
-        samples=168,
-        topic="Winter in New York",
-        author="The winter team",
-        model_type="WinterPredictor",
-    )
-    tiny_delivery(areas=("TLV",), model_type="CoastPredictor")
-    observe("JFK", [2.0 + hour % 4 for hour in range(168)], until=EVENING)
-    observe("JFK", [60.0] * 168, variable="humidity", until=EVENING)
-    return make_app().test_client()
-
-
-def read(answer: TestResponse) -> Reader:
-    return Reader(answer.get_data(as_text=True))
 
 
 def test_the_models_page_tells_which_pins_hold(
@@ -188,133 +130,6 @@ def test_without_an_area_the_page_offers_those_that_are_served(winter_week: Flas
     assert {"/?area=JFK", "/?area=EWR", "/?area=TLV"} <= links
     assert "/?area=LGA" not in links
     assert "LGA" in page.text  # known from the definitions, and said to have no model
-
-
-def test_a_refusal_is_a_page_with_reasons_and_other_areas(winter_week: FlaskClient) -> None:
-    answer = winter_week.get("/?area=LGA")
-    page = read(answer)
-    assert answer.status_code == 422
-    assert answer.mimetype == "text/html"
-    for said in (
-        "No model can answer for LGA",
-        "Both models were asked, and neither declares itself fit for this.",
-        "It declares JFK, EWR, and not LGA.",
-        "It declares TLV, and not LGA.",
-        "a nearby area is never a substitute",
-        "fairweather-research train",
-    ):
-        assert said in page.text
-    assert "/?area=JFK" in {each.get("href") for each in page.all("a")}
-
-
-@pytest.mark.parametrize(
-    ("count", "told"),
-    [
-        (1, "The one model there is was asked, and it does not declare itself fit for this."),
-        (2, "Both models were asked, and neither declares itself fit for this."),
-        (3, "All 3 models were asked, and none declares itself fit for this."),
-    ],
-)
-def test_a_refusal_counts_the_models_that_were_asked_as_people_do(
-    make_app: MakeApp, tiny_delivery: Deliver, count: int, told: str
-) -> None:
-    for _ in range(count):
-        tiny_delivery(areas=("TLV",))
-    assert told in read(make_app().test_client().get("/?area=JFK")).text
-
-
-@pytest.mark.parametrize(("address", "status"), [("/", 200), ("/?area=JFK", 503)])
-def test_a_store_that_cannot_be_read_is_told_and_not_taken_for_an_empty_one(
-    make_app: MakeApp, store: Path, address: str, status: int
-) -> None:
-    store.rmdir()
-    answer = make_app().test_client().get(address)
-    page = read(answer)
-    assert answer.status_code == status
-    assert f"{store} cannot be read" in page.text
-    assert "The models are not known yet" in page.text
-    assert "No model has been delivered yet" not in page.text
-
-
-@pytest.mark.parametrize(("address", "status"), [("/", 200), ("/?area=EWR", 503)])
-def test_before_the_first_look_the_page_says_so(
-    settings: dict[str, Any], tiny_delivery: Deliver, address: str, status: int
-) -> None:
-    tiny_delivery()
-    answer = create_app(settings).test_client().get(address)
-    assert answer.status_code == status
-    assert "The store has not been looked at yet." in read(answer).text
-
-
-def test_an_unknown_area_is_a_page_too(winter_week: FlaskClient) -> None:
-    answer = winter_week.get("/?area=Atlantis")
-    assert answer.status_code == 404
-    assert "Nobody here knows Atlantis" in read(answer).text
-    assert "/?area=JFK" in {each.get("href") for each in read(answer).all("a")}
-
-
-def test_missing_observations_are_a_page_that_says_how_to_bring_them(
-    winter_week: FlaskClient,
-) -> None:
-    answer = winter_week.get("/?area=EWR")
-    page = read(answer)
-    assert answer.status_code == 503
-    assert "Observations for EWR are missing" in page.text
-    assert "observations import FILE" in page.text
-    assert "observations-missing" in page.text
-
-
-def test_a_start_out_of_season_is_refused_with_advice(
-    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp, day: list[float]
-) -> None:
-    tiny_delivery(areas=("JFK",), valid_months=[6, 7])
-    observe("JFK", day, until=EVENING)
-    client = make_app().test_client()
-    page = read(client.get("/?area=JFK&reference_time=2013-12-20T00:00Z"))
-    assert "Start Thursday 19 December 2013, 19:00 EST" in page.text
-    assert "out-of-season" in page.text
-    assert "Ask for a start in the months" in page.text
-
-
-@pytest.mark.parametrize("start", ["yesterday", "2013-02-30T00:00", "<b>now</b>", "\x00"])
-def test_a_start_that_is_no_time_is_a_page_that_says_how_to_write_one(
-    winter_week: FlaskClient, start: str
-) -> None:
-    answer = winter_week.get("/", query_string={"area": "JFK", "reference_time": start})
-    assert answer.status_code == 400
-    assert "such as 2013-12-20T19:00" in read(answer).text
-
-
-def test_without_any_model_the_page_says_what_to_do_next(client: FlaskClient) -> None:
-    page = read(client.get("/"))
-    assert "No model has been delivered yet." in page.text
-    assert "fairweather-research train RECIPE.yaml --store STORE" in page.text
-    assert "observations import FILE" in page.text
-    answer = client.get("/?area=JFK")
-    assert answer.status_code == 422
-    assert "No model has been delivered yet" in read(answer).text
-
-
-def test_with_models_and_no_observations_the_page_says_how_to_bring_them(
-    tiny_delivery: Deliver, make_app: MakeApp
-) -> None:
-    tiny_delivery(areas=("JFK",))
-    page = read(make_app().test_client().get("/"))
-    assert "No observations yet" in page.text
-    assert "observations import FILE" in page.text
-
-
-def test_a_database_that_fails_is_a_page_without_its_secrets(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(_context: object) -> None:
-        raise ObservationStoreError("postgresql://user:secret@host is gone")
-
-    monkeypatch.setattr(forecasts, "area_summaries", fail)
-    answer = client.get("/?area=JFK")
-    assert answer.status_code == 503
-    assert "The observations cannot be read" in read(answer).text
-    assert "secret" not in answer.get_data(as_text=True)
 
 
 def test_names_and_texts_of_deliveries_stay_text(
@@ -455,32 +270,6 @@ def test_a_forecast_of_the_past_is_shown_beside_what_came(
     assert "Temperature: off by 1.2 °C on average over 24 values" in page.text
     assert "learned from weather until" in page.text
     assert "Humidity: off by" not in page.text
-
-
-def test_a_refusal_offers_starts_that_a_model_does_answer(
-    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp, day: list[float]
-) -> None:
-    tiny_delivery(areas=("JFK",), valid_months=[11], model_type="NovemberPredictor")
-    observe("JFK", day, until=datetime(2013, 12, 1, 4, tzinfo=UTC))
-    client = make_app().test_client()
-    answer = client.get("/?area=JFK&reference_time=2013-12-20T00:00Z")
-    page = read(answer)
-    assert answer.status_code == 422
-    assert "Starts that a model answers" in page.text
-    assert "Saturday 30 November 2013, 23:00 EST NovemberPredictor" in page.text
-    starts = [each["href"] or "" for each in page.all("a") if "11-" not in (each["href"] or "")]
-    (start,) = (each for each in starts if "2013-12-01T04" in each)
-    assert client.get(start).status_code == 200
-
-
-def test_no_start_is_offered_that_would_be_refused(
-    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp, day: list[float]
-) -> None:
-    tiny_delivery(areas=("JFK",), valid_months=[3])  # nothing was observed in March
-    observe("JFK", day, until=EVENING)
-    page = read(make_app().test_client().get("/?area=JFK"))
-    assert "out-of-season" in page.text
-    assert "Starts that a model answers" not in page.text
 
 
 def test_a_page_is_packed_for_whoever_accepts_that(winter_week: FlaskClient) -> None:

@@ -298,3 +298,6 @@ def test_a_reason_becomes_a_sentence() -> None:
     assert words.sentence("it declares EWR") == "It declares EWR."
     assert words.sentence("Done.") == "Done."
     assert words.sentence("") == "."
+    assert words.sentence("model.onnx is not there") == "model.onnx is not there."
+    assert words.sentence("area_index has another shape") == "area_index has another shape."
+    assert words.sentence("out-of-season, it says") == "Out-of-season, it says."

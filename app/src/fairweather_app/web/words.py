@@ -6,6 +6,7 @@ after a no-break space.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from statistics import median
@@ -34,6 +35,7 @@ STALE_AFTER = timedelta(hours=36)
 _MUCH_BETTER, _BETTER = 0.3, 0.1
 _WHOLE = 1e-6
 _WIDE_SPAN = 3
+_WORD = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*[.,:;!?]?(?=\s|$)")
 _UNNAMED = "temperature"  # "4 to 9 °C" needs no name; every other quantity does
 
 
@@ -83,9 +85,12 @@ def counted(count: int, word: str, plural: str = "") -> str:
 
 
 def sentence(text: str) -> str:
-    """A reason as a sentence of its own: first letter raised, full stop at the end."""
+    """A reason as a sentence of its own: a full stop at the end, its first word raised.
+
+    A name that the reason begins with (``model.onnx``, ``area_index``) stays as it is.
+    """
     text = text.strip()
-    raised = text[:1].upper() + text[1:]
+    raised = text[:1].upper() + text[1:] if _WORD.match(text) else text
     return raised if raised.endswith((".", "!", "?")) else f"{raised}."
 
 
