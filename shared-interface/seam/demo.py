@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from fairweather_interface.delivery import open_delivery
+from fairweather_interface.metadata import Training
 from serving import App, command, running, settings
 
 AREA = "JFK"
@@ -40,7 +42,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as logs:
         log = Path(logs) / "app.log"
         with running(environment, log, port=5000) as app:
-            return _once(app, options.area) if options.once else _stay(app, folder, log)
+            if options.once:
+                return _once(app, options.area, folder / "store")
+            return _stay(app, folder, log)
 
 
 def _stay(app: App, folder: Path, log: Path) -> int:
@@ -61,13 +65,19 @@ def _stay(app: App, folder: Path, log: Path) -> int:
     return 1
 
 
-def _once(app: App, area: str) -> int:
+def _once(app: App, area: str, store: Path) -> int:
     status, answer = app.get("/weather/predict", area=area)
     if status != 200:  # noqa: PLR2004 - HTTP
         say(f"refused with status {status}: {answer.get('detail')}")
         return 1
-    say("\n" + "\n".join(readable(answer)))
+    delivery = open_delivery(store / answer["receipt"]["delivery_id"])
+    say("\n" + "\n".join([*readable(answer), *_learned_from(delivery.metadata.training)]))
     return 0
+
+
+def _learned_from(training: Training) -> list[str]:
+    """Whose observations they were: some licences ask that it is said wherever they show."""
+    return ["", "Learned from", f"  {training.data_source}: {training.data_location}"]
 
 
 def readable(answer: dict[str, Any]) -> list[str]:
@@ -105,9 +115,9 @@ def _title(forecast: dict[str, Any], name: str) -> str:
 
 
 def _cell(series: dict[str, Any], row: int) -> str:
-    value = f"{series['value'][row]:.1f}"
+    value = f"{series['value'][row]:z.1f}"
     if "lower" in series:
-        value += f"  [{series['lower'][row]:5.1f}, {series['upper'][row]:5.1f}]"
+        value += f"  [{series['lower'][row]:z5.1f}, {series['upper'][row]:z5.1f}]"
     return value
 
 
