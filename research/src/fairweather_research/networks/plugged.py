@@ -2,8 +2,9 @@
 
 A recipe names a network of ``NETWORKS`` or any callable as ``package.module:callable``, importable
 where the training runs. ``build_network`` brings it in, ``hold_to_promises`` tries what it learned,
-``origin`` is what provenance records of it. What goes wrong in somebody else's code ends as a
-``NetworkError`` that says where.
+``origin`` is what provenance records of it, ``source_digest`` the part of that which can be told
+without running any of it. What goes wrong in somebody else's code ends as a ``NetworkError`` that
+says where.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fairweather_research.errors import NetworkError
+from fairweather_research.errors import AbsentNetworkError, NetworkError
 from fairweather_research.networks import (
     NETWORKS,
     NetworkInputs,
@@ -28,6 +29,7 @@ from fairweather_research.networks import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from importlib.machinery import ModuleSpec
 
     import numpy.typing as npt
 
@@ -40,6 +42,7 @@ __all__ = [
     "load_build",
     "origin",
     "refuse_absent",
+    "source_digest",
 ]
 
 _ROWS = 64  # windows that a network is tried on
@@ -51,30 +54,49 @@ def refuse_absent(name: str) -> None:
     """Refuse a network whose module cannot be found, without importing the module itself.
 
     Raises:
-        NetworkError: there is none.
+        AbsentNetworkError: there is none.
     """
-    if name in NETWORKS:
-        return
-    module = name.partition(":")[0]
+    if name not in NETWORKS and _spec(name) is None:
+        module = name.partition(":")[0]
+        raise AbsentNetworkError(name, [f"`network`: found no module {module!r}; {_HELP}"])
+
+
+def source_digest(name: str) -> str | None:
+    """``sha256:`` of the source of a network's module, as ``origin`` records it; None if absent.
+
+    The module itself is not imported, the packages that it lies in are.
+    """
+    spec = _spec(name)
+    if spec is None:
+        return None
+    return _digest(spec.origin if spec.has_location else None)
+
+
+def _spec(name: str) -> ModuleSpec | None:
     try:
-        found = find_spec(module)
+        return find_spec(name.partition(":")[0])
     except (ImportError, AttributeError, ValueError):
-        found = None
-    if found is None:
-        raise NetworkError(name, [f"`network`: found no module {module!r}; {_HELP}"])
+        return None
+
+
+def _digest(file: str | None) -> str:
+    """Of a module's source; of nothing, where it has no file."""
+    source = Path(file).read_bytes() if file else b""
+    return f"sha256:{hashlib.sha256(source).hexdigest()}"
 
 
 def load_build(name: str) -> Build:
     """Import what builds a network.
 
     Raises:
-        NetworkError: there is no such module or callable, or importing it fails.
+        AbsentNetworkError: there is no such module, or importing it fails.
+        NetworkError: it holds no such callable.
     """
     if name in NETWORKS:
         return import_module(NETWORKS[name]).build  # type: ignore[no-any-return]
     refuse_absent(name)
     module, _, attribute = name.partition(":")
-    with doing(name, f"importing {module}"):
+    with doing(name, f"importing {module}", AbsentNetworkError):
         found = getattr(import_module(module), attribute, None)
     if not callable(found):
         there = "no such name" if found is None else f"{type(found).__name__}, which is no callable"
@@ -187,9 +209,7 @@ def origin(name: str, network: object) -> dict[str, str]:
     if name in NETWORKS:
         return {}
     module = name.partition(":")[0]
-    file = getattr(import_module(module), "__file__", None)
-    source = Path(file).read_bytes() if file else b""
-    found = {f"network {name}": f"sha256:{hashlib.sha256(source).hexdigest()}"}
+    found = {f"network {name}": _digest(getattr(import_module(module), "__file__", None))}
     theirs = packages_distributions().get(module.partition(".")[0], [])
     for distribution in sorted({*theirs, *getattr(network, "packages", ())}):
         try:
@@ -200,7 +220,7 @@ def origin(name: str, network: object) -> dict[str, str]:
 
 
 @contextmanager
-def doing(name: str, what: str) -> Iterator[None]:
+def doing(name: str, what: str, kind: type[NetworkError] = NetworkError) -> Iterator[None]:
     """Turn whatever a foreign network raises into a sentence that says where.
 
     Our own networks raise what they raise: that is a fault of ours.
@@ -214,7 +234,7 @@ def doing(name: str, what: str) -> Iterator[None]:
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f" ({Path(last.filename).name}, line {last.lineno})"
-        raise NetworkError(
+        raise kind(
             name,
             [
                 (
