@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from fairweather_research import load_observations
+from fairweather_research import ObservationsError, Recipe, load_observations
 from fairweather_research.cli import app
 
 if TYPE_CHECKING:
@@ -171,6 +171,58 @@ def test_a_file_that_is_no_software_manifest_is_wrong_use(
     assert shown.exit_code == 2
     assert f"error: {tmp_path / 'app.json'}: {said}" in shown.stderr
     assert shown.stdout == ""
+
+
+class Read:
+    """Stands in for reading observations: it is counted, and ends the training."""
+
+    times = 0
+
+    def __call__(self, recipe: Recipe) -> None:
+        self.times += 1
+        raise ObservationsError(recipe.observations.source, "not read by this test")
+
+
+@pytest.mark.parametrize(
+    ("asks", "told"),
+    [
+        (
+            {"applicability_domain": ["minimum"]},
+            ("fairweather-app 0.2.0 refuses: ", "take out `minimum` of `applicability_domain`"),
+        ),
+        (
+            {"quantiles": [0.1, 0.9]},
+            ("`uncertainty` is unknown to fairweather-app 0.2.0, which would serve without",),
+        ),
+        ({}, ()),
+    ],
+)
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_no_live_software_supports_is_a_warning_and_with_strict_the_end(
+    *,
+    tmp_path: Path,
+    tiny_document: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    asks: dict[str, Any],
+    told: tuple[str, ...],
+    strict: bool,
+) -> None:
+    read = Read()
+    monkeypatch.setattr("fairweather_research.training.observations_of", read)
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump({**tiny_document, **asks}), "utf-8")
+    (tmp_path / "app.json").write_text(json.dumps(APP), encoding="utf-8")
+    shown = run(
+        *("train", str(tmp_path / "recipe.yaml"), "--store", str(tmp_path / "store")),
+        *("--software", str(tmp_path / "app.json"), *(["--strict"] if strict else [])),
+    )
+    for words in told:
+        assert words in shown.stderr
+    assert ("warning: " in shown.stderr) is bool(told)
+    refused = strict and bool(told)
+    assert ("error: found what no live software supports yet" in shown.stderr) is refused
+    assert (shown.exit_code, read.times) == ((1, 0) if refused else (2, 1))
+    assert shown.stdout == ""
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_recipe_that_cannot_be_used_is_wrong_use_of_check_too(
