@@ -249,7 +249,7 @@ def test_a_trusted_network_that_no_longer_keeps_its_promises_is_different(
     told = run(str(path), "--data", str(summer), "--trust-network")
     assert told.exit_code == 1
     assert "found answers of another shape" in told.stdout
-    assert "; the source of the network plugged_networks:Foreign" in told.stdout
+    assert "the source of the network plugged_networks:Foreign" in told.stdout
 
 
 NETWORK = "plugged_networks:Foreign"
