@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,11 @@ import yaml
 from typer.testing import CliRunner
 
 from fairweather_research import ObservationsError, Recipe, load_observations
+from fairweather_research._training_shown import show_skill
 from fairweather_research.cli import app
 
 if TYPE_CHECKING:
-    from conftest import Commanded
+    from conftest import Commanded, Trained
 
 
 def run(*arguments: str) -> Any:
@@ -33,6 +35,23 @@ def test_stages_skill_and_what_to_type_next_go_to_stderr(commanded: Commanded) -
     assert f"fairweather-interface show {commanded.delivery.path}" in commanded.stderr
     assert "flask --app fairweather_app run" in commanded.stderr
     assert "Traceback" not in commanded.stderr
+
+
+def test_a_lead_day_that_nobody_observed_leaves_its_own_cell_empty(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text("utf-8"))
+    first = metrics["judgements"][0]
+    dropped = first["days"].pop(0)
+    (tmp_path / "card").mkdir()
+    (tmp_path / "card" / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    show_skill(replace(trained.delivery, path=tmp_path))
+    told = capsys.readouterr().err
+    (row,) = [line for line in told.splitlines() if f"{first['area']} {first['variable']}" in line]
+    cells = [cell.strip() for cell in row.strip("\N{BOX DRAWINGS LIGHT VERTICAL}").split("│")]
+    day = first["days"][0]
+    assert (dropped["day"], day["day"]) == (1, 2)
+    assert cells[1:] == ["model", "-", f"{day['mae']:.2f}", f"{first['mae']:.2f}"]
 
 
 @pytest.mark.parametrize("command", [(), ("train",), ("check",), ("observations",), ("publish",)])
