@@ -139,5 +139,6 @@ def test_env_makes_the_recorded_environment_again_and_the_model_comes_out(
 def test_env_trains_a_delivery_of_a_release_with_the_code_of_that_release() -> None:
     golden = ROOT / "shared-interface" / "tests" / "golden" / "research-0.3.0"
     code, answer = rebuilt(sys.executable, next(golden.iterdir()), "--env")
+    print(answer)
     assert "  data: same\n  code: same, as far as recorded\n  packages: same\n" in answer
     assert is_as_good(answer, code)  # on which processor it was trained, nobody recorded
