@@ -38,6 +38,7 @@ from fairweather_research.differences import (
 from fairweather_research.environment import machine, packages
 from fairweather_research.errors import (
     AbsentNetworkError,
+    NetworkError,
     ObservationsError,
     RecipeError,
     ReproduceError,
@@ -281,7 +282,10 @@ def _network_here(found: Delivery, made: Mapping[str, str]) -> dict[str, str]:
     name = found.metadata.training.recipe.get("network")
     if name is None or name in NETWORKS:
         return {}
-    here = {f"{NETWORK}{name}": source_digest(str(name)) or _ABSENT}
+    try:
+        here = {f"{NETWORK}{name}": source_digest(str(name))}
+    except NetworkError:
+        here = {f"{NETWORK}{name}": _ABSENT}
     for each in sorted({*found.metadata.training.packages} - {*made, *here}):
         try:
             here[each] = version(each)

@@ -2,9 +2,8 @@
 
 A recipe names a network of ``NETWORKS`` or any callable as ``package.module:callable``, importable
 where the training runs. ``build_network`` brings it in, ``hold_to_promises`` tries what it learned,
-``origin`` is what provenance records of it, ``source_digest`` the part of that which can be told
-without running any of it. What goes wrong in somebody else's code ends as a ``NetworkError`` that
-says where.
+``origin`` is what provenance records of it. What goes wrong in somebody else's code ends as a
+``NetworkError`` that says where.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fairweather_research.differences import NETWORK
 from fairweather_research.errors import AbsentNetworkError, NetworkError
 from fairweather_research.networks import (
     NETWORKS,
@@ -29,7 +29,6 @@ from fairweather_research.networks import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from importlib.machinery import ModuleSpec
 
     import numpy.typing as npt
 
@@ -56,33 +55,15 @@ def refuse_absent(name: str) -> None:
     Raises:
         AbsentNetworkError: there is none.
     """
-    if name not in NETWORKS and _spec(name) is None:
-        module = name.partition(":")[0]
-        raise AbsentNetworkError(name, [f"`network`: found no module {module!r}; {_HELP}"])
-
-
-def source_digest(name: str) -> str | None:
-    """``sha256:`` of the source of a network's module, as ``origin`` records it; None if absent.
-
-    The module itself is not imported, the packages that it lies in are.
-    """
-    spec = _spec(name)
-    if spec is None:
-        return None
-    return _digest(spec.origin if spec.has_location else None)
-
-
-def _spec(name: str) -> ModuleSpec | None:
+    if name in NETWORKS:
+        return
+    module = name.partition(":")[0]
     try:
-        return find_spec(name.partition(":")[0])
+        found = find_spec(module)
     except (ImportError, AttributeError, ValueError):
-        return None
-
-
-def _digest(file: str | None) -> str:
-    """Of a module's source; of nothing, where it has no file."""
-    source = Path(file).read_bytes() if file else b""
-    return f"sha256:{hashlib.sha256(source).hexdigest()}"
+        found = None
+    if found is None:
+        raise AbsentNetworkError(name, [f"`network`: found no module {module!r}; {_HELP}"])
 
 
 def load_build(name: str) -> Build:
@@ -209,7 +190,7 @@ def origin(name: str, network: object) -> dict[str, str]:
     if name in NETWORKS:
         return {}
     module = name.partition(":")[0]
-    found = {f"network {name}": _digest(getattr(import_module(module), "__file__", None))}
+    found = {f"{NETWORK}{name}": source_digest(name)}
     theirs = packages_distributions().get(module.partition(".")[0], [])
     for distribution in sorted({*theirs, *getattr(network, "packages", ())}):
         try:
@@ -217,6 +198,28 @@ def origin(name: str, network: object) -> dict[str, str]:
         except PackageNotFoundError:
             found[distribution] = "not installed"
     return found
+
+
+def source_digest(name: str) -> str:
+    """The digest of the file that holds a network of somebody else's; no module is run for it.
+
+    Of that file alone: what it imports stands in provenance by version, if at all.
+
+    Raises:
+        NetworkError: there is no such module, or its file cannot be read.
+    """
+    refuse_absent(name)
+    module = name.partition(":")[0]
+    found = find_spec(module)
+    file = found.origin if found is not None and found.has_location else None
+    try:
+        source = Path(file).read_bytes() if file else b""
+    except OSError as error:
+        raise NetworkError(
+            name,
+            [f"`network`: {file}: cannot be read ({error.strerror}); make it readable"],
+        ) from error
+    return f"sha256:{hashlib.sha256(source).hexdigest()}"
 
 
 @contextmanager
