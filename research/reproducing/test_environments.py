@@ -20,6 +20,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 WHEELS = [Path(folder) for folder in os.environ["FAIRWEATHER_WHEELS"].split(os.pathsep)]
 OTHER_NUMPY = "2.4.5"
+ROUNDED = 0.1  # of an output's unit: ten times what runtimes may differ on one model
 
 RECIPE = {
     "topic": "reproduced elsewhere",
@@ -56,6 +57,18 @@ def said(python: Path | str, *arguments: str) -> tuple[int, str]:
     )
     print(done.stderr)  # shown where a test fails
     return done.returncode, done.stdout
+
+
+def is_as_good(answer: str, code: int) -> bool:
+    """Whether a model came out again, or one whose forecasts differ by no more than rounding.
+
+    Fitted on other kernels, weights are rounded otherwise, step by step.
+    """
+    if answer.startswith("same: "):
+        return code == 0
+    told = re.findall(r"([\d.e+-]+) \S+ \(\w+_forecast\)", answer)
+    apart = [float(number) for number in told]
+    return code == 1 and bool(apart) and max(apart) <= ROUNDED
 
 
 def rebuilt(python: Path | str, delivery: Path, *options: str) -> tuple[int, str]:
@@ -106,7 +119,7 @@ def test_another_environment_names_the_package_that_differs(
         rf"packages: differ\n    - numpy \S+ → {re.escape(OTHER_NUMPY)}$", answer, re.MULTILINE
     )
     assert "data: same\n  code: same\n" in answer
-    assert answer.startswith("different" if code else "same")
+    assert is_as_good(answer, code)
 
 
 def test_env_makes_the_recorded_environment_again_and_the_model_comes_out(
@@ -126,5 +139,6 @@ def test_env_makes_the_recorded_environment_again_and_the_model_comes_out(
 def test_env_trains_a_delivery_of_a_release_with_the_code_of_that_release() -> None:
     golden = ROOT / "shared-interface" / "tests" / "golden" / "research-0.3.0"
     code, answer = rebuilt(sys.executable, next(golden.iterdir()), "--env")
-    assert "  data: same\n  code: same, as far as recorded\n" in answer
-    assert code == (0 if answer.startswith("same") else 1)
+    print(answer)
+    assert "  data: same\n  code: same, as far as recorded\n  packages: same\n" in answer
+    assert is_as_good(answer, code)  # on which processor it was trained, nobody recorded

@@ -12,6 +12,7 @@ import pytest
 
 from conftest import domain_verdict
 from fairweather_research import Recipe, UnfitDataError, load_observations, train, write_archive
+from fairweather_research._training_shown import show_skill
 from fairweather_research.dataset import WindowSet
 from fairweather_research.observations import Archive
 from fairweather_research.observations.archive import COLUMNS
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fairweather_interface.delivery import Delivery
+
+    from conftest import Trained
 
 HOUR = 3600
 COLD = -70.0  # degC, far below 0 and yet possible
@@ -113,7 +116,7 @@ def test_a_series_that_never_moves_is_forecast_as_it_is_and_has_no_skill(
     metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))
     still = next(one for one in metrics["judgements"] if one["variable"] == "humidity")
     assert still["mae"] < 0.01
-    assert still["skill"] is None or abs(still["skill"]) <= 1
+    assert still["skill"] is None or still["skill"] <= 0
     declared = {one.variable: one for one in delivery.metadata.performance}
     assert declared["humidity"].skill == still["skill"]
     with np.load(delivery.path / "examples.npz") as examples:
@@ -155,6 +158,17 @@ def test_made_up_data_are_called_so_in_the_metadata_and_on_the_card(delivery: De
     assert delivery.metadata.training.synthetic
     card = (delivery.path / "card" / "index.html").read_text(encoding="utf-8")
     assert "Synthetic: this model was trained on generated weather" in card
+
+
+def test_figures_of_made_up_data_are_called_so_where_they_are_shown(
+    delivery: Delivery, trained: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_skill(delivery)
+    assert "Synthetic: trained on generated weather, and judged on it" in capsys.readouterr().err
+    show_skill(trained.delivery)
+    assert "ynthetic" not in capsys.readouterr().err
+    metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["synthetic"] is True
 
 
 def test_training_ends_with_the_observations_not_with_the_leads_beyond(delivery: Delivery) -> None:

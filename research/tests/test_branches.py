@@ -168,5 +168,25 @@ def test_examples_stand_on_both_sides_of_a_switch_and_near_it(
             assert side.max() == switch.distance(held_out)[switch.of(held_out) == number].max()
 
 
+def test_no_example_stands_where_rounding_may_decide(tiny_windows: WindowSet) -> None:
+    held_out = tiny_windows.rows((tiny_windows.parts() == Part.HELD_OUT).any(axis=1))
+    levels = a_day_of_humidity().level(held_out)
+    switch = a_day_of_humidity(at=(float(levels[0]) + 1e-5,))  # the first is always an example
+    assert switch.distance(held_out).min() < 1e-4
+    shown = choose_examples(held_out, {}, switch)
+    found = replace(held_out, reference=shown["reference_time"], area=shown["input/area_index"])
+    assert switch.distance(found).min() > 1e-3
+    assert set(switch.of(found).tolist()) == {0, 1}
+
+
+def test_a_branch_of_windows_at_its_threshold_alone_keeps_its_examples(
+    tiny_windows: WindowSet,
+) -> None:
+    held_out = tiny_windows.rows((tiny_windows.parts() == Part.HELD_OUT).any(axis=1))
+    whole = holding(held_out, 60.0)
+    assert a_day_of_humidity().distance(whole).min() == 0
+    assert len(choose_examples(whole, {}, a_day_of_humidity())["expect"]) >= 8
+
+
 def june_and_july() -> ByMonth:
     return ByMonth(branch_of=(0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -15,16 +15,18 @@ from fairweather_interface.metadata import Artifact
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.verdict import Verdict
 
-from fairweather_research.card import _share, write_card
+from fairweather_research import load_observations
+from fairweather_research.card import _by_day, _share, write_card
 from fairweather_research.card.plots import training_plot
 from fairweather_research.errors import TrainingError
+from fairweather_research.networks import NETWORKS
 from fairweather_research.observations import QualityReport
 from fairweather_research.results import BranchRecord, EpochRecord, TrainingResult
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Trained
+    from conftest import Commanded, Trained
 
 
 class Elements(HTMLParser):
@@ -195,6 +197,53 @@ def test_the_card_says_how_to_reproduce_the_delivery(trained: Trained, page: str
     command = f"fairweather-research reproduce {trained.delivery.metadata.delivery_id} --data FILE"
     assert f"<pre>{command}</pre>" in page
     assert "FILE is summer.parquet" in page
+    assert "trust-network" not in page
+
+
+@pytest.mark.parametrize("network", [*NETWORKS, "a.b:c"])
+def test_a_network_from_outside_is_named_in_the_command_that_reproduces(
+    trained: Trained, tmp_path: Path, network: str
+) -> None:
+    training = trained.delivery.metadata.training
+    recipe = {**training.recipe, "network": network}
+    metadata = trained.delivery.metadata.model_copy(
+        update={"training": training.model_copy(update={"recipe": recipe})}
+    )
+    write_card(tmp_path / "card", metadata, result_of(trained), QualityReport(series=()))
+    page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
+    plugged = network not in NETWORKS
+    assert (" --data FILE --trust-network</pre>" in page) is plugged
+    assert ("runs the code of <code>a.b:c</code>" in page) is plugged
+
+
+@pytest.mark.parametrize(
+    ("step", "leads", "middles"),
+    [
+        ("1 hour", 48, [12, 36]),
+        ("1 hour", 30, [12, 27]),
+        ("1 hour", 7, [3]),
+        ("3 hours", 10, [4, 9]),
+        ("1 day", 3, [0, 1, 2]),
+    ],
+)
+def test_trust_of_a_lead_day_is_of_the_middle_of_that_day(
+    step: str, leads: int, middles: list[int]
+) -> None:
+    number, _, unit = step.rstrip("s").partition(" ")
+    distance = timedelta(**{f"{unit}s": int(number)})
+    assert _by_day([float(lead) for lead in range(leads)], distance) == middles
+
+
+def test_the_card_of_a_horizon_that_ends_within_a_day_tells_its_trust_day_by_day(
+    trained: Trained, tmp_path: Path
+) -> None:
+    result = result_of(trained)
+    factors = tuple(lead / 100 for lead in range(30))
+    result = result.model_copy(update={"shrinkage": dict.fromkeys(result.shrinkage, factors)})
+    write_card(tmp_path / "card", trained.delivery.metadata, result, QualityReport(series=()))
+    page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
+    (table,) = re.findall(r"How far the network is trusted.*?</table>", page, flags=re.DOTALL)
+    assert re.findall(r"<t[dh][^>]*>([\d.]+)</t[dh]>", table) == ["1", "2"] + ["0.12", "0.27"] * 2
 
 
 def test_synthetic_data_are_marked_loudly(trained: Trained, page: str, tmp_path: Path) -> None:
@@ -204,6 +253,8 @@ def test_synthetic_data_are_marked_loudly(trained: Trained, page: str, tmp_path:
     write_card(tmp_path / "card", metadata, result_of(trained), QualityReport(series=()))
     marked = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
     assert marked.count('<p class="loud" role="note">Synthetic') == 2
+    metrics = json.loads((tmp_path / "card" / "metrics.json").read_text())
+    assert metrics["synthetic"] is True
 
 
 def test_an_artifact_that_was_left_out_is_told_with_the_reason(
@@ -231,8 +282,11 @@ def test_no_card_is_written_of_a_result_that_the_metadata_contradict(
 def test_the_card_shows_the_numbers_of_the_metadata(trained: Trained, page: str) -> None:
     metadata = trained.delivery.metadata
     for one in metadata.performance:
-        assert f"{one.mae:.2f}" in page
-        assert f"{one.rmse:.2f}" in page
+        symbol = {"temperature": "°C", "humidity": "%"}[one.variable]
+        assert (
+            f'<tr><th scope="row">{one.area}, {one.variable}</th><td>{one.mae:.2f} {symbol}</td>'
+            f"<td>{one.rmse:.2f}</td>"
+        ) in page
     assert metadata.model_digest in page
     assert metadata.training.data_digest in page
     assert metadata.delivery_id in page
@@ -242,9 +296,16 @@ def test_the_card_shows_the_numbers_of_the_metadata(trained: Trained, page: str)
         assert f"{name} {version}" in page
 
 
-def test_the_card_shows_the_quality_report_and_the_whole_recipe(page: str) -> None:
-    assert '<tr><th scope="row">EWR humidity</th><td>1,' in page
-    assert "UTC; dropped" in page or "observations missing in" in page
+def test_the_card_shows_the_quality_report_and_the_whole_recipe(page: str, summer: Path) -> None:
+    report = load_observations(str(summer)).report
+    assert any(one.gaps for one in report.series)
+    for one in report.series:
+        numbers = (one.rows, one.kept, one.missing, len(one.gaps))
+        cells = "".join(f"<td>{number:,}</td>" for number in numbers)
+        told = "".join(f"; {line.strip()}" for line in one.sentences()[1:])
+        row = f'<tr><th scope="row">{one.area} {one.variable}</th>{cells}<td class="text">'
+        assert row in page
+        assert page.partition(row)[2].partition("\n")[0].endswith(f"{told}</td></tr>")
     assert "model_type: TinyPredictor" in page
 
 
@@ -294,6 +355,7 @@ def test_metrics_are_the_same_numbers_for_machines(trained: Trained) -> None:
     metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
     metadata = trained.delivery.metadata
     assert metrics["delivery_id"] == metadata.delivery_id
+    assert metrics["synthetic"] is False
     assert [one["mae"] for one in metrics["judgements"]] == [
         one.mae for one in metadata.performance
     ]
@@ -329,9 +391,13 @@ def test_a_model_of_several_networks_says_what_chooses_each(
     )
 
 
-def test_plots_are_the_same_bytes_every_time() -> None:
-    epochs = [EpochRecord(number=n, training=1 / n, calibration=1.5 / n) for n in (1, 2, 3)]
-    assert training_plot(epochs, [3]) == training_plot(epochs, [3])
+def test_two_trainings_of_one_recipe_have_the_same_pictures(
+    page: str, commanded: Commanded
+) -> None:
+    again = (commanded.delivery.path / "card" / "index.html").read_text(encoding="utf-8")
+    drawn = [re.findall("<svg.*?</svg>", each, flags=re.DOTALL) for each in (page, again)]
+    assert len(drawn[0]) > 10
+    assert drawn[0] == drawn[1]
 
 
 def test_the_training_of_several_networks_shows_what_each_went_back_to() -> None:

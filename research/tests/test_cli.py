@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from fairweather_research import load_observations
+from fairweather_research import ObservationsError, Recipe, load_observations
+from fairweather_research._training_shown import show_skill
 from fairweather_research.cli import app
 
 if TYPE_CHECKING:
-    from conftest import Commanded
+    from conftest import Commanded, Trained
 
 
 def run(*arguments: str) -> Any:
@@ -33,6 +35,23 @@ def test_stages_skill_and_what_to_type_next_go_to_stderr(commanded: Commanded) -
     assert f"fairweather-interface show {commanded.delivery.path}" in commanded.stderr
     assert "flask --app fairweather_app run" in commanded.stderr
     assert "Traceback" not in commanded.stderr
+
+
+def test_a_lead_day_that_nobody_observed_leaves_its_own_cell_empty(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text("utf-8"))
+    first = metrics["judgements"][0]
+    dropped = first["days"].pop(0)
+    (tmp_path / "card").mkdir()
+    (tmp_path / "card" / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    show_skill(replace(trained.delivery, path=tmp_path))
+    told = capsys.readouterr().err
+    (row,) = [line for line in told.splitlines() if f"{first['area']} {first['variable']}" in line]
+    cells = [cell.strip() for cell in row.strip("\N{BOX DRAWINGS LIGHT VERTICAL}").split("│")]
+    day = first["days"][0]
+    assert (dropped["day"], day["day"]) == (1, 2)
+    assert cells[1:] == ["model", "-", f"{day['mae']:.2f}", f"{first['mae']:.2f}"]
 
 
 @pytest.mark.parametrize("command", [(), ("train",), ("check",), ("observations",), ("publish",)])
@@ -171,6 +190,58 @@ def test_a_file_that_is_no_software_manifest_is_wrong_use(
     assert shown.exit_code == 2
     assert f"error: {tmp_path / 'app.json'}: {said}" in shown.stderr
     assert shown.stdout == ""
+
+
+class Read:
+    """Stands in for reading observations: it is counted, and ends the training."""
+
+    times = 0
+
+    def __call__(self, recipe: Recipe) -> None:
+        self.times += 1
+        raise ObservationsError(recipe.observations.source, "not read by this test")
+
+
+@pytest.mark.parametrize(
+    ("asks", "told"),
+    [
+        (
+            {"applicability_domain": ["minimum"]},
+            ("fairweather-app 0.2.0 refuses: ", "take out `minimum` of `applicability_domain`"),
+        ),
+        (
+            {"quantiles": [0.1, 0.9]},
+            ("`uncertainty` is unknown to fairweather-app 0.2.0, which would serve without",),
+        ),
+        ({}, ()),
+    ],
+)
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_no_live_software_supports_is_a_warning_and_with_strict_the_end(
+    *,
+    tmp_path: Path,
+    tiny_document: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    asks: dict[str, Any],
+    told: tuple[str, ...],
+    strict: bool,
+) -> None:
+    read = Read()
+    monkeypatch.setattr("fairweather_research.training.observations_of", read)
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump({**tiny_document, **asks}), "utf-8")
+    (tmp_path / "app.json").write_text(json.dumps(APP), encoding="utf-8")
+    shown = run(
+        *("train", str(tmp_path / "recipe.yaml"), "--store", str(tmp_path / "store")),
+        *("--software", str(tmp_path / "app.json"), *(["--strict"] if strict else [])),
+    )
+    for words in told:
+        assert words in shown.stderr
+    assert ("warning: " in shown.stderr) is bool(told)
+    refused = strict and bool(told)
+    assert ("error: found what no live software supports yet" in shown.stderr) is refused
+    assert (shown.exit_code, read.times) == ((1, 0) if refused else (2, 1))
+    assert shown.stdout == ""
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_recipe_that_cannot_be_used_is_wrong_use_of_check_too(

@@ -15,7 +15,7 @@ from fairweather_interface.testing import assert_delivery_conforms
 import plugged_networks
 from fairweather_research import Recipe, train
 from fairweather_research.branches import find_switch
-from fairweather_research.errors import NetworkError
+from fairweather_research.errors import AbsentNetworkError, NetworkError
 from fairweather_research.networks import NETWORKS, NetworkInputs
 from fairweather_research.networks.plugged import (
     build_network,
@@ -23,6 +23,7 @@ from fairweather_research.networks.plugged import (
     load_build,
     origin,
     refuse_absent,
+    source_digest,
 )
 from test_networks import SHAPE, inputs
 
@@ -56,6 +57,19 @@ def test_a_module_that_is_not_there_is_refused_before_anything_is_trained(name: 
     assert "found no module" in problem
     assert "PYTHONPATH" in problem
     assert refusal(name, load_build) == problem
+    for step in (refuse_absent, source_digest):
+        with pytest.raises(AbsentNetworkError):
+            step(name)
+
+
+def test_a_module_that_cannot_be_imported_is_as_good_as_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wants_more.py").write_text("import no_such_library\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    refuse_absent("wants_more:build")
+    with pytest.raises(AbsentNetworkError, match=r"ModuleNotFoundError: No module named 'no_such"):
+        load_build("wants_more:build")
 
 
 def test_our_own_and_importable_networks_are_not_refused() -> None:
@@ -145,6 +159,7 @@ def test_what_fails_in_foreign_code_is_one_sentence_with_its_place(
 def test_provenance_tells_the_source_and_versions_of_a_network() -> None:
     found = origin(plugged("Foreign"), plugged_networks.Foreign(SHAPE))
     digest = found.pop("network plugged_networks:Foreign")
+    assert digest == source_digest(plugged("Foreign"))
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", digest)
     assert found == {"onnx": version("onnx"), "no-such-distribution": "not installed"}
     assert origin("blend", object()) == {}

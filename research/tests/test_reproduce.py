@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +17,13 @@ from fairweather_interface.delivery import open_delivery
 from fairweather_interface.testing import build_delivery
 from typer.testing import CliRunner
 
-from fairweather_research import Recipe, reproduce, train
+from fairweather_research import Recipe, ReproduceError, TrainingError, reproduce, train
+from fairweather_research import reproduction as module
 from fairweather_research.cli import app
 from fairweather_research.differences import Finding, compare, record_of
 from fairweather_research.environment import packages
+from fairweather_research.errors import NetworkError
+from fairweather_research.networks.plugged import source_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,8 +135,13 @@ def test_the_oldest_release_is_answered_honestly() -> None:
     assert "  data: same\n  code: differs\n" in told.stdout
     assert "not recorded: " in told.stdout
     assert "its processor" in told.stdout
-    assert told.exit_code == (0 if told.stdout.startswith("same: ") else 1)
-    assert told.exit_code == 0 or f"reproduce {golden} --env" in told.stderr
+    # that release built another graph: its bytes cannot come out of this code
+    assert told.exit_code == 1
+    assert told.stdout.startswith("different: ")
+    assert "other bytes in model/saved_model.pb" in told.stdout
+    assert f"reproduce {golden} --env" in told.stderr
+    (apart,) = re.findall(r"differ by up to ([\d.e+-]+) % \(humidity_forecast\)", told.stdout)
+    assert 0 < float(apart) < 40  # and yet it is the same recipe on the same weather
 
 
 @pytest.mark.parametrize("golden", ["next-minor", "next-major"])
@@ -192,6 +203,104 @@ def test_a_recipe_that_this_release_does_not_train_is_different_with_the_reason(
     assert "nothing came out" in told.stdout
     assert "`sorcery`: unknown key" in told.stdout
     assert "trained by fairweather-research 9.9.0; this is" in told.stdout
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TrainingError("the training process was ended by SIGKILL, and nothing was delivered"),
+        OSError(28, "No space left on device"),
+    ],
+)
+def test_a_training_that_ends_without_a_model_is_no_answer(
+    trained: Trained, summer: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(f"{MODULE}.train", fails)
+    told = run(str(trained.delivery.path), "--data", str(summer))
+    assert told.exit_code == 2
+    assert told.stdout == ""
+    assert "whether the model comes out again is not known" in told.stderr
+    assert str(error) in told.stderr
+
+
+def test_a_trusted_network_whose_code_is_not_here_is_no_answer(
+    hostile: Callable[..., Path], summer: Path
+) -> None:
+    path = hostile(recipe={"network": "no_such_module:build"})
+    told = run(str(path), "--data", str(summer), "--trust-network")
+    assert told.exit_code == 2
+    assert told.stdout == ""
+    assert "found no module 'no_such_module'" in told.stderr
+
+
+def test_a_trusted_network_that_no_longer_keeps_its_promises_is_different(
+    hostile: Callable[..., Path], summer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise NetworkError(
+            "plugged_networks:Foreign", ["`network`: found answers of another shape"]
+        )
+
+    monkeypatch.setattr(f"{MODULE}.train", refuses)
+    path = hostile(recipe={"network": "plugged_networks:Foreign"})
+    told = run(str(path), "--data", str(summer), "--trust-network")
+    assert told.exit_code == 1
+    assert "found answers of another shape" in told.stdout
+    assert "the source of the network plugged_networks:Foreign" in told.stdout
+
+
+NETWORK = "plugged_networks:Foreign"
+HERE = {"onnx": version("onnx"), "pytest": version("pytest"), "no-such-thing": "not installed"}
+
+
+@pytest.mark.parametrize(
+    ("network", "recorded", "lines"),
+    [
+        (NETWORK, source_digest(NETWORK), []),
+        (NETWORK, "sha256:0", [f"network {NETWORK} sha256:0 → {source_digest(NETWORK)}"]),
+        ("gone_away:build", "sha256:0", ["network gone_away:build sha256:0 → not installed"]),
+    ],
+)
+def test_of_a_network_that_was_not_trained_only_what_differs_is_said_to_differ(
+    *,
+    hostile: Callable[..., Path],
+    summer: Path,
+    tmp_path: Path,
+    trained: Trained,
+    network: str,
+    recorded: str,
+    lines: list[str],
+) -> None:
+    theirs = {f"network {network}": recorded, **HERE}
+    path = hostile(
+        recipe={"network": network},
+        packages={**trained.delivery.metadata.training.packages, **theirs},
+    )
+    table = pd.read_parquet(summer)
+    table.iloc[7:].to_parquet(tmp_path / "other.parquet", index=False)
+    answer = reproduce(path, data=tmp_path / "other.parquet", trust_network=True)
+    data, code, others, _ = answer.findings
+    assert data.differs
+    assert (code.differs, list(code.differences)) == (bool(lines), lines)
+    assert (others.differs, others.differences) == (False, ())
+    files = f"what {network.partition(':')[0]} imports from files beside its own"
+    assert code.unrecorded == (files,)
+    assert files in answer.text()
+
+
+def test_a_new_environment_must_hold_the_network_and_python_path_does_not_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "somewhere.py").write_text("build = print\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    python = Path(sys.executable)
+    module._refuse_absent_there(python, "json.decoder:JSONDecoder")
+    for network in ("somewhere:build", "no.such:build"):
+        with pytest.raises(ReproduceError, match="PYTHONPATH does not reach it"):
+            module._refuse_absent_there(python, network)
 
 
 def test_a_provenance_that_contradicts_itself_is_told(

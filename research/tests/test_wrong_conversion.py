@@ -18,6 +18,7 @@ from fairweather_interface.software import Runtime
 from fairweather_interface.verdict import check
 
 from fairweather_research import _serialize
+from fairweather_research.checking import newest_software, unserved
 from test_checking import software
 
 TENSORFLOW = Runtime(format="tensorflow-saved-model", name="tensorflow", version="2.21.0")
@@ -53,14 +54,18 @@ def told(
     """What is delivered, and said, where the converter changes every weight by a hundredth."""
     folder = tmp_path_factory.mktemp("wrong")
     (folder / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "fairweather_research", "train", "recipe.yaml", "--store", "store"],
+    done = subprocess.run(  # noqa: S603 - our own command
+        [
+            *(sys.executable, "-m", "fairweather_research", "train", "recipe.yaml"),
+            *("--store", "store", "--strict"),
+        ],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(WRONG_CONVERTER)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 1  # it is delivered, and nothing live can serve it
     return open_delivery(Path(done.stdout.splitlines()[-1])), done.stderr
 
 
@@ -79,6 +84,23 @@ def test_the_artifact_is_left_out_and_metadata_card_and_command_say_why(
     card = (delivery.path / "card" / "index.html").read_text(encoding="utf-8")
     assert f"<strong>left out</strong>: {onnx.omitted}" in card
     assert verify_delivery(delivery.path) == ()
+
+
+def test_what_came_out_is_held_against_live_software_and_kept(told: tuple[Delivery, str]) -> None:
+    delivery, stderr = told
+    said = " ".join(stderr.split())
+    release = newest_software().version
+    assert (
+        f"No live software can serve this: fairweather-app {release} refuses: runtime-unavailable: "
+        in said
+    )
+    assert f"It stays in the store, for software that can: {delivery.path}" in said
+    assert "Serve it:" not in said
+    assert "warning:" not in said  # before the training nobody could know
+    assert unserved(delivery.metadata)
+    both = [software(), software(runtimes=(*software().runtimes, TENSORFLOW))]
+    assert unserved(delivery.metadata, both) == ()
+    assert len(unserved(delivery.metadata, both[:1])) == 1
 
 
 def test_only_software_with_a_runtime_for_the_other_artifact_serves_it(

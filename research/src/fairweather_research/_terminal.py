@@ -45,10 +45,7 @@ def told(interrupted: str = "interrupted; nothing was delivered") -> Iterator[No
             yield
         except FairweatherError as error:
             typer.echo(f"error: {error}", err=True)
-            wrong = isinstance(
-                error, RecipeError | ObservationsError | ReproduceError | SoftwareError
-            )
-            negative = isinstance(error, UnfitDataError) or not wrong
+            negative = isinstance(error, UnfitDataError) or not isinstance(error, _WRONG)
             raise typer.Exit(NEGATIVE if negative else WRONG_USE) from error
         except KeyboardInterrupt as stop:
             typer.echo(interrupted, err=True)

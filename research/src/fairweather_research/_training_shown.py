@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from fairweather_research._terminal import console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from fairweather_interface.delivery import Delivery
+    from rich.table import Table
 
     from fairweather_research.training import Progress
 
@@ -59,24 +60,63 @@ def shown(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:
         bars.update(task, completed=len(STAGES), description=end, note="")
 
 
-def show_skill(delivery: Delivery) -> None:
-    """The table of skill, and what to type next."""
+def show_skill(delivery: Delivery, unserved: Sequence[str] = ()) -> None:
+    """The table of skill, what stands in the way of being served, and what to type next.
+
+    Args:
+        delivery: what was trained.
+        unserved: why no live software can serve it; empty where one does.
+    """
+    metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))
+    metadata = delivery.metadata
+    table, off = _table(metadata.model_type, metrics["judgements"])
+    terminal = console()
+    terminal.print(table)
+    if metadata.training.synthetic:
+        terminal.print(
+            "Synthetic: trained on generated weather, and judged on it; these figures say nothing "
+            "about real weather.",
+            markup=False,
+            soft_wrap=True,
+        )
+    for line in off:
+        terminal.print(line, markup=False)
+    for artifact in metadata.artifacts:
+        if artifact.omitted:
+            terminal.print(
+                f"No {artifact.format} artifact: {artifact.omitted}", markup=False, soft_wrap=True
+            )
+    for reason in unserved:
+        terminal.print(f"No live software can serve this: {reason}", markup=False, soft_wrap=True)
+    serve = f"Serve it: FAIRWEATHER_STORE={delivery.path.parent} flask --app fairweather_app run"
+    if unserved:
+        serve = f"It stays in the store, for software that can: {delivery.path}"
+    terminal.print(
+        f"Model card: {delivery.path / 'card' / 'index.html'}\n"
+        f"Look closer: fairweather-interface show {delivery.path}\n"
+        f"{serve}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _table(model_type: str, judgements: Sequence[dict[str, Any]]) -> tuple[Table, list[str]]:
+    """The table of skill, and the bands that do not hold, a sentence each."""
     from fairweather_interface.definitions import VARIABLES  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415 - rich is slow
 
-    metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))
-    judgements: list[dict[str, Any]] = metrics["judgements"]
-    metadata = delivery.metadata
     table = Table(
-        title=f"{metadata.model_type}: mean absolute error on held-out time, by lead day",
+        title=f"{model_type}: mean absolute error on held-out time, by lead day",
         title_justify="left",
         caption="skill: the share of the better baseline's error that the model takes away",
         caption_justify="left",
     )
     table.add_column("area, variable")
     table.add_column("")
-    for day in judgements[0]["days"]:
-        table.add_column(str(day["day"]), justify="right")
+    numbers = sorted({day["day"] for one in judgements for day in one["days"]})
+    for number in numbers:
+        table.add_column(str(number), justify="right")
     table.add_column("all", justify="right")
     off: list[str] = []
     for one in judgements:
@@ -86,34 +126,25 @@ def show_skill(delivery: Delivery) -> None:
             ("climatology", "climatology_mae"),
             ("persistence", "persistence_mae"),
         ):
-            errors = [f"{day[key]:.2f}" for day in one["days"]]
-            table.add_row(name if key == "mae" else "", label, *errors, f"{one[key]:.2f}")
-        skills = [_percent(day["skill"]) for day in one["days"]]
+            errors = {day["day"]: f"{day[key]:.2f}" for day in one["days"]}
+            cells = (errors.get(number, "-") for number in numbers)
+            table.add_row(name if key == "mae" else "", label, *cells, f"{one[key]:.2f}")
+        skills = _percents(one["days"], "skill", numbers)
         table.add_row("", "skill", *skills, _percent(one["skill"]), end_section=not one["coverage"])
         if one["coverage"]:
-            held = [_percent(day["inside"]) for day in one["coverage"]["days"]]
+            held = _percents(one["coverage"]["days"], "inside", numbers)
             whole = one["coverage"]["whole"]
             band = f"in the {_percent(one['coverage']['declared'])} band"
             table.add_row("", band, *held, _percent(whole["inside"]), end_section=True)
             if whole["verdict"].startswith("too"):
                 off.append(f"The band of {name} is {whole['verdict']}.")
-    terminal = console()
-    terminal.print(table)
-    for line in off:
-        terminal.print(line, markup=False)
-    for artifact in metadata.artifacts:
-        if artifact.omitted:
-            terminal.print(
-                f"No {artifact.format} artifact: {artifact.omitted}", markup=False, soft_wrap=True
-            )
-    terminal.print(
-        f"Model card: {delivery.path / 'card' / 'index.html'}\n"
-        f"Look closer: fairweather-interface show {delivery.path}\n"
-        f"Serve it: FAIRWEATHER_STORE={delivery.path.parent} flask --app fairweather_app run",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    return table, off
+
+
+def _percents(days: Sequence[dict[str, Any]], key: str, numbers: Sequence[int]) -> list[str]:
+    """A cell for each lead day; on some nothing may have been observed."""
+    found = {day["day"]: _percent(day[key]) for day in days}
+    return [found.get(number, "-") for number in numbers]
 
 
 def _percent(share: float | None) -> str:

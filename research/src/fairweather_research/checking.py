@@ -16,6 +16,10 @@ Before every training the same is asked of all releases that are live::
     foresight.lines                            # what no live software supports yet
     foresight.refuse()                         # and an error of it
 
+And once more of what came out::
+
+    unserved(delivery.metadata, [read_software(...), ...])     # why nothing live can serve it
+
 Which keys of a recipe are too much for a schema is found by trying each of them alone.
 """
 
@@ -52,6 +56,7 @@ __all__ = [
     "newest_software",
     "read_manifest_file",
     "refuse_unwritable",
+    "unserved",
 ]
 
 # The manifest of the newest app that is released; `nox -s release -- app` writes it anew.
@@ -160,6 +165,24 @@ def foresee(recipe: Recipe, software: Sequence[Software] | None = None) -> Fores
     """
     live = (newest_software(),) if software is None else tuple(software)
     return Foresight(answers=tuple((each, check_recipe(recipe, each)) for each in live))
+
+
+def unserved(
+    metadata: ModelMetadata, software: Sequence[Software] | None = None
+) -> tuple[str, ...]:
+    """Why no live release can serve a model that is there, a line for each; none where one does.
+
+    Before a training nobody knows this: a conversion to ONNX may fail.
+    """
+    live = (newest_software(),) if software is None else tuple(software)
+    verdicts = [(release, check(metadata, release)) for release in live]
+    if any(verdict.serves for _, verdict in verdicts):
+        return ()
+    return tuple(
+        f"{_name(release)} refuses: {refusal.code}: {refusal.reason}"
+        for release, verdict in verdicts
+        for refusal in verdict.refusals
+    )
 
 
 def newest_software() -> Software:

@@ -75,12 +75,13 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
     """Train what a recipe describes and deliver it to a store.
 
     Progress and tables of skill and coverage go to stderr; the last line of stdout is the
-    delivery's path.
+    delivery's path. A delivery that no live software can serve is kept, and told; with --strict the
+    exit code is 1.
 
     Example: fairweather-research train recipes/winter-predictor.yaml --store store
     """
     with told():
-        from fairweather_research.checking import read_manifest_file  # noqa: PLC0415
+        from fairweather_research.checking import read_manifest_file, unserved  # noqa: PLC0415
         from fairweather_research.training import train  # noqa: PLC0415 - pandas is slow
 
         releases = [read_manifest_file(each) for each in software] if software else None
@@ -94,10 +95,13 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
                 tensorboard=tensorboard,
                 progress=show,
             )
-        show_skill(delivery)
+        reasons = unserved(delivery.metadata, releases)
+        show_skill(delivery, reasons)
         if tensorboard is not None:
             typer.echo(f"Logs: tensorboard --logdir {tensorboard}", err=True)
     typer.echo(delivery.path)
+    if strict and reasons:
+        raise typer.Exit(NEGATIVE)
 
 
 app.command("fleet")(fleet_command)

@@ -132,11 +132,12 @@ def _code(recorded: Record, now: Record) -> Finding:
         told, unknown = _ours(name, then, here)
         differences += told
         unrecorded += unknown
-    for name in sorted({*recorded.packages, *now.packages}):
-        then, here = recorded.packages.get(name), now.packages.get(name)
-        if name.startswith(NETWORK) and then != here:
-            differences.append(f"{name} {then} {_TO} {here}")
     guessed = bool(unrecorded) and ".dev" in before  # many states bear such a version
+    for name in sorted({*recorded.packages, *now.packages}):
+        if name.startswith(NETWORK):
+            told, unknown = _network(name, recorded.packages.get(name), now.packages.get(name))
+            differences += told
+            unrecorded += unknown
     return Finding(
         what="code",
         differs=True if differences else None if guessed else False,
@@ -157,6 +158,15 @@ def _ours(name: str, then: str | None, here: str | None) -> tuple[list[str], lis
         return [], []
     sources = f"({source_of(then)} {_TO} {source_of(here)})"
     return [f"{name} {version_of(then)}, but another source {sources}"], []
+
+
+def _network(name: str, then: str | None, here: str | None) -> tuple[list[str], list[str]]:
+    """How the code of a network differs: a digest of its module's file is all that is known."""
+    if then is None:
+        return [], [f"the source of the {name}"]
+    module = name.removeprefix(NETWORK).partition(":")[0]
+    differences = [] if then == here else [f"{name} {then} {_TO} {here or 'not recorded'}"]
+    return differences, [f"what {module} imports from files beside its own"]
 
 
 def _rest(recorded: Record, now: Record) -> Iterator[Finding]:

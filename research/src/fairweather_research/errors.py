@@ -8,6 +8,7 @@
         │   ├── UnfitDataError          the observations cannot carry what it asks for
         │   ├── PlanError               a plan, or a recipe that it makes, cannot be used
         │   └── NetworkError            the network it names does not keep what a network promises
+        │       └── AbsentNetworkError  its code is not here, or cannot be imported
         ├── UnsupportedError            no live software supports what a recipe asks for
         ├── ObservationsError           a source of observations cannot be read
         ├── TrainingError               the training process failed
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "AbsentNetworkError",
     "FairweatherError",
     "NetworkError",
     "ObservationsError",
@@ -87,6 +89,10 @@ class NetworkError(RecipeError):
     """
 
     _where = "with this network"
+
+
+class AbsentNetworkError(NetworkError):
+    """The code of the network that the recipe names cannot be imported where it would train."""
 
 
 class PublishError(ResearchError):

@@ -57,8 +57,11 @@ def choose_examples(
         lowest and highest mean of the first input, one with as many missing values as are allowed
         (where any are) and, for every bound of temperature that real weather can pass and a bound
         on missing values that is stricter than the input's own, one beyond it. With a switch
-        also, of every branch, the window nearest to another branch's, and one far from it.
+        also, of every branch, the window nearest to another branch's, and one far from it; and no
+        window so near to a threshold that rounding may decide, where its branch has others.
     """
+    if switch is not None:
+        windows = _decided(windows, switch)
     stride = -(-len(windows) // _CONSIDERED)
     considered = np.arange(len(windows)) % stride == 0
     sides = np.zeros(len(windows), dtype=np.bool_) if switch is None else _sides(windows, switch)
@@ -98,11 +101,20 @@ def choose_examples(
     }
 
 
-def _sides(windows: WindowSet, switch: Switch) -> npt.NDArray[np.bool_]:
-    """Where a window is the nearest to, or the furthest from, the windows of another branch.
+def _decided(windows: WindowSet, switch: Switch) -> WindowSet:
+    """The windows that every runtime finds on the same side of the switch.
 
-    Windows so near that rounding may decide on which side they lie are passed over.
+    Of others, a reader on another machine might take the other network and call the delivery
+    broken. A branch that has no such windows keeps all it has.
     """
+    branch, decided = switch.of(windows), switch.distance(windows) > _UNDECIDED
+    for number in range(switch.branches):
+        decided[branch == number] |= not decided[branch == number].any()
+    return windows.rows(decided)
+
+
+def _sides(windows: WindowSet, switch: Switch) -> npt.NDArray[np.bool_]:
+    """Where a window is the nearest to, or the furthest from, the windows of another branch."""
     branch, distance = switch.of(windows), switch.distance(windows)
     chosen = np.zeros(len(windows), dtype=np.bool_)
     for number in range(switch.branches):

@@ -13,10 +13,12 @@ own (``trust_network``).
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ from fairweather_interface.manifest import artifact_files
 
 from fairweather_research.dataset import areas_and_variables
 from fairweather_research.differences import (
+    NETWORK,
     Finding,
     Record,
     compare,
@@ -33,8 +36,15 @@ from fairweather_research.differences import (
     record_of,
 )
 from fairweather_research.environment import machine, packages
-from fairweather_research.errors import RecipeError, ReproduceError
+from fairweather_research.errors import (
+    AbsentNetworkError,
+    NetworkError,
+    ObservationsError,
+    RecipeError,
+    ReproduceError,
+)
 from fairweather_research.networks import NETWORKS
+from fairweather_research.networks.plugged import source_digest
 from fairweather_research.observations import load_observations
 from fairweather_research.recipe import Recipe
 from fairweather_research.sources import SOURCES
@@ -46,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["Reproduction", "reproduce"]
 
 _GRAPH = "saved_model.pb"
+_ABSENT = "not installed"  # as provenance says it of a package of a network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,24 +120,28 @@ def reproduce(
         say: told what happens in a fresh environment, a line at a time.
 
     Raises:
-        ReproduceError: no such delivery, its provenance does not suffice, its observations are not
-            at hand, or no environment can be made as recorded.
+        ReproduceError: it cannot be told: no such delivery, its provenance does not suffice, its
+            observations are not at hand, the code of its network is not here, no environment can be
+            made as recorded, or the training ended without a model.
         ObservationsError: the observations cannot be read.
-        TrainingError: the training process failed.
     """
     found = _opened(Path(delivery))
     document, source = _document(found, data, trust_network=trust_network)
     remarks = list(_contradictions(found, document))
     with ExitStack() as stack:
+        stack.enter_context(_not_known(found))
         scratch = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="fairweather-reproduce-"))
         )
         target = _usable(store) if store else scratch / "store"
-        here = _here(found)
         if not fresh or data:
             digest = _digest(document, source)
             if digest not in (None, found.metadata.training.data_digest):
-                return _other_data(found, here, digest or "", remarks)
+                return _untrained(
+                    found,
+                    digest or "",
+                    (*remarks, "not trained: with other observations it would prove nothing"),
+                )
         try:
             again = (
                 _train_fresh(
@@ -142,13 +157,13 @@ def reproduce(
                     Recipe.parse(document, source="metadata.json"), target, progress=progress
                 )
             )
+        except AbsentNetworkError:  # that says nothing about the model
+            raise
         except RecipeError as error:
-            return Reproduction(
-                delivery=found,
-                rebuilt=None,
-                findings=compare(record_of(found), here),
-                remarks=(*remarks, f"this release does not train the recorded recipe: {error}"),
-                path=None,
+            return _untrained(
+                found,
+                found.metadata.training.data_digest,
+                (*remarks, f"this release does not train the recorded recipe: {error}"),
             )
         findings = compare(record_of(found), record_of(again))
         return Reproduction(
@@ -158,6 +173,21 @@ def reproduce(
             remarks=(*remarks, *_differing(found, again, findings)),
             path=again.path if store else None,
         )
+
+
+@contextmanager
+def _not_known(found: Delivery) -> Iterator[None]:
+    """A training that ends without a model is no answer: it does not say that another came out."""
+    try:
+        yield
+    except (ReproduceError, ObservationsError):
+        raise
+    except (FairweatherError, OSError) as error:
+        why = f"{error}; make room, or mend what it names" if isinstance(error, OSError) else error
+        raise ReproduceError(
+            f"{found.path}: nothing was trained that can be compared, so whether the model comes "
+            f"out again is not known: {why}"
+        ) from error
 
 
 def _opened(path: Path) -> Delivery:
@@ -233,17 +263,35 @@ def _usable(store: Path) -> Path:
     return store
 
 
-def _here(found: Delivery) -> Record:
-    """What a training in this environment would record, with the data as recorded."""
+def _here(found: Delivery, digest: str) -> Record:
+    """What a training on data of this digest would record in this environment."""
     made = packages()
     ours = made["fairweather-research"].partition("+source.")[0]
+    made |= _network_here(found, made)
     return Record(
-        data_digest=found.metadata.training.data_digest,
+        data_digest=digest,
         code_version=f"fairweather-research {ours}",
         packages=made,
         threads=THREADS,
         machine=machine(),
     )
+
+
+def _network_here(found: Delivery, made: Mapping[str, str]) -> dict[str, str]:
+    """The code of a plugged network, and what was recorded for it alone, as they are here."""
+    name = found.metadata.training.recipe.get("network")
+    if name is None or name in NETWORKS:
+        return {}
+    try:
+        here = {f"{NETWORK}{name}": source_digest(str(name))}
+    except NetworkError:
+        here = {f"{NETWORK}{name}": _ABSENT}
+    for each in sorted({*found.metadata.training.packages} - {*made, *here}):
+        try:
+            here[each] = version(each)
+        except (PackageNotFoundError, ValueError):
+            here[each] = _ABSENT
+    return here
 
 
 def _digest(document: Mapping[str, Any], source: str) -> str | None:
@@ -257,12 +305,13 @@ def _digest(document: Mapping[str, Any], source: str) -> str | None:
     return observed.archive.select(areas=areas, variables=variables).digest()
 
 
-def _other_data(found: Delivery, here: Record, digest: str, remarks: Sequence[str]) -> Reproduction:
+def _untrained(found: Delivery, digest: str, remarks: Sequence[str]) -> Reproduction:
+    """The answer where nothing was trained: this environment stands in for the training's."""
     return Reproduction(
         delivery=found,
         rebuilt=None,
-        findings=compare(record_of(found), replace(here, data_digest=digest)),
-        remarks=(*remarks, "not trained: with other observations it would prove nothing"),
+        findings=compare(record_of(found), _here(found, digest)),
+        remarks=tuple(remarks),
         path=None,
     )
 
@@ -286,15 +335,36 @@ def _train_fresh(
             raise ReproduceError(f"{folder}: found no folder, expected one that holds wheels")
     record = record_of(found)
     source = str(document["observations"]["source"])
+    network = document.get("network")
+    trusted = network not in (None, *NETWORKS)
     python = make_environment(
         scratch / "environment",
         record,
         source=source,
-        trusted=document.get("network") not in (None, *NETWORKS),
+        trusted=trusted,
         wheels=wheels,
         say=say,
     )
+    if trusted:
+        _refuse_absent_there(python, str(network))
     return open_delivery(train_there(python, document, target, folder=scratch, say=say))
+
+
+def _refuse_absent_there(python: Path, network: str) -> None:
+    module = network.partition(":")[0]
+    code = "import sys, importlib.util; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+    done = subprocess.run(  # noqa: S603 - an interpreter of ours
+        [str(python), "-I", "-c", code, module], capture_output=True, check=False
+    )
+    if done.returncode != 0:
+        raise ReproduceError(
+            _printable(
+                f"found no module {module[:200]!r} in the new environment, expected the recorded "
+                f"network {network[:200]!r}: only distributions that were recorded are installed "
+                "there, and PYTHONPATH does not reach it; make the network a package and train "
+                "with that, or reproduce it here, without --env"
+            )
+        )
 
 
 def _differing(found: Delivery, again: Delivery, findings: Sequence[Finding]) -> list[str]:

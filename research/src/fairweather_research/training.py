@@ -35,6 +35,7 @@ from fairweather_research.branches import find_switch
 from fairweather_research.checking import Foresight, foresee, refuse_unwritable
 from fairweather_research.dataset import WindowSet
 from fairweather_research.errors import (
+    AbsentNetworkError,
     NetworkError,
     RecipeError,
     TrainingError,
@@ -72,7 +73,9 @@ STAGES = {
 }
 
 # What a training process may refuse, by name.
-_REFUSALS = {each.__name__: each for each in (RecipeError, UnfitDataError, NetworkError)}
+_REFUSALS = {
+    each.__name__: each for each in (RecipeError, UnfitDataError, NetworkError, AbsentNetworkError)
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,7 @@ from fairweather_research.card.plots import (
     week_plot,
 )
 from fairweather_research.errors import TrainingError
+from fairweather_research.networks import NETWORKS
 from fairweather_research.sources import SOURCES
 
 if TYPE_CHECKING:
@@ -110,6 +111,11 @@ def write_card(
         verdicts=verdicts,
         source=SOURCES.get(metadata.training.data_source),
         packaged=metadata.training.data_source in SOURCES,
+        plugged=_plugged(metadata.training.recipe),
+        trust=[
+            (output.variable, _by_day(result.shrinkage[output.name], output.step))
+            for output in metadata.outputs
+        ],
         recipe=yaml.safe_dump(dict(metadata.training.recipe), sort_keys=False, allow_unicode=True),
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
@@ -224,12 +230,26 @@ def _bounds(item: Input, bounds: Bounds) -> str:
     return " and ".join(said) + " were seen"
 
 
+def _by_day(leads: Sequence[float], step: timedelta) -> list[float]:
+    """What holds in the middle of each lead day, the last of which may be short."""
+    size = timedelta(days=1) // step
+    starts = range(0, len(leads), size)
+    return [leads[(start + min(start + size, len(leads))) // 2] for start in starts]
+
+
+def _plugged(recipe: Mapping[str, object]) -> str | None:
+    """The network from outside this package that a recipe names."""
+    network = recipe.get("network")
+    return None if network is None or network in NETWORKS else str(network)
+
+
 def _metrics(
     metadata: ModelMetadata, result: TrainingResult, report: QualityReport
 ) -> dict[str, Any]:
     return {
         "delivery_id": metadata.delivery_id,
         "model_digest": metadata.model_digest,
+        "synthetic": metadata.training.synthetic,
         **result.model_dump(mode="json"),
         "quality": [dataclasses.asdict(series) for series in report.series],
     }

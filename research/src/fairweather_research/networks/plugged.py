@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fairweather_research.errors import NetworkError
+from fairweather_research.differences import NETWORK
+from fairweather_research.errors import AbsentNetworkError, NetworkError
 from fairweather_research.networks import (
     NETWORKS,
     NetworkInputs,
@@ -40,6 +41,7 @@ __all__ = [
     "load_build",
     "origin",
     "refuse_absent",
+    "source_digest",
 ]
 
 _ROWS = 64  # windows that a network is tried on
@@ -51,7 +53,7 @@ def refuse_absent(name: str) -> None:
     """Refuse a network whose module cannot be found, without importing the module itself.
 
     Raises:
-        NetworkError: there is none.
+        AbsentNetworkError: there is none.
     """
     if name in NETWORKS:
         return
@@ -61,20 +63,21 @@ def refuse_absent(name: str) -> None:
     except (ImportError, AttributeError, ValueError):
         found = None
     if found is None:
-        raise NetworkError(name, [f"`network`: found no module {module!r}; {_HELP}"])
+        raise AbsentNetworkError(name, [f"`network`: found no module {module!r}; {_HELP}"])
 
 
 def load_build(name: str) -> Build:
     """Import what builds a network.
 
     Raises:
-        NetworkError: there is no such module or callable, or importing it fails.
+        AbsentNetworkError: there is no such module, or importing it fails.
+        NetworkError: it holds no such callable.
     """
     if name in NETWORKS:
         return import_module(NETWORKS[name]).build  # type: ignore[no-any-return]
     refuse_absent(name)
     module, _, attribute = name.partition(":")
-    with doing(name, f"importing {module}"):
+    with doing(name, f"importing {module}", AbsentNetworkError):
         found = getattr(import_module(module), attribute, None)
     if not callable(found):
         there = "no such name" if found is None else f"{type(found).__name__}, which is no callable"
@@ -187,9 +190,7 @@ def origin(name: str, network: object) -> dict[str, str]:
     if name in NETWORKS:
         return {}
     module = name.partition(":")[0]
-    file = getattr(import_module(module), "__file__", None)
-    source = Path(file).read_bytes() if file else b""
-    found = {f"network {name}": f"sha256:{hashlib.sha256(source).hexdigest()}"}
+    found = {f"{NETWORK}{name}": source_digest(name)}
     theirs = packages_distributions().get(module.partition(".")[0], [])
     for distribution in sorted({*theirs, *getattr(network, "packages", ())}):
         try:
@@ -199,8 +200,30 @@ def origin(name: str, network: object) -> dict[str, str]:
     return found
 
 
+def source_digest(name: str) -> str:
+    """The digest of the file that holds a network of somebody else's; no module is run for it.
+
+    Of that file alone: what it imports stands in provenance by version, if at all.
+
+    Raises:
+        NetworkError: there is no such module, or its file cannot be read.
+    """
+    refuse_absent(name)
+    module = name.partition(":")[0]
+    found = find_spec(module)
+    file = found.origin if found is not None and found.has_location else None
+    try:
+        source = Path(file).read_bytes() if file else b""
+    except OSError as error:
+        raise NetworkError(
+            name,
+            [f"`network`: {file}: cannot be read ({error.strerror}); make it readable"],
+        ) from error
+    return f"sha256:{hashlib.sha256(source).hexdigest()}"
+
+
 @contextmanager
-def doing(name: str, what: str) -> Iterator[None]:
+def doing(name: str, what: str, kind: type[NetworkError] = NetworkError) -> Iterator[None]:
     """Turn whatever a foreign network raises into a sentence that says where.
 
     Our own networks raise what they raise: that is a fault of ours.
@@ -214,7 +237,7 @@ def doing(name: str, what: str) -> Iterator[None]:
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f" ({Path(last.filename).name}, line {last.lineno})"
-        raise NetworkError(
+        raise kind(
             name,
             [
                 (
