@@ -179,6 +179,7 @@ class ForkServer:
         self._end()
         self._home = tempfile.TemporaryDirectory(prefix="fairweather-")
         self._said = Path(self._home.name) / SAID
+        places = {"KERAS_HOME": self._home.name, "TMPDIR": self._home.name}
         control, theirs = socket.socketpair()
         with theirs, self._said.open("wb") as said:
             try:
@@ -189,7 +190,7 @@ class ForkServer:
                     stderr=said,
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,  # Ctrl-C is told to us; what follows, we decide
-                    env={**os.environ, **_ENVIRONMENT, "KERAS_HOME": self._home.name},
+                    env={**os.environ, **_ENVIRONMENT, **places},
                 )
             except OSError as error:
                 control.close()
@@ -353,6 +354,8 @@ def _work(channel: socket.socket, forget: Callable[[], None]) -> NoReturn:
         os.dup2(handle, sys.stderr.fileno())
         os.close(handle)
         sys.path[:] = request["path"]
+        # What libraries leave behind goes with the scratch folder; some count on an end in order.
+        tempfile.tempdir = os.environ["TMPDIR"] = str(scratch)
         channel.sendall(_line(pid=os.getpid()))
         from fairweather_research import _worker  # noqa: PLC0415 - imported already
 

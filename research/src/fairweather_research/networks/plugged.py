@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fairweather_research.differences import NETWORK
 from fairweather_research.errors import NetworkError
 from fairweather_research.networks import (
     NETWORKS,
@@ -40,6 +41,7 @@ __all__ = [
     "load_build",
     "origin",
     "refuse_absent",
+    "source_digest",
 ]
 
 _ROWS = 64  # windows that a network is tried on
@@ -187,9 +189,7 @@ def origin(name: str, network: object) -> dict[str, str]:
     if name in NETWORKS:
         return {}
     module = name.partition(":")[0]
-    file = getattr(import_module(module), "__file__", None)
-    source = Path(file).read_bytes() if file else b""
-    found = {f"network {name}": f"sha256:{hashlib.sha256(source).hexdigest()}"}
+    found = {f"{NETWORK}{name}": source_digest(name)}
     theirs = packages_distributions().get(module.partition(".")[0], [])
     for distribution in sorted({*theirs, *getattr(network, "packages", ())}):
         try:
@@ -197,6 +197,28 @@ def origin(name: str, network: object) -> dict[str, str]:
         except PackageNotFoundError:
             found[distribution] = "not installed"
     return found
+
+
+def source_digest(name: str) -> str:
+    """The digest of the file that holds a network of somebody else's; no module is run for it.
+
+    Of that file alone: what it imports stands in provenance by version, if at all.
+
+    Raises:
+        NetworkError: there is no such module, or its file cannot be read.
+    """
+    refuse_absent(name)
+    module = name.partition(":")[0]
+    found = find_spec(module)
+    file = found.origin if found is not None and found.has_location else None
+    try:
+        source = Path(file).read_bytes() if file else b""
+    except OSError as error:
+        raise NetworkError(
+            name,
+            [f"`network`: {file}: cannot be read ({error.strerror}); make it readable"],
+        ) from error
+    return f"sha256:{hashlib.sha256(source).hexdigest()}"
 
 
 @contextmanager
