@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from typer.testing import CliRunner
 from fairweather_research import Fleet, ObservationsError, Plan, TrainingError
 from fairweather_research._forkserver import ForkServer
 from fairweather_research.cli import app
+from fairweather_research.environment import packages
 from fairweather_research.fleet import State, delivered
 from fairweather_research.fleet.index import rows, usual_place, write_index
 from fairweather_research.fleet.local import cores
@@ -96,7 +98,7 @@ def test_a_fleet_trains_the_model_that_train_does_and_a_failure_fails_alone(
     assert "`season`: no observation at JFK falls in the months 1" in told
     assert "1 of 2 are in " in told
     assert "Traceback" not in told
-    _, _, table = told.partition("The fleet\n")
+    _, _, table = told.partition("The fleet")
     for cell in ("TinyPredictor", "EWR, JFK", "blend", "failed", "delivered", "EWR temperature: "):
         assert f"\N{BOX DRAWINGS LIGHT VERTICAL} {cell}" in table, table
     assert [each.name for each in (tmp_path / "store" / ".fleet").iterdir()] == ["plan.html"]
@@ -107,15 +109,18 @@ def test_a_fleet_that_was_stopped_goes_on_and_repeats_nothing(
     tiny_document: dict[str, Any], tmp_path: Path, number: signal.Signals
 ) -> None:
     document = quick_document(tiny_document)
+    hidden = tmp_path / "store" / ".fleet"
     with started(document, tmp_path, "--jobs", "1") as process:
         assert process.stderr is not None
         while "1 of 4: delivered" not in (line := process.stderr.readline()):
             assert line, "it ended first"
+        while not list(hidden.glob("*.lock")):  # the second has begun
+            assert process.poll() is None, "it ended first"
+            time.sleep(0.05)
         process.send_signal(number)
         _, told = process.communicate()
     before = list_deliveries(tmp_path / "store")
     assert 1 <= len(before) < 4
-    hidden = tmp_path / "store" / ".fleet"
     if number == signal.SIGTERM:
         assert process.returncode == 128 + number
         assert "what was delivered stays, and the same command goes on with the rest" in told
@@ -181,7 +186,7 @@ def test_another_seed_other_data_or_other_code_is_another_training(
         delivered.identity(tiny(seed=2), observations),
         delivered.identity(recipe, type(observations)(**{**vars(observations), "archive": fewer})),
     }
-    other = {**delivered.packages(), "fairweather-research": "9.9"}
+    other = {**packages(), "fairweather-research": "9.9"}
     monkeypatch.setattr(delivered, "packages", lambda: other)
     found.add(delivered.identity(recipe, observations))
     assert len(found) == 4
@@ -212,7 +217,7 @@ def test_another_contract_is_another_training(
     recipe = tiny()
     observations = observations_of(recipe)
     before = delivered.identity(recipe, observations)
-    ours = {**delivered.packages(), "fairweather-interface": "9.9"}
+    ours = {**packages(), "fairweather-interface": "9.9"}
     monkeypatch.setattr(delivered, "packages", lambda: ours)
     assert delivered.identity(recipe, observations) != before
 

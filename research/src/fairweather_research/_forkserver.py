@@ -194,7 +194,7 @@ class ForkServer:
                 )
             except OSError as error:
                 control.close()
-                raise _no_process(error.strerror) from error
+                raise _no_process(str(error.strerror)) from error
         return control
 
     def _end(self) -> None:
@@ -283,7 +283,7 @@ class _Server:
             pid = os.fork()
         except OSError as error:  # no memory or no process left: the others go on
             with channel, contextlib.suppress(OSError):
-                channel.sendall(_line(unborn=error.strerror))
+                channel.sendall(_line(unborn=str(error.strerror)))
             return True
         if pid == 0:
             _work(channel, self._forget)
