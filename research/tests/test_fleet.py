@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +25,11 @@ from typer.testing import CliRunner
 from fairweather_research import Fleet, ObservationsError, Plan, TrainingError
 from fairweather_research._forkserver import ForkServer
 from fairweather_research.cli import app
+from fairweather_research.environment import packages
 from fairweather_research.fleet import State, delivered
 from fairweather_research.fleet.index import rows, usual_place, write_index
 from fairweather_research.fleet.local import cores
+from fairweather_research.plan import Training
 from fairweather_research.reading import observations_of
 
 if TYPE_CHECKING:
@@ -93,6 +98,9 @@ def test_a_fleet_trains_the_model_that_train_does_and_a_failure_fails_alone(
     assert "`season`: no observation at JFK falls in the months 1" in told
     assert "1 of 2 are in " in told
     assert "Traceback" not in told
+    _, _, table = told.partition("The fleet")
+    for cell in ("TinyPredictor", "EWR, JFK", "blend", "failed", "delivered", "EWR temperature: "):
+        assert f"\N{BOX DRAWINGS LIGHT VERTICAL} {cell}" in table, table
     assert [each.name for each in (tmp_path / "store" / ".fleet").iterdir()] == ["plan.html"]
 
 
@@ -101,17 +109,28 @@ def test_a_fleet_that_was_stopped_goes_on_and_repeats_nothing(
     tiny_document: dict[str, Any], tmp_path: Path, number: signal.Signals
 ) -> None:
     document = quick_document(tiny_document)
+    hidden = tmp_path / "store" / ".fleet"
     with started(document, tmp_path, "--jobs", "1") as process:
         assert process.stderr is not None
         while "1 of 4: delivered" not in (line := process.stderr.readline()):
             assert line, "it ended first"
+        while not list(hidden.glob("*.lock")):  # the second has begun
+            assert process.poll() is None, "it ended first"
+            time.sleep(0.05)
         process.send_signal(number)
         _, told = process.communicate()
+    before = list_deliveries(tmp_path / "store")
+    assert 1 <= len(before) < 4
     if number == signal.SIGTERM:
         assert process.returncode == 128 + number
         assert "what was delivered stays, and the same command goes on with the rest" in told
-    before = list_deliveries(tmp_path / "store")
-    assert 1 <= len(before) < 4
+        assert f"Model cards so far: {hidden / 'plan.html'}" in told
+        page = (hidden / "plan.html").read_text(encoding="utf-8")
+        assert f"{len(before)} of 4 models lie in" in page
+        assert [path for path in before if f"{path.name}/card/index.html" in page] == [*before]
+    else:
+        assert list(hidden.glob("*.lock")), "the claim of what was killed"
+        (hidden / "of-a-plan-that-nobody-trains-again.lock").touch()
     process = started(document, tmp_path)
     said, told = process.communicate()
     assert process.returncode == 0
@@ -121,8 +140,8 @@ def test_a_fleet_that_was_stopped_goes_on_and_repeats_nothing(
     assert len(after) == 4
     assert told.count(": delivered before: ") == len(before)
     assert f"4 of 4 are in {tmp_path / 'store'}, {4 - len(before)} of them new" in told
-    hidden = [each.name for each in (tmp_path / "store").iterdir() if each.name.startswith(".")]
-    assert hidden == [".fleet"]
+    assert [each for each in (tmp_path / "store").iterdir() if each not in after] == [hidden]
+    assert [each.name for each in hidden.iterdir()] == ["plan.html"]
 
 
 def test_two_fleets_at_once_share_the_work_and_deliver_nothing_twice(
@@ -167,9 +186,66 @@ def test_another_seed_other_data_or_other_code_is_another_training(
         delivered.identity(tiny(seed=2), observations),
         delivered.identity(recipe, type(observations)(**{**vars(observations), "archive": fewer})),
     }
-    monkeypatch.setattr(delivered, "packages", lambda: {"fairweather-research": "9.9"})
+    other = {**packages(), "fairweather-research": "9.9"}
+    monkeypatch.setattr(delivered, "packages", lambda: other)
     found.add(delivered.identity(recipe, observations))
     assert len(found) == 4
+
+
+def test_another_source_of_the_network_is_another_training(
+    tiny: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (Path(__file__).parent / "plugged_networks.py").read_text(encoding="utf-8")
+    (tmp_path / "my_networks.py").write_text(code, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe = tiny(**QUICK, areas=["JFK"], network="my_networks:Foreign")
+    fleet = Fleet(Plan(name="one", trainings=(Training(name="it", recipe=recipe),)), tmp_path / "s")
+    assert [each.state for each in fleet.run()] == [State.DELIVERED]
+    assert [each.state for each in fleet.waiting()] == [State.FOUND]
+    (tmp_path / "my_networks.py").write_text(f"{code}\n# otherwise", encoding="utf-8")
+    assert [each.state for each in fleet.waiting()] == [State.WAITING]
+    (tmp_path / "my_networks.py").unlink()
+    (lost,) = fleet.waiting()
+    assert lost.state is State.FAILED
+    assert "found no module 'my_networks'" in (lost.reason or "")
+
+
+def test_another_contract_is_another_training(
+    tiny: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny()
+    observations = observations_of(recipe)
+    before = delivered.identity(recipe, observations)
+    ours = {**packages(), "fairweather-interface": "9.9"}
+    monkeypatch.setattr(delivered, "packages", lambda: ours)
+    assert delivered.identity(recipe, observations) != before
+
+
+def test_dead_claims_are_cleared_and_living_ones_are_not(tmp_path: Path) -> None:
+    delivered.clear_dead_claims(tmp_path)  # there is nothing yet
+    with delivered.claimed(tmp_path, "living"):
+        dead = tmp_path / delivered.HIDDEN / "dead.lock"
+        dead.touch()
+        delivered.clear_dead_claims(tmp_path)
+        assert [each.name for each in dead.parent.iterdir()] == ["living.lock"]
+
+
+def test_who_tidies_up_is_not_taken_for_somebody_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / delivered.HIDDEN / "a.lock"
+    path.parent.mkdir()
+    with path.open("w") as tidying:
+        fcntl.flock(tidying, fcntl.LOCK_EX)
+
+        def done(_seconds: float) -> None:
+            path.unlink()
+            tidying.close()
+
+        monkeypatch.setattr("fairweather_research.fleet.delivered.time.sleep", done)
+        with delivered.claimed(tmp_path, "a") as ours:
+            assert ours
 
 
 def test_a_claim_is_held_by_one_and_leaves_nothing(tmp_path: Path) -> None:
@@ -209,8 +285,30 @@ def test_an_error_that_nobody_foresaw_is_the_end_of_one_training_only(
     assert found[1].reason == "ZeroDivisionError: a bug"
 
 
-def test_at_least_one_core_is_there() -> None:
-    assert cores() >= 1
+@pytest.mark.parametrize(("count", "expected"), [(6, 6), (None, 1)])
+def test_the_cores_are_those_that_this_process_may_use(
+    monkeypatch: pytest.MonkeyPatch, count: int | None, expected: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5}, raising=False)
+    assert cores() == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: count)
+    assert cores() == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"jobs": -1}, "`jobs`: found -1, expected 1 or more trainings at a time"),
+        ({"jobs": 0}, "`jobs`: found 0, expected 1 or more"),
+        ({"engine": "abacus"}, "`engine`: found 'abacus', expected one of local, ray"),
+    ],
+)
+def test_a_fleet_that_cannot_run_as_asked_is_refused_in_python_too(
+    known: Fleet, asked: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(TrainingError, match=re.escape(said)):
+        known.run(**asked)
 
 
 class Page(HTMLParser):
@@ -272,6 +370,13 @@ def test_a_dry_run_lists_what_would_be_trained_and_trains_nothing(
         "to be trained: TinyPredictor EWR+JFK seed 2",
     ]
     assert [each.name for each in known.store.iterdir()] == [there.name]
+    text = plan_file.read_text(encoding="utf-8")
+    plan_file.write_text(text.replace("summer.parquet", "none.parquet"), encoding="utf-8")
+    shown = invoked(str(plan_file), "--store", str(known.store), "--dry-run")
+    assert shown.exit_code == 1
+    assert shown.stdout == ""
+    assert shown.stderr.count("failed: TinyPredictor EWR+JFK seed ") == 2
+    assert "none.parquet" in shown.stderr
 
 
 @pytest.mark.parametrize(

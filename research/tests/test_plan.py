@@ -97,6 +97,18 @@ def test_what_all_have_in_common_can_be_a_recipe_of_its_own(tmp_path: Path) -> N
         ({"areas": "EWR"}, "`areas`: found 'EWR', expected the areas of each model"),
         ({"areas": ["EWR", "EWR"]}, "`areas`: found EWR twice, expected each once"),
         ({"seeds": 3}, "`seeds`: found 3, expected a list of seeds"),
+        (
+            {"seeds": [None, 1]},
+            "`seeds`: found null, expected a list of seeds; say which, or take it out",
+        ),
+        (
+            {"networks": ["blend", None]},
+            "`networks`: found null, expected a list of networks; say which, or take it out",
+        ),
+        (
+            {"seeds": [1, 1.0], "areas": ["LGA"], "model_types": {"A": {"season": [1]}}},
+            "found that 'A LGA seed 1' and 'A LGA seed 1.0' are one training; keep one",
+        ),
         ({"networks": []}, "`networks`: found [], expected a list of networks"),
         ({"model_types": ["Winter"]}, "`model_types`: found ['Winter'], expected the name of each"),
         ({"model_types": {"A": [1]}}, "`model_types.A`: found [1], expected keys of a recipe"),

@@ -101,8 +101,11 @@ def test_a_server_that_is_killed_takes_no_other_training_with_it_than_its_own(
 
 def test_a_server_dies_with_whoever_holds_it_and_so_do_its_trainings(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / _worker.REQUEST)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     holder = subprocess.Popen(  # noqa: S603 - our own code
-        [sys.executable, "-c", _HOLDER, str(tmp_path), str(tmp_path / "pids")]
+        [sys.executable, "-c", _HOLDER, str(tmp_path), str(tmp_path / "pids")],
+        env={**os.environ, "TMPDIR": str(temporary)},
     )
     pids = tmp_path / "pids"
     while not pids.exists() or not pids.read_text(encoding="utf-8").endswith("."):
@@ -110,6 +113,7 @@ def test_a_server_dies_with_whoever_holds_it_and_so_do_its_trainings(tmp_path: P
     server, work = map(int, pids.read_text(encoding="utf-8").rstrip(".").split())
     assert alive(server)
     assert alive(work)
+    assert len(list(temporary.iterdir())) == 1, "the server's home"
     holder.kill()
     holder.wait()
     for _ in range(200):
@@ -118,6 +122,7 @@ def test_a_server_dies_with_whoever_holds_it_and_so_do_its_trainings(tmp_path: P
         time.sleep(0.05)
     assert not alive(server)
     assert not alive(work)
+    assert list(temporary.iterdir()) == []
 
 
 _HOLDER = """
@@ -130,6 +135,154 @@ next(work.events())
 pathlib.Path(sys.argv[2]).write_text(f"{server.pid} {work.pid}.")
 time.sleep(600)
 """
+
+
+def served(asking: str) -> list[str]:
+    """Run a server without TensorFlow, and in a thread beside it what ``asking`` does.
+
+    Returns:
+        What ``asking`` said, and how the server ended.
+    """
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", _SERVER.replace("ASKING", asking)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return [*done.stdout.splitlines(), *done.stderr.splitlines()[-1:]]
+
+
+_SERVER = """
+import os, pathlib, signal, socket, sys, threading, time
+from fairweather_research import _forkserver
+from fairweather_research._forkserver import Work, _Server
+from fairweather_research.errors import TrainingError
+
+def work(channel, forget):
+    # In place of a training: it sleeps when it is told to, or ends with 7.
+    try:
+        forget()
+        control.close()  # the holder's end is in this process, too
+        channel.sendall(_forkserver._line(pid=os.getpid()))
+        if channel.recv(1) == b"s":
+            time.sleep(600)
+        os._exit(7)
+    finally:
+        os._exit(1)
+
+def ask(word=b"e"):
+    ours, theirs = socket.socketpair()
+    with theirs:
+        ours.sendall(word)
+        socket.send_fds(control, [b"+"], [theirs.fileno()])
+    return Work(ours, pathlib.Path("nothing"))
+
+def hear(work):
+    try:
+        list(work.events())
+    except TrainingError as error:
+        print(error, flush=True)
+    else:
+        print("ended with", work.code, flush=True)
+
+fork = os.fork
+train, _forkserver._work = _forkserver._work, work
+control, theirs = socket.socketpair()
+server = _Server(theirs)
+
+ASKING
+
+def asking():
+    try:
+        asks()
+    finally:
+        control.close()
+
+threading.Thread(target=asking, daemon=True).start()
+server.run()
+print("let go of", flush=True)
+"""
+
+
+def test_a_work_that_ends_just_as_its_asker_leaves_ends_alone() -> None:
+    both_at_once = """
+server._poll.register(theirs)
+server._poll.register(server._woken)
+ours, channel = socket.socketpair()
+dead = fork()
+if dead == 0:
+    os._exit(1)
+server._works[dead] = channel
+server._poll.register(channel, 0)
+ours.close()
+os.waitid(os.P_PID, dead, os.WEXITED | os.WNOWAIT)
+os.write(server._wake, b"!")
+
+def asks():
+    hear(ask())
+"""
+    assert served(both_at_once) == ["ended with 7", "let go of"]
+
+
+def test_a_work_for_which_there_is_no_process_fails_alone_and_says_why() -> None:
+    no_process_once = """
+def refused():
+    os.fork = fork
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+def asks():
+    sleeper = ask(b"s")
+    next(sleeper._lines)
+    os.fork = refused
+    hear(ask())
+    hear(ask())
+    print("sleeps on" if server._works else "ended", flush=True)
+"""
+    first, *others = served(no_process_once)
+    assert "no training process can be started (Resource temporarily unavailable)" in first
+    assert "with fewer at a time" in first
+    assert others == ["ended with 7", "sleeps on", "let go of"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "server._reap = lambda: 1 / 0; hear(ask())",  # a bug
+        "os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)",
+    ],
+)
+def test_a_server_that_ends_takes_all_works_with_it(end: str) -> None:
+    ends = f"""
+def asks():
+    sleeper = ask(b"s")
+    print(next(sleeper._lines), end="", flush=True)
+    {end}
+"""
+    said = served(ends)
+    assert "let go of" not in said
+    assert not alive(json.loads(said[0])["pid"])
+
+
+def test_a_work_that_cannot_begin_nor_say_so_ends_alone() -> None:
+    on_a_full_disk = """
+class Full:
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+    flush = write
+
+def forget():
+    sys.stdout = sys.stderr = Full()
+    raise OSError(28, "No space left on device")
+
+def asks():
+    sleeper = ask(b"s")
+    next(sleeper._lines)
+    _forkserver._work, server._forget = train, forget
+    hear(ask())
+    print("sleeps on" if server._works else "ended", flush=True)
+"""
+    assert served(on_a_full_disk) == ["ended with 1", "sleeps on", "let go of"]
 
 
 def test_reports_become_progress_in_order(tmp_path: Path) -> None:

@@ -5,7 +5,10 @@ Not among the package's tests: it needs the extra ``[ray]`` (``nox -s ray``).
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -22,7 +25,8 @@ import yaml
 from fairweather_interface.delivery import list_deliveries, open_delivery
 from fairweather_interface.testing import assert_delivery_conforms
 
-from fairweather_research import Recipe, load_observations, train, write_archive
+from fairweather_research import Fleet, Recipe, load_observations, load_plan, train, write_archive
+from fairweather_research.fleet import State
 from fairweather_research.observations import Archive
 
 PORT = 26379
@@ -73,30 +77,88 @@ def ray_start(*arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
+class Cluster:
     """Two nodes, each of which takes one training at a time."""
-    temp = tempfile.mkdtemp(prefix="ray-")  # not pytest's: the paths of its sockets must be short
-    head = ray_start(
-        *("--head", "--port", str(PORT), "--node-ip-address", "127.0.0.1"),
-        *("--include-dashboard=false", "--temp-dir", temp),
-    )
-    second = None
-    try:
-        answers([str(RAY), "status", "--address", ADDRESS], "1.0 CPU")
-        second = ray_start("--address", ADDRESS, "--node-ip-address", "127.0.0.1")
-        answers([str(RAY), "status", "--address", ADDRESS], "2.0 CPU")
-        yield
-    finally:
-        for node in filter(None, (second, head)):
+
+    def __init__(self) -> None:
+        self._temp = tempfile.mkdtemp(prefix="ray-")  # not pytest's: its sockets need short paths
+        self.second: subprocess.Popen[bytes] | None = None
+        self.head = ray_start(
+            *("--head", "--port", str(PORT), "--node-ip-address", "127.0.0.1"),
+            *("--include-dashboard=false", "--temp-dir", self._temp),
+        )
+
+    def complete(self) -> None:
+        """Bring the second node up, if it is not."""
+        if self.second is None:
+            answers([str(RAY), "status", "--address", ADDRESS], "/1.0 CPU")
+            # an address of its own: programs that join at 127.0.0.1 join the head
+            self.second = ray_start("--address", ADDRESS, "--node-ip-address", "127.0.0.2")
+        answers([str(RAY), "status", "--address", ADDRESS], "/2.0 CPU")
+
+    def works_of_second(self) -> list[int]:
+        """Process ids of trainings on the second node: what its forkservers have forked."""
+        assert self.second is not None
+        found = [self.second.pid, *children_of(self.second.pid)]
+        servers = [each for each in found if "fairweather_research._forkserver" in command(each)]
+        return [each for server in servers for each in children_of(server)]
+
+    def lose_second(self) -> None:
+        """Have the second node vanish, as a machine does that loses its power."""
+        assert self.second is not None
+        lost = [*children_of(self.second.pid), self.second.pid]
+        for pid in lost:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.second.wait()
+        self.second = None
+
+    def end(self) -> None:
+        for node in filter(None, (self.second, self.head)):
             node.terminate()
             node.wait(timeout=60)
+        shutil.rmtree(self._temp, ignore_errors=True)
+
+
+def children_of(pid: int) -> list[int]:
+    """Process ids of everything that a process has started, and what those have."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(each) for each in (task / "children").read_text().split()]
+    return [*found, *(each for child in found for each in children_of(child))]
+
+
+def command(pid: int) -> str:
+    """What a process was started with, or calls itself; empty when it is gone."""
+    try:
+        said = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return said.replace(b"\0", b" ").decode(errors="replace")
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Cluster]:
+    """The head of a cluster, and sometimes a second node."""
+    made = Cluster()
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture
+def cluster(nodes: Cluster) -> Cluster:
+    """Two nodes, both there."""
+    nodes.complete()
+    return nodes
 
 
 def answers(command: list[str], expected: str) -> None:
     """Wait until a command says what is expected."""
     said = ""
-    for _ in range(60):
+    for _ in range(120):
         done = subprocess.run(  # noqa: S603 - the cluster's own command
             command, env=ENVIRONMENT, capture_output=True, text=True, check=False
         )
@@ -121,20 +183,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def fleet(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command on the cluster."""
-    return subprocess.run(  # noqa: S603 - our own command
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The command at work on the cluster."""
+    return subprocess.Popen(  # noqa: S603 - our own command
         [
             sys.executable,
-            *("-m", "fairweather_research", "fleet", "plan.yaml", "--store", "store"),
-            *("--engine", "ray", *arguments),
+            *("-m", "fairweather_research", "fleet", "plan.yaml", "--engine", "ray", *arguments),
         ],
         cwd=folder,
         env=ENVIRONMENT,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
     )
+
+
+def fleet(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command on the cluster."""
+    with started(folder, *arguments) as process:
+        said, told = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, said, told)
 
 
 @pytest.mark.usefixtures("cluster")
@@ -167,6 +235,55 @@ def test_the_cluster_has_two_nodes() -> None:
         assert ray.cluster_resources()["CPU"] == 2.0
     finally:
         ray.shutdown()
+
+
+def test_a_lost_node_takes_what_it_trained_and_the_fleet_goes_on(
+    cluster: Cluster, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", ADDRESS)
+    plan = {**PLAN, "model_types": {"Lost": None}, "seeds": [1, 2]}
+    (folder / "lost.yaml").write_text(yaml.safe_dump(plan), encoding="utf-8")
+    fleet = Fleet(load_plan(folder / "lost.yaml"), folder / "lost")
+
+    def lose(*_: object) -> None:
+        if cluster.second is not None and cluster.works_of_second():
+            cluster.lose_second()
+
+    found = fleet.run(engine="ray", progress=lose)
+    assert cluster.second is None, "it was lost while it trained"
+    (lost,) = (each for each in found if each.state is State.FAILED)
+    assert (lost.reason or "").startswith("the cluster lost it: ")
+    assert [each.state for each in found].count(State.DELIVERED) == 3
+    assert len(list_deliveries(fleet.store)) == 3
+
+    told: list[tuple[str, str]] = []
+    again = fleet.run(engine="ray", progress=lambda name, now: told.append((name, now.stage)))
+    assert [each.state for each in again].count(State.FOUND) == 3
+    assert {each.name for each in again if each.state is State.DELIVERED} == {lost.name}
+    assert (lost.name, "fit") in told
+    assert {name for name, _ in told} == {lost.name}
+    left = [path.name for path in fleet.store.iterdir() if path.name.startswith(".")]
+    assert left == [".fleet"]
+    assert list((fleet.store / ".fleet").iterdir()) == []
+
+
+def test_a_lost_board_costs_progress_and_no_training(cluster: Cluster, folder: Path) -> None:
+    with started(folder, "--store", "boardless") as process:
+        boards: list[int] = []
+        while not boards:
+            assert process.poll() is None, "it ended first"
+            time.sleep(0.1)
+            there = children_of(cluster.head.pid)  # where the fleet is
+            boards = [pid for pid in there if command(pid).startswith("ray::_Board")]
+        for pid in boards:
+            os.kill(pid, signal.SIGKILL)
+        said, told = process.communicate()
+    folders = list_deliveries(folder / "boardless")
+    assert len(folders) == 2
+    assert sorted(said.splitlines()) == sorted(map(str, folders)), "Ray says its own elsewhere"
+    assert process.returncode == 1
+    assert "2 of 4 are in " in told
+    assert "Traceback" not in told
 
 
 def test_a_cluster_that_is_not_there_is_told_without_a_trace(

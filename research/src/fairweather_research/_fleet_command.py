@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +13,9 @@ from fairweather_research._options import Software, Store, Strict, TensorBoard
 from fairweather_research._terminal import NEGATIVE, console, told
 from fairweather_research.checking import read_manifest_file
 from fairweather_research.plan import load_plan
+
+if TYPE_CHECKING:
+    from fairweather_research.fleet import Fleet
 
 __all__ = ["fleet_command"]
 
@@ -66,7 +71,7 @@ def fleet_command(  # noqa: PLR0917 - typer passes options by name
 
     Progress and a table go to stderr, with the place of a page that leads to every model card;
     stdout has a line for each delivery, its path. Exit code 0: all are in the store; 1: some are
-    not, and stderr says which and why.
+    not, and stderr says which and why. With --dry-run, 0: all could begin; 1: some could not.
 
     Example: fairweather-research fleet plans/new-york.yaml --store store --jobs 2
     """
@@ -108,12 +113,22 @@ def _fleet(
     for line in foreseen:
         typer.echo(f"warning: {line}", err=True)
     if dry_run:
-        for each in fleet.waiting():
-            detail = each.path or each.reason
-            typer.echo(f"{each.state}: {each.name}{f': {detail}' if detail else ''}")
+        _list_waiting(fleet)
         return
+    page = (index or usual_place(plan, fleet.store)).expanduser().resolve()
     with board(len(plan.trainings)) as shown:
-        outcomes = fleet.run(engine=engine, jobs=jobs, progress=shown.progress, ended=shown.ended)
+        try:
+            with redirect_stdout(sys.stderr):  # where Ray tells what it lost
+                outcomes = fleet.run(
+                    engine=engine, jobs=jobs, progress=shown.progress, ended=shown.ended
+                )
+        except KeyboardInterrupt:
+            there = shown.came
+            there |= {each.name: each for each in fleet.waiting(but=there)}
+            found = rows(plan, [there[each.name] for each in plan.trainings])
+            write_index(page, plan, fleet.store, found, foreseen=foreseen)
+            typer.echo(f"Model cards so far: {page}", err=True)
+            raise
     found = rows(plan, outcomes)
     show_summary(found)
     for outcome in outcomes:
@@ -122,7 +137,6 @@ def _fleet(
     missing = [outcome for outcome in outcomes if outcome.path is None]
     for outcome in missing:
         typer.echo(f"{outcome.state}: {outcome.name}: {outcome.reason}", err=True)
-    page = (index or usual_place(plan, fleet.store)).expanduser().resolve()
     write_index(page, plan, fleet.store, found, foreseen=foreseen)
     console().print(
         f"{len(outcomes) - len(missing)} of {len(outcomes)} are in {fleet.store}, "
@@ -134,4 +148,15 @@ def _fleet(
         soft_wrap=True,
     )
     if missing:
+        raise typer.Exit(NEGATIVE)
+
+
+def _list_waiting(fleet: Fleet) -> None:
+    """Say what would be trained, and what could not even begin."""
+    found = list(fleet.waiting())
+    for each in found:
+        detail = each.path or each.reason
+        line = f"{each.state}: {each.name}{f': {detail}' if detail else ''}"
+        typer.echo(line, err=each.reason is not None)
+    if any(each.reason is not None for each in found):
         raise typer.Exit(NEGATIVE)

@@ -12,7 +12,8 @@ forked for each training::
 
 A *work* is one training process, the leader of a process group of its own. It is ended, with all
 that it started, when its ``with`` block is left, when the server is closed, and when the process
-that holds the server dies, whatever kills it. One server serves the threads of a whole fleet.
+that holds the server dies, whatever kills it. One server serves the threads of a whole fleet: what
+happens to one work, at its start or at its end, is told to its asker and touches no other.
 
 ``multiprocessing`` has a forkserver too. It imports the caller's main module in every child, which
 trains again wherever a script calls ``train`` without a guard; hence this one.
@@ -24,6 +25,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,7 +40,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from fairweather_research.errors import TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["SAID", "THREADS", "ForkServer", "Work", "last_words"]
 
@@ -91,11 +93,15 @@ class Work:
         """What it reports, in order, until it ends or is not asked any longer.
 
         Raises:
-            TrainingError: the server was ended, and the training with it.
+            TrainingError: no process could be had for it, or the server was ended, and the training
+                with it.
         """
         with contextlib.suppress(ConnectionError):
             for line in self._lines:
                 event = json.loads(line)
+                if "unborn" in event:
+                    self.code = 1
+                    raise _no_process(event["unborn"])
                 self.pid = event.pop("pid", self.pid)
                 self.code = event.pop("exit", None)
                 if self.code is not None:
@@ -143,7 +149,7 @@ class ForkServer:
         What can be imported here can be imported there. A server that was ended is started anew.
 
         Raises:
-            TrainingError: the server is closed.
+            TrainingError: the server is closed, or the system has no process left for it.
         """
         ours, theirs = socket.socketpair()
         with theirs:
@@ -173,17 +179,22 @@ class ForkServer:
         self._end()
         self._home = tempfile.TemporaryDirectory(prefix="fairweather-")
         self._said = Path(self._home.name) / SAID
+        places = {"KERAS_HOME": self._home.name, "TMPDIR": self._home.name}
         control, theirs = socket.socketpair()
         with theirs, self._said.open("wb") as said:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C is told to us; what follows, we decide
-                env={**os.environ, **_ENVIRONMENT, "KERAS_HOME": self._home.name},
-            )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                    [sys.executable, "-P", "-m", __name__, str(theirs.fileno()), self._home.name],
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,  # Ctrl-C is told to us; what follows, we decide
+                    env={**os.environ, **_ENVIRONMENT, **places},
+                )
+            except OSError as error:
+                control.close()
+                raise _no_process(str(error.strerror)) from error
         return control
 
     def _end(self) -> None:
@@ -192,7 +203,7 @@ class ForkServer:
         if self._process is not None:
             self._process.wait()
         if self._home is not None:
-            self._home.cleanup()
+            self._home.cleanup()  # what a server that was killed could not remove itself
         self._control = self._process = self._home = None
 
 
@@ -230,47 +241,68 @@ class _Server:
         self._poll = select.poll()
 
     def run(self) -> None:
-        """Serve until the other end of ``control`` is closed; end everything then."""
+        """Serve until the other end of ``control`` is closed; however this ends, end everything."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         self._poll.register(self._control, select.POLLIN)
         self._poll.register(self._woken, select.POLLIN)
-        while True:
-            for handle, _ in self._poll.poll():
-                if handle == self._woken:
-                    os.read(self._woken, 4096)
-                    self._reap()
-                elif handle != self._control.fileno():
-                    self._abandon(handle)
-                elif not self._accept():
-                    for pid in self._works:
-                        _end_group(pid)
-                    return
+        try:
+            while self._serve():
+                pass
+        finally:
+            for pid in self._works:
+                _end_group(pid)
+            for pid in self._works:  # none of them outlives the server
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+
+    def _serve(self) -> bool:
+        """Do what there is to do now; False when nobody holds the server any longer.
+
+        In this order, because a number is given to another channel as soon as one is closed: until
+        all who left are dealt with, none is closed and none is opened.
+        """
+        ready = {handle for handle, _ in self._poll.poll()}
+        control = self._control.fileno()
+        for handle in ready - {control, self._woken}:
+            self._abandon(handle)
+        if self._woken in ready:
+            os.read(self._woken, 4096)
+            self._reap()
+        return control not in ready or self._accept()
 
     def _accept(self) -> bool:
         said, handles, _, _ = socket.recv_fds(self._control, 1, 1)
         if not said:
             return False
+        if not handles:  # too many files are open here: its asker sees its channel closed
+            return True
         channel = socket.socket(fileno=handles[0])
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # no memory or no process left: the others go on
+            with channel, contextlib.suppress(OSError):
+                channel.sendall(_line(unborn=str(error.strerror)))
+            return True
         if pid == 0:
-            self._become_work(channel)
+            _work(channel, self._forget)
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)  # both sides do it: whoever comes first
         self._works[pid] = channel
         self._poll.register(channel, 0)  # only whether the other end is closed
         return True
 
-    def _become_work(self, channel: socket.socket) -> NoReturn:
-        """In the child: forget the server, then train."""
+    def _forget(self) -> None:
+        """In the child: be a process of its own, that knows nothing of the server's."""
         os.setpgid(0, 0)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         for other in (self._control, *self._works.values()):
             other.close()
         os.close(self._woken)
         os.close(self._wake)
-        _work(channel)
 
     def _abandon(self, handle: int) -> None:
         """Nobody listens to this work any longer."""
@@ -285,7 +317,7 @@ class _Server:
             if not ended:
                 continue
             _end_group(pid)  # what it started itself
-            with contextlib.suppress(KeyError):
+            with contextlib.suppress(KeyError):  # it was abandoned before it ended
                 self._poll.unregister(channel)
             with contextlib.suppress(OSError):
                 channel.sendall(_line(exit=os.waitstatus_to_exitcode(status)))
@@ -302,10 +334,18 @@ def _line(**event: object) -> bytes:
     return f"{json.dumps(event)}\n".encode()
 
 
-def _work(channel: socket.socket) -> NoReturn:
-    """Train, in the process that was forked for it."""
+def _no_process(reason: str) -> TrainingError:
+    return TrainingError(
+        f"found that no training process can be started ({reason}), expected memory and a process "
+        "for one more; nothing was delivered; train again, with fewer at a time"
+    )
+
+
+def _work(channel: socket.socket, forget: Callable[[], None]) -> NoReturn:
+    """Train, in the process that was forked for it; whatever happens, it never returns."""
     code = 1
     try:
+        forget()
         listen = channel.makefile("r", encoding="utf-8")
         request = json.loads(listen.readline())
         scratch = Path(request["scratch"])
@@ -314,6 +354,8 @@ def _work(channel: socket.socket) -> NoReturn:
         os.dup2(handle, sys.stderr.fileno())
         os.close(handle)
         sys.path[:] = request["path"]
+        # What libraries leave behind goes with the scratch folder; some count on an end in order.
+        tempfile.tempdir = os.environ["TMPDIR"] = str(scratch)
         channel.sendall(_line(pid=os.getpid()))
         from fairweather_research import _worker  # noqa: PLC0415 - imported already
 
@@ -326,19 +368,26 @@ def _work(channel: socket.socket) -> NoReturn:
     except BaseException:  # noqa: BLE001 - it ends the process, in the words of whatever was raised
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:  # also on a full disk: this must never go on as a second server
+            os._exit(code)
 
 
-def main(handle: int) -> None:
-    """Be the server: ``python -P -m fairweather_research._forkserver HANDLE``."""
+def main(handle: int, home: Path) -> None:
+    """Be the server: ``python -P -m fairweather_research._forkserver HANDLE HOME``.
+
+    Its home, a folder made for it alone, is removed at the end: whoever holds it may be dead. After
+    a crash it stays, for the last words in it.
+    """
     # The one thread beside ours is pyarrow's, which knows how to live through a fork.
     warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
     with socket.socket(fileno=handle) as control:
         _preload()
         _Server(control).run()
+    shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), Path(sys.argv[2]))

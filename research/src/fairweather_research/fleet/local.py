@@ -34,7 +34,7 @@ def run_locally(
     A thread waits for each training; the work is done in processes that one forkserver starts.
     Whoever stops iterating stops the fleet: running trainings are ended, and leave nothing.
     """
-    with ThreadPoolExecutor(jobs or cores()) as pool, ForkServer() as server:
+    with ThreadPoolExecutor(cores() if jobs is None else jobs) as pool, ForkServer() as server:
         futures = [pool.submit(carry_out, task, server, partial(tell, task.name)) for task in tasks]
         try:
             for future in as_completed(futures):

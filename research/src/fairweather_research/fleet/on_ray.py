@@ -2,12 +2,17 @@
 
 Every node has this package installed, with the extra ``[ray]``, and sees the store and files of
 observations under the same paths. What a task does is what the local engine does.
+
+A node that is lost takes the trainings that it had, and no others. The fleet itself lives on the
+node on which it was started, and so does its board; where the board is lost, progress is no longer
+told, and the fleet goes on.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +53,37 @@ def _server() -> ForkServer:
 
 
 def _carry_out(task: Task, board: Any) -> Outcome:  # noqa: ANN401 - an actor has no type
-    return carry_out(task, _server(), lambda progress: board.write.remote(task.name, progress))
+    import ray  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - optional
+
+    def tell(progress: Progress) -> None:
+        with suppress(ray.exceptions.RayError):
+            board.write.remote(task.name, progress)
+
+    return carry_out(task, _server(), tell)
+
+
+class _News:
+    """What the board says. It is asked, and never waited for: progress is not worth a fleet."""
+
+    def __init__(self, ray: Any) -> None:  # noqa: ANN401 - Ray is optional
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        )
+        self._ray = ray
+        self.board = ray.remote(num_cpus=0, scheduling_strategy=here)(_Board).remote()
+        self._asked = self.board.read.remote()
+
+    def read(self) -> list[tuple[str, Progress]]:
+        """What was written since; nothing when the board is not there (yet, or any longer)."""
+        ready, _ = self._ray.wait([self._asked], timeout=0)
+        if not ready:
+            return []
+        try:
+            found: list[tuple[str, Progress]] = self._ray.get(self._asked)
+            self._asked = self.board.read.remote()
+        except self._ray.exceptions.RayError:  # what was asked stays ready, and stays an error
+            return []
+        return found
 
 
 def run_on_ray(
@@ -66,7 +101,7 @@ def run_on_ray(
     """
     ray = _connected()
     try:
-        board = ray.remote(num_cpus=0)(_Board).remote()
+        news = _News(ray)
         # Not retried: what was lost is trained when the fleet is started again.
         remote = ray.remote(num_cpus=1, max_retries=0)(_carry_out)
         waiting = list(tasks)
@@ -74,10 +109,12 @@ def run_on_ray(
         while waiting or running:
             while waiting and (jobs is None or len(running) < jobs):
                 task = waiting.pop(0)
-                running[remote.remote(task, board)] = task
+                running[remote.remote(task, news.board)] = task
             done, _ = ray.wait(list(running), timeout=_LOOK_EVERY)
-            for name, progress in ray.get(board.read.remote()):
-                tell(name, progress)
+            at_work = {task.name for task in running.values()}
+            for name, progress in news.read():
+                if name in at_work:  # it may have come after the outcome
+                    tell(name, progress)
             for each in done:
                 task = running.pop(each)
                 try:
@@ -100,6 +137,7 @@ def _connected() -> Any:  # noqa: ANN401 - Ray is optional
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
         import ray  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - optional
+        import ray.util.scheduling_strategies  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
     except ImportError as error:
         raise TrainingError(
             "Ray is not installed; pip install 'fairweather-research[ray]', here and on every node"

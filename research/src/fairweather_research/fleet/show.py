@@ -62,6 +62,12 @@ class Board:
                 note=note,
             )
 
+    @property
+    def came(self) -> dict[str, Outcome]:
+        """The trainings that have ended, by name."""
+        with self._lock:
+            return {outcome.name: outcome for outcome in self._came}
+
     def ended(self, outcome: Outcome) -> None:
         """A training has ended."""
         with self._lock:
