@@ -250,6 +250,7 @@ def test_the_coverage_map_is_there_while_the_observations_cannot_be_read(
     answer = several.get("/coverage")
     assert (answer.status_code, answer.text.count('class="covered"')) == (200, 14)
     assert "Mars" not in answer.text
+    assert "<p>Beit-Shemesh, EWR, Jerusalem, LGA.</p>" in answer.text  # and not: not observed
 
 
 def test_the_coverage_map_is_searched_by_area(several: FlaskClient) -> None:

@@ -125,8 +125,8 @@ def test_what_the_model_learned_from_is_named(
     observe("JFK", day)
     observe("EWR", day)
     client = make_app().test_client()
-    assert f"Learned from graz: {licence} Run by" in text_of(client)
-    assert "Learned from an archive Run by" in text_of(client, "/?area=EWR")
+    assert f"Learned from graz: {licence} Model card" in text_of(client)
+    assert "Learned from an archive Model card" in text_of(client, "/?area=EWR")
 
 
 def test_an_old_variable_announces_itself_though_another_one_is_fresh(

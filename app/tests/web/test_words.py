@@ -235,7 +235,7 @@ def test_the_start_of_a_past_forecast_says_how_old_it_is() -> None:
         (0, 0, "weather, and ranks first."),
         (1, 0, "weather, and ranks first. 1 other delivery was passed over."),
         (1, 1, "weather, and is the best that does: 1 comes before it and refused."),
-        (4, 2, "2 come before it and refused. In all 4 other deliveries were passed over."),
+        (4, 2, "2 come before it and refused. In all, 4 other deliveries were passed over."),
         (4, None, "for this weather. 4 other deliveries were passed over."),
     ],
 )

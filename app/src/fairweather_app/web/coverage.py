@@ -65,6 +65,7 @@ class CoverageMap:
         current: the position of the month that forecasts start in at present, from 0.
         observed: areas of this page that are observed, and for which nobody answers.
         uncovered: all others for which nobody answers.
+        looked: whether it is known which areas are observed.
         next_after: after which area the next page begins; None on the last one.
     """
 
@@ -74,6 +75,7 @@ class CoverageMap:
     current: int
     observed: tuple[str, ...]
     uncovered: tuple[str, ...]
+    looked: bool
     total: int
     next_after: str | None
 
@@ -84,12 +86,13 @@ def coverage_map(
     areas: Sequence[str],
     *,
     month: int,
-    observed: Collection[str] = (),
+    observed: Collection[str] | None = None,
     after: str = "",
 ) -> CoverageMap:
     """A page of the map over `areas`, sorted, beginning after the area `after`.
 
-    `month` is that of now; of the areas in `observed` there are observations.
+    `month` is that of now; of the areas in `observed` there are observations, None while that
+    cannot be read.
     """
     left = [area for area in areas if area > after]
     page = left[:AREAS_ON_A_PAGE]
@@ -118,8 +121,9 @@ def coverage_map(
         key=tuple(known.values()),
         months=tuple(name[:_SHORT] for name in MONTH_NAMES),
         current=month - 1,
-        observed=tuple(area for area in uncovered if area in observed),
-        uncovered=tuple(area for area in uncovered if area not in observed),
+        observed=tuple(area for area in uncovered if area in (observed or ())),
+        uncovered=tuple(area for area in uncovered if area not in (observed or ())),
+        looked=observed is not None,
         total=len(areas),
         next_after=page[-1] if len(left) > len(page) else None,
     )

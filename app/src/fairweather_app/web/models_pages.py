@@ -125,7 +125,7 @@ def coverage() -> flask.Response:
     asked = flask.request.args.get("q", "").strip()[:LONGEST_AREA]
     after = flask.request.args.get("after", "")[:LONGEST_AREA]
     observed = _observed(app_context)
-    names = sorted(set(contents.declaring).union(app_context.definitions, observed))
+    names = sorted(set(contents.declaring).union(app_context.definitions, observed or ()))
     chosen = [name for name in names if asked.casefold() in name.casefold()]
     page = render(
         "coverage.html",
@@ -160,12 +160,12 @@ def _month(app_context: AppContext) -> int:
         return datetime.now(UTC).month
 
 
-def _observed(app_context: AppContext) -> frozenset[str]:
-    """The areas that have observations; none while they cannot be read."""
+def _observed(app_context: AppContext) -> frozenset[str] | None:
+    """The areas that have observations; None while they cannot be read."""
     try:
         return frozenset(app_context.ready.areas())
     except ObservationStoreError:
-        return frozenset()
+        return None
 
 
 def _areas(app_context: AppContext) -> list[AreaSummary]:

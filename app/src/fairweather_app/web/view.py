@@ -45,6 +45,7 @@ class ForecastView:
         reach: how far the band goes on the day of the headline, else empty.
         checks: what came of the forecast, by variable; empty while nothing did.
         learned_from: what those checks prove of a model that learned from such days, else empty.
+        knew: whether it had learned from any of the weather that came.
         recent: what was observed before the start, newest day first.
         around: the starts a week earlier and a day later, where a model answers them.
         source: what the model learned from, and where that can be had; empty where not known.
@@ -66,6 +67,7 @@ class ForecastView:
     hours: tuple[HourGroup, ...]
     checks: tuple[str, ...]
     learned_from: str
+    knew: bool
     recent: tuple[HourGroup, ...]
     around: Neighbours
     source: str
@@ -135,6 +137,7 @@ def forecast_view(
         description=_description(forecast.area, headline, band, seen),
     )
     stale = "" if asked else _stale(forecast, answering.oldest, latest, zone, now)
+    shown, judged = _known_before(times, variables, seen, answering.learned)
     first = next(iter(variables), None)
     receipt = forecast.receipt
     return ForecastView(
@@ -164,7 +167,8 @@ def forecast_view(
             for day in days
         ),
         checks=tuple(words.checked(each) for each in checks),
-        learned_from=_learned_from(times, variables, seen, answering.learned),
+        learned_from=words.learned_from(shown, judged, sum(each.count for each in checks)),
+        knew=shown > 0,
         recent=recent_rows(seen, variables, zone),
         around=around,
         source=_source(answering.learned),
@@ -249,15 +253,15 @@ def _checks(
     return found
 
 
-def _learned_from(
+def _known_before(
     times: Sequence[datetime],
     variables: Mapping[str, VariableForecast],
     seen: Mapping[str, Observed],
     learned: Learned | None,
-) -> str:
-    """What the checks prove, given which of the values that came the model had learned from."""
+) -> tuple[int, int]:
+    """How many of the values that came the model may have learned from, and was judged by."""
     if learned is None:
-        return ""
+        return 0, 0
     checked = [
         (name, time)
         for name, each in variables.items()
@@ -265,10 +269,9 @@ def _learned_from(
         for time, said, came in zip(times, each.value, seen[name].came, strict=True)
         if said is not None and came is not None
     ]
-    return words.learned_from(
-        shown=sum(learned.was_shown(name, time) for name, time in checked),
-        judged=sum(learned.was_judged_by(name, time) for name, time in checked),
-        count=len(checked),
+    return (
+        sum(learned.was_shown(name, time) for name, time in checked),
+        sum(learned.was_judged_by(name, time) for name, time in checked),
     )
 
 

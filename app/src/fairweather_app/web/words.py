@@ -371,5 +371,5 @@ def ranked(area: str, refused: int, *, before: int | None, pinned: bool) -> str:
     if not before:
         return f"It {fit}, and ranks first.{over}"
     first = f"{before} {'comes' if before == 1 else 'come'} before it and refused."
-    over = f" In all {others} {'was' if refused == 1 else 'were'} passed over."
+    over = f" In all, {others} {'was' if refused == 1 else 'were'} passed over."
     return f"It {fit}, and is the best that does: {first}{over if refused > before else ''}"
