@@ -162,7 +162,7 @@ def test_a_region_is_as_old_as_the_half_of_it_that_is_freshest(
     for hours, area in ((0, "JFK"), (9, "EWR"), (40, "LGA")):
         observe(area, [50.0] * 24, variable="humidity", until=NOW - hours * HOUR)
     text = text_of(make_app().test_client())
-    assert "The newest humidity of EWR, JFK and LGA is from" in text
+    assert "The newest humidity of at least half of EWR, JFK and LGA is from" in text
     assert "9 hours ago" in text
 
 
@@ -173,6 +173,20 @@ def test_a_variable_that_was_never_observed_is_named(
     observe("JFK", [5.0] * 24, until=NOW)
     text = text_of(make_app().test_client())
     assert "No humidity of JFK was ever observed, so this forecast does not know it." in text
+
+
+def test_a_region_that_mostly_was_never_observed_names_what_lacks(
+    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp
+) -> None:
+    def of_three(document: dict[str, Any]) -> None:
+        temperature_only(document)
+        (humidity,) = (each for each in document["inputs"] if each["name"] == "humidity")
+        humidity["areas"] = ["EWR", "JFK", "LGA"]
+
+    tiny_delivery(areas=("JFK",), variables=BOTH, max_missing=1.0, change=of_three)
+    for name in BOTH:
+        observe("JFK", [5.0] * 24, variable=name, until=NOW)
+    assert "No humidity of EWR and LGA was ever observed" in text_of(make_app().test_client())
 
 
 def around(client: FlaskClient, address: str = "/?area=JFK") -> dict[str, int]:

@@ -51,7 +51,11 @@ class Learned:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fed:
-    """One series of observations that a model starts from; `latest` is None where there is none."""
+    """What a model starts from, of an area or of a region's members.
+
+    `latest` is when it was observed last, of a region by at least half of it; None where there is
+    none, and `areas` are then those that it lacks.
+    """
 
     variable: str
     areas: tuple[str, ...]
@@ -126,14 +130,13 @@ def _oldest(metadata: ModelMetadata, area: str, ready: ReadyWindows) -> Fed | No
         if wanted.variable is None:
             continue
         areas = tuple(wanted.areas or (area,))
-        found = sorted(
-            (time for each in areas if (time := ready.latest(each, wanted.variable)) is not None),
-            reverse=True,
-        )
+        by_area = {each: ready.latest(each, wanted.variable) for each in areas}
+        found = sorted((time for time in by_area.values() if time is not None), reverse=True)
         # a region has a value as long as half of its members have one
         half = (len(areas) + 1) // 2
         if len(found) < half:
-            return Fed(variable=wanted.variable, areas=areas, latest=None)
+            never = tuple(each for each, time in by_area.items() if time is None)
+            return Fed(variable=wanted.variable, areas=never, latest=None)
         latest = found[half - 1]
         if oldest is None or oldest.latest is None or latest < oldest.latest:
             oldest = Fed(variable=wanted.variable, areas=areas, latest=latest)

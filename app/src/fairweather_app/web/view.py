@@ -295,6 +295,8 @@ def _stale(
     if oldest is None or (oldest.areas == (forecast.area,) and oldest.latest == latest):
         return words.stale(forecast.area, latest, zone, now, until)
     where = words.listed(oldest.areas)
+    if oldest.latest is not None and len(oldest.areas) > 1:
+        where = f"at least half of {where}"
     return words.stale(where, oldest.latest, zone, now, until, variable=oldest.variable)
 
 

@@ -295,7 +295,7 @@ def stale(
     """An announcement when the newest observation of an area is old; empty when it is fresh.
 
     Args:
-        area: where; several, for the mean over a region.
+        area: where, in words.
         latest: when it was last observed; None when it never was.
         zone: the area's zone.
         now: the reader's present.
