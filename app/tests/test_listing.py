@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 
 from answers import the_problem
 from fairweather_app import standing
+from fairweather_app.errors import ObservationStoreError
+from fairweather_app.observations import ReadyWindows
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
@@ -178,6 +180,39 @@ def test_the_page_of_a_delivery_says_what_it_declares(several: FlaskClient) -> N
     text = several.get(f"/models/{coast['delivery_id']}", headers={"Accept": BROWSER}).text
     for said in (coast["digest"], "June to July", "Model card", "every hour", "0.25", "Serves:"):
         assert said in text
+    assert "answer nowhere" not in text
+
+
+def test_the_page_of_a_delivery_says_what_it_learned_from(
+    make_app: MakeApp, tiny_delivery: Build
+) -> None:
+    licence = "https://example.org/archive; data © A Weather Service, CC BY-SA 4.0"
+
+    def name(document: dict[str, Any]) -> None:
+        document["training"].update(data_source="graz", data_location=licence)
+
+    delivery = tiny_delivery(change=name).name
+    client = make_app().test_client()
+    text = client.get(f"/models/{delivery}", headers={"Accept": BROWSER}).text
+    assert "What it learned from" in text
+    assert licence in text
+    assert "1 January 2013 to 31 December 2013" in text.replace("\N{NO-BREAK SPACE}", " ")
+    told = client.get(f"/models/{delivery}").json
+    assert told is not None
+    assert told["metadata"]["training"]["data_location"] == licence
+
+
+def test_the_page_of_a_delivery_that_is_kept_back_says_so(
+    make_app: MakeApp, tiny_delivery: Build, tmp_path: Path
+) -> None:
+    delivery = tiny_delivery().name
+    overrides = tmp_path / "overrides.yaml"
+    overrides.write_text(f"override_cities: {{{delivery}: []}}")
+    client = make_app(overrides=overrides).test_client()
+    text = client.get(f"/models/{delivery}", headers={"Accept": BROWSER}).text
+    assert "All the same it may answer nowhere." in text
+    assert f"The operator narrowed {delivery} to no city." in text
+    assert "uperseded" not in text
 
 
 def test_the_page_of_a_quarantined_delivery_says_why(several: FlaskClient) -> None:
@@ -191,7 +226,31 @@ def test_the_coverage_map_says_who_answers_and_where_nobody_does(several: FlaskC
     text = several.get("/coverage").text
     assert text.count('class="nobody"') == 10  # TLV but for June and July
     assert text.count('class="covered"') == 14
-    assert "EWR, Jerusalem, LGA" in " ".join(text.split())
+    assert "Not observed either: Beit-Shemesh, EWR, Jerusalem, LGA." in " ".join(text.split())
+
+
+def test_the_coverage_map_has_areas_that_are_only_observed(
+    several: FlaskClient, observe: Callable[..., None]
+) -> None:
+    observe("Mars", [1.0])
+    observe("LGA", [1.0])
+    text = " ".join(several.get("/coverage").text.split())
+    assert "Observed, and waiting for a model: LGA, Mars." in text
+    assert "Not observed either: Beit-Shemesh, EWR, Jerusalem." in text
+
+
+def test_the_coverage_map_is_there_while_the_observations_cannot_be_read(
+    several: FlaskClient, observe: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_ready: ReadyWindows) -> tuple[str, ...]:
+        raise ObservationStoreError("gone")
+
+    observe("Mars", [1.0])
+    monkeypatch.setattr(ReadyWindows, "areas", fail)
+    answer = several.get("/coverage")
+    assert (answer.status_code, answer.text.count('class="covered"')) == (200, 14)
+    assert "Mars" not in answer.text
+    assert "<p>Beit-Shemesh, EWR, Jerusalem, LGA.</p>" in answer.text  # and not: not observed
 
 
 def test_the_coverage_map_is_searched_by_area(several: FlaskClient) -> None:

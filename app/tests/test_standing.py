@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 
 from fairweather_app.app_context import AppContext
-from fairweather_app.standing import firsts, is_superseded
+from fairweather_app.standing import firsts, is_superseded, kept_from_answering
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -77,3 +77,37 @@ def test_what_is_not_live_and_shadows_are_not_called_superseded(
     contents = context.catalogue.snapshot.contents
     assert is_superseded(context, contents, contents.entries[bad]) is None
     assert is_superseded(context, contents, contents.entries[shadow]) is False
+
+
+def test_what_may_answer_nowhere_is_kept_back_and_not_superseded(
+    make_app: MakeApp, tiny_delivery: Build, tmp_path: Path
+) -> None:
+    alone, narrowed = tiny_delivery(areas=("EWR", "LGA")).name, tiny_delivery().name
+    overrides = tmp_path / "overrides.yaml"
+    overrides.write_text(f"override_cities: {{{alone}: [LGA], {narrowed}: []}}")
+    context = looked(make_app, overrides=overrides)
+    entries = context.catalogue.snapshot.contents.entries
+    assert superseded(context) == set()
+    assert kept_from_answering(context, entries[alone]) is None
+    refusal = kept_from_answering(context, entries[narrowed])
+    assert refusal is not None
+    assert refusal.reason == f"the operator narrowed {narrowed} to no city"
+
+
+def test_one_variable_that_may_be_answered_is_enough(
+    make_app: MakeApp, tiny_delivery: Build
+) -> None:
+    def spoil(document: dict[str, Any]) -> None:
+        for each in document["performance"]:
+            if each["variable"] == "humidity" or len(document["outputs"]) == 1:
+                each["skill"], each["skill_interval"] = -0.1, [-0.2, 0.0]
+
+    half = tiny_delivery(variables=("temperature", "humidity"), change=spoil).name
+    none = tiny_delivery(change=spoil).name
+    context = looked(make_app, refuse_below_baseline=True)
+    entries = context.catalogue.snapshot.contents.entries
+    assert kept_from_answering(context, entries[half]) is None
+    refusal = kept_from_answering(context, entries[none])
+    assert refusal is not None
+    assert refusal.code == "below-baseline"
+    assert superseded(context) == set()

@@ -37,6 +37,7 @@ from fairweather_app.snapshot import Contents, Snapshot, count_elsewhere
 
 CHOICES_KEPT = 10_000
 CHOICES_PREPARED = 1000
+AREAS_TOLD = 10
 
 logger = logging.getLogger(__name__)
 
@@ -230,11 +231,17 @@ def _others(area: str, here: Counter[str], contents: Contents) -> Others:
 def _tell_others(area: str, contents: Contents) -> Iterator[RefusedDelivery]:
     for entry in contents.live:
         if area not in entry.areas:
-            reason = f"it declares {', '.join(entry.areas)}, and not {area}"
+            reason = f"it declares {_some(entry.areas)}, and not {area}"
             yield _refused(entry, Refusal(code=Code.AREA_NOT_DECLARED, reason=reason))
     for entry in contents.not_live:
         if area not in entry.areas:
             yield refused_entry(entry)
+
+
+def _some(areas: Sequence[str]) -> str:
+    """The first of them, and how many more: an answer repeats it for every delivery it lists."""
+    more = len(areas) - AREAS_TOLD
+    return ", ".join(areas[:AREAS_TOLD]) + (f" and {more} more" if more > 0 else "")
 
 
 def _models(

@@ -2,7 +2,8 @@
 
 A live delivery is **superseded** when it comes first nowhere: for every area, month and variable
 that it declares, another delivery ranks before it. It still answers when those before it refuse.
-A shadow never answers, so it is not called superseded.
+What the operator lets answer nowhere (a shadow, one that is narrowed to no city) has no other
+before it, so it is not called superseded.
 
 What is said here follows from what deliveries declare and from what the operator decided, as
 `selection` ranks them; no observation is looked at. Of one snapshot it is worked out once, area by
@@ -15,9 +16,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
+from fairweather_interface.refusals import Refusal
+
 from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
-from fairweather_app.selection import ranked_entries
+from fairweather_app.selection import check_declared, ranked_entries
 from fairweather_app.snapshot import Contents
 
 MONTHS = range(1, 13)
@@ -51,13 +54,29 @@ def is_superseded(app_context: AppContext, contents: Contents, entry: Entry) -> 
     """Whether a live delivery comes first nowhere; None for one that is not live."""
     if not entry.live:
         return None
-    if entry.delivery_id in app_context.overrides.shadows:
+    if kept_from_answering(app_context, entry) is not None:
         return False
     return not any(
         entry in found
         for area in entry.areas
         for found in firsts(app_context, contents, area).values()
     )
+
+
+def kept_from_answering(app_context: AppContext, entry: Entry) -> Refusal | None:
+    """Why a live delivery may answer nowhere, whatever is asked; None where it may somewhere.
+
+    The reason of one area stands for all.
+    """
+    declared = entry.declared
+    refusal: Refusal | None = None
+    for area in entry.areas:
+        for wanted in (None, *((name,) for name in (declared.variables if declared else ()))):
+            found = check_declared(entry, area, app_context, wanted)
+            if found is None:
+                return None
+            refusal = refusal or found
+    return refusal
 
 
 def says_superseded(contents: Contents) -> bool:

@@ -88,6 +88,36 @@ def test_a_value_of_a_longer_step_is_held_against_the_mean_over_that_step(
     assert list(found.came) == [2.0, 5.0]
 
 
+def test_each_variable_is_held_against_means_over_its_own_step(
+    observe: Callable[..., None], windows: ReadyWindows
+) -> None:
+    observe("JFK", [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], until=START + 6 * HOUR)
+    observe(
+        "JFK", [10.0, 20.0, 60.0, 40.0, 50.0, 90.0], variable="humidity", until=START + 6 * HOUR
+    )
+    mixed = forecast(
+        6,
+        temperature={"unit": "degC", "value": [0.0] * 6},
+        humidity={"unit": "%", "value": [None, None, 30.0, None, None, 60.0]},
+    )
+    found = _observe(windows, mixed, START + 6 * HOUR)
+    assert list(found["temperature"].came) == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert list(found["humidity"].came) == [None, None, 30.0, None, None, 60.0]
+    assert found["humidity"].times == found["temperature"].times
+
+
+def test_a_variable_without_any_value_is_held_against_nothing(
+    observe: Callable[..., None], windows: ReadyWindows
+) -> None:
+    observe("JFK", [1.0, 2.0, 3.0], until=START + 3 * HOUR)
+    mute = forecast(
+        3,
+        temperature={"unit": "degC", "value": [None] * 3},
+        humidity={"unit": "%", "value": [1.0] * 3},
+    )
+    assert not _observe(windows, mute, START + 3 * HOUR)["temperature"].any_came
+
+
 def test_a_check_counts_only_what_can_be_compared() -> None:
     found = check(
         "temperature",

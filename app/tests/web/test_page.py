@@ -6,7 +6,9 @@ import gzip
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -96,6 +98,31 @@ def test_the_links_of_the_pages_lead_somewhere(winter_week: FlaskClient) -> None
                 assert winter_week.get(target).status_code != 404, target
 
 
+def test_behind_a_prefix_every_address_of_a_page_begins_with_it(
+    winter_week: FlaskClient, make_app: MakeApp, tmp_path: Path
+) -> None:
+    empty = make_app(store=tmp_path).test_client()
+    for client, address in ((winter_week, "/?area=JFK"), (winter_week, "/"), (empty, "/?area=")):
+        page = read(client.get(address, base_url="http://localhost/weather-app"))
+        for _, attributes in page.elements:
+            for name in ("href", "src", "action", "data-library"):
+                target = attributes.get(name) or "#"
+                assert target.startswith(("#", "/weather-app/")), target
+
+
+def test_the_hour_that_comes_twice_is_told_apart_by_its_zone(
+    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp
+) -> None:
+    tiny_delivery(areas=("JFK",), samples=48)
+    observe("JFK", [10.0] * 48, until=datetime(2013, 11, 3, 0, tzinfo=UTC))
+    text = make_app().test_client().get("/?area=JFK").text
+    clocks = re.findall(r'<time datetime="2013-11-0([^"]+)">([^<]+)</time>', text)
+    told = dict(clocks)
+    assert (told["3T03:00Z"], told["3T04:00Z"]) == ("23:00", "00:00 EDT")
+    assert (told["3T05:00Z"], told["3T06:00Z"]) == ("01:00 EDT", "01:00 EST")
+    assert (told["4T04:00Z"], told["4T05:00Z"]) == ("23:00 EST", "00:00")
+
+
 def test_synthetic_models_wear_a_badge(
     tiny_delivery: Deliver, observe: Observe, make_app: MakeApp, day: list[float]
 ) -> None:
@@ -121,7 +148,8 @@ def test_a_start_is_local_time_and_comes_back_in_the_form(winter_week: FlaskClie
     assert "Starts Thursday 19 December 2013, 19:00 EST" in page.text
     (field,) = (each for each in page.all("input") if each["name"] == "reference_time")
     assert field["value"] == "2013-12-19T19:00"
-    assert any("2013-12-20T00%3A00Z" in (each.get("href") or "") for each in page.all("a"))
+    as_json = "/weather/predict?area=JFK&reference_time=2013-12-20T00:00Z"
+    assert as_json in {each.get("href") for each in page.all("a")}
 
 
 def test_without_an_area_the_page_offers_those_that_are_served(winter_week: FlaskClient) -> None:
@@ -224,12 +252,20 @@ def test_the_units_of_an_address_are_obeyed_and_remembered(winter_week: FlaskCli
     assert "2 to 5 °C" in read(winter_week.get("/?area=JFK&units=kelvin")).text
 
 
+@pytest.mark.parametrize("area", ["JFK", "LGA", ""])
 def test_units_of_the_address_stay_there_for_whoever_keeps_no_cookies(
-    winter_week: FlaskClient,
+    winter_week: FlaskClient, area: str
 ) -> None:
-    asked = read(winter_week.get("/?area=JFK&units=F")).all("input")
-    assert {"type": "hidden", "name": "units", "value": "F"} in asked
-    assert all(each["name"] != "units" for each in read(winter_week.get("/?area=JFK")).all("input"))
+    client = winter_week.application.test_client(use_cookies=False)
+    page = read(client.get(f"/?area={area}&units=f"))
+    assert {"type": "hidden", "name": "units", "value": "F"} in page.all("input")
+    links = {each["href"] or "" for each in page.all("a")}
+    pages = {each for each in links if each.startswith("/?") and "units=C" not in each}
+    assert len(pages) > 1
+    assert all("units=F" in each for each in pages), pages
+    plain = read(client.get(f"/?area={area}"))
+    assert all(each["name"] != "units" for each in plain.all("input"))
+    assert not any("units=" in (each["href"] or "") for each in plain.all("a") if area != "JFK")
 
 
 def test_the_area_that_was_read_last_is_where_the_page_leads(winter_week: FlaskClient) -> None:
@@ -241,6 +277,19 @@ def test_the_area_that_was_read_last_is_where_the_page_leads(winter_week: FlaskC
     assert winter_week.get("/?area=").status_code == 200  # the choice of areas is still to be had
     assert winter_week.get("/?area=LGA").status_code == 422
     assert winter_week.get("/").location == "/?area=JFK"  # a refusal is not remembered
+
+
+def test_what_is_asked_without_an_area_is_asked_of_the_remembered_one(
+    winter_week: FlaskClient,
+) -> None:
+    winter_week.get("/?area=JFK")
+    lead = winter_week.get("/?units=F&reference_time=2013-12-19T19:00")
+    assert "fairweather-units=F" in lead.headers["Set-Cookie"]
+    asked = parse_qs(urlsplit(lead.location or "").query)
+    assert asked == {"area": ["JFK"], "units": ["F"], "reference_time": ["2013-12-19T19:00"]}
+    page = read(winter_week.get(lead.location or ""))
+    assert "Starts Thursday 19 December 2013, 19:00 EST" in page.text
+    assert "°F" in page.text
 
 
 def test_what_is_remembered_stays_with_this_page(winter_week: FlaskClient) -> None:
@@ -268,7 +317,7 @@ def test_a_forecast_of_the_past_is_shown_beside_what_came(
     page = read(winter_week.get("/?area=JFK&reference_time=2013-12-20T00:00Z"))
     # said are 2, 3, 4, 5, and so on: off by 2.5, 1.5, 0.5 and 0.5
     assert "Temperature: off by 1.2 °C on average over 24 values" in page.text
-    assert "learned from weather until" in page.text
+    assert "This model learned from the very weather shown here" in page.text
     assert "Humidity: off by" not in page.text
 
 

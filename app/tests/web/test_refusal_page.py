@@ -47,6 +47,30 @@ def test_a_refusal_counts_the_models_that_were_asked_as_people_do(
     assert told in read(make_app().test_client().get("/?area=JFK")).text
 
 
+def test_a_refusal_by_very_many_lists_some_and_says_how_to_list_all(
+    make_app: MakeApp, tiny_delivery: Deliver
+) -> None:
+    for _ in range(22):
+        tiny_delivery(areas=("TLV",))
+    page = read(make_app().test_client().get("/?area=JFK"))
+    assert "All 22 models were asked" in page.text
+    assert "What the first 20 candidates said" in page.text
+    assert page.text.count("It declares TLV, and not JFK.") == 20
+    assert "And 2 more, which flask --app fairweather_app models why JFK lists." in page.text
+
+
+def test_a_forecast_that_passed_over_very_many_says_how_to_list_all(
+    make_app: MakeApp, tiny_delivery: Deliver, observe: Observe, day: list[float]
+) -> None:
+    observe("JFK", day)
+    tiny_delivery(areas=("JFK",))
+    for _ in range(21):
+        tiny_delivery(areas=("TLV",))
+    page = read(make_app().test_client().get("/?area=JFK"))
+    assert "21 models were passed over" in page.text
+    assert "And 1 more, which flask --app fairweather_app models why JFK lists." in page.text
+
+
 @pytest.mark.parametrize(("address", "status"), [("/", 200), ("/?area=JFK", 503)])
 def test_a_store_that_cannot_be_read_is_told_and_not_taken_for_an_empty_one(
     make_app: MakeApp, store: Path, address: str, status: int

@@ -230,15 +230,27 @@ def test_the_start_of_a_past_forecast_says_how_old_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("refused", "said"),
+    ("refused", "before", "said"),
     [
-        (0, "ranks first."),
-        (1, "1 other delivery was passed over."),
-        (4, "4 other deliveries were passed over."),
+        (0, 0, "weather, and ranks first."),
+        (1, 0, "weather, and ranks first. 1 other delivery was passed over."),
+        (1, 1, "weather, and is the best that does: 1 comes before it and refused."),
+        (4, 2, "2 come before it and refused. In all, 4 other deliveries were passed over."),
+        (4, None, "for this weather. 4 other deliveries were passed over."),
     ],
 )
-def test_the_choice_counts_those_passed_over(refused: int, said: str) -> None:
-    assert words.ranked(refused).endswith(said)
+def test_the_choice_says_how_it_ranks_and_counts_those_passed_over(
+    refused: int, before: int | None, said: str
+) -> None:
+    text = words.ranked("JFK", refused, before=before, pinned=False)
+    assert text.startswith("It declares this area and holds")
+    assert text.endswith(said)
+
+
+def test_a_pinned_choice_is_the_operators_and_claims_no_rank() -> None:
+    text = words.ranked("JFK", 1, before=0, pinned=True)
+    assert text.startswith("The operator pinned JFK to it, and it declares this area")
+    assert "rank" not in text
 
 
 def test_fresh_observations_announce_nothing() -> None:
@@ -254,6 +266,15 @@ def test_old_observations_announce_themselves() -> None:
         "The newest observation of JFK is from Thursday 19 December 2013, 19:00 EST, 5 hours ago. "
         "This forecast does not know the weather since."
     )
+
+
+def test_a_variable_that_is_old_is_named_where_others_are_fresh() -> None:
+    now = EVENING + timedelta(hours=50)
+    text = words.stale("JFK", EVENING, NEW_YORK, now, WEEK[-1], variable="temperature")
+    assert "The newest temperature of JFK is from Thursday" in spoken(text)
+    assert text.endswith("2 days ago. This forecast does not know the temperature since.")
+    never = words.stale("JFK", None, NEW_YORK, now, WEEK[-1], variable="humidity")
+    assert never == "No humidity of JFK was ever observed, so this forecast does not know it."
 
 
 def test_observations_of_another_year_make_a_forecast_of_the_past() -> None:
@@ -281,10 +302,22 @@ def test_what_came_without_a_band_says_nothing_of_one() -> None:
     assert spoken(words.checked(found)) == "Humidity: off by 4.0 % on average over 1 value."
 
 
-def test_a_check_against_weather_that_was_learned_from_says_so() -> None:
-    assert words.learned_from(EVENING, EVENING + timedelta(hours=1)) == ""
-    text = spoken(words.learned_from(EVENING + timedelta(days=9), EVENING))
-    assert "learned from weather until 29 December 2013" in text
+@pytest.mark.parametrize(
+    ("shown", "judged", "said"),
+    [
+        (0, 0, ""),
+        (8, 0, "This model learned from the very weather shown here"),
+        (3, 5, "This model learned from some of the very weather shown here"),
+        (0, 8, "This model did not learn from the weather shown here: it was held out"),
+        (0, 1, "This model did not learn from the weather shown here."),
+    ],
+)
+def test_a_check_says_whether_the_model_had_learned_from_that_weather(
+    shown: int, judged: int, said: str
+) -> None:
+    text = words.learned_from(shown, judged, 8)
+    assert text.startswith(said)
+    assert bool(text) == bool(said)
 
 
 def test_lists_read_like_lists() -> None:

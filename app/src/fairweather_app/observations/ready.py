@@ -59,7 +59,7 @@ class ReadyWindows:
         self._windows: Memo[Wanted, Window] = Memo(
             MOST_SAMPLES, size=lambda window: window.values.size
         )
-        self._facts: dict[tuple[str, str | None], object] = {}
+        self._facts: dict[tuple[str | None, ...], object] = {}
         self._seen: int | None = None
         self._version: tuple[int, int] | None = None
         self._series = SeriesInMemory(store, MOST_OBSERVATIONS)
@@ -100,19 +100,19 @@ class ReadyWindows:
         finally:
             self._lock.release()
 
-    def latest(self, area: str | None = None) -> datetime | None:
+    def latest(self, area: str | None = None, variable: str | None = None) -> datetime | None:
         """As `ObservationStore.latest`."""
-        return self._fact(("latest", area), lambda: self._store.latest(area))
+        return self._fact(("latest", area, variable), lambda: self._store.latest(area, variable))
 
     def areas(self) -> tuple[str, ...]:
         """As `ObservationStore.areas`."""
-        return self._fact(("areas", None), self._store.areas)
+        return self._fact(("areas",), self._store.areas)
 
     def knows(self, area: str) -> bool:
         """Whether there is any observation of the area."""
         return area in self.areas()
 
-    def _fact(self, key: tuple[str, str | None], find: Callable[[], T]) -> T:
+    def _fact(self, key: tuple[str | None, ...], find: Callable[[], T]) -> T:
         self._hold()
         try:
             self.revision()

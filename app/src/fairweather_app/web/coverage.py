@@ -6,7 +6,7 @@ has a letter on this map, so that colour carries nothing alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, product
 from string import ascii_uppercase
@@ -63,7 +63,9 @@ class CoverageMap:
         key: what the letters on this page stand for.
         months: the short names of the columns.
         current: the position of the month that forecasts start in at present, from 0.
-        uncovered: areas of this page for which no model is live.
+        observed: areas of this page that are observed, and for which nobody answers.
+        uncovered: all others for which nobody answers.
+        looked: whether it is known which areas are observed.
         next_after: after which area the next page begins; None on the last one.
     """
 
@@ -71,7 +73,9 @@ class CoverageMap:
     key: tuple[KeyEntry, ...]
     months: tuple[str, ...]
     current: int
+    observed: tuple[str, ...]
     uncovered: tuple[str, ...]
+    looked: bool
     total: int
     next_after: str | None
 
@@ -82,9 +86,14 @@ def coverage_map(
     areas: Sequence[str],
     *,
     month: int,
+    observed: Collection[str] | None = None,
     after: str = "",
 ) -> CoverageMap:
-    """A page of the map over `areas`, sorted, beginning after the area `after`; `month` is now."""
+    """A page of the map over `areas`, sorted, beginning after the area `after`.
+
+    `month` is that of now; of the areas in `observed` there are observations, None while that
+    cannot be read.
+    """
     left = [area for area in areas if area > after]
     page = left[:AREAS_ON_A_PAGE]
     letters = _letters()
@@ -112,7 +121,9 @@ def coverage_map(
         key=tuple(known.values()),
         months=tuple(name[:_SHORT] for name in MONTH_NAMES),
         current=month - 1,
-        uncovered=tuple(uncovered),
+        observed=tuple(area for area in uncovered if area in (observed or ())),
+        uncovered=tuple(area for area in uncovered if area not in (observed or ())),
+        looked=observed is not None,
         total=len(areas),
         next_after=page[-1] if len(left) > len(page) else None,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from fairweather_interface.definitions import VARIABLES
@@ -45,13 +45,22 @@ class ScoreRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeclaredView:
-    """Everything that the page of a delivery says of what it declares."""
+    """Everything that the page of a delivery says of what it declares.
+
+    Attributes:
+        source: what it learned from.
+        location: where that can be had again, and whom its licence wants to be named.
+        span: from when to when it goes.
+    """
 
     season: str
     horizon: str
     needs: tuple[str, ...]
     bounds: tuple[str, ...]
     artifacts: tuple[str, ...]
+    source: str
+    location: str
+    span: str
     skills: tuple[SkillRow, ...]
     scores: tuple[ScoreRow, ...]
 
@@ -59,6 +68,7 @@ class DeclaredView:
 def declared_view(detail: ModelDetail) -> DeclaredView:
     """What to show of a delivery; all of it empty while its metadata cannot be read."""
     metadata = detail.metadata or {}
+    training = metadata.get("training", {})
     units = {each["variable"]: each["unit"] for each in metadata.get("outputs", ())}
     return DeclaredView(
         season=season(detail.valid_months),
@@ -66,6 +76,9 @@ def declared_view(detail: ModelDetail) -> DeclaredView:
         needs=tuple(_needs(metadata.get("inputs", ()))),
         bounds=tuple(_bounds(metadata)),
         artifacts=tuple(each["format"] for each in metadata.get("artifacts", ())),
+        source=training.get("data_source", ""),
+        location=training.get("data_location", ""),
+        span=_span(training),
         skills=tuple(_skill(each, units) for each in metadata.get("performance", ())),
         scores=tuple(_score(each, units) for each in detail.live_scores or ()),
     )
@@ -89,6 +102,12 @@ def _horizon(outputs: Sequence[Mapping[str, Any]]) -> str:
     return words.listed(
         [f"{duration(step * count)}, {every(step)}" for step, count in sorted(spans)]
     )
+
+
+def _span(training: Mapping[str, Any]) -> str:
+    """``1 January 2013 to 31 December 2013``; empty while it is not known."""
+    ends = (training.get("train_start_time"), training.get("train_end_time"))
+    return " to ".join(words.trained_until(datetime.fromisoformat(end)) for end in ends if end)
 
 
 def duration(span: timedelta) -> str:

@@ -104,6 +104,19 @@ def clock(time: datetime, zone: tzinfo) -> str:
     return f"{time.astimezone(zone):%H:%M}"
 
 
+def clocks(times: Sequence[datetime], zone: tzinfo) -> tuple[str, ...]:
+    """The clock at each time of one local day, with its zone on a day on which clocks change.
+
+    So ``01:00 EDT`` and ``01:00 EST`` can be told apart.
+    """
+    labels = [zone_label(time, zone) for time in times]
+    change = len(set(labels)) > 1
+    return tuple(
+        f"{clock(time, zone)} {label}" if change else clock(time, zone)
+        for time, label in zip(times, labels, strict=True)
+    )
+
+
 def moment(time: datetime, zone: tzinfo) -> str:
     """``Friday 20 December 2013, 19:00 EST``: date, time and zone of an instant."""
     local = time.astimezone(zone)

@@ -22,7 +22,12 @@ from fairweather_app.errors import (
     UnknownDeliveryError,
 )
 from fairweather_app.pins import pins
-from fairweather_app.standing import is_superseded, says_superseded, superseded_in_lists
+from fairweather_app.standing import (
+    is_superseded,
+    kept_from_answering,
+    says_superseded,
+    superseded_in_lists,
+)
 from fairweather_app.web.compatibility import compatibility_table
 from fairweather_app.web.coverage import coverage_map
 from fairweather_app.web.declared import declared_view, season
@@ -82,6 +87,7 @@ def models_page() -> flask.Response:
 def model_page(delivery_id: str) -> flask.Response:
     """One delivery: what it declares, its verdict in this release, and how it did."""
     app_context = current_context()
+    entry = app_context.catalogue.snapshot.entries.get(delivery_id)
     card = flask.url_for("api.card", delivery_id=delivery_id)
     try:
         detail = model_detail(app_context, delivery_id, card=card)
@@ -101,6 +107,7 @@ def model_page(delivery_id: str) -> flask.Response:
         _areas(app_context),
         detail=detail,
         declared=declared_view(detail),
+        kept_back=kept_from_answering(app_context, entry) if entry and entry.live else None,
         trained_until=trained_until(detail.train_end_time) if detail.train_end_time else "",
         meaning=MEANING,
     )
@@ -109,17 +116,28 @@ def model_page(delivery_id: str) -> flask.Response:
 
 @blueprint.get("/coverage")
 def coverage() -> flask.Response:
-    """The coverage map: areas, variables and months, and who answers there."""
+    """The coverage map: areas, variables and months, and who answers there.
+
+    Of every known area, but for those that are only observed while that cannot be read.
+    """
     app_context = current_context()
     contents = app_context.catalogue.snapshot.contents
     asked = flask.request.args.get("q", "").strip()[:LONGEST_AREA]
     after = flask.request.args.get("after", "")[:LONGEST_AREA]
-    names = sorted(set(contents.declaring) | set(app_context.definitions))
+    observed = _observed(app_context)
+    names = sorted(set(contents.declaring).union(app_context.definitions, observed or ()))
     chosen = [name for name in names if asked.casefold() in name.casefold()]
     page = render(
         "coverage.html",
         _areas(app_context),
-        map=coverage_map(app_context, contents, chosen, month=_month(app_context), after=after),
+        map=coverage_map(
+            app_context,
+            contents,
+            chosen,
+            month=_month(app_context),
+            observed=observed,
+            after=after,
+        ),
         asked=asked,
         after=after,
         counted=counted,
@@ -140,6 +158,14 @@ def _month(app_context: AppContext) -> int:
         return app_context.clock("").month
     except ObservationStoreError:
         return datetime.now(UTC).month
+
+
+def _observed(app_context: AppContext) -> frozenset[str] | None:
+    """The areas that have observations; None while they cannot be read."""
+    try:
+        return frozenset(app_context.ready.areas())
+    except ObservationStoreError:
+        return None
 
 
 def _areas(app_context: AppContext) -> list[AreaSummary]:

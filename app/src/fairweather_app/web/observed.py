@@ -1,7 +1,8 @@
 """What was observed around a forecast: before it starts, and what came of what it says.
 
-Both are means over the forecast's own step, as a window's samples are and as live scores are
-reckoned: the value at a time is the mean of the observations in (time - step, time].
+All are means, as a window's samples are: the value at a time is the mean of the observations in
+(time - step, time]. What came of a variable is reckoned over the variable's own step, as live
+scores are, whatever other steps the forecast has; what was observed before over the shortest one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from fairweather_interface.definitions import VARIABLES
 
@@ -59,14 +61,17 @@ def observe(windows: Windows, forecast: Forecast, latest: datetime | None) -> di
         ObservationStoreError: the database cannot be used.
     """
     times, start = forecast.forecast.time, forecast.reference_time
-    if not times or latest is None:
-        return {}
-    step = min(after - before for before, after in zip([start, *times[:-1]], times, strict=True))
-    horizon = times[-1] - start
-    if step <= timedelta(0) or horizon > LONGEST_PERIOD:
+    variables = {
+        name: each
+        for name, each in forecast.forecast.variables.items()
+        if name in VARIABLES and VARIABLES[name].unit == each.unit
+    }
+    steps = {name: _step(start, times, each.value) for name, each in variables.items()}
+    known = [step for step in steps.values() if step]
+    if not known or latest is None or times[-1] - start > LONGEST_PERIOD:
         return {}
 
-    def means(variable: str, until: datetime, samples: int) -> Values:
+    def means(variable: str, until: datetime, samples: int, step: timedelta) -> Values:
         window = windows.window(
             Wanted(
                 areas=(forecast.area,),
@@ -78,22 +83,27 @@ def observe(windows: Windows, forecast: Forecast, latest: datetime | None) -> di
         )
         return [None if math.isnan(value) else value for value in window.values.tolist()]
 
-    before = max(RECENT // step, 1)
+    shortest = min(known)
+    before = max(RECENT // shortest, 1)
     found = {}
-    for name, variable in forecast.forecast.variables.items():
-        known = VARIABLES.get(name)
-        if known is None or known.unit != variable.unit:
-            continue
-        samples = math.ceil(horizon / step)
-        came: Values = (
-            means(name, start + samples * step, samples) if latest > start else [None] * samples
-        )
+    for name, step in steps.items():
+        came: Values = ()
+        if step and latest > start:
+            samples = (times[-1] - start) // step
+            came = means(name, start + samples * step, samples, step)
         found[name] = Observed(
-            times=tuple(start - (before - 1 - k) * step for k in range(before)),
-            recent=means(name, start, before),
-            came=[_at(came, time - start, step) for time in times],
+            times=tuple(start - (before - 1 - k) * shortest for k in range(before)),
+            recent=means(name, start, before, shortest),
+            came=[_at(came, time - start, step) if step else None for time in times],
         )
     return found
+
+
+def _step(start: datetime, times: Sequence[datetime], values: Values) -> timedelta | None:
+    """The step of a variable: the least distance of the times at which it has a value."""
+    own = [time for time, value in zip(times, values, strict=True) if value is not None]
+    steps = [after - before for before, after in pairwise([start, *own])]
+    return min((step for step in steps if step > timedelta(0)), default=None)
 
 
 def _at(values: Values, lead: timedelta, step: timedelta) -> float | None:

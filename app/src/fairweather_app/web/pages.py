@@ -7,8 +7,7 @@ from another host, and its Content-Security-Policy lets nothing in.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any
 
 import flask
 
@@ -20,13 +19,20 @@ from fairweather_app.errors import (
     RequestError,
 )
 from fairweather_app.times import write_time
+from fairweather_app.web.answering import answering
 from fairweather_app.web.assets import send_asset
 from fairweather_app.web.local_time import moment, read_reference_time, zone_of
 from fairweather_app.web.observed import observe
 from fairweather_app.web.refusal import IMPORT, LOOKED_AT_AGAIN, TRAIN, refused_page
 from fairweather_app.web.remembered import chosen_units, remember, remembered_area
-from fairweather_app.web.rendering import answer_with, current_context, lock_down, render
-from fairweather_app.web.suggestions import Suggestion, suggest
+from fairweather_app.web.rendering import (
+    answer_with,
+    current_context,
+    index_address,
+    lock_down,
+    render,
+)
+from fairweather_app.web.suggestions import Suggestion, neighbours, suggest
 from fairweather_app.web.units import read_units
 from fairweather_app.web.view import forecast_view
 
@@ -55,7 +61,8 @@ def asset(name: str) -> flask.Response:
 def index() -> flask.Response:
     """The page: a forecast, a refusal, or the choice of areas; always in the same layout.
 
-    Without an area in the address it leads to the one that was read last.
+    Without an area in the address it leads to the one that was read last, with all else that the
+    address says.
     """
     app_context = current_context()
     asked = flask.request.args.get("area", "").strip()[:LONGEST_AREA]
@@ -69,7 +76,7 @@ def index() -> flask.Response:
         if not area:
             last = remembered_area()
             if "area" not in flask.request.args and last in known:
-                return _lead_to(last)
+                return _remember_units(_lead_to(last, asked_time))
             return _remember_units(answer_with(_landing_page(app_context, areas)))
         page = _forecast_page(app_context, areas, area, asked_time)
     except (RequestError, ObservationStoreError) as error:
@@ -79,9 +86,9 @@ def index() -> flask.Response:
     return answer
 
 
-def _lead_to(area: str) -> flask.Response:
+def _lead_to(area: str, asked_time: str) -> flask.Response:
     answer = flask.Response(status=302)
-    answer.location = flask.url_for("page.index", area=area)
+    answer.location = index_address(**_address(area, asked_time))
     answer.cache_control.no_store = True
     answer.vary.add("Cookie")
     return answer
@@ -129,6 +136,8 @@ def _forecast_page(
         observed=observe(app_context.ready, answer, latest),
         latest=latest,
         asked=bool(asked_time),
+        answering=answering(app_context, answer),
+        around=neighbours(app_context, answer, latest),
     )
     return render(
         "forecast.html",
@@ -199,7 +208,7 @@ def _address(area: str, asked_time: str) -> dict[str, str]:
 
 def json_address(area: str, reference_time: datetime | None) -> str:
     """Where programs get the same forecast."""
-    query = {"area": area}
+    query: dict[str, Any] = {"area": area}
     if reference_time:
         query["reference_time"] = write_time(reference_time)
-    return f"/weather/predict?{urlencode(query)}"
+    return flask.url_for("api.predict_from_query", **query)

@@ -6,6 +6,7 @@ working: its words name reasons and remedies, never a fault of the reader's.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from fairweather_interface.refusals import Code
@@ -70,6 +71,7 @@ class Refused:
         sentence: what happened, whole.
         counts: how many deliveries gave each code, in words; empty where there is one code.
         candidates: what each of them said, as many as an answer lists.
+        more: how many others said something too.
         advice: what can be done, most to the point first.
         command: what an operator types next, if anything.
     """
@@ -79,6 +81,7 @@ class Refused:
     sentence: str
     counts: str = ""
     candidates: tuple[RefusedDelivery, ...] = ()
+    more: int = 0
     advice: tuple[str, ...] = ()
     command: str = ""
 
@@ -142,6 +145,7 @@ def _no_model(error: NoApplicableModelError, area: str) -> Refused:
         else _all_said_no(len(error.refused)),
         counts=in_counts(error.refused_counts) if len(codes) > 1 else "",
         candidates=listed_here,
+        more=len(error.refused) - len(listed_here),
         advice=advice,
         command=IMPORT if missing else TRAIN if set(codes) == {Code.AREA_NOT_DECLARED} else "",
     )
@@ -156,6 +160,11 @@ def _all_said_no(count: int) -> str:
 def in_counts(counts: dict[str, int]) -> str:
     """``2 area-not-declared and 1 out-of-season``: how many refused with each code."""
     return listed([f"{count} {code}" for code, count in counts.items()])
+
+
+def why_command(area: str) -> str:
+    """What lists every delivery that was passed over for an area, however many there are."""
+    return f"flask --app fairweather_app models why {shlex.quote(area)}"
 
 
 def how_many(counts: dict[str, int]) -> str:

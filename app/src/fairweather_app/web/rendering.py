@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import flask
 
 from fairweather_app.web.assets import asset_url, has_chart_library
 from fairweather_app.web.packing import pack
-from fairweather_app.web.refusal import how_many, in_counts
+from fairweather_app.web.refusal import how_many, in_counts, why_command
 from fairweather_app.web.remembered import chosen_units
 from fairweather_app.web.units import NAMES, read_units
 from fairweather_app.web.words import sentence
@@ -39,12 +39,24 @@ def render(template: str, areas: Sequence[AreaSummary] = (), **values: object) -
         has_chart=has_chart_library(),
         how_many=how_many,
         in_counts=in_counts,
+        index_address=index_address,
         sentence=sentence,
         units=chosen_units(),
         units_asked=read_units(flask.request.args.get("units")) is not None,
         unit_names=NAMES,
+        why_command=why_command,
         **values,
     )
+
+
+def index_address(**asked: str | None) -> str:
+    """The address of the page with what it is asked; units that this address names stay in it.
+
+    So whoever keeps no cookies goes on reading in them.
+    """
+    units = read_units(flask.request.args.get("units"))
+    query: dict[str, Any] = ({"units": units} if units else {}) | asked
+    return flask.url_for("page.index", **query)
 
 
 def answer_with(page: str, status: int = 200) -> flask.Response:

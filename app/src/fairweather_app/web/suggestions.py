@@ -1,6 +1,7 @@
-"""Suggestions: starts at which a forecast of an area can be had, where the one asked for cannot.
+"""Suggestions: starts at which a forecast of an area can be had.
 
-Nothing is suggested that was not tried just now: a model of the area answered for it.
+Other ones where the one asked for cannot, and those around one that can. Nothing is suggested that
+was not tried just now: a model of the area answered for it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from itertools import islice
 
 from fairweather_interface.refusals import Refusal
 
+from fairweather_app.api.schemas import Forecast
 from fairweather_app.app_context import AppContext
 from fairweather_app.forecasts import attempt
 from fairweather_app.selection import find_best_model
@@ -30,6 +32,49 @@ class Suggestion:
     start: str
     words: str
     model_type: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbour:
+    """A start before or after the one that is read; `same` where the same model answers it."""
+
+    start: str
+    same: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbours:
+    """The starts around one: a week earlier and a day later, where they are answered."""
+
+    earlier: Neighbour | None = None
+    later: Neighbour | None = None
+
+
+ALONE = Neighbours()
+
+
+def neighbours(app_context: AppContext, forecast: Forecast, latest: datetime | None) -> Neighbours:
+    """The starts around a forecast's that models answer, of what was observed until `latest`.
+
+    Raises:
+        ObservationStoreError: the database cannot be used.
+    """
+
+    def tried(start: datetime) -> Neighbour | None:
+        if latest is None or start > latest:
+            return None
+        models = islice(find_best_model(forecast.area, app_context).candidates, MODELS_ASKED)
+        for model in models:
+            outcome = attempt(model, app_context, forecast.area, start, remember=True)
+            if not isinstance(outcome, Refusal):
+                same = model.delivery_id == forecast.receipt.delivery_id
+                return Neighbour(start=write_time(start), same=same)
+        return None
+
+    return Neighbours(
+        earlier=tried(forecast.reference_time - timedelta(days=7)),
+        later=tried(forecast.reference_time + timedelta(days=1)),
+    )
 
 
 def suggest(

@@ -13,7 +13,7 @@ from fairweather_app.web.chart import Column
 from fairweather_app.web.local_time import (
     NO_BREAK,
     LocalDay,
-    clock,
+    clocks,
     day_name,
     local_days,
     short_day_name,
@@ -81,10 +81,10 @@ def recent_rows(
         rows = tuple(
             HourRow(
                 instant=write_time(times[step]),
-                clock=clock(times[step], zone),
+                clock=shown,
                 cells=tuple(words.number(each[step], 1) for each in values),
             )
-            for step in day.steps
+            for step, shown in zip(day.steps, _clocks(day, times, zone), strict=True)
             if any(each[step] is not None for each in values)
         )
         if rows:
@@ -117,9 +117,9 @@ def day_rows(
         own = held(main.value, day.steps)
         note = ""
         if not day.whole and day is days[0]:
-            note = f"from {clock(times[day.steps[0]], zone)}"
+            note = f"from {_clocks(day, times, zone)[0]}"
         elif not day.whole:
-            note = f"until {clock(times[day.steps[-1]], zone)}"
+            note = f"until {_clocks(day, times, zone)[-1]}"
         rows.append(
             DayRow(
                 name=day_name(day.date),
@@ -152,24 +152,31 @@ def _bar(low: float, high: float, lowest: float, highest: float) -> Bar:
     return Bar(start=round(start, 1), width=round(width, 1))
 
 
-def hour_row(
-    time: datetime,
-    step: int,
+def hour_rows(
+    day: LocalDay,
+    times: Sequence[datetime],
     variables: Mapping[str, VariableForecast],
     zone: tzinfo,
     came: Mapping[str, Values],
-) -> HourRow:
-    """One hour: what is said, and what came of it where any of the forecast did."""
-    return HourRow(
-        instant=write_time(time),
-        clock=clock(time, zone),
-        cells=tuple(_cell(each, step) for each in variables.values()),
-        came=tuple(
-            words.number(came[name][step] if name in came else None, 1) for name in variables
+) -> tuple[HourRow, ...]:
+    """The hours of a day: what is said, and what came of it where any of the forecast did."""
+    return tuple(
+        HourRow(
+            instant=write_time(times[step]),
+            clock=shown,
+            cells=tuple(_cell(each, step) for each in variables.values()),
+            came=tuple(
+                words.number(came[name][step] if name in came else None, 1) for name in variables
+            )
+            if came
+            else (),
         )
-        if came
-        else (),
+        for step, shown in zip(day.steps, _clocks(day, times, zone), strict=True)
     )
+
+
+def _clocks(day: LocalDay, times: Sequence[datetime], zone: tzinfo) -> tuple[str, ...]:
+    return clocks([times[step] for step in day.steps], zone)
 
 
 def _cell(variable: VariableForecast, step: int) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from fairweather_app.api.schemas import Forecast, VariableForecast
-from fairweather_app.times import write_time
 from fairweather_app.web import words
+from fairweather_app.web.answering import NOT_KNOWN, Answering, Fed, Learned
 from fairweather_app.web.chart import Column, Span, chart_numbers
 from fairweather_app.web.drawing import Drawing, draw
 from fairweather_app.web.local_time import (
@@ -25,11 +25,15 @@ from fairweather_app.web.local_time import (
     zones_in_use,
 )
 from fairweather_app.web.observed import Check, Observed, check
+from fairweather_app.web.suggestions import ALONE, Neighbours
 from fairweather_app.web.sun import nights
-from fairweather_app.web.tables import DayRow, HourGroup, day_rows, held, hour_row, recent_rows
+from fairweather_app.web.tables import DayRow, HourGroup, day_rows, held, hour_rows, recent_rows
 from fairweather_app.web.units import CELSIUS, Units, shown_forecast, shown_unit, shown_values
 
 MAIN = "temperature"
+
+LONGEST_SOURCE = 300
+"""Characters: room for an address and for whom a licence wants to be named."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,10 +44,11 @@ class ForecastView:
         stale: an announcement when the newest observation is old, else empty.
         reach: how far the band goes on the day of the headline, else empty.
         checks: what came of the forecast, by variable; empty while nothing did.
-        learned_from: a word of caution about those checks, else empty.
+        learned_from: what those checks prove of a model that learned from such days, else empty.
+        knew: whether it had learned from any of the weather that came.
         recent: what was observed before the start, newest day first.
-        earlier: the start of the forecast a week earlier.
-        later: the start of the forecast a day later, where something was observed by then.
+        around: the starts a week earlier and a day later, where a model answers them.
+        source: what the model learned from, and where that can be had; empty where not known.
     """
 
     forecast: Forecast
@@ -62,9 +67,10 @@ class ForecastView:
     hours: tuple[HourGroup, ...]
     checks: tuple[str, ...]
     learned_from: str
+    knew: bool
     recent: tuple[HourGroup, ...]
-    earlier: str
-    later: str
+    around: Neighbours
+    source: str
     ranked: str
     skills: tuple[str, ...]
     trained_until: str
@@ -81,6 +87,8 @@ def forecast_view(
     observed: Mapping[str, Observed] | None = None,
     latest: datetime | None = None,
     asked: bool = False,
+    answering: Answering = NOT_KNOWN,
+    around: Neighbours = ALONE,
 ) -> ForecastView:
     """What to show of a forecast.
 
@@ -92,12 +100,14 @@ def forecast_view(
         observed: what was observed around the forecast, by variable, in the variable's unit.
         latest: when the area was last observed.
         asked: whether the reader chose the start, and so knows how old it is.
+        answering: what is known of the model beyond its receipt.
+        around: the starts before and after this one that models answer.
     """
     zone = zone_of(forecast.timezone)
     times = forecast.forecast.time
     declared = _main_first(forecast.forecast.variables)
     variables = {name: shown_forecast(each, units) for name, each in declared.items()}
-    around = {
+    seen = {
         name: _shown(observed[name], declared[name].unit, units)
         for name in variables
         if observed and name in observed
@@ -106,7 +116,7 @@ def forecast_view(
         Column(variable=name, label=words.label(name), unit=words.symbol(name, each.unit))
         for name, each in variables.items()
     )
-    span = _span(forecast, around, now, place, zone)
+    span = _span(forecast, seen, now, place, zone)
     dark = span.nights
     days = local_days(times, zone)
     band = words.band({name: each.interval for name, each in variables.items()})
@@ -116,21 +126,20 @@ def forecast_view(
         zone=zone,
         now=now,
     )
-    checks = tuple(_checks(forecast, variables, around, columns))
-    came = {name: each.came for name, each in around.items() if each.any_came}
+    checks = tuple(_checks(forecast, variables, seen, columns))
+    came = {name: each.came for name, each in seen.items() if each.any_came}
     chart = chart_numbers(
         span,
         times=times,
         variables=variables,
-        observed=around,
+        observed=seen,
         columns=columns,
-        description=_description(forecast.area, headline, band, around),
+        description=_description(forecast.area, headline, band, seen),
     )
-    stale = "" if asked else words.stale(forecast.area, latest, zone, now, max(times, default=None))
+    stale = "" if asked else _stale(forecast, answering.oldest, latest, zone, now)
+    shown, judged = _known_before(times, variables, seen, answering.learned)
     first = next(iter(variables), None)
     receipt = forecast.receipt
-    a_day, a_week = timedelta(days=1), timedelta(days=7)
-    later = forecast.reference_time + a_day
     return ForecastView(
         forecast=forecast,
         headline=headline,
@@ -153,18 +162,22 @@ def forecast_view(
             HourGroup(
                 name=day_name(day.date),
                 light=words.light(day, times, dark, zone),
-                rows=tuple(
-                    hour_row(times[step], step, variables, zone, came) for step in day.steps
-                ),
+                rows=hour_rows(day, times, variables, zone, came),
             )
             for day in days
         ),
         checks=tuple(words.checked(each) for each in checks),
-        learned_from=words.learned_from(receipt.train_end_time, times[0]) if checks else "",
-        recent=recent_rows(around, variables, zone),
-        earlier=write_time(forecast.reference_time - a_week),
-        later=write_time(later) if latest is not None and later <= latest else "",
-        ranked=words.ranked(sum(receipt.refused_counts.values())),
+        learned_from=words.learned_from(shown, judged, sum(each.count for each in checks)),
+        knew=shown > 0,
+        recent=recent_rows(seen, variables, zone),
+        around=around,
+        source=_source(answering.learned),
+        ranked=words.ranked(
+            forecast.area,
+            sum(receipt.refused_counts.values()),
+            before=answering.before,
+            pinned=answering.pinned,
+        ),
         skills=tuple(
             words.skill(name, receipt.skill[name]) for name in variables if name in receipt.skill
         ),
@@ -238,6 +251,53 @@ def _checks(
         if held is not None:
             found.append(held)
     return found
+
+
+def _known_before(
+    times: Sequence[datetime],
+    variables: Mapping[str, VariableForecast],
+    seen: Mapping[str, Observed],
+    learned: Learned | None,
+) -> tuple[int, int]:
+    """How many of the values that came the model may have learned from, and was judged by."""
+    if learned is None:
+        return 0, 0
+    checked = [
+        (name, time)
+        for name, each in variables.items()
+        if name in seen
+        for time, said, came in zip(times, each.value, seen[name].came, strict=True)
+        if said is not None and came is not None
+    ]
+    return (
+        sum(learned.was_shown(name, time) for name, time in checked),
+        sum(learned.was_judged_by(name, time) for name, time in checked),
+    )
+
+
+def _source(learned: Learned | None) -> str:
+    """What a model learned from, in a line; where the data can be had only if that is short."""
+    if learned is None:
+        return ""
+    whole = f"{learned.source}: {learned.location}"
+    return whole if len(whole) <= LONGEST_SOURCE else learned.source
+
+
+def _stale(
+    forecast: Forecast,
+    oldest: Fed | None,
+    latest: datetime | None,
+    zone: tzinfo,
+    now: datetime,
+) -> str:
+    """Announce old observations: of what the model is fed with, else of the area."""
+    until = max(forecast.forecast.time, default=None)
+    if oldest is None or (oldest.areas == (forecast.area,) and oldest.latest == latest):
+        return words.stale(forecast.area, latest, zone, now, until)
+    where = words.listed(oldest.areas)
+    if oldest.latest is not None and len(oldest.areas) > 1:
+        where = f"at least half of {where}"
+    return words.stale(where, oldest.latest, zone, now, until, variable=oldest.variable)
 
 
 def _reach(

@@ -284,18 +284,34 @@ def light(
 
 
 def stale(
-    area: str, latest: datetime | None, zone: tzinfo, now: datetime, until: datetime | None
+    area: str,
+    latest: datetime | None,
+    zone: tzinfo,
+    now: datetime,
+    until: datetime | None,
+    *,
+    variable: str = "",
 ) -> str:
     """An announcement when the newest observation of an area is old; empty when it is fresh.
 
-    `until` is the last time that the forecast speaks of; None when it speaks of none.
+    Args:
+        area: where, in words.
+        latest: when it was last observed; None when it never was.
+        zone: the area's zone.
+        now: the reader's present.
+        until: the last time that the forecast speaks of; None when it speaks of none.
+        variable: what was observed, where it is not all that the model starts from.
     """
-    if latest is None or now - latest <= OBSERVATIONS_STALE_AFTER:
+    what = label(variable).lower() if variable else "observation"
+    if latest is None:
+        never = f"No {what} of {area} was ever observed, so this forecast does not know it."
+        return never if variable else ""
+    if now - latest <= OBSERVATIONS_STALE_AFTER:
         return ""
-    text = f"The newest observation of {area} is from {moment(latest, zone)}, {age(latest, now)}."
+    text = f"The newest {what} of {area} is from {moment(latest, zone)}, {age(latest, now)}."
     if until is None or until < now:
         return f"{text} What follows is a forecast of the past, not of today."
-    return f"{text} This forecast does not know the weather since."
+    return f"{text} This forecast does not know the {what if variable else 'weather'} since."
 
 
 def checked(check: Check) -> str:
@@ -311,15 +327,24 @@ def checked(check: Check) -> str:
     return f"{text}."
 
 
-def learned_from(train_end_time: datetime, first: datetime) -> str:
-    """A word of caution where a forecast is held against weather its model learned from."""
-    if train_end_time < first:
-        return ""
-    return (
-        "This model learned from weather until "
-        f"{date_name(train_end_time.date())}, some of it the very weather shown here: "
-        "its error on days it had not seen is larger."
-    )
+def learned_from(shown: int, judged: int, count: int) -> str:
+    """What a forecast proves that is held against what came: less, where its model knew that.
+
+    Args:
+        shown: how many of the values that came its model may have learned from.
+        judged: how many of them were held out to judge it.
+        count: how many came.
+    """
+    if shown:
+        some = "" if shown == count else "some of "
+        return (
+            f"This model learned from {some}the very weather shown here: expect a larger error on "
+            "days it had not seen."
+        )
+    if judged:
+        why = ": it was held out to judge the model" if judged == count else ""
+        return f"This model did not learn from the weather shown here{why}."
+    return ""
 
 
 def trained_until(time: datetime) -> str:
@@ -327,10 +352,24 @@ def trained_until(time: datetime) -> str:
     return date_name(time.date())
 
 
-def ranked(refused: int) -> str:
-    """Why this model and no other, given how many were passed over."""
-    fit = "It declares this area and holds for this time of the year and for this weather"
-    if not refused:
-        return f"{fit}, and ranks first."
+def ranked(area: str, refused: int, *, before: int | None, pinned: bool) -> str:
+    """Why this model and no other.
+
+    Args:
+        area: what the forecast is for.
+        refused: how many deliveries were passed over, for whatever reason.
+        before: how many of those come before it, and refused; None where that is not known.
+        pinned: whether the operator pinned the area to it.
+    """
+    fit = "declares this area and holds for this time of the year and for this weather"
     others = counted(refused, "other delivery", "other deliveries")
-    return f"{fit}, and ranks first. {others} {'was' if refused == 1 else 'were'} passed over."
+    over = f" {others} {'was' if refused == 1 else 'were'} passed over." if refused else ""
+    if pinned:
+        return f"The operator pinned {area} to it, and it {fit}.{over}"
+    if before is None:
+        return f"It {fit}.{over}"
+    if not before:
+        return f"It {fit}, and ranks first.{over}"
+    first = f"{before} {'comes' if before == 1 else 'come'} before it and refused."
+    over = f" In all, {others} {'was' if refused == 1 else 'were'} passed over."
+    return f"It {fit}, and is the best that does: {first}{over if refused > before else ''}"
