@@ -49,11 +49,10 @@ def find_provider(name: str, url: str | None) -> Provider:
     except AppError:
         raise  # says itself what is wrong
     except Exception as error:  # noqa: BLE001 - likewise
-        why = f"{type(error).__name__}: {error}"
         problem = (
-            f"FAIRWEATHER_PROVIDER is {name!r}: it cannot be made with the address {url!r} ({why}); "
-            "expected a callable that takes the address of FAIRWEATHER_PROVIDER_URL, or None, and "
-            "gives an object with `fetch`"
+            f"FAIRWEATHER_PROVIDER is {name!r}: it cannot be made with the address {url!r} "
+            f"({type(error).__name__}: {error}); expected a callable that takes the address of "
+            "FAIRWEATHER_PROVIDER_URL, or None, and gives an object with `fetch`"
         )
         raise SettingsError([problem]) from None
     if not callable(getattr(provider, "fetch", None)):
