@@ -219,21 +219,20 @@ def test_who_serves_whom_is_a_page(open_page: Open, keep: Keep) -> None:
 
 
 def test_the_interface_is_read_and_tried_on_its_page(open_page: Open, keep: Keep) -> None:
-    """Swagger UI runs under our policy, and asks nobody but the app: `open_page` holds it to that."""
+    """Swagger UI runs under our policy and asks nobody but the app: `open_page` sees to it."""
     page = open_page("/docs")
     document = page.request.get("/openapi.json").json()
     operations = sum(len(item) for item in document["paths"].values())
     expect(page.locator(".opblock-summary-path")).to_have_count(operations)
     assert operations >= 15
     keep(page, "docs")
-    page.locator("#operations-forecasts-predict .opblock-summary-control").click()
-    block = page.locator("#operations-forecasts-predict")
+    block = page.locator("#operations-forecasts-list_areas")
+    block.locator(".opblock-summary-control").click()
     block.get_by_role("button", name="Try it out").click()
     block.get_by_role("button", name="Execute").click()
-    # its examples are filled in: a start in 2013, of which this world has observed nothing
     status = block.locator(".live-responses-table tbody .response-col_status")
-    expect(status.first).to_contain_text("503")
-    expect(block.locator(".live-responses-table")).to_contain_text("observations-missing")
+    expect(status.first).to_contain_text("200")
+    expect(block.locator(".live-responses-table")).to_contain_text("Beit-Shemesh")
 
 
 def test_the_page_of_the_interface_follows_the_system_into_the_dark(open_page: Open) -> None:
