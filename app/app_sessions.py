@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -63,6 +64,13 @@ def screenshots(session: nox.Session) -> None:
     install(session, "interface[testing]", "app")
     session.install("playwright==1.56.0", "pillow==13.0.0")
     session.run("python", str(BROWSER / "pictures.py"), str(DEMO), str(ROOT / "app" / "docs"))
+
+
+@nox.session(python=False, default=False, name="screenshots-current")
+def screenshots_current(session: nox.Session) -> None:
+    """Say when those pictures are older than the pages that they show."""
+    pictures = ("app/browser/pictured.py", "app/docs")
+    session.run(sys.executable, *pictures, external=True)
 
 
 @nox.session(python=PYTHON, default=False)

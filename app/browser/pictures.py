@@ -3,7 +3,7 @@
     python pictures.py DEMO TARGET
 
 serves the deliveries and the observations that ``nox -s demo-deliver`` left in the folder DEMO, and
-writes a few small PNG files into TARGET.
+writes a few small PNG files into TARGET, and of which sources they were made (see `pictured`).
 """
 
 # ruff: noqa: INP001, T201 - a script beside its siblings
@@ -17,6 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pictured
 import world
 from chromium import NoChromiumError, chromium
 from PIL import Image
@@ -78,6 +79,7 @@ def main() -> int:
     parser.add_argument("target", type=Path, help="where the pictures go")
     options = parser.parse_args()
     made: dict[str, bytes] = {}
+    drawn_by = pictured.sources()
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
@@ -101,6 +103,7 @@ def main() -> int:
     for name, content in made.items():
         (options.target / f"{name}.png").write_bytes(content)
         print(f"{options.target / name}.png  {len(content)} bytes")
+    pictured.record(options.target, drawn_by)
     return 0
 
 

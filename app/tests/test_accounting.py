@@ -211,6 +211,32 @@ def test_what_is_told_while_answering_carries_the_requests_id(
     assert "ZeroDivisionError" in line["exception"]
 
 
+def test_a_line_on_a_terminal_holds_no_escape_sequence_but_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = logging.getLogger("fairweather_app")
+    monkeypatch.setattr(ours, "handlers", [])
+    monkeypatch.setattr(ours, "propagate", False)
+    monkeypatch.setattr(ours, "level", logging.NOTSET)
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    show_log()
+    hostile = "\x1b]0;hi\x07\x9b2J"
+
+    def fail() -> None:
+        raise RuntimeError(hostile)
+
+    try:
+        fail()
+    except RuntimeError:
+        logging.getLogger("fairweather_app.test").exception("delivery %s failed", hostile)
+    told = stream.getvalue()
+    assert "\x1b[" in told  # the colours are ours
+    assert not {"\x1b", "\x07", "\x9b"} & set(re.sub(r"\x1b\[[\d;]*m", "", told))
+    assert told.count("\ufffd]0;hi\ufffd\ufffd2J") == 2
+
+
 def test_the_processs_own_structlog_is_left_alone() -> None:
     assert not structlog.is_configured()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from fairweather_interface.refusals import Code
+from flask import Flask
 
 from catalogues import CountingPickup, Kit, live
 from fairweather_app import catalogue as catalogue_module
@@ -303,6 +304,44 @@ def test_many_that_are_gone_at_once_stay_until_look_after_look_has_missed_them(
     catalogue.refresh()  # three of six may go
     assert live(catalogue) == sorted(each.name for each in (made[0], *made[4:]))
     assert catalogue.snapshot.problem is None
+
+
+@pytest.mark.parametrize("kept_from_answering", ["a shadow", "narrowed to nowhere"])
+def test_what_may_not_answer_does_not_stand_in_for_the_one_that_is_gone(
+    make_app: Callable[..., Flask],
+    tiny_delivery: Build,
+    observe: Callable[..., None],
+    tmp_path: Path,
+    kept_from_answering: str,
+) -> None:
+    observe("EWR", [1.0] * 24)
+    going, other = tiny_delivery(areas=("EWR",)), tiny_delivery(areas=("EWR",))
+    if kept_from_answering == "a shadow":
+        app = make_app(shadow=other.name)
+    else:
+        file = tmp_path / "overrides.yaml"
+        file.write_text(f"override_cities: {{{other.name}: []}}")
+        app = make_app(overrides=file)
+    catalogue = app.extensions["fairweather"].catalogue
+    going.rename(going.with_name(f".{going.name}"))
+    catalogue.refresh()
+    answer = app.test_client().get("/weather/predict?area=EWR")
+    assert answer.status_code == 200
+    assert f"{going.name} has gone" in catalogue.snapshot.problem
+    assert "the last model for EWR" in catalogue.snapshot.problem
+    for _ in range(LOOKS_UNTIL_BELIEVED):
+        catalogue.refresh()
+    assert live(catalogue) == [other.name]
+
+
+def test_a_shadow_that_is_gone_goes_at_once(
+    make_app: Callable[..., Flask], tiny_delivery: Build
+) -> None:
+    shadow, other = tiny_delivery(areas=("JFK",)), tiny_delivery(areas=("EWR",))
+    catalogue = make_app(shadow=shadow.name).extensions["fairweather"].catalogue
+    shutil.rmtree(shadow)
+    catalogue.refresh()
+    assert (live(catalogue), catalogue.snapshot.problem) == ([other.name], None)
 
 
 def test_many_that_are_gone_are_believed_in_the_end(

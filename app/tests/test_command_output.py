@@ -224,3 +224,47 @@ def test_the_ranking_is_told_with_those_that_were_passed_over_and_those_that_com
     code, out, _ = run(app, "models why EWR --at 2012-06-20T12:00Z --json")
     assert code == 1
     assert [each["verdict"] for each in json.loads(out)["ranking"]] == ["refused"] * 3
+
+
+# ------------------------------------------------------------------------- what may be printed
+
+SEQUENCE = "\x1b[31mX\x1b]0;hi\x07\x9b2J\u202e\x7f"
+
+
+def control_characters(text: str) -> set[str]:
+    return {each for each in text if not each.isprintable() and each != "\n"}
+
+
+@pytest.mark.parametrize(
+    "words", ["models list", "models why JFK", "models why EWR", "check", "models list --json"]
+)
+def test_nothing_that_a_delivery_says_of_itself_repaints_a_terminal(
+    make_app: Callable[..., Flask], tiny_delivery: Build, words: str
+) -> None:
+    tiny_delivery(model_type=SEQUENCE, areas=("JFK", f"a{SEQUENCE}"), topic=SEQUENCE)
+    tiny_delivery(model=b"no", areas=("JFK",), model_type=SEQUENCE)
+    result = make_app().test_cli_runner().invoke(args=words.split(), color=True)
+    assert control_characters(result.stdout + result.stderr) == set()
+    if "--json" in words:
+        models = json.loads(result.stdout)["models"]
+        assert {each["model_type"] for each in models} == {SEQUENCE}
+    elif words != "models why EWR":
+        assert "\ufffd[31mX" in result.stdout
+
+
+def test_nothing_that_an_archive_says_repaints_a_terminal(
+    make_app: Callable[..., Flask], tmp_path: Path
+) -> None:
+    path = tmp_path / "archive.csv"
+    row = f"A{SEQUENCE},2013-06-20T12:00Z,temperature,degC,"
+    path.write_text(f"area,time,variable,unit,value\n{row}1\n", newline="\n")
+    app = make_app()
+    for words in ("observations import", "observations status", "models why"):
+        about = {"observations import": str(path), "models why": f"A{SEQUENCE}"}.get(words)
+        code, out, err = run(app, words, *([] if about is None else [about]))
+        assert control_characters(out + err) == set(), words
+        assert "\ufffd[31mX" in out + err
+    path.write_text(f"area,time,variable,unit,value\n{row}1\n{row}2\n", newline="\n")
+    code, out, err = run(app, "observations import", str(path))
+    assert (code, control_characters(err)) == (1, set())
+    assert "has two values for one time" in err

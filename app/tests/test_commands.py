@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from click.testing import Result
 from fairweather_interface.software import read_software
 from flask import Flask
 from flask.cli import FlaskGroup
+from pyarrow import parquet
 
 from fairweather_app import create_app
 
@@ -37,6 +40,27 @@ def test_importing_tells_what_was_imported(
     result = flask_command("observations", "import", str(path))
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == f"{path}: 1 observations of JFK\n"
+
+
+def test_importing_says_that_weather_is_made_up_and_whom_to_name(
+    flask_command: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "made-up.parquet"
+    said = {"synthetic": True, "attribution": "somebody"}
+    columns = {name: [cell] for name, cell in zip(*csv.reader(GOOD.splitlines()), strict=True)}
+    table = pa.table(columns | {"value": [1.5]})
+    parquet.write_table(table.replace_schema_metadata({"fairweather": json.dumps(said)}), path)
+    result = flask_command("observations", "import", str(path))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        f"{path}: 1 observations of JFK; synthetic: this weather was generated, nobody observed "
+        "it; attribution: somebody\n"
+    )
+    (found,) = json.loads(flask_command("observations", "import", str(path), "--json").stdout)
+    assert (found["synthetic"], found["attribution"]) == (True, "somebody")
+    (tmp_path / "good.csv").write_text(GOOD)
+    good = flask_command("observations", "import", str(tmp_path / "good.csv"), "--json")
+    assert json.loads(good.stdout)[0]["synthetic"] is None  # it does not say
 
 
 def test_importing_checks_all_files_first_and_imports_none_when_one_is_wrong(

@@ -283,6 +283,47 @@ def test_a_shadow_is_no_model_that_is_left_and_a_pin_to_it_does_not_hold(
     assert "the last live model for EWR, JFK" in output
 
 
+def test_what_the_operator_narrowed_is_no_model_that_is_left(
+    narrowed: Flask, better: str, good: str
+) -> None:
+    code, output = run(narrowed, "withdraw", better, "--reason", "x")
+    assert code == 1
+    assert "the last live model for EWR, JFK; nothing was changed" in output
+    assert answering(narrowed) == better
+    assert run(narrowed, "withdraw", good, "--reason", "it answers nowhere")[0] == 0
+    assert answering(narrowed) == better
+
+
+def test_what_is_below_the_baseline_is_no_model_that_is_left_where_it_is_refused(
+    make_app: MakeApp, tiny_delivery: Build
+) -> None:
+    best = tiny_delivery(skill=0.6, skill_interval=(0.5, 0.7)).name
+    tiny_delivery(skill=-0.2, skill_interval=(-0.3, -0.1))
+    strict = make_app(refuse_below_baseline=True)
+    code, output = run(strict, "withdraw", best, "--reason", "x")
+    assert (code, "the last live model for EWR" in output) == (1, True)
+    assert run(make_app(), "withdraw", best, "--reason", "x")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("withdraw", "{good}", "--reason", ""),
+        ("withdraw", "{good}", "--reason", " \t"),
+        ("withdraw", "{good}", "--reason", "x", "--author", ""),
+        ("restore", "{good}", "--author", " "),
+        ("pin", "EWR", "{good}", "--reason", ""),
+    ],
+)
+def test_a_reason_and_an_author_are_some_words(
+    two: Flask, good: str, words: tuple[str, ...]
+) -> None:
+    code, output = run(two, *(word.format(good=good) for word in words))
+    assert code == 2
+    assert "expected some words" in output
+    assert context_of(two).decisions.read() == Decisions()
+
+
 def test_a_withdrawal_is_stronger_than_an_answer_that_is_remembered(
     two: Flask, better: str, good: str
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import click
@@ -10,18 +12,21 @@ import pytest
 from fairweather_interface.refusals import Code
 from flask import Flask
 from flask.testing import FlaskClient
+from prometheus_client import Metric
 from pydantic import ByteSize
 
 import fairweather_app
-from fairweather_app import Settings
-from fairweather_app.api.problems import CODES
-from fairweather_app.api.schemas import ModelsQuery
+from fairweather_app import Settings, metrics
+from fairweather_app.api.openapi import openapi_document
+from fairweather_app.api.problems import CODES, STATUSES
+from fairweather_app.api.schemas import ModelsQuery, ModelSummary
 from fairweather_app.capabilities import CAPABILITIES
 from fairweather_app.config import CONFIG, PREFIX
 from fairweather_app.server import serve
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 PRODUCTION = (Path(__file__).parents[1] / "PRODUCTION.md").read_text(encoding="utf-8")
+COMMANDS = (Path(__file__).parents[1] / "COMMANDS.md").read_text(encoding="utf-8")
 CALLING = (Path(__file__).parents[1] / "CALLING.md").read_text(encoding="utf-8")
 OF_FLASK = {"run", "shell", "routes"}
 
@@ -72,16 +77,27 @@ def test_every_address_is_in_the_handbook_and_no_other(app: Flask) -> None:
     assert told - real == set()
 
 
-def test_every_page_is_in_the_handbook(app: Flask) -> None:
+def test_every_page_is_in_the_handbook_and_no_other(app: Flask) -> None:
+    files = {"/page/<path:name>", "/docs/<name>"}
     pages = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("page.")}
-    for address in pages - {"/", "/page/<path:name>", "/docs/<name>"}:
-        assert re.search(rf"^\| `{address}", README, re.MULTILINE), address
-    for address in ("`/?area=", "`/models`"):
-        assert f"| {address}" in README
+    for_people_too = {"/models", "/models/<delivery_id>"}
+    rows = re.findall(r"^\| (`/.*?`) \|", _part("### The pages"), re.MULTILINE)
+    told = {
+        address for row in rows for address in re.findall(r"`([^`?\[]*)", row) if "/" in address
+    }
+    assert told == (pages - files) | for_people_too
 
 
-def test_every_parameter_of_models_is_in_the_handbook() -> None:
-    assert all(re.search(rf"[?&]{name}=", README) for name in ModelsQuery.model_fields)
+def test_every_parameter_of_models_is_in_the_handbook_and_no_other() -> None:
+    (row,) = re.findall(r"^\| `GET /models(\[.*?)` \|", README, re.MULTILINE)
+    assert re.findall(r"\[[?&](\w+)=", row) == list(ModelsQuery.model_fields)
+
+
+def test_every_parameter_of_the_forecast_page_is_in_the_handbook_and_no_other() -> None:
+    (row,) = re.findall(r"^\| `/(\?area=.*?)` \|", README, re.MULTILINE)
+    paths = json.loads(openapi_document())["paths"]
+    taken = {each["name"] for each in paths["/"]["get"]["parameters"] if each["in"] == "query"}
+    assert set(re.findall(r"[?&](\w+)=", row)) == taken
 
 
 def test_every_picture_of_the_handbook_is_there_and_they_are_small() -> None:
@@ -91,9 +107,12 @@ def test_every_picture_of_the_handbook_is_there_and_they_are_small() -> None:
     assert 0 < sum(path.stat().st_size for path in named) < 150_000
 
 
-def test_every_problem_is_in_the_handbook_and_no_other() -> None:
-    told = re.findall(r"^\| `([\w-]+)` \| \d", _part("### Problems"), re.MULTILINE)
-    assert sorted(told) == sorted(CODES)
+def test_every_problem_is_in_the_handbook_with_its_statuses_and_no_other() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| ([\d, ]+) \|", _part("### Problems"), re.MULTILINE)
+    told = {code: tuple(map(int, statuses.split(", "))) for code, statuses in rows}
+    assert set(told) == set(CODES)
+    assert told == STATUSES
+    assert len(told) == len(rows)
 
 
 def test_every_refusal_is_in_the_handbook_and_no_other() -> None:
@@ -101,13 +120,16 @@ def test_every_refusal_is_in_the_handbook_and_no_other() -> None:
     assert sorted(told) == sorted(code.value for code in Code)
 
 
-def _part(heading: str) -> str:
-    """The text of the handbook below a heading, up to the next one."""
-    return re.split(r"^#+ ", README.partition(f"\n{heading}")[2], flags=re.MULTILINE)[0]
+def _part(heading: str, page: str = README) -> str:
+    """The text of a page below a heading, up to the next one."""
+    return re.split(r"^#+ ", page.partition(f"\n{heading}")[2], flags=re.MULTILINE)[0]
 
 
-def test_every_capability_is_in_the_handbook() -> None:
-    assert all(f"**{each.name}**" in README for each in CAPABILITIES)
+def test_every_capability_is_in_the_handbook_and_no_other() -> None:
+    names = {each.name for each in CAPABILITIES}
+    assert set(re.findall(r"\*\*([\w-]+)\*\* \(`capabilities`", README)) == names
+    described = ModelSummary.model_fields["capabilities"].description or ""
+    assert set(re.findall(r"([\w-]+):", described)) == names
 
 
 def test_every_command_is_in_the_handbook_and_no_other(app: Flask) -> None:
@@ -150,6 +172,54 @@ def _told_commands() -> dict[str, str]:
     return {each[0].strip(): each.string[each.end() :] for each in matches if each}
 
 
+def _sample(page: str, words: str) -> list[str]:
+    """What a page shows that a command prints."""
+    (text,) = re.findall(
+        rf"^\$ flask --app fairweather_app {words}.*\n((?:.+\n)+?)```", page, re.MULTILINE
+    )
+    return str(text).splitlines()
+
+
+def test_what_check_prints_is_what_the_handbook_shows(
+    make_app: Callable[..., Flask], tiny_delivery: Callable[..., Path]
+) -> None:
+    tiny_delivery(areas=("LGA",), change=lambda document: document.update(valid_months=[1]))
+    tiny_delivery(change=lambda document: document.update(schema_version="9.0", min_reader="9.0"))
+    result = make_app().test_cli_runner().invoke(args=["check"])
+    assert result.exit_code == 1
+
+    def said(lines: list[str]) -> list[str]:
+        """The head of the table, and the sentences below it without what is of one store."""
+        told = [line for line in lines if re.match(r"fairweather-app|areas|of", line)]
+        told = [re.sub(r"\d[\w.]*", "N", line) for line in told]
+        told = [re.sub(r"(in |: )\S*/.*|(model: ).*", r"\1\2", line) for line in told]
+        return [" ".join(lines[0].split()), *told]
+
+    shown = said(_sample(README, "check"))
+    assert said(result.stdout.splitlines()) == shown
+    assert len(shown) == 4
+
+
+def test_what_models_why_prints_is_what_the_commands_page_shows(
+    make_app: Callable[..., Flask],
+    tiny_delivery: Callable[..., Path],
+    observe: Callable[..., None],
+    day: list[float],
+) -> None:
+    observe("JFK", day)
+    best = {"skill": 0.9, "skill_interval": (0.8, 0.95), "valid_months": [1]}
+    for more in (best, {}):
+        tiny_delivery(areas=("JFK",), **more)
+    printed = make_app().test_cli_runner().invoke(args=["models", "why", "JFK"]).stdout.splitlines()
+    shown = _sample(COMMANDS, "models why")
+    for lines in (printed, shown):
+        assert re.fullmatch(r"[0-9a-f-]{36} answers for JFK at [\dT:-]+Z", lines[0])
+    assert printed[1].split() == shown[1].split()
+    for word in ("out-of-season", "answers", "asked in", "valid in", "skill: ", "trained"):
+        assert word in " ".join(printed), word
+        assert word in " ".join(" ".join(shown).split()), word
+
+
 def test_every_series_is_in_the_production_page_and_no_other(client: FlaskClient) -> None:
     client.get("/healthz")
     told = client.get("/metrics").get_data(as_text=True)
@@ -160,7 +230,28 @@ def test_every_series_is_in_the_production_page_and_no_other(client: FlaskClient
     assert documented - optional == series - optional
 
 
-def test_every_option_of_serve_is_in_the_production_page_with_its_default() -> None:
+def test_every_series_is_told_with_its_labels(app: Flask) -> None:
+    context = app.extensions["fairweather"]
+    context.catalogue.refresh()
+    real = {
+        **{_series(each.describe()): each._labelnames for each in metrics.COUNTED},
+        **{
+            _series([each]): each._labelnames  # type: ignore[attr-defined]
+            for each in metrics._State(context).collect()
+        },
+    }
+    rows = re.findall(r"^\| `(fairweather_\w+)` \| (.*?)\|", PRODUCTION, re.MULTILINE)
+    assert {name: tuple(re.findall(r"`(\w+)`", labels)) for name, labels in rows} == real
+
+
+def _series(described: Iterable[Metric]) -> str:
+    (metric,) = described
+    return metric.name + ("_total" if metric.type == "counter" else "")
+
+
+def test_every_option_of_serve_is_in_the_production_page_with_its_default_and_no_other() -> None:
+    told = set(re.findall(r"^\| `(--\w+)", PRODUCTION, re.MULTILINE))
+    assert told == {option.opts[0] for option in serve.params}
     for option in serve.params:
         row = rf"^\| `{option.opts[0]}` \| (\S.*?) \|"
         found = re.search(row, PRODUCTION, re.MULTILINE)

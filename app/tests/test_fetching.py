@@ -101,6 +101,33 @@ def test_the_table_names_what_the_json_names(fetch: Fetch, meteo: Meteo) -> None
     )
 
 
+def test_areas_that_are_asked_from_different_times_are_judged_together(
+    fetch: Fetch, meteo: Meteo, observations: ObservationStore, observe: Callable[..., None]
+) -> None:
+    now = datetime.now(UTC)
+    observe("EWR", [1.0], until=now - timedelta(days=20))  # so that JFK is asked for a month
+    first, second = recording("one-place"), recording("one-place")
+    base = (now - timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
+    first["hourly"]["time"] = [f"{base + k * HOUR:%Y-%m-%dT%H:%M}" for k in range(6)]
+    second["hourly_units"]["temperature_2m"] = "°F"
+    for answer in (first, second):
+        meteo.will_answer(answer)
+    asked = ("--area", "JFK", "--area", "EWR")
+    result = fetch(*asked)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "nothing was fetched from open-meteo: " in result.stderr
+    assert len(meteo.asked) == 2
+    assert observations.areas() == ("EWR",)
+    meteo.answers.clear()
+    second["hourly_units"]["temperature_2m"] = "°C"
+    second["hourly"]["time"] = first["hourly"]["time"]
+    for answer in (first, second):
+        meteo.will_answer(answer)
+    found = json.loads(fetch(*asked, "--json").stdout)
+    assert [(each["area"], each["new"]) for each in found] == [("EWR", 27), ("JFK", 27)]
+    assert found[0]["since"] > found[1]["since"]
+
+
 def test_a_running_app_answers_from_what_was_fetched(
     make_app: Callable[..., Flask],
     fetch: Fetch,
@@ -300,13 +327,22 @@ def test_a_provider_from_outside_is_found_by_its_entry_point_or_its_module(
         ("garden_station:Shed", "garden_station:Shed cannot be had"),
         ("garden_station:__doc__", "expected a callable"),
         ("builtins:str", "expected it to give an object with `fetch`"),
+        (":Station", "cannot be had"),
+        (".garden_station:Station", "cannot be had"),
+        ("broken:Station", "broken:Station cannot be had (invalid syntax"),
+        ("garden_station:timedelta", "it cannot be made with the address 'http://"),
+        ("json:loads", "it cannot be made with the address 'http://"),
+        ("builtins:open", "(FileNotFoundError: "),
+        ("os:getcwd", "(TypeError: "),
     ],
 )
 def test_a_provider_that_cannot_be_had_is_wrong_use(
-    fetch: Fetch, station: str, name: str, told: str
+    fetch: Fetch, station: str, name: str, told: str, tmp_path: Path
 ) -> None:
     assert station
+    (tmp_path / "site-packages" / "broken.py").write_text("def (")
     result = fetch("--area", "JFK", provider=name)
+    assert isinstance(result.exception, SystemExit)
     assert (result.exit_code, result.stdout) == (2, "")
     assert f"FAIRWEATHER_PROVIDER is '{name}'" in result.stderr
     assert told in result.stderr

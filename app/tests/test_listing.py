@@ -124,7 +124,10 @@ def test_the_next_page_asks_the_same_question(several: FlaskClient) -> None:
         ("?limit=0", "limit"),
         ("?limit=1001", "limit"),
         ("?limit=many", "limit"),
-        ("?state=dead", "state"),
+        ("?limit=many", "limit: found 'many'; expected a valid integer"),
+        ("?state=dead", "state: found 'dead'; expected 'live', 'refused', "),
+        ("?q=%00", "q: found '\\x00'; '\\x00' holds characters that cannot be printed"),
+        ("?state=live&state=refused", "state: given more than once"),
         ("?page=2", "page: not a parameter; expected state, area, q, limit, after"),
         ("?q=", "q"),
         ("?q=a&q=b", "q: given more than once"),
@@ -133,6 +136,8 @@ def test_the_next_page_asks_the_same_question(several: FlaskClient) -> None:
 def test_what_cannot_be_asked_is_told(several: FlaskClient, query: str, said: str) -> None:
     problems = the_problem(several.get(f"/models{query}"), 400, "invalid-request")["problems"]
     assert any(each.startswith(said) for each in problems)
+    page = several.get(f"/models{query}", headers={"Accept": BROWSER})
+    assert page.status_code == (200 if query == "?q=" else 400)  # a form sends empty fields
 
 
 # ------------------------------------------------------------------------- people and programs

@@ -74,6 +74,16 @@ def test_one_value_for_a_day_is_stuck_unless_it_stands_at_its_limit(
     assert ("stuck" in look(observations).quality) is stuck
 
 
+@pytest.mark.parametrize(("hours", "stuck"), [(2, True), (3, False), (30, False)])
+def test_a_gap_that_would_be_stale_ends_a_stretch_of_one_value(
+    observations: ObservationStore, observe: Observe, *, hours: int, stuck: bool
+) -> None:
+    observe("JFK", [*rising(30), *[5.0] * 13, *[None] * hours, *[5.0] * 13, *rising(30)])
+    found = look(observations)
+    assert ("stuck" in found.quality) is stuck
+    assert found.stuck == (25 + hours if stuck else 12) * HOUR
+
+
 def test_a_value_that_another_program_wrote_and_cannot_be_real_is_impossible(
     observations: ObservationStore, observe: Observe
 ) -> None:

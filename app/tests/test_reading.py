@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from pyarrow import parquet
 
 from fairweather_app.errors import ArchiveError
 from fairweather_app.observations import reading
+from fairweather_app.observations.archive import Origin
 from fairweather_app.observations.reading import read_archive
 from fairweather_app.times import from_microseconds
 
@@ -69,6 +71,50 @@ def test_a_csv_archive_is_read(tmp_path: Path) -> None:
 def test_a_parquet_archive_is_read_whatever_its_kind_of_time(tmp_path: Path, time: object) -> None:
     found = series_of(parquet_file(tmp_path, time=time))
     assert found == {("JFK", "temperature"): [(T0, 1.5)]}
+
+
+def origin_of(path: Path, said: object) -> Origin | None:
+    """What is read of a file that says `said` of its origin."""
+    table = parquet.read_table(path)
+    kept = said if isinstance(said, bytes) else json.dumps(said).encode()
+    parquet.write_table(table.replace_schema_metadata({b"fairweather": kept}), path)
+    return read_archive(path).origin
+
+
+def test_what_a_file_says_of_its_origin_is_read(tmp_path: Path) -> None:
+    path = parquet_file(tmp_path)
+    assert read_archive(path).origin is None
+    assert read_archive(csv_file(tmp_path, GOOD)).origin is None
+    said = {"attribution": "NOAA", "synthetic": False, "of a newer research": 1}
+    assert origin_of(path, said) == Origin(synthetic=False, attribution="NOAA")
+    said = {"attribution": None, "synthetic": True}
+    assert origin_of(path, said) == Origin(synthetic=True, attribution=None)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"synthetic", [], "x", {"synthetic": True}, {"synthetic": "no", "attribution": None},
+     {"synthetic": True, "attribution": 7}],
+)  # fmt: skip
+def test_an_origin_that_cannot_be_understood_is_a_problem(tmp_path: Path, said: object) -> None:
+    path = parquet_file(tmp_path)
+    with pytest.raises(ArchiveError, match=r"says of its origin .* expected JSON with `synthetic`"):
+        origin_of(path, said)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_column_that_is_there_twice_is_told(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"archive{suffix}"
+    if suffix == ".csv":
+        path.write_text(GOOD.replace("area,", "area,area,").replace("JFK,", "JFK,JFK,"))
+    else:
+        table = parquet.read_table(parquet_file(tmp_path))
+        twice = pa.Table.from_arrays(
+            [table["area"], *table.columns], names=["area", *table.column_names]
+        )
+        parquet.write_table(twice, path)
+    (problem,) = problems_of(path)
+    assert problem.startswith("more than one column area; expected the columns area, time,")
 
 
 def test_dictionary_columns_and_whole_numbers_are_read(tmp_path: Path) -> None:

@@ -216,3 +216,30 @@ def test_who_serves_whom_is_a_page(open_page: Open, keep: Keep) -> None:
     page = open_page("/compatibility")
     expect(page.get_by_role("rowheader", name="research 0.3.0")).to_be_visible()
     keep(page, "compatibility")
+
+
+def test_the_interface_is_read_and_tried_on_its_page(open_page: Open, keep: Keep) -> None:
+    """Swagger UI runs under our policy and asks nobody but the app: `open_page` sees to it."""
+    page = open_page("/docs")
+    document = page.request.get("/openapi.json").json()
+    operations = sum(len(item) for item in document["paths"].values())
+    expect(page.locator(".opblock-summary-path")).to_have_count(operations)
+    assert operations >= 15
+    keep(page, "docs")
+    block = page.locator("#operations-forecasts-list_areas")
+    block.locator(".opblock-summary-control").click()
+    block.get_by_role("button", name="Try it out").click()
+    block.get_by_role("button", name="Execute").click()
+    status = block.locator(".live-responses-table tbody .response-col_status")
+    expect(status.first).to_contain_text("200")
+    expect(block.locator(".live-responses-table")).to_contain_text("Beit-Shemesh")
+
+
+def test_the_page_of_the_interface_follows_the_system_into_the_dark(open_page: Open) -> None:
+    page = open_page("/docs", color_scheme="dark")
+    expect(page.locator(".opblock-summary-path").first).to_be_visible()
+    shade = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", shade)[:3])) < 60
+    for part in (".opblock-summary-description", ".opblock-tag"):
+        colour = page.locator(part).first.evaluate("each => getComputedStyle(each).color")
+        assert min(map(int, re.findall(r"\d+", colour)[:3])) > 120, part

@@ -2,16 +2,20 @@
 
 A store that is unmounted, emptied by mistake or moved while it is looked at seems to lose its
 deliveries. So what covers an area alone, and what goes together with many others, stays live until
-several looks in a row have missed it. A delivery that somebody removed goes at the next look.
+several looks in a row have missed it. A delivery that somebody removed goes at the next look. What
+may not answer for an area (withdrawn, a shadow, narrowed by the operator) does not cover it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fairweather_app.entries import Entry
 
 LOOKS_UNTIL_BELIEVED = 6
+MayAnswer = Callable[[Entry, str], bool]
+"""Whether a live delivery may answer for an area that it declares."""
+
 FEW = 3
 """So many deliveries, or half of all, may go at one look and are believed to have gone."""
 
@@ -26,7 +30,7 @@ class Absences:
         self,
         gone: Sequence[Entry],
         there: Mapping[str, Entry],
-        withdrawn: Collection[str],
+        may_answer: MayAnswer,
         store: str,
     ) -> tuple[list[Entry], list[str]]:
         """Who stays although it has gone, and why, in sentences.
@@ -34,16 +38,16 @@ class Absences:
         Args:
             gone: what this look has missed and was known before.
             there: what this look has found, by delivery id.
-            withdrawn: the ids of deliveries that cover no area, for they may not answer.
+            may_answer: who covers an area, of those that are live and declare it.
             store: what the sentences call the store.
         """
         before, self._missed = self._missed, {}
         all_known = len(gone) + len(there)
         many = len(gone) > max(FEW, all_known // 2)
-        covered = _areas(there.values(), withdrawn)
+        alone = _alone(gone, there.values(), may_answer)
         stay, problems = [], []
         for entry in gone:
-            areas = [area for area in _areas([entry], withdrawn) if area not in covered]
+            areas = alone.get(entry.delivery_id, [])
             missed = before.get(entry.delivery_id, 0) + 1
             if not (many or areas) or missed >= LOOKS_UNTIL_BELIEVED:
                 continue
@@ -63,7 +67,19 @@ class Absences:
         return stay, problems
 
 
-def _areas(entries: Iterable[Entry], withdrawn: Collection[str]) -> dict[str, None]:
-    """The areas for which any of these may answer, in their order."""
-    serving = (each for each in entries if each.live and each.delivery_id not in withdrawn)
-    return dict.fromkeys(area for each in serving for area in each.areas)
+def _alone(
+    gone: Sequence[Entry], there: Iterable[Entry], may_answer: MayAnswer
+) -> Mapping[str, list[str]]:
+    """By delivery id, the areas that one of `gone` may answer for and nobody who is there."""
+    areas = {
+        entry.delivery_id: [area for area in entry.areas if may_answer(entry, area)]
+        for entry in gone
+        if entry.live
+    }
+    left = {area for each in areas.values() for area in each}
+    for entry in there:
+        if not left:
+            break
+        if entry.live:
+            left -= {area for area in left.intersection(entry.areas) if may_answer(entry, area)}
+    return {name: [area for area in each if area in left] for name, each in areas.items()}

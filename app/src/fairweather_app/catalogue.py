@@ -8,8 +8,8 @@ snapshot keeps it, with its models, until he is done. Laws:
   them where there are few. One whose bytes have changed in the store is picked up anew; a copy
   that went bad is brought again.
 - A delivery removed from a healthy store leaves the snapshot, unless an area would be left without
-  any model: the last one for an area stays until so many looks in a row have missed it that it is
-  no blip, or until it is withdrawn.
+  any model that may answer for it: the last one for an area stays until so many looks in a row have
+  missed it that it is no blip, or until it is withdrawn. Many that go at once stay as long.
 - A store that is absent, unreadable or suddenly empty changes nothing: what was live stays live,
   and the snapshot says what is wrong with the store. That holds through a restart, except that an
   app that finds an empty store when it starts believes it.
@@ -34,7 +34,7 @@ from fairweather_interface.delivery import Delivery
 from fairweather_interface.errors import IncompleteDeliveryError
 from fairweather_interface.refusals import Code
 
-from fairweather_app.absence import Absences
+from fairweather_app.absence import Absences, MayAnswer
 from fairweather_app.cache import Cache
 from fairweather_app.decisions import Decisions, load_decisions
 from fairweather_app.entries import Entry
@@ -81,7 +81,8 @@ class Catalogue:
 
     `decisions` reads what the operator decided, `budget` is the memory for loaded models. What
     `before_showing` holds is called with the contents that are shown and those that will be,
-    before they are: what it works out, no request has to.
+    before they are: what it works out, no request has to. `may_answer` says whether a live delivery
+    may answer for an area that it declares, as the operator's settings have it.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Catalogue:
             budget=budget,
         )
         self.before_showing: list[Callable[[Contents, Contents], None]] = []
+        self.may_answer: MayAnswer = lambda _entry, _area: True
         self._cache = cache
         self._pickup = pickup
         self._index = index
@@ -208,7 +210,7 @@ class Catalogue:
                 look.shown = time.monotonic()
         if started:
             stay, problems = self._absences.believe(
-                look.gone, look.entries, self._withdrawn(), str(self.store)
+                look.gone, look.entries, self._covers, str(self.store)
             )
             look.entries |= {each.delivery_id: each for each in stay}
             look.problems += problems
@@ -340,6 +342,10 @@ class Catalogue:
             for each in self.before_showing:
                 each(before, contents)
         self._snapshot = Snapshot(contents=contents, checked_at=datetime.now(UTC), problem=problem)
+
+    def _covers(self, entry: Entry, area: str) -> bool:
+        """Whether a live delivery may answer for an area that it declares."""
+        return entry.delivery_id not in self._withdrawn() and self.may_answer(entry, area)
 
     def _withdrawn(self) -> Mapping[str, object]:
         """What the operator withdrew, by delivery id."""

@@ -17,7 +17,7 @@ from fairweather_app.api.routes import current_context
 from fairweather_app.api.schemas import count_refusals
 from fairweather_app.cli_models import models
 from fairweather_app.cli_observations import observations
-from fairweather_app.cli_output import as_json_option, show_json, show_table, told
+from fairweather_app.cli_output import as_json_option, say, show_json, show_table, told
 from fairweather_app.errors import StoreError
 from fairweather_app.losses import Losses, find_losses
 from fairweather_app.software import describe_software
@@ -95,13 +95,13 @@ def _print_losses(losses: Losses, release: str, store: str) -> None:
     show_table(("lost", "type", "code", "reason"), rows)
     lost = f"{len(losses.lost) or 'none'} of {losses.deliveries} deliveries in {store}"
     if not losses.lost:
-        click.echo(f"{release} would lose {lost}")
+        say(f"{release} would lose {lost}")
         return
     counts = ", ".join(f"{n} {code}" for code, n in count_refusals(losses.lost).items())
-    click.echo(f"{release} would lose {lost}: {counts}")
-    click.echo(f"areas left without any model: {', '.join(losses.areas) or 'none'}")
+    say(f"{release} would lose {lost}: {counts}")
+    say(f"areas left without any model: {', '.join(losses.areas) or 'none'}")
     if losses.unreadable:
-        click.echo(
+        say(
             f"of {losses.unreadable} lost the metadata cannot be read here: "
             "which areas they declare is not known"
         )

@@ -12,11 +12,18 @@ import click
 from flask.cli import AppGroup
 
 from fairweather_app.app_context import AppContext
-from fairweather_app.cli_output import as_json_option, require_database, resolve_id, show_json
+from fairweather_app.cli_output import (
+    as_json_option,
+    require_database,
+    resolve_id,
+    say,
+    show_json,
+)
 from fairweather_app.decisions import Action, Decisions
 from fairweather_app.entries import Entry
 from fairweather_app.errors import DecisionError
 from fairweather_app.pins import why_not
+from fairweather_app.selection import may_answer
 
 Command = Callable[..., None]
 
@@ -26,12 +33,21 @@ def add_decisions(
 ) -> None:
     """Give the group its commands; `told` turns the app's errors into sentences."""
     author = click.option(
-        "--author", default=_user, show_default="the user", help="Who decides this."
+        "--author",
+        default=_user,
+        show_default="the user",
+        callback=_some_text,
+        help="Who decides this.",
     )
 
     @models.command("withdraw")
     @click.argument("delivery_id", metavar="ID")
-    @click.option("--reason", required=True, help="Why, for those who ask where it has gone.")
+    @click.option(
+        "--reason",
+        required=True,
+        callback=_some_text,
+        help="Why, for those who ask where it has gone.",
+    )
     @author
     @as_json_option
     @click.option("--force", is_flag=True, help="Also when it is an area's last model, or unknown.")
@@ -76,7 +92,7 @@ def add_decisions(
     @models.command("pin")
     @click.argument("area")
     @click.argument("delivery_id", metavar="ID")
-    @click.option("--reason", help="Why.")
+    @click.option("--reason", callback=_some_text, help="Why.")
     @author
     @as_json_option
     @told
@@ -146,7 +162,7 @@ def _decide(
             }
         )
         return
-    click.echo(f"{done}; every serving process follows within {seconds:g} seconds")
+    say(f"{done}; every serving process follows within {seconds:g} seconds")
 
 
 def _whole_id(context: AppContext, text: str) -> str:
@@ -165,20 +181,22 @@ def check_withdrawal(context: AppContext, delivery_id: str) -> None:
     """Hold a withdrawal against what is live now.
 
     Raises:
-        DecisionError: nobody knows the delivery, or an area would be left without any model.
+        DecisionError: nobody knows the delivery, or an area would be left without any model that
+            may answer for it: shadows, and what the operator narrowed, may not.
     """
     entry = _entry(context, delivery_id, context.decisions.read())
-    declaring, shadows = context.catalogue.snapshot.contents.declaring, context.overrides.shadows
+    declaring = context.catalogue.snapshot.contents.declaring
     alone = [
         area
         for area in entry.areas
-        if [each for each in declaring[area] if each.live and each.delivery_id not in shadows]
+        if [each for each in declaring[area] if each.live and may_answer(context, each, area)]
         == [entry]
     ]
     if alone:
         raise DecisionError(
             f"{delivery_id} is the last live model for {', '.join(alone)}; nothing was changed. "
-            "Deliver another first, or say --force"
+            "Deliver another first, or say --force; 'models why' says who else declares an area, "
+            "and why it may not answer"
         )
 
 
@@ -208,6 +226,13 @@ def _entry(context: AppContext, delivery_id: str, decisions: Decisions) -> Entry
             f"that are{f' ({problem})' if problem else ''}"
         )
     return entry
+
+
+def _some_text(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """An option's text; one of blanks alone tells nobody anything."""
+    if value is not None and not value.strip():
+        raise click.BadParameter(f"found {value!r}: expected some words", param=option)
+    return value
 
 
 def _user() -> str:

@@ -20,6 +20,7 @@ from fairweather_app.cli_output import (
     read_time,
     require_database,
     resolve_id,
+    say,
     show_json,
     show_table,
     shown_ids,
@@ -74,11 +75,11 @@ def list_models(*, as_json: bool) -> None:
         ]
         show_table(("delivery", "state", "type", "areas", "can", "why"), rows)
     for pin in pinned:
-        click.echo(str(pin), err=True)
+        say(str(pin), err=True)
     if snapshot.problem:
         raise click.ClickException(snapshot.problem)
     if not summaries:
-        click.echo("the store holds no delivery yet", err=True)
+        say("the store holds no delivery yet", err=True)
 
 
 def _why(summary: ModelSummary) -> str:
@@ -130,10 +131,10 @@ def why(area: str, time: datetime | None, *, as_json: bool) -> None:
 def _say_why(context: AppContext, area: str, time: datetime | None, *, as_json: bool) -> None:
     snapshot = context.catalogue.refresh()
     if snapshot.problem and not snapshot.not_ready:  # else it is the answer, told below
-        click.echo(snapshot.problem, err=True)
+        say(snapshot.problem, err=True)
     for pin in pins(context, snapshot.contents):
         if pin.area == area:
-            click.echo(str(pin), err=True)
+            say(str(pin), err=True)
     try:
         decision = decide(context, area, reference_time=time)
     except NoApplicableModelError as error:
@@ -187,7 +188,7 @@ def _show_why(found: Ranking, *, as_json: bool) -> None:
         )
         return
     if answering is not None:
-        click.echo(f"{answering} answers for {found.area} at {write_time(found.reference_time)}")
+        say(f"{answering} answers for {found.area} at {write_time(found.reference_time)}")
     _show_ranking(found)
 
 

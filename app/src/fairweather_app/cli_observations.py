@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from fairweather_interface.metadata import Area
@@ -20,6 +21,7 @@ from fairweather_app.cli_output import (
     in_words,
     read_time,
     require_database,
+    say,
     show_json,
     show_table,
     told,
@@ -27,9 +29,13 @@ from fairweather_app.cli_output import (
 from fairweather_app.errors import ArchiveError, UnknownAreaError
 from fairweather_app.forecasts import known_areas
 from fairweather_app.observations import Archive
+from fairweather_app.observations.archive import Origin
 from fairweather_app.observations.status import SeriesStatus, look_at
 from fairweather_app.places import areas_to_observe, find_place
 from fairweather_app.times import write_time
+
+if TYPE_CHECKING:
+    from fairweather_app.observations.providers import Reading
 
 OVERLAP = timedelta(days=1)
 REACH = timedelta(days=31)
@@ -53,7 +59,8 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
 
     All files are checked first; when anything is wrong in any of them, everything that is wrong
     is listed and nothing is imported. Importing a file again changes nothing; importing a
-    corrected one replaces what it corrects.
+    corrected one replaces what it corrects. A Parquet file that says that its weather is made up
+    is imported all the same, and it is said: the database keeps no mark of it.
 
     Example: flask --app fairweather_app observations import new-york.parquet
     """
@@ -67,7 +74,7 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
         except ArchiveError as error:
             wrong += 1
             for problem in error.problems:
-                click.echo(f"{path}: {problem}", err=True)
+                say(f"{path}: {problem}", err=True)
     if wrong:
         raise click.ClickException(f"nothing was imported: {wrong} of {len(files)} files are wrong")
     store = current_context().observations
@@ -75,13 +82,28 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
     for archive in archives:
         store.add(archive)
         areas = sorted({area for area, _ in archive.series})
-        imported.append({"file": str(archive.path), "observations": len(archive), "areas": areas})
+        origin = archive.origin
+        imported.append(
+            {
+                "file": str(archive.path),
+                "observations": len(archive),
+                "areas": areas,
+                "synthetic": None if origin is None else origin.synthetic,
+                "attribution": None if origin is None else origin.attribution,
+            }
+        )
         if not as_json:
-            click.echo(
-                f"{archive.path}: {len(archive)} observations of {', '.join(areas) or 'no area'}"
-            )
+            told = f"{len(archive)} observations of {', '.join(areas) or 'no area'}"
+            say("; ".join([f"{archive.path}: {told}", *_origin_in_words(origin)]))
     if as_json:
         show_json(imported)
+
+
+def _origin_in_words(origin: Origin | None) -> list[str]:
+    if origin is None:
+        return []
+    made_up = ["synthetic: this weather was generated, nobody observed it"] * origin.synthetic
+    return [*made_up, *([f"attribution: {origin.attribution}"] if origin.attribution else [])]
 
 
 # ----------------------------------------------------------------------------------- fetch
@@ -105,8 +127,8 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
     """Fetch observations from the provider that FAIRWEATHER_PROVIDER names, up to now.
 
     What cannot be real, or lies in the future, is dropped and counted; what cannot be understood
-    ends it, and nothing is kept. Fetching again changes nothing. A running app sees at once what
-    came. Exits 1 when the provider cannot be used, or knows nothing of an area.
+    ends it, and nothing is kept, of no area. Fetching again changes nothing. A running app sees at
+    once what came. Exits 1 when the provider cannot be used, or knows nothing of an area.
 
     Example: flask --app fairweather_app observations fetch --area JFK --since 2024-05-01T00:00Z
     """
@@ -125,23 +147,22 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
     places = _places(context, areas_to_observe(context) if everywhere else areas)
     if not places:
         raise click.ClickException("no live delivery needs observations: say --area AREA")
-    starts: dict[datetime, list[str]] = defaultdict(list)
-    for area in places:
-        starts[since or _start(context, area, now)].append(area)
-    results = []
-    for start, names in sorted(starts.items()):
-        if sys.stderr.isatty():
-            asked = names[0] if len(names) == 1 else f"{len(names)} areas"
-            click.echo(f"asking {settings.provider} for {asked}...", err=True)
-        readings = provider.fetch({name: places[name] for name in names}, since=start, until=now)
-        results += keep_readings(
-            context.observations,
-            readings,
-            provider=settings.provider,
-            since=dict.fromkeys(names, start),
-            until=now,
-        )
-    results.sort(key=lambda each: each.area)
+    starts = {area: since or _start(context, area, now) for area in sorted(places)}
+    groups: dict[datetime, list[str]] = defaultdict(list)
+    for area, start in starts.items():
+        groups[start].append(area)
+
+    def readings() -> Iterator[Reading]:
+        for start, names in sorted(groups.items()):
+            if sys.stderr.isatty():
+                asked = names[0] if len(names) == 1 else f"{len(names)} areas"
+                say(f"asking {settings.provider} for {asked}...", err=True)
+            wanted = {name: places[name] for name in names}
+            yield from provider.fetch(wanted, since=start, until=now)
+
+    results = keep_readings(
+        context.observations, readings(), provider=settings.provider, since=starts, until=now
+    )
     if as_json:
         show_json([asdict(each) for each in results])
     else:

@@ -1,7 +1,8 @@
 """What the commands share: how results are shown, and how an operator's mistake is told.
 
 A table on a terminal fits its width: ids are cut to what tells them apart, long cells are wrapped.
-Anywhere else it has one line a row and nothing is cut. Scripts use ``--json``.
+Anywhere else it has one line a row and nothing is cut. Scripts use ``--json``. What deliveries and
+archives wrote is shown as `printable` text, whatever it is.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 
 from fairweather_app.app_context import AppContext
 from fairweather_app.errors import AppError, ObservationStoreError, SettingsError
+from fairweather_app.logs import printable
 from fairweather_app.times import parse_time, write_time
 
 P = ParamSpec("P")
@@ -52,13 +54,17 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except SettingsError as error:
-            raise click.UsageError(str(error)) from None
+            raise click.UsageError(printable(str(error))) from None
+        except click.UsageError as error:
+            raise click.UsageError(printable(error.message), error.ctx) from None
+        except click.ClickException as error:
+            raise click.ClickException(printable(error.message)) from None
         except (AppError, FairweatherError) as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(printable(str(error))) from None
         except BrokenPipeError:
             raise  # click ends quietly: whoever read has read enough
         except OSError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(printable(str(error))) from None
 
     return run
 
@@ -98,9 +104,21 @@ def read_time(
         raise click.BadParameter(str(error)) from None
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print a sentence for people."""
+    click.echo(printable(text), err=err)
+
+
 def show_json(content: object) -> None:
-    """Print a result for programs; times are UTC with ``Z``."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False, default=_plain))
+    """Print a result for programs; times are UTC with ``Z``. What cannot be printed is escaped."""
+    written = json.dumps(content, indent=2, ensure_ascii=False, default=_plain)
+    if not written.replace("\n", "").isprintable():
+        written = re.sub(r"[^\n]", _escaped, written)
+    click.echo(written)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - what json can write
@@ -129,7 +147,7 @@ def lay_out(
     Columns give way that can do so without breaking a word, the widest first; words are broken
     only where nothing else is left, and no column gets narrower than `NARROWEST`.
     """
-    cells = [tuple(" ".join(cell.split()) for cell in row) for row in (header, *rows)]
+    cells = [tuple(printable(" ".join(cell.split())) for cell in row) for row in (header, *rows)]
     widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
     if width is not None:
         words = [

@@ -1,16 +1,18 @@
 """What operators read: one line an event, one line a request; JSON for machines, else for people.
 
 Every line is a timestamp (UTC), a level, an event and its fields. What is told while a request is
-answered carries the request's id.
+answered carries the request's id. What deliveries, archives and callers wrote reaches a terminal
+only as `printable` text.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import orjson
 import structlog
@@ -76,8 +78,35 @@ def _common() -> list[Callable[..., Any]]:
 
 def _rendered(form: LogFormat) -> list[Callable[..., Any]]:
     if form == "text" or (form == "auto" and sys.stderr.isatty()):
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        colours = sys.stderr.isatty()
+        return [
+            _printable_fields,
+            structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=_traceback),
+        ]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(orjson.dumps)]
+
+
+def printable(text: str) -> str:
+    """A text as a terminal may get it: every control character but a line break as U+FFFD.
+
+    So no escape sequence repaints the screen of whoever reads, and no mark turns text around.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)
+
+
+def _printable_fields(_logger: object, _name: str, fields: Fields) -> Fields:
+    for name, value in fields.items():
+        if isinstance(value, str):
+            fields[name] = printable(value)
+    return fields
+
+
+def _traceback(stream: TextIO, error: Any) -> None:  # noqa: ANN401 - structlog's own
+    told = io.StringIO()
+    structlog.dev.plain_traceback(told, error)
+    stream.write(printable(told.getvalue()))
 
 
 def _name_request(_logger: object, _name: str, fields: Fields) -> Fields:

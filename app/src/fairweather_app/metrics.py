@@ -57,6 +57,9 @@ LOOKS = prometheus.Counter(
     "fairweather_store_looks", "Looks at the store: well, or with a problem.", ["outcome"]
 )
 
+COUNTED = (REQUESTS, STAGES, REFUSALS, MEMO, PICKUPS, LOOKS)
+"""What workers count; the rest is what the one that answers sees."""
+
 _children = cache(lambda metric, *labels: metric.labels(*labels))
 """A metric with its labels; finding it in a dict is faster than making it again."""
 
@@ -93,7 +96,7 @@ def exposition(app_context: AppContext) -> bytes:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:
-        for each in (REQUESTS, STAGES, REFUSALS, MEMO, PICKUPS, LOOKS):
+        for each in COUNTED:
             registry.register(each)
     registry.register(_State(app_context))
     return prometheus.generate_latest(registry)

@@ -280,6 +280,11 @@ def check_declared(
     return None
 
 
+def may_answer(app_context: AppContext, entry: Entry, area: str) -> bool:
+    """Whether a live delivery may answer for an area that it declares, as `check_declared` says."""
+    return check_declared(entry, area, app_context, None) is None
+
+
 def refused(model: RuntimeModel, refusal: Refusal) -> RefusedDelivery:
     """A refusal of a model that was asked, as answers list it."""
     return RefusedDelivery(

@@ -57,6 +57,13 @@ def test_a_declared_city_is_answered_and_the_receipt_says_that_its_weather_is_ma
     assert answer["forecast"]["temperature"]["interval"] == [0.1, 0.9]
 
 
+def test_the_app_reads_what_research_wrote_of_the_origin_of_the_weather(
+    told: list[dict[str, Any]],
+) -> None:
+    (imported,) = (one["output"] for one in told if "observations import" in one["command"])
+    assert "synthetic: this weather was generated, nobody observed it" in imported
+
+
 def test_hebron_is_refused_by_name_and_answered_once_a_model_declares_it(
     told: list[dict[str, Any]],
 ) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
+from fairweather_interface.software import Runtime, SchemaRange, Software
 from pydantic import BaseModel
 
 from fairweather_app.api.problems import CODES
@@ -117,6 +118,24 @@ ANSWERS: dict[type[BaseModel], BaseModel] = {
                 latest_observation=_START,
             )
         ]
+    ),
+    Software: Software(
+        name="fairweather-app",
+        version="0.4.0",
+        readable_schemas=SchemaRange(oldest="0.1", newest="0.3"),
+        runtimes=(
+            Runtime(
+                format="onnx",
+                name="onnxruntime",
+                version="1.32.0",
+                max_opset=25,
+                max_ir_version=12,
+            ),
+        ),
+        roles=("observations", "reference_time", "area_index"),
+        variables={"temperature": "degC", "humidity": "%"},
+        longest_period=timedelta(days=366),
+        shortest_sample_rate=timedelta(minutes=1),
     ),
     Models: Models(
         store=_STORE,

@@ -14,6 +14,7 @@ from functools import lru_cache
 import orjson
 from pydantic import ValidationError
 
+from fairweather_app.api.reading import told_of
 from fairweather_app.api.schemas import ModelsQuery
 from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
@@ -48,12 +49,13 @@ def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
         found = ModelsQuery.model_validate(asked)
     except ValidationError as error:
         for each in error.errors():
-            name = ".".join(map(str, each["loc"]))
+            name, message = told_of(each)
             if each["type"] == "extra_forbidden":
                 known = ", ".join(ModelsQuery.model_fields)
                 problems.append(f"{name}: not a parameter; expected {known}")
             else:
-                problems.append(f"{name}: found {each['input']!r}; {each['msg']}")
+                wanted = message.replace("Input should be", "expected", 1)
+                problems.append(f"{name}: found {each['input']!r}; {wanted}")
         raise InvalidRequestError(problems, status=400) from None
     if problems:
         raise InvalidRequestError(problems, status=400)

@@ -49,6 +49,8 @@ from fairweather_app.api.schemas import (
     Readiness,
 )
 
+OPENAPI = "3.1.1"
+TITLE = "fairweather"
 QUERY = {"area": "area", "variables": "variable", "reference_time": "reference_time"}
 """The parameters of a forecast in an address, by field of `PredictRequest`."""
 
@@ -72,12 +74,8 @@ answered with `method-not-allowed`, another address with `not-found`. `/models` 
 def openapi_document() -> str:
     """The document as JSON."""
     document = OpenAPI(
-        openapi="3.1.1",
-        info=Info(
-            title="fairweather",
-            version=packages.version("fairweather-app"),
-            description=_DESCRIPTION,
-        ),
+        openapi=OPENAPI,
+        info=Info(title=TITLE, version=_version(), description=_DESCRIPTION),
         tags=[
             Tag(name=_FORECASTS, description="What the weather will be."),
             Tag(name=_MODELS, description="Who says so, and who may not."),
@@ -114,6 +112,10 @@ def openapi_document() -> str:
     )
     complete = construct_open_api_with_schema_class(document)
     return complete.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True)
+
+
+def _version() -> str:
+    return packages.version("fairweather-app")
 
 
 def _answer(model: type[BaseModel], description: str) -> Response:
@@ -194,7 +196,13 @@ def _areas() -> Operation:
 
 def _list_models() -> Operation:
     names = {name: name for name in ModelsQuery.model_fields}
-    examples = {"state": "live", "area": "JFK", "q": "coast team", "limit": 100}
+    examples = {
+        "state": "live",
+        "area": "JFK",
+        "q": "coast team",
+        "limit": 100,
+        "after": DELIVERY_ID,
+    }
     return operation(
         "list_models",
         "Deliveries with their states, a page at a time.",
@@ -246,7 +254,8 @@ def _metrics() -> Operation:
 
 
 def _this() -> Operation:
-    answer = Response(description="This document.", headers=headers(), content=any_object())
+    begins = {"openapi": OPENAPI, "info": {"title": TITLE, "version": _version()}, "paths": {}}
+    answer = Response(description="This document.", headers=headers(), content=any_object(begins))
     return operation("get_openapi", "This interface, as OpenAPI 3.1.", answer, tag=_OPERATING)
 
 
@@ -266,9 +275,13 @@ def _forecast_page() -> Operation:
         _html("The page."),
         tag=_PAGES,
         parameters=[
-            _said("area", "The area; without it, the one that was read last, or the choice."),
-            _said("reference_time", "When to start, in local time or with a zone."),
-            _said("units", "C or F.", example="F"),
+            _said(
+                "area", "The area; without it, the one that was read last, or the choice.", "JFK"
+            ),
+            _said(
+                "reference_time", "When to start, in local time or with a zone.", "2013-12-20T08:00"
+            ),
+            _said("units", "C or F.", "F"),
         ],
         others={
             "302": Response(description="To the area that was read last.", headers=headers()),
@@ -285,13 +298,13 @@ def _coverage_page() -> Operation:
         "coverage_page",
         "Areas, variables and months: who answers there, and where nobody does.",
         [
-            _said("q", "Only areas whose name holds this."),
-            _said("after", "The last area of the page before."),
+            _said("q", "Only areas whose name holds this.", "FK"),
+            _said("after", "The last area of the page before.", "EWR"),
         ],
     )
 
 
-def _said(name: str, description: str, *, example: str | None = None) -> Parameter:
+def _said(name: str, description: str, example: str) -> Parameter:
     """A parameter of a page: any text, of which the page makes what it can."""
     return Parameter.model_validate(
         {

@@ -120,9 +120,10 @@ def content(
     }
 
 
-def any_object() -> dict[str, MediaType]:
+def any_object(example: Mapping[str, Any]) -> dict[str, MediaType]:
     """A JSON object that is described elsewhere."""
-    return {JSON: MediaType.model_validate({"schema": Schema(type="object")})}
+    shown = {"example": Example(value=dict(example))}
+    return {JSON: MediaType.model_validate({"schema": Schema(type="object"), "examples": shown})}
 
 
 def text(kind: str) -> dict[str, MediaType]:

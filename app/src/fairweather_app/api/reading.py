@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 import orjson
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 
 from fairweather_app.api.schemas import PredictRequest
@@ -60,7 +61,7 @@ def read_request(body: bytes, *, invalid: Literal[400, 422]) -> Asked:
     except ValidationError as error:
         broken = any(each["type"] == "json_invalid" for each in error.errors())
         raise InvalidRequestError(
-            [_sentence(dict(each)) for each in error.errors()],
+            [_sentence(each) for each in error.errors()],
             status=400 if broken else invalid,
         ) from None
     return _asked(request, request.observations)
@@ -162,7 +163,12 @@ def _only_once(pairs: list[tuple[str, object]]) -> None:
         raise InvalidRequestError(repeated, status=400)
 
 
-def _sentence(error: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    message = str(error["msg"]).removeprefix("Value error, ")
+def _sentence(error: ErrorDetails) -> str:
+    where, message = told_of(error)
     return f"{where}: {message}" if where else message
+
+
+def told_of(error: ErrorDetails) -> tuple[str, str]:
+    """Where something is wrong, and what, of an error of pydantic's that a caller may read."""
+    where = ".".join(str(part) for part in error["loc"])
+    return where, error["msg"].removeprefix("Value error, ")

@@ -246,7 +246,7 @@ class ModelsQuery(BaseModel):
     q: Name | None = Field(
         default=None,
         description="Only those with all these words in their id, model type, topic, author, "
-        "areas, variables, code or reason.",
+        "areas, variables, state, code or reason.",
     )
     limit: Annotated[int, Field(ge=1, le=MOST_LISTED)] = Field(
         default=MOST_LISTED, description="How many to list."

@@ -19,14 +19,24 @@ Key = tuple[str, str]
 """Area and variable."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """What a file says of its data: whether they are made up, and whom to name."""
+
+    synthetic: bool
+    attribution: str | None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Archive:
     """The observations of one file.
 
-    `series` maps each key to times, rising and each once, and as many finite values.
+    `series` maps each key to times, rising and each once, and as many finite values. `origin` is
+    None where the file says nothing of it; the database keeps nothing of it.
     """
 
     path: Path
+    origin: Origin | None = None
     series: Mapping[Key, tuple[Times, Values]]
 
     def __len__(self) -> int:

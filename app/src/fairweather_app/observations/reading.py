@@ -2,13 +2,16 @@
 
 A file is read in batches and judged as a whole: either every row is right, or `ArchiveError`
 lists everything that is wrong and nothing of the file is used. Rows may come in any order; a row
-without a value says nothing; further columns are ignored.
+without a value says nothing; further columns are ignored. A Parquet file may say of its origin, as
+JSON under the key ``fairweather`` of its metadata, ``synthetic`` and ``attribution``: research
+writes it so.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +23,15 @@ from fairweather_interface.definitions import VARIABLES
 from pyarrow import csv, parquet
 
 from fairweather_app.errors import ArchiveError
-from fairweather_app.observations.archive import Archive, Key, Times, Values
+from fairweather_app.observations.archive import Archive, Key, Origin, Times, Values
 from fairweather_app.times import EARLIEST, LATEST, from_microseconds, to_microseconds, write_time
 
 COLUMNS = ("area", "time", "variable", "unit", "value")
 EMPTY_CELLS = ["", "NaN", "nan", "NA", "null"]
 ROWS_AT_ONCE = 100_000
+_SHOWN = 80
 
+_ORIGIN = b"fairweather"
 _UTC = pa.timestamp("us", tz="UTC")
 _ZONE = r":\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)$"
 
@@ -40,13 +45,9 @@ def read_archive(path: Path) -> Archive:
     problems = _Problems()
     pieces: dict[Key, list[tuple[Times, Values]]] = defaultdict(list)
     try:
+        origin = _read_origin(path, problems)
         for batch in _batches(path):
-            missing = [name for name in COLUMNS if name not in batch.schema.names]
-            if missing:
-                expected = ", ".join(COLUMNS)
-                raise ArchiveError(
-                    path, [f"no column {', '.join(missing)}; expected the columns {expected}"]
-                )
+            _check_columns(path, batch.schema.names)
             for key, piece in _read_batch(batch, problems):
                 pieces[key].append(piece)
             problems.next_batch(batch.num_rows)
@@ -55,7 +56,46 @@ def read_archive(path: Path) -> Archive:
     series = {key: _in_order(key, found, problems) for key, found in sorted(pieces.items())}
     if problems:
         raise ArchiveError(path, problems.sentences())
-    return Archive(path=path, series=series)
+    return Archive(path=path, origin=origin, series=series)
+
+
+def _read_origin(path: Path, problems: _Problems) -> Origin | None:
+    """What a file says of its origin; None where it says nothing, as CSV always does."""
+    said = None
+    if path.suffix == ".parquet":
+        said = (parquet.read_metadata(path).metadata or {}).get(_ORIGIN)
+    if said is None:
+        return None
+    try:
+        found = json.loads(said)
+        synthetic, attribution = found["synthetic"], found["attribution"]
+    except (ValueError, LookupError, TypeError):
+        synthetic = attribution = None
+    if isinstance(synthetic, bool) and isinstance(attribution, str | None):
+        return Origin(synthetic=synthetic, attribution=attribution)
+    problems.add_whole(
+        f"says of its origin {said[:_SHOWN]!r}; expected JSON with `synthetic` and `attribution`: "
+        "write the file again, with both or without any"
+    )
+    return None
+
+
+def _check_columns(path: Path, names: Sequence[str]) -> None:
+    """Each of our columns is there, and once.
+
+    Raises:
+        ArchiveError: one is not.
+    """
+    missing = [name for name in COLUMNS if name not in names]
+    repeated = [name for name in COLUMNS if names.count(name) > 1]
+    found = [f"no column {', '.join(missing)}"] if missing else []
+    if repeated:
+        found.append(f"more than one column {', '.join(repeated)}")
+    if found:
+        expected = ", ".join(COLUMNS)
+        raise ArchiveError(
+            path, [f"{'; '.join(found)}; expected the columns {expected}, each once"]
+        )
 
 
 class _Problems:

@@ -5,8 +5,9 @@ is told of its quality:
 
 - ``stale``: it lags more than `STALE_STEPS` of its steps behind, or an hour where that is longer;
 - ``gaps``: observations are missing between its first and its last of these days;
-- ``stuck``: one value for `STUCK` or longer, but for values that stand at their variable's limit,
-  as humidity does in fog and wind in a calm;
+- ``stuck``: one value for `STUCK` or longer, seen all along: a gap that would be ``stale`` ends the
+  stretch. But for values that stand at their variable's limit, as humidity does in fog and wind in
+  a calm;
 - ``impossible``: values beyond what can be real, which only another program can have written;
 - ``none``: there is no observation at all.
 """
@@ -88,11 +89,12 @@ def _look_at_series(
 ) -> SeriesStatus:
     times, values = store.series(area, variable, latest - timedelta(days=days), latest)
     step, missing, gap = _gaps(times)
-    stuck = _longest_on_one_value(variable, times, values)
+    silence = max(_HOUR, STALE_STEPS * (step or _HOUR))
+    stuck = _longest_on_one_value(variable, times, values, silence)
     limits = VARIABLES[variable]
     impossible = int(np.count_nonzero((values < limits.minimum) | (values > limits.maximum)))
     words = {
-        "stale": behind - latest > max(_HOUR, STALE_STEPS * (step or _HOUR)),
+        "stale": behind - latest > silence,
         "gaps": missing > 0,
         "stuck": stuck >= STUCK,
         "impossible": impossible > 0,
@@ -124,8 +126,12 @@ def _gaps(times: Times) -> tuple[timedelta | None, int, tuple[datetime, datetime
     return step * MICROSECOND, int(missing.sum()), gap if missing[longest] else None
 
 
-def _longest_on_one_value(variable: str, times: Times, values: Values) -> timedelta:
-    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+def _longest_on_one_value(
+    variable: str, times: Times, values: Values, silence: timedelta
+) -> timedelta:
+    """The longest stretch of one value; where nothing was seen for `silence` it ends."""
+    lost = np.diff(times) > silence // MICROSECOND
+    starts = np.flatnonzero(np.concatenate([[True], (values[1:] != values[:-1]) | lost]))
     ends = np.concatenate([starts[1:] - 1, [len(values) - 1]])
     limits = VARIABLES[variable]
     moves = ~np.isin(values[starts], [limits.minimum, limits.maximum])

@@ -55,9 +55,11 @@ def models_page() -> flask.Response:
     """The deliveries: filtered, searched, a page at a time."""
     app_context = current_context()
     contents = app_context.catalogue.snapshot.contents
-    arguments = {name: text for name, text in flask.request.args.items() if text.strip()}
+    given = flask.request.args.items(multi=True)
+    pairs = [(name, text) for name, text in given if text.strip()]  # a form sends empty fields
+    arguments = dict(pairs)
     try:
-        query = read_models_query(arguments.items())
+        query = read_models_query(pairs)
         limited = query.model_copy(update={"limit": min(query.limit, ON_A_PAGE)})
         listing = list_deliveries(app_context, contents, limited)
     except InvalidRequestError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import re
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -99,8 +100,9 @@ def test_what_no_model_declares_is_refused_as_ever(app: App) -> None:
 def test_the_page_names_the_quantity(app: App) -> None:
     with urllib.request.urlopen(f"{app.address}/?area=Harbour", timeout=60) as answer:  # noqa: S310
         page = answer.read().decode()
-    assert "Load" in page or "load" in page
-    assert "MW" in page
+    heads = re.findall(r"<th\b.*?</th>", page, re.DOTALL)
+    columns = {" ".join(re.sub(r"<[^>]+>", " ", each).split()) for each in heads}
+    assert "Load MW" in columns
 
 
 def test_research_and_app_agree_on_what_is_supported(folder: Path) -> None:
