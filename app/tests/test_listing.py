@@ -231,7 +231,7 @@ def test_the_coverage_map_says_who_answers_and_where_nobody_does(several: FlaskC
     text = several.get("/coverage").text
     assert text.count('class="nobody"') == 10  # TLV but for June and July
     assert text.count('class="covered"') == 14
-    assert "Not observed either: Beit-Shemesh, EWR, Jerusalem, LGA." in " ".join(text.split())
+    assert "<dt>Not observed either</dt><dd>Beit-Shemesh, EWR, Jerusalem, LGA</dd>" in text
 
 
 def test_the_coverage_map_has_areas_that_are_only_observed(
@@ -239,9 +239,9 @@ def test_the_coverage_map_has_areas_that_are_only_observed(
 ) -> None:
     observe("Mars", [1.0])
     observe("LGA", [1.0])
-    text = " ".join(several.get("/coverage").text.split())
-    assert "Observed, and waiting for a model: LGA, Mars." in text
-    assert "Not observed either: Beit-Shemesh, EWR, Jerusalem." in text
+    text = several.get("/coverage").text
+    assert "<dt>Observed, and waiting for a model</dt><dd>LGA, Mars</dd>" in text
+    assert "<dt>Not observed either</dt><dd>Beit-Shemesh, EWR, Jerusalem</dd>" in text
 
 
 def test_the_coverage_map_is_there_while_the_observations_cannot_be_read(
@@ -255,7 +255,7 @@ def test_the_coverage_map_is_there_while_the_observations_cannot_be_read(
     answer = several.get("/coverage")
     assert (answer.status_code, answer.text.count('class="covered"')) == (200, 14)
     assert "Mars" not in answer.text
-    assert "<p>Beit-Shemesh, EWR, Jerusalem, LGA.</p>" in answer.text  # and not: not observed
+    assert "<dt>Known by name</dt><dd>Beit-Shemesh, EWR, Jerusalem, LGA</dd>" in answer.text
 
 
 def test_the_coverage_map_is_searched_by_area(several: FlaskClient) -> None:
