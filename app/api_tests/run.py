@@ -53,12 +53,16 @@ def main() -> int:
         }
         archive = folder / "observations.csv"
         with world.serving(folder, store=folder / "store", archive=archive) as address:
-            operations = _operations(address)
+            with urllib.request.urlopen(f"{address}/openapi.json", timeout=60) as answer:  # noqa: S310 - loopback
+                document = answer.read()
+            # from a file: of a document that it fetches, Schemathesis leaves the address untried
+            (folder / "openapi.json").write_bytes(document)
             command = Path(sys.executable).with_name("schemathesis")
             told = subprocess.run(  # noqa: S603 - arguments of our own
                 [
                     *(str(command), "--config-file", str(config), "run"),
-                    *(f"{address}/openapi.json", "--checks", "all", "--warnings", "off"),
+                    *(str(folder / "openapi.json"), "--url", address),
+                    *("--checks", "all", "--warnings", "off"),
                     *("--max-examples", str(chosen.cases), "--seed", str(chosen.seed)),
                     *("--generation-database", "none", "--continue-on-failure"),
                 ],
@@ -66,16 +70,14 @@ def main() -> int:
                 env={**os.environ, **hooks},
                 check=False,
             )
-        return tell(json.loads(counts.read_text()), operations, failed=told.returncode != 0)
+        counted = json.loads(counts.read_text())
+        return tell(counted, _operations(document), failed=told.returncode != 0)
 
 
-def _operations(address: str) -> list[str]:
-    """Every operation of the running app's document, as Schemathesis names it."""
-    with urllib.request.urlopen(f"{address}/openapi.json", timeout=60) as answer:  # noqa: S310 - loopback
-        document = json.load(answer)
-    return [
-        f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item
-    ]
+def _operations(document: bytes) -> list[str]:
+    """Every operation of a document, as Schemathesis names it."""
+    paths = json.loads(document)["paths"]
+    return [f"{method.upper()} {path}" for path, item in paths.items() for method in item]
 
 
 def tell(counted: dict[str, dict[str, int]], operations: list[str], *, failed: bool) -> int:
