@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fairweather_interface.delivery import open_delivery
-from fairweather_interface.metadata import Training
 from serving import App, command, running, settings
 
 AREA = "JFK"
@@ -42,9 +40,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as logs:
         log = Path(logs) / "app.log"
         with running(environment, log, port=5000) as app:
-            if options.once:
-                return _once(app, options.area, folder / "store")
-            return _stay(app, folder, log)
+            return _once(app, options.area) if options.once else _stay(app, folder, log)
 
 
 def _stay(app: App, folder: Path, log: Path) -> int:
@@ -65,19 +61,17 @@ def _stay(app: App, folder: Path, log: Path) -> int:
     return 1
 
 
-def _once(app: App, area: str, store: Path) -> int:
+def _once(app: App, area: str) -> int:
     status, answer = app.get("/weather/predict", area=area)
     if status != 200:  # noqa: PLR2004 - HTTP
         say(f"refused with status {status}: {answer.get('detail')}")
         return 1
-    delivery = open_delivery(store / answer["receipt"]["delivery_id"])
-    say("\n" + "\n".join([*readable(answer), *_learned_from(delivery.metadata.training)]))
+    _, model = app.get(f"/models/{answer['receipt']['delivery_id']}")
+    training = model["metadata"]["training"]
+    say("\n" + "\n".join(readable(answer)))
+    # some licences ask that it is said wherever something made from the data shows
+    say(f"\nLearned from\n  {training['data_source']}: {training['data_location']}")
     return 0
-
-
-def _learned_from(training: Training) -> list[str]:
-    """Whose observations they were: some licences ask that it is said wherever they show."""
-    return ["", "Learned from", f"  {training.data_source}: {training.data_location}"]
 
 
 def readable(answer: dict[str, Any]) -> list[str]:
