@@ -339,6 +339,8 @@ def test_the_page_leads_to_every_card_and_loads_nothing(known: Fleet, tmp_path: 
         assert card == Path(outcomes[0].path or "") / "card" / "index.html"
         assert card.is_file()
         assert "1 of 2 models lie in" in text
+        assert '<span class="there">delivered before</span>' in text
+        assert '<span class="soft">to be trained</span>' in text
         assert re.search(r"EWR temperature: \d+\.\d\d °C, skill -?\d+ %", text)
         assert "prefers-color-scheme: dark" in text
     assert list_deliveries(known.store) == (Path(outcomes[0].path or ""),)

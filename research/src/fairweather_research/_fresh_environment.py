@@ -18,7 +18,7 @@ import sys
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from packaging.utils import (
@@ -54,7 +54,7 @@ _LAST_WORDS = 12
 #: What marks a folder as ours; whoever works in it holds a lock on this file.
 _MARK = "fairweather-reproduce.lock"
 #: The marks of folders that this process works in, for as long as it lives or they are there.
-_HELD: dict[Path, IO[str]] = {}
+_HELD: dict[Path, int] = {}
 
 
 def make_environment(
@@ -165,10 +165,10 @@ def train_there(
 def _hold(folder: Path) -> None:
     """Mark a folder as in use until it is gone, or this process is."""
     for gone in [each for each in _HELD if not each.exists()]:
-        _HELD.pop(gone).close()
+        os.close(_HELD.pop(gone))
     new = folder / f"{_MARK}.new"
-    file = _HELD[folder] = new.open("w", encoding="utf-8")
-    fcntl.flock(file, fcntl.LOCK_EX)
+    _HELD[folder] = os.open(new, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(_HELD[folder], fcntl.LOCK_EX)
     new.rename(folder / _MARK)  # it appears locked: nobody takes its owner for dead
 
 

@@ -21,13 +21,13 @@ from fairweather_interface.metadata import read_metadata
 
 from fairweather_research.errors import TrainingError
 from fairweather_research.fleet.delivered import HIDDEN
+from fairweather_research.fleet.tasks import Outcome, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fairweather_interface.metadata import ModelMetadata
 
-    from fairweather_research.fleet.tasks import Outcome
     from fairweather_research.plan import Plan
 
 __all__ = ["Row", "rows", "usual_place", "write_index"]
@@ -43,6 +43,11 @@ class Row:
     network: str
     seed: int
     metadata: ModelMetadata | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing has become of it yet; its fleet was stopped."""
+        return self.outcome.state is State.WAITING
 
     @property
     def skills(self) -> tuple[str, ...]:
