@@ -18,10 +18,10 @@ Measured = Callable[[str, dict[str, Any]], None]
 MOST_BYTES = 500_000
 AXE = os.environ.get("AXE", "")
 OF_SWAGGER_UI = {
-    *("color-contrast", "nested-interactive", "heading-order"),
-    *("landmark-main-is-top-level", "landmark-no-duplicate-main", "landmark-unique"),
+    *("heading-order", "landmark-main-is-top-level"),
+    *("landmark-no-duplicate-main", "landmark-unique"),
 }
-"""What axe-core finds in the library's own part of /docs, which is not ours to write."""
+"""What axe-core finds in the library's own part of /docs: how its parts are nested, none serious."""
 RUN_AXE = """axe.run(document, {resultTypes: ["violations"]}).then(
   ({violations}) => violations.map(({id, impact, help, nodes}) => ({
     id, impact, help, where: nodes.map(({target}) => target.join(" ")),

@@ -3,7 +3,7 @@ const place = document.getElementById("swagger-ui");
 window.SwaggerUIBundle({
   domNode: place,
   url: place.dataset.document,
-  deepLinking: true,
+  deepLinking: false, // which would put a link into every button
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   validatorUrl: null, // which would ask another host
