@@ -21,7 +21,7 @@ OF_SWAGGER_UI = {
     *("heading-order", "landmark-main-is-top-level"),
     *("landmark-no-duplicate-main", "landmark-unique"),
 }
-"""What axe-core finds in the library's own part of /docs: how its parts are nested, none serious."""
+"""What axe-core finds in the library's own part of /docs: how parts are nested; none is serious."""
 RUN_AXE = """axe.run(document, {resultTypes: ["violations"]}).then(
   ({violations}) => violations.map(({id, impact, help, nodes}) => ({
     id, impact, help, where: nodes.map(({target}) => target.join(" ")),
