@@ -207,6 +207,18 @@ def test_an_environment_sees_nothing_of_this_one(
     assert (tmp_path / "recipe.yaml").read_text(encoding="utf-8") == "topic: a\n"
 
 
+def test_what_a_training_says_of_places_that_will_be_gone_is_not_passed_on(tmp_path: Path) -> None:
+    stand_in = tmp_path / "python"
+    stand_in.write_text(
+        f"#!/bin/sh\necho fitting >&2\necho 'Serve it: {tmp_path}/store' >&2\necho /x\n",
+        encoding="utf-8",
+    )
+    stand_in.chmod(0o755)
+    said: list[str] = []
+    fresh.train_there(stand_in, {}, tmp_path / "store", folder=tmp_path, say=said.append)
+    assert said == ["fitting"]
+
+
 def test_code_that_does_not_train_here_is_told_with_its_last_words(tmp_path: Path) -> None:
     stand_in = tmp_path / "python"
     stand_in.write_text("#!/bin/sh\necho 'no key `x`' >&2\nexit 2\n", encoding="utf-8")

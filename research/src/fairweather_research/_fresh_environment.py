@@ -148,7 +148,8 @@ def train_there(
         try:
             for line in process.stderr or ():
                 said = [*said[1 - _LAST_WORDS :], line.rstrip()]
-                say(line.rstrip())
+                if str(folder) not in line:  # advice on what will be gone
+                    say(line.rstrip())
             process.wait()
         finally:
             process.kill()
