@@ -137,6 +137,17 @@ def test_notes_outside_a_request_are_lost_and_harmless() -> None:
     assert trail.current() is None
 
 
+def test_what_is_done_aside_is_no_part_of_the_request() -> None:
+    begun = trail.begin("a")
+    with trail.aside():
+        with trail.stage("predict"):
+            trail.note_memo(hit=True)
+        trail.note_refusal("corrupt")
+    assert trail.current() is begun
+    assert (begun.memo, begun.stages, begun.refusals) == (None, {}, {})
+    trail.end()
+
+
 def test_a_trail_ends_with_its_request(serving: FlaskClient) -> None:
     serving.get(PREDICT)
     assert trail.current() is None

@@ -12,6 +12,7 @@ from flask import Flask
 
 from fairweather_app import cli_output
 from fairweather_app.cli_output import in_words, lay_out, resolve_id, shown_ids
+from fairweather_app.logs import printable
 
 Build = Callable[..., Path]
 IDS = (
@@ -227,6 +228,13 @@ def test_the_ranking_is_told_with_those_that_were_passed_over_and_those_that_com
 
 
 # ------------------------------------------------------------------------- what may be printed
+
+
+def test_letters_and_spaces_of_every_script_can_be_printed() -> None:
+    name = "Sankt\u00a0Pölten \u6771\u4eac\u3000\u90fd \u0646\u200c\u0627\nline"
+    assert printable(name) == name
+    assert printable("a\tb\u2028c\x1b") == "a\ufffdb\ufffdc\ufffd"
+
 
 SEQUENCE = "\x1b[31mX\x1b]0;hi\x07\x9b2J\u202e\x7f"
 

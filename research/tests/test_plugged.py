@@ -72,6 +72,19 @@ def test_a_module_that_cannot_be_imported_is_as_good_as_not_there(
         load_build("wants_more:build")
 
 
+@pytest.mark.parametrize("line", ["1 / 0", "def", "import no_such_library"])
+def test_a_package_that_cannot_be_imported_is_told_and_never_a_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "__init__.py").write_text(line, encoding="utf-8")
+    (tmp_path / "broken" / "net.py").write_text("def build(): ...", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for step in (refuse_absent, source_digest):
+        with pytest.raises(AbsentNetworkError, match="`network`: "):
+            step("broken.net:build")
+
+
 def test_our_own_and_importable_networks_are_not_refused() -> None:
     for name in (*NETWORKS, plugged("Foreign")):
         refuse_absent(name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import unicodedata
 from collections.abc import Callable, MutableMapping
 from functools import cache
 from typing import Any, Literal, TextIO
@@ -90,10 +91,19 @@ def printable(text: str) -> str:
     """A text as a terminal may get it: every control character but a line break as U+FFFD.
 
     So no escape sequence repaints the screen of whoever reads, and no mark turns text around.
+    Spaces of every width stay, and so do the marks that join letters or part them.
     """
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)
+    return "".join(each if _is_shown(each) else "\ufffd" for each in text)
+
+
+def _is_shown(character: str) -> bool:
+    return (
+        character.isprintable()
+        or character in "\n\u200c\u200d"
+        or unicodedata.category(character) == "Zs"
+    )
 
 
 def _printable_fields(_logger: object, _name: str, fields: Fields) -> Fields:

@@ -281,8 +281,20 @@ def check_declared(
 
 
 def may_answer(app_context: AppContext, entry: Entry, area: str) -> bool:
-    """Whether a live delivery may answer for an area that it declares, as `check_declared` says."""
-    return check_declared(entry, area, app_context, None) is None
+    """Whether a live delivery may answer for an area that it declares, if only some variable."""
+    return held_back(app_context, entry, area) is None
+
+
+def held_back(app_context: AppContext, entry: Entry, area: str) -> Refusal | None:
+    """Why a live delivery may answer nothing for an area; None where it may answer something."""
+    refusal = check_declared(entry, area, app_context, None)
+    declared = entry.declared
+    if refusal is None or declared is None:
+        return refusal
+    for name in declared.variables:
+        if check_declared(entry, area, app_context, (name,)) is None:
+            return None
+    return refusal
 
 
 def refused(model: RuntimeModel, refusal: Refusal) -> RefusedDelivery:

@@ -20,7 +20,7 @@ from fairweather_interface.refusals import Refusal
 
 from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
-from fairweather_app.selection import check_declared, ranked_entries
+from fairweather_app.selection import held_back, ranked_entries
 from fairweather_app.snapshot import Contents
 
 MONTHS = range(1, 13)
@@ -68,15 +68,8 @@ def kept_from_answering(app_context: AppContext, entry: Entry) -> Refusal | None
 
     The reason of one area stands for all.
     """
-    declared = entry.declared
-    refusal: Refusal | None = None
-    for area in entry.areas:
-        for wanted in (None, *((name,) for name in (declared.variables if declared else ()))):
-            found = check_declared(entry, area, app_context, wanted)
-            if found is None:
-                return None
-            refusal = refusal or found
-    return refusal
+    refusals = [held_back(app_context, entry, area) for area in entry.areas]
+    return refusals[0] if refusals and all(refusals) else None
 
 
 def says_superseded(contents: Contents) -> bool:

@@ -7,6 +7,8 @@ request is done. Outside a request a note is lost, so that commands and tests ne
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -46,6 +48,16 @@ def resume(trail: Trail) -> Trail:
 def current() -> Trail | None:
     """The trail of the request that this thread answers; None outside requests."""
     return _current.get()
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """What the block does is no part of the request: neither its numbers nor its line tell it."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 def end() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from fairweather_interface.errors import FairweatherError
 
 from fairweather_research._options import Software, Store, Strict, TensorBoard
 from fairweather_research._terminal import NEGATIVE, console, told
@@ -126,8 +127,9 @@ def _fleet(
             there = shown.came
             there |= {each.name: each for each in fleet.waiting(but=there)}
             found = rows(plan, [there[each.name] for each in plan.trainings])
-            write_index(page, plan, fleet.store, found, foreseen=foreseen)
-            typer.echo(f"Model cards so far: {page}", err=True)
+            with suppress(FairweatherError):  # it was stopped, whatever becomes of the page
+                write_index(page, plan, fleet.store, found, foreseen=foreseen)
+                typer.echo(f"Model cards so far: {page}", err=True)
             raise
     found = rows(plan, outcomes)
     show_summary(found)

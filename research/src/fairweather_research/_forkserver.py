@@ -323,6 +323,12 @@ class _Server:
                 channel.sendall(_line(exit=os.waitstatus_to_exitcode(status)))
             channel.close()
             del self._works[pid]
+            shutil.rmtree(_temporary(pid), ignore_errors=True)
+
+
+def _temporary(pid: int) -> Path:
+    """Where a work keeps its temporary files, as the server and the work itself see it."""
+    return Path(tempfile.gettempdir()) / str(pid)
 
 
 def _end_group(pid: int) -> None:
@@ -354,8 +360,11 @@ def _work(channel: socket.socket, forget: Callable[[], None]) -> NoReturn:
         os.dup2(handle, sys.stderr.fileno())
         os.close(handle)
         sys.path[:] = request["path"]
-        # What libraries leave behind goes with the scratch folder; some count on an end in order.
-        tempfile.tempdir = os.environ["TMPDIR"] = str(scratch)
+        # What libraries leave behind goes with it; some count on an end in order. Its path is
+        # short, because those of sockets have to be, and lies on this machine.
+        temporary = _temporary(os.getpid())
+        temporary.mkdir(exist_ok=True)
+        tempfile.tempdir = os.environ["TMPDIR"] = str(temporary)
         channel.sendall(_line(pid=os.getpid()))
         from fairweather_research import _worker  # noqa: PLC0415 - imported already
 

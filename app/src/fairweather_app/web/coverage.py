@@ -102,7 +102,7 @@ def coverage_map(
     uncovered = []
     for area in page:
         found = {name: who for name, who in firsts(app_context, contents, area).items() if name}
-        if not found:
+        if not any(entry for by_month in found.values() for entry in by_month):
             uncovered.append(area)
         for position, (variable, by_month) in enumerate(_main_first(found)):
             cells = []

@@ -13,6 +13,7 @@ from itertools import islice
 
 from fairweather_interface.refusals import Refusal
 
+from fairweather_app import trail
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.app_context import AppContext
 from fairweather_app.forecasts import attempt
@@ -21,6 +22,8 @@ from fairweather_app.times import write_time
 from fairweather_app.web.local_time import midnight, moment
 
 MODELS_ASKED = 5
+NEIGHBOURS_ASKED = 2
+"""So many models at a start beside the one that is read: a page waits for them."""
 STARTS_TRIED = 12
 STARTS_SUGGESTED = 3
 
@@ -63,9 +66,10 @@ def neighbours(app_context: AppContext, forecast: Forecast, latest: datetime | N
     def tried(start: datetime) -> Neighbour | None:
         if latest is None or start > latest:
             return None
-        models = islice(find_best_model(forecast.area, app_context).candidates, MODELS_ASKED)
-        for model in models:
-            outcome = attempt(model, app_context, forecast.area, start, remember=True)
+        candidates = find_best_model(forecast.area, app_context).candidates
+        for model in islice(candidates, NEIGHBOURS_ASKED):
+            with trail.aside():
+                outcome = attempt(model, app_context, forecast.area, start, remember=True)
             if not isinstance(outcome, Refusal):
                 same = model.delivery_id == forecast.receipt.delivery_id
                 return Neighbour(start=write_time(start), same=same)
@@ -103,7 +107,8 @@ def suggest(
             if tried == STARTS_TRIED or len(found) == STARTS_SUGGESTED:
                 break
             tried += 1
-            outcome = attempt(model, app_context, area, start, remember=True)
+            with trail.aside():
+                outcome = attempt(model, app_context, area, start, remember=True)
             if not isinstance(outcome, Refusal):
                 found[start] = model.metadata.model_type
     return tuple(

@@ -29,6 +29,7 @@ from fairweather_research.networks import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from importlib.machinery import ModuleSpec
 
     import numpy.typing as npt
 
@@ -52,18 +53,25 @@ _HELP = "install the package that holds it, or put its folder into PYTHONPATH"
 def refuse_absent(name: str) -> None:
     """Refuse a network whose module cannot be found, without importing the module itself.
 
+    The packages around it are imported.
+
     Raises:
-        AbsentNetworkError: there is none.
+        AbsentNetworkError: there is none, or a package around it cannot be imported.
     """
     if name in NETWORKS:
         return
     module = name.partition(":")[0]
-    try:
-        found = find_spec(module)
-    except (ImportError, AttributeError, ValueError):
-        found = None
+    with doing(name, f"looking for {module}", AbsentNetworkError):
+        found = _spec(module)
     if found is None:
         raise AbsentNetworkError(name, [f"`network`: found no module {module!r}; {_HELP}"])
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    try:
+        return find_spec(module)
+    except (ModuleNotFoundError, AttributeError, ValueError):
+        return None
 
 
 def load_build(name: str) -> Build:
@@ -201,7 +209,7 @@ def origin(name: str, network: object) -> dict[str, str]:
 
 
 def source_digest(name: str) -> str:
-    """The digest of the file that holds a network of somebody else's; no module is run for it.
+    """The digest of the file that holds a network of somebody else's; its module is not run.
 
     Of that file alone: what it imports stands in provenance by version, if at all.
 
