@@ -45,6 +45,18 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(folder / "temporary")}
 
 
+def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run code of ours in a folder, to its end, however it ends."""
+    return subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def children_of(pid: int) -> list[int]:
     """Process ids of everything that a process has started, and what those have."""
     found = []
@@ -178,14 +190,7 @@ def test_a_command_killed_while_it_delivers_has_delivered_all_or_nothing(
         f"delivery.{step} = last\n"
         "app(['train', 'recipe.yaml', '--store', 'store'])\n"
     )
-    done = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(code, tmp_path)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert STAGES["deliver"] in done.stderr.splitlines()[-1]
     found = list_deliveries(tmp_path / "store")
@@ -241,14 +246,7 @@ def test_a_disk_that_is_full_is_told_in_words_and_nothing_is_delivered(
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "app(['train', 'recipe.yaml', '--store', 'store'])\n"
     )
-    done = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(code, tmp_path)
     assert done.returncode == 1, done.stderr
     progress, _, error = done.stderr.partition("error: ")
     assert progress.splitlines()[-1] == STAGES[stage]

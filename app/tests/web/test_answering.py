@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from fairweather_app.app_context import AppContext
@@ -34,6 +35,14 @@ def text_of(client: FlaskClient, address: str = "/?area=JFK") -> str:
     return read(answer).text
 
 
+def pinned(app: Flask, delivery_id: str) -> FlaskClient:
+    """A client of an app whose operator has pinned JFK to a delivery."""
+    context: AppContext = app.extensions["fairweather"]
+    context.decisions.add("pin", "JFK", author="ann", delivery_id=delivery_id)
+    context.catalogue.refresh()
+    return app.test_client()
+
+
 def test_only_the_first_of_a_ranking_is_said_to_rank_first(
     tiny_delivery: Deliver, observe: Observe, make_app: MakeApp, day: list[float]
 ) -> None:
@@ -52,11 +61,7 @@ def test_a_pinned_delivery_is_said_to_be_pinned(
     observe("JFK", day)
     tiny_delivery(areas=("JFK",), **BEST)
     second = tiny_delivery(areas=("JFK",), **SECOND).name
-    app = make_app()
-    context: AppContext = app.extensions["fairweather"]
-    context.decisions.add("pin", "JFK", author="ann", delivery_id=second)
-    context.catalogue.refresh()
-    text = text_of(app.test_client())
+    text = text_of(pinned(make_app(), second))
     assert "Second answered. The operator pinned JFK to it" in text
     assert "ranks first" not in text
 
@@ -67,11 +72,7 @@ def test_what_falls_back_from_a_pin_is_not_said_to_rank_first(
     observe("JFK", day)
     tiny_delivery(areas=("JFK",), **BEST)
     second = tiny_delivery(areas=("JFK",), valid_months=[1], **SECOND).name
-    app = make_app()
-    context: AppContext = app.extensions["fairweather"]
-    context.decisions.add("pin", "JFK", author="ann", delivery_id=second)
-    context.catalogue.refresh()
-    assert "Best answered. It declares this area" in (text := text_of(app.test_client()))
+    assert "Best answered. It declares this area" in (text := text_of(pinned(make_app(), second)))
     assert "1 comes before it and refused." in text
 
 
