@@ -50,7 +50,6 @@ nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = True
 
 CONTRACT = ROOT / "shared-interface" / "contract"
-COMPATIBILITY = ROOT / "app" / "compatibility" / "write.py"
 TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0")
 
 
@@ -90,7 +89,7 @@ def types(session: nox.Session, package: str) -> None:
         # not bench/served: each file there needs the library of a peer
         scripts = sorted(str(path) for path in Path("bench").glob("*.py"))
         session.run("mypy", *scripts, "inference", "postgres", env={"MYPYPATH": "bench"})
-        for folder in ("browser", "api_tests", "compatibility"):  # each with a conftest of its own
+        for folder in ("browser", "api_tests"):  # each with a conftest of its own
             session.run("mypy", folder, env={"MYPYPATH": "browser"})
     if package == "interface":
         session.install("nox", "packaging", "numpy")
@@ -172,14 +171,12 @@ def serve_further(session: nox.Session, cell: Cell) -> None:
 def matrix_current(session: nox.Session) -> None:
     """Hold the matrix's records and the README's table against what is there, and what ran."""
     ask(session, matrix.hold)
-    session.run(sys.executable, str(COMPATIBILITY), "--check", external=True)
 
 
 @nox.session(python=False, default=False, name="matrix-table")
 def matrix_table(session: nox.Session) -> None:
     """Run all cells between releases, record them, and write the README's table."""
     ask(session, matrix.write_table)
-    session.run(sys.executable, str(COMPATIBILITY), external=True)
 
 
 @nox.session(python=False, default=False, name="can-i-release")

@@ -36,7 +36,6 @@ PAGES = {
     "choose": "/?area=",
     "models": "/models",
     "coverage": "/coverage",
-    "compatibility": "/compatibility",
 }
 
 

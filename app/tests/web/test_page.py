@@ -88,7 +88,7 @@ def test_the_links_of_the_pages_lead_somewhere(winter_week: FlaskClient) -> None
     assert listed is not None
     addresses = [
         *("/", "/?area=JFK", "/?area=LGA", "/?area=JFK&reference_time=2013-12-19T19:00"),
-        *("/models", "/coverage", "/compatibility"),
+        *("/models", "/coverage"),
         *(f"/models/{each['delivery_id']}" for each in listed["models"]),
     ]
     for address in addresses:
@@ -203,7 +203,7 @@ def test_without_the_chart_library_words_drawing_and_tables_are_whole(
 EVERY_PAGE = (
     *("/", "/?area=JFK", "/?area=LGA", "/?area=Atlantis", "/?area=JFK&reference_time=x"),
     *("/models", "/models?state=live&q=winter", "/models?limit=0", "/models/nothing"),
-    *("/coverage", "/coverage?q=J", "/coverage?q=nowhere", "/compatibility"),
+    *("/coverage", "/coverage?q=J", "/coverage?q=nowhere"),
 )
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

@@ -97,9 +97,6 @@ def openapi_document() -> str:
             "/openapi.json": PathItem(get=_this()),
             "/": PathItem(get=_forecast_page()),
             "/coverage": PathItem(get=_coverage_page()),
-            "/compatibility": PathItem(
-                get=_page("compatibility_page", "Which research each release of the app serves.")
-            ),
             "/docs": PathItem(get=_page("docs_page", "This document, to be read and tried.")),
         },
         components=Components(

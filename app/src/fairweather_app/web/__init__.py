@@ -1,4 +1,4 @@
-"""The pages for people: the forecast at ``/``, the models, their coverage, who serves whom.
+"""The pages for people: the forecast at ``/``, the models, their coverage.
 
 `blueprint` and `offer_pages` are all the app needs; importing `api_page` adds its addresses. Behind
 them, one idea a module:
@@ -11,7 +11,7 @@ them, one idea a module:
 - `observed`: what was observed before it, and what came of it;
 - `refusal`, `suggestions`: from an error to a page that says what can be asked instead;
 - `api_page`: the HTTP interface as a page;
-- `declared`, `coverage`, `compatibility`: what the pages about models say;
+- `declared`, `coverage`: what the pages about models say;
 - `words`: sentences about numbers; `units`: °C and °F; `local_time`: the area's clock and
   calendar; `sun`: when it is night.
 

@@ -1,4 +1,4 @@
-"""The pages about models: all of them, one of them, the coverage map, and who serves whom.
+"""The pages about models: all of them, one of them, and the coverage map.
 
 `/models` and `/models/<delivery_id>` have one address for people and programs: whoever asks for
 HTML before JSON, as browsers do, gets the page, everyone else the JSON (see `negotiation`).
@@ -28,7 +28,6 @@ from fairweather_app.standing import (
     says_superseded,
     superseded_in_lists,
 )
-from fairweather_app.web.compatibility import compatibility_table
 from fairweather_app.web.coverage import coverage_map
 from fairweather_app.web.declared import declared_view, season
 from fairweather_app.web.pages import LONGEST_AREA, blueprint
@@ -144,13 +143,6 @@ def coverage() -> flask.Response:
         after=after,
         counted=counted,
     )
-    return answer_with(page)
-
-
-@blueprint.get("/compatibility")
-def compatibility() -> flask.Response:
-    """Who serves whom: every released research against every released app."""
-    page = render("compatibility.html", _areas(current_context()), table=compatibility_table())
     return answer_with(page)
 
 
