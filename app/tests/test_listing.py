@@ -12,7 +12,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from answers import the_problem
-from fairweather_app import standing
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.observations import ReadyWindows
 
@@ -24,7 +23,7 @@ MakeApp = Callable[..., Flask]
 
 @pytest.fixture
 def several(make_app: MakeApp, tiny_delivery: Build) -> FlaskClient:
-    """Three live deliveries, one of them superseded, and a quarantined one."""
+    """Three live deliveries and a quarantined one."""
     tiny_delivery(areas=("JFK",), topic="Winter in New York", author="Ada")
     tiny_delivery(areas=("JFK",), topic="A better winter", skill=0.6, skill_interval=(0.55, 0.65))
     tiny_delivery(areas=("TLV",), model_type="CoastPredictor", valid_months=[6, 7])
@@ -52,9 +51,8 @@ def test_without_a_question_all_are_listed_as_ever(several: FlaskClient) -> None
         ("?state=live", 3),
         ("?state=quarantined", 1),
         ("?state=withdrawn", 0),
-        ("?state=superseded", 1),
         ("?area=JFK", 2),
-        ("?area=JFK&state=superseded", 1),
+        ("?area=JFK&state=live", 2),
         ("?area=Atlantis", 0),
         ("?q=coast", 1),
         ("?q=WINTER", 2),
@@ -67,27 +65,6 @@ def test_without_a_question_all_are_listed_as_ever(several: FlaskClient) -> None
 )
 def test_a_question_narrows_the_list(several: FlaskClient, query: str, count: int) -> None:
     assert len(asked(several, query)["models"]) == count
-
-
-def test_the_superseded_one_is_told_in_every_list(several: FlaskClient) -> None:
-    listed = asked(several)["models"]
-    told = {each["topic"]: each["superseded"] for each in listed if each["state"] == "live"}
-    assert told["Winter in New York"] is True
-    assert told["A better winter"] is False
-    assert [each["superseded"] for each in listed if each["state"] != "live"] == [None]
-
-
-def test_which_are_superseded_is_said_of_each_but_not_in_lists_of_very_many(
-    several: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (old,) = asked(several, "?state=superseded")["models"]
-    monkeypatch.setattr(standing, "MOST_IN_LISTS", 2)
-    assert {each["superseded"] for each in asked(several)["models"]} == {None}
-    assert asked(several, f"/{old['delivery_id']}")["superseded"] is True
-    for headers in ({}, {"Accept": BROWSER}):
-        answer = several.get("/models?state=superseded", headers=headers)
-        assert answer.status_code == 400
-        assert "3 live deliveries" in answer.text
 
 
 def test_months_are_listed(several: FlaskClient) -> None:
@@ -173,10 +150,10 @@ def test_an_unknown_delivery_is_a_page_for_people(several: FlaskClient) -> None:
 
 def test_the_page_of_models_shows_every_state_and_how_many(several: FlaskClient) -> None:
     text = several.get("/models", headers={"Accept": BROWSER}).text
-    for said in ("Winter in New York", "superseded", "CoastPredictor", "June", "July", "corrupt"):
+    for said in ("Winter in New York", "live", "CoastPredictor", "June", "July", "corrupt"):
         assert said in text
-    filtered = several.get("/models?state=superseded", headers={"Accept": BROWSER}).text
-    assert "another delivery ranks before it everywhere it declares" in filtered
+    filtered = several.get("/models?state=quarantined", headers={"Accept": BROWSER}).text
+    assert "something is wrong with the delivery itself" in filtered
     assert "A better winter" not in filtered
 
 
@@ -217,7 +194,6 @@ def test_the_page_of_a_delivery_that_is_kept_back_says_so(
     text = client.get(f"/models/{delivery}", headers={"Accept": BROWSER}).text
     assert "All the same it may answer nowhere." in text
     assert f"The operator narrowed {delivery} to no city." in text
-    assert "uperseded" not in text
 
 
 def test_the_page_of_a_quarantined_delivery_says_why(several: FlaskClient) -> None:

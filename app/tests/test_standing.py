@@ -1,4 +1,4 @@
-"""Who comes first where, and who comes first nowhere."""
+"""Who comes first where."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask import Flask
 
 from fairweather_app.app_context import AppContext
 from fairweather_app.selection import may_answer
-from fairweather_app.standing import firsts, is_superseded, kept_from_answering
+from fairweather_app.standing import firsts, kept_from_answering
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -21,44 +21,50 @@ def looked(make_app: MakeApp, **settings: Any) -> AppContext:
     return context
 
 
-def superseded(context: AppContext) -> set[str]:
-    contents = context.catalogue.snapshot.contents
-    return {
-        name for name, entry in contents.entries.items() if is_superseded(context, contents, entry)
-    }
-
-
 def better(path: Build, **more: Any) -> str:
     """A delivery that ranks before one of the kit's own, beyond doubt."""
     return path(skill=0.6, skill_interval=(0.55, 0.65), **more).name
 
 
-def test_a_better_model_for_the_same_supersedes(make_app: MakeApp, tiny_delivery: Build) -> None:
-    old, new = tiny_delivery().name, better(tiny_delivery)
+def test_a_better_model_for_the_same_comes_first(make_app: MakeApp, tiny_delivery: Build) -> None:
+    tiny_delivery()
+    new = better(tiny_delivery)
     context = looked(make_app)
-    assert superseded(context) == {old}
     who = firsts(context, context.catalogue.snapshot.contents, "EWR")
     assert {entry.delivery_id for entry in who["temperature"] if entry} == {new}
 
 
-def test_a_month_of_its_own_keeps_a_model_from_being_superseded(
+def test_a_model_comes_first_in_the_months_that_no_better_one_declares(
     make_app: MakeApp, tiny_delivery: Build
 ) -> None:
     old = tiny_delivery().name
     new = better(tiny_delivery, valid_months=[6, 7, 8])
     context = looked(make_app)
-    assert superseded(context) == set()
     by_month = firsts(context, context.catalogue.snapshot.contents, "EWR")["temperature"]
     assert [entry.delivery_id if entry else "" for entry in by_month] == [
         new if month in {6, 7, 8} else old for month in range(1, 13)
     ]
 
 
-def test_an_area_or_a_variable_of_its_own_does_too(make_app: MakeApp, tiny_delivery: Build) -> None:
-    tiny_delivery(areas=("EWR", "LGA"))
-    tiny_delivery(areas=("EWR",), variables=("humidity",))
-    better(tiny_delivery, areas=("EWR",))
-    assert superseded(looked(make_app)) == set()
+def test_a_model_comes_first_where_it_alone_declares_an_area_or_a_variable(
+    make_app: MakeApp, tiny_delivery: Build
+) -> None:
+    wide = tiny_delivery(areas=("EWR", "LGA")).name
+    humid = tiny_delivery(areas=("EWR",), variables=("humidity",)).name
+    new = better(tiny_delivery, areas=("EWR",))
+    context = looked(make_app)
+    contents = context.catalogue.snapshot.contents
+    who = {
+        (area, variable): {entry.delivery_id for entry in by_month if entry}
+        for area in ("EWR", "LGA")
+        for variable, by_month in firsts(context, contents, area).items()
+        if variable
+    }
+    assert who == {
+        ("EWR", "temperature"): {new},
+        ("EWR", "humidity"): {humid},
+        ("LGA", "temperature"): {wide},
+    }
 
 
 def test_a_month_that_nobody_declares_has_nobody(make_app: MakeApp, tiny_delivery: Build) -> None:
@@ -69,18 +75,17 @@ def test_a_month_that_nobody_declares_has_nobody(make_app: MakeApp, tiny_deliver
     assert firsts(context, context.catalogue.snapshot.contents, "Atlantis") == {None: (None,) * 12}
 
 
-def test_what_is_not_live_and_shadows_are_not_called_superseded(
+def test_what_is_not_live_and_shadows_come_first_nowhere(
     make_app: MakeApp, tiny_delivery: Build
 ) -> None:
-    bad, shadow = tiny_delivery(model=b"no").name, tiny_delivery().name
-    better(tiny_delivery)
+    better(tiny_delivery, model=b"no")
+    shadow, plain = better(tiny_delivery), tiny_delivery().name
     context = looked(make_app, shadow=(shadow,))
-    contents = context.catalogue.snapshot.contents
-    assert is_superseded(context, contents, contents.entries[bad]) is None
-    assert is_superseded(context, contents, contents.entries[shadow]) is False
+    who = firsts(context, context.catalogue.snapshot.contents, "EWR")
+    assert {entry.delivery_id for found in who.values() for entry in found if entry} == {plain}
 
 
-def test_what_may_answer_nowhere_is_kept_back_and_not_superseded(
+def test_what_may_answer_nowhere_is_kept_back(
     make_app: MakeApp, tiny_delivery: Build, tmp_path: Path
 ) -> None:
     alone, narrowed = tiny_delivery(areas=("EWR", "LGA")).name, tiny_delivery().name
@@ -88,7 +93,6 @@ def test_what_may_answer_nowhere_is_kept_back_and_not_superseded(
     overrides.write_text(f"override_cities: {{{alone}: [LGA], {narrowed}: []}}")
     context = looked(make_app, overrides=overrides)
     entries = context.catalogue.snapshot.contents.entries
-    assert superseded(context) == set()
     assert kept_from_answering(context, entries[alone]) is None
     refusal = kept_from_answering(context, entries[narrowed])
     assert refusal is not None
@@ -117,4 +121,3 @@ def test_one_variable_that_may_be_answered_is_enough(
     refusal = kept_from_answering(context, entries[none])
     assert refusal is not None
     assert refusal.code == "below-baseline"
-    assert superseded(context) == set()

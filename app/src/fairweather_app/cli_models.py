@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 
 from fairweather_app.api.routes import current_context
 from fairweather_app.api.schemas import ModelSummary, RefusedDelivery
-from fairweather_app.api.summaries import store_report, summarize_all
+from fairweather_app.api.summaries import store_report, summarize
 from fairweather_app.app_context import AppContext
 from fairweather_app.cli_decisions import add_decisions
 from fairweather_app.cli_output import (
@@ -50,7 +50,7 @@ def list_models(*, as_json: bool) -> None:
     context = current_context()
     with only_reading(context):
         snapshot = context.catalogue.refresh()
-    summaries = summarize_all(context, snapshot.contents, snapshot.entries.values())
+    summaries = [summarize(each) for each in snapshot.entries.values()]
     pinned = pins(context, snapshot.contents)
     if as_json:
         show_json(

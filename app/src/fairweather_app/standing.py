@@ -1,14 +1,8 @@
-"""Standing: which delivery comes first where, and which comes first nowhere.
+"""Which delivery ranks first, by area, variable and month.
 
-A live delivery is **superseded** when it comes first nowhere: for every area, month and variable
-that it declares, another delivery ranks before it. It still answers when those before it refuse.
-What the operator lets answer nowhere (a shadow, one that is narrowed to no city) has no other
-before it, so it is not called superseded.
-
-What is said here follows from what deliveries declare and from what the operator decided, as
-`selection` ranks them; no observation is looked at. Of one snapshot it is worked out once, area by
-area, when somebody asks: some 20 ms for an area that 300 deliveries declare. So what lists many
-deliveries asks `superseded_in_lists`, which answers only while there are few.
+This follows from what deliveries declare and from what the operator decided, as `selection` ranks
+them; no observation is read. It is computed once for each snapshot and area, on the first question:
+some 20 ms for an area that 300 deliveries declare.
 """
 
 from __future__ import annotations
@@ -25,9 +19,6 @@ from fairweather_app.snapshot import Contents
 
 MONTHS = range(1, 13)
 
-MOST_IN_LISTS = 2000
-"""Where more are live, no list says which are superseded; each one's own page does."""
-
 Firsts = tuple[Entry | None, ...]
 """By month, January first: who comes first in it; None where nobody declares it."""
 
@@ -37,7 +28,7 @@ _kept: WeakKeyDictionary[Contents, dict[tuple[int, str], Mapping[str | None, Fir
 
 
 def firsts(app_context: AppContext, contents: Contents, area: str) -> Mapping[str | None, Firsts]:
-    """Who comes first for an area, by variable; under None, when everything is asked for."""
+    """Return who ranks first for an area, by variable; under None, for all variables at once."""
     of_contents = _kept.setdefault(contents, {})
     key = (id(app_context), area)
     if key not in of_contents:
@@ -50,36 +41,13 @@ def firsts(app_context: AppContext, contents: Contents, area: str) -> Mapping[st
     return of_contents[key]
 
 
-def is_superseded(app_context: AppContext, contents: Contents, entry: Entry) -> bool | None:
-    """Whether a live delivery comes first nowhere; None for one that is not live."""
-    if not entry.live:
-        return None
-    if kept_from_answering(app_context, entry) is not None:
-        return False
-    return not any(
-        entry in found
-        for area in entry.areas
-        for found in firsts(app_context, contents, area).values()
-    )
-
-
 def kept_from_answering(app_context: AppContext, entry: Entry) -> Refusal | None:
-    """Why a live delivery may answer nowhere, whatever is asked; None where it may somewhere.
+    """Return why a live delivery may answer for none of its areas; None where it may for one.
 
     The reason of one area stands for all.
     """
     refusals = [held_back(app_context, entry, area) for area in entry.areas]
     return refusals[0] if refusals and all(refusals) else None
-
-
-def says_superseded(contents: Contents) -> bool:
-    """Whether lists of these deliveries say which are superseded."""
-    return len(contents.live) <= MOST_IN_LISTS
-
-
-def superseded_in_lists(app_context: AppContext, contents: Contents, entry: Entry) -> bool | None:
-    """As `is_superseded`; None too where lists do not say it."""
-    return is_superseded(app_context, contents, entry) if says_superseded(contents) else None
 
 
 def _by_month(app_context: AppContext, contents: Contents, area: str, wanted: str | None) -> Firsts:

@@ -96,7 +96,6 @@ _SUMMARY = ModelSummary(
     areas=["EWR", "JFK"],
     variables=["temperature", "humidity"],
     valid_months=[1, 2, 3, 10, 11, 12],
-    superseded=False,
     capabilities=["uncertainty"],
     train_end_time=_TRAINED,
     synthetic=False,

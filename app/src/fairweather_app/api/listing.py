@@ -16,11 +16,9 @@ from pydantic import ValidationError
 
 from fairweather_app.api.reading import told_of
 from fairweather_app.api.schemas import ModelsQuery
-from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
 from fairweather_app.errors import InvalidRequestError
 from fairweather_app.snapshot import Contents
-from fairweather_app.standing import MOST_IN_LISTS, is_superseded, says_superseded
 
 TEXTS_KEPT = 65_536
 
@@ -62,19 +60,9 @@ def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
     return found
 
 
-def list_deliveries(app_context: AppContext, contents: Contents, query: ModelsQuery) -> Listing:
-    """The page of deliveries that a query asks for, by delivery id.
-
-    Raises:
-        InvalidRequestError: the superseded ones of more deliveries than lists say it of.
-    """
-    if query.state == "superseded" and not says_superseded(contents):
-        found = (
-            f"state: found {len(contents.live)} live deliveries; which are superseded is listed "
-            f"of at most {MOST_IN_LISTS}: ask for one of them, or look at the coverage map"
-        )
-        raise InvalidRequestError([found], status=400)
-    matching = list(_matching(app_context, contents, query))
+def list_deliveries(contents: Contents, query: ModelsQuery) -> Listing:
+    """Return the page of deliveries that a query asks for, by delivery id."""
+    matching = list(_matching(contents, query))
     ids = [each.delivery_id for each in matching]
     start = 0 if query.after is None else bisect_right(ids, query.after)
     page = matching[start : start + query.limit]
@@ -86,13 +74,11 @@ def list_deliveries(app_context: AppContext, contents: Contents, query: ModelsQu
     )
 
 
-def _matching(app_context: AppContext, contents: Contents, query: ModelsQuery) -> Iterable[Entry]:
+def _matching(contents: Contents, query: ModelsQuery) -> Iterable[Entry]:
     found: Iterable[Entry] = contents.entries.values()
     if query.area is not None:
         found = contents.declaring.get(query.area, ())
-    if query.state == "superseded":
-        found = (each for each in found if is_superseded(app_context, contents, each))
-    elif query.state is not None:
+    if query.state is not None:
         found = (each for each in found if each.state == query.state)
     if query.q is not None:
         words = query.q.casefold().split()

@@ -239,9 +239,7 @@ class ModelsQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    state: Literal["live", "refused", "quarantined", "withdrawn", "superseded"] | None = Field(
-        default=None, description="Only those; superseded ones are live too."
-    )
+    state: State | None = Field(default=None, description="Only those.")
     area: Name | None = Field(default=None, description="Only those that declare this area.")
     q: Name | None = Field(
         default=None,
@@ -272,11 +270,6 @@ class ModelSummary(_Answer):
     variables: list[str]
     valid_months: list[int] = Field(
         description="The local months, 1 to 12, of the starts that it may be asked for."
-    )
-    superseded: bool | None = Field(
-        description="It is live and comes first nowhere: for every area, month and variable that "
-        "it declares another delivery ranks before it. null where it is not live, and in lists "
-        "of more than 2,000 live deliveries."
     )
     capabilities: list[str] = Field(
         description="What it can beyond a plain forecast. uncertainty: lower and upper bounds "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from urllib.parse import urlencode
@@ -25,13 +24,12 @@ from fairweather_app.entries import Entry
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.live import LiveScores
 from fairweather_app.pins import pins
-from fairweather_app.snapshot import Contents, Snapshot
-from fairweather_app.standing import is_superseded, superseded_in_lists
+from fairweather_app.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 
 
-def summarize(entry: Entry, *, superseded: bool | None = None) -> ModelSummary:
+def summarize(entry: Entry) -> ModelSummary:
     """One delivery; what its metadata would tell is null while that cannot be read."""
     declared = entry.declared
     return ModelSummary(
@@ -47,7 +45,6 @@ def summarize(entry: Entry, *, superseded: bool | None = None) -> ModelSummary:
         areas=list(entry.areas),
         variables=list(declared.variables) if declared else [],
         valid_months=list(declared.valid_months) if declared else [],
-        superseded=superseded,
         capabilities=list(declared.capabilities) if declared else [],
         train_end_time=datetime.fromtimestamp(declared.train_end_time, UTC) if declared else None,
         synthetic=declared.synthetic if declared else None,
@@ -56,21 +53,11 @@ def summarize(entry: Entry, *, superseded: bool | None = None) -> ModelSummary:
     )
 
 
-def summarize_all(
-    app_context: AppContext, contents: Contents, entries: Iterable[Entry]
-) -> list[ModelSummary]:
-    """Deliveries as lists show them, in the order given."""
-    return [
-        summarize(entry, superseded=superseded_in_lists(app_context, contents, entry))
-        for entry in entries
-    ]
-
-
 def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Models:
     """A page of deliveries; `path` is the address that the next page is asked from."""
     snapshot = app_context.catalogue.snapshot
     contents = snapshot.contents
-    listing = list_deliveries(app_context, contents, query)
+    listing = list_deliveries(contents, query)
     following = None
     if listing.next_after is not None:
         asked = query.model_dump(exclude_none=True, exclude_unset=True)
@@ -78,7 +65,7 @@ def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Mo
     return Models(
         store=store_report(snapshot),
         pins=[PinSummary(**asdict(each)) for each in pins(app_context, contents)],
-        models=summarize_all(app_context, contents, listing.entries),
+        models=[summarize(each) for each in listing.entries],
         total=None if listing.total == len(listing.entries) else listing.total,
         next=following,
     )
@@ -90,7 +77,6 @@ def model_detail(app_context: AppContext, delivery_id: str, *, card: str) -> Mod
     Raises:
         UnknownDeliveryError: there is none.
     """
-    contents = app_context.catalogue.snapshot.contents
     entry = app_context.catalogue.snapshot.entry(delivery_id)
     delivery = app_context.catalogue.delivery(entry)
     metadata = None
@@ -98,9 +84,8 @@ def model_detail(app_context: AppContext, delivery_id: str, *, card: str) -> Mod
     if delivery is not None:
         metadata = delivery.metadata.model_dump(mode="json", exclude_none=True)
         has_card = CARD in delivery.manifest.files
-    superseded = is_superseded(app_context, contents, entry)
     return ModelDetail(
-        **summarize(entry, superseded=superseded).model_dump(),
+        **summarize(entry).model_dump(),
         shadow=delivery_id in app_context.settings.shadow,
         live_scores=live_scores(app_context.live, delivery_id),
         card=card if has_card else None,

@@ -6,6 +6,7 @@ HTML before JSON, as browsers do, gets the page, everyone else the JSON (see `ne
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -16,18 +17,14 @@ from fairweather_app import forecasts
 from fairweather_app.api.listing import list_deliveries, read_models_query
 from fairweather_app.api.schemas import ModelsQuery
 from fairweather_app.api.summaries import model_detail, summarize
+from fairweather_app.entries import Entry, State
 from fairweather_app.errors import (
     InvalidRequestError,
     ObservationStoreError,
     UnknownDeliveryError,
 )
 from fairweather_app.pins import pins
-from fairweather_app.standing import (
-    is_superseded,
-    kept_from_answering,
-    says_superseded,
-    superseded_in_lists,
-)
+from fairweather_app.standing import kept_from_answering
 from fairweather_app.web.coverage import coverage_map
 from fairweather_app.web.declared import declared_view, season
 from fairweather_app.web.pages import LONGEST_AREA, blueprint
@@ -40,10 +37,8 @@ if TYPE_CHECKING:
     from fairweather_app.snapshot import Contents
 
 ON_A_PAGE = 50
-STATES = ("live", "superseded", "refused", "quarantined", "withdrawn")
-MEANING = {
+MEANING: dict[State, str] = {
     "live": "verified, proven to run here, and asked for its areas",
-    "superseded": "live, but another delivery ranks before it everywhere it declares",
     "refused": "sound, and declined by this release",
     "quarantined": "something is wrong with the delivery itself",
     "withdrawn": "taken out by the operator",
@@ -60,7 +55,7 @@ def models_page() -> flask.Response:
     try:
         query = read_models_query(pairs)
         limited = query.model_copy(update={"limit": min(query.limit, ON_A_PAGE)})
-        listing = list_deliveries(app_context, contents, limited)
+        listing = list_deliveries(contents, limited)
     except InvalidRequestError as error:
         page = render(
             "notice.html", _areas(app_context), title="This cannot be asked", told=error.problems
@@ -70,10 +65,10 @@ def models_page() -> flask.Response:
     page = render(
         "models.html",
         _areas(app_context),
-        rows=[_row(app_context, contents, each) for each in listing.entries],
+        rows=[_row(each) for each in listing.entries],
         listing=listing,
         query=query,
-        filters=_filters(app_context, contents, query),
+        filters=_filters(contents, query),
         meaning=MEANING,
         asked=asked,
         next_address=_with(asked, after=listing.next_after) if listing.next_after else "",
@@ -170,8 +165,8 @@ def _areas(app_context: AppContext) -> list[AreaSummary]:
         return []
 
 
-def _row(app_context: AppContext, contents: Contents, entry: Any) -> dict[str, Any]:  # noqa: ANN401
-    summary = summarize(entry, superseded=superseded_in_lists(app_context, contents, entry))
+def _row(entry: Entry) -> dict[str, Any]:
+    summary = summarize(entry)
     return {
         "summary": summary,
         "season": season(summary.valid_months),
@@ -179,20 +174,10 @@ def _row(app_context: AppContext, contents: Contents, entry: Any) -> dict[str, A
     }
 
 
-def _filters(
-    app_context: AppContext, contents: Contents, query: ModelsQuery
-) -> list[dict[str, Any]]:
+def _filters(contents: Contents, query: ModelsQuery) -> list[dict[str, Any]]:
     """The states to choose from, each with how many there are and its address."""
     rest = {name: text for name, text in (("area", query.area), ("q", query.q)) if text}
-    counts: dict[str, int | None] = dict.fromkeys(STATES, 0)
-    for entry in contents.entries.values():
-        counts[entry.state] = (counts[entry.state] or 0) + 1
-    counts["superseded"] = None
-    if says_superseded(contents):
-        counts["superseded"] = sum(
-            is_superseded(app_context, contents, entry) is True
-            for entry in contents.entries.values()
-        )
+    counts = Counter(entry.state for entry in contents.entries.values())
     every = {
         "name": "all",
         "count": len(contents.entries),
@@ -208,7 +193,7 @@ def _filters(
                 "address": _with(rest, state=state),
                 "chosen": query.state == state,
             }
-            for state in STATES
+            for state in MEANING
         ),
     ]
 
