@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import shutil
+import sys
 import threading
 import time
 import weakref
@@ -16,9 +18,10 @@ import pytest
 from fairweather_interface.refusals import Code
 
 from catalogues import Kit
+from fairweather_app import catalogue as catalogue_module
 from fairweather_app.entries import Entry
 from fairweather_app.errors import LoadError, PredictionError
-from fairweather_app.residency import LOADS_AT_ONCE, Loaded, Residency
+from fairweather_app.residency import LOADS_AT_ONCE, Loaded, Residency, release_free_memory
 from fairweather_app.session import Arrays, Signature
 
 Build = Callable[..., Path]
@@ -285,3 +288,38 @@ def test_a_catalogue_with_room_for_one_model_answers_with_each(
         found = model.session.run({"temperature": window}, ["temperature_forecast"])
         assert found["temperature_forecast"].shape == (1, 24)
         assert kit.catalogue.residency.digests == (each.digest,)
+
+
+# ------------------------------------------------------- what models leave behind goes back
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only the GNU C library keeps it")
+def test_what_is_freed_in_pieces_goes_back() -> None:
+    held = [np.ones(8_000, dtype=np.uint8) for _ in range(5_000)]  # below what is mapped by itself
+    before = resident()
+    last = held[-1]  # keeps the end of the heap
+    del held
+    release_free_memory()
+    assert before - resident() > 20_000_000
+    assert last.any()
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def test_it_is_given_back_when_a_model_has_left_and_not_else(
+    tmp_path: Path, store: Path, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(catalogue_module, "release_free_memory", lambda: given.append(1))
+    kit = Kit(tmp_path / "cache", store)
+    tiny_delivery(areas=("JFK",))
+    old = tiny_delivery(areas=("JFK",))
+    for _ in range(2):
+        kit.catalogue.refresh()
+    assert given == []
+    shutil.rmtree(old)
+    for _ in range(2):
+        kit.catalogue.refresh()
+    assert given == [1]

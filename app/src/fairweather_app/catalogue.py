@@ -45,9 +45,8 @@ from fairweather_app.errors import (
     StoreError,
 )
 from fairweather_app.index import Index
-from fairweather_app.memory import give_back
 from fairweather_app.pickup import Picked, Pickup
-from fairweather_app.residency import Residency
+from fairweather_app.residency import Residency, release_free_memory
 from fairweather_app.runtime_model import RuntimeModel
 from fairweather_app.snapshot import Contents, Snapshot
 from fairweather_app.stores import Store
@@ -220,7 +219,7 @@ class Catalogue:
         if not look.problems:
             digests = frozenset(each.digest for each in look.entries.values() if each.digest)
             if self.residency.keep(digests):
-                give_back()
+                release_free_memory()
             # the copies of what has left stay until the next look: a request may be at them
             wanted, self._digests = digests | self._digests, digests
             if wanted != self._pruned:
