@@ -16,6 +16,7 @@ from flask.cli import AppGroup
 
 from fairweather_app.api.routes import current_context
 from fairweather_app.app_context import AppContext
+from fairweather_app.areas import areas_to_observe, find_place
 from fairweather_app.cli_output import (
     as_json_option,
     in_words,
@@ -31,7 +32,6 @@ from fairweather_app.forecasts import known_areas
 from fairweather_app.observations import Archive
 from fairweather_app.observations.archive import Origin
 from fairweather_app.observations.status import SeriesStatus, look_at
-from fairweather_app.places import areas_to_observe, find_place
 from fairweather_app.times import write_time
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from fairweather_interface.refusals import Code, Refusal
 from fairweather_app import trail
 from fairweather_app.api.schemas import AreaSummary, RefusedDelivery
 from fairweather_app.app_context import AppContext, PredictionKey
+from fairweather_app.areas import served_areas
 from fairweather_app.counters import GIVEN_UP, PREDICTION_HITS, PREDICTIONS
 from fairweather_app.errors import (
     GivenUpError,
@@ -37,7 +38,6 @@ from fairweather_app.refusals import Refusals
 from fairweather_app.residency import held
 from fairweather_app.runtime_model import Predictions, RuntimeModel
 from fairweather_app.selection import Selection, find_best_model, refused
-from fairweather_app.served import served_areas
 
 OF_THE_WINDOWS = {Code.OUT_OF_SEASON, Code.OBSERVATIONS_MISSING, Code.OUT_OF_DOMAIN}
 """Refusals that repeat as long as the windows do: nothing that ran, or did not, is behind them."""

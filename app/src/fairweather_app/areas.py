@@ -1,4 +1,4 @@
-"""Served: what live deliveries declare for each area, counted once for each snapshot's contents."""
+"""Areas: where they lie, which need observations, and which live deliveries declare them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import orjson
+from fairweather_interface.metadata import Area
 
+from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Place
 from fairweather_app.snapshot import Contents
 
@@ -17,7 +19,7 @@ OUTLINES_KEPT = 65_536
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Served:
-    """What there is for one area: how many live deliveries, of what, and where it lies.
+    """What live deliveries declare for one area: how many there are, of what, and where it lies.
 
     `variables` are those of all the deliveries, each once; `place` is what the first of them says.
     """
@@ -31,7 +33,7 @@ _kept: WeakKeyDictionary[Contents, Mapping[str, Served]] = WeakKeyDictionary()
 
 
 def served_areas(contents: Contents) -> Mapping[str, Served]:
-    """Every area that a live delivery declares."""
+    """Every area that a live delivery declares; counted once for each snapshot's contents."""
     known = _kept.get(contents)
     if known is None:
         counts: dict[str, int] = {}
@@ -57,3 +59,27 @@ def _outline(record: bytes) -> tuple[dict[str, None], dict[str, Place]]:
     told = orjson.loads(record)
     places = {area: (place[0], place[1], place[2]) for area, place in told["areas"].items()}
     return dict.fromkeys(told["variables"]), places
+
+
+def find_place(app_context: AppContext, area: str) -> Area | None:
+    """Where an area lies: a live delivery says so, else any other, else the definitions."""
+    declaring = app_context.catalogue.snapshot.contents.declaring.get(area, ())
+    for entry in sorted(declaring, key=lambda each: not each.live):
+        if entry.declared is not None:
+            latitude, longitude, timezone = entry.declared.areas[area]
+            return Area(latitude=latitude, longitude=longitude, timezone=timezone)
+    return app_context.definitions.get(area)
+
+
+def areas_to_observe(app_context: AppContext) -> tuple[str, ...]:
+    """The areas whose observations live deliveries need, sorted.
+
+    Those they declare, and the members of the regions that they want to be fed with.
+    """
+    found: set[str] = set()
+    for entry in app_context.catalogue.snapshot.live:
+        found.update(entry.areas)
+        delivery = app_context.catalogue.delivery(entry)
+        for each in delivery.metadata.inputs if delivery is not None else ():
+            found.update(each.areas or ())
+    return tuple(sorted(found))
