@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from fairweather_interface.metadata import Area
@@ -31,11 +30,10 @@ from fairweather_app.errors import ArchiveError, UnknownAreaError
 from fairweather_app.forecasts import known_areas
 from fairweather_app.observations import Archive
 from fairweather_app.observations.archive import Origin
+from fairweather_app.observations.fetching import keep_readings
+from fairweather_app.observations.providers import Reading, find_provider
 from fairweather_app.observations.status import SeriesStatus, look_at
 from fairweather_app.times import write_time
-
-if TYPE_CHECKING:
-    from fairweather_app.observations.providers import Reading
 
 OVERLAP = timedelta(days=1)
 REACH = timedelta(days=31)
@@ -132,9 +130,6 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
 
     Example: flask --app fairweather_app observations fetch --area JFK --since 2024-05-01T00:00Z
     """
-    from fairweather_app.observations.fetching import keep_readings  # noqa: PLC0415 - brings urllib3
-    from fairweather_app.observations.providers import find_provider  # noqa: PLC0415
-
     if bool(areas) == everywhere:
         raise click.UsageError("say which areas: --area AREA, once or more, or --all")
     context = current_context()

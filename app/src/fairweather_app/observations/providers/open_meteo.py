@@ -3,23 +3,37 @@
 Its values are analyses of weather models at the place, not readings of a station there. Asked
 with ``timezone=GMT``, its times are UTC and say no offset. The same question may be put to the
 address of its archive. Free use is non-commercial and limited; the data are CC BY 4.0.
+
+What may pass is asked again: a connection that breaks, 429 and the server errors that speak of
+overload. ``Retry-After`` is obeyed, but for one longer than `LONGEST_WAIT`.
 """
 
 from __future__ import annotations
 
+import http.client
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
+import urllib3
 from fairweather_interface.metadata import Area
 
 from fairweather_app.errors import ProviderError
-from fairweather_app.observations.providers.asking import ask_json
-from fairweather_app.observations.providers.protocol import Reading
+from fairweather_app.observations.providers import Reading
 
 NAME = "open-meteo"
 ADDRESS = "https://api.open-meteo.com/v1/forecast"
 PLACES_AT_ONCE = 50
+
+ATTEMPTS_MORE = 4
+LONGEST_WAIT = 120.0
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+_PASSING = frozenset({429, 500, 502, 503, 504})
+_SHOWN = 200
 
 VARIABLES = {
     "temperature_2m": "temperature",
@@ -120,3 +134,59 @@ def _time(text: object, wrong: Wrong) -> datetime:
     except ValueError:
         raise wrong(f"expected a time such as 2013-12-20T00:00, found {text!r}") from None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+
+
+# --------------------------------------------------------------------------------- over HTTP
+
+
+class _Patience(urllib3.Retry):
+    """Retries that give up where they are told to come back much later."""
+
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        seconds = super().get_retry_after(response)
+        if seconds is not None and seconds > LONGEST_WAIT:
+            raise _TooLongError(f"it answers {response.status}: ask again in {seconds:.0f} s")
+        return seconds
+
+
+class _TooLongError(urllib3.exceptions.HTTPError):
+    """The server wants to be asked much later."""
+
+
+def ask_json(provider: str, url: str, query: Mapping[str, str]) -> tuple[int, Any]:
+    """The status and the JSON that `url` answers, with `query` added to its own.
+
+    Raises:
+        ProviderError: there is no answer, or it is not JSON.
+    """
+    bare = url.partition("?")[0]  # the query may hold a key
+    full = f"{url}{'&' if '?' in url else '?'}{urlencode(query, safe=',')}"
+    patience = _Patience(
+        total=ATTEMPTS_MORE,
+        status_forcelist=_PASSING,
+        backoff_factor=1.0,
+        raise_on_status=False,
+    )
+    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+    try:
+        with urllib3.PoolManager(retries=patience, timeout=timeout) as pool:
+            answer = pool.request("GET", full)
+    except urllib3.exceptions.MaxRetryError as error:
+        raise ProviderError(provider, f"{bare} cannot be reached: {_why(error.reason)}") from None
+    except urllib3.exceptions.HTTPError as error:
+        raise ProviderError(provider, f"{bare} cannot be used: {error}") from None
+    try:
+        return answer.status, json.loads(answer.data)
+    except ValueError:
+        phrase = http.client.responses.get(answer.status, "")
+        shown = " ".join(answer.data[:_SHOWN].decode(errors="replace").split())
+        raise ProviderError(
+            provider,
+            f"{bare} answers {answer.status} {phrase} and no JSON, but {shown!r}; "
+            "FAIRWEATHER_PROVIDER_URL names the address",
+        ) from None
+
+
+def _why(reason: Exception | None) -> str:
+    """What urllib3 says, without the object that it was said by."""
+    return re.sub(r"^.*?\): ", "", str(reason)) or type(reason).__name__
