@@ -41,7 +41,7 @@ class Kit:
 
     def __init__(self, cache: Path, store: Path | str, **more: Any) -> None:
         self.cache = Cache(cache, store=open_store(str(store)), reader=NEWEST_SCHEMA)
-        backends: Sequence[ModelsBackend] = [OnnxBackend(self.cache.delivery)]
+        backends: Sequence[ModelsBackend] = [OnnxBackend(self.cache.bring)]
         self.pickup = CountingPickup(self.cache, backends)
         self.pickup.picked, self.pickup.proven = [], []
         self.index = Index(self.cache.folder, lambda: "tests")

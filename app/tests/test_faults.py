@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fairweather_interface.delivery import Delivery
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -143,13 +144,13 @@ def test_that_a_model_is_loaded_first_is_not_charged_to_its_time_limit(
     context = context_of(impatient)
     context.catalogue.refresh()
     context.catalogue.residency.keep(frozenset())
-    load = onnx.OnnxBackend.load_by_id
+    load = onnx.OnnxBackend.load
 
-    def slow(backend: onnx.OnnxBackend, delivery_id: str) -> Any:
+    def slow(backend: onnx.OnnxBackend, delivery: Delivery) -> Any:
         time.sleep(0.5)
-        return load(backend, delivery_id)
+        return load(backend, delivery)
 
-    monkeypatch.setattr(onnx.OnnxBackend, "load_by_id", slow)
+    monkeypatch.setattr(onnx.OnnxBackend, "load", slow)
     content = impatient.get(JFK).json
     assert content is not None
     assert content["receipt"]["delivery_id"] == better

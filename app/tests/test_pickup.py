@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fairweather_interface.errors import IncompleteDeliveryError
+from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import identity_onnx
 
 from answers import refused_with
 from catalogues import PickUp
 from fairweather_app import pickup as pickup_module
+from fairweather_app.app_context import AppContext
 
 Build = Callable[..., Path]
 Document = dict[str, Any]
@@ -34,6 +35,20 @@ def test_the_model_is_loaded_from_the_verified_copy(
     entry = pick_up(tiny_delivery())
     assert entry.delivery is not None
     assert entry.delivery.path.is_relative_to(tmp_path / "cache")
+
+
+def test_a_backend_loads_a_model_by_its_id_from_a_verified_copy(
+    tiny_delivery: Build, context: AppContext
+) -> None:
+    path = tiny_delivery()
+    (backend,) = context.backends
+    model = backend.load_by_id(path.name)
+    assert model.delivery_id == path.name
+    assert model.delivery.path.is_relative_to(context.settings.cache)
+    flip_a_byte(path)
+    flip_a_byte(model.delivery.path)
+    with pytest.raises(CorruptDeliveryError, match="is corrupt"):
+        backend.load_by_id(path.name)
 
 
 # ------------------------------------------------------------------------------------- bytes

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fairweather_interface.delivery import Delivery
 from flask import Flask
 
 from fairweather_app import create_app
@@ -72,14 +73,14 @@ def test_one_that_cannot_be_loaded_does_not_keep_the_others_from_it(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    load = onnx.OnnxBackend.load_by_id
+    load = onnx.OnnxBackend.load
 
-    def fail(backend: onnx.OnnxBackend, delivery_id: str) -> Any:
-        if delivery_id == three[0]:
+    def fail(backend: onnx.OnnxBackend, delivery: Delivery) -> Any:
+        if delivery.metadata.delivery_id == three[0]:
             raise OSError(5, "Input/output error")
-        return load(backend, delivery_id)
+        return load(backend, delivery)
 
-    monkeypatch.setattr(onnx.OnnxBackend, "load_by_id", fail)
+    monkeypatch.setattr(onnx.OnnxBackend, "load", fail)
     assert preload(restarted) == 1
     assert resident(restarted) == {three[1]}
     assert "cannot be loaded yet: its bytes cannot be read" in caplog.text

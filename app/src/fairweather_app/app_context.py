@@ -131,9 +131,9 @@ def _choose_backends(settings: Settings, cache: Cache) -> tuple[ModelsBackend, .
 
         server = InferenceServer(settings.inference_url, settings.inference_seconds)
         return (
-            RemoteBackend(ONNX, cache.delivery, server),
-            RemoteBackend(SAVED_MODEL, cache.delivery, server),
+            RemoteBackend(ONNX, cache.bring, server),
+            RemoteBackend(SAVED_MODEL, cache.bring, server),
         )
     if settings.tensorflow:
-        return OnnxBackend(cache.delivery), TensorFlowBackend(cache.delivery)
-    return (OnnxBackend(cache.delivery),)
+        return OnnxBackend(cache.bring), TensorFlowBackend(cache.bring)
+    return (OnnxBackend(cache.bring),)

@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -39,13 +38,6 @@ _LOCK = ".lock"
 ABANDONED_AFTER_SECONDS = 86_400
 
 
-class _Opened(threading.local):
-    """The delivery that a thread is loading, by its id; other threads load others."""
-
-    def __init__(self) -> None:
-        self.deliveries: dict[str, Delivery] = {}
-
-
 class Cache:
     """The copies of one store's deliveries. Several processes may share it."""
 
@@ -55,7 +47,6 @@ class Cache:
         self.folder = folder / hashlib.sha256(str(folder_or_url).encode()).hexdigest()[:16]
         self.store = store
         self.reader = reader
-        self._opened = _Opened()
 
     def try_out(self) -> None:
         """Make a folder here and remove it again, as copying a delivery does.
@@ -66,23 +57,6 @@ class Cache:
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder):
             pass
-
-    def delivery(self, delivery_id: str) -> Delivery:
-        """The verified delivery that this thread loads: what backends ask for, see `opened`.
-
-        Raises:
-            KeyError: it is not.
-        """
-        return self._opened.deliveries[delivery_id]
-
-    @contextmanager
-    def opened(self, delivery: Delivery) -> Iterator[None]:
-        """Let a backend load a verified delivery by its id, in this thread."""
-        self._opened.deliveries = {delivery.metadata.delivery_id: delivery}
-        try:
-            yield
-        finally:
-            self._opened.deliveries = {}
 
     @contextmanager
     def alone(self) -> Iterator[None]:

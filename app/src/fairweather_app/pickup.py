@@ -93,8 +93,7 @@ class Pickup:
                 reasons.append(f"{artifact.path} {reason}")
                 continue
             try:
-                with self._cache.opened(delivery):
-                    model = backend.load_by_id(delivery.metadata.delivery_id)
+                model = backend.load(delivery)
             except LoadError as error:
                 if error.code is not Code.RUNTIME_UNAVAILABLE:
                     raise

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 import onnxruntime as ort  # type: ignore[import-untyped]
+from fairweather_interface.delivery import Delivery
 from fairweather_interface.metadata import ONNX, Artifact
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime
@@ -18,7 +19,7 @@ from onnxruntime.capi import (  # type: ignore[import-untyped]
 
 from fairweather_app import interrupt
 from fairweather_app.errors import LoadError, PredictionError
-from fairweather_app.models_backend.protocol import Deliveries, artifact_of
+from fairweather_app.models_backend.protocol import ModelsBackend, artifact_of
 from fairweather_app.runtime_model import RuntimeModel
 from fairweather_app.session import Arrays, Signature, Tensor
 
@@ -33,13 +34,10 @@ _NOISE = re.compile(r"Load model from .*? failed: *|/onnxruntime_src/.*?\) (?=[A
 _INVALID = (ort_errors.InvalidProtobuf, ort_errors.InvalidGraph, ort_errors.InvalidArgument)
 
 
-class OnnxBackend:
+class OnnxBackend(ModelsBackend):
     """Loads ONNX artifacts; one thread a call, so that requests do not fight for cores."""
 
     format = ONNX
-
-    def __init__(self, deliveries: Deliveries) -> None:
-        self._deliveries = deliveries
 
     def describe(self) -> Runtime:
         """Name, version, and the newest opset and IR version, found by trying."""
@@ -65,9 +63,8 @@ class OnnxBackend:
             return f"needs ONNX IR version {needs.ir_version}, {here} {max_ir_version}"
         return None
 
-    def load_by_id(self, delivery_id: str) -> RuntimeModel:
+    def load(self, delivery: Delivery) -> RuntimeModel:
         """Load the ONNX artifact of a verified delivery."""
-        delivery = self._deliveries(delivery_id)
         artifact = artifact_of(delivery, ONNX)
         if artifact is None or artifact.path is None:
             raise LoadError(

@@ -1,9 +1,9 @@
-"""What a backend is: something that makes a `RuntimeModel` of a delivery's id."""
+"""What a backend is: something that makes a `RuntimeModel` of a delivery."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
 
 from fairweather_interface.delivery import Delivery
 from fairweather_interface.metadata import Artifact
@@ -12,28 +12,37 @@ from fairweather_interface.software import Runtime
 from fairweather_app.runtime_model import RuntimeModel
 
 Deliveries = Callable[[str], Delivery]
-"""Gives the verified delivery of an id; raises KeyError when there is none."""
+"""Gives the delivery of an id, verified now; raises what `Cache.bring` raises."""
 
 
-class ModelsBackend(Protocol):
-    """Runs artifacts of one format. To add one, write this and name it in `application`."""
+class ModelsBackend(ABC):
+    """Runs artifacts of one format. To add one, write this and name it in `app_context`."""
 
-    @property
-    def format(self) -> str:
-        """The artifact format it runs, as metadata names it."""
+    format: str
+    """The artifact format it runs, as metadata names it."""
 
+    def __init__(self, deliveries: Deliveries) -> None:
+        self._deliveries = deliveries
+
+    @abstractmethod
     def describe(self) -> Runtime:
         """What it can run, for the software manifest."""
 
+    @abstractmethod
     def cannot_run(self, artifact: Artifact) -> str | None:
         """Why an artifact needs more than this runtime offers; None when it can be tried."""
 
-    def load_by_id(self, delivery_id: str) -> RuntimeModel:
-        """Load the delivery's artifact of this format.
+    @abstractmethod
+    def load(self, delivery: Delivery) -> RuntimeModel:
+        """Load a verified delivery's artifact of this format.
 
         Raises:
-            LoadError: the runtime does not take the artifact.
+            LoadError: the runtime does not take the artifact, or there is none.
         """
+
+    def load_by_id(self, delivery_id: str) -> RuntimeModel:
+        """Verify a delivery and load its artifact of this format; raises what either does."""
+        return self.load(self._deliveries(delivery_id))
 
 
 def artifact_of(delivery: Delivery, format_: str) -> Artifact | None:

@@ -26,13 +26,14 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import urllib3
+from fairweather_interface.delivery import Delivery
 from fairweather_interface.metadata import Artifact
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime
 
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
 from fairweather_app.models_backend.inference_server import OK, SHOWN, InferenceServer
-from fairweather_app.models_backend.protocol import Deliveries, artifact_of
+from fairweather_app.models_backend.protocol import Deliveries, ModelsBackend, artifact_of
 from fairweather_app.runtime_model import RuntimeModel
 from fairweather_app.session import Arrays, Signature, Tensor
 
@@ -41,12 +42,12 @@ DTYPES = {"FP32": "float32", "FP64": "float64", "INT32": "int32", "INT64": "int6
 _NAMES = {ours: theirs for theirs, ours in DTYPES.items()}
 
 
-class RemoteBackend:
+class RemoteBackend(ModelsBackend):
     """Hands artifacts of one format over to a server that has them already."""
 
     def __init__(self, format_: str, deliveries: Deliveries, server: InferenceServer) -> None:
+        super().__init__(deliveries)
         self.format = format_
-        self._deliveries = deliveries
         self._server = server
 
     def describe(self) -> Runtime:
@@ -57,14 +58,14 @@ class RemoteBackend:
         """Nothing speaks against an artifact before the server was asked."""
         return None
 
-    def load_by_id(self, delivery_id: str) -> RuntimeModel:
+    def load(self, delivery: Delivery) -> RuntimeModel:
         """Find out how the server sees the model of a verified delivery.
 
         Raises:
             RemoteUnavailableError: the server cannot be reached, or does not serve the model yet.
             LoadError: it says something of the model that cannot be understood.
         """
-        delivery = self._deliveries(delivery_id)
+        delivery_id = delivery.metadata.delivery_id
         if artifact_of(delivery, self.format) is None:
             reason = f"it carries no artifact of format {self.format}"
             raise LoadError(Code.RUNTIME_UNAVAILABLE, reason, state="refused")

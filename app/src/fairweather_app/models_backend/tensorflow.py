@@ -16,26 +16,24 @@ from importlib import metadata as packages
 from typing import Any
 
 import numpy.typing as npt
+from fairweather_interface.delivery import Delivery
 from fairweather_interface.metadata import SAVED_MODEL, Artifact
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime
 from packaging.version import Version
 
 from fairweather_app.errors import LoadError, PredictionError
-from fairweather_app.models_backend.protocol import Deliveries, artifact_of
+from fairweather_app.models_backend.protocol import ModelsBackend, artifact_of
 from fairweather_app.runtime_model import RuntimeModel
 from fairweather_app.session import Arrays, Signature, Tensor
 
 SIGNATURE_NAME = "model_signature"
 
 
-class TensorFlowBackend:
+class TensorFlowBackend(ModelsBackend):
     """Loads SavedModels that carry the signature ``model_signature``; one thread a call."""
 
     format = SAVED_MODEL
-
-    def __init__(self, deliveries: Deliveries) -> None:
-        self._deliveries = deliveries
 
     def describe(self) -> Runtime:
         """Name and version; TensorFlow is not imported for it."""
@@ -52,9 +50,8 @@ class TensorFlowBackend:
         newer = Version(needed).release[:2] > Version(here).release[:2]
         return f"needs TensorFlow {needed}, here is {here}" if newer else None
 
-    def load_by_id(self, delivery_id: str) -> RuntimeModel:
+    def load(self, delivery: Delivery) -> RuntimeModel:
         """Load the SavedModel of a verified delivery."""
-        delivery = self._deliveries(delivery_id)
         artifact = artifact_of(delivery, SAVED_MODEL)
         if artifact is None or artifact.path is None:
             raise LoadError(Code.RUNTIME_UNAVAILABLE, "it carries no SavedModel", state="refused")
