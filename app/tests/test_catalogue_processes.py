@@ -7,10 +7,15 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pytest
+from fairweather_interface.delivery import Delivery, open_delivery
+from fairweather_interface.errors import CorruptDeliveryError
 from fairweather_interface.refusals import Code
 
 from catalogues import Kit
+from fairweather_app import cache as cache_module
 
 Build = Callable[..., Path]
 
@@ -120,3 +125,38 @@ def test_the_cache_can_be_deleted_at_any_time(
     assert kit.catalogue.model(entry).session.signature.inputs
     kit.catalogue.refresh()
     assert kit.live == [path.name]
+
+
+def test_a_new_delivery_is_hashed_once(
+    kit: Kit, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+
+    def opened(path: Path, *, reader: str) -> Delivery:
+        found = open_delivery(path, reader=reader)
+        hashed.append(path)
+        return found
+
+    monkeypatch.setattr(cache_module, "open_delivery", opened)
+    name = tiny_delivery().name
+    delivery = kit.cache.bring(name)
+    assert len(hashed) == 1
+    assert (delivery.path / "manifest.json").is_file()
+    assert kit.cache.bring(name) == delivery
+    assert hashed[1:] == [delivery.path]
+
+
+def test_what_another_process_has_brought_in_the_meantime_is_verified_too(
+    tmp_path: Path, store: Path, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = Kit(tmp_path / "cache", store), Kit(tmp_path / "cache", store)
+    fetch = mine.cache.store.fetch
+
+    def fetch_late(name: str, manifest: Any, copy: Path) -> None:
+        fetch(name, manifest, copy)
+        brought = other.cache.bring(name)
+        (brought.path / "model.onnx").write_bytes(b"gone bad")
+
+    monkeypatch.setattr(mine.cache.store, "fetch", fetch_late)
+    with pytest.raises(CorruptDeliveryError):
+        mine.cache.bring(tiny_delivery().name)

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from fairweather_interface.delivery import (
@@ -164,15 +165,17 @@ class Cache:
             copy = Path(staging) / "home" / name
             copy.parent.mkdir()
             self.store.fetch(name, manifest, copy)
-            if open_delivery(copy, reader=self.reader).digest != manifest.digest:
+            delivery = open_delivery(copy, reader=self.reader)
+            if delivery.digest != manifest.digest:
                 raise OSError(f"{name} changed while it was copied")
             try:
                 copy.parent.rename(home)
             except OSError:
                 if not home.is_dir():
                     raise
-                # another process brought the same bytes in the meantime
-        return open_delivery(home / name, reader=self.reader)
+                # another process was first: what it brought is not verified yet
+                return open_delivery(home / name, reader=self.reader)
+        return replace(delivery, path=home / name)
 
     def _home(self, digest: str) -> Path:
         return self.folder / digest.removeprefix("sha256:")
