@@ -9,7 +9,7 @@ from fairweather_interface.refusals import Code
 from werkzeug.test import TestResponse
 
 from fairweather_app.api.problems import CODES, STATUSES
-from fairweather_app.pickup import Picked
+from fairweather_app.pickup import Ingested
 
 
 def the_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
@@ -25,8 +25,8 @@ def the_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
     return content
 
 
-def refused_with(entry: Picked, state: str, code: Code, *words: str) -> None:
-    assert (entry.state, entry.code, entry.model) == (state, code, None)
-    assert entry.reason is not None
+def refused_with(found: Ingested, state: str, code: Code, *words: str) -> None:
+    assert (found.entry.state, found.entry.code, found.model) == (state, code, None)
+    assert found.entry.reason is not None
     for each in words:
-        assert each in entry.reason
+        assert each in found.entry.reason

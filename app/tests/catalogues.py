@@ -10,11 +10,11 @@ from fairweather_app.cache import Cache
 from fairweather_app.catalogue import Catalogue
 from fairweather_app.index import Index
 from fairweather_app.models_backend import ModelsBackend, OnnxBackend
-from fairweather_app.pickup import Picked, Pickup, Proven
+from fairweather_app.pickup import Ingested, Pickup, Proven
 from fairweather_app.software import NEWEST_SCHEMA
 from fairweather_app.stores import open_store
 
-PickUp = Callable[[Path], Picked]
+PickUp = Callable[[Path], Ingested]
 
 
 class CountingPickup(Pickup):
@@ -25,7 +25,7 @@ class CountingPickup(Pickup):
     broken = False
     meanwhile: Callable[[str], None] = staticmethod(lambda _name: None)
 
-    def __call__(self, name: str, *, proven: Proven | None = None) -> Picked:
+    def __call__(self, name: str, *, proven: Proven | None = None) -> Ingested:
         self.picked.append(name)
         self.meanwhile(name)
         if self.broken:

@@ -31,11 +31,11 @@ def is_of_a_later_major(delivery: Path) -> bool:
 def test_a_golden_delivery_is_lost_only_where_its_major_is_a_later_one(
     pick_up: PickUp, golden_delivery: Path
 ) -> None:
-    entry = pick_up(golden_delivery)
+    found = pick_up(golden_delivery)
     if is_of_a_later_major(golden_delivery):
-        refused_with(entry, "refused", Code.SCHEMA_TOO_NEW, f"up to {NEWEST_SCHEMA}", "upgrade")
+        refused_with(found, "refused", Code.SCHEMA_TOO_NEW, f"up to {NEWEST_SCHEMA}", "upgrade")
     else:
-        assert find_loss(entry) is None
+        assert find_loss(found) is None
 
 
 def test_a_golden_delivery_answers_with_what_its_trainer_computed_or_is_shown_as_refused(

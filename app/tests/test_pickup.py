@@ -23,18 +23,18 @@ Document = dict[str, Any]
 
 
 def test_a_sound_delivery_is_live(pick_up: PickUp, tiny_delivery: Build) -> None:
-    entry = pick_up(tiny_delivery(variables=("temperature", "humidity"), context=True))
-    assert (entry.state, entry.code, entry.reason) == ("live", None, None)
-    assert entry.model is not None
-    assert entry.delivery is entry.model.delivery
+    found = pick_up(tiny_delivery(variables=("temperature", "humidity"), context=True))
+    assert (found.entry.state, found.entry.code, found.entry.reason) == ("live", None, None)
+    assert found.model is not None
+    assert found.delivery is found.model.delivery
 
 
 def test_the_model_is_loaded_from_the_verified_copy(
     pick_up: PickUp, tiny_delivery: Build, tmp_path: Path
 ) -> None:
-    entry = pick_up(tiny_delivery())
-    assert entry.delivery is not None
-    assert entry.delivery.path.is_relative_to(tmp_path / "cache")
+    found = pick_up(tiny_delivery())
+    assert found.delivery is not None
+    assert found.delivery.path.is_relative_to(tmp_path / "cache")
 
 
 def test_a_backend_loads_a_model_by_its_id_from_a_verified_copy(
@@ -108,9 +108,9 @@ def test_damage_is_found_although_a_good_copy_is_in_the_cache(
     pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     path = tiny_delivery()
-    assert pick_up(path).state == "live"
+    assert pick_up(path).entry.state == "live"
     flip_a_byte(path)
-    assert pick_up(path).code is Code.CORRUPT
+    assert pick_up(path).entry.code is Code.CORRUPT
 
 
 def test_a_damaged_copy_in_the_cache_is_brought_again(
@@ -120,7 +120,7 @@ def test_a_damaged_copy_in_the_cache_is_brought_again(
     first = pick_up(path)
     assert first.delivery is not None
     flip_a_byte(first.delivery.path)
-    assert pick_up(path).state == "live"
+    assert pick_up(path).entry.state == "live"
 
 
 def test_a_delivery_without_a_manifest_is_not_there_yet(
@@ -149,7 +149,7 @@ def test_an_unknown_format_beside_a_known_one_is_ignored(
     def rewrite(document: Document) -> None:
         document["artifacts"].append({"format": "crystal-ball", "path": "card"})
 
-    assert pick_up(tiny_delivery(change=rewrite)).state == "live"
+    assert pick_up(tiny_delivery(change=rewrite)).entry.state == "live"
 
 
 def test_only_unknown_formats_leave_no_runtime_and_both_sides_are_named(
@@ -159,9 +159,9 @@ def test_only_unknown_formats_leave_no_runtime_and_both_sides_are_named(
         document["artifacts"][0]["format"] = "crystal-ball"
         document["artifacts"].append({"format": "onnx", "omitted": "tf2onnx failed on Erfc"})
 
-    entry = pick_up(tiny_delivery(change=rewrite))
+    found = pick_up(tiny_delivery(change=rewrite))
     refused_with(
-        entry, "refused", Code.RUNTIME_UNAVAILABLE, "crystal-ball", "onnx", "failed on Erfc"
+        found, "refused", Code.RUNTIME_UNAVAILABLE, "crystal-ball", "onnx", "failed on Erfc"
     )
 
 
@@ -171,28 +171,28 @@ def test_an_artifact_that_needs_a_newer_runtime_names_both_versions(
     def rewrite(document: Document) -> None:
         document["artifacts"][0]["needs"] = {"opset": 99, "ir_version": 8}
 
-    entry = pick_up(tiny_delivery(change=rewrite))
-    refused_with(entry, "refused", Code.RUNTIME_UNAVAILABLE, "opset 99", "runs up to")
+    found = pick_up(tiny_delivery(change=rewrite))
+    refused_with(found, "refused", Code.RUNTIME_UNAVAILABLE, "opset 99", "runs up to")
 
 
 def test_garbage_with_true_digests_is_corrupt(pick_up: PickUp, tiny_delivery: Build) -> None:
-    entry = pick_up(tiny_delivery(model=b"not a model"))
-    refused_with(entry, "quarantined", Code.CORRUPT, "not an ONNX model")
+    found = pick_up(tiny_delivery(model=b"not a model"))
+    refused_with(found, "quarantined", Code.CORRUPT, "not an ONNX model")
 
 
 def test_an_unknown_model_type_is_served_by_what_it_declares(
     pick_up: PickUp, tiny_delivery: Build
 ) -> None:
-    assert pick_up(tiny_delivery(model_type="TeaLeafPredictor")).state == "live"
+    assert pick_up(tiny_delivery(model_type="TeaLeafPredictor")).entry.state == "live"
 
 
 def test_an_unknown_role_cannot_be_fed(pick_up: PickUp, tiny_delivery: Build) -> None:
     def rewrite(document: Document) -> None:
         document["inputs"][1]["role"] = "elevation"
 
-    entry = pick_up(tiny_delivery(context=True, change=rewrite))
+    found = pick_up(tiny_delivery(context=True, change=rewrite))
     refused_with(
-        entry, "refused", Code.RUNTIME_UNAVAILABLE, "role 'elevation'", "feeds observations"
+        found, "refused", Code.RUNTIME_UNAVAILABLE, "role 'elevation'", "feeds observations"
     )
 
 
@@ -202,8 +202,8 @@ def test_a_context_input_of_another_type_cannot_be_fed(
     def rewrite(document: Document) -> None:
         document["inputs"][1]["dtype"] = "float32"
 
-    entry = pick_up(tiny_delivery(context=True, change=rewrite))
-    assert entry.state != "live"
+    found = pick_up(tiny_delivery(context=True, change=rewrite))
+    assert found.entry.state != "live"
 
 
 @pytest.mark.parametrize("part", ["inputs", "outputs"])
@@ -213,8 +213,8 @@ def test_another_unit_than_the_contract_has_is_corrupt(
     def rewrite(document: Document) -> None:
         document[part][0]["unit"] = "K"
 
-    entry = pick_up(tiny_delivery(change=rewrite))
-    refused_with(entry, "quarantined", Code.CORRUPT, "temperature in 'K'", "'degC'")
+    found = pick_up(tiny_delivery(change=rewrite))
+    refused_with(found, "quarantined", Code.CORRUPT, "temperature in 'K'", "'degC'")
 
 
 def test_an_unforeseen_failure_is_an_entry_and_not_the_end_of_the_app(
@@ -227,8 +227,8 @@ def test_an_unforeseen_failure_is_an_entry_and_not_the_end_of_the_app(
         raise ZeroDivisionError("unforeseen")
 
     monkeypatch.setattr(pickup_module, "prove", explode)
-    entry = pick_up(tiny_delivery())
-    refused_with(entry, "quarantined", Code.CORRUPT, "ZeroDivisionError: unforeseen")
+    found = pick_up(tiny_delivery())
+    refused_with(found, "quarantined", Code.CORRUPT, "ZeroDivisionError: unforeseen")
     assert "Traceback" in caplog.text
 
 
@@ -249,8 +249,8 @@ def test_a_disk_that_fails_while_a_copy_is_loaded_says_nothing_about_the_deliver
 def test_an_artifact_that_lacks_a_declared_output_is_corrupt(
     pick_up: PickUp, tiny_delivery: Build
 ) -> None:
-    entry = pick_up(tiny_delivery(model=identity_onnx([("temperature", "warmth")], 24)))
-    refused_with(entry, "quarantined", Code.CORRUPT, "'temperature_forecast' is not in the art")
+    found = pick_up(tiny_delivery(model=identity_onnx([("temperature", "warmth")], 24)))
+    refused_with(found, "quarantined", Code.CORRUPT, "'temperature_forecast' is not in the art")
 
 
 def test_an_artifact_that_gives_more_than_is_declared_is_fine(
@@ -260,23 +260,23 @@ def test_an_artifact_that_gives_more_than_is_declared_is_fine(
         del document["outputs"][1]
 
     path = tiny_delivery(variables=("temperature", "humidity"), change=declare_less)
-    assert pick_up(path).state == "live"
+    assert pick_up(path).entry.state == "live"
 
 
 def test_an_artifact_that_takes_more_than_is_declared_is_corrupt(
     pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     model = identity_onnx([("temperature", "temperature_forecast")], 24, unused=("secret",))
-    entry = pick_up(tiny_delivery(model=model))
-    refused_with(entry, "quarantined", Code.CORRUPT, "input 'secret' is not in the metadata")
+    found = pick_up(tiny_delivery(model=model))
+    refused_with(found, "quarantined", Code.CORRUPT, "input 'secret' is not in the metadata")
 
 
 def test_an_artifact_of_another_shape_is_corrupt_and_both_are_told(
     pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     model = identity_onnx([("temperature", "temperature_forecast")], 48)
-    entry = pick_up(tiny_delivery(model=model))
-    refused_with(entry, "quarantined", Code.CORRUPT, "float32 [?, 48]", "float32 [?, 24]")
+    found = pick_up(tiny_delivery(model=model))
+    refused_with(found, "quarantined", Code.CORRUPT, "float32 [?, 48]", "float32 [?, 24]")
 
 
 def test_outputs_that_differ_from_the_examples_are_corrupt_and_the_difference_told(
@@ -284,24 +284,24 @@ def test_outputs_that_differ_from_the_examples_are_corrupt_and_the_difference_to
 ) -> None:
     # the artifact has its two outputs the wrong way round
     pairs = [("temperature", "humidity_forecast"), ("humidity", "temperature_forecast")]
-    entry = pick_up(
+    found = pick_up(
         tiny_delivery(variables=("temperature", "humidity"), model=identity_onnx(pairs, 24))
     )
-    refused_with(entry, "quarantined", Code.CORRUPT, "example 1 came out differently", "tolerance")
+    refused_with(found, "quarantined", Code.CORRUPT, "example 1 came out differently", "tolerance")
 
 
 def test_missing_values_that_go_through_alike_are_no_difference(
     pick_up: PickUp, tiny_delivery: Build
 ) -> None:
-    assert pick_up(tiny_delivery(max_missing=0.25)).state == "live"
+    assert pick_up(tiny_delivery(max_missing=0.25)).entry.state == "live"
 
 
 def test_an_example_to_be_served_that_is_impossible_is_invalid_output(
     pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     # the kit's examples lie a degree below this
-    entry = pick_up(tiny_delivery(max_temperature_seen=500.0))
-    refused_with(entry, "quarantined", Code.INVALID_OUTPUT, "in an example", "-80 to 60")
+    found = pick_up(tiny_delivery(max_temperature_seen=500.0))
+    refused_with(found, "quarantined", Code.INVALID_OUTPUT, "in an example", "-80 to 60")
 
 
 def test_the_reason_of_several_faults_names_them_all(pick_up: PickUp, tiny_delivery: Build) -> None:
@@ -334,15 +334,15 @@ def test_metadata_that_lie_about_a_quantile_are_corrupt(  # noqa: PLR0917 - fixt
     told: str,
 ) -> None:
     model = identity_onnx(pairs, samples, shifts=shifts)
-    entry = pick_up(tiny_delivery(quantiles=(0.1,), model=model))
-    refused_with(entry, "quarantined", Code.CORRUPT, told)
+    found = pick_up(tiny_delivery(quantiles=(0.1,), model=model))
+    refused_with(found, "quarantined", Code.CORRUPT, told)
 
 
 def test_quantiles_that_come_out_as_declared_are_live_also_those_that_nobody_shows(
     pick_up: PickUp, tiny_delivery: Build
 ) -> None:
-    assert pick_up(tiny_delivery(quantiles=(0.1,))).state == "live"
-    assert pick_up(tiny_delivery(quantiles=(0.05, 0.25, 0.5, 0.75, 0.95))).state == "live"
+    assert pick_up(tiny_delivery(quantiles=(0.1,))).entry.state == "live"
+    assert pick_up(tiny_delivery(quantiles=(0.05, 0.25, 0.5, 0.75, 0.95))).entry.state == "live"
 
 
 def test_a_band_of_an_example_to_be_served_that_cannot_be_is_invalid_output(
@@ -352,8 +352,8 @@ def test_a_band_of_an_example_to_be_served_that_cannot_be_is_invalid_output(
         low, high = document["uncertainty"]
         low["probability"], high["probability"] = high["probability"], low["probability"]
 
-    entry = pick_up(tiny_delivery(quantiles=(0.1, 0.9), change=swap))
-    refused_with(entry, "quarantined", Code.INVALID_OUTPUT, "in an example", "upside down")
+    found = pick_up(tiny_delivery(quantiles=(0.1, 0.9), change=swap))
+    refused_with(found, "quarantined", Code.INVALID_OUTPUT, "in an example", "upside down")
 
 
 def test_a_card_is_no_place_to_hide_a_path(pick_up: PickUp, tiny_delivery: Build) -> None:

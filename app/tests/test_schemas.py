@@ -33,10 +33,10 @@ def saying(**changes: object) -> Callable[[Document], None]:
 def test_every_schema_so_far_is_served_and_goes_on_saying_which_it_is(
     pick_up: PickUp, tiny_delivery: Build, schema: str
 ) -> None:
-    entry = pick_up(tiny_delivery(schema=schema))
-    assert entry.state == "live"
-    assert entry.delivery is not None
-    assert entry.delivery.metadata.schema_version == schema
+    found = pick_up(tiny_delivery(schema=schema))
+    assert found.entry.state == "live"
+    assert found.delivery is not None
+    assert found.delivery.metadata.schema_version == schema
 
 
 def test_schema_0_10_is_one_of_its_own_newer_than_0_9_and_served_where_it_allows_that(
@@ -126,8 +126,8 @@ def test_a_document_of_the_next_major_in_which_nothing_is_known_is_refused_alike
         document.clear()
         document.update(schema_version="1.0", min_reader="1.0", everything="else is new")
 
-    entry = pick_up(tiny_delivery(change=rewrite))
-    refused_with(entry, "refused", Code.SCHEMA_TOO_NEW, "1.0", NEWEST_SCHEMA, "upgrade")
+    found = pick_up(tiny_delivery(change=rewrite))
+    refused_with(found, "refused", Code.SCHEMA_TOO_NEW, "1.0", NEWEST_SCHEMA, "upgrade")
 
 
 def test_this_release_reads_as_far_as_it_obeys_whatever_the_interface_could(
@@ -135,8 +135,8 @@ def test_this_release_reads_as_far_as_it_obeys_whatever_the_interface_could(
 ) -> None:
     kit = Kit(tmp_path / "cache", store)
     kit.cache.reader = "0.0"
-    entry = kit.pickup(tiny_delivery().name)
-    refused_with(entry, "refused", Code.SCHEMA_TOO_NEW, "0.1", "0.0")
+    found = kit.pickup(tiny_delivery().name)
+    refused_with(found, "refused", Code.SCHEMA_TOO_NEW, "0.1", "0.0")
 
 
 # ----------------------------------------------------------------------------------- corrupt
@@ -169,8 +169,8 @@ def test_what_is_no_schema_version_is_corrupt_and_in_sight_and_the_rest_is_serve
 def test_metadata_without_its_envelope_are_corrupt(
     pick_up: PickUp, tiny_delivery: Build, field: str
 ) -> None:
-    entry = pick_up(tiny_delivery(change=lambda document: document.pop(field)))
-    refused_with(entry, "quarantined", Code.CORRUPT, f"{field}: not found")
+    found = pick_up(tiny_delivery(change=lambda document: document.pop(field)))
+    refused_with(found, "quarantined", Code.CORRUPT, f"{field}: not found")
 
 
 @pytest.mark.parametrize(
@@ -186,9 +186,9 @@ def test_metadata_without_its_envelope_are_corrupt(
 def test_a_min_reader_that_lies_is_caught_at_load(
     pick_up: PickUp, tiny_delivery: Build, fields: Document, said: str, derived: str
 ) -> None:
-    entry = pick_up(tiny_delivery(**fields, change=saying(min_reader=said)))
+    found = pick_up(tiny_delivery(**fields, change=saying(min_reader=said)))
     refused_with(
-        entry, "quarantined", Code.CORRUPT, f"min_reader: found {said}, expected {derived}"
+        found, "quarantined", Code.CORRUPT, f"min_reader: found {said}, expected {derived}"
     )
 
 
@@ -205,5 +205,5 @@ def test_a_min_reader_that_lies_is_caught_at_load(
 def test_metadata_that_break_the_contract_are_corrupt(
     pick_up: PickUp, tiny_delivery: Build, changes: Document, told: str
 ) -> None:
-    entry = pick_up(tiny_delivery(change=saying(**changes)))
-    refused_with(entry, "quarantined", Code.CORRUPT, told)
+    found = pick_up(tiny_delivery(change=saying(**changes)))
+    refused_with(found, "quarantined", Code.CORRUPT, told)

@@ -26,7 +26,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -45,7 +45,7 @@ from fairweather_app.errors import (
     StoreError,
 )
 from fairweather_app.index import Index
-from fairweather_app.pickup import Picked, Pickup
+from fairweather_app.pickup import Ingested, Pickup
 from fairweather_app.residency import Residency, release_free_memory
 from fairweather_app.runtime_model import RuntimeModel
 from fairweather_app.snapshot import Contents, Snapshot
@@ -178,7 +178,7 @@ class Catalogue:
                 "FAIRWEATHER_STORE names the store"
             ) from None
 
-    def pick_up(self, name: str) -> Picked | None:
+    def pick_up(self, name: str) -> Ingested | None:
         """Pick one delivery up afresh, whatever is known of it; None when it is not there.
 
         Never raises for what lies there, and keeps nothing of it.
@@ -192,7 +192,7 @@ class Catalogue:
             unread = (
                 _not_now(name, str(error), None) if remote else _unread(name, _why(error), None)
             )
-            return Picked(**{each.name: getattr(unread, each.name) for each in fields(Entry)})
+            return Ingested(entry=unread)
 
     # --------------------------------------------------------------------------- one look
 
@@ -259,9 +259,9 @@ class Catalogue:
         if new:
             look.entries[name] = entry
 
-    def _make_resident(self, picked: Picked, look: _Look) -> None:
+    def _make_resident(self, picked: Ingested, look: _Look) -> None:
         """Have a model in memory before it goes live, also one that another process proved."""
-        if not picked.live or (picked.loaded is None and look.warmed >= WARMED_AT_ONCE):
+        if not picked.entry.live or (picked.loaded is None and look.warmed >= WARMED_AT_ONCE):
             return
         entry = picked.entry
         try:
@@ -272,7 +272,7 @@ class Catalogue:
                 self.residency.warm(entry)
             self.residency.model(entry)  # its metadata too
         except LoadError as error:
-            logger.warning("delivery %s cannot be loaded yet: %s", picked.delivery_id, error)
+            logger.warning("delivery %s cannot be loaded yet: %s", entry.delivery_id, error)
 
     def _due(self, look: _Look) -> list[str]:
         """Whose turn it is to be held against the store: those that failed, and some of all."""

@@ -67,8 +67,8 @@ def check(*, as_json: bool) -> None:
         raise click.UsageError(str(error)) from None
     seen = sys.stderr.isatty()
     with click.progressbar(names, label="checking", file=sys.stderr, hidden=not seen) as progress:
-        entries = (catalogue.pick_up(name) for name in progress)
-        losses = find_losses(entry for entry in entries if entry is not None)
+        deliveries = (catalogue.pick_up(name) for name in progress)
+        losses = find_losses(each for each in deliveries if each is not None)
     release = describe_software(context.backends)
     name, store = f"{release.name} {release.version}", str(catalogue.store)
     if as_json:

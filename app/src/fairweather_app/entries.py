@@ -7,14 +7,14 @@ when somebody asks for it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Literal
 
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code
+from pydantic import TypeAdapter
 
 from fairweather_app.capabilities import names_of
 
@@ -106,6 +106,10 @@ class Entry:
         return _decoded(self.record) if self.record else None
 
 
+_RECORD = TypeAdapter(Declared)
+_decoded = lru_cache(maxsize=DECODED_AT_ONCE)(_RECORD.validate_json)
+
+
 def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:
     """The record of a delivery: `Declared`, as JSON."""
     performance: dict[str, dict[str, Stated]] = {}
@@ -131,24 +135,4 @@ def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:
         performance=performance,
         runtime=runtime,
     )
-    return json.dumps(asdict(declared), ensure_ascii=False, separators=(",", ":")).encode()
-
-
-@lru_cache(maxsize=DECODED_AT_ONCE)
-def _decoded(record: bytes) -> Declared:
-    fields = json.loads(record)
-    for name in ("variables", "valid_months", "capabilities", "unknown_fields"):
-        fields[name] = tuple(fields[name])
-    fields["areas"] = {name: tuple(place) for name, place in fields["areas"].items()}
-    fields["performance"] = {
-        area: {
-            variable: Stated(
-                evaluation_id=stated["evaluation_id"],
-                skill=stated["skill"],
-                interval=None if stated["interval"] is None else tuple(stated["interval"]),
-            )
-            for variable, stated in stated_there.items()
-        }
-        for area, stated_there in fields["performance"].items()
-    }
-    return Declared(**fields)
+    return _RECORD.dump_json(declared)

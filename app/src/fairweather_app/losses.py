@@ -32,7 +32,7 @@ from fairweather_app.errors import LoadError
 from fairweather_app.fitness import check_observed, check_predictions, check_windows
 from fairweather_app.models_backend.proof import read_examples, run_examples
 from fairweather_app.observations import Window
-from fairweather_app.pickup import Picked
+from fairweather_app.pickup import Ingested
 from fairweather_app.runtime_model import RuntimeModel
 from fairweather_app.selection import refused, refused_entry
 from fairweather_app.session import Arrays
@@ -68,20 +68,20 @@ class Losses:
     unreadable: int
 
 
-def find_losses(entries: Iterable[Picked]) -> Losses:
+def find_losses(deliveries: Iterable[Ingested]) -> Losses:
     """Hold deliveries, freshly picked up, against this release; none is kept in memory."""
     count = unreadable = 0
     lost: list[RefusedDelivery] = []
     kept_areas: set[str] = set()
     lost_areas: set[str] = set()
-    for entry in entries:
+    for each in deliveries:
         count += 1
-        loss = find_loss(entry)
-        areas = entry.delivery.metadata.areas if entry.delivery else ()
+        loss = find_loss(each)
+        areas = each.delivery.metadata.areas if each.delivery else ()
         (lost_areas if loss else kept_areas).update(areas)
         if loss is not None:
             lost.append(loss)
-            unreadable += entry.delivery is None
+            unreadable += each.delivery is None
     return Losses(
         deliveries=count,
         lost=tuple(sorted(lost, key=lambda each: (each.code, each.model_type or ""))),
@@ -90,19 +90,19 @@ def find_losses(entries: Iterable[Picked]) -> Losses:
     )
 
 
-def find_loss(entry: Picked) -> RefusedDelivery | None:
+def find_loss(ingested: Ingested) -> RefusedDelivery | None:
     """Why this release does not serve a delivery as it asks to be served; None where it does."""
-    if entry.model is None:
-        return refused_entry(entry)
+    if ingested.model is None:
+        return refused_entry(ingested.entry)
     try:
-        refusal = check_examples(entry.model)
+        refusal = check_examples(ingested.model)
     except LoadError as error:
         refusal = Refusal(code=error.code, reason=str(error))
     except Exception as error:
-        logger.exception("the examples of delivery %s failed", entry.delivery_id)
+        logger.exception("the examples of delivery %s failed", ingested.entry.delivery_id)
         reason = f"this release failed on its examples: {type(error).__name__}: {error}"
         refusal = Refusal(code=Code.CORRUPT, reason=reason)
-    return None if refusal is None else refused(entry.model, refusal)
+    return None if refusal is None else refused(ingested.model, refusal)
 
 
 def check_examples(model: RuntimeModel) -> Refusal | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 from fairweather_interface.delivery import Delivery
 from fairweather_interface.errors import (
@@ -38,21 +38,18 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Picked(Entry):
+class Ingested:
     """An entry fresh from pickup, with what was opened on the way.
 
     The `delivery` is there whenever its bytes were verified and its metadata read, the `model`
-    when it is live and was proven just now, and not found among what was proven before.
+    when it is live and was proven just now, and not found among what was proven before. `size` is
+    the memory that the model is taken to need.
     """
 
+    entry: Entry
     delivery: Delivery | None = None
     model: RuntimeModel | None = None
     size: int = 0
-
-    @property
-    def entry(self) -> Entry:
-        """What the catalogue keeps."""
-        return Entry(**{each.name: getattr(self, each.name) for each in fields(Entry)})
 
     @property
     def loaded(self) -> Loaded | None:
@@ -67,7 +64,7 @@ class Pickup:
         self._cache = cache
         self._backends = tuple(backends)
 
-    def __call__(self, name: str, *, proven: Proven | None = None) -> Picked:
+    def __call__(self, name: str, *, proven: Proven | None = None) -> Ingested:
         """Pick a delivery up; what is among `proven` is verified, and not proven again.
 
         Raises:
@@ -146,13 +143,12 @@ class Pickup:
             raise _cannot_have(error) from error
         return RuntimeModel(delivery=delivery, session=session)
 
-    def _pick_up(self, name: str, fingerprint: str, proven: Proven | None) -> Picked:
+    def _pick_up(self, name: str, fingerprint: str, proven: Proven | None) -> Ingested:
         def refused(
             state: State, code: Code, reason: str, delivery: Delivery | None = None
-        ) -> Picked:
-            return _picked(
-                name, fingerprint, state=state, code=code, reason=reason, delivery=delivery
-            )
+        ) -> Ingested:
+            entry = _entry(name, fingerprint, state, delivery, code=code, reason=reason)
+            return Ingested(entry=entry, delivery=delivery)
 
         try:
             delivery = self._cache.bring(name)
@@ -164,8 +160,7 @@ class Pickup:
             return refused("quarantined", Code.CORRUPT, "; ".join(error.problems))
         known = None if proven is None else proven(name, delivery.digest)
         if known is not None:
-            kept = {each.name: getattr(known, each.name) for each in fields(Entry)}
-            return Picked(**kept | {"fingerprint": fingerprint, "delivery": delivery})
+            return Ingested(entry=replace(known, fingerprint=fingerprint), delivery=delivery)
         try:
             check_roles(delivery.metadata)
             check_units(delivery.metadata)
@@ -179,7 +174,8 @@ class Pickup:
             logger.exception("the pickup of delivery %s failed", name)
             reason = f"this release failed on it: {type(error).__name__}: {error}"
             return refused("quarantined", Code.CORRUPT, reason, delivery=delivery)
-        return _picked(name, fingerprint, state="live", delivery=delivery, model=model, size=size)
+        entry = _entry(name, fingerprint, "live", delivery, runtime=model.session.runtime)
+        return Ingested(entry=entry, delivery=delivery, model=model, size=size)
 
     def _no_artifact(self, delivery: Delivery) -> str:
         carried = ", ".join(
@@ -194,35 +190,25 @@ class Pickup:
         return f"it carries {carried}, this app runs {runs}" + "".join(omitted)
 
 
-def _picked(
+def _entry(
     name: str,
     fingerprint: str,
-    *,
     state: State,
+    delivery: Delivery | None,
+    *,
     code: Code | None = None,
     reason: str | None = None,
-    delivery: Delivery | None = None,
-    model: RuntimeModel | None = None,
-    size: int = 0,
-) -> Picked:
+    runtime: str | None = None,
+) -> Entry:
+    entry = Entry(delivery_id=name, state=state, fingerprint=fingerprint, code=code, reason=reason)
     if delivery is None:
-        return Picked(
-            delivery_id=name, state=state, fingerprint=fingerprint, code=code, reason=reason
-        )
-    metadata = delivery.metadata
-    return Picked(
-        delivery_id=name,
-        state=state,
-        fingerprint=fingerprint,
-        code=code,
-        reason=reason,
+        return entry
+    return replace(
+        entry,
         digest=delivery.digest,
-        model_type=metadata.model_type,
-        areas=tuple(metadata.areas),
-        record=describe(metadata, None if model is None else model.session.runtime),
-        delivery=delivery,
-        model=model,
-        size=size,
+        model_type=delivery.metadata.model_type,
+        areas=tuple(delivery.metadata.areas),
+        record=describe(delivery.metadata, runtime),
     )
 
 
