@@ -123,7 +123,7 @@ def test_an_answer_without_a_better_model_that_cannot_be_opened_now_is_not_remem
 
     def fails(entry: Entry) -> RuntimeModel:
         if entry.delivery_id == better:
-            raise LoadError(Code.RUNTIME_UNAVAILABLE, "gone", state="refused")
+            raise LoadError(Code.RUNTIME_UNAVAILABLE, "gone")
         return opened(entry)
 
     with monkeypatch.context() as patch:

@@ -15,7 +15,7 @@ from fairweather_interface.refusals import Code
 from fairweather_interface.testing import metadata_document
 
 from catalogues import Kit
-from fairweather_app.entries import Entry, describe
+from fairweather_app.entries import Entry, State, describe
 from fairweather_app.index import FORGOTTEN_AFTER_SECONDS, Index, release_key
 from fairweather_app.models_backend import OnnxBackend
 
@@ -25,7 +25,7 @@ Build = Callable[..., Path]
 def an_entry(name: str = "a", **more: object) -> Entry:
     metadata = read_metadata(json.dumps(metadata_document(areas=("EWR", "JFK"))))
     fields: dict[str, object] = {
-        "state": "live",
+        "state": State.LIVE,
         "fingerprint": "f",
         "digest": f"sha256:{name}",
         "model_type": "IdentityPredictor",
@@ -44,7 +44,7 @@ def test_what_is_kept_comes_back_also_in_another_process(index: Index, tmp_path:
     live = an_entry("a")
     refused = Entry(
         delivery_id="b",
-        state="refused",
+        state=State.REFUSED,
         fingerprint="g",
         code=Code.SCHEMA_TOO_NEW,
         reason="too new",

@@ -263,7 +263,7 @@ def test_a_shadow_that_cannot_be_opened_loses_nothing_of_the_one_that_answered(
     assert client.get(JFK).status_code == 200
 
     def fails(_entry: Entry) -> RuntimeModel:
-        raise LoadError(Code.RUNTIME_UNAVAILABLE, "gone", state="refused")
+        raise LoadError(Code.RUNTIME_UNAVAILABLE, "gone")
 
     monkeypatch.setattr(context_of(client).catalogue, "model", fails)
     assert record(context_of(client)) == 1

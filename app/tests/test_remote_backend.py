@@ -224,7 +224,7 @@ def test_a_delivery_without_the_format_is_left_to_other_backends(
     remote = RemoteBackend("other", deliveries.__getitem__, InferenceServer(inference.url, 0.3))
     with pytest.raises(LoadError, match="no artifact of format other") as caught:
         remote.load_by_id(path.name)
-    assert caught.value.state == "refused"
+    assert caught.value.code is Code.RUNTIME_UNAVAILABLE
 
 
 def test_an_app_serves_from_it_and_tries_the_next_model_when_it_fails(

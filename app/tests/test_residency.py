@@ -19,7 +19,7 @@ from fairweather_interface.refusals import Code
 
 from catalogues import Kit
 from fairweather_app import catalogue as catalogue_module
-from fairweather_app.entries import Entry
+from fairweather_app.entries import Entry, State
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.residency import LOADS_AT_ONCE, Loaded, Residency, release_free_memory
 from fairweather_app.session import Arrays, Signature
@@ -52,7 +52,7 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 
 def entry(name: str) -> Entry:
-    return Entry(delivery_id=name, state="live", fingerprint="x", digest=name)
+    return Entry(delivery_id=name, state=State.LIVE, fingerprint="x", digest=name)
 
 
 class Loads:
@@ -66,7 +66,7 @@ class Loads:
     def __call__(self, each: Entry) -> Loaded:
         self.meanwhile(each.delivery_id)
         if each.delivery_id in self.fails:
-            raise LoadError(Code.CORRUPT, "its bytes went bad", state="quarantined")
+            raise LoadError(Code.CORRUPT, "its bytes went bad")
         self.loaded.append(each.delivery_id)
         return Loaded(session=FakeSession(), size=10)
 

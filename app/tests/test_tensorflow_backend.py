@@ -127,7 +127,7 @@ def test_what_tensorflow_cannot_load_is_corrupt(
     (path / "model.onnx").unlink()
     with pytest.raises(LoadError, match="is not a SavedModel") as caught:
         backend.load_by_id(path.name)
-    assert caught.value.state == "quarantined"
+    assert caught.value.code is Code.CORRUPT
 
 
 def test_a_delivery_without_a_saved_model_is_not_for_it(tiny_delivery: Build) -> None:

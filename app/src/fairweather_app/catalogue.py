@@ -37,7 +37,7 @@ from fairweather_interface.refusals import Code
 from fairweather_app.absence import Absences, MayAnswer
 from fairweather_app.cache import Cache
 from fairweather_app.decisions import Decisions, load_decisions
-from fairweather_app.entries import Entry
+from fairweather_app.entries import Entry, State
 from fairweather_app.errors import (
     LoadError,
     ObservationStoreError,
@@ -331,7 +331,7 @@ class Catalogue:
             shown = before.entries.get(name)
             if shown is None or shown.reason != reason or shown.digest != entries[name].digest:
                 shown = replace(
-                    entries[name], state="withdrawn", code=Code.WITHDRAWN, reason=reason
+                    entries[name], state=State.WITHDRAWN, code=Code.WITHDRAWN, reason=reason
                 )
             entries[name] = shown
         pins = {area: str(each.delivery_id) for area, each in decisions.pins.items()}
@@ -381,7 +381,7 @@ def _not_now(name: str, why: str, known: Entry | None) -> Entry:
         return known
     return Entry(
         delivery_id=name,
-        state="quarantined",
+        state=State.QUARANTINED,
         fingerprint="",
         code=Code.RUNTIME_UNAVAILABLE,
         reason=reason,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from functools import lru_cache
-from typing import Literal
+from typing import Self
 
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code
@@ -18,12 +19,29 @@ from pydantic import TypeAdapter
 
 from fairweather_app.capabilities import names_of
 
-State = Literal["live", "refused", "quarantined", "withdrawn"]
-
 DECODED_AT_ONCE = 4096
 
 Place = tuple[float, float, str]
 """Latitude, longitude, time zone."""
+
+
+class State(StrEnum):
+    """What became of a delivery."""
+
+    meaning: str
+    """The state in words."""
+
+    LIVE = "live", "verified, proven to run here, and asked for its areas"
+    REFUSED = "refused", "sound, and declined by this release"
+    QUARANTINED = "quarantined", "something is wrong with the delivery itself"
+    WITHDRAWN = "withdrawn", "taken out by the operator"
+
+    def __new__(cls, value: str, meaning: str = "") -> Self:
+        """Make a member of its value and its meaning."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,14 +103,14 @@ class Entry:
     @property
     def live(self) -> bool:
         """Whether it can serve."""
-        return self.state == "live"
+        return self.state is State.LIVE
 
     @property
     def told(self) -> str:
         """Its state in words: ``live``, ``withdrawn by …``, ``quarantined (corrupt): …``."""
         if self.live:
-            return "live"
-        if self.state == self.code:  # the reason begins with the same word
+            return self.state.value
+        if self.state is State.WITHDRAWN:  # the reason begins with the same word
             return str(self.reason)
         return f"{self.state} ({self.code}): {self.reason}"
 

@@ -10,7 +10,7 @@
     ├── StoreError                                the store of deliveries cannot be read
     ├── ObservationStoreError                     the observation database cannot be used
     ├── UnsuppliedInputError                      neither request nor observations can feed an input
-    ├── LoadError                   .code .state  a delivery cannot be served by this release
+    ├── LoadError                   .code         a delivery cannot be served by this release
     ├── PredictionError             .code         a runtime failed to run a model
     ├── DecisionError                             an operator's decision that was not taken
     ├── GivenUpError                              a model or the database took too long
@@ -85,17 +85,14 @@ class StoreError(AppError):
 
 
 class LoadError(AppError):
-    """A delivery cannot be served by this release.
+    """A delivery cannot be served by this release; `code` is what it is refused with.
 
-    `state` is ``refused`` when the delivery is sound and this release declines it, and
-    ``quarantined`` when something is wrong with the delivery itself.
+    ``runtime-unavailable`` where the delivery is sound and this release has nothing to run it
+    with, else something is wrong with the delivery itself.
     """
 
-    def __init__(
-        self, code: Code, reason: str, *, state: Literal["refused", "quarantined"]
-    ) -> None:
+    def __init__(self, code: Code, reason: str) -> None:
         self.code = code
-        self.state: Literal["refused", "quarantined"] = state
         super().__init__(reason)
 
 

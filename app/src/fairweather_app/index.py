@@ -14,28 +14,28 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import dump_software
 
-from fairweather_app.entries import Entry
+from fairweather_app.entries import Entry, State
 from fairweather_app.models_backend import ModelsBackend
 from fairweather_app.software import describe_software
 
 FORGOTTEN_AFTER_SECONDS = 30 * 86_400
 BUSY_SECONDS = 10
-_TABLES = """
+_COLUMNS = tuple(each.name for each in fields(Entry))
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS entries (
-    delivery_id TEXT PRIMARY KEY, state TEXT, fingerprint TEXT, code TEXT, reason TEXT,
-    digest TEXT, model_type TEXT, areas TEXT, record BLOB
+    {", ".join(_COLUMNS)}, PRIMARY KEY (delivery_id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_digest ON entries (digest);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, content TEXT);
 """
 
-Row = tuple[str, str, str, str | None, str | None, str | None, str | None, str, bytes]
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,8 @@ class Index:
     def keep(self, entries: Iterable[Entry]) -> None:
         """Insert or replace rows."""
         rows = [_row(each) for each in entries]
-        insert = "INSERT OR REPLACE INTO entries VALUES (?,?,?,?,?,?,?,?,?)"
+        marks = ",".join("?" * len(_COLUMNS))
+        insert = f"INSERT OR REPLACE INTO entries VALUES ({marks})"  # noqa: S608 - marks alone
         if rows:
             self._do(lambda db: db.executemany(insert, rows))
 
@@ -154,32 +155,17 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _row(entry: Entry) -> Row:
-    return (
-        entry.delivery_id,
-        entry.state,
-        entry.fingerprint,
-        entry.code,
-        entry.reason,
-        entry.digest,
-        entry.model_type,
-        json.dumps(entry.areas, ensure_ascii=False),
-        entry.record,
-    )
+def _row(entry: Entry) -> tuple[Any, ...]:
+    kept = {name: getattr(entry, name) for name in _COLUMNS}
+    return tuple((kept | {"areas": json.dumps(entry.areas, ensure_ascii=False)}).values())
 
 
-def _entry(row: Row, seen: dict[str, tuple[str, ...]]) -> Entry:
-    name, state, fingerprint, code, reason, digest, model_type, areas, record = row
+def _entry(row: tuple[Any, ...], seen: dict[str, tuple[str, ...]]) -> Entry:
+    kept = dict(zip(_COLUMNS, row, strict=True))
+    areas, code = kept["areas"], kept["code"]
     if areas not in seen:
         seen[areas] = tuple(json.loads(areas))
-    return Entry(
-        delivery_id=name,
-        state=state,  # type: ignore[arg-type] # written from an Entry
-        fingerprint=fingerprint,
-        code=None if code is None else Code(code),
-        reason=reason,
-        digest=digest,
-        model_type=model_type,
-        areas=seen[areas],
-        record=record,
-    )
+    kept["areas"] = seen[areas]
+    kept["state"] = State(kept["state"])
+    kept["code"] = None if code is None else Code(code)
+    return Entry(**kept)

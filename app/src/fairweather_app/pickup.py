@@ -34,6 +34,9 @@ from fairweather_app.session import Session
 Proven = Callable[[str, str], Entry | None]
 """What was found out before about a delivery's id and digest."""
 
+_DECLINED = {Code.SCHEMA_TOO_NEW, Code.RUNTIME_UNAVAILABLE}
+"""What is refused with one of these is sound."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -97,11 +100,7 @@ class Pickup:
                 reasons.append(str(error))
                 continue
             return model, estimate(_size(delivery, artifact))
-        raise LoadError(
-            Code.RUNTIME_UNAVAILABLE,
-            "; ".join(reasons) or self._no_artifact(delivery),
-            state="refused",
-        )
+        raise LoadError(Code.RUNTIME_UNAVAILABLE, "; ".join(reasons) or self._no_artifact(delivery))
 
     def load_again(self, entry: Entry) -> Loaded:
         """Load what was proven before: bytes verified now, signature and examples not replayed.
@@ -144,9 +143,8 @@ class Pickup:
         return RuntimeModel(delivery=delivery, session=session)
 
     def _pick_up(self, name: str, fingerprint: str, proven: Proven | None) -> Ingested:
-        def refused(
-            state: State, code: Code, reason: str, delivery: Delivery | None = None
-        ) -> Ingested:
+        def refused(code: Code, reason: str, delivery: Delivery | None = None) -> Ingested:
+            state = State.REFUSED if code in _DECLINED else State.QUARANTINED
             entry = _entry(name, fingerprint, state, delivery, code=code, reason=reason)
             return Ingested(entry=entry, delivery=delivery)
 
@@ -155,9 +153,9 @@ class Pickup:
         except IncompleteDeliveryError:
             raise
         except UnsupportedSchemaError as error:
-            return refused("refused", Code.SCHEMA_TOO_NEW, str(error))
+            return refused(Code.SCHEMA_TOO_NEW, str(error))
         except FairweatherError as error:
-            return refused("quarantined", Code.CORRUPT, "; ".join(error.problems))
+            return refused(Code.CORRUPT, "; ".join(error.problems))
         known = None if proven is None else proven(name, delivery.digest)
         if known is not None:
             return Ingested(entry=replace(known, fingerprint=fingerprint), delivery=delivery)
@@ -167,14 +165,14 @@ class Pickup:
             model, size = self.load(delivery)
             prove(model)
         except LoadError as error:
-            return refused(error.state, error.code, str(error), delivery=delivery)
+            return refused(error.code, str(error), delivery=delivery)
         except OSError:
             raise
         except Exception as error:
             logger.exception("the pickup of delivery %s failed", name)
             reason = f"this release failed on it: {type(error).__name__}: {error}"
-            return refused("quarantined", Code.CORRUPT, reason, delivery=delivery)
-        entry = _entry(name, fingerprint, "live", delivery, runtime=model.session.runtime)
+            return refused(Code.CORRUPT, reason, delivery=delivery)
+        entry = _entry(name, fingerprint, State.LIVE, delivery, runtime=model.session.runtime)
         return Ingested(entry=entry, delivery=delivery, model=model, size=size)
 
     def _no_artifact(self, delivery: Delivery) -> str:
@@ -220,9 +218,9 @@ def _size(delivery: Delivery, artifact: Artifact) -> int:
 def _cannot_have(error: FairweatherError | OSError) -> LoadError:
     """Why what was proven cannot be loaded again."""
     if isinstance(error, FairweatherError) and not isinstance(error, IncompleteDeliveryError):
-        return LoadError(Code.CORRUPT, "; ".join(error.problems), state="quarantined")
+        return LoadError(Code.CORRUPT, "; ".join(error.problems))
     if isinstance(error, RemoteUnavailableError):
-        return LoadError(Code.RUNTIME_UNAVAILABLE, str(error), state="refused")
+        return LoadError(Code.RUNTIME_UNAVAILABLE, str(error))
     why = error.strerror or error if isinstance(error, OSError) else error
     reason = f"its bytes cannot be read or copied at the moment ({why})"
-    return LoadError(Code.RUNTIME_UNAVAILABLE, reason, state="refused")
+    return LoadError(Code.RUNTIME_UNAVAILABLE, reason)

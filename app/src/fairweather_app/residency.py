@@ -321,7 +321,7 @@ def held(model: RuntimeModel) -> AbstractContextManager[object]:
 
 
 def _not_yet(reason: str) -> LoadError:
-    return LoadError(Code.RUNTIME_UNAVAILABLE, f"{reason}; ask again later", state="refused")
+    return LoadError(Code.RUNTIME_UNAVAILABLE, f"{reason}; ask again later")
 
 
 def release_free_memory() -> bool:

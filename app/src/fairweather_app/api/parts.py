@@ -190,7 +190,7 @@ def query_parameters(
                     "in": "query",
                     "description": declared["description"],
                     "required": field in described.get("required", ()),
-                    "schema": Schema.model_validate(_without_null(declared)),
+                    "schema": Schema.model_validate(_in_an_address(declared, described)),
                     "example": (examples or {}).get(name),
                 }
             )
@@ -203,8 +203,11 @@ def link(operation_id: str, description: str, **parameters: str) -> Link:
     return Link(operationId=operation_id, description=description, parameters=dict(parameters))
 
 
-def _without_null(declared: dict[str, Any]) -> dict[str, Any]:
+def _in_an_address(declared: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
     """A parameter's schema: in an address nothing is null, it is left out."""
     kinds = [each for each in declared.get("anyOf", ()) if each != {"type": "null"}]
     kept = {name: declared[name] for name in declared if name in _OF_A_PARAMETER}
-    return kept | (kinds[0] if kinds else {})
+    kind = kinds[0] if kinds else {}
+    if "$ref" in kind:
+        kind = described["$defs"][kind["$ref"].rpartition("/")[2]]
+    return kept | {name: kind[name] for name in kind if name in _OF_A_PARAMETER}

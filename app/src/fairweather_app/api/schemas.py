@@ -20,6 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from fairweather_app.entries import State
 from fairweather_app.times import parse_time
 
 MOST_REFUSALS = 20
@@ -227,8 +228,6 @@ class Areas(_Answer):
 
     areas: list[AreaSummary]
 
-
-State = Literal["live", "refused", "quarantined", "withdrawn"]
 
 MOST_LISTED = 1000
 """A page of ``/models`` lists at most so many deliveries, and so many if nobody says."""

@@ -67,24 +67,19 @@ class OnnxBackend(ModelsBackend):
         """Load the ONNX artifact of a verified delivery."""
         artifact = artifact_of(delivery, ONNX)
         if artifact is None or artifact.path is None:
-            raise LoadError(
-                Code.RUNTIME_UNAVAILABLE, "it carries no ONNX artifact", state="refused"
-            )
+            raise LoadError(Code.RUNTIME_UNAVAILABLE, "it carries no ONNX artifact")
         try:
             session = ort.InferenceSession(
                 str(delivery.path / artifact.path), _options(), providers=["CPUExecutionProvider"]
             )
         except _INVALID as error:
             raise LoadError(
-                Code.CORRUPT,
-                f"{artifact.path} is not an ONNX model: {_words(error)}",
-                state="quarantined",
+                Code.CORRUPT, f"{artifact.path} is not an ONNX model: {_words(error)}"
             ) from error
         except _ORT_ERRORS as error:
             raise LoadError(
                 Code.RUNTIME_UNAVAILABLE,
                 f"onnxruntime {ort.__version__} does not take {artifact.path}: {_words(error)}",
-                state="refused",
             ) from error
         return RuntimeModel(delivery=delivery, session=_OnnxSession(session))
 

@@ -39,7 +39,7 @@ def check_roles(metadata: ModelMetadata) -> None:
     """Every input has a role, a type and a shape that this release can feed."""
     problems = [problem for each in metadata.inputs for problem in _role_problems(each)]
     if problems:
-        raise LoadError(Code.RUNTIME_UNAVAILABLE, "; ".join(problems), state="refused")
+        raise LoadError(Code.RUNTIME_UNAVAILABLE, "; ".join(problems))
 
 
 def check_units(metadata: ModelMetadata) -> None:
@@ -54,7 +54,7 @@ def check_units(metadata: ModelMetadata) -> None:
                 f"{variable.unit!r}"
             )
     if problems:
-        raise LoadError(Code.CORRUPT, "; ".join(problems), state="quarantined")
+        raise LoadError(Code.CORRUPT, "; ".join(problems))
 
 
 def check_signature(model: RuntimeModel) -> None:
@@ -75,9 +75,7 @@ def check_signature(model: RuntimeModel) -> None:
         problems += _difference("output", name, expected, found.outputs.get(name), open_sizes=True)
     if problems:
         raise LoadError(
-            Code.CORRUPT,
-            "the artifact is not what the metadata says: " + "; ".join(problems),
-            state="quarantined",
+            Code.CORRUPT, "the artifact is not what the metadata says: " + "; ".join(problems)
         )
 
 
@@ -87,11 +85,11 @@ def replay_examples(model: RuntimeModel) -> None:
     found = run_examples(model, examples)
     differences = list(_replay_problems(model.metadata, found, examples))
     if differences:
-        raise LoadError(Code.CORRUPT, "; ".join(differences), state="quarantined")
+        raise LoadError(Code.CORRUPT, "; ".join(differences))
     for row in np.flatnonzero(examples["expect"] == SERVE).tolist():
         refusal = check_predictions(model.metadata, model.predictions(found, row))
         if refusal is not None:
-            raise LoadError(refusal.code, f"in an example: {refusal.reason}", state="quarantined")
+            raise LoadError(refusal.code, f"in an example: {refusal.reason}")
 
 
 def read_examples(model: RuntimeModel) -> Arrays:
@@ -113,9 +111,7 @@ def run_examples(model: RuntimeModel, examples: Arrays) -> Arrays:
     except PredictionError as error:
         if error.code is not Code.INVALID_OUTPUT:
             raise RemoteUnavailableError(f"the examples cannot be run: {error}") from error
-        raise LoadError(
-            Code.CORRUPT, f"the examples cannot be run: {error}", state="quarantined"
-        ) from error
+        raise LoadError(Code.CORRUPT, f"the examples cannot be run: {error}") from error
 
 
 def _given(metadata: ModelMetadata) -> dict[str, Output]:

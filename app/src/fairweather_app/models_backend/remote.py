@@ -68,7 +68,7 @@ class RemoteBackend(ModelsBackend):
         delivery_id = delivery.metadata.delivery_id
         if artifact_of(delivery, self.format) is None:
             reason = f"it carries no artifact of format {self.format}"
-            raise LoadError(Code.RUNTIME_UNAVAILABLE, reason, state="refused")
+            raise LoadError(Code.RUNTIME_UNAVAILABLE, reason)
         try:
             answer = self._server.ask("GET", _address(delivery_id))
         except urllib3.exceptions.HTTPError as error:
@@ -92,7 +92,7 @@ class RemoteBackend(ModelsBackend):
                 f"found {_excerpt(content)} at {self._server.url}{_address(delivery_id)}; expected "
                 f"a model's inputs and outputs as the Open Inference Protocol V2 has them ({error})"
             )
-            raise LoadError(Code.RUNTIME_UNAVAILABLE, reason, state="refused") from error
+            raise LoadError(Code.RUNTIME_UNAVAILABLE, reason) from error
         session = _RemoteSession(
             self._server, delivery_id, signature, binary=self._server.offers_binary()
         )

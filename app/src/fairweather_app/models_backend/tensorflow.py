@@ -54,20 +54,18 @@ class TensorFlowBackend(ModelsBackend):
         """Load the SavedModel of a verified delivery."""
         artifact = artifact_of(delivery, SAVED_MODEL)
         if artifact is None or artifact.path is None:
-            raise LoadError(Code.RUNTIME_UNAVAILABLE, "it carries no SavedModel", state="refused")
+            raise LoadError(Code.RUNTIME_UNAVAILABLE, "it carries no SavedModel")
         tensorflow = _import_tensorflow()
         try:
             loaded = tensorflow.saved_model.load(str(delivery.path / artifact.path))
         except Exception as error:  # TensorFlow raises what its file formats raise
             raise LoadError(
-                Code.CORRUPT, f"{artifact.path} is not a SavedModel: {error}", state="quarantined"
+                Code.CORRUPT, f"{artifact.path} is not a SavedModel: {error}"
             ) from error
         if SIGNATURE_NAME not in loaded.signatures:
             found = ", ".join(loaded.signatures) or "none"
             raise LoadError(
-                Code.CORRUPT,
-                f"{artifact.path} has no signature {SIGNATURE_NAME!r}; found {found}",
-                state="quarantined",
+                Code.CORRUPT, f"{artifact.path} has no signature {SIGNATURE_NAME!r}; found {found}"
             )
         return RuntimeModel(delivery=delivery, session=_TensorFlowSession(tensorflow, loaded))
 

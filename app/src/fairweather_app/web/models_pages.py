@@ -37,12 +37,6 @@ if TYPE_CHECKING:
     from fairweather_app.snapshot import Contents
 
 ON_A_PAGE = 50
-MEANING: dict[State, str] = {
-    "live": "verified, proven to run here, and asked for its areas",
-    "refused": "sound, and declined by this release",
-    "quarantined": "something is wrong with the delivery itself",
-    "withdrawn": "taken out by the operator",
-}
 
 
 def models_page() -> flask.Response:
@@ -69,7 +63,6 @@ def models_page() -> flask.Response:
         listing=listing,
         query=query,
         filters=_filters(contents, query),
-        meaning=MEANING,
         asked=asked,
         next_address=_with(asked, after=listing.next_after) if listing.next_after else "",
         first_address=_with(asked) if query.after else "",
@@ -105,7 +98,6 @@ def model_page(delivery_id: str) -> flask.Response:
         declared=declared_view(detail),
         kept_back=kept_from_answering(app_context, entry) if entry and entry.live else None,
         trained_until=trained_until(detail.train_end_time) if detail.train_end_time else "",
-        meaning=MEANING,
     )
     return answer_with(page)
 
@@ -193,7 +185,7 @@ def _filters(contents: Contents, query: ModelsQuery) -> list[dict[str, Any]]:
                 "address": _with(rest, state=state),
                 "chosen": query.state == state,
             }
-            for state in MEANING
+            for state in State
         ),
     ]
 
