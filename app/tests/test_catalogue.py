@@ -11,10 +11,10 @@ import pytest
 from fairweather_interface.refusals import Code
 
 from catalogues import CountingPickup, Kit, live
-from fairweather_app.absence import LOOKS_UNTIL_BELIEVED
 from fairweather_app.app_context import AppContext
 from fairweather_app.catalogue import Catalogue, report_changes
 from fairweather_app.errors import UnknownDeliveryError
+from fairweather_app.refresh import GRACE_PASSES
 
 Build = Callable[..., Path]
 
@@ -155,7 +155,7 @@ def test_the_last_model_for_an_area_outlasts_a_listing_that_lacks_it(
     catalogue.refresh()
     last.rename(store / ".aside")
     shutil.rmtree(other)
-    for _ in range(LOOKS_UNTIL_BELIEVED - 1):
+    for _ in range(GRACE_PASSES - 1):
         catalogue.refresh()
         assert last.name in live(catalogue)
         assert other.name not in live(catalogue)
@@ -176,7 +176,7 @@ def test_the_last_model_for_an_area_leaves_when_look_after_look_has_missed_it(
     last = tiny_delivery(areas=("JFK",))
     catalogue.refresh()
     shutil.rmtree(last)
-    for _ in range(LOOKS_UNTIL_BELIEVED):
+    for _ in range(GRACE_PASSES):
         assert last.name in live(catalogue)
         catalogue.refresh()
     assert last.name not in live(catalogue)
@@ -190,7 +190,7 @@ def test_a_store_deleted_and_restored_ends_as_it_began(
     catalogue.refresh()
     shutil.copytree(store, tmp_path / "backup")
     shutil.rmtree(store)
-    for _ in range(LOOKS_UNTIL_BELIEVED + 1):
+    for _ in range(GRACE_PASSES + 1):
         catalogue.refresh()
         assert live(catalogue) == names
     shutil.copytree(tmp_path / "backup", store)  # new times, the same bytes

@@ -16,9 +16,10 @@ from flask import Flask
 
 from catalogues import CountingPickup, Kit, live
 from fairweather_app import catalogue as catalogue_module
-from fairweather_app.absence import LOOKS_UNTIL_BELIEVED
+from fairweather_app import refresh as refresh_module
 from fairweather_app.catalogue import Catalogue
 from fairweather_app.errors import LoadError
+from fairweather_app.refresh import GRACE_PASSES
 
 Build = Callable[..., Path]
 
@@ -169,8 +170,8 @@ def test_a_bad_copy_is_never_loaded_and_never_ends_what_is_live_while_the_store_
 def test_of_many_deliveries_some_are_held_against_the_store_at_each_look_and_all_in_the_end(
     catalogue: Catalogue, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue_module, "CHECKED_AT_ONCE", 2)
-    monkeypatch.setattr(catalogue_module, "VERIFIED_AT_ONCE", 1)
+    monkeypatch.setattr(refresh_module, "CHECKED_AT_ONCE", 2)
+    monkeypatch.setattr(refresh_module, "VERIFIED_AT_ONCE", 1)
     for _ in range(5):
         tiny_delivery()
     catalogue.refresh()
@@ -329,7 +330,7 @@ def test_what_may_not_answer_does_not_stand_in_for_the_one_that_is_gone(
     assert answer.status_code == 200
     assert f"{going.name} has gone" in catalogue.snapshot.problem
     assert "the last model for EWR" in catalogue.snapshot.problem
-    for _ in range(LOOKS_UNTIL_BELIEVED):
+    for _ in range(GRACE_PASSES):
         catalogue.refresh()
     assert live(catalogue) == [other.name]
 
@@ -351,7 +352,7 @@ def test_many_that_are_gone_are_believed_in_the_end(
     catalogue.refresh()
     for each in made[:5]:
         shutil.rmtree(each)
-    for _ in range(LOOKS_UNTIL_BELIEVED):
+    for _ in range(GRACE_PASSES):
         assert len(live(catalogue)) == 6
         catalogue.refresh()
     assert live(catalogue) == [made[5].name]

@@ -13,7 +13,6 @@ from fairweather_interface import SCHEMA_VERSION
 from flask import Flask
 
 from fairweather_app import create_app
-from fairweather_app.absence import LOOKS_UNTIL_BELIEVED
 from fairweather_app.app_context import AppContext
 from fairweather_app.errors import (
     InvalidRequestError,
@@ -25,6 +24,7 @@ from fairweather_app.errors import (
 )
 from fairweather_app.forecasts import area_summaries, decide, known_areas
 from fairweather_app.models_backend import onnx
+from fairweather_app.refresh import GRACE_PASSES
 from fairweather_app.writing import forecast
 
 Build = Callable[..., Path]
@@ -417,7 +417,7 @@ def test_a_removed_delivery_finishes_the_request_that_it_had_begun(
     context = context_of(make_app())
     decision = decide(context, "EWR")
     (store / path.name).rename(store / ".gone")
-    for _ in range(LOOKS_UNTIL_BELIEVED):
+    for _ in range(GRACE_PASSES):
         context.catalogue.refresh()
     assert decision.model.predict("EWR", NOON, {"temperature": window_of(day)})
     with pytest.raises(NoApplicableModelError):

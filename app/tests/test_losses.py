@@ -160,10 +160,10 @@ def test_a_delivery_that_goes_while_the_store_is_checked_is_not_lost(
 ) -> None:
     path = tiny_delivery()
     app = make_app()
-    catalogue = app.extensions["fairweather"].catalogue
-    names = catalogue.names()
+    refresher = app.extensions["fairweather"].catalogue.refresher
+    names = refresher.names()
     (path / "manifest.json").unlink()
-    monkeypatch.setattr(catalogue, "names", lambda: names)
+    monkeypatch.setattr(refresher, "names", lambda: names)
     result = app.test_cli_runner().invoke(args=["check"])
     assert result.exit_code == 0
     assert "none of 0 deliveries" in result.stdout

@@ -18,7 +18,7 @@ import pytest
 from fairweather_interface.refusals import Code
 
 from catalogues import Kit
-from fairweather_app import catalogue as catalogue_module
+from fairweather_app import refresh as refresh_module
 from fairweather_app.entries import Entry, State
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.residency import LOADS_AT_ONCE, Loaded, Residency, release_free_memory
@@ -312,7 +312,7 @@ def test_it_is_given_back_when_a_model_has_left_and_not_else(
     tmp_path: Path, store: Path, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[int] = []
-    monkeypatch.setattr(catalogue_module, "release_free_memory", lambda: given.append(1))
+    monkeypatch.setattr(refresh_module, "release_free_memory", lambda: given.append(1))
     kit = Kit(tmp_path / "cache", store)
     tiny_delivery(areas=("JFK",))
     old = tiny_delivery(areas=("JFK",))

@@ -62,12 +62,12 @@ def check(*, as_json: bool) -> None:
     context = current_context()
     catalogue = context.catalogue
     try:
-        names = sorted(catalogue.names())
+        names = sorted(catalogue.refresher.names())
     except StoreError as error:
         raise click.UsageError(str(error)) from None
     seen = sys.stderr.isatty()
     with click.progressbar(names, label="checking", file=sys.stderr, hidden=not seen) as progress:
-        deliveries = (catalogue.pick_up(name) for name in progress)
+        deliveries = (catalogue.refresher.ingest(name) for name in progress)
         losses = find_losses(each for each in deliveries if each is not None)
     release = describe_software(context.backends)
     name, store = f"{release.name} {release.version}", str(catalogue.store)
