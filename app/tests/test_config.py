@@ -9,6 +9,7 @@ from fairweather_app import Settings, create_app, load_settings
 from fairweather_app.app_context import build_app_context
 from fairweather_app.config import unknown_variables
 from fairweather_app.errors import OverridesError, SettingsError
+from fairweather_app.models_backend import Deliveries, OnnxBackend
 
 
 def test_every_setting_has_a_default_and_says_what_it_is_for() -> None:
@@ -63,7 +64,7 @@ def test_settings_pass_through_as_they_are() -> None:
         ({"tensorflow": True}, "pip install 'fairweather-app\\[tensorflow\\]'"),
         (
             {"stroe": "x"},
-            "FAIRWEATHER_STROE \\('stroe'\\) is not a setting; the settings are: body",
+            "FAIRWEATHER_STROE \\('stroe'\\) is not a setting; the settings are: backends",
         ),
     ],
 )
@@ -160,3 +161,44 @@ def test_an_empty_configuration_file_changes_nothing(
     file.write_text("# nothing yet\n")
     monkeypatch.setenv("FAIRWEATHER_CONFIG", str(file))
     assert load_settings() == Settings()
+
+
+# ------------------------------------------------------------------------- a backend from outside
+
+
+def echo(deliveries: Deliveries) -> OnnxBackend:
+    """A backend as a package of somebody else's has it."""
+    backend = OnnxBackend(deliveries)
+    backend.format = "echo"
+    return backend
+
+
+def test_a_backend_from_outside_comes_after_the_apps_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = tmp_path / "echo-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: echo\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[fairweather_app.backends]\necho = {__name__}:echo")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for names in ("echo", f"{__name__}:echo"):
+        context = build_app_context(load_settings({"backends": names, "cache": tmp_path / "c"}))
+        assert [each.format for each in context.backends] == ["onnx", "echo"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ehco", "expected package.module:callable"),
+        ("no.such:Thing", "cannot be had"),
+        ("builtins:str", "expected it to give a ModelsBackend, found '<bound method"),
+        ("json:loads", "expected it to give a ModelsBackend, found TypeError("),
+    ],
+)
+def test_a_backend_that_cannot_be_had_is_a_wrong_setting(
+    name: str, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        create_app({"backends": name, "cache": tmp_path})
+    assert str(caught.value).startswith(f"FAIRWEATHER_BACKENDS is {name!r}: ")
+    assert told in str(caught.value)

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from fairweather_interface.definitions import load_definitions, packaged_definitions
-from fairweather_interface.metadata import ONNX, SAVED_MODEL, Area
+from fairweather_interface.metadata import Area
 
 from fairweather_app.answers import AnswerKey, KeptAnswer
 from fairweather_app.cache import Cache
@@ -25,6 +25,7 @@ from fairweather_app.models_backend import (
     ModelsBackend,
     OnnxBackend,
     TensorFlowBackend,
+    find_backend,
 )
 from fairweather_app.observations import ObservationStore, ReadyWindows
 from fairweather_app.operations import Overrides, read_overrides
@@ -121,19 +122,14 @@ def _choose_backends(settings: Settings, cache: Cache) -> tuple[ModelsBackend, .
     """What runs models, the preferred first: a server elsewhere where one is named, else this one.
 
     Not both: a model that is too large for this process must not come here when its server fails.
+    What the setting names beside them comes last.
     """
+    own: tuple[ModelsBackend, ...] = (OnnxBackend(cache.bring),)
     if settings.inference_url is not None:
         # only then: most apps start without an HTTP client
-        from fairweather_app.models_backend.inference_server import (  # noqa: PLC0415
-            InferenceServer,
-        )
-        from fairweather_app.models_backend.remote import RemoteBackend  # noqa: PLC0415
+        from fairweather_app.models_backend.remote import remote_backends  # noqa: PLC0415
 
-        server = InferenceServer(settings.inference_url, settings.inference_seconds)
-        return (
-            RemoteBackend(ONNX, cache.bring, server),
-            RemoteBackend(SAVED_MODEL, cache.bring, server),
-        )
-    if settings.tensorflow:
-        return OnnxBackend(cache.bring), TensorFlowBackend(cache.bring)
-    return (OnnxBackend(cache.bring),)
+        own = remote_backends(settings.inference_url, settings.inference_seconds, cache.bring)
+    elif settings.tensorflow:
+        own = (*own, TensorFlowBackend(cache.bring))
+    return (*own, *(find_backend(name, cache.bring) for name in settings.backends))

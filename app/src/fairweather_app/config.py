@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -104,6 +106,11 @@ class Settings(BaseSettings):
         description="Also run TensorFlow SavedModels. They are programs, not data: switch this on "
         "only when everyone who can write to the store may run code here.",
     )
+    backends: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Further backends, separated by commas, that run artifacts which the app's own "
+        "cannot: names of installed entry points, or package.module:callable.",
+    )
     time_limit: float = Field(
         default=2.0,
         gt=0,
@@ -166,7 +173,7 @@ class Settings(BaseSettings):
             raise ValueError("expected a folder or a URL that fsspec knows") from None
         return text
 
-    @field_validator("shadow", "cors_origins", mode="before")
+    @field_validator("backends", "shadow", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -251,6 +258,32 @@ def load_settings(given: Settings | Mapping[str, Any] | None = None) -> Settings
         return Settings(**(given or {}))
     except ValidationError as error:
         raise SettingsError([_sentence(dict(each)) for each in error.errors()]) from None
+
+
+def find_named(
+    setting: str, name: str, group: str, packaged: Mapping[str, str] | None = None
+) -> Callable[..., Any]:
+    """The callable that a setting names: packaged, an entry point, or ``package.module:callable``.
+
+    Raises:
+        SettingsError: there is none of that name, or it cannot be imported. Whatever code of
+            somebody else's raises on the way is told in the sentence.
+    """
+    told = f"{PREFIX}{setting.upper()} is {name!r}"
+    named = {each.name: each.value for each in entry_points(group=group)} | dict(packaged or {})
+    module, _, attribute = named.get(name, name).partition(":")
+    if not attribute:
+        known = f"{', '.join(sorted(named))}, or " if named else ""
+        raise SettingsError([f"{told}: expected {known}package.module:callable"])
+    try:
+        found = getattr(import_module(module), attribute)
+    except Exception as error:  # noqa: BLE001 - a module of somebody else's may raise anything
+        problem = f"{told}: {module}:{attribute} cannot be had ({error})"
+        raise SettingsError([problem]) from None
+    if not callable(found):
+        raise SettingsError([f"{told}: expected a callable, found {found!r}"])
+    made: Callable[..., Any] = found
+    return made
 
 
 def cannot_write_cache(cache: Path, error: OSError) -> str:

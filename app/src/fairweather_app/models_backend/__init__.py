@@ -7,7 +7,7 @@ trained. `remote` is imported where it is used: most apps need no HTTP client.
 """
 
 from fairweather_app.models_backend.onnx import OnnxBackend
-from fairweather_app.models_backend.protocol import Deliveries, ModelsBackend
+from fairweather_app.models_backend.protocol import Deliveries, ModelsBackend, find_backend
 from fairweather_app.models_backend.tensorflow import TensorFlowBackend
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "ModelsBackend",
     "OnnxBackend",
     "TensorFlowBackend",
+    "find_backend",
 ]

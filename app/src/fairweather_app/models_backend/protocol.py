@@ -1,4 +1,7 @@
-"""What a backend is: something that makes a `RuntimeModel` of a delivery."""
+"""What a backend is: something that makes a `RuntimeModel` of a delivery.
+
+`app_context` chooses the app's own; others are found by the setting ``FAIRWEATHER_BACKENDS``.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,18 @@ from fairweather_interface.delivery import Delivery
 from fairweather_interface.metadata import Artifact
 from fairweather_interface.software import Runtime
 
+from fairweather_app.config import find_named
+from fairweather_app.errors import SettingsError
 from fairweather_app.runtime_model import RuntimeModel
 
+GROUP = "fairweather_app.backends"
+"""The group of entry points that name backends, each a callable of `Deliveries`."""
 Deliveries = Callable[[str], Delivery]
 """Gives the delivery of an id, verified now; raises what `Cache.bring` raises."""
 
 
 class ModelsBackend(ABC):
-    """Runs artifacts of one format. To add one, write this and name it in `app_context`."""
+    """Runs artifacts of one format."""
 
     format: str
     """The artifact format it runs, as metadata names it."""
@@ -43,6 +50,23 @@ class ModelsBackend(ABC):
     def load_by_id(self, delivery_id: str) -> RuntimeModel:
         """Verify a delivery and load its artifact of this format; raises what either does."""
         return self.load(self._deliveries(delivery_id))
+
+
+def find_backend(name: str, deliveries: Deliveries) -> ModelsBackend:
+    """The backend that the setting names.
+
+    Raises:
+        SettingsError: there is none of that name, or what it names makes no backend.
+    """
+    make = find_named("backends", name, GROUP)
+    try:
+        found = make(deliveries)
+    except Exception as error:  # noqa: BLE001 - somebody else's may raise anything
+        found = error
+    if not isinstance(found, ModelsBackend):
+        problem = f"FAIRWEATHER_BACKENDS is {name!r}: expected it to give a ModelsBackend"
+        raise SettingsError([f"{problem}, found {found!r}"])
+    return found
 
 
 def artifact_of(delivery: Delivery, format_: str) -> Artifact | None:

@@ -27,7 +27,7 @@ import numpy.typing as npt
 import orjson
 import urllib3
 from fairweather_interface.delivery import Delivery
-from fairweather_interface.metadata import Artifact
+from fairweather_interface.metadata import ONNX, SAVED_MODEL, Artifact
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime
 
@@ -97,6 +97,12 @@ class RemoteBackend(ModelsBackend):
             self._server, delivery_id, signature, binary=self._server.offers_binary()
         )
         return RuntimeModel(delivery=delivery, session=session)
+
+
+def remote_backends(url: str, seconds: float, deliveries: Deliveries) -> tuple[ModelsBackend, ...]:
+    """The backends of a server, for each format that deliveries may carry."""
+    server = InferenceServer(url, seconds)
+    return tuple(RemoteBackend(each, deliveries, server) for each in (ONNX, SAVED_MODEL))
 
 
 class _RemoteSession:

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import NamedTuple, Protocol
 
 from fairweather_interface.metadata import Area
 
+from fairweather_app.config import find_named
 from fairweather_app.errors import AppError, SettingsError
 
 GROUP = "fairweather_app.providers"
@@ -53,26 +52,10 @@ def find_provider(name: str, url: str | None) -> Provider:
     """The provider of a name, asking at `url` or at its own address.
 
     Raises:
-        SettingsError: there is none of that name, or it cannot be imported or made. Whatever code
-            of somebody else's raises on the way is told in the sentence.
+        SettingsError: there is none of that name, or it cannot be made. Whatever code of somebody
+            else's raises on the way is told in the sentence.
     """
-    named = {each.name: each.value for each in entry_points(group=GROUP)} | PACKAGED
-    module, _, attribute = named.get(name, name).partition(":")
-    if not attribute:
-        known = ", ".join(sorted(named))
-        raise SettingsError(
-            [f"FAIRWEATHER_PROVIDER is {name!r}: expected {known}, or package.module:callable"]
-        )
-    try:
-        make = getattr(import_module(module), attribute)
-    except Exception as error:  # noqa: BLE001 - a module of somebody else's may raise anything
-        raise SettingsError(
-            [f"FAIRWEATHER_PROVIDER is {name!r}: {module}:{attribute} cannot be had ({error})"]
-        ) from None
-    if not callable(make):
-        raise SettingsError(
-            [f"FAIRWEATHER_PROVIDER is {name!r}: expected a callable, found {make!r}"]
-        )
+    make = find_named("provider", name, GROUP, PACKAGED)
     try:
         provider: Provider = make(url)
     except AppError:
