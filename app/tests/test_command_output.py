@@ -60,6 +60,27 @@ def test_a_wide_terminal_changes_nothing() -> None:
     )
 
 
+WIDE = "\u6771\u4eac"
+"""Two letters of two columns each."""
+
+
+@pytest.mark.parametrize("width", [None, 20])
+def test_letters_of_two_columns_take_two(width: int | None) -> None:
+    rows = [(WIDE, "live"), ("JFK", "live"), ("Rēzekne", "live")]
+    assert list(lay_out(("area", "state"), rows, width)) == [
+        "area     state",
+        f"{WIDE}     live",
+        "JFK      live",
+        "Rēzekne  live",
+    ]
+
+
+def test_what_looks_like_markup_or_a_number_is_shown_as_it_is() -> None:
+    rows = [("[red]JFK[/red]", ":smile: 1e3")]
+    for width in (None, 60):
+        assert list(lay_out(("area", "why"), rows, width))[1] == "[red]JFK[/red]  :smile: 1e3"
+
+
 def test_a_cell_with_a_line_break_stays_in_its_row() -> None:
     assert list(lay_out(("why",), [("one\ntwo",)], None)) == ["why", "one two"]
 

@@ -8,11 +8,11 @@ archives wrote is shown as `printable` text, whatever it is.
 from __future__ import annotations
 
 import functools
+import io
 import json
 import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -33,7 +33,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 GAP = "  "
-NARROWEST = 8
 SHORTEST_ID = 8
 SHORTEST_PREFIX = 4
 IDS_TOLD = 5
@@ -53,17 +52,15 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
+        except BrokenPipeError:
+            raise  # click ends quietly: whoever read has read enough
         except SettingsError as error:
             raise click.UsageError(printable(str(error))) from None
         except click.UsageError as error:
             raise click.UsageError(printable(error.message), error.ctx) from None
         except click.ClickException as error:
             raise click.ClickException(printable(error.message)) from None
-        except (AppError, FairweatherError) as error:
-            raise click.ClickException(printable(str(error))) from None
-        except BrokenPipeError:
-            raise  # click ends quietly: whoever read has read enough
-        except OSError as error:
+        except (AppError, FairweatherError, OSError) as error:
             raise click.ClickException(printable(str(error))) from None
 
     return run
@@ -142,39 +139,27 @@ def terminal_width() -> int | None:
 def lay_out(
     header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None
 ) -> Iterable[str]:
-    """The lines of a table; where they would be longer than `width`, cells are wrapped.
+    """The lines of a table; where they would be longer than `width`, cells are wrapped."""
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415 - slow, and few commands need it
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
-    Columns give way that can do so without breaking a word, the widest first; words are broken
-    only where nothing else is left, and no column gets narrower than `NARROWEST`.
-    """
     cells = [tuple(printable(" ".join(cell.split())) for cell in row) for row in (header, *rows)]
-    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
-    if width is not None:
-        words = [
-            max(len(word) for cell in column for word in cell.split() or [""])
-            for column in zip(*cells, strict=True)
-        ]
-        room = width - len(GAP) * (len(widths) - 1)
-        for least in (words, [NARROWEST] * len(widths)):
-            _narrow(widths, least, room)
+    if width is None:  # of tens of thousands of rows rich would take a minute
+        widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+        for row in cells:
+            yield GAP.join(map(set_cell_size, row, widths)).rstrip()
+        return
+    table = Table(box=None, padding=(0, len(GAP), 0, 0), pad_edge=False, show_header=False)
+    for _ in header:
+        table.add_column(overflow="fold")
     for row in cells:
-        wrapped = [
-            textwrap.wrap(cell, size, break_on_hyphens=False)
-            for cell, size in zip(row, widths, strict=True)
-        ]
-        for number in range(max(1, *map(len, wrapped))):
-            parts = [lines[number] if number < len(lines) else "" for lines in wrapped]
-            line = (part.ljust(size) for part, size in zip(parts, widths, strict=True))
-            yield GAP.join(line).rstrip()
-
-
-def _narrow(widths: list[int], least: Sequence[int], room: int) -> None:
-    """Make columns narrower until they fit, the widest first, none below its `least`."""
-    while sum(widths) > room:
-        able = [n for n, (size, low) in enumerate(zip(widths, least, strict=True)) if size > low]
-        if not able:
-            return
-        widths[max(able, key=lambda n: widths[n])] -= 1
+        table.add_row(*map(Text, row))
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    with console.capture() as captured:
+        console.print(table)
+    yield from (line.rstrip() for line in captured.get().splitlines())
 
 
 def shown_ids(ids: Iterable[str]) -> Mapping[str, str]:

@@ -13,12 +13,20 @@ import sys
 import unicodedata
 from collections.abc import Callable, MutableMapping
 from functools import cache
+from importlib import import_module
 from typing import Any, Literal, TextIO
 
 import orjson
-import structlog
 
 from fairweather_app import trail
+
+if "rich" not in sys.modules:
+    # structlog imports rich where there is one, for tracebacks as this app never shows them: it
+    # would take 7 MB of each worker, and a tenth of a second of its start
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    import_module("structlog")
+    del sys.modules["rich"]
+import structlog
 
 LogFormat = Literal["auto", "json", "text"]
 Fields = MutableMapping[str, Any]
