@@ -66,7 +66,7 @@ def test_old_observations_announce_themselves(open_page: Open, keep: Keep) -> No
 
 def test_a_past_forecast_is_read_beside_what_came(open_page: Open, keep: Keep) -> None:
     page = open_page("/?area=JFK")
-    page.get_by_role("link", name="see its forecast of a week earlier").click()
+    page.get_by_role("link", name="compare the forecast of a week earlier").click()
     expect(page.get_by_role("heading", name="What came of it")).to_be_visible()
     expect(page.get_by_text("% came out inside the band").first).to_be_visible()
     chart_is_drawn(page)

@@ -25,7 +25,6 @@ from fairweather_app.web.local_time import (
     zones_in_use,
 )
 from fairweather_app.web.observed import Check, Observed, check
-from fairweather_app.web.suggestions import ALONE, Neighbours
 from fairweather_app.web.sun import nights
 from fairweather_app.web.tables import DayRow, HourGroup, day_rows, held, hour_rows, recent_rows
 from fairweather_app.web.units import CELSIUS, Units, shown_forecast, shown_unit, shown_values
@@ -47,7 +46,6 @@ class ForecastView:
         learned_from: what those checks prove of a model that learned from such days, else empty.
         knew: whether it had learned from any of the weather that came.
         recent: what was observed before the start, newest day first.
-        around: the starts a week earlier and a day later, where a model answers them.
         source: what the model learned from, and where that can be had; empty where not known.
     """
 
@@ -69,7 +67,6 @@ class ForecastView:
     learned_from: str
     knew: bool
     recent: tuple[HourGroup, ...]
-    around: Neighbours
     source: str
     ranked: str
     skills: tuple[str, ...]
@@ -88,7 +85,6 @@ def forecast_view(
     latest: datetime | None = None,
     asked: bool = False,
     answering: Answering = NOT_KNOWN,
-    around: Neighbours = ALONE,
 ) -> ForecastView:
     """What to show of a forecast.
 
@@ -101,7 +97,6 @@ def forecast_view(
         latest: when the area was last observed.
         asked: whether the reader chose the start, and so knows how old it is.
         answering: what is known of the model beyond its receipt.
-        around: the starts before and after this one that models answer.
     """
     zone = zone_of(forecast.timezone)
     times = forecast.forecast.time
@@ -170,7 +165,6 @@ def forecast_view(
         learned_from=words.learned_from(shown, judged, sum(each.count for each in checks)),
         knew=shown > 0,
         recent=recent_rows(seen, variables, zone),
-        around=around,
         source=_source(answering.learned),
         ranked=words.ranked(
             forecast.area,
