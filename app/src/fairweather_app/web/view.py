@@ -15,7 +15,6 @@ from fairweather_app.api.schemas import Forecast, VariableForecast
 from fairweather_app.web import words
 from fairweather_app.web.answering import NOT_KNOWN, Answering, Fed, Learned
 from fairweather_app.web.chart import Column, Span, chart_numbers
-from fairweather_app.web.drawing import Drawing, draw
 from fairweather_app.web.local_time import (
     LocalDay,
     day_name,
@@ -72,7 +71,6 @@ class ForecastView:
     skills: tuple[str, ...]
     trained_until: str
     chart: Mapping[str, Any]
-    drawing: Drawing | None
 
 
 def forecast_view(
@@ -177,7 +175,6 @@ def forecast_view(
         ),
         trained_until=words.trained_until(receipt.train_end_time),
         chart=chart,
-        drawing=draw(chart),
     )
 
 
