@@ -1,9 +1,8 @@
-"""Brings the chart library into the wheel, and packs the page's files, at build time.
+"""Bring the chart library into the wheel at build time.
 
 The page draws with Apache ECharts, which is never committed. When a wheel or an sdist is built,
 this hook runs ``npm ci --ignore-scripts`` over ``package-lock.json`` in a temporary folder and
-bundles what the page needs into ``src/fairweather_app/web/static/vendor/``; there it also puts
-the packed forms (brotli, gzip) of that and of the page's style and script.
+bundles what the page needs into ``src/fairweather_app/web/static/vendor/``.
 
 Laws:
 
@@ -42,8 +41,6 @@ SOURCES = (
     Path("package-lock.json"),
     WEB / "bundle" / "build.mjs",
     WEB / "bundle" / "echarts.js",
-    WEB / "static" / "page.css",
-    WEB / "static" / "page.js",
 )
 
 

@@ -58,6 +58,8 @@ def seen(answer: TestResponse) -> tuple[int, list[tuple[str, str]], bytes]:
         ("GET", f"{PATH}?area=%FF%00", {}),
         ("GET", GET, {"headers": {"If-None-Match": '"another"'}}),
         ("GET", GET, {"headers": {"Origin": "http://elsewhere.example"}}),
+        ("GET", GET, {"headers": {"Accept-Encoding": "gzip"}}),
+        ("POST", PATH, {"json": BODY, "headers": {"Accept-Encoding": "br"}}),
         ("HEAD", GET, {}),
         ("PUT", PATH, {"json": BODY}),
         ("POST", PATH, {"json": BODY}),

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.cli import NoAppException
 
 from fairweather_app.accounting import account_for_requests
+from fairweather_app.api.compression import compress_answers
 from fairweather_app.api.cors import let_in
 from fairweather_app.api.problems import register_problems
 from fairweather_app.api.routes import EXTENSION, api
@@ -56,6 +57,7 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(page)
     offer_pages(app)
     accounts = account_for_requests(app, app_context)
+    compress_answers(app)
     register_problems(app)
     register_commands(app)
     take_short_cut(app, app_context, accounts)

@@ -5,8 +5,9 @@ as one that is made. So a plain request for a forecast is read, answered and acc
 the very functions that the routes call. Laws:
 
 - Whoever asks cannot tell: status, headers and bytes are those that Flask would have sent.
-- What is not plain goes to Flask: other addresses and methods, conditional requests, requests from
-  pages of other origins, bodies of unknown length or another type, everything while the app drains.
+- What is not plain goes to Flask: other addresses and methods, conditional requests, requests that
+  say which codings they accept, requests from pages of other origins, bodies of unknown length or
+  another type, everything while the app drains.
 - What fails goes to Flask with its error and its trail, which the route raises at once: problems
   are written in one place, and nothing is tried twice.
 """
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 JSON = "application/json"
-_ELSEWHERE = ("SCRIPT_NAME", "HTTP_IF_NONE_MATCH", "HTTP_ORIGIN", "HTTP_TRANSFER_ENCODING")
+_ELSEWHERE = (
+    *("SCRIPT_NAME", "HTTP_IF_NONE_MATCH", "HTTP_ORIGIN"),
+    *("HTTP_TRANSFER_ENCODING", "HTTP_ACCEPT_ENCODING"),
+)
 SHORT_CUT = "fairweather-short-cut"
 
 
@@ -65,6 +69,7 @@ class ShortCut:
         self._accounts.close(done, route=PREDICT, method=method, path=PREDICT, status=200)
         trail.end()
         headers += [("X-Content-Type-Options", "nosniff"), ("X-Request-ID", done.request_id)]
+        headers.append(("Vary", "Accept-Encoding"))
         start("200 OK", [("Content-Type", JSON), ("Content-Length", str(len(content))), *headers])
         return [content]
 

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from fairweather_app import forecasts
 from fairweather_app.app_context import AppContext
 from fairweather_app.web.answering import Learned
 from pages import EVENING, Deliver, MakeApp, Observe, read
@@ -190,47 +191,28 @@ def test_a_region_that_mostly_was_never_observed_names_what_lacks(
     assert "No humidity of EWR and LGA was ever observed" in text_of(make_app().test_client())
 
 
-def around(client: FlaskClient, address: str = "/?area=JFK") -> dict[str, int]:
-    """The links to other starts, and what each answers."""
-    links = [each["href"] or "" for each in read(client.get(address)).all("a")]
-    starts = [each for each in links if each.startswith("/?") and "reference_time" in each]
-    others = [each for each in starts if "units=" not in each]
-    return {each: client.get(each).status_code for each in others}
-
-
-def test_a_week_earlier_is_offered_where_a_model_answers_it(
-    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp
+def test_a_week_earlier_is_linked_and_costs_no_prediction(
+    tiny_delivery: Deliver,
+    observe: Observe,
+    make_app: MakeApp,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    tried: list[datetime] = []
+
+    def count(*arguments: Any, **options: Any) -> Any:
+        tried.append(arguments[3])
+        return attempt(*arguments, **options)
+
+    attempt = forecasts.attempt
+    monkeypatch.setattr(forecasts, "attempt", count)
     tiny_delivery(areas=("JFK",))
     observe("JFK", [5.0] * 24 * 9, until=EVENING)
     client = make_app().test_client()
-    assert around(client) == {"/?area=JFK&reference_time=2013-12-13T00:00Z": 200}
-    assert "see its forecast of a week earlier beside what came" in text_of(client)
-    past = "/?area=JFK&reference_time=2013-12-18T00:00Z"
-    assert around(client, past) == {"/?area=JFK&reference_time=2013-12-19T00:00Z": 200}
-
-
-def test_a_week_earlier_is_not_offered_where_it_would_be_refused(
-    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp, day: list[float]
-) -> None:
-    tiny_delivery(areas=("JFK",))
-    tiny_delivery(areas=("EWR",), valid_months=[12])
-    observe("JFK", day, until=EVENING)
-    observe("EWR", [5.0] * 24 * 30, until=datetime(2013, 12, 3, tzinfo=UTC))
-    client = make_app().test_client()
-    assert around(client) == around(client, "/?area=EWR") == {}
-    assert "Do not take its word for it" not in text_of(client)
-
-
-def test_the_forecast_of_another_model_is_not_called_its_own(
-    tiny_delivery: Deliver, observe: Observe, make_app: MakeApp
-) -> None:
-    tiny_delivery(areas=("JFK",), valid_months=[12], **BEST)
-    tiny_delivery(areas=("JFK",), **SECOND)
-    observe("JFK", [5.0] * 24 * 30, until=datetime(2013, 12, 3, tzinfo=UTC))
-    text = text_of(make_app().test_client())
-    assert "Best answered." in text
-    assert "see the forecast of a week earlier" in text
+    page = read(client.get("/?area=JFK"))
+    assert tried == [EVENING]
+    earlier = "/?area=JFK&reference_time=2013-12-13T00:00Z"
+    assert earlier in {each["href"] for each in page.all("a")}
+    assert "What came of it" in text_of(client, earlier)
 
 
 def test_of_a_delivery_that_left_meanwhile_nothing_is_claimed(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 
 import pytest
 from flask.testing import FlaskClient
 
-from fairweather_app.web.api_page import LIBRARY
 from fairweather_app.web.rendering import POLICY
+
+LIBRARY = {
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+}
 
 
 def test_the_page_loads_its_own_files_and_no_others(client: FlaskClient) -> None:
@@ -26,17 +29,10 @@ def test_the_page_loads_its_own_files_and_no_others(client: FlaskClient) -> None
 
 
 @pytest.mark.parametrize("name", LIBRARY)
-def test_a_file_of_the_library_is_packed_for_whoever_accepts_that(
-    client: FlaskClient, name: str
-) -> None:
-    plain = client.get(f"/docs/{name}")
-    packed = client.get(f"/docs/{name}", headers={"Accept-Encoding": "gzip"})
-    assert plain.content_type == packed.content_type == LIBRARY[name]
-    assert gzip.decompress(packed.data) == plain.data
-    assert len(packed.data) < len(plain.data) / 2
-    assert "Accept-Encoding" in packed.vary
-    assert packed.headers["ETag"] != plain.headers["ETag"]
-    again = client.get(f"/docs/{name}", headers={"If-None-Match": plain.headers["ETag"]})
+def test_a_file_of_the_library_is_revalidated(client: FlaskClient, name: str) -> None:
+    answer = client.get(f"/docs/{name}")
+    assert answer.content_type == LIBRARY[name]
+    again = client.get(f"/docs/{name}", headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status_code == 304
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import re
 from pathlib import Path
 
@@ -14,8 +12,6 @@ from flask.testing import FlaskClient
 from fairweather_app.web import assets
 from fairweather_app.web.rendering import POLICY
 
-BROTLI = b"what brotli would make of it"
-SCRIPT = b"export const init = 1; // " + b"x" * 500
 NAMESPACES = {
     "http://www.w3.org/2000/svg",
     "http://www.w3.org/2000/xmlns/",
@@ -26,13 +22,9 @@ NAMESPACES = {
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A static folder of the test's own, with a packed chart library."""
+    """A static folder of the test's own."""
     folder = tmp_path / "static"
-    (folder / "vendor/packed").mkdir(parents=True)
-    (folder / "vendor/echarts.js").write_bytes(SCRIPT)
-    digest = hashlib.sha256(SCRIPT).hexdigest()[:16]
-    (folder / f"vendor/packed/{digest}.gz").write_bytes(gzip.compress(SCRIPT, mtime=0))
-    (folder / f"vendor/packed/{digest}.br").write_bytes(BROTLI)
+    (folder / "vendor").mkdir(parents=True)
     (folder / "vendor/vendor.json").write_text("{}")
     (folder / "page.css").write_text("body {}")
     (tmp_path / "secret.css").write_text("body {}")
@@ -40,66 +32,11 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    ("accepted", "encoding"),
-    [
-        ("br, gzip;q=0.8", "br"),
-        ("gzip, deflate, br", "br"),
-        ("gzip", "gzip"),
-        ("br;q=0, gzip", "gzip"),
-        ("*", "br"),
-    ],
-)
-def test_a_packed_file_is_sent_packed_the_smallest_way_that_is_accepted(
-    client: FlaskClient, files: Path, accepted: str, encoding: str
-) -> None:
-    assert files.is_dir()
-    answer = client.get("/page/vendor/echarts.js", headers={"Accept-Encoding": accepted})
-    assert answer.headers["Content-Encoding"] == encoding
-    assert answer.mimetype == "text/javascript"
-    assert "Accept-Encoding" in answer.headers["Vary"]
-    assert answer.data == BROTLI if encoding == "br" else gzip.decompress(answer.data) == SCRIPT
-
-
-def test_each_packed_form_has_a_tag_of_its_own(client: FlaskClient, files: Path) -> None:
-    assert files.is_dir()
-    tags = {
-        client.get("/page/vendor/echarts.js", headers={"Accept-Encoding": each}).headers["ETag"]
-        for each in ("br", "gzip", "identity")
-    }
-    assert len(tags) == 3
-
-
-def test_a_file_that_was_changed_is_never_sent_in_its_old_packed_form(
-    client: FlaskClient, files: Path
-) -> None:
-    (files / "vendor/echarts.js").write_bytes(b"export const init = 2;")
-    answer = client.get("/page/vendor/echarts.js", headers={"Accept-Encoding": "br, gzip"})
-    assert "Content-Encoding" not in answer.headers
-    assert answer.data == b"export const init = 2;"
-
-
-@pytest.mark.parametrize("accepted", ["", "deflate", "gzip;q=0"])
-def test_everyone_else_gets_it_as_it_is(client: FlaskClient, files: Path, accepted: str) -> None:
-    assert files.is_dir()
-    answer = client.get("/page/vendor/echarts.js", headers={"Accept-Encoding": accepted})
-    assert "Content-Encoding" not in answer.headers
-    assert "Accept-Encoding" in answer.headers["Vary"]
-    assert answer.data == SCRIPT
-
-
-def test_a_file_without_a_packed_twin_is_sent_as_it_is(client: FlaskClient, files: Path) -> None:
-    assert files.is_dir()
-    answer = client.get("/page/page.css", headers={"Accept-Encoding": "gzip"})
-    assert answer.mimetype == "text/css"
-    assert answer.data == b"body {}"
-
-
 def test_an_address_with_the_digest_may_be_kept_for_ever(app: Flask, files: Path) -> None:
     with app.test_request_context():
         address = assets.asset_url("page.css")
     answer = app.test_client().get(address)
-    assert answer.cache_control.max_age == assets.FOR_EVER
+    assert answer.cache_control.max_age == assets.YEAR
     assert "immutable" in answer.headers["Cache-Control"]
     (files / "page.css").write_text("body { color: red }")
     with app.test_request_context():
@@ -145,17 +82,15 @@ def test_no_file_of_the_page_names_another_host() -> None:
         assert found <= NAMESPACES, path
 
 
-def test_everything_large_is_packed_and_the_page_weighs_less_than_a_fifth_of_a_megabyte() -> None:
+def test_the_files_of_a_page_weigh_less_than_a_fifth_of_a_megabyte(client: FlaskClient) -> None:
     assert assets.has_chart_library(), "build a wheel and test that: a bare checkout has no chart"
-    weight = 0
-    for name in ("page.css", "page.js", assets.CHART_LIBRARY):
-        path = assets.STATIC / name
-        packed = assets.packed_forms(assets._digest(path))
-        assert set(packed) == {"br", "gzip"}, f"{name} is packed when the wheel is built"
-        assert gzip.decompress(packed["gzip"].read_bytes()) == path.read_bytes()
-        assert packed["gzip"].read_bytes()[4:8] == b"\0\0\0\0"  # the same bytes on any day
-        weight += packed["br"].stat().st_size
-    assert weight < 200_000  # the document comes to this, and is packed too
+    for accepted in ("br", "gzip"):
+        sent = [
+            client.get(f"/page/{name}", headers={"Accept-Encoding": accepted})
+            for name in ("page.css", "page.js", assets.CHART_LIBRARY)
+        ]
+        assert {each.headers["Content-Encoding"] for each in sent} == {accepted}
+        assert sum(len(each.data) for each in sent) < 200_000  # the document comes to this
 
 
 def test_the_installed_app_carries_the_licences_of_the_chart_library() -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from werkzeug.datastructures import ETags
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
+from fairweather_app.api.compression import CODINGS
 from fairweather_app.api.listing import read_models_query
 from fairweather_app.api.reading import read_query, read_request
 from fairweather_app.api.schemas import (
@@ -67,9 +68,12 @@ def predict_from_query() -> Response:
         reference_time=asked.reference_time,
     )
     headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
-    if IF_NONE_MATCH in request.environ and _holds(request.if_none_match, found.etag):
-        context.counters.add(NOT_MODIFIED)
-        return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if IF_NONE_MATCH in request.environ:
+        held = _held(request.if_none_match, found.etag)
+        if held is not None:
+            context.counters.add(NOT_MODIFIED)
+            headers[1] = ("ETag", held)
+            return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(found.body, content_type="application/json", headers=headers)
 
 
@@ -165,9 +169,14 @@ def _raise_what_failed() -> None:
         raise error
 
 
-def _holds(known: ETags, etag: str) -> bool:
-    """Whether a client has what is known by this `ETag`; compared weakly, as RFC 9110 says."""
-    return known.contains_weak(etag.strip('"'))
+def _held(known: ETags, etag: str) -> str | None:
+    """Return the `ETag` of the form that a client holds of an answer, compressed or not; else None.
+
+    Tags are compared weakly, as RFC 9110 has it.
+    """
+    tag = etag.strip('"')
+    forms = (tag, *(f"{tag}:{coding}" for coding in CODINGS))
+    return next((f'"{form}"' for form in forms if known.contains_weak(form)), None)
 
 
 def _read(delivery_id: str, delivery: Delivery | None, name: str) -> bytes:

@@ -5,9 +5,9 @@ them, one idea a module:
 
 - `pages`: the forecast page; `models_pages`: the pages about models; `negotiation`: addresses
   that people and programs share;
-- `rendering`: what all pages have in common, their Content-Security-Policy included; `packing`
-  and `assets`: how pages and their files travel; `remembered`: the reader's choices;
-- `view`, `tables`, `chart`, `drawing`: from a forecast to words, rows, numbers and a picture;
+- `rendering`: what all pages have in common, their Content-Security-Policy included; `assets`:
+  their static files; `remembered`: the reader's choices;
+- `view`, `tables`, `chart`: from a forecast to words, rows and the numbers of a chart;
 - `observed`: what was observed before it, and what came of it;
 - `refusal`, `suggestions`: from an error to a page that says what can be asked instead;
 - `api_page`: the HTTP interface as a page;

@@ -1,7 +1,7 @@
-"""The chart: its numbers, for the script as JSON and for the still drawing.
+"""Make the numbers of the chart, which the page's script draws.
 
-Every label comes ready from here, in the area's local time, so that whoever draws needs to know
-nothing of the area's zone, of its units or of its nights.
+Labels are ready to print and in the area's local time: the script knows neither the area's zone nor
+its units.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def chart_numbers(
     columns: Sequence[Column],
     description: str,
 ) -> dict[str, Any]:
-    """The chart as plain data: times in milliseconds since 1970, values in the units shown."""
+    """Return the chart as plain data: times in milliseconds since 1970, values as shown."""
     zone = span.zone
     midnights = [midnight(day.date, zone) for day in span.days]
     past = next((each.times for each in observed.values()), ())
@@ -111,7 +111,7 @@ def _series(
 
 
 def scale(values: Iterable[float | None], *, most: int) -> tuple[float, float, float]:
-    """Round ends of an axis around values, and its step; at most so many steps.
+    """Return round ends of an axis around values, and its step; at most so many steps.
 
     Both ends are multiples of the step. An axis without values goes from 0 to 1.
     """
@@ -128,7 +128,7 @@ def scale(values: Iterable[float | None], *, most: int) -> tuple[float, float, f
 
 
 def _rounded(values: Sequence[float | None] | None) -> list[float | None] | None:
-    """Two decimals are more than any chart shows."""
+    """Round to two decimals, more than a chart shows."""
     if values is None:
         return None
     return [None if value is None else round(value, 2) for value in values]

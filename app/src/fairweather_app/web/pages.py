@@ -6,7 +6,7 @@ from another host, and its Content-Security-Policy lets nothing in.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import flask
@@ -32,7 +32,7 @@ from fairweather_app.web.rendering import (
     lock_down,
     render,
 )
-from fairweather_app.web.suggestions import Suggestion, neighbours, suggest
+from fairweather_app.web.suggestions import Suggestion, suggest
 from fairweather_app.web.units import read_units
 from fairweather_app.web.view import forecast_view
 
@@ -137,7 +137,6 @@ def _forecast_page(
         latest=latest,
         asked=bool(asked_time),
         answering=answering(app_context, answer),
-        around=neighbours(app_context, answer, latest),
     )
     return render(
         "forecast.html",
@@ -146,6 +145,7 @@ def _forecast_page(
         asked_time=asked_time,
         asked_start=view.reference_wall_clock if asked_time else "",
         view=view,
+        week_earlier=write_time(answer.reference_time - timedelta(days=7)),
         json_address=json_address(area, reference_time),
         here=_address(area, asked_time),
     )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 import flask
 
 from fairweather_app.web.assets import asset_url, has_chart_library
-from fairweather_app.web.packing import pack
 from fairweather_app.web.refusal import how_many, in_counts, why_command
 from fairweather_app.web.remembered import chosen_units
 from fairweather_app.web.units import NAMES, read_units
@@ -60,12 +59,12 @@ def index_address(**asked: str | None) -> str:
 
 
 def answer_with(page: str, status: int = 200) -> flask.Response:
-    """A page as an answer: for this reader, asked for anew each time, and packed."""
+    """Return a page as an answer: for this reader alone, and revalidated each time."""
     answer = flask.Response(page, status, content_type="text/html; charset=utf-8")
     answer.cache_control.private = True
     answer.cache_control.no_cache = True
     answer.vary.add("Cookie")
-    return pack(lock_down(answer))
+    return lock_down(answer)
 
 
 def lock_down(answer: flask.Response) -> flask.Response:

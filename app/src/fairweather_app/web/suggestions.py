@@ -1,7 +1,6 @@
-"""Suggestions: starts at which a forecast of an area can be had.
+"""Suggest other starts where no model answers the one that was asked for.
 
-Other ones where the one asked for cannot, and those around one that can. Nothing is suggested that
-was not tried just now: a model of the area answered for it.
+Each suggested start was tried a moment before, and a model of the area answered it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from itertools import islice
 from fairweather_interface.refusals import Refusal
 
 from fairweather_app import trail
-from fairweather_app.api.schemas import Forecast
 from fairweather_app.app_context import AppContext
 from fairweather_app.forecasts import attempt
 from fairweather_app.selection import find_best_model
@@ -22,8 +20,6 @@ from fairweather_app.times import write_time
 from fairweather_app.web.local_time import midnight, moment
 
 MODELS_ASKED = 5
-NEIGHBOURS_ASKED = 2
-"""So many models at a start beside the one that is read: a page waits for them."""
 STARTS_TRIED = 12
 STARTS_SUGGESTED = 3
 
@@ -37,50 +33,6 @@ class Suggestion:
     model_type: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Neighbour:
-    """A start before or after the one that is read; `same` where the same model answers it."""
-
-    start: str
-    same: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Neighbours:
-    """The starts around one: a week earlier and a day later, where they are answered."""
-
-    earlier: Neighbour | None = None
-    later: Neighbour | None = None
-
-
-ALONE = Neighbours()
-
-
-def neighbours(app_context: AppContext, forecast: Forecast, latest: datetime | None) -> Neighbours:
-    """The starts around a forecast's that models answer, of what was observed until `latest`.
-
-    Raises:
-        ObservationStoreError: the database cannot be used.
-    """
-
-    def tried(start: datetime) -> Neighbour | None:
-        if latest is None or start > latest:
-            return None
-        candidates = find_best_model(forecast.area, app_context).candidates
-        for model in islice(candidates, NEIGHBOURS_ASKED):
-            with trail.aside():
-                outcome = attempt(model, app_context, forecast.area, start, remember=True)
-            if not isinstance(outcome, Refusal):
-                same = model.delivery_id == forecast.receipt.delivery_id
-                return Neighbour(start=write_time(start), same=same)
-        return None
-
-    return Neighbours(
-        earlier=tried(forecast.reference_time - timedelta(days=7)),
-        later=tried(forecast.reference_time + timedelta(days=1)),
-    )
-
-
 def suggest(
     app_context: AppContext,
     area: str,
@@ -89,7 +41,7 @@ def suggest(
     latest: datetime | None,
     zone: tzinfo,
 ) -> tuple[Suggestion, ...]:
-    """Starts that models of the area answer, the latest first; empty without observations.
+    """Return starts that models of the area answer, the latest first; none without observations.
 
     Raises:
         ObservationStoreError: the database cannot be used.
@@ -118,7 +70,7 @@ def suggest(
 
 
 def _starts(newest: datetime, months: set[int], zone: tzinfo) -> Iterator[datetime]:
-    """The latest start and the ends of the eleven months before, as far as a model is for them."""
+    """Yield the latest start and the ends of the eleven months before, in the given months only."""
     start = newest
     for _ in range(12):
         if start.astimezone(zone).month in months:

@@ -15,7 +15,6 @@ from fairweather_app.api.schemas import Forecast, VariableForecast
 from fairweather_app.web import words
 from fairweather_app.web.answering import NOT_KNOWN, Answering, Fed, Learned
 from fairweather_app.web.chart import Column, Span, chart_numbers
-from fairweather_app.web.drawing import Drawing, draw
 from fairweather_app.web.local_time import (
     LocalDay,
     day_name,
@@ -25,7 +24,6 @@ from fairweather_app.web.local_time import (
     zones_in_use,
 )
 from fairweather_app.web.observed import Check, Observed, check
-from fairweather_app.web.suggestions import ALONE, Neighbours
 from fairweather_app.web.sun import nights
 from fairweather_app.web.tables import DayRow, HourGroup, day_rows, held, hour_rows, recent_rows
 from fairweather_app.web.units import CELSIUS, Units, shown_forecast, shown_unit, shown_values
@@ -47,7 +45,6 @@ class ForecastView:
         learned_from: what those checks prove of a model that learned from such days, else empty.
         knew: whether it had learned from any of the weather that came.
         recent: what was observed before the start, newest day first.
-        around: the starts a week earlier and a day later, where a model answers them.
         source: what the model learned from, and where that can be had; empty where not known.
     """
 
@@ -69,13 +66,11 @@ class ForecastView:
     learned_from: str
     knew: bool
     recent: tuple[HourGroup, ...]
-    around: Neighbours
     source: str
     ranked: str
     skills: tuple[str, ...]
     trained_until: str
     chart: Mapping[str, Any]
-    drawing: Drawing | None
 
 
 def forecast_view(
@@ -88,7 +83,6 @@ def forecast_view(
     latest: datetime | None = None,
     asked: bool = False,
     answering: Answering = NOT_KNOWN,
-    around: Neighbours = ALONE,
 ) -> ForecastView:
     """What to show of a forecast.
 
@@ -101,7 +95,6 @@ def forecast_view(
         latest: when the area was last observed.
         asked: whether the reader chose the start, and so knows how old it is.
         answering: what is known of the model beyond its receipt.
-        around: the starts before and after this one that models answer.
     """
     zone = zone_of(forecast.timezone)
     times = forecast.forecast.time
@@ -170,7 +163,6 @@ def forecast_view(
         learned_from=words.learned_from(shown, judged, sum(each.count for each in checks)),
         knew=shown > 0,
         recent=recent_rows(seen, variables, zone),
-        around=around,
         source=_source(answering.learned),
         ranked=words.ranked(
             forecast.area,
@@ -183,7 +175,6 @@ def forecast_view(
         ),
         trained_until=words.trained_until(receipt.train_end_time),
         chart=chart,
-        drawing=draw(chart),
     )
 
 

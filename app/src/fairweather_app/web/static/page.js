@@ -1,8 +1,8 @@
-// Puts a chart that answers to fingers and keys in the place of the still drawing; the page is
-// complete without it. Every label comes ready from the server, in the area's local time; this
-// module only draws. Loaded only where the chart library is there.
+// Draws the chart, which fingers and keys can walk along; the page's tables hold the same numbers.
+// Labels come ready from the server, in the area's local time. Loaded only where the chart library
+// is there.
 
-// As in web/drawing.py, so that nothing moves when the still drawing is replaced.
+// Heights add up to those of .panel in page.css, which keep the room: nothing moves.
 const PANEL = { first: 230, other: 120, gap: 50, top: 36, bottom: 30, left: 44, right: 8 };
 const TONES = ["--warm", "--wet", "--third"];
 
@@ -11,16 +11,15 @@ if (figure) await draw(figure);
 
 async function draw(figure) {
   const plot = figure.querySelector(".plot");
-  const still = figure.querySelector(".still");
   const numbers = JSON.parse(figure.querySelector(".numbers").textContent);
-  if (!numbers.time.length || !numbers.series.length) return;
-  const { init } = await import(plot.dataset.library);
+  figure.hidden = false;
+  const { init } = await import(plot.dataset.library).catch((error) => {
+    figure.remove();
+    throw error;
+  });
 
   plot.setAttribute("aria-label", `${numbers.description} The arrow keys walk along the hours.`);
   plot.style.height = `${layout(numbers.series.length).height}px`;
-  still.hidden = true;
-  plot.hidden = false;
-
   const chart = init(plot, null, { renderer: "canvas" });
   const show = () => chart.setOption(options(numbers, palette(figure), plot.clientWidth), true);
   show();
