@@ -128,7 +128,8 @@ def decide(
         NoApplicableModelError: every delivery refuses.
         ObservationStoreError: the observation database cannot be used.
     """
-    trail.note_asked(area)
+    done = trail.current()
+    done.area = area
     not_ready = app_context.catalogue.snapshot.not_ready
     if not_ready is not None:
         raise NotReadyError(not_ready)
@@ -150,9 +151,9 @@ def decide(
         outcome = attempt(model, app_context, area, time, given, remember=remember)
         if isinstance(outcome, Refusal):
             passed_over.append(refused(model, outcome))
-            trail.note_refusal(outcome.code.value)
+            done.refusals[outcome.code.value] += 1
             continue
-        trail.note_answer(model.delivery_id)
+        done.delivery_id = model.delivery_id
         return Decision(
             area=area,
             reference_time=time,
@@ -197,7 +198,7 @@ def attempt(
     if remember:
         key = (*key[:3], b"".join(windows[each.name].digest for each in model.required_inputs))
         known = app_context.predictions.get(key)
-        trail.note_memo(hit=known is not None)
+        trail.current().memo = "miss" if known is None else "hit"
     if known is not None:
         app_context.counters.add(PREDICTION_HITS)
         return known

@@ -95,9 +95,8 @@ def ready_answer(
     kept = app_context.answers.get(key)
     if kept is not None and kept.contents is contents and kept.revision == revision:
         app_context.counters.add(MEMO_HITS)
-        trail.note_asked(area)
-        trail.note_memo(hit=True)
-        trail.note_answer(kept.delivery_id)
+        done = trail.current()
+        done.area, done.memo, done.delivery_id = area, "hit", kept.delivery_id
         return kept.answer
     decision = decide(
         app_context, area, variables=variables, reference_time=reference_time, remember=True
