@@ -18,7 +18,6 @@ from fairweather_interface.refusals import Code, Refusal
 from fairweather_app import trail
 from fairweather_app.api.schemas import AreaSummary, RefusedDelivery
 from fairweather_app.app_context import AppContext, PredictionKey
-from fairweather_app.counters import GIVEN_UP, PREDICTION_HITS, PREDICTIONS
 from fairweather_app.errors import (
     GivenUpError,
     InvalidRequestError,
@@ -200,7 +199,7 @@ def attempt(
         known = app_context.predictions.get(key)
         trail.current().memo = "miss" if known is None else "hit"
     if known is not None:
-        app_context.counters.add(PREDICTION_HITS)
+        trail.current().predictions["kept"] += 1
         return known
     predictions = _predict(model, app_context, area, reference_time, windows)
     if isinstance(predictions, Refusal):
@@ -219,7 +218,7 @@ def _predict(
     windows: Mapping[str, Window],
 ) -> Predictions | Refusal:
     """Run a model within the time limit; that it is loaded first is not charged to it."""
-    app_context.counters.add(PREDICTIONS)
+    trail.current().predictions["made"] += 1
     try:
         with held(model), trail.stage("predict"):
             return app_context.time_limit.run(
@@ -229,7 +228,6 @@ def _predict(
     except (LoadError, PredictionError) as error:
         return Refusal(code=error.code, reason=str(error))
     except GivenUpError as error:
-        app_context.counters.add(GIVEN_UP)
         return Refusal(code=Code.TIMED_OUT, reason=str(error))
 
 

@@ -16,7 +16,11 @@ from time import perf_counter
 
 @dataclass(slots=True, eq=False)
 class Trail:
-    """What is known of one request so far; `stages` are seconds by name."""
+    """What is known of one request so far.
+
+    `stages` are seconds by name; `windows` and `predictions` count those that were "made" for the
+    request and those that were "kept" from before.
+    """
 
     request_id: str
     started: float = field(default_factory=perf_counter)
@@ -26,6 +30,8 @@ class Trail:
     memo: str | None = None
     stages: dict[str, float] = field(default_factory=dict)
     refusals: Counter[str] = field(default_factory=Counter)
+    windows: Counter[str] = field(default_factory=Counter)
+    predictions: Counter[str] = field(default_factory=Counter)
 
 
 KEY = "fairweather.trail"

@@ -23,7 +23,6 @@ from fairweather_app import trail
 from fairweather_app.answers import Answer, AnswerKey, KeptAnswer
 from fairweather_app.api.schemas import Forecast, Receipt
 from fairweather_app.app_context import AppContext
-from fairweather_app.counters import MEMO_HITS
 from fairweather_app.forecasts import Decision, decide
 from fairweather_app.observations.given import Given
 from fairweather_app.refusals import Refusals
@@ -94,7 +93,6 @@ def ready_answer(
     key: AnswerKey = (area, variables, reference_time)
     kept = app_context.answers.get(key)
     if kept is not None and kept.contents is contents and kept.revision == revision:
-        app_context.counters.add(MEMO_HITS)
         done = trail.current()
         done.area, done.memo, done.delivery_id = area, "hit", kept.delivery_id
         return kept.answer

@@ -23,7 +23,6 @@ from fairweather_app.api.schemas import (
 )
 from fairweather_app.api.summaries import model_detail, models_page, store_report
 from fairweather_app.app_context import AppContext
-from fairweather_app.counters import NOT_MODIFIED
 from fairweather_app.errors import NotReadyError
 from fairweather_app.forecasts import area_summaries
 from fairweather_app.software import describe_software
@@ -59,16 +58,14 @@ def predict_from_query() -> Response:
     """
     _raise_what_failed()
     asked = read_query(request.query_string)
-    context = current_context()
     found = ready_answer(
-        context,
+        current_context(),
         asked.area,
         variables=asked.variables,
         reference_time=asked.reference_time,
     )
     headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
     if IF_NONE_MATCH in request.environ and _holds(request.if_none_match, found.etag):
-        context.counters.add(NOT_MODIFIED)
         return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(found.body, content_type="application/json", headers=headers)
 
