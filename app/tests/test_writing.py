@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.app_context import AppContext
+from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.forecasts import decide
 from fairweather_app.runtime_model import Prediction
 from fairweather_app.writing import OPTIONS, make_answer
@@ -31,7 +32,7 @@ NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 
 def written(app: Flask, area: str = "EWR", **asked: Any) -> bytes:
     context: AppContext = app.extensions["fairweather"]
-    return make_answer(decide(context, area, **asked), asked.get("variables")).body
+    return make_answer(decide(context, ForecastRequest(area=area, **asked))).body
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False)))
@@ -76,7 +77,7 @@ def test_a_prediction_of_any_layout_in_memory_is_written(
 ) -> None:
     tiny_delivery()
     observe("EWR", day)
-    decision = decide(make_app().extensions["fairweather"], "EWR")
+    decision = decide(make_app().extensions["fairweather"], ForecastRequest(area="EWR"))
     strided = np.arange(48, dtype=np.float32)[::2]
-    body = make_answer(replace(decision, predictions={"temperature": Prediction(strided)}), None)
+    body = make_answer(replace(decision, predictions={"temperature": Prediction(strided)}))
     assert json.loads(body.body)["forecast"]["temperature"]["value"] == strided.tolist()

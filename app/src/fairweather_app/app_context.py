@@ -10,13 +10,14 @@ from functools import partial
 from fairweather_interface.definitions import load_definitions, packaged_definitions
 from fairweather_interface.metadata import ONNX, SAVED_MODEL, Area
 
-from fairweather_app.answers import AnswerKey, KeptAnswer
+from fairweather_app.answers import KeptAnswer
 from fairweather_app.cache import Cache
 from fairweather_app.catalogue import Catalogue
 from fairweather_app.clock import Clock, make_clock
 from fairweather_app.config import Settings, cannot_write_cache
 from fairweather_app.decisions import DecisionStore
 from fairweather_app.errors import RETRY_SECONDS, SettingsError
+from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.index import Index, release_key
 from fairweather_app.live import LiveScores
 from fairweather_app.memo import Memo
@@ -61,7 +62,7 @@ class AppContext:
     ready: ReadyWindows
     time_limit: TimeLimit
     predictions: Memo[PredictionKey, Predictions]
-    answers: Memo[AnswerKey, KeptAnswer]
+    answers: Memo[ForecastRequest, KeptAnswer]
     live: LiveScores
     definitions: Mapping[str, Area] = field(default_factory=dict)
 

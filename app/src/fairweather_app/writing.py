@@ -8,8 +8,8 @@ What does not depend on the request is made once for each model, area and choice
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -20,11 +20,11 @@ import orjson
 from fairweather_interface.metadata import Output
 
 from fairweather_app import trail
-from fairweather_app.answers import Answer, AnswerKey, KeptAnswer
+from fairweather_app.answers import Answer, KeptAnswer
 from fairweather_app.api.schemas import Forecast, Receipt
 from fairweather_app.app_context import AppContext
+from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.forecasts import Decision, decide
-from fairweather_app.observations.given import Given
 from fairweather_app.refusals import Refusals
 from fairweather_app.runtime_model import RuntimeModel, Values
 from fairweather_app.times import MICROSECOND
@@ -48,36 +48,16 @@ class Frame:
     receipt: bytes
 
 
-def answer(
-    app_context: AppContext,
-    area: str,
-    *,
-    variables: tuple[str, ...] | None = None,
-    reference_time: datetime | None = None,
-    observations: Mapping[str, Given] | None = None,
-) -> Answer:
+def answer(app_context: AppContext, request: ForecastRequest) -> Answer:
     """Forecast with the best model that declares itself fit, whatever was asked before.
 
     Raises:
         AppError: as `decide` does.
     """
-    decision = decide(
-        app_context,
-        area,
-        variables=variables,
-        reference_time=reference_time,
-        observations=observations,
-    )
-    return make_answer(decision, variables)
+    return make_answer(decide(app_context, request))
 
 
-def ready_answer(
-    app_context: AppContext,
-    area: str,
-    *,
-    variables: tuple[str, ...] | None = None,
-    reference_time: datetime | None = None,
-) -> Answer:
+def ready_answer(app_context: AppContext, request: ForecastRequest) -> Answer:
     """Forecast from the app's own observations, or give the answer that is still true.
 
     An answer is true until the contents of the catalogue change or an observation arrives; what
@@ -88,63 +68,44 @@ def ready_answer(
         AppError: as `decide` does.
     """
     contents, revision = app_context.catalogue.snapshot.contents, app_context.ready.revision()
-    if reference_time is None and app_context.settings.clock == "now":
-        reference_time = app_context.clock(area)  # else it follows from the observations
-    key: AnswerKey = (area, variables, reference_time)
-    kept = app_context.answers.get(key)
+    if request.reference_time is None and app_context.settings.clock == "now":
+        # else it follows from the observations
+        request = replace(request, reference_time=app_context.clock(request.area))
+    kept = app_context.answers.get(request)
     if kept is not None and kept.contents is contents and kept.revision == revision:
         done = trail.current()
-        done.area, done.memo, done.delivery_id = area, "hit", kept.delivery_id
+        done.area, done.memo, done.delivery_id = request.area, "hit", kept.delivery_id
         return kept.answer
-    decision = decide(
-        app_context, area, variables=variables, reference_time=reference_time, remember=True
-    )
-    made = make_answer(decision, variables)
+    decision = decide(app_context, request, remember=True)
+    made = make_answer(decision)
+    model = decision.model
     if decision.repeatable:
         kept = KeptAnswer(
-            answer=made,
-            delivery_id=decision.model.delivery_id,
-            contents=contents,
-            revision=revision,
+            answer=made, delivery_id=model.delivery_id, contents=contents, revision=revision
         )
-        app_context.answers.keep(key, kept)
-    app_context.live.answered(decision.model, area, decision.reference_time, decision.predictions)
+        app_context.answers.keep(request, kept)
+    app_context.live.answered(model, request.area, decision.reference_time, decision.predictions)
     return made
 
 
-def forecast(
-    app_context: AppContext,
-    area: str,
-    *,
-    variables: tuple[str, ...] | None = None,
-    reference_time: datetime | None = None,
-    observations: Mapping[str, Given] | None = None,
-) -> Forecast:
+def forecast(app_context: AppContext, request: ForecastRequest) -> Forecast:
     """The answer, read as its schema says: `ready_answer` unless observations are given.
 
     Raises:
         AppError: as `decide` does.
     """
-    if observations is None:
-        made = ready_answer(app_context, area, variables=variables, reference_time=reference_time)
-    else:
-        made = answer(
-            app_context,
-            area,
-            variables=variables,
-            reference_time=reference_time,
-            observations=observations,
-        )
-    return Forecast.model_validate_json(made.body)
+    make = ready_answer if request.observations is None else answer
+    return Forecast.model_validate_json(make(app_context, request).body)
 
 
-def make_answer(decision: Decision, variables: tuple[str, ...] | None) -> Answer:
+def make_answer(decision: Decision) -> Answer:
     """Write a decision down."""
-    frame = _frame(decision.model, decision.area, variables)
+    area = decision.request.area
+    frame = _frame(decision.model, area, decision.request.variables)
     return Answer(
         orjson.dumps(
             {
-                "area": decision.area,
+                "area": area,
                 "reference_time": _naive(decision.reference_time),
                 "timezone": frame.timezone,
                 "forecast": _series(frame, decision),

@@ -15,7 +15,7 @@ from werkzeug.datastructures import ETags
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.listing import read_models_query
-from fairweather_app.api.reading import read_query, read_request
+from fairweather_app.api.reading import read_body, read_query
 from fairweather_app.api.schemas import (
     Areas,
     Health,
@@ -57,13 +57,7 @@ def predict_from_query() -> Response:
     keeps it has to ask whether it still holds: with its ``ETag`` that is 304 without a body.
     """
     _raise_what_failed()
-    asked = read_query(request.query_string)
-    found = ready_answer(
-        current_context(),
-        asked.area,
-        variables=asked.variables,
-        reference_time=asked.reference_time,
-    )
+    found = ready_answer(current_context(), read_query(request.query_string))
     headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
     if IF_NONE_MATCH in request.environ and _holds(request.if_none_match, found.etag):
         return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -77,14 +71,7 @@ def predict_from_body() -> Response:
     if not request.is_json:
         found = request.content_type or "no content type"
         raise UnsupportedMediaType(f"found {found}; expected application/json")
-    asked = read_request(request.get_data(cache=False), invalid=422)
-    made = answer(
-        current_context(),
-        asked.area,
-        variables=asked.variables,
-        reference_time=asked.reference_time,
-        observations=asked.observations,
-    )
+    made = answer(current_context(), read_body(request.get_data(cache=False)))
     return Response(made.body, content_type="application/json")
 
 
