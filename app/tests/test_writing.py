@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairweather_app import writing
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.app_context import AppContext
 from fairweather_app.forecast_request import ForecastRequest
@@ -81,3 +84,27 @@ def test_a_prediction_of_any_layout_in_memory_is_written(
     strided = np.arange(48, dtype=np.float32)[::2]
     body = make_answer(replace(decision, predictions={"temperature": Prediction(strided)}))
     assert json.loads(body.body)["forecast"]["temperature"]["value"] == strided.tolist()
+
+
+def test_what_answers_of_a_model_have_in_common_is_bounded_and_goes_with_it(
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    day: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writing, "FRAMES_KEPT", 3)
+    tiny_delivery()
+    observe("EWR", day)
+    app = make_app()
+    request = ForecastRequest(area="EWR")
+    decision = decide(app.extensions["fairweather"], request)
+    decision = replace(decision, model=replace(decision.model))  # one that nobody else has
+    for number in range(5):
+        variables = ("temperature", f"v{number}")
+        make_answer(replace(decision, request=replace(request, variables=variables)))
+    assert 0 < len(writing._frames[decision.model]) <= 3
+    model = weakref.ref(decision.model)
+    del decision
+    gc.collect()
+    assert model() is None

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,6 @@ from fairweather_app.api.schemas import Forecast, Receipt
 from fairweather_app.app_context import AppContext
 from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.forecasts import Decision, decide
-from fairweather_app.refusals import Refusals
 from fairweather_app.runtime_model import RuntimeModel, Values
 from fairweather_app.times import MICROSECOND
 
@@ -45,7 +44,13 @@ class Frame:
     outputs: tuple[Output, ...]
     axes: frozenset[Axis]
     timezone: str
-    receipt: bytes
+    receipt: dict[str, orjson.Fragment]
+
+
+_frames: WeakKeyDictionary[RuntimeModel, dict[tuple[str, tuple[str, ...] | None], Frame]] = (
+    WeakKeyDictionary()
+)
+"""By model, while it is in use: by area and wanted variables."""
 
 
 def answer(app_context: AppContext, request: ForecastRequest) -> Answer:
@@ -109,7 +114,7 @@ def make_answer(decision: Decision) -> Answer:
                 "reference_time": _naive(decision.reference_time),
                 "timezone": frame.timezone,
                 "forecast": _series(frame, decision),
-                "receipt": orjson.Fragment(_receipt(frame, decision.refused)),
+                "receipt": frame.receipt | decision.refused.told,
             },
             option=OPTIONS,
         )
@@ -117,7 +122,8 @@ def make_answer(decision: Decision) -> Answer:
 
 
 def _frame(model: RuntimeModel, area: str, variables: tuple[str, ...] | None) -> Frame:
-    frame: Frame | None = model.frames.get((area, variables))
+    frames = _frames.setdefault(model, {})
+    frame = frames.get((area, variables))
     if frame is None:
         outputs = tuple(
             each
@@ -125,9 +131,9 @@ def _frame(model: RuntimeModel, area: str, variables: tuple[str, ...] | None) ->
             if variables is None or each.variable in variables
         )
         frame = _make_frame(model, area, outputs)
-        if len(model.frames) >= FRAMES_KEPT:  # whoever asks chooses the key
-            model.frames.clear()
-        model.frames[area, variables] = frame
+        if len(frames) >= FRAMES_KEPT:  # whoever asks chooses the key
+            frames.clear()
+        frames[area, variables] = frame
     return frame
 
 
@@ -151,12 +157,11 @@ def _make_frame(model: RuntimeModel, area: str, outputs: tuple[Output, ...]) -> 
         outputs=outputs,
         axes=frozenset((each.step, each.shape[-1]) for each in outputs),
         timezone=metadata.areas[area].timezone,
-        receipt=receipt.model_dump_json(exclude=OF_THE_REQUEST).encode(),
+        receipt={
+            name: orjson.Fragment(orjson.dumps(value))
+            for name, value in receipt.model_dump(mode="json", exclude=OF_THE_REQUEST).items()
+        },
     )
-
-
-def _receipt(frame: Frame, refused: Refusals) -> bytes:
-    return frame.receipt[:-1] + b"," + refused.told[1:]
 
 
 def _series(frame: Frame, decision: Decision) -> dict[str, Any]:
@@ -164,7 +169,7 @@ def _series(frame: Frame, decision: Decision) -> dict[str, Any]:
     start = _naive(decision.reference_time)
     if len(frame.axes) == 1:
         (axis,) = frame.axes
-        series: dict[str, Any] = {"time": orjson.Fragment(_written_times(start, *axis))}
+        series: dict[str, Any] = {"time": _valid_times(start, *axis)}
         times = None
     else:
         times = _valid_times_of_all(start, frame.axes)
@@ -203,12 +208,6 @@ def _valid_times(start: datetime, step: timedelta, count: int) -> Times:
     leads = np.arange(1, count + 1) * np.timedelta64(step // MICROSECOND, "us")
     times: Times = np.datetime64(start, "us") + leads
     return times
-
-
-@lru_cache(maxsize=256)
-def _written_times(start: datetime, step: timedelta, count: int) -> bytes:
-    """The times of an answer as JSON: every area asked at one hour has the same."""
-    return orjson.dumps(_valid_times(start, step, count), option=OPTIONS)
 
 
 def _naive(time: datetime) -> datetime:
