@@ -14,12 +14,12 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
+from prometheus_client import REGISTRY
 
 from catalogues import CountingPickup, Kit, PickUp
 from fairweather_app import create_app
 from fairweather_app.app_context import AppContext
 from fairweather_app.catalogue import Catalogue
-from fairweather_app.counters import Counters
 from fairweather_app.observations import Archive, ObservationStore, ReadyWindows
 from fairweather_app.time_limit import TimeLimit
 from fairweather_app.times import to_microseconds
@@ -82,6 +82,23 @@ def make_app(settings: dict[str, Any]) -> Iterator[Callable[..., Flask]]:
 
 
 @pytest.fixture
+def counted() -> Callable[..., float]:
+    """How much a counter has grown since the test began: by name, without its end, and labels."""
+
+    def now(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(f"{name}_total", labels) or 0.0
+
+    before = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for metric in REGISTRY.collect()
+        for sample in metric.samples
+    }
+    return lambda name, **labels: (
+        now(name, **labels) - before.get((f"{name}_total", *sorted(labels.items())), 0.0)
+    )
+
+
+@pytest.fixture
 def app(make_app: Callable[..., Flask]) -> Flask:
     return make_app()
 
@@ -109,7 +126,7 @@ def observations(settings: dict[str, Any]) -> Iterator[ObservationStore]:
 def windows(settings: dict[str, Any]) -> Iterator[ReadyWindows]:
     """Windows of the same database, kept ready as another process would."""
     store = ObservationStore(settings["observations"])
-    yield ReadyWindows(store, TimeLimit(5, pause=0), Counters())
+    yield ReadyWindows(store, TimeLimit(5, pause=0))
     store.close()
 
 

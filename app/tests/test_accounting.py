@@ -129,20 +129,20 @@ def test_only_so_many_areas_have_numbers_of_their_own() -> None:
 
 def test_notes_outside_a_request_are_lost_and_harmless() -> None:
     with trail.stage("windows"):
-        trail.note_asked("EWR")
-        trail.note_answer("id")
-        trail.note_refusal("corrupt")
-        trail.note_memo(hit=True)
-        trail.note_problem("not-found")
-    assert trail.current() is None
+        noted = trail.current()
+        noted.area, noted.delivery_id, noted.memo, noted.problem = "EWR", "id", "hit", "not-found"
+        noted.refusals["corrupt"] += 1
+    now = trail.current()
+    assert (now.area, now.delivery_id, now.memo, now.problem) == (None, None, None, None)
+    assert (now.request_id, now.stages, now.refusals) == ("", {}, {})
 
 
 def test_what_is_done_aside_is_no_part_of_the_request() -> None:
     begun = trail.begin("a")
     with trail.aside():
         with trail.stage("predict"):
-            trail.note_memo(hit=True)
-        trail.note_refusal("corrupt")
+            trail.current().memo = "hit"
+        trail.current().refusals["corrupt"] += 1
     assert trail.current() is begun
     assert (begun.memo, begun.stages, begun.refusals) == (None, {}, {})
     trail.end()
@@ -150,7 +150,7 @@ def test_what_is_done_aside_is_no_part_of_the_request() -> None:
 
 def test_a_trail_ends_with_its_request(serving: FlaskClient) -> None:
     serving.get(PREDICT)
-    assert trail.current() is None
+    assert not trail.current().request_id
 
 
 # ------------------------------------------------------------------------------------- lines

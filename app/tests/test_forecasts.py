@@ -22,6 +22,7 @@ from fairweather_app.errors import (
     PredictionError,
     UnknownAreaError,
 )
+from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.forecasts import area_summaries, decide, known_areas
 from fairweather_app.models_backend import onnx
 from fairweather_app.refresh import GRACE_PASSES
@@ -43,7 +44,7 @@ def context_of(app: Flask) -> AppContext:
 
 def refusal_of(context: AppContext, area: str = "EWR", **asked: Any) -> tuple[str, str]:
     with pytest.raises(NoApplicableModelError) as caught:
-        forecast(context, area, **asked)
+        forecast(context, ForecastRequest(area=area, **asked))
     (refusal,) = caught.value.refused
     return refusal.code, refusal.reason
 
@@ -56,7 +57,7 @@ def test_a_forecast_is_what_the_model_says_with_its_times_units_and_zone(
 ) -> None:
     path = tiny_delivery(areas=("JFK",))
     observe("JFK", day)
-    answer = forecast(context_of(make_app()), "JFK")
+    answer = forecast(context_of(make_app()), ForecastRequest(area="JFK"))
     assert (answer.area, answer.reference_time) == ("JFK", NOON)
     assert answer.timezone == "America/New_York"
     assert answer.forecast.time == [NOON + k * HOUR for k in range(1, 25)]
@@ -82,7 +83,7 @@ def test_the_receipt_lists_who_was_passed_over_the_candidates_first(
     winter = tiny_delivery(areas=("JFK",), valid_months=[1], skill_interval=(0.8, 0.9))
     answering = tiny_delivery(areas=("JFK",))
     observe("JFK", day)
-    receipt = forecast(context_of(make_app()), "JFK").receipt
+    receipt = forecast(context_of(make_app()), ForecastRequest(area="JFK")).receipt
     assert receipt.delivery_id == answering.name
     assert len(receipt.refused) == 20
     assert receipt.refused[0].delivery_id == winter.name
@@ -97,10 +98,13 @@ def test_only_the_wanted_variables_are_answered(
     observe("EWR", day)
     observe("EWR", day, variable="humidity")
     context = context_of(make_app())
-    answer = forecast(context, "EWR", variables=("humidity",))
+    answer = forecast(context, ForecastRequest(area="EWR", variables=("humidity",)))
     assert list(answer.forecast.variables) == ["humidity"]
     assert list(answer.receipt.skill) == ["humidity"]
-    assert list(forecast(context, "EWR").forecast.variables) == ["temperature", "humidity"]
+    assert list(forecast(context, ForecastRequest(area="EWR")).forecast.variables) == [
+        "temperature",
+        "humidity",
+    ]
 
 
 def test_a_reference_time_in_any_zone_is_answered_in_utc(
@@ -110,14 +114,17 @@ def test_a_reference_time_in_any_zone_is_answered_in_utc(
     observe("EWR", day + [99.0] * 5, until=NOON + 5 * HOUR, variable="humidity")
     observe("EWR", day)
     asked = datetime.fromisoformat("2013-06-20T08:00-04:00")
-    answer = forecast(context_of(make_app()), "EWR", reference_time=asked)
+    answer = forecast(context_of(make_app()), ForecastRequest(area="EWR", reference_time=asked))
     assert answer.reference_time == NOON
     assert answer.reference_time.utcoffset() == timedelta(0)
 
 
 def test_a_reference_time_without_a_zone_is_refused(make_app: MakeApp) -> None:
     with pytest.raises(InvalidRequestError, match="has no zone"):
-        forecast(context_of(make_app()), "JFK", reference_time=NOON.replace(tzinfo=None))
+        forecast(
+            context_of(make_app()),
+            ForecastRequest(area="JFK", reference_time=NOON.replace(tzinfo=None)),
+        )
 
 
 def test_a_model_with_context_inputs_is_fed_time_and_place(
@@ -138,7 +145,7 @@ def test_a_model_with_context_inputs_is_fed_time_and_place(
         return run(session, feeds, outputs)
 
     monkeypatch.setattr(onnx._OnnxSession, "run", spy)
-    forecast(context, "JFK")
+    forecast(context, ForecastRequest(area="JFK"))
     assert fed[0]["area_index"].tolist() == [1]
     assert fed[0]["reference_time"].tolist() == [int(NOON.timestamp())]
     assert fed[0]["reference_time"].dtype == np.int64
@@ -153,7 +160,7 @@ def test_outputs_of_different_steps_share_one_axis_with_null_between(
     tiny_delivery(variables=("temperature", "humidity"), change=every_two_hours)
     observe("EWR", day)
     observe("EWR", day, variable="humidity")
-    series = forecast(context_of(make_app()), "EWR").forecast
+    series = forecast(context_of(make_app()), ForecastRequest(area="EWR")).forecast
     assert len(series.time) == 36
     assert series.variables["temperature"].value[24:] == [None] * 12
     assert series.variables["humidity"].value[:4] == [None, day[0], None, day[1]]
@@ -173,10 +180,10 @@ def test_a_name_is_known_to_a_delivery_a_definition_or_an_observation(
     assert list(known_areas(context)) == sorted(known_areas(context))
     for area in ("Haifa", "Jerusalem", "Gaza"):
         with pytest.raises(NoApplicableModelError) as caught:
-            forecast(context, area)
+            forecast(context, ForecastRequest(area=area))
         assert caught.value.refused_counts
     with pytest.raises(UnknownAreaError) as unknown:
-        forecast(context, "hebron")
+        forecast(context, ForecastRequest(area="hebron"))
     assert unknown.value.known == known_areas(context)
 
 
@@ -187,7 +194,7 @@ def test_a_nearby_airport_is_no_substitute(
     tiny_delivery(areas=("JFK",))
     observe("LGA", day)
     with pytest.raises(NoApplicableModelError) as caught:
-        forecast(context_of(make_app()), "LGA")
+        forecast(context_of(make_app()), ForecastRequest(area="LGA"))
     assert not isinstance(caught.value, ObservationsMissingError)
     assert caught.value.refused_counts == {"area-not-declared": 2}
 
@@ -212,7 +219,7 @@ def test_summaries_tell_what_there_is_for_each_area(
 
 def test_an_empty_catalogue_is_told_as_that(make_app: MakeApp) -> None:
     with pytest.raises(NoApplicableModelError, match="no delivery is in the catalogue yet"):
-        forecast(context_of(make_app()), "JFK")
+        forecast(context_of(make_app()), ForecastRequest(area="JFK"))
 
 
 def test_a_gap_wider_than_the_model_allows_is_refused_saying_from_when_to_when(
@@ -224,7 +231,7 @@ def test_a_gap_wider_than_the_model_allows_is_refused_saying_from_when_to_when(
     observe("EWR", values)
     context = context_of(make_app())
     with pytest.raises(ObservationsMissingError) as caught:
-        forecast(context, "EWR")
+        forecast(context, ForecastRequest(area="EWR"))
     assert "3 of 24" in str(caught.value)
     assert "missing from 2013-06-19T22:00Z to 2013-06-20T01:00Z" in str(caught.value)
 
@@ -249,7 +256,7 @@ def test_observations_are_missing_only_when_every_candidate_lacks_them(
     tiny_delivery(variables=("temperature",), valid_months=[1])
     observe("EWR", day)
     with pytest.raises(NoApplicableModelError) as caught:
-        forecast(context_of(make_app()), "EWR")
+        forecast(context_of(make_app()), ForecastRequest(area="EWR"))
     assert not isinstance(caught.value, ObservationsMissingError)
     assert caught.value.refused_counts == {"observations-missing": 1, "out-of-season": 1}
 
@@ -260,7 +267,7 @@ def test_out_of_season_is_told_before_a_gap_in_the_observations(
     tiny_delivery(valid_months=[1])
     observe("EWR", day[:12])
     with pytest.raises(NoApplicableModelError) as caught:
-        forecast(context_of(make_app()), "EWR")
+        forecast(context_of(make_app()), ForecastRequest(area="EWR"))
     assert not isinstance(caught.value, ObservationsMissingError)
     assert caught.value.refused_counts == {"out-of-season": 1}
 
@@ -272,13 +279,13 @@ def test_before_the_first_look_at_the_store_nothing_is_said_of_any_area(
     context = context_of(create_app(settings))
     for area in ("EWR", "Atlantis"):
         with pytest.raises(NotReadyError, match="has not been looked at yet"):
-            forecast(context, area)
+            forecast(context, ForecastRequest(area=area))
 
 
 def test_without_any_observation_they_are_missing(make_app: MakeApp, tiny_delivery: Build) -> None:
     tiny_delivery()
     with pytest.raises(ObservationsMissingError, match="24 of 24"):
-        forecast(context_of(make_app()), "EWR")
+        forecast(context_of(make_app()), ForecastRequest(area="EWR"))
 
 
 @pytest.mark.parametrize(
@@ -304,7 +311,10 @@ def test_the_season_is_that_of_the_local_month(  # noqa: PLR0917 - fixtures and 
     observe("EWR", day, until=asked)
     context = context_of(make_app())
     if answers:
-        assert forecast(context, "EWR", reference_time=asked).reference_time == asked
+        assert (
+            forecast(context, ForecastRequest(area="EWR", reference_time=asked)).reference_time
+            == asked
+        )
     else:
         assert refusal_of(context, reference_time=asked)[0] == "out-of-season"
 
@@ -340,7 +350,10 @@ def test_the_domain_ends_a_margin_beyond_either_bound(  # noqa: PLR0917 - likewi
     observe("EWR", [20.0] * 23 + [last], variable=variable)
     context = context_of(make_app(**{setting: margin}))
     if answers:
-        assert forecast(context, "EWR").forecast.variables[variable].value[-1] == last
+        assert (
+            forecast(context, ForecastRequest(area="EWR")).forecast.variables[variable].value[-1]
+            == last
+        )
     else:
         code, reason = refusal_of(context)
         assert code == "out-of-domain"
@@ -363,7 +376,7 @@ def test_the_next_candidate_answers_when_the_best_is_not_fit(
     best = tiny_delivery(max_temperature_seen=1.0, skill_interval=(0.8, 0.9))
     second = tiny_delivery(skill_interval=(0.1, 0.2))
     observe("EWR", day)
-    decision = decide(context_of(make_app()), "EWR")
+    decision = decide(context_of(make_app()), ForecastRequest(area="EWR"))
     assert decision.model.delivery_id == second.name
     assert [(each.delivery_id, each.code) for each in decision.refused] == [
         (best.name, "out-of-domain")
@@ -415,13 +428,13 @@ def test_a_removed_delivery_finishes_the_request_that_it_had_begun(
     tiny_delivery(areas=("LGA",))
     observe("EWR", day)
     context = context_of(make_app())
-    decision = decide(context, "EWR")
+    decision = decide(context, ForecastRequest(area="EWR"))
     (store / path.name).rename(store / ".gone")
     for _ in range(GRACE_PASSES):
         context.catalogue.refresh()
     assert decision.model.predict("EWR", NOON, {"temperature": window_of(day)})
     with pytest.raises(NoApplicableModelError):
-        forecast(context, "EWR")
+        forecast(context, ForecastRequest(area="EWR"))
 
 
 def window_of(values: list[float]) -> Any:

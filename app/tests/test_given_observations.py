@@ -16,6 +16,7 @@ from fairweather_app.errors import (
     NoApplicableModelError,
     ObservationsMissingError,
 )
+from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.forecasts import decide
 from fairweather_app.writing import forecast
 
@@ -37,7 +38,9 @@ def test_given_observations_are_used_and_none_of_the_apps_own(
 ) -> None:
     tiny_delivery()
     context = context_of(make_app())
-    answer = forecast(context, "EWR", reference_time=NOON, observations={"temperature": day})
+    answer = forecast(
+        context, ForecastRequest(area="EWR", reference_time=NOON, observations={"temperature": day})
+    )
     assert answer.forecast.variables["temperature"].value == day
 
 
@@ -46,7 +49,10 @@ def test_an_input_that_is_not_given_is_read(
 ) -> None:
     tiny_delivery(variables=("temperature", "humidity"))
     observe("EWR", day, variable="humidity")
-    answer = forecast(context_of(make_app()), "EWR", observations={"temperature": [5.0] * 24})
+    answer = forecast(
+        context_of(make_app()),
+        ForecastRequest(area="EWR", observations={"temperature": [5.0] * 24}),
+    )
     assert answer.forecast.variables["temperature"].value == [5.0] * 24
     assert answer.forecast.variables["humidity"].value == day
 
@@ -60,8 +66,8 @@ def test_a_variable_the_app_keeps_no_observations_of_can_be_given(
     tiny_delivery(change=of_moonlight)
     context = context_of(make_app())
     with pytest.raises(ObservationsMissingError, match="keeps no observations of 'moonlight'"):
-        forecast(context, "EWR")
-    answer = forecast(context, "EWR", observations={"temperature": day})
+        forecast(context, ForecastRequest(area="EWR"))
+    answer = forecast(context, ForecastRequest(area="EWR", observations={"temperature": day}))
     assert answer.forecast.variables["temperature"].value == day
 
 
@@ -79,7 +85,7 @@ def test_observations_that_fit_no_candidate_are_an_invalid_request(
 ) -> None:
     tiny_delivery()
     with pytest.raises(InvalidRequestError) as caught:
-        forecast(context_of(make_app()), "EWR", observations=given_values)
+        forecast(context_of(make_app()), ForecastRequest(area="EWR", observations=given_values))
     (problem,) = caught.value.problems
     assert told in problem
 
@@ -89,7 +95,10 @@ def test_all_that_is_wrong_with_given_observations_is_told_at_once(
 ) -> None:
     tiny_delivery()
     with pytest.raises(InvalidRequestError) as caught:
-        forecast(context_of(make_app()), "EWR", observations={"temperature": [], "warmth": []})
+        forecast(
+            context_of(make_app()),
+            ForecastRequest(area="EWR", observations={"temperature": [], "warmth": []}),
+        )
     assert len(caught.value.problems) == 2
 
 
@@ -98,7 +107,9 @@ def test_a_length_that_only_another_candidate_takes_passes_the_first_over(
 ) -> None:
     long = tiny_delivery(samples=48, skill_interval=(0.8, 0.9))
     short = tiny_delivery(samples=24, skill_interval=(0.1, 0.2))
-    decision = decide(context_of(make_app()), "EWR", observations={"temperature": day})
+    decision = decide(
+        context_of(make_app()), ForecastRequest(area="EWR", observations={"temperature": day})
+    )
     assert decision.model.delivery_id == short.name
     (refusal,) = decision.refused
     assert (refusal.delivery_id, refusal.code) == (long.name, "observations-missing")
@@ -111,7 +122,7 @@ def test_given_gaps_are_the_requests_own_and_waiting_would_not_help(
     tiny_delivery()
     context = context_of(make_app())
     with pytest.raises(NoApplicableModelError) as caught:
-        forecast(context, "EWR", observations={"temperature": [None] * 24})
+        forecast(context, ForecastRequest(area="EWR", observations={"temperature": [None] * 24}))
     assert not isinstance(caught.value, ObservationsMissingError)
     assert caught.value.refused_counts == {"observations-missing": 1}
 
@@ -121,5 +132,7 @@ def test_given_observations_do_not_make_an_area_declared(
 ) -> None:
     tiny_delivery(areas=("EWR",))
     with pytest.raises(NoApplicableModelError) as caught:
-        forecast(context_of(make_app()), "LGA", observations={"temperature": day})
+        forecast(
+            context_of(make_app()), ForecastRequest(area="LGA", observations={"temperature": day})
+        )
     assert caught.value.refused_counts == {"area-not-declared": 1}

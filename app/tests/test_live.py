@@ -14,7 +14,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from fairweather_app.app_context import AppContext
-from fairweather_app.counters import FORECASTS_KEPT, FORECASTS_LOST, SHADOW_PREDICTIONS
 from fairweather_app.entries import Entry
 from fairweather_app.errors import LoadError, ObservationStoreError
 from fairweather_app.live import KeptForecast, kept, scores
@@ -27,6 +26,7 @@ from fairweather_app.times import to_microseconds
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
 Observe = Callable[..., None]
+Counted = Callable[..., float]
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -116,7 +116,7 @@ def test_a_forecast_is_scored_when_what_it_speaks_of_arrives(
 
 
 def test_a_forecast_is_kept_once_however_often_it_is_asked_for(
-    serving: FlaskClient, observe: Observe
+    serving: FlaskClient, observe: Observe, counted: Counted
 ) -> None:
     context = context_of(serving)
     for _ in range(3):
@@ -124,7 +124,7 @@ def test_a_forecast_is_kept_once_however_often_it_is_asked_for(
         observe("EWR", [1.0])  # so that the answer is made anew
     assert record(context) == 1
     assert record(context) == 0
-    assert context.counters[FORECASTS_KEPT] == 1
+    assert counted("fairweather_recorded_forecasts", outcome="kept") == 1
 
 
 def test_the_first_forecast_stays_when_another_worker_makes_it_again(
@@ -171,13 +171,14 @@ def test_forecasts_wait_while_the_database_fails(
 
 
 def test_too_many_that_wait_are_lost_and_counted(
-    serving: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    serving: FlaskClient, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scores, "MOST_WAITING", 1)
     for area in ("JFK", "EWR"):
         serving.get(f"/weather/predict?area={area}")
-    assert context_of(serving).counters[FORECASTS_LOST] == 1
     assert record(context_of(serving)) == 1
+    assert record(context_of(serving)) == 0
+    assert counted("fairweather_recorded_forecasts", outcome="lost") == 1
 
 
 def test_only_the_newest_forecasts_are_kept(
@@ -215,7 +216,11 @@ def test_while_the_database_cannot_be_used_a_delivery_has_no_scores_and_is_told_
 
 
 def test_a_shadow_predicts_beside_the_one_that_answers_and_is_scored_alike(
-    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    day: list[float],
+    counted: Counted,
 ) -> None:
     chosen = tiny_delivery(areas=("JFK",)).name
     shadow = tiny_delivery(areas=("JFK",), skill_interval=(0.8, 0.9)).name
@@ -229,8 +234,9 @@ def test_a_shadow_predicts_beside_the_one_that_answers_and_is_scored_alike(
     assert refused[shadow]["code"] == "overridden"
     assert "it is a shadow" in refused[shadow]["reason"]
     context = context_of(client)
-    assert context.counters[SHADOW_PREDICTIONS] == 0  # not while somebody waits
+    assert counted("fairweather_shadow_predictions") == 0  # not while somebody waits
     assert record(context) == 2
+    assert counted("fairweather_shadow_predictions") == 1
     observe("JFK", [0.0] * 3, until=NOON + 3 * HOUR)
     assert {each.delivery_id: each.count for each in context.live.all()} == {chosen: 3, shadow: 3}
     assert (client.get(f"/models/{shadow}").json or {})["shadow"] is True

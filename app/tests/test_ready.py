@@ -15,7 +15,7 @@ from fairweather_interface.testing import GoldenWindow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairweather_app.counters import WINDOW_HITS, WINDOWS_MADE, Counters
+from fairweather_app import trail
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.observations import Archive, ObservationStore, ReadyWindows, Wanted, ready
 from fairweather_app.observations import store as store_module
@@ -32,7 +32,7 @@ Observe = Callable[..., None]
 
 
 def make_ready(store: ObservationStore, clock: Callable[[], float] = lambda: 0.0) -> ReadyWindows:
-    return ReadyWindows(store, TimeLimit(5, pause=0), Counters(), clock=clock)
+    return ReadyWindows(store, TimeLimit(5, pause=0), clock=clock)
 
 
 def wanted(hours: int = 3, *, until: datetime = NOON, areas: tuple[str, ...] = ("JFK",)) -> Wanted:
@@ -138,10 +138,11 @@ def test_a_window_is_read_once_and_kept(
     windows: ReadyWindows, observe: Observe, read: list[tuple[datetime, datetime]]
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0])
+    begun = trail.begin("a")
     assert [values_of(windows, wanted()) for _ in range(3)] == [[1.0, 2.0, 3.0]] * 3
+    trail.end()
     assert read == [(NOON - 3 * HOUR, NOON)]
-    counts = windows._counters.counts()
-    assert (counts[WINDOWS_MADE], counts[WINDOW_HITS]) == (1, 2)
+    assert begun.windows == {"made": 1, "kept": 2}
 
 
 def test_as_time_goes_on_only_what_is_new_is_read(

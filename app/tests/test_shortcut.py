@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,6 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from fairweather_app import shortcut, writing
-from fairweather_app.app_context import AppContext
-from fairweather_app.counters import PREDICTIONS
 from fairweather_app.models_backend import onnx
 from fairweather_app.session import Arrays
 from fairweather_app.shortcut import SHORT_CUT, ShortCut
@@ -99,19 +98,16 @@ def test_the_request_id_is_answered(serving: FlaskClient) -> None:
 
 
 def test_what_fails_is_tried_once_and_told_by_flask(
-    serving: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    serving: FlaskClient, counted: Callable[..., float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context: AppContext = serving.application.extensions["fairweather"]
-
     def wrong(_session: object, _feeds: object, outputs: list[str]) -> Arrays:
         return {name: np.full((1, 24), np.nan, np.float32) for name in outputs}
 
     monkeypatch.setattr(onnx._OnnxSession, "run", wrong)
-    before = context.counters[PREDICTIONS]
     answer = serving.get(GET)
     assert answer.json is not None
     assert [each["code"] for each in answer.json["refused"]] == ["invalid-output"]
-    assert context.counters[PREDICTIONS] == before + 1
+    assert counted("fairweather_predictions", outcome="made") == 1
 
 
 def test_an_error_of_our_own_making_is_a_problem_and_stands_in_the_log(

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fairweather_app import interrupt, time_limit
+from fairweather_app import time_limit
 from fairweather_app.errors import GivenUpError
-from fairweather_app.time_limit import TimeLimit
+from fairweather_app.time_limit import Interrupt, TimeLimit, current_interrupt
 
 
 class Hanging:
@@ -87,7 +87,7 @@ class Listening:
     def __call__(self) -> str:
         self.threads.append(threading.current_thread())
         stopped = threading.Event()
-        limit = interrupt.current()
+        limit = current_interrupt()
         assert limit is not None
         limit.listen(stopped.set)
         return "stopped" if stopped.wait(self.seconds) else "done"
@@ -114,11 +114,11 @@ def test_what_is_late_is_interrupted_wherever_it_runs() -> None:
 
 
 def test_an_interrupt_that_was_fired_before_anybody_listened_is_heard() -> None:
-    fired, heard = interrupt.Interrupt(), []
+    fired, heard = Interrupt(), []
     fired.fire()
     fired.listen(lambda: heard.append(True))
     assert heard
-    assert interrupt.current() is None
+    assert current_interrupt() is None
 
 
 def test_no_thread_is_started_before_there_is_work() -> None:

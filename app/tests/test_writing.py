@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,8 +18,10 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairweather_app import writing
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.app_context import AppContext
+from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.forecasts import decide
 from fairweather_app.runtime_model import Prediction
 from fairweather_app.writing import OPTIONS, make_answer
@@ -31,7 +35,7 @@ NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 
 def written(app: Flask, area: str = "EWR", **asked: Any) -> bytes:
     context: AppContext = app.extensions["fairweather"]
-    return make_answer(decide(context, area, **asked), asked.get("variables")).body
+    return make_answer(decide(context, ForecastRequest(area=area, **asked))).body
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False)))
@@ -76,7 +80,31 @@ def test_a_prediction_of_any_layout_in_memory_is_written(
 ) -> None:
     tiny_delivery()
     observe("EWR", day)
-    decision = decide(make_app().extensions["fairweather"], "EWR")
+    decision = decide(make_app().extensions["fairweather"], ForecastRequest(area="EWR"))
     strided = np.arange(48, dtype=np.float32)[::2]
-    body = make_answer(replace(decision, predictions={"temperature": Prediction(strided)}), None)
+    body = make_answer(replace(decision, predictions={"temperature": Prediction(strided)}))
     assert json.loads(body.body)["forecast"]["temperature"]["value"] == strided.tolist()
+
+
+def test_what_answers_of_a_model_have_in_common_is_bounded_and_goes_with_it(
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    day: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writing, "FRAMES_KEPT", 3)
+    tiny_delivery()
+    observe("EWR", day)
+    app = make_app()
+    request = ForecastRequest(area="EWR")
+    decision = decide(app.extensions["fairweather"], request)
+    decision = replace(decision, model=replace(decision.model))  # one that nobody else has
+    for number in range(5):
+        variables = ("temperature", f"v{number}")
+        make_answer(replace(decision, request=replace(request, variables=variables)))
+    assert 0 < len(writing._frames[decision.model]) <= 3
+    model = weakref.ref(decision.model)
+    del decision
+    gc.collect()
+    assert model() is None

@@ -79,7 +79,7 @@ def account_for_requests(app: Flask, app_context: AppContext) -> Accounts:
     @app.after_request
     def _account(response: Response) -> Response:
         done = trail.current()
-        if done is None:  # a handler of its own making answered before any request was begun
+        if not done.request_id:  # a handler of its own making answered before any request was begun
             return response
         accounts.close(
             done,

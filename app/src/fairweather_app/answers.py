@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
 
 from fairweather_app.snapshot import Contents
-
-AnswerKey = tuple[str, tuple[str, ...] | None, datetime | None]
-"""Area, wanted variables, and reference time where it does not follow from the observations."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,14 +10,14 @@ from functools import partial
 from fairweather_interface.definitions import load_definitions, packaged_definitions
 from fairweather_interface.metadata import Area
 
-from fairweather_app.answers import AnswerKey, KeptAnswer
+from fairweather_app.answers import KeptAnswer
 from fairweather_app.cache import Cache
 from fairweather_app.catalogue import Catalogue
 from fairweather_app.clock import Clock, make_clock
 from fairweather_app.config import Settings, cannot_write_cache
-from fairweather_app.counters import Counters
 from fairweather_app.decisions import DecisionStore
 from fairweather_app.errors import RETRY_SECONDS, SettingsError
+from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.index import Index, release_key
 from fairweather_app.live import LiveScores
 from fairweather_app.memo import Memo
@@ -62,9 +62,8 @@ class AppContext:
     backends: Sequence[ModelsBackend]
     ready: ReadyWindows
     time_limit: TimeLimit
-    counters: Counters
     predictions: Memo[PredictionKey, Predictions]
-    answers: Memo[AnswerKey, KeptAnswer]
+    answers: Memo[ForecastRequest, KeptAnswer]
     live: LiveScores
     definitions: Mapping[str, Area] = field(default_factory=dict)
 
@@ -79,10 +78,7 @@ def build_app_context(settings: Settings) -> AppContext:
     overrides = replace(read_overrides(settings.overrides), shadows=frozenset(settings.shadow))
     patience = PATIENCE_SHARE * settings.time_limit
     observations = ObservationStore(settings.observations, patience=patience)
-    counters = Counters()
-    ready = ReadyWindows(
-        observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS), counters
-    )
+    ready = ReadyWindows(observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS))
     cache = Cache(settings.cache, store=open_store(settings.store), reader=NEWEST_SCHEMA)
     try:
         cache.try_out()
@@ -106,10 +102,9 @@ def build_app_context(settings: Settings) -> AppContext:
         backends=tuple(backends),
         ready=ready,
         time_limit=TimeLimit(settings.time_limit, pause=PAUSE_SECONDS),
-        counters=counters,
         predictions=Memo(PREDICTIONS_KEPT),
         answers=Memo(ANSWER_BYTES_KEPT, size=lambda kept: len(kept.answer.body)),
-        live=LiveScores(observations, ready, counters),
+        live=LiveScores(observations, ready),
         definitions={
             name: area
             for source in packaged_definitions()

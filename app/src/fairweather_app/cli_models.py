@@ -28,6 +28,7 @@ from fairweather_app.cli_output import (
 )
 from fairweather_app.entries import Entry
 from fairweather_app.errors import NoApplicableModelError, UnknownDeliveryError
+from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.forecasts import decide
 from fairweather_app.pins import pins
 from fairweather_app.refusals import Refusals
@@ -136,7 +137,7 @@ def _say_why(context: AppContext, area: str, time: datetime | None, *, as_json: 
         if pin.area == area:
             say(str(pin), err=True)
     try:
-        decision = decide(context, area, reference_time=time)
+        decision = decide(context, ForecastRequest(area=area, reference_time=time))
     except NoApplicableModelError as error:
         moment = time or context.clock(area)
         _show_why(_ranking(context, area, moment, None, error.refused), as_json=as_json)

@@ -19,7 +19,6 @@ from fairweather_app import trail
 from fairweather_app.api.schemas import AreaSummary, RefusedDelivery
 from fairweather_app.app_context import AppContext, PredictionKey
 from fairweather_app.areas import served_areas
-from fairweather_app.counters import GIVEN_UP, PREDICTION_HITS, PREDICTIONS
 from fairweather_app.errors import (
     GivenUpError,
     InvalidRequestError,
@@ -32,8 +31,9 @@ from fairweather_app.errors import (
     UnsuppliedInputError,
 )
 from fairweather_app.fitness import check_observed, check_predictions, check_windows
+from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.observations import Window, get_inputs
-from fairweather_app.observations.given import Given, GivenObservations
+from fairweather_app.observations.given import GivenObservations
 from fairweather_app.refusals import Refusals
 from fairweather_app.residency import held
 from fairweather_app.runtime_model import Predictions, RuntimeModel
@@ -88,11 +88,12 @@ def _summarize(app_context: AppContext, area: str) -> AreaSummary:
 class Decision:
     """Which model answers, with what, and every delivery that was passed over.
 
-    `refused` lists candidates first, then what else declares the area, then the rest.
+    `reference_time` is in UTC: the request's, or the clock's where it has none. `refused` lists
+    candidates first, then what else declares the area, then the rest.
     `repeatable`: the same snapshot and windows decide the same again.
     """
 
-    area: str
+    request: ForecastRequest
     reference_time: datetime
     model: RuntimeModel
     predictions: Predictions
@@ -101,34 +102,23 @@ class Decision:
 
 
 def decide(
-    app_context: AppContext,
-    area: str,
-    *,
-    variables: tuple[str, ...] | None = None,
-    reference_time: datetime | None = None,
-    observations: Mapping[str, Given] | None = None,
-    remember: bool = False,
+    app_context: AppContext, request: ForecastRequest, *, remember: bool = False
 ) -> Decision:
-    """Walk the candidates for `area` and take the first that holds.
+    """Walk the candidates for the area of a request and take the first that holds.
 
-    Args:
-        app_context: the app's.
-        area: the name of the area, exactly.
-        variables: what is wanted; None asks for as many as one model gives.
-        reference_time: when the forecast starts (aware); None asks the app's clock.
-        observations: windows by input name, oldest first, None where missing; an input that is
-            not among them is read from the app's own observations.
-        remember: whether a prediction that was made of the same windows before will do.
+    With `remember`, a prediction that was made of the same windows before will do.
 
     Raises:
         NotReadyError: nothing is live, and what the store holds is not known.
         UnknownAreaError: nobody knows the name.
-        InvalidRequestError: `observations` fit no candidate, or `reference_time` has no zone.
+        InvalidRequestError: the observations fit no candidate, or the time has no zone.
         ObservationsMissingError: every candidate lacks observations of the app's own.
         NoApplicableModelError: every delivery refuses.
         ObservationStoreError: the observation database cannot be used.
     """
-    trail.note_asked(area)
+    area, reference_time = request.area, request.reference_time
+    done = trail.current()
+    done.area = area
     not_ready = app_context.catalogue.snapshot.not_ready
     if not_ready is not None:
         raise NotReadyError(not_ready)
@@ -139,22 +129,24 @@ def decide(
     elif reference_time.tzinfo is None:
         raise InvalidRequestError([f"reference_time: {reference_time} has no zone; expected one"])
     time = reference_time.astimezone(UTC)
-    selection = find_best_model(area, app_context, variables=variables)
+    selection = find_best_model(area, app_context, variables=request.variables)
     candidates: Iterable[RuntimeModel] = selection.candidates
     given = NOTHING_GIVEN
-    if observations:
+    if request.observations:
         candidates = list(candidates)
-        given = GivenObservations(observations, [each.required_inputs for each in candidates])
+        given = GivenObservations(
+            request.observations, [each.required_inputs for each in candidates]
+        )
     passed_over: list[RefusedDelivery] = []
     for model in candidates:
         outcome = attempt(model, app_context, area, time, given, remember=remember)
         if isinstance(outcome, Refusal):
             passed_over.append(refused(model, outcome))
-            trail.note_refusal(outcome.code.value)
+            done.refusals[outcome.code.value] += 1
             continue
-        trail.note_answer(model.delivery_id)
+        done.delivery_id = model.delivery_id
         return Decision(
-            area=area,
+            request=request,
             reference_time=time,
             model=model,
             predictions=outcome,
@@ -162,7 +154,7 @@ def decide(
             repeatable=not selection.lost
             and all(each.code in OF_THE_WINDOWS for each in passed_over),
         )
-    raise _nobody(area, passed_over, selection, asked_the_store=not observations)
+    raise _nobody(area, passed_over, selection, asked_the_store=not request.observations)
 
 
 def attempt(
@@ -197,9 +189,9 @@ def attempt(
     if remember:
         key = (*key[:3], b"".join(windows[each.name].digest for each in model.required_inputs))
         known = app_context.predictions.get(key)
-        trail.note_memo(hit=known is not None)
+        trail.current().memo = "miss" if known is None else "hit"
     if known is not None:
-        app_context.counters.add(PREDICTION_HITS)
+        trail.current().predictions["kept"] += 1
         return known
     predictions = _predict(model, app_context, area, reference_time, windows)
     if isinstance(predictions, Refusal):
@@ -218,7 +210,7 @@ def _predict(
     windows: Mapping[str, Window],
 ) -> Predictions | Refusal:
     """Run a model within the time limit; that it is loaded first is not charged to it."""
-    app_context.counters.add(PREDICTIONS)
+    trail.current().predictions["made"] += 1
     try:
         with held(model), trail.stage("predict"):
             return app_context.time_limit.run(
@@ -228,7 +220,6 @@ def _predict(
     except (LoadError, PredictionError) as error:
         return Refusal(code=error.code, reason=str(error))
     except GivenUpError as error:
-        app_context.counters.add(GIVEN_UP)
         return Refusal(code=Code.TIMED_OUT, reason=str(error))
 
 

@@ -128,9 +128,9 @@ def _traceback(stream: TextIO, error: Any) -> None:  # noqa: ANN401 - structlog'
 
 
 def _name_request(_logger: object, _name: str, fields: Fields) -> Fields:
-    now = trail.current()
-    if now is not None:
-        fields["request_id"] = now.request_id
+    request_id = trail.current().request_id
+    if request_id:
+        fields["request_id"] = request_id
     return fields
 
 

@@ -48,6 +48,22 @@ REFUSALS = prometheus.Counter(
 MEMO = prometheus.Counter(
     "fairweather_memo", "Forecasts looked for among those kept: hit or miss.", ["outcome"]
 )
+WINDOWS = prometheus.Counter(
+    "fairweather_windows",
+    "Windows of observations that requests needed: made, or kept from before.",
+    ["outcome"],
+)
+PREDICTIONS = prometheus.Counter(
+    "fairweather_predictions",
+    "Predictions that requests needed: made by a run of a model, or kept from before.",
+    ["outcome"],
+)
+RECORDED = prometheus.Counter(
+    "fairweather_recorded_forecasts",
+    "Forecasts for scoring: kept, or lost because too many waited.",
+    ["outcome"],
+)
+SHADOWS = prometheus.Counter("fairweather_shadow_predictions", "Predictions of shadows.")
 PICKUPS = prometheus.Counter(
     "fairweather_pickups",
     "Deliveries that a worker picked up, by what became of them; each worker counts its own.",
@@ -57,7 +73,10 @@ LOOKS = prometheus.Counter(
     "fairweather_store_looks", "Looks at the store: well, or with a problem.", ["outcome"]
 )
 
-COUNTED = (REQUESTS, STAGES, REFUSALS, MEMO, PICKUPS, LOOKS)
+COUNTED = (
+    *(REQUESTS, STAGES, REFUSALS, MEMO, WINDOWS, PREDICTIONS),
+    *(RECORDED, SHADOWS, PICKUPS, LOOKS),
+)
 """What workers count; the rest is what the one that answers sees."""
 
 _children = cache(lambda metric, *labels: metric.labels(*labels))
@@ -69,8 +88,14 @@ def count_request(trail: Trail, route: str, status: int, code: str, area: str) -
     _children(REQUESTS, route, status, code, area).inc()
     for name, seconds in trail.stages.items():
         _children(STAGES, name).observe(seconds)
-    for refusal, count in trail.refusals.items():
-        _children(REFUSALS, refusal).inc(count)
+    counts = (
+        (REFUSALS, trail.refusals),
+        (WINDOWS, trail.windows),
+        (PREDICTIONS, trail.predictions),
+    )
+    for metric, found in counts:
+        for label, count in found.items():
+            _children(metric, label).inc(count)
     if trail.memo is not None:
         _children(MEMO, trail.memo).inc()
 

@@ -38,10 +38,11 @@ class Refusals(Sequence[RefusedDelivery]):
         self._others = others or Others()
 
     @cached_property
-    def told(self) -> bytes:
-        """The first of them and all counts, as an answer's JSON tells them."""
+    def told(self) -> dict[str, orjson.Fragment]:
+        """The first of them and all counts, as fields of a receipt, written once."""
         refused = [each.model_dump() for each in first_refusals(self)]
-        return orjson.dumps({"refused": refused, "refused_counts": self.counts})
+        fields = {"refused": refused, "refused_counts": self.counts}
+        return {name: orjson.Fragment(orjson.dumps(value)) for name, value in fields.items()}
 
     @cached_property
     def counts(self) -> dict[str, int]:

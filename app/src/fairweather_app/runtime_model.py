@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -128,11 +127,6 @@ class RuntimeModel:
                 found[each.name][row], *(found[quantile.name][row] for quantile in band)
             )
         return made
-
-    @cached_property
-    def frames(self) -> dict[tuple[str, tuple[str, ...] | None], Any]:
-        """What `writing` makes once of this model, by area and wanted variables."""
-        return {}
 
     @cached_property
     def _asked_for(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from flask import Flask
 
 from fairweather_app import trail
 from fairweather_app.accounting import PREDICT, Accounts, begin
-from fairweather_app.api.reading import read_query, read_request
+from fairweather_app.api.reading import read_body, read_query
 from fairweather_app.api.routes import FAILED
 from fairweather_app.app_context import AppContext
 from fairweather_app.writing import answer, ready_answer
@@ -75,24 +75,11 @@ class ShortCut:
 
     def _get(self, environ: WSGIEnvironment) -> tuple[bytes, list[tuple[str, str]]]:
         asked = read_query(environ.get("QUERY_STRING", "").encode("latin-1"))
-        found = ready_answer(
-            self._context,
-            asked.area,
-            variables=asked.variables,
-            reference_time=asked.reference_time,
-        )
+        found = ready_answer(self._context, asked)
         return found.body, [("Cache-Control", "no-cache"), ("ETag", found.etag)]
 
     def _post(self, body: bytes) -> tuple[bytes, list[tuple[str, str]]]:
-        asked = read_request(body, invalid=422)
-        made = answer(
-            self._context,
-            asked.area,
-            variables=asked.variables,
-            reference_time=asked.reference_time,
-            observations=asked.observations,
-        )
-        return made.body, []
+        return answer(self._context, read_body(body)).body, []
 
     def _body(self, environ: WSGIEnvironment) -> bytes | None:
         """The whole body, put back for Flask; None where its length is none that is taken."""

@@ -1,7 +1,7 @@
 """The trail of a request: what it asked, who answered, who was passed over, and what took how long.
 
-Whoever does a part of the work notes it here; `metrics` counts it and `logs` tells it when the
-request is done. Outside a request a note is lost, so that commands and tests need no trail.
+The code that does a part of the work writes to the `current` trail; when the request is done,
+`metrics` counts it and `logs` writes its line. Outside a request nobody reads what is written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from time import perf_counter
 
 @dataclass(slots=True, eq=False)
 class Trail:
-    """What is known of one request so far; `stages` are seconds by name."""
+    """What is known of one request so far.
+
+    `stages` are seconds by name; `windows` and `predictions` count those that were "made" for the
+    request and those that were "kept" from before.
+    """
 
     request_id: str
     started: float = field(default_factory=perf_counter)
@@ -26,6 +30,8 @@ class Trail:
     memo: str | None = None
     stages: dict[str, float] = field(default_factory=dict)
     refusals: Counter[str] = field(default_factory=Counter)
+    windows: Counter[str] = field(default_factory=Counter)
+    predictions: Counter[str] = field(default_factory=Counter)
 
 
 KEY = "fairweather.trail"
@@ -45,14 +51,17 @@ def resume(trail: Trail) -> Trail:
     return trail
 
 
-def current() -> Trail | None:
-    """The trail of the request that this thread answers; None outside requests."""
-    return _current.get()
+def current() -> Trail:
+    """The trail of the request that this thread answers.
+
+    Outside a request it is a new one that nobody reads, with an empty `request_id`.
+    """
+    return _current.get() or Trail("")
 
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """What the block does is no part of the request: neither its numbers nor its line tell it."""
+    """Keep what the block does out of the request's numbers and its line."""
     token = _current.set(None)
     try:
         yield
@@ -61,7 +70,7 @@ def aside() -> Iterator[None]:
 
 
 def end() -> None:
-    """Nothing that happens from now on belongs to the request."""
+    """Forget the trail: what happens from now on is no part of the request."""
     _current.set(None)
 
 
@@ -77,42 +86,5 @@ class stage:  # noqa: N801 - read as a word: with stage("windows")
         self._started = perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        trail = _current.get()
-        if trail is not None:
-            took = perf_counter() - self._started
-            trail.stages[self._name] = trail.stages.get(self._name, 0.0) + took
-
-
-def note_asked(area: str) -> None:
-    """The request is about an area."""
-    trail = _current.get()
-    if trail is not None:
-        trail.area = area
-
-
-def note_answer(delivery_id: str) -> None:
-    """A delivery answers."""
-    trail = _current.get()
-    if trail is not None:
-        trail.delivery_id = delivery_id
-
-
-def note_problem(code: str) -> None:
-    """The answer is a problem."""
-    trail = _current.get()
-    if trail is not None:
-        trail.problem = code
-
-
-def note_refusal(code: str) -> None:
-    """A candidate was tried and passed over."""
-    trail = _current.get()
-    if trail is not None:
-        trail.refusals[code] += 1
-
-
-def note_memo(*, hit: bool) -> None:
-    """The forecast was looked for among those that are kept."""
-    trail = _current.get()
-    if trail is not None:
-        trail.memo = "hit" if hit else "miss"
+        stages = current().stages
+        stages[self._name] = stages.get(self._name, 0.0) + perf_counter() - self._started

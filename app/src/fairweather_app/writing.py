@@ -8,11 +8,11 @@ What does not depend on the request is made once for each model, area and choice
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,11 @@ import orjson
 from fairweather_interface.metadata import Output
 
 from fairweather_app import trail
-from fairweather_app.answers import Answer, AnswerKey, KeptAnswer
+from fairweather_app.answers import Answer, KeptAnswer
 from fairweather_app.api.schemas import Forecast, Receipt
 from fairweather_app.app_context import AppContext
-from fairweather_app.counters import MEMO_HITS
+from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.forecasts import Decision, decide
-from fairweather_app.observations.given import Given
-from fairweather_app.refusals import Refusals
 from fairweather_app.runtime_model import RuntimeModel, Values
 from fairweather_app.times import MICROSECOND
 
@@ -46,39 +44,25 @@ class Frame:
     outputs: tuple[Output, ...]
     axes: frozenset[Axis]
     timezone: str
-    receipt: bytes
+    receipt: dict[str, orjson.Fragment]
 
 
-def answer(
-    app_context: AppContext,
-    area: str,
-    *,
-    variables: tuple[str, ...] | None = None,
-    reference_time: datetime | None = None,
-    observations: Mapping[str, Given] | None = None,
-) -> Answer:
+_frames: WeakKeyDictionary[RuntimeModel, dict[tuple[str, tuple[str, ...] | None], Frame]] = (
+    WeakKeyDictionary()
+)
+"""By model, while it is in use: by area and wanted variables."""
+
+
+def answer(app_context: AppContext, request: ForecastRequest) -> Answer:
     """Forecast with the best model that declares itself fit, whatever was asked before.
 
     Raises:
         AppError: as `decide` does.
     """
-    decision = decide(
-        app_context,
-        area,
-        variables=variables,
-        reference_time=reference_time,
-        observations=observations,
-    )
-    return make_answer(decision, variables)
+    return make_answer(decide(app_context, request))
 
 
-def ready_answer(
-    app_context: AppContext,
-    area: str,
-    *,
-    variables: tuple[str, ...] | None = None,
-    reference_time: datetime | None = None,
-) -> Answer:
+def ready_answer(app_context: AppContext, request: ForecastRequest) -> Answer:
     """Forecast from the app's own observations, or give the answer that is still true.
 
     An answer is true until the contents of the catalogue change or an observation arrives; what
@@ -89,69 +73,48 @@ def ready_answer(
         AppError: as `decide` does.
     """
     contents, revision = app_context.catalogue.snapshot.contents, app_context.ready.revision()
-    if reference_time is None and app_context.settings.clock == "now":
-        reference_time = app_context.clock(area)  # else it follows from the observations
-    key: AnswerKey = (area, variables, reference_time)
-    kept = app_context.answers.get(key)
+    if request.reference_time is None and app_context.settings.clock == "now":
+        # else it follows from the observations
+        request = replace(request, reference_time=app_context.clock(request.area))
+    kept = app_context.answers.get(request)
     if kept is not None and kept.contents is contents and kept.revision == revision:
-        app_context.counters.add(MEMO_HITS)
-        trail.note_asked(area)
-        trail.note_memo(hit=True)
-        trail.note_answer(kept.delivery_id)
+        done = trail.current()
+        done.area, done.memo, done.delivery_id = request.area, "hit", kept.delivery_id
         return kept.answer
-    decision = decide(
-        app_context, area, variables=variables, reference_time=reference_time, remember=True
-    )
-    made = make_answer(decision, variables)
+    decision = decide(app_context, request, remember=True)
+    made = make_answer(decision)
+    model = decision.model
     if decision.repeatable:
         kept = KeptAnswer(
-            answer=made,
-            delivery_id=decision.model.delivery_id,
-            contents=contents,
-            revision=revision,
+            answer=made, delivery_id=model.delivery_id, contents=contents, revision=revision
         )
-        app_context.answers.keep(key, kept)
-    app_context.live.answered(decision.model, area, decision.reference_time, decision.predictions)
+        app_context.answers.keep(request, kept)
+    app_context.live.answered(model, request.area, decision.reference_time, decision.predictions)
     return made
 
 
-def forecast(
-    app_context: AppContext,
-    area: str,
-    *,
-    variables: tuple[str, ...] | None = None,
-    reference_time: datetime | None = None,
-    observations: Mapping[str, Given] | None = None,
-) -> Forecast:
+def forecast(app_context: AppContext, request: ForecastRequest) -> Forecast:
     """The answer, read as its schema says: `ready_answer` unless observations are given.
 
     Raises:
         AppError: as `decide` does.
     """
-    if observations is None:
-        made = ready_answer(app_context, area, variables=variables, reference_time=reference_time)
-    else:
-        made = answer(
-            app_context,
-            area,
-            variables=variables,
-            reference_time=reference_time,
-            observations=observations,
-        )
-    return Forecast.model_validate_json(made.body)
+    make = ready_answer if request.observations is None else answer
+    return Forecast.model_validate_json(make(app_context, request).body)
 
 
-def make_answer(decision: Decision, variables: tuple[str, ...] | None) -> Answer:
+def make_answer(decision: Decision) -> Answer:
     """Write a decision down."""
-    frame = _frame(decision.model, decision.area, variables)
+    area = decision.request.area
+    frame = _frame(decision.model, area, decision.request.variables)
     return Answer(
         orjson.dumps(
             {
-                "area": decision.area,
+                "area": area,
                 "reference_time": _naive(decision.reference_time),
                 "timezone": frame.timezone,
                 "forecast": _series(frame, decision),
-                "receipt": orjson.Fragment(_receipt(frame, decision.refused)),
+                "receipt": frame.receipt | decision.refused.told,
             },
             option=OPTIONS,
         )
@@ -159,7 +122,8 @@ def make_answer(decision: Decision, variables: tuple[str, ...] | None) -> Answer
 
 
 def _frame(model: RuntimeModel, area: str, variables: tuple[str, ...] | None) -> Frame:
-    frame: Frame | None = model.frames.get((area, variables))
+    frames = _frames.setdefault(model, {})
+    frame = frames.get((area, variables))
     if frame is None:
         outputs = tuple(
             each
@@ -167,9 +131,9 @@ def _frame(model: RuntimeModel, area: str, variables: tuple[str, ...] | None) ->
             if variables is None or each.variable in variables
         )
         frame = _make_frame(model, area, outputs)
-        if len(model.frames) >= FRAMES_KEPT:  # whoever asks chooses the key
-            model.frames.clear()
-        model.frames[area, variables] = frame
+        if len(frames) >= FRAMES_KEPT:  # whoever asks chooses the key
+            frames.clear()
+        frames[area, variables] = frame
     return frame
 
 
@@ -193,12 +157,11 @@ def _make_frame(model: RuntimeModel, area: str, outputs: tuple[Output, ...]) -> 
         outputs=outputs,
         axes=frozenset((each.step, each.shape[-1]) for each in outputs),
         timezone=metadata.areas[area].timezone,
-        receipt=receipt.model_dump_json(exclude=OF_THE_REQUEST).encode(),
+        receipt={
+            name: orjson.Fragment(orjson.dumps(value))
+            for name, value in receipt.model_dump(mode="json", exclude=OF_THE_REQUEST).items()
+        },
     )
-
-
-def _receipt(frame: Frame, refused: Refusals) -> bytes:
-    return frame.receipt[:-1] + b"," + refused.told[1:]
 
 
 def _series(frame: Frame, decision: Decision) -> dict[str, Any]:
@@ -206,7 +169,7 @@ def _series(frame: Frame, decision: Decision) -> dict[str, Any]:
     start = _naive(decision.reference_time)
     if len(frame.axes) == 1:
         (axis,) = frame.axes
-        series: dict[str, Any] = {"time": orjson.Fragment(_written_times(start, *axis))}
+        series: dict[str, Any] = {"time": _valid_times(start, *axis)}
         times = None
     else:
         times = _valid_times_of_all(start, frame.axes)
@@ -245,12 +208,6 @@ def _valid_times(start: datetime, step: timedelta, count: int) -> Times:
     leads = np.arange(1, count + 1) * np.timedelta64(step // MICROSECOND, "us")
     times: Times = np.datetime64(start, "us") + leads
     return times
-
-
-@lru_cache(maxsize=256)
-def _written_times(start: datetime, step: timedelta, count: int) -> bytes:
-    """The times of an answer as JSON: every area asked at one hour has the same."""
-    return orjson.dumps(_valid_times(start, step, count), option=OPTIONS)
 
 
 def _naive(time: datetime) -> datetime:

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from fairweather_app import trail
 from fairweather_app.api.schemas import Problem, first_refusals
 from fairweather_app.errors import (
     RETRY_SECONDS,
@@ -23,7 +24,6 @@ from fairweather_app.errors import (
     UnknownAreaError,
     UnknownDeliveryError,
 )
-from fairweather_app.trail import note_problem
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -80,7 +80,7 @@ def problem(
     error: NoApplicableModelError | None = None,
 ) -> Response:
     """Build the answer of one problem."""
-    note_problem(code)
+    trail.current().problem = code
     content = Problem(
         type=f"/problems/{code}",
         title=CODES[code],

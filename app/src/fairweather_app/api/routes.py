@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.compression import CODINGS
 from fairweather_app.api.listing import read_models_query
-from fairweather_app.api.reading import read_query, read_request
+from fairweather_app.api.reading import read_body, read_query
 from fairweather_app.api.schemas import (
     Areas,
     Health,
@@ -24,7 +24,6 @@ from fairweather_app.api.schemas import (
 )
 from fairweather_app.api.summaries import model_detail, models_page, store_report
 from fairweather_app.app_context import AppContext
-from fairweather_app.counters import NOT_MODIFIED
 from fairweather_app.errors import NotReadyError
 from fairweather_app.forecasts import area_summaries
 from fairweather_app.software import describe_software
@@ -59,19 +58,11 @@ def predict_from_query() -> Response:
     keeps it has to ask whether it still holds: with its ``ETag`` that is 304 without a body.
     """
     _raise_what_failed()
-    asked = read_query(request.query_string)
-    context = current_context()
-    found = ready_answer(
-        context,
-        asked.area,
-        variables=asked.variables,
-        reference_time=asked.reference_time,
-    )
+    found = ready_answer(current_context(), read_query(request.query_string))
     headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
     if IF_NONE_MATCH in request.environ:
         held = _held(request.if_none_match, found.etag)
         if held is not None:
-            context.counters.add(NOT_MODIFIED)
             headers[1] = ("ETag", held)
             return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(found.body, content_type="application/json", headers=headers)
@@ -84,14 +75,7 @@ def predict_from_body() -> Response:
     if not request.is_json:
         found = request.content_type or "no content type"
         raise UnsupportedMediaType(f"found {found}; expected application/json")
-    asked = read_request(request.get_data(cache=False), invalid=422)
-    made = answer(
-        current_context(),
-        asked.area,
-        variables=asked.variables,
-        reference_time=asked.reference_time,
-        observations=asked.observations,
-    )
+    made = answer(current_context(), read_body(request.get_data(cache=False)))
     return Response(made.body, content_type="application/json")
 
 

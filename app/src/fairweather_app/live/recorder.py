@@ -13,7 +13,6 @@ from multiprocessing.util import Finalize
 from fairweather_interface.refusals import Refusal
 
 from fairweather_app.app_context import AppContext
-from fairweather_app.counters import FORECASTS_KEPT, SHADOW_PREDICTIONS
 from fairweather_app.errors import AppError, LoadError, ObservationStoreError
 from fairweather_app.forecasts import attempt
 from fairweather_app.live.kept import KeptForecast, to_keep
@@ -31,7 +30,10 @@ def record(app_context: AppContext) -> int:
 
     What cannot be kept because the database fails waits on.
     """
+    from fairweather_app.metrics import RECORDED  # noqa: PLC0415 - see `accounting`
+
     live = app_context.live
+    RECORDED.labels("lost").inc(live.lost())
     waiting = live.taken()
     told = [each for _, forecasts in waiting for each in forecasts]
     told += [each for of, _ in waiting for each in _shadows(app_context, of)]
@@ -43,11 +45,13 @@ def record(app_context: AppContext) -> int:
         for of, forecasts in waiting:
             live.wait(of, forecasts)
         raise
-    app_context.counters.add(FORECASTS_KEPT, len(told))
+    RECORDED.labels("kept").inc(len(told))
     return len(told)
 
 
 def _shadows(app_context: AppContext, of: Of) -> list[KeptForecast]:
+    from fairweather_app.metrics import SHADOWS  # noqa: PLC0415 - see `accounting`
+
     area, reference_time = of
     told = []
     entries = app_context.catalogue.snapshot.entries
@@ -64,7 +68,7 @@ def _shadows(app_context: AppContext, of: Of) -> list[KeptForecast]:
         if isinstance(outcome, Refusal):
             logger.info("the shadow %s would refuse %s: %s", name, area, outcome.reason)
             continue
-        app_context.counters.add(SHADOW_PREDICTIONS)
+        SHADOWS.inc()
         told += to_keep(model, area, reference_time, outcome)
     return told
 

@@ -24,7 +24,6 @@ from itertools import groupby
 
 import numpy as np
 
-from fairweather_app.counters import FORECASTS_LOST, Counters
 from fairweather_app.live.kept import KeptForecast, KeptForecasts, span, step_of, to_keep
 from fairweather_app.memo import Memo
 from fairweather_app.observations import ObservationStore, ReadyWindows
@@ -61,16 +60,15 @@ class LiveScores:
         self,
         store: ObservationStore,
         ready: ReadyWindows,
-        counters: Counters,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.kept = KeptForecasts(store.database)
         self._store = store
         self._ready = ready
-        self._counters = counters
         self._clock = clock
         self._waiting: deque[tuple[Of, list[KeptForecast]]] = deque()
+        self._lost: deque[int] = deque()
         self._known: Memo[tuple[str, str, datetime], bool] = Memo(MOST_REMEMBERED)
         self._lock = threading.Lock()
         self._all: tuple[float, list[LiveScore]] | None = None
@@ -91,13 +89,17 @@ class LiveScores:
     def wait(self, of: Of, forecasts: list[KeptForecast]) -> None:
         """Let forecasts wait until they are kept; too many are lost, and counted."""
         if len(self._waiting) >= MOST_WAITING:
-            self._counters.add(FORECASTS_LOST, len(forecasts))
+            self._lost.append(len(forecasts))
             return
         self._waiting.append((of, forecasts))
 
     def taken(self) -> list[tuple[Of, list[KeptForecast]]]:
         """All that waits, which then waits no more."""
         return [self._waiting.popleft() for _ in range(len(self._waiting))]
+
+    def lost(self) -> int:
+        """How many forecasts were lost since this was asked last."""
+        return sum(self._lost.popleft() for _ in range(len(self._lost)))
 
     def of(self, delivery_id: str) -> list[LiveScore]:
         """The scores of one delivery now.

@@ -17,11 +17,11 @@ from onnxruntime.capi import (  # type: ignore[import-untyped]
     onnxruntime_pybind11_state as ort_errors,
 )
 
-from fairweather_app import interrupt
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend.protocol import ModelsBackend, artifact_of
 from fairweather_app.runtime_model import RuntimeModel
 from fairweather_app.session import Arrays, Signature, Tensor
+from fairweather_app.time_limit import current_interrupt
 
 FATAL_ONLY = 4
 _DTYPES = {"float": "float32", "double": "float64"}
@@ -96,7 +96,7 @@ class _OnnxSession:
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Arrays:
         options = None
-        limit = interrupt.current()
+        limit = current_interrupt()
         if limit is not None:  # onnxruntime looks at it before every operation
             options = ort.RunOptions()
             limit.listen(partial(setattr, options, "terminate", True))  # noqa: FBT003 - its value

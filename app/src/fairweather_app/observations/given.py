@@ -11,11 +11,9 @@ from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Input
 
 from fairweather_app.errors import InvalidRequestError, UnsuppliedInputError
+from fairweather_app.forecast_request import Series
 from fairweather_app.observations.archive import Values
 from fairweather_app.observations.windows import Window
-
-Given = Sequence[float | None] | Values
-"""What a request gives of one input: None, or NaN, where a value is missing."""
 
 
 class GivenObservations:
@@ -26,7 +24,7 @@ class GivenObservations:
             a value that cannot be real; `problems` lists all of them.
     """
 
-    def __init__(self, values: Mapping[str, Given], candidates: Iterable[Sequence[Input]]) -> None:
+    def __init__(self, values: Mapping[str, Series], candidates: Iterable[Sequence[Input]]) -> None:
         self._values: dict[str, Values] = {
             name: np.asarray(series, dtype=np.float64)  # None becomes NaN
             for name, series in values.items()

@@ -22,7 +22,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar, cast
 
-from fairweather_app.counters import WINDOW_HITS, WINDOWS_MADE, Counters
+from fairweather_app import trail
 from fairweather_app.errors import GivenUpError, ObservationStoreError
 from fairweather_app.memo import Memo
 from fairweather_app.observations.series import SeriesInMemory
@@ -46,13 +46,11 @@ class ReadyWindows:
         self,
         store: ObservationStore,
         time_limit: TimeLimit,
-        counters: Counters,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._limit = time_limit
-        self._counters = counters
         self._clock = clock
         self._lock = threading.RLock()
         self._revision = 0
@@ -90,12 +88,12 @@ class ReadyWindows:
             self.revision()
             found = self._windows.get(wanted)
             if found is not None:
-                self._counters.add(WINDOW_HITS)
+                trail.current().windows["kept"] += 1
                 return found
             made = self._limited(partial(read_window, self._series, wanted))
             made.values.flags.writeable = False  # many answers share it
             self._windows.keep(wanted, made)
-            self._counters.add(WINDOWS_MADE)
+            trail.current().windows["made"] += 1
             return made
         finally:
             self._lock.release()

@@ -18,6 +18,7 @@ from fairweather_app.errors import (
     ObservationStoreError,
     RequestError,
 )
+from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.times import write_time
 from fairweather_app.web.answering import answering
 from fairweather_app.web.assets import send_asset
@@ -123,7 +124,8 @@ def _forecast_page(
 ) -> str:
     summary = _of(areas, area)
     reference_time = _reference_time(asked_time, summary)
-    answer = writing.forecast(app_context, area, reference_time=reference_time)
+    request = ForecastRequest(area=area, reference_time=reference_time)
+    answer = writing.forecast(app_context, request)
     latest = summary.latest_observation if summary else None
     place = None
     if summary and summary.latitude is not None and summary.longitude is not None:
