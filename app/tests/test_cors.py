@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.datastructures import Headers
 
 from fairweather_app import load_settings
 from fairweather_app.errors import SettingsError
+from fairweather_app.shortcut import SHORT_CUT
 
 HOME = "https://weather.example"
 ELSEWHERE = "https://elsewhere.example"
@@ -78,6 +80,21 @@ def test_a_cache_is_told_that_answers_differ_by_origin(
         assert "Origin" in again.vary
 
 
+def test_the_fast_path_says_of_origins_what_flask_says(open_to: Callable[..., FlaskClient]) -> None:
+    for origins in ([HOME], ["*"]):
+        client = open_to(*origins)
+        fast = client.get(FORECAST).headers
+        client.application.extensions[SHORT_CUT].closed = lambda: True
+        slow = client.get(FORECAST).headers
+        assert _of_origins(fast) == _of_origins(slow)
+
+
+def _of_origins(headers: Headers) -> dict[str, set[str]]:
+    """The headers about origins, by name; the order of their words says nothing."""
+    told = [name for name in headers.keys() if name == "Vary" or name.startswith("Access-")]  # noqa: SIM118 - a list of pairs
+    return {name: set(", ".join(headers.getlist(name)).split(", ")) for name in told}
+
+
 def test_what_an_answer_varies_by_otherwise_is_kept(open_to: Callable[..., FlaskClient]) -> None:
     assert set(open_to(HOME).get("/models").vary) == {
         "Accept",
@@ -96,15 +113,16 @@ def test_a_star_lets_everyone_in_and_says_the_same_to_all(
         assert "Origin" not in answer.vary
 
 
-def test_a_preflight_is_told_what_the_address_takes(open_to: Callable[..., FlaskClient]) -> None:
-    asked = {**PREFLIGHT, "Access-Control-Request-Headers": "content-type"}
+def test_a_preflight_is_told_what_may_be_sent(open_to: Callable[..., FlaskClient]) -> None:
+    wanted = "authorization, content-type, if-none-match, x-request-id"
+    asked = {**PREFLIGHT, "Access-Control-Request-Headers": wanted}
     answer = open_to(HOME).options("/weather/predict", headers=asked)
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == HOME
     methods = answer.headers["Access-Control-Allow-Methods"].split(", ")
     assert set(methods) == {"GET", "HEAD", "OPTIONS", "POST"}
     accepted = answer.headers["Access-Control-Allow-Headers"].split(", ")
-    assert set(accepted) == {"Content-Type", "If-None-Match", "X-Request-ID"}
+    assert set(accepted) == {"content-type", "if-none-match", "x-request-id"}
     assert answer.headers["Access-Control-Max-Age"] == "600"
 
 

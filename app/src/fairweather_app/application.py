@@ -12,7 +12,7 @@ from flask.cli import NoAppException
 
 from fairweather_app.accounting import account_for_requests
 from fairweather_app.api.compression import compress_answers
-from fairweather_app.api.cors import let_in
+from fairweather_app.api.cors import install_cors
 from fairweather_app.api.problems import register_problems
 from fairweather_app.api.routes import EXTENSION, api
 from fairweather_app.app_context import build_app_context
@@ -58,10 +58,10 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     offer_pages(app)
     accounts = account_for_requests(app, app_context)
     compress_answers(app)
+    install_cors(app, chosen.cors_origins)
     register_problems(app)
     register_commands(app)
     take_short_cut(app, app_context, accounts)
-    let_in(app, chosen.cors_origins)
     if serves_here():
         show_log(chosen.log_format)
         start_polling(app)

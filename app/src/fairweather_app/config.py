@@ -16,6 +16,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
@@ -31,7 +32,6 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from fairweather_app.errors import SettingsError
-from fairweather_app.origins import wrong_origin
 from fairweather_app.stores import is_remote
 
 PREFIX = "FAIRWEATHER_"
@@ -39,6 +39,8 @@ CONFIG = PREFIX + "CONFIG"
 NO_SETTINGS = (PREFIX + "WITHOUT_CHART", PREFIX + "DEMO")
 """Variables that other parts of the repository read."""
 DATABASES = ("sqlite", "postgresql")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 
 
 class Settings(BaseSettings):
@@ -193,7 +195,7 @@ class Settings(BaseSettings):
         if "*" in value and len(value) > 1:
             raise ValueError("expected either * or a list of origins, not both")
         for each in value:
-            if each != "*" and (problem := wrong_origin(each)):
+            if each != "*" and (problem := validate_origin(each)):
                 raise ValueError(problem)
         return value
 
@@ -258,6 +260,33 @@ def load_settings(given: Settings | Mapping[str, Any] | None = None) -> Settings
         return Settings(**(given or {}))
     except ValidationError as error:
         raise SettingsError([_sentence(dict(each)) for each in error.errors()]) from None
+
+
+def validate_origin(text: str) -> str | None:
+    """What is wrong with an origin, and what is expected; None when a browser may send it so.
+
+    It is compared as it is, so what a browser writes otherwise would never match: a path, capitals,
+    letters beyond ASCII, the port that its scheme has anyway.
+    """
+    expected = "expected an origin as browsers send it, such as https://weather.example"
+    if text == "null":
+        return f"{expected}; null is what any sandboxed page and any file sends"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        return f"{expected}, not {text!r} ({error})"
+    if parts.scheme not in _DEFAULT_PORTS:
+        return f"{expected}, not {text!r}: it begins with http:// or https://"
+    host = parts.netloc if port is None else parts.netloc.removesuffix(f":{port}")
+    if not _HOST.fullmatch(host.lower()):
+        return (
+            f"{expected}, not {text!r}: a host is letters, digits, dots and hyphens "
+            "(other letters as xn--), without wildcard or user"
+        )
+    suffix = "" if port is None or port == _DEFAULT_PORTS[parts.scheme] else f":{port}"
+    sent = f"{parts.scheme}://{host.lower()}{suffix}"
+    return None if text == sent else f"{expected}, not {text!r}; browsers send {sent!r}"
 
 
 def find_named(

@@ -22,6 +22,7 @@ from flask import Flask
 
 from fairweather_app import trail
 from fairweather_app.accounting import PREDICT, Accounts, begin
+from fairweather_app.api.cors import headers_without_origin
 from fairweather_app.api.reading import read_body, read_query
 from fairweather_app.api.routes import FAILED
 from fairweather_app.app_context import AppContext
@@ -46,6 +47,7 @@ class ShortCut:
         self.closed: Callable[[], bool] = lambda: False
         self._context = app_context
         self._accounts = accounts
+        self._vary = headers_without_origin(app_context.settings.cors_origins, "Accept-Encoding")
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """Answer a plain request for a forecast, and give all others to Flask."""
@@ -69,7 +71,7 @@ class ShortCut:
         self._accounts.close(done, route=PREDICT, method=method, path=PREDICT, status=200)
         trail.end()
         headers += [("X-Content-Type-Options", "nosniff"), ("X-Request-ID", done.request_id)]
-        headers.append(("Vary", "Accept-Encoding"))
+        headers += self._vary
         start("200 OK", [("Content-Type", JSON), ("Content-Length", str(len(content))), *headers])
         return [content]
 
