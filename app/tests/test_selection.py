@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from fairweather_app import ranking
-from fairweather_app import selection as selection_module
+from fairweather_app import selector as selector_module
 from fairweather_app.api.schemas import MOST_REFUSALS
 from fairweather_app.app_context import AppContext
 from fairweather_app.selection import Selection, find_best_model
@@ -132,7 +132,7 @@ def test_what_was_asked_is_chosen_for_new_contents_before_they_are_shown(
         ranked.append(area)
         return rank(entries, area, wanted)
 
-    monkeypatch.setattr(selection_module, "rank", counting)
+    monkeypatch.setattr(selector_module, "rank", counting)
     better = tiny_delivery(areas=("EWR", "LGA"), skill_interval=(0.8, 0.9))
     context.catalogue.refresh()
     assert ranked == ["EWR"]  # nothing has changed for JFK, and nobody has asked for LGA
@@ -210,7 +210,7 @@ def test_choosing_again_looks_at_no_delivery(
     path = tiny_delivery(areas=("JFK",))
     context = context_of(make_app())
     find_best_model("JFK", context)
-    monkeypatch.setattr(selection_module, "check_declared", None)
+    monkeypatch.setattr(selector_module.Rules, "check", None)
     (model,) = find_best_model("JFK", context).candidates
     assert model.delivery_id == path.name
 
@@ -220,10 +220,10 @@ def test_whoever_asks_for_ever_other_variables_fills_no_memory(
 ) -> None:
     tiny_delivery(areas=("JFK",))
     context = context_of(make_app())
-    monkeypatch.setattr(selection_module, "CHOICES_KEPT", 5)
+    monkeypatch.setattr(selector_module, "CHOICES_KEPT", 5)
     for number in range(20):
         find_best_model("JFK", context, variables=(f"v{number}",))
-        assert len(context.catalogue.snapshot.contents.choices) <= 5
+        assert len(context.selectors.of(context.catalogue.snapshot.contents).choices) <= 5
 
 
 def test_a_candidate_that_can_no_longer_be_opened_is_refused_and_the_next_one_tried(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import click
@@ -19,7 +18,6 @@ from fairweather_app.cli import register_commands
 from fairweather_app.config import Settings, load_settings, unknown_variables
 from fairweather_app.errors import OverridesError, SettingsError
 from fairweather_app.logs import show_log
-from fairweather_app.selection import may_answer, prepare
 from fairweather_app.serving import serves_here, start_polling
 from fairweather_app.shortcut import take_short_cut
 from fairweather_app.web import blueprint as page
@@ -50,8 +48,8 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     app = Flask("fairweather_app", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
     app.extensions[EXTENSION] = app_context
-    app_context.catalogue.before_showing.append(partial(prepare, app_context))
-    app_context.catalogue.may_answer = partial(may_answer, app_context)
+    app_context.catalogue.before_showing.append(app_context.selectors.prepare)
+    app_context.catalogue.may_answer = app_context.selectors.rules.may_answer
     app.register_blueprint(api)
     app.register_blueprint(page)
     offer_pages(app)

@@ -14,40 +14,21 @@ deliveries asks `superseded_in_lists`, which answers only while there are few.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from weakref import WeakKeyDictionary
 
 from fairweather_interface.refusals import Refusal
 
 from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
-from fairweather_app.selection import held_back, ranked_entries
+from fairweather_app.selector import Firsts
 from fairweather_app.snapshot import Contents
-
-MONTHS = range(1, 13)
 
 MOST_IN_LISTS = 2000
 """Where more are live, no list says which are superseded; each one's own page does."""
 
-Firsts = tuple[Entry | None, ...]
-"""By month, January first: who comes first in it; None where nobody declares it."""
-
-_kept: WeakKeyDictionary[Contents, dict[tuple[int, str], Mapping[str | None, Firsts]]] = (
-    WeakKeyDictionary()
-)
-
 
 def firsts(app_context: AppContext, contents: Contents, area: str) -> Mapping[str | None, Firsts]:
     """Who comes first for an area, by variable; under None, when everything is asked for."""
-    of_contents = _kept.setdefault(contents, {})
-    key = (id(app_context), area)
-    if key not in of_contents:
-        declared = [entry.declared for entry in contents.declaring.get(area, ()) if entry.live]
-        variables = {name for each in declared if each is not None for name in each.variables}
-        of_contents[key] = {
-            wanted: _by_month(app_context, contents, area, wanted)
-            for wanted in (None, *sorted(variables))
-        }
-    return of_contents[key]
+    return app_context.selectors.of(contents).firsts(area)
 
 
 def is_superseded(app_context: AppContext, contents: Contents, entry: Entry) -> bool | None:
@@ -68,7 +49,7 @@ def kept_from_answering(app_context: AppContext, entry: Entry) -> Refusal | None
 
     The reason of one area stands for all.
     """
-    refusals = [held_back(app_context, entry, area) for area in entry.areas]
+    refusals = [app_context.selectors.rules.held_back(entry, area) for area in entry.areas]
     return refusals[0] if refusals and all(refusals) else None
 
 
@@ -80,15 +61,3 @@ def says_superseded(contents: Contents) -> bool:
 def superseded_in_lists(app_context: AppContext, contents: Contents, entry: Entry) -> bool | None:
     """As `is_superseded`; None too where lists do not say it."""
     return is_superseded(app_context, contents, entry) if says_superseded(contents) else None
-
-
-def _by_month(app_context: AppContext, contents: Contents, area: str, wanted: str | None) -> Firsts:
-    found: dict[int, Entry] = {}
-    variables = None if wanted is None else (wanted,)
-    for entry in ranked_entries(area, app_context, variables, contents):
-        declared = entry.declared
-        for month in declared.valid_months if declared is not None else ():
-            found.setdefault(month, entry)
-        if len(found) == len(MONTHS):
-            break
-    return tuple(found.get(month) for month in MONTHS)
