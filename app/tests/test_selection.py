@@ -23,7 +23,10 @@ def context_of(app: Flask) -> AppContext:
 
 
 def codes(selection: Selection) -> dict[str, str]:
-    return {each.delivery_id: each.code for each in (*selection.declaring, *selection.others)}
+    return {
+        each.delivery_id: each.code
+        for each in (*selection.choice.declaring, *selection.choice.others)
+    }
 
 
 def test_who_declares_the_area_is_a_candidate_and_nobody_else(
@@ -34,7 +37,7 @@ def test_who_declares_the_area_is_a_candidate_and_nobody_else(
     selection = find_best_model("JFK", context_of(make_app()))
     assert {model.delivery_id for model in selection.candidates} == {jfk.name, both.name}
     assert codes(selection) == {ewr.name: "area-not-declared"}
-    (refusal,) = selection.others
+    (refusal,) = selection.choice.others
     assert refusal.reason == "it declares EWR, and not JFK"
     assert refusal.model_type == "IdentityPredictor"
 
@@ -54,7 +57,7 @@ def test_every_delivery_is_a_candidate_or_leaves_exactly_one_refusal(
     ]
     selection = find_best_model("JFK", context_of(make_app()), variables=("temperature",))
     listed = [model.delivery_id for model in selection.candidates]
-    listed += [each.delivery_id for each in (*selection.declaring, *selection.others)]
+    listed += [each.delivery_id for each in (*selection.choice.declaring, *selection.choice.others)]
     assert sorted(listed) == sorted(path.name for path in made)
     assert codes(selection) == {
         made[1].name: "area-not-declared",
@@ -62,7 +65,7 @@ def test_every_delivery_is_a_candidate_or_leaves_exactly_one_refusal(
         made[3].name: "schema-too-new",
         made[4].name: "variable-not-declared",
     }
-    declaring = [each.delivery_id for each in selection.declaring]
+    declaring = [each.delivery_id for each in selection.choice.declaring]
     assert declaring == [made[4].name, made[2].name]
 
 
@@ -88,7 +91,7 @@ def test_overrides_narrow_and_never_widen(
     assert list(find_best_model("JFK", context).candidates)
     narrowed = find_best_model("EWR", context)
     assert not list(narrowed.candidates)
-    assert [each.code for each in narrowed.declaring] == ["overridden"]
+    assert [each.code for each in narrowed.choice.declaring] == ["overridden"]
     assert codes(find_best_model("LGA", context)) == {path.name: "area-not-declared"}
 
 
@@ -113,7 +116,7 @@ def test_below_the_baseline_is_refused_only_where_the_operator_asks(
     selection = find_best_model("EWR", context_of(make_app(refuse_below_baseline=refuse)))
     assert bool(list(selection.candidates)) is answers
     if not answers:
-        (refusal,) = selection.declaring
+        (refusal,) = selection.choice.declaring
         assert refusal.code == "below-baseline"
         assert "temperature" in refusal.reason
 

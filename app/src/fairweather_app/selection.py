@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fairweather_app.api.schemas import RefusedDelivery
 from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
 from fairweather_app.errors import LoadError
-from fairweather_app.refusals import Others, Refusals
+from fairweather_app.refusals import Refusals
 from fairweather_app.runtime_model import RuntimeModel
-from fairweather_app.selector import refused
+from fairweather_app.selector import Choice, refused
 from fairweather_app.snapshot import Contents, Snapshot
 
 logger = logging.getLogger(__name__)
@@ -30,33 +30,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Who may answer, and who may not.
+    """A choice, and the models of one request.
 
-    `aside` are the candidates that a pin keeps from answering, unless the `pinned` one was passed
-    over; they are refused as long as it was not.
-
-    `candidates` yields, lazily and once, the models that may, the best first; one that can no
-    longer be opened is passed over and noted in `lost`. `declaring` are the refusals of
-    deliveries that declare the area, `others` those of all the rest: together with the candidates
-    every delivery of the snapshot, each exactly once. `unpassed` are both, made once: all refusals
-    of a request that the first candidate answers.
+    `candidates` yields, lazily and once, the models that may answer, the best first; one that can
+    no longer be opened is passed over and noted in `lost`.
     """
 
+    choice: Choice
     candidates: Iterator[RuntimeModel]
-    declaring: tuple[RefusedDelivery, ...]
-    others: Others
-    unpassed: Refusals
-    pinned: str | None = None
-    aside: tuple[RefusedDelivery, ...] = ()
-    lost: list[RefusedDelivery] = field(default_factory=list)
+    lost: list[RefusedDelivery]
 
     def refusals(self, passed_over: Sequence[RefusedDelivery]) -> Refusals:
         """All refusals: candidates first, then what else declares the area, then the rest."""
         if not passed_over and not self.lost:
-            return self.unpassed
+            return self.choice.unpassed
         tried = (*passed_over, *self.lost)
-        fell_back = any(each.delivery_id == self.pinned for each in tried) if self.aside else True
-        return Refusals((*tried, *(() if fell_back else self.aside), *self.declaring), self.others)
+        pin_failed = any(each.delivery_id == self.choice.pinned for each in tried)
+        aside = () if pin_failed else self.choice.aside
+        return Refusals((*tried, *aside, *self.choice.declaring), self.choice.others)
 
 
 def find_best_model(
@@ -77,15 +68,8 @@ def find_best_model(
     contents = (app_context.catalogue.snapshot if snapshot is None else snapshot).contents
     choice = app_context.selectors.of(contents).choose(area, variables)
     lost: list[RefusedDelivery] = []
-    return Selection(
-        candidates=_models(choice.ranked, app_context, lost),
-        declaring=choice.declaring,
-        others=choice.others,
-        unpassed=choice.unpassed,
-        pinned=choice.pinned,
-        aside=choice.aside,
-        lost=lost,
-    )
+    candidates = _models(choice.ranked, app_context, lost)
+    return Selection(choice=choice, candidates=candidates, lost=lost)
 
 
 def ranked_entries(

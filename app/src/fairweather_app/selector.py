@@ -91,11 +91,18 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Who may answer for one area and set of variables, the best first, and who may not.
+    """Who may answer for one area and set of variables, and who may not.
 
-    `ranked` are entries, found as far as anybody asks and remembered. `declaring`, `others`,
-    `pinned` and `aside` are those of `selection.Selection`; `here` counts the deliveries that
-    declare the area by the code they refuse other areas with.
+    Together `ranked`, `declaring` and `others` name every delivery of the contents, each once.
+
+    Attributes:
+        ranked: the entries that may answer, the best first; found as far as anybody asks.
+        declaring: the refusals of deliveries that declare the area.
+        others: the refusals of all the rest.
+        here: how many deliveries declare the area, by the code that they refuse others with.
+        pinned: the delivery that the area is pinned to, None while no pin holds.
+        aside: the refusals of the candidates that the pin keeps from answering; they hold as long
+            as the pinned one was not passed over.
     """
 
     ranked: Iterable[Entry]
@@ -107,7 +114,7 @@ class Choice:
 
     @cached_property
     def unpassed(self) -> Refusals:
-        """All refusals when the first candidate answers."""
+        """All refusals when the first candidate answers, made once."""
         return Refusals((*self.aside, *self.declaring), self.others)
 
 
