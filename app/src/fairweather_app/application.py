@@ -53,10 +53,10 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(api)
     app.register_blueprint(page)
     offer_pages(app)
-    accounts = account_for_requests(app, app_context)
+    account = account_for_requests(app, app_context)
     register_problems(app)
     register_commands(app)
-    take_short_cut(app, app_context, accounts)
+    take_short_cut(app, app_context, account)
     let_in(app, chosen.cors_origins)
     if serves_here():
         show_log(chosen.log_format)
