@@ -83,10 +83,10 @@ def make_app(settings: dict[str, Any]) -> Iterator[Callable[..., Flask]]:
 
 @pytest.fixture
 def counted() -> Callable[..., float]:
-    """How much a counter has grown since the test began: by name, without its end, and labels."""
+    """How much a series that counts has grown since the test began, by name and labels."""
 
     def now(name: str, **labels: str) -> float:
-        return REGISTRY.get_sample_value(f"{name}_total", labels) or 0.0
+        return REGISTRY.get_sample_value(name, labels) or 0.0
 
     before = {
         (sample.name, *sorted(sample.labels.items())): sample.value
@@ -94,7 +94,7 @@ def counted() -> Callable[..., float]:
         for sample in metric.samples
     }
     return lambda name, **labels: (
-        now(name, **labels) - before.get((f"{name}_total", *sorted(labels.items())), 0.0)
+        now(name, **labels) - before.get((name, *sorted(labels.items())), 0.0)
     )
 
 

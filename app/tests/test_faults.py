@@ -98,7 +98,7 @@ def test_a_model_that_hangs_is_passed_over_and_the_next_one_answers(
         assert (refused["delivery_id"], refused["code"]) == (better, "timed-out")
         assert "did not answer within 0.2 s" in refused["reason"]
     assert len(asked) == 1  # one request waited for it, and no other
-    assert counted("fairweather_refusals", code="timed-out") == 3
+    assert counted("fairweather_refusals_total", code="timed-out") == 3
     let_go.set()
 
 

@@ -39,9 +39,9 @@ def context(serving: FlaskClient) -> AppContext:
 def counts(counted: Counted) -> Counts:
     """Predictions that were made and that were kept, and hits of either memory, in this test."""
     return lambda: (
-        counted("fairweather_predictions", outcome="made"),
-        counted("fairweather_predictions", outcome="kept"),
-        counted("fairweather_memo", outcome="hit"),
+        counted("fairweather_predictions_total", outcome="made"),
+        counted("fairweather_predictions_total", outcome="kept"),
+        counted("fairweather_memo_total", outcome="hit"),
     )
 
 
@@ -66,7 +66,7 @@ def test_an_answer_has_an_etag_and_has_to_be_asked_about_before_it_is_used_again
         assert again.headers["Cache-Control"] == "no-cache"
     assert serving.get(JFK, headers={"If-None-Match": '"other"'}).status_code == 200
     labels = {"route": "/weather/predict", "code": "", "area": "JFK"}
-    assert counted("fairweather_requests", status="304", **labels) == 4
+    assert counted("fairweather_requests_total", status="304", **labels) == 4
 
 
 def test_an_observation_that_arrives_changes_the_answer_at_once(

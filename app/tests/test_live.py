@@ -124,7 +124,7 @@ def test_a_forecast_is_kept_once_however_often_it_is_asked_for(
         observe("EWR", [1.0])  # so that the answer is made anew
     assert record(context) == 1
     assert record(context) == 0
-    assert counted("fairweather_recorded_forecasts", outcome="kept") == 1
+    assert counted("fairweather_recorded_forecasts_total", outcome="kept") == 1
 
 
 def test_the_first_forecast_stays_when_another_worker_makes_it_again(
@@ -178,7 +178,7 @@ def test_too_many_that_wait_are_lost_and_counted(
         serving.get(f"/weather/predict?area={area}")
     assert record(context_of(serving)) == 1
     assert record(context_of(serving)) == 0
-    assert counted("fairweather_recorded_forecasts", outcome="lost") == 1
+    assert counted("fairweather_recorded_forecasts_total", outcome="lost") == 1
 
 
 def test_only_the_newest_forecasts_are_kept(
@@ -234,9 +234,9 @@ def test_a_shadow_predicts_beside_the_one_that_answers_and_is_scored_alike(
     assert refused[shadow]["code"] == "overridden"
     assert "it is a shadow" in refused[shadow]["reason"]
     context = context_of(client)
-    assert counted("fairweather_shadow_predictions") == 0  # not while somebody waits
+    assert counted("fairweather_shadow_predictions_total") == 0  # not while somebody waits
     assert record(context) == 2
-    assert counted("fairweather_shadow_predictions") == 1
+    assert counted("fairweather_shadow_predictions_total") == 1
     observe("JFK", [0.0] * 3, until=NOON + 3 * HOUR)
     assert {each.delivery_id: each.count for each in context.live.all()} == {chosen: 3, shadow: 3}
     assert (client.get(f"/models/{shadow}").json or {})["shadow"] is True

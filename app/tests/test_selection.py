@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from fairweather_app import ranking
-from fairweather_app import selection as selection_module
+from fairweather_app import selector as selector_module
 from fairweather_app.api.schemas import MOST_REFUSALS
 from fairweather_app.app_context import AppContext
 from fairweather_app.selection import Selection, find_best_model
@@ -23,7 +23,10 @@ def context_of(app: Flask) -> AppContext:
 
 
 def codes(selection: Selection) -> dict[str, str]:
-    return {each.delivery_id: each.code for each in (*selection.declaring, *selection.others)}
+    return {
+        each.delivery_id: each.code
+        for each in (*selection.choice.declaring, *selection.choice.others)
+    }
 
 
 def test_who_declares_the_area_is_a_candidate_and_nobody_else(
@@ -34,7 +37,7 @@ def test_who_declares_the_area_is_a_candidate_and_nobody_else(
     selection = find_best_model("JFK", context_of(make_app()))
     assert {model.delivery_id for model in selection.candidates} == {jfk.name, both.name}
     assert codes(selection) == {ewr.name: "area-not-declared"}
-    (refusal,) = selection.others
+    (refusal,) = selection.choice.others
     assert refusal.reason == "it declares EWR, and not JFK"
     assert refusal.model_type == "IdentityPredictor"
 
@@ -54,7 +57,7 @@ def test_every_delivery_is_a_candidate_or_leaves_exactly_one_refusal(
     ]
     selection = find_best_model("JFK", context_of(make_app()), variables=("temperature",))
     listed = [model.delivery_id for model in selection.candidates]
-    listed += [each.delivery_id for each in (*selection.declaring, *selection.others)]
+    listed += [each.delivery_id for each in (*selection.choice.declaring, *selection.choice.others)]
     assert sorted(listed) == sorted(path.name for path in made)
     assert codes(selection) == {
         made[1].name: "area-not-declared",
@@ -62,7 +65,7 @@ def test_every_delivery_is_a_candidate_or_leaves_exactly_one_refusal(
         made[3].name: "schema-too-new",
         made[4].name: "variable-not-declared",
     }
-    declaring = [each.delivery_id for each in selection.declaring]
+    declaring = [each.delivery_id for each in selection.choice.declaring]
     assert declaring == [made[4].name, made[2].name]
 
 
@@ -88,7 +91,7 @@ def test_overrides_narrow_and_never_widen(
     assert list(find_best_model("JFK", context).candidates)
     narrowed = find_best_model("EWR", context)
     assert not list(narrowed.candidates)
-    assert [each.code for each in narrowed.declaring] == ["overridden"]
+    assert [each.code for each in narrowed.choice.declaring] == ["overridden"]
     assert codes(find_best_model("LGA", context)) == {path.name: "area-not-declared"}
 
 
@@ -113,7 +116,7 @@ def test_below_the_baseline_is_refused_only_where_the_operator_asks(
     selection = find_best_model("EWR", context_of(make_app(refuse_below_baseline=refuse)))
     assert bool(list(selection.candidates)) is answers
     if not answers:
-        (refusal,) = selection.declaring
+        (refusal,) = selection.choice.declaring
         assert refusal.code == "below-baseline"
         assert "temperature" in refusal.reason
 
@@ -132,7 +135,7 @@ def test_what_was_asked_is_chosen_for_new_contents_before_they_are_shown(
         ranked.append(area)
         return rank(entries, area, wanted)
 
-    monkeypatch.setattr(selection_module, "rank", counting)
+    monkeypatch.setattr(selector_module, "rank", counting)
     better = tiny_delivery(areas=("EWR", "LGA"), skill_interval=(0.8, 0.9))
     context.catalogue.refresh()
     assert ranked == ["EWR"]  # nothing has changed for JFK, and nobody has asked for LGA
@@ -210,7 +213,7 @@ def test_choosing_again_looks_at_no_delivery(
     path = tiny_delivery(areas=("JFK",))
     context = context_of(make_app())
     find_best_model("JFK", context)
-    monkeypatch.setattr(selection_module, "check_declared", None)
+    monkeypatch.setattr(selector_module.Rules, "check", None)
     (model,) = find_best_model("JFK", context).candidates
     assert model.delivery_id == path.name
 
@@ -220,10 +223,10 @@ def test_whoever_asks_for_ever_other_variables_fills_no_memory(
 ) -> None:
     tiny_delivery(areas=("JFK",))
     context = context_of(make_app())
-    monkeypatch.setattr(selection_module, "CHOICES_KEPT", 5)
+    monkeypatch.setattr(selector_module, "CHOICES_KEPT", 5)
     for number in range(20):
         find_best_model("JFK", context, variables=(f"v{number}",))
-        assert len(context.catalogue.snapshot.contents.choices) <= 5
+        assert len(context.selectors.of(context.catalogue.snapshot.contents).choices) <= 5
 
 
 def test_a_candidate_that_can_no_longer_be_opened_is_refused_and_the_next_one_tried(

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flask import Response
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from fairweather_app import shortcut, writing
+from fairweather_app import accounting, writing
+from fairweather_app.accounting import LOGS_REQUESTS
 from fairweather_app.models_backend import onnx
 from fairweather_app.session import Arrays
-from fairweather_app.shortcut import SHORT_CUT, ShortCut
+from fairweather_app.shortcut import ShortCut
 
 PATH = "/weather/predict"
 GET = f"{PATH}?area=JFK&reference_time=2013-06-20T12:00Z"
@@ -24,15 +26,16 @@ GIVEN = {"observations": {"temperature": [4.5] * 24}}
 
 
 def short_cut(client: FlaskClient) -> ShortCut:
-    found: ShortCut = client.application.extensions[SHORT_CUT]
+    found: Any = client.application.wsgi_app
+    assert isinstance(found, ShortCut)
     return found
 
 
 def both_ways(client: FlaskClient, method: str, path: str, **how: Any) -> list[TestResponse]:
     """What is answered on the short cut, and through Flask alone."""
-    answers = []
-    for closed in (False, True):
-        short_cut(client).closed = lambda closed=closed: closed  # type: ignore[misc]
+    answers = [client.open(path, method=method, **how)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client.application, "wsgi_app", short_cut(client).flask)
         answers.append(client.open(path, method=method, **how))
     return answers
 
@@ -59,6 +62,8 @@ def seen(answer: TestResponse) -> tuple[int, list[tuple[str, str]], bytes]:
         ("GET", GET, {"headers": {"Origin": "http://elsewhere.example"}}),
         ("GET", GET, {"headers": {"Accept-Encoding": "gzip"}}),
         ("POST", PATH, {"json": BODY, "headers": {"Accept-Encoding": "br"}}),
+        ("GET", GET, {"headers": {"Accept-Encoding": "gzip, br"}}),
+        ("GET", GET, {"headers": {"Accept-Encoding": "identity"}}),
         ("HEAD", GET, {}),
         ("PUT", PATH, {"json": BODY}),
         ("POST", PATH, {"json": BODY}),
@@ -97,7 +102,45 @@ def test_the_request_id_is_answered(serving: FlaskClient) -> None:
         assert answer.headers["X-Request-ID"] == "mine-1"
 
 
-def test_what_fails_is_tried_once_and_told_by_flask(
+@pytest.mark.parametrize("accepted", ["gzip", "br;q=0.5", "zstd, deflate", "*"])
+def test_who_takes_a_compressed_answer_goes_through_flask(
+    serving: FlaskClient, monkeypatch: pytest.MonkeyPatch, accepted: str
+) -> None:
+    monkeypatch.setattr(short_cut(serving), "flask", Response("from Flask"))
+    assert serving.get(GET, headers={"Accept-Encoding": accepted}).text == "from Flask"
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "code", "area"),
+    [
+        ({"method": "GET", "path": GET}, 200, "", "JFK"),
+        ({"method": "GET", "path": f"{PATH}?area=LGA"}, 422, "no-applicable-model", "other"),
+        ({"method": "GET", "path": PATH}, 400, "invalid-request", ""),
+        ({"method": "POST", "path": PATH, "json": BODY | GIVEN}, 200, "", "JFK"),
+        ({"method": "POST", "path": PATH, "json": BODY | {"area": 7}}, 422, "invalid-request", ""),
+    ],
+)
+def test_a_request_is_counted_and_logged_once_whether_it_fails_or_not(
+    *,
+    serving: FlaskClient,
+    counted: Callable[..., float],
+    monkeypatch: pytest.MonkeyPatch,
+    how: dict[str, Any],
+    status: int,
+    code: str,
+    area: str,
+) -> None:
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(accounting, "request_log", lambda _: lambda **line: lines.append(line))
+    monkeypatch.setitem(serving.application.config, LOGS_REQUESTS, True)  # noqa: FBT003
+    assert serving.open(**how).status_code == status
+    labels = {"route": PATH, "status": str(status), "code": code, "area": area}
+    assert counted("fairweather_requests_total", **labels) == 1
+    assert counted("fairweather_request_seconds_count", stage="total") == 1
+    assert [(each["status"], each.get("problem", "")) for each in lines] == [(status, code)]
+
+
+def test_what_a_failing_model_did_is_counted_as_flask_saw_it(
     serving: FlaskClient, counted: Callable[..., float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(_session: object, _feeds: object, outputs: list[str]) -> Arrays:
@@ -107,7 +150,8 @@ def test_what_fails_is_tried_once_and_told_by_flask(
     answer = serving.get(GET)
     assert answer.json is not None
     assert [each["code"] for each in answer.json["refused"]] == ["invalid-output"]
-    assert counted("fairweather_predictions", outcome="made") == 1
+    assert counted("fairweather_predictions_total", outcome="made") == 1
+    assert counted("fairweather_refusals_total", code="invalid-output") == 1
 
 
 def test_an_error_of_our_own_making_is_a_problem_and_stands_in_the_log(
@@ -116,8 +160,7 @@ def test_an_error_of_our_own_making_is_a_problem_and_stands_in_the_log(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("of our own making")
 
-    for module in (shortcut, writing):
-        monkeypatch.setattr(module, "ready_answer", fail)
+    monkeypatch.setattr(writing, "decide", fail)
     serving.application.config["PROPAGATE_EXCEPTIONS"] = False
     with caplog.at_level(logging.ERROR):
         answer = serving.get(GET, headers={"X-Request-ID": "mine-2"})

@@ -6,6 +6,7 @@ import random
 import re
 from http import HTTPStatus
 from time import perf_counter
+from typing import Protocol
 
 from flask import Flask, Response, request
 
@@ -28,40 +29,41 @@ def begin(given: str | None) -> trail.Trail:
     return trail.begin(f"{random.getrandbits(128):032x}")
 
 
-class Accounts:
-    """Where requests are accounted for when they are done: the numbers, and the log."""
+class Account(Protocol):
+    """Counts a request that is done, and writes its line where requests are logged."""
 
-    def __init__(self, app: Flask, app_context: AppContext) -> None:
-        # which files it counts in is decided at import: as late as can be
-        from fairweather_app.metrics import area_label, count_request  # noqa: PLC0415
+    def __call__(
+        self, done: trail.Trail, *, route: str, method: str, path: str, status: int
+    ) -> None:
+        """Do so, once for each request."""
 
-        self._config = app.config
-        self._context = app_context
-        self._label, self._count = area_label, count_request
 
-    def close(self, done: trail.Trail, *, route: str, method: str, path: str, status: int) -> None:
-        """Count a request, and write its line where requests are logged."""
+def account_for_requests(app: Flask, app_context: AppContext) -> Account:
+    """Give every request an id, count it and, where that is asked for, write its line in the log.
+
+    A client's ``X-Request-ID`` is kept when it is well-formed, else one is made; it is answered.
+    What answers requests before Flask does has to call what is returned.
+    """
+    # which files it counts in is decided at import: as late as can be
+    from fairweather_app.metrics import (  # noqa: PLC0415
+        CONTENT_TYPE,
+        area_label,
+        count_request,
+        exposition,
+    )
+
+    def account(done: trail.Trail, *, route: str, method: str, path: str, status: int) -> None:
         seconds = perf_counter() - done.started
         if route == PREDICT:
             done.stages["total"] = seconds
         code = done.problem or ""
         if status >= HTTPStatus.BAD_REQUEST:
             code = code or "error"
-        area = self._label(self._context.catalogue.snapshot, done.area)
-        self._count(done, route, status, code, area)
-        if self._config.get(LOGS_REQUESTS):
-            said = _line(done, method, path, status, seconds)
-            request_log(self._context.settings.log_format)(**said)
-
-
-def account_for_requests(app: Flask, app_context: AppContext) -> Accounts:
-    """From now on every request has an id, is counted, and may leave a line in the log.
-
-    A client's ``X-Request-ID`` is kept when it is well-formed, else one is made; it is answered.
-    """
-    from fairweather_app.metrics import CONTENT_TYPE, exposition  # noqa: PLC0415 - as above
-
-    accounts = Accounts(app, app_context)
+        area = area_label(app_context.catalogue.snapshot, done.area)
+        count_request(done, route, status, code, area)
+        if app.config.get(LOGS_REQUESTS):
+            fields = _line(done, method, path, status, seconds)
+            request_log(app_context.settings.log_format)(**fields)
 
     @app.get("/metrics")
     def metrics() -> Response:
@@ -70,18 +72,14 @@ def account_for_requests(app: Flask, app_context: AppContext) -> Accounts:
 
     @app.before_request
     def _begin() -> None:
-        begun = request.environ.pop(trail.KEY, None)
-        if begun is None:
-            begin(request.headers.get(REQUEST_ID))
-        else:
-            trail.resume(begun)
+        begin(request.headers.get(REQUEST_ID))
 
     @app.after_request
     def _account(response: Response) -> Response:
         done = trail.current()
         if not done.request_id:  # a handler of its own making answered before any request was begun
             return response
-        accounts.close(
+        account(
             done,
             route=request.url_rule.rule if request.url_rule else _UNKNOWN_ROUTE,
             method=request.method,
@@ -95,7 +93,7 @@ def account_for_requests(app: Flask, app_context: AppContext) -> Accounts:
     def _end(_error: BaseException | None) -> None:
         trail.end()
 
-    return accounts
+    return account
 
 
 def _line(

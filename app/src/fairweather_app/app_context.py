@@ -31,6 +31,7 @@ from fairweather_app.observations import ObservationStore, ReadyWindows
 from fairweather_app.operations import Overrides, read_overrides
 from fairweather_app.pickup import Pickup
 from fairweather_app.runtime_model import Predictions
+from fairweather_app.selector import Rules, Selectors
 from fairweather_app.software import NEWEST_SCHEMA
 from fairweather_app.stores import open_store
 from fairweather_app.time_limit import TimeLimit
@@ -55,6 +56,7 @@ class AppContext:
 
     settings: Settings
     overrides: Overrides
+    selectors: Selectors
     clock: Clock
     observations: ObservationStore
     decisions: DecisionStore
@@ -89,6 +91,9 @@ def build_app_context(settings: Settings) -> AppContext:
     return AppContext(
         settings=settings,
         overrides=overrides,
+        selectors=Selectors(
+            Rules(overrides=overrides, refuse_below_baseline=settings.refuse_below_baseline)
+        ),
         clock=make_clock(settings.clock, ready),
         observations=observations,
         decisions=decisions,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import click
@@ -20,7 +19,6 @@ from fairweather_app.cli import register_commands
 from fairweather_app.config import Settings, load_settings, unknown_variables
 from fairweather_app.errors import OverridesError, SettingsError
 from fairweather_app.logs import show_log
-from fairweather_app.selection import may_answer, prepare
 from fairweather_app.serving import serves_here, start_polling
 from fairweather_app.shortcut import take_short_cut
 from fairweather_app.web import blueprint as page
@@ -51,17 +49,17 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     app = Flask("fairweather_app", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
     app.extensions[EXTENSION] = app_context
-    app_context.catalogue.before_showing.append(partial(prepare, app_context))
-    app_context.catalogue.may_answer = partial(may_answer, app_context)
+    app_context.catalogue.before_showing.append(app_context.selectors.prepare)
+    app_context.catalogue.may_answer = app_context.selectors.rules.may_answer
     app.register_blueprint(api)
     app.register_blueprint(page)
     offer_pages(app)
-    accounts = account_for_requests(app, app_context)
+    account = account_for_requests(app, app_context)
     compress_answers(app)
     install_cors(app, chosen.cors_origins)
     register_problems(app)
     register_commands(app)
-    take_short_cut(app, app_context, accounts)
+    take_short_cut(app, app_context, account)
     if serves_here():
         show_log(chosen.log_format)
         start_polling(app)

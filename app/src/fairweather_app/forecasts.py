@@ -34,13 +34,11 @@ from fairweather_app.fitness import check_observed, check_predictions, check_win
 from fairweather_app.forecast_request import ForecastRequest
 from fairweather_app.observations import Window, get_inputs
 from fairweather_app.observations.given import GivenObservations
-from fairweather_app.refusals import Refusals
+from fairweather_app.refusals import REPEATABLE, Refusals
 from fairweather_app.residency import held
 from fairweather_app.runtime_model import Predictions, RuntimeModel
-from fairweather_app.selection import Selection, find_best_model, refused
-
-OF_THE_WINDOWS = {Code.OUT_OF_SEASON, Code.OBSERVATIONS_MISSING, Code.OUT_OF_DOMAIN}
-"""Refusals that repeat as long as the windows do: nothing that ran, or did not, is behind them."""
+from fairweather_app.selection import Selection, find_best_model
+from fairweather_app.selector import refused
 
 NOTHING_GIVEN = GivenObservations({}, ())
 
@@ -141,7 +139,7 @@ def decide(
     for model in candidates:
         outcome = attempt(model, app_context, area, time, given, remember=remember)
         if isinstance(outcome, Refusal):
-            passed_over.append(refused(model, outcome))
+            passed_over.append(refused(model.metadata, outcome.code, outcome.reason))
             done.refusals[outcome.code.value] += 1
             continue
         done.delivery_id = model.delivery_id
@@ -151,8 +149,7 @@ def decide(
             model=model,
             predictions=outcome,
             refused=selection.refusals(passed_over),
-            repeatable=not selection.lost
-            and all(each.code in OF_THE_WINDOWS for each in passed_over),
+            repeatable=not selection.lost and all(each.code in REPEATABLE for each in passed_over),
         )
     raise _nobody(area, passed_over, selection, asked_the_store=not request.observations)
 

@@ -33,18 +33,13 @@ from fairweather_app.fitness import check_observed, check_predictions, check_win
 from fairweather_app.models_backend.proof import read_examples, run_examples
 from fairweather_app.observations import Window
 from fairweather_app.pickup import Ingested
+from fairweather_app.refusals import REPEATABLE
 from fairweather_app.runtime_model import RuntimeModel
-from fairweather_app.selection import refused, refused_entry
+from fairweather_app.selector import refused
 from fairweather_app.session import Arrays
 from fairweather_app.times import write_time
 
-JUDGED = {
-    SERVE,
-    Code.OUT_OF_SEASON,
-    Code.OBSERVATIONS_MISSING,
-    Code.OUT_OF_DOMAIN,
-    Code.INVALID_OUTPUT,
-}
+JUDGED = REPEATABLE | {SERVE, Code.INVALID_OUTPUT}
 """The verdicts that a window can get."""
 
 logger = logging.getLogger(__name__)
@@ -93,7 +88,8 @@ def find_losses(deliveries: Iterable[Ingested]) -> Losses:
 def find_loss(ingested: Ingested) -> RefusedDelivery | None:
     """Why this release does not serve a delivery as it asks to be served; None where it does."""
     if ingested.model is None:
-        return refused_entry(ingested.entry)
+        entry = ingested.entry
+        return refused(entry, entry.code, entry.reason)
     try:
         refusal = check_examples(ingested.model)
     except LoadError as error:
@@ -102,7 +98,9 @@ def find_loss(ingested: Ingested) -> RefusedDelivery | None:
         logger.exception("the examples of delivery %s failed", ingested.entry.delivery_id)
         reason = f"this release failed on its examples: {type(error).__name__}: {error}"
         refusal = Refusal(code=Code.CORRUPT, reason=reason)
-    return None if refusal is None else refused(ingested.model, refusal)
+    if refusal is None:
+        return None
+    return refused(ingested.model.metadata, refusal.code, refusal.reason)
 
 
 def check_examples(model: RuntimeModel) -> Refusal | None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
-from fairweather_app.selection import check_declared
 from fairweather_app.snapshot import Contents
 
 logger = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ def why_not(app_context: AppContext, area: str, entry: Entry | None) -> str | No
         return f"it is {entry.told}"
     if area not in entry.areas:
         return f"it declares {', '.join(entry.areas)}, and not {area}"
-    refusal = check_declared(entry, area, app_context, None)
+    refusal = app_context.selectors.rules.check(entry, area, None)
     return None if refusal is None else refusal.reason
 
 

@@ -15,8 +15,12 @@ from itertools import chain, islice
 from typing import overload
 
 import orjson
+from fairweather_interface.refusals import Code
 
 from fairweather_app.api.schemas import RefusedDelivery, first_refusals
+
+REPEATABLE = frozenset({Code.OUT_OF_SEASON, Code.OBSERVATIONS_MISSING, Code.OUT_OF_DOMAIN})
+"""The codes that the same model, time and windows give again: nothing that ran is behind them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

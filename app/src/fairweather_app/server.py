@@ -16,14 +16,19 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from multiprocessing import RawValue
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import click
-from flask import Flask, Response, request
+from flask import Flask, request
 
 from fairweather_app.config import load_settings
 from fairweather_app.errors import AppError, NotReadyError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS = 4
 """Threads a worker: enough to answer while others wait for a database; models run one a core."""
@@ -144,23 +149,29 @@ def app_of_worker() -> Flask:
     """
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)
-    from fairweather_app.shortcut import SHORT_CUT  # noqa: PLC0415 - in the worker, not its parent
     from fairweather_app.wsgi import app  # noqa: PLC0415 - looks at the store
-
-    app.extensions[SHORT_CUT].closed = lambda: _draining.value
 
     @app.before_request
     def _turn_away() -> None:
         if _draining.value and request.path == "/readyz":
             raise NotReadyError("the server is about to stop")
 
-    @app.after_request
-    def _say_good_bye(response: Response) -> Response:
-        if _draining.value:
-            response.headers["Connection"] = "close"
-        return response
-
+    polite: Any = _say_good_bye(app.wsgi_app)
+    app.wsgi_app = polite  # type: ignore[method-assign]
     return app
+
+
+def _say_good_bye(inner: WSGIApplication) -> WSGIApplication:
+    """Let every answer of an application say ``Connection: close`` while the server drains."""
+
+    def application(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        def start_too(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:  # noqa: ANN401 - as WSGI has it
+            last = [("Connection", "close")] if _draining.value else []
+            return start(status, [*headers, *last], *rest)
+
+        return inner(environ, start_too)
+
+    return application
 
 
 def _try_out() -> None:

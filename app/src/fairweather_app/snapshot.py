@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from fairweather_interface.refusals import Code
 
@@ -21,10 +20,10 @@ from fairweather_app.errors import UnknownDeliveryError
 
 
 class Contents:
-    """Entries and pins, and what follows from them. Never changes, but for what is worked out once.
+    """Entries and pins, and what follows from them, worked out once. Never changes.
 
     `entries` are keyed and sorted by delivery id; `pins` are areas and the delivery each is
-    pinned to. `choices` is where selection keeps what it found out about these contents.
+    pinned to.
     """
 
     def __init__(
@@ -32,7 +31,6 @@ class Contents:
     ) -> None:
         self.entries: Mapping[str, Entry] = entries or {}
         self.pins: Mapping[str, str] = pins or {}
-        self.choices: dict[Any, Any] = {}
 
     def prepare(self) -> Contents:
         """Work out now what requests will ask."""

@@ -34,21 +34,14 @@ class Trail:
     predictions: Counter[str] = field(default_factory=Counter)
 
 
-KEY = "fairweather.trail"
-"""Key of the WSGI environment: a trail that was begun before Flask was asked."""
-
 _current: ContextVar[Trail | None] = ContextVar("trail", default=None)
 
 
 def begin(request_id: str) -> Trail:
     """Start the trail of the request that this thread answers now."""
-    return resume(Trail(request_id))
-
-
-def resume(trail: Trail) -> Trail:
-    """Go on with a trail that was begun."""
-    _current.set(trail)
-    return trail
+    begun = Trail(request_id)
+    _current.set(begun)
+    return begun
 
 
 def current() -> Trail:

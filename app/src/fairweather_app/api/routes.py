@@ -31,8 +31,6 @@ from fairweather_app.writing import answer, ready_answer
 
 EXTENSION = "fairweather"
 IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
-FAILED = "fairweather.failed"
-"""Key of the WSGI environment: what a request for a forecast failed with before Flask was asked."""
 CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 CARD_FOLDER = CARD.split("/", maxsplit=1)[0]
 
@@ -57,7 +55,6 @@ def predict_from_query() -> Response:
     The answer may be another one as soon as an observation or a delivery arrives, so whoever
     keeps it has to ask whether it still holds: with its ``ETag`` that is 304 without a body.
     """
-    _raise_what_failed()
     found = ready_answer(current_context(), read_query(request.query_string))
     headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
     if IF_NONE_MATCH in request.environ:
@@ -71,7 +68,6 @@ def predict_from_query() -> Response:
 @api.post("/weather/predict")
 def predict_from_body() -> Response:
     """Forecast an area, from the observations in the body where there are any."""
-    _raise_what_failed()
     if not request.is_json:
         found = request.content_type or "no content type"
         raise UnsupportedMediaType(f"found {found}; expected application/json")
@@ -144,13 +140,6 @@ def openapi() -> Response:
     from fairweather_app.api.openapi import openapi_document  # noqa: PLC0415 - few ask for it
 
     return Response(openapi_document(), mimetype="application/json")
-
-
-def _raise_what_failed() -> None:
-    """Raise what a forecast failed with on its short cut: nothing is tried twice."""
-    error = request.environ.pop(FAILED, None)
-    if error is not None:
-        raise error
 
 
 def _held(known: ETags, etag: str) -> str | None:

@@ -103,7 +103,7 @@ def answering(app_context: AppContext, forecast: Forecast) -> Answering:
     )
     return Answering(
         before=None if position is None else position + len(selection.lost),
-        pinned=selection.pinned == entry.delivery_id,
+        pinned=selection.choice.pinned == entry.delivery_id,
         learned=_learned(delivery.metadata, area),
         oldest=_oldest(delivery.metadata, area, app_context.ready),
     )

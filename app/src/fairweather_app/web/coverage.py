@@ -13,8 +13,9 @@ from string import ascii_uppercase
 
 from fairweather_app.app_context import AppContext
 from fairweather_app.entries import Entry
+from fairweather_app.selector import MONTHS
 from fairweather_app.snapshot import Contents
-from fairweather_app.standing import MONTHS, firsts
+from fairweather_app.standing import firsts
 from fairweather_app.web import words
 from fairweather_app.web.local_time import MONTHS as MONTH_NAMES
 
