@@ -1,8 +1,7 @@
-"""The model that answered: how it came to answer, what it learned from, what it is fed with.
+"""Describe the model that answered: its rank, its training data, and the age of its inputs.
 
-A receipt names the delivery. What a page says beyond that follows from the delivery's metadata,
-from the ranking, and from how old the observations are that it starts from. Where the delivery has
-left meanwhile nothing of it is known, and nothing is said.
+A receipt names the delivery. The rest follows from the delivery's metadata, from the ranking, and
+from the observations. Where the delivery has left the store meanwhile, nothing is said.
 """
 
 from __future__ import annotations

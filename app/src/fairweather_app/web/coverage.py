@@ -1,12 +1,12 @@
-"""The coverage map: areas, variables and months, who answers there today and where nobody does.
+"""Make the coverage map: which model ranks first for each area, variable and month.
 
-A row is an area and a variable, a column a month of the year. Each model that comes first somewhere
-has a letter on this map, so that colour carries nothing alone.
+A row is an area and a variable, a column a month of the year. Each model on the map has a letter,
+so that colour carries nothing alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, product
 from string import ascii_uppercase
@@ -20,19 +20,16 @@ from fairweather_app.web import words
 from fairweather_app.web.local_time import MONTHS as MONTH_NAMES
 
 AREAS_ON_A_PAGE = 20
-NOBODY = ""
-
 _SHORT = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """One month: the letter of who comes first, and what it is called; empty where nobody is."""
+    """One month: the letter of the model that ranks first, empty without one, and its type."""
 
     month: str
     letter: str
     name: str
-    delivery_id: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +87,7 @@ def coverage_map(
     observed: Collection[str] | None = None,
     after: str = "",
 ) -> CoverageMap:
-    """A page of the map over `areas`, sorted, beginning after the area `after`.
+    """Return a page of the map over `areas`, sorted, beginning after the area `after`.
 
     `month` is that of now; of the areas in `observed` there are observations, None while that
     cannot be read.
@@ -105,10 +102,12 @@ def coverage_map(
         found = {name: who for name, who in firsts(app_context, contents, area).items() if name}
         if not any(entry for by_month in found.values() for entry in by_month):
             uncovered.append(area)
-        for position, (variable, by_month) in enumerate(_main_first(found)):
-            cells = []
-            for column, entry in zip(MONTHS, by_month, strict=True):
-                cells.append(_cell(column, entry, known, letters))
+        main_first = sorted(found.items(), key=lambda item: (item[0] != "temperature", item[0]))
+        for position, (variable, by_month) in enumerate(main_first):
+            cells = [
+                _cell(month, entry, known, letters)
+                for month, entry in zip(MONTHS, by_month, strict=True)
+            ]
             rows.append(
                 Row(
                     area=area,
@@ -130,18 +129,12 @@ def coverage_map(
     )
 
 
-def _main_first(
-    found: Mapping[str, tuple[Entry | None, ...]],
-) -> list[tuple[str, tuple[Entry | None, ...]]]:
-    return sorted(found.items(), key=lambda item: (item[0] != "temperature", item[0]))
-
-
 def _cell(
     month: int, entry: Entry | None, known: dict[str, KeyEntry], letters: Iterator[str]
 ) -> Cell:
     name = MONTH_NAMES[month - 1]
     if entry is None or entry.declared is None:
-        return Cell(month=name, letter=NOBODY, name="nobody", delivery_id="")
+        return Cell(month=name, letter="", name="nobody")
     if entry.delivery_id not in known:
         known[entry.delivery_id] = KeyEntry(
             letter=next(letters),
@@ -150,10 +143,10 @@ def _cell(
             topic=entry.declared.topic,
         )
     key = known[entry.delivery_id]
-    return Cell(month=name, letter=key.letter, name=key.model_type, delivery_id=entry.delivery_id)
+    return Cell(month=name, letter=key.letter, name=key.model_type)
 
 
 def _letters() -> Iterator[str]:
-    """A, B, …, Z, AA, AB, …."""
+    """Yield A, B, …, Z, AA, AB, …."""
     for length in count(1):
         yield from map("".join, product(ascii_uppercase, repeat=length))

@@ -1,7 +1,7 @@
-"""What a delivery declares, in words: for the page of one delivery.
+"""Put what a delivery declares into words, for the page of one delivery.
 
-Metadata are read as plain data: a delivery of a newer schema may hold what this release does not
-know, and is shown all the same.
+Metadata are read as plain data, so that a delivery of a newer schema is shown with all that this
+release does not know.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class ScoreRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeclaredView:
-    """Everything that the page of a delivery says of what it declares.
+    """What the page of a delivery shows of what it declares.
 
     Attributes:
         source: what it learned from.
         location: where that can be had again, and whom its licence wants to be named.
-        span: from when to when it goes.
+        span: from when to when that goes; empty while it is not known.
     """
 
     season: str
@@ -66,7 +66,7 @@ class DeclaredView:
 
 
 def declared_view(detail: ModelDetail) -> DeclaredView:
-    """What to show of a delivery; all of it empty while its metadata cannot be read."""
+    """Return what to show of a delivery; all of it empty while its metadata cannot be read."""
     metadata = detail.metadata or {}
     training = metadata.get("training", {})
     units = {each["variable"]: each["unit"] for each in metadata.get("outputs", ())}
@@ -78,7 +78,11 @@ def declared_view(detail: ModelDetail) -> DeclaredView:
         artifacts=tuple(each["format"] for each in metadata.get("artifacts", ())),
         source=training.get("data_source", ""),
         location=training.get("data_location", ""),
-        span=_span(training),
+        span=" to ".join(
+            words.trained_until(datetime.fromisoformat(training[end]))
+            for end in ("train_start_time", "train_end_time")
+            if training.get(end)
+        ),
         skills=tuple(_skill(each, units) for each in metadata.get("performance", ())),
         scores=tuple(_score(each, units) for each in detail.live_scores or ()),
     )
@@ -97,17 +101,11 @@ def season(months: Sequence[int]) -> str:
 
 
 def _horizon(outputs: Sequence[Mapping[str, Any]]) -> str:
-    """How far it sees: ``7 days, every hour``."""
+    """Return how far it forecasts: ``7 days, every hour``."""
     spans = {(parse_iso_duration(each["step"]), each["shape"][-1]) for each in outputs}
     return words.listed(
         [f"{duration(step * count)}, {every(step)}" for step, count in sorted(spans)]
     )
-
-
-def _span(training: Mapping[str, Any]) -> str:
-    """``1 January 2013 to 31 December 2013``; empty while it is not known."""
-    ends = (training.get("train_start_time"), training.get("train_end_time"))
-    return " to ".join(words.trained_until(datetime.fromisoformat(end)) for end in ends if end)
 
 
 def duration(span: timedelta) -> str:
@@ -128,7 +126,7 @@ def every(span: timedelta) -> str:
 
 
 def _needs(inputs: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """What it is fed with: ``temperature of the last 30 days, every hour``."""
+    """Return its inputs: ``temperature of the last 30 days, every hour``."""
     told = []
     for each in inputs:
         if each.get("role") != "observations":
@@ -144,7 +142,7 @@ def _needs(inputs: Sequence[Mapping[str, Any]]) -> Sequence[str]:
 
 
 def _bounds(metadata: Mapping[str, Any]) -> Sequence[str]:
-    """Beyond which inputs it declares itself unfit."""
+    """Return the bounds of the inputs that it declares itself fit for."""
     found = {
         name: dict(bounds) for name, bounds in metadata.get("applicability_domain", {}).items()
     }

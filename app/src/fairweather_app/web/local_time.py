@@ -1,4 +1,4 @@
-"""Local time: every time a person sees on the page, in the area's own zone, with the zone named.
+"""Write and read times in an area's local time, with the zone named.
 
 Data stays in UTC; only what is shown is converted, so a day may have 23 or 25 hours here.
 """

@@ -1,40 +1,38 @@
-"""The pages about models: all of them, one of them, and the coverage map.
+"""Answer with the pages about models: the list, one delivery, and the coverage map.
 
-`/models` and `/models/<delivery_id>` have one address for people and programs: whoever asks for
-HTML before JSON, as browsers do, gets the page, everyone else the JSON (see `negotiation`).
+`/models` and `/models/<delivery_id>` have one address for people and programs: clients that prefer
+HTML to JSON, as browsers do, get the page, all others the JSON (see `negotiation`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 import flask
 
 from fairweather_app import forecasts
 from fairweather_app.api.listing import list_deliveries, read_models_query
-from fairweather_app.api.schemas import ModelsQuery
+from fairweather_app.api.routes import current_context
+from fairweather_app.api.schemas import AreaSummary, ModelsQuery
 from fairweather_app.api.summaries import model_detail, summarize
-from fairweather_app.entries import Entry, State
+from fairweather_app.app_context import AppContext
+from fairweather_app.entries import State
 from fairweather_app.errors import (
     InvalidRequestError,
     ObservationStoreError,
     UnknownDeliveryError,
 )
 from fairweather_app.pins import pins
+from fairweather_app.snapshot import Contents
 from fairweather_app.standing import kept_from_answering
 from fairweather_app.web.coverage import coverage_map
 from fairweather_app.web.declared import declared_view, season
 from fairweather_app.web.pages import LONGEST_AREA, blueprint
-from fairweather_app.web.rendering import answer_with, current_context, render
+from fairweather_app.web.rendering import answer_with, render
 from fairweather_app.web.words import counted, trained_until
-
-if TYPE_CHECKING:
-    from fairweather_app.api.schemas import AreaSummary
-    from fairweather_app.app_context import AppContext
-    from fairweather_app.snapshot import Contents
 
 ON_A_PAGE = 50
 
@@ -59,7 +57,9 @@ def models_page() -> flask.Response:
     page = render(
         "models.html",
         _areas(app_context),
-        rows=[_row(each) for each in listing.entries],
+        rows=[summarize(each) for each in listing.entries],
+        season=season,
+        trained_until=trained_until,
         listing=listing,
         query=query,
         filters=_filters(contents, query),
@@ -134,7 +134,7 @@ def coverage() -> flask.Response:
 
 
 def _month(app_context: AppContext) -> int:
-    """The month that forecasts start in now, by the app's clock."""
+    """Return the month that forecasts start in now, by the app's clock."""
     try:
         return app_context.clock("").month
     except ObservationStoreError:
@@ -142,7 +142,7 @@ def _month(app_context: AppContext) -> int:
 
 
 def _observed(app_context: AppContext) -> frozenset[str] | None:
-    """The areas that have observations; None while they cannot be read."""
+    """Return the areas that have observations; None while they cannot be read."""
     try:
         return frozenset(app_context.ready.areas())
     except ObservationStoreError:
@@ -150,24 +150,15 @@ def _observed(app_context: AppContext) -> frozenset[str] | None:
 
 
 def _areas(app_context: AppContext) -> list[AreaSummary]:
-    """What the search box offers; nothing while the observations cannot be read."""
+    """Return what the search box offers; nothing while the observations cannot be read."""
     try:
         return forecasts.area_summaries(app_context)
     except ObservationStoreError:
         return []
 
 
-def _row(entry: Entry) -> dict[str, Any]:
-    summary = summarize(entry)
-    return {
-        "summary": summary,
-        "season": season(summary.valid_months),
-        "trained_until": trained_until(summary.train_end_time) if summary.train_end_time else "",
-    }
-
-
 def _filters(contents: Contents, query: ModelsQuery) -> list[dict[str, Any]]:
-    """The states to choose from, each with how many there are and its address."""
+    """Return the states to choose from, each with its count and its address."""
     rest = {name: text for name, text in (("area", query.area), ("q", query.q)) if text}
     counts = Counter(entry.state for entry in contents.entries.values())
     every = {

@@ -1,7 +1,7 @@
-"""Negotiation: one address for people and for programs.
+"""Serve a page or JSON from the same address, by the ``Accept`` header.
 
-Whoever prefers HTML to JSON in so many words, as every browser does, gets the page. Everyone else,
-``*/*`` and no ``Accept`` at all included, gets the JSON as ever.
+Clients that prefer HTML to JSON, as browsers do, get the page. All others, ``*/*`` and no
+``Accept`` included, get the JSON.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def offer_pages(app: flask.Flask) -> None:
 
 
 def prefers_page() -> bool:
-    """Whether the one who asks wants HTML rather than JSON."""
+    """Return whether the client prefers HTML to JSON."""
     accepted = flask.request.accept_mimetypes
     return accepted.quality("text/html") > accepted.quality("application/json")
 

@@ -1,8 +1,8 @@
-"""What was observed around a forecast: before it starts, and what came of what it says.
+"""Read the observations around a forecast: before its start, and at the times it speaks of.
 
 All are means, as a window's samples are: the value at a time is the mean of the observations in
-(time - step, time]. What came of a variable is reckoned over the variable's own step, as live
-scores are, whatever other steps the forecast has; what was observed before over the shortest one.
+(time - step, time]. After the start the step is the variable's own, as in live scores; before it,
+the shortest of all variables.
 """
 
 from __future__ import annotations

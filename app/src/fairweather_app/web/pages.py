@@ -1,17 +1,20 @@
-"""The page at ``/``: choose an area, read the week, see which model answered and why.
+"""Answer at ``/``: with a forecast, a refusal, or the choice of areas.
 
-Complete without JavaScript; the script only makes the chart answer to a finger. Nothing on it comes
-from another host, and its Content-Security-Policy lets nothing in.
+Words and tables are whole without JavaScript; the script draws the chart. Nothing comes from
+another host, and the Content-Security-Policy allows nothing else.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flask
 
 from fairweather_app import forecasts, writing
+from fairweather_app.api.routes import current_context
+from fairweather_app.api.schemas import AreaSummary
+from fairweather_app.app_context import AppContext
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,
@@ -28,7 +31,6 @@ from fairweather_app.web.refusal import IMPORT, LOOKED_AT_AGAIN, TRAIN, refused_
 from fairweather_app.web.remembered import chosen_units, remember, remembered_area
 from fairweather_app.web.rendering import (
     answer_with,
-    current_context,
     index_address,
     lock_down,
     render,
@@ -36,10 +38,6 @@ from fairweather_app.web.rendering import (
 from fairweather_app.web.suggestions import Suggestion, suggest
 from fairweather_app.web.units import read_units
 from fairweather_app.web.view import forecast_view
-
-if TYPE_CHECKING:
-    from fairweather_app.api.schemas import AreaSummary
-    from fairweather_app.app_context import AppContext
 
 LONGEST_AREA = 200
 """Names beyond this are cut before anything is asked or shown; no area is called so."""
@@ -60,10 +58,10 @@ def asset(name: str) -> flask.Response:
 
 @blueprint.get("/")
 def index() -> flask.Response:
-    """The page: a forecast, a refusal, or the choice of areas; always in the same layout.
+    """Answer with a forecast, a refusal, or the choice of areas.
 
-    Without an area in the address it leads to the one that was read last, with all else that the
-    address says.
+    Without an area in the address, redirect to the one that was read last, with the rest of the
+    address.
     """
     app_context = current_context()
     asked = flask.request.args.get("area", "").strip()[:LONGEST_AREA]
@@ -112,7 +110,7 @@ def _landing_page(app_context: AppContext, areas: list[AreaSummary]) -> str:
 
 
 def spelled(asked: str, known: list[str]) -> str:
-    """The known name that is meant: people type ``jfk``. What nobody knows stays as it is."""
+    """Return the known name that differs in case alone (``jfk``), else the name as it was given."""
     if asked in known:
         return asked
     alike = [name for name in known if name.casefold() == asked.casefold()]
@@ -122,7 +120,7 @@ def spelled(asked: str, known: list[str]) -> str:
 def _forecast_page(
     app_context: AppContext, areas: list[AreaSummary], area: str, asked_time: str
 ) -> str:
-    summary = _of(areas, area)
+    summary = {each.area: each for each in areas}.get(area)
     reference_time = _reference_time(asked_time, summary)
     request = ForecastRequest(area=area, reference_time=reference_time)
     answer = writing.forecast(app_context, request)
@@ -160,9 +158,9 @@ def _refuse(
     area: str,
     asked_time: str,
 ) -> flask.Response:
-    """The page of a refusal: what was asked, what was said, what can be asked instead."""
+    """Answer with a refusal: what was asked, the reasons, and what can be asked instead."""
     refused = refused_page(error, area)
-    summary = _of(areas, area)
+    summary = {each.area: each for each in areas}.get(area)
     asked_words = asked_time
     suggestions: tuple[Suggestion, ...] = ()
     if isinstance(error, NoApplicableModelError) and summary and summary.models:
@@ -190,10 +188,6 @@ def _refuse(
     return answer_with(page, refused.status)
 
 
-def _of(areas: list[AreaSummary], area: str) -> AreaSummary | None:
-    return next((each for each in areas if each.area == area), None)
-
-
 def _reference_time(asked_time: str, summary: AreaSummary | None) -> datetime | None:
     if not asked_time:
         return None
@@ -204,12 +198,12 @@ def _reference_time(asked_time: str, summary: AreaSummary | None) -> datetime | 
 
 
 def _address(area: str, asked_time: str) -> dict[str, str]:
-    """What the address says, for links that change one thing of it."""
+    """Return the query of this address, for links that change one thing of it."""
     return {"area": area} | ({"reference_time": asked_time} if asked_time else {})
 
 
 def json_address(area: str, reference_time: datetime | None) -> str:
-    """Where programs get the same forecast."""
+    """Return the address of the same forecast as JSON."""
     query: dict[str, Any] = {"area": area}
     if reference_time:
         query["reference_time"] = write_time(reference_time)

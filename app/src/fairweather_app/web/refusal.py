@@ -1,8 +1,4 @@
-"""Refusals: what the page says when no model answers, as a page in its own right.
-
-What was asked, what every candidate said, and what can be asked instead. A refusal is the system
-working: its words name reasons and remedies, never a fault of the reader's.
-"""
+"""Put a refusal into words: what happened, the reasons, and what can be asked instead."""
 
 from __future__ import annotations
 
@@ -87,7 +83,7 @@ class Refused:
 
 
 def refused_page(error: RequestError | ObservationStoreError, area: str) -> Refused:
-    """The page for a request that cannot be answered with a forecast of `area`."""
+    """Return what to show for a request that cannot be answered with a forecast of `area`."""
     if isinstance(error, NotReadyError):
         return Refused(
             status=503,
@@ -142,7 +138,10 @@ def _no_model(error: NoApplicableModelError, area: str) -> Refused:
         else f"No model can answer for {area}",
         sentence="There are models for this area, but not the recent weather they start from."
         if missing
-        else _all_said_no(len(error.refused)),
+        else _FEW_SAID_NO.get(
+            len(error.refused),
+            f"All {len(error.refused)} models were asked, and none declares itself fit for this.",
+        ),
         counts=in_counts(error.refused_counts) if len(codes) > 1 else "",
         candidates=listed_here,
         more=len(error.refused) - len(listed_here),
@@ -151,23 +150,17 @@ def _no_model(error: NoApplicableModelError, area: str) -> Refused:
     )
 
 
-def _all_said_no(count: int) -> str:
-    return _FEW_SAID_NO.get(
-        count, f"All {count} models were asked, and none declares itself fit for this."
-    )
-
-
 def in_counts(counts: dict[str, int]) -> str:
-    """``2 area-not-declared and 1 out-of-season``: how many refused with each code."""
+    """Return how many refused with each code: ``2 area-not-declared and 1 out-of-season``."""
     return listed([f"{count} {code}" for code, count in counts.items()])
 
 
 def why_command(area: str) -> str:
-    """What lists every delivery that was passed over for an area, however many there are."""
+    """Return the command that lists every delivery passed over for an area."""
     return f"flask --app fairweather_app models why {shlex.quote(area)}"
 
 
 def how_many(counts: dict[str, int]) -> str:
-    """``3 models were passed over``; the title of the list in a receipt."""
+    """Return the title of the list in a receipt: ``3 models were passed over``."""
     total = sum(counts.values())
     return f"{counted(total, 'model')} {'was' if total == 1 else 'were'} passed over"

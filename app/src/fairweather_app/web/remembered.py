@@ -1,8 +1,7 @@
-"""Remembered: the area and the units that a reader chose, in two cookies of this page's own.
+"""Keep the area and the units that a reader chose, in two cookies.
 
-Cookies and not the browser's storage, because the page has to be whole without JavaScript. They
-hold nothing but the two choices, go nowhere else, and an address that names an area or units is
-always obeyed before them.
+Cookies and not the browser's storage, because they work without JavaScript. They hold the two
+choices and nothing else; an area or units in the address come before them.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ FOR = timedelta(days=365)
 
 
 def remembered_area() -> str:
-    """The area that was read last; empty when there is none."""
+    """Return the area that was read last; empty when there is none."""
     return unquote(flask.request.cookies.get(AREA, ""), errors="replace")
 
 
 def chosen_units() -> Units:
-    """The units to show: the address's, else the remembered ones, else °C."""
+    """Return the units to show: the address's, else the remembered ones, else °C."""
     asked = read_units(flask.request.args.get("units"))
     return asked or read_units(flask.request.cookies.get(UNITS)) or CELSIUS
 

@@ -1,21 +1,18 @@
-"""Rendering: what every page has in common, its layout's values and its headers."""
+"""Render pages: the values of their layout, and their headers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import flask
 
+from fairweather_app.api.schemas import AreaSummary
 from fairweather_app.web.assets import asset_url, has_chart_library
 from fairweather_app.web.refusal import how_many, in_counts, why_command
 from fairweather_app.web.remembered import chosen_units
 from fairweather_app.web.units import NAMES, read_units
 from fairweather_app.web.words import sentence
-
-if TYPE_CHECKING:
-    from fairweather_app.api.schemas import AreaSummary
-    from fairweather_app.app_context import AppContext
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -23,13 +20,8 @@ POLICY = (
 )
 
 
-def current_context() -> AppContext:
-    """The `AppContext` of the app that answers the current request."""
-    return cast("AppContext", flask.current_app.extensions["fairweather"])
-
-
 def render(template: str, areas: Sequence[AreaSummary] = (), **values: object) -> str:
-    """A page, in the layout of all pages; `areas` are offered by its search box."""
+    """Return a page in the layout of all pages; its search box offers `areas`."""
     return flask.render_template(
         f"fairweather/{template}",
         areas=areas,
@@ -49,9 +41,9 @@ def render(template: str, areas: Sequence[AreaSummary] = (), **values: object) -
 
 
 def index_address(**asked: str | None) -> str:
-    """The address of the page with what it is asked; units that this address names stay in it.
+    """Return the address of the page for a query; units in the current address are kept.
 
-    So whoever keeps no cookies goes on reading in them.
+    So the units stay for readers without cookies.
     """
     units = read_units(flask.request.args.get("units"))
     query: dict[str, Any] = ({"units": units} if units else {}) | asked

@@ -1,4 +1,4 @@
-"""When it is night: the chart shades the hours with the sun below the horizon.
+"""Compute when it is night, for the shaded hours of the chart.
 
 The sun's position comes from the low-precision formulae of the Astronomical Almanac, good to a
 hundredth of a degree between 1950 and 2050; a minute or two at sunrise, which no chart shows.

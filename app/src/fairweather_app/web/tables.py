@@ -1,4 +1,4 @@
-"""The tables: a row for each local day, and a row for each hour, as texts."""
+"""Make the tables: a row for each local day, and a row for each hour, as texts."""
 
 from __future__ import annotations
 

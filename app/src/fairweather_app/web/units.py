@@ -1,7 +1,7 @@
-"""Units: what a person reads in, °C or °F.
+"""Convert temperatures to the units that a reader chose, °C or °F.
 
-Data stay in the contract's units; what is shown is converted, and by nothing but this module. Only
-degrees Celsius have a second unit here: every other quantity is shown in its own.
+Data stay in the contract's units; only what is shown is converted, here and nowhere else. Other
+quantities are shown in their own unit.
 """
 
 from __future__ import annotations

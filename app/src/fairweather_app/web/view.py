@@ -1,7 +1,7 @@
-"""From a forecast to what the page shows: days, hours, checks, and the chart.
+"""Turn a forecast into what the page shows: days, hours, checks, and the chart.
 
-Templates decide nothing here and compute nothing there: they print what these objects hold. Every
-text may come from a delivery and is plain, never markup; the templates escape it.
+Templates compute nothing; they print what these objects hold. Every text may come from a delivery
+and is plain, never markup; the templates escape it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def forecast_view(
     asked: bool = False,
     answering: Answering = NOT_KNOWN,
 ) -> ForecastView:
-    """What to show of a forecast.
+    """Return what to show of a forecast.
 
     Args:
         forecast: as the app answers it; may hold any variables, with or without a band.
@@ -98,7 +98,7 @@ def forecast_view(
     """
     zone = zone_of(forecast.timezone)
     times = forecast.forecast.time
-    declared = _main_first(forecast.forecast.variables)
+    declared = dict(sorted(forecast.forecast.variables.items(), key=lambda item: item[0] != MAIN))
     variables = {name: shown_forecast(each, units) for name, each in declared.items()}
     seen = {
         name: _shown(observed[name], declared[name].unit, units)
@@ -320,7 +320,3 @@ def _description(area: str, headline: str, band: str, around: Mapping[str, Obser
     if any(each.any_came for each in around.values()):
         said.append("After its start, what came.")
     return " ".join([*said, "The same numbers are in the tables below."])
-
-
-def _main_first(variables: Mapping[str, VariableForecast]) -> dict[str, VariableForecast]:
-    return dict(sorted(variables.items(), key=lambda item: item[0] != MAIN))

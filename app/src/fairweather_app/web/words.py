@@ -1,4 +1,4 @@
-"""Words: every sentence the page says about numbers, as pure functions.
+"""Write the pages' sentences about numbers, as pure functions.
 
 Numbers are rounded to what a forecast can carry, the minus is a real minus sign, and units stand
 after a no-break space.
