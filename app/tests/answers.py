@@ -8,7 +8,7 @@ from typing import Any
 from fairweather_interface.refusals import Code
 from werkzeug.test import TestResponse
 
-from fairweather_app.api.problems import CODES, STATUSES
+from fairweather_app.api.problems import PROBLEMS
 from fairweather_app.pickup import Ingested
 
 
@@ -17,9 +17,9 @@ def the_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
     assert answer.content_type == "application/problem+json"
     content: dict[str, Any] = json.loads(answer.data)
     assert content["type"] == f"/problems/{code}"
-    assert content["title"] == CODES[code]
+    assert content["title"] == PROBLEMS[code].title
     assert content["status"] == status
-    assert status in STATUSES[code]
+    assert status in PROBLEMS[code].statuses
     assert content["detail"]
     assert "Traceback" not in answer.text
     return content

@@ -11,6 +11,7 @@ from typing import Protocol
 from flask import Flask, Response, request
 
 from fairweather_app import trail
+from fairweather_app.api.operation import Operation
 from fairweather_app.app_context import AppContext
 from fairweather_app.logs import request_log
 
@@ -66,6 +67,13 @@ def account_for_requests(app: Flask, app_context: AppContext) -> Account:
             request_log(app_context.settings.log_format)(**fields)
 
     @app.get("/metrics")
+    @Operation(
+        name="get_metrics",
+        summary="What Prometheus reads.",
+        tag="operating",
+        answer="text/plain",
+        means="Numbers for Prometheus.",
+    )
     def metrics() -> Response:
         """What Prometheus reads."""
         return Response(exposition(app_context), content_type=CONTENT_TYPE)

@@ -1,331 +1,192 @@
-"""The OpenAPI 3.1 document, made of the very models that requests and answers are made of."""
+"""The OpenAPI 3.1 document, made of the routes and of the very models that go over the wire.
+
+What stands beside a route (`operation`) names models, problems and parameters; here they become
+schemas, examples and headers. What is the same everywhere, and the examples, are data:
+``document.json`` and ``examples.json``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
+from http import HTTPStatus
 from importlib import metadata as packages
+from pathlib import Path
+from typing import Any
 
-from fairweather_interface.software import Software
-from openapi_pydantic import (
-    Components,
-    Info,
-    Link,
-    OpenAPI,
-    Operation,
-    Parameter,
-    PathItem,
-    RequestBody,
-    Response,
-    Schema,
-    Tag,
-)
-from openapi_pydantic.util import construct_open_api_with_schema_class
+from flask import Flask
+from openapi_pydantic import OpenAPI
+from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
-from fairweather_app.api.examples import DELIVERY_ID, REQUESTS
-from fairweather_app.api.parts import (
-    HEADERS,
-    HTML,
-    IF_NONE_MATCH,
-    any_object,
-    content,
-    headers,
-    link,
-    operation,
-    problem_response,
-    query_parameters,
-    text,
-)
-from fairweather_app.api.problems import STATUSES
-from fairweather_app.api.schemas import (
-    Areas,
-    Forecast,
-    Health,
-    ModelDetail,
-    Models,
-    ModelsQuery,
-    PredictRequest,
-    Readiness,
-)
+from fairweather_app.api.operation import Operation, operation_of
+from fairweather_app.api.problems import CONTENT_TYPE, INTERNAL_ERROR, PROBLEMS, ProblemKind
+from fairweather_app.api.schemas import Problem
 
-OPENAPI = "3.1.1"
-TITLE = "fairweather"
-QUERY = {"area": "area", "variables": "variable", "reference_time": "reference_time"}
-"""The parameters of a forecast in an address, by field of `PredictRequest`."""
-
-_FORECASTS, _MODELS, _OPERATING, _PAGES = "forecasts", "models", "operating", "pages"
-_CANNOT_FORECAST: dict[int, tuple[str, ...]] = {
-    404: ("unknown-area",),
-    422: ("no-applicable-model",),
-    503: ("observations-missing", "observations-unavailable", "not-ready"),
+JSON = "application/json"
+HTML = "text/html"
+_OF_EVERY_ANSWER = ("X-Request-ID", "X-Content-Type-Options", "Vary")
+_OF_EVERY_ADDRESS = ("not-found", "method-not-allowed")
+_OF_A_PARAMETER = {
+    *("type", "enum", "minimum", "maximum", "minLength", "maxLength"),
+    *("pattern", "items", "minItems", "format"),
 }
-_DESCRIPTION = """\
-Weather forecasts from delivered models, or the reasons why not.
-
-Answers are JSON and times UTC. Every answer that is no success is a problem (RFC 9457); its `type`
-ends with a stable code. Every address that takes GET takes HEAD and OPTIONS too; another method is
-answered with `method-not-allowed`, another address with `not-found`. `/models` and
-`/models/{delivery_id}` answer with a page whoever prefers `text/html`, as browsers do.
-"""
 
 
-@cache
-def openapi_document() -> str:
-    """The document as JSON."""
-    document = OpenAPI(
-        openapi=OPENAPI,
-        info=Info(title=TITLE, version=_version(), description=_DESCRIPTION),
-        tags=[
-            Tag(name=_FORECASTS, description="What the weather will be."),
-            Tag(name=_MODELS, description="Who says so, and who may not."),
-            Tag(name=_OPERATING, description="For those who run the app."),
-            Tag(name=_PAGES, description="For people; all HTML."),
-        ],
-        paths={
-            "/weather/predict": PathItem(get=_predict_from_query(), post=_predict_from_body()),
-            "/areas": PathItem(get=_areas()),
-            "/models": PathItem(get=_list_models()),
-            "/models/{delivery_id}": PathItem(get=_model()),
-            "/models/{delivery_id}/card/": PathItem(get=_card()),
-            "/software": _told("get_software", "What this release supports.", Software),
-            "/healthz": _told("is_up", "The process is up.", Health),
-            "/readyz": _told(
-                "is_ready", "A verified delivery is loaded.", Readiness, problem="not-ready"
-            ),
-            "/metrics": PathItem(get=_metrics()),
-            "/openapi.json": PathItem(get=_this()),
-            "/": PathItem(get=_forecast_page()),
-            "/coverage": PathItem(get=_coverage_page()),
-            "/docs": PathItem(get=_page("docs_page", "This document, to be read and tried.")),
-        },
-        components=Components(
-            headers=dict(HEADERS),
-            responses={
-                code: problem_response(STATUSES[code][0], (code,))
-                for code in ("not-found", "method-not-allowed")
-            },
-        ),
-    )
-    complete = construct_open_api_with_schema_class(document)
+@lru_cache(maxsize=1)
+def openapi_document(app: Flask) -> str:
+    """The document of an app, as JSON."""
+    document = _read("document.json")
+    tags = [each["name"] for each in document["tags"]]
+    paths: dict[str, dict[str, Any]] = {}
+    described = [
+        (rule, operation)
+        for rule in app.url_map.iter_rules()
+        if (operation := operation_of(app.view_functions[rule.endpoint])) is not None
+        and "<path:" not in rule.rule
+    ]
+    for rule, operation in sorted(described, key=lambda each: tags.index(each[1].tag)):
+        (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        path = paths.setdefault(re.sub(r"<(\w+)>", r"{\1}", rule.rule), {})
+        path[method.lower()] = _operation(operation, rule.arguments, document["parameters"])
+    del document["parameters"]
+    document["info"]["version"] = packages.version("fairweather-app")
+    document["paths"] = paths
+    document["components"]["responses"] = {
+        code: _problem(PROBLEMS[code].statuses[0], [code]) for code in _OF_EVERY_ADDRESS
+    }
+    complete = construct_open_api_with_schema_class(OpenAPI.model_validate(document))
     return complete.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True)
 
 
-def _version() -> str:
-    return packages.version("fairweather-app")
-
-
-def _answer(model: type[BaseModel], description: str) -> Response:
-    return Response(description=description, headers=headers(), content=content(model))
-
-
-def _told(
-    name: str, summary: str, model: type[BaseModel], *, problem: str | None = None
-) -> PathItem:
-    problems = {} if problem is None else {STATUSES[problem][0]: (problem,)}
-    answer = _answer(model, summary)
-    return PathItem(get=operation(name, summary, answer, tag=_OPERATING, problems=problems))
-
-
-def _predict_from_query() -> Operation:
-    kept = headers(ETag="ETag", Cache_Control="Revalidate")
-    examples = {
-        "area": "JFK",
-        "variable": ["temperature"],
-        "reference_time": "2013-12-20T00:00:00Z",
+def _operation(
+    operation: Operation, arguments: Iterable[str], parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One address and method; `arguments` are in its path, `parameters` are described by name."""
+    failing: dict[int, list[str]] = defaultdict(list)
+    for code in (*operation.problems, INTERNAL_ERROR):
+        for status in PROBLEMS[code].statuses:
+            failing[status].append(code)
+    for status in operation.invalid:
+        failing[status].append("invalid-request")
+    responses = {
+        200: _success(operation),
+        **{status: _other(operation, status, means) for status, means in operation.also.items()},
+        **{each: _problem(each, failing[each], page=operation.page) for each in sorted(failing)},
     }
-    return operation(
-        "predict",
-        "Forecast an area from the app's own observations.",
-        Response(
-            description="The forecast.",
-            headers=kept,
-            content=content(Forecast),
-            links={"model": _to_the_model("$response.body#/receipt/delivery_id")},
-        ),
-        tag=_FORECASTS,
-        problems={400: ("invalid-request",), **_CANNOT_FORECAST},
-        parameters=[*query_parameters(PredictRequest, QUERY, examples), IF_NONE_MATCH],
-        others={"304": Response(description="What you kept still holds.", headers=kept)},
-    )
-
-
-def _predict_from_body() -> Operation:
-    return operation(
-        "predict_from_observations",
-        "Forecast an area, from the observations in the body where there are any.",
-        Response(
-            description="The forecast.",
-            headers=headers(),
-            content=content(Forecast),
-            links={"model": _to_the_model("$response.body#/receipt/delivery_id")},
-        ),
-        tag=_FORECASTS,
-        problems={
-            **_CANNOT_FORECAST,
-            400: ("invalid-request",),
-            413: ("body-too-large",),
-            415: ("unsupported-media-type",),
-            422: ("no-applicable-model", "invalid-request"),
-        },
-        body=RequestBody(required=True, content=content(PredictRequest, examples=REQUESTS)),
-    )
-
-
-def _areas() -> Operation:
-    return operation(
-        "list_areas",
-        "Every area the app knows of.",
-        Response(
-            description="The areas, whether or not a model serves them.",
-            headers=headers(),
-            content=content(Areas),
-            links={
-                "forecast": link(
-                    "predict", "A forecast for the first.", area="$response.body#/areas/0/area"
-                )
-            },
-        ),
-        tag=_FORECASTS,
-        problems={503: ("observations-unavailable",)},
-    )
-
-
-def _list_models() -> Operation:
-    names = {name: name for name in ModelsQuery.model_fields}
-    examples = {
-        "state": "live",
-        "area": "JFK",
-        "q": "coast team",
-        "limit": 100,
-        "after": DELIVERY_ID,
+    named = (*arguments, *operation.parameters, "X-Request-ID")
+    made = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "parameters": [*_query(operation), *(parameters[name] for name in named)],
+        "responses": {str(status): response for status, response in responses.items()},
     }
-    return operation(
-        "list_models",
-        "Deliveries with their states, a page at a time.",
-        Response(
-            description="Deliveries by id; next is where there are more.",
-            headers=headers(),
-            content=content(Models) | text(HTML),
-            links={"model": _to_the_model("$response.body#/models/0/delivery_id")},
-        ),
-        tag=_MODELS,
-        problems={400: ("invalid-request",)},
-        parameters=query_parameters(ModelsQuery, names, examples),
-        page=True,
-    )
+    if operation.body is not None:
+        content = _content(operation.body, _examples()[operation.body.__name__])
+        made["requestBody"] = {"required": True, "content": content}
+    return made
 
 
-def _model() -> Operation:
-    return operation(
-        "get_model",
-        "One delivery, with all that it declares.",
-        Response(
-            description="The delivery.",
-            headers=headers(),
-            content=content(ModelDetail) | text(HTML),
-        ),
-        tag=_MODELS,
-        problems={404: ("unknown-delivery", "not-found")},
-        parameters=[_delivery_id()],
-        page=True,
-    )
+def _success(operation: Operation) -> dict[str, Any]:
+    content = _text(HTML) if operation.page else {}
+    if operation.answer == JSON:  # an object that is described elsewhere
+        example = {"example": {"value": _examples()["object"]}}
+        content |= {JSON: {"schema": {"type": "object"}, "examples": example}}
+    elif isinstance(operation.answer, str):
+        content |= _text(operation.answer)
+    else:
+        content |= _content(operation.answer, {"example": _examples()[operation.answer.__name__]})
+    return {
+        "description": operation.means or operation.summary,
+        "headers": _headers(operation.headers),
+        "content": content,
+        "links": operation.links or None,
+    }
 
 
-def _card() -> Operation:
-    return operation(
-        "get_model_card",
-        "The model card, to be read by people.",
-        _html("The card."),
-        tag=_MODELS,
-        problems={404: ("unknown-delivery", "not-found")},
-        parameters=[_delivery_id()],
-    )
+def _other(operation: Operation, status: int, means: str) -> dict[str, Any]:
+    """An answer that is no problem: of another status, or a page that says no."""
+    if status >= HTTPStatus.BAD_REQUEST:
+        return _success(operation) | {"description": means}
+    kept = operation.headers if status == HTTPStatus.NOT_MODIFIED else {}
+    return {"description": means, "headers": _headers(kept)}
 
 
-def _metrics() -> Operation:
-    answer = Response(
-        description="Numbers for Prometheus.", headers=headers(), content=text("text/plain")
-    )
-    return operation("get_metrics", "What Prometheus reads.", answer, tag=_OPERATING)
+def _problem(status: int, codes: Iterable[str], *, page: bool = False) -> dict[str, Any]:
+    """What is answered with a status that says no; `page`: or a page, to whoever prefers one."""
+    kinds = [PROBLEMS[code] for code in sorted(codes)]
+    # a page is asked for anew, and says so in other words
+    more = {} if page else {"Cache-Control": "NoStore"}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        more["Retry-After"] = "Retry-After"
+    examples = {each.code: each.example(status).model_dump(mode="json") for each in kinds}
+    return {
+        "description": "\n".join(_described(each) for each in kinds),
+        "headers": _headers(more),
+        "content": _content(Problem, examples, CONTENT_TYPE) | (_text(HTML) if page else {}),
+    }
 
 
-def _this() -> Operation:
-    begins = {"openapi": OPENAPI, "info": {"title": TITLE, "version": _version()}, "paths": {}}
-    answer = Response(description="This document.", headers=headers(), content=any_object(begins))
-    return operation("get_openapi", "This interface, as OpenAPI 3.1.", answer, tag=_OPERATING)
+def _described(kind: ProblemKind) -> str:
+    remedy = f": {kind.remedy}" if kind.remedy else ""
+    return f"- `{kind.code}`. {kind.title}{remedy}."
 
 
-def _page(name: str, summary: str, parameters: Sequence[Parameter] = ()) -> Operation:
-    return operation(name, summary, _html("The page."), tag=_PAGES, parameters=parameters)
+def _headers(more: Mapping[str, str]) -> dict[str, Any]:
+    """The headers of every answer, and `more`: a header, and its name among the components."""
+    names = dict(zip(_OF_EVERY_ANSWER, _OF_EVERY_ANSWER, strict=True)) | dict(more)
+    return {name: {"$ref": f"#/components/headers/{names[name]}"} for name in names}
 
 
-def _html(description: str) -> Response:
-    policy = headers(Content_Security_Policy="Content-Security-Policy")
-    return Response(description=description, headers=policy, content=text(HTML))
+def _content(
+    model: type[BaseModel], examples: Mapping[str, Any], kind: str = JSON
+) -> dict[str, Any]:
+    shown = {name: {"value": example} for name, example in examples.items()}
+    return {kind: {"schema": PydanticSchema(schema_class=model), "examples": shown}}
 
 
-def _forecast_page() -> Operation:
-    return operation(
-        "forecast_page",
-        "The week for an area, or the choice of areas.",
-        _html("The page."),
-        tag=_PAGES,
-        parameters=[
-            _said(
-                "area", "The area; without it, the one that was read last, or the choice.", "JFK"
-            ),
-            _said(
-                "reference_time", "When to start, in local time or with a zone.", "2013-12-20T08:00"
-            ),
-            _said("units", "C or F.", "F"),
-        ],
-        others={
-            "302": Response(description="To the area that was read last.", headers=headers()),
-            "400": _html("It cannot be read."),
-            "404": _html("Nobody knows the area."),
-            "422": _html("No model may answer, and why; or it cannot be asked."),
-            "503": _html("Observations are missing or cannot be read, or nothing is ready yet."),
-        },
-    )
+def _text(kind: str) -> dict[str, Any]:
+    """Content that is no JSON."""
+    return {kind: {"schema": {"type": "string"}}}
 
 
-def _coverage_page() -> Operation:
-    return _page(
-        "coverage_page",
-        "Areas, variables and months: who answers there, and where nobody does.",
-        [
-            _said("q", "Only areas whose name holds this.", "FK"),
-            _said("after", "The last area of the page before.", "EWR"),
-        ],
-    )
-
-
-def _said(name: str, description: str, example: str) -> Parameter:
-    """A parameter of a page: any text, of which the page makes what it can."""
-    return Parameter.model_validate(
+def _query(operation: Operation) -> list[dict[str, Any]]:
+    """The parameters of an address that are fields of a model."""
+    if operation.query is None:
+        return []
+    model, fields = operation.query
+    described = model.model_json_schema()
+    return [
         {
             "name": name,
             "in": "query",
-            "description": description,
-            "schema": Schema(type="string"),
-            "example": example,
+            "description": described["properties"][field]["description"],
+            "required": field in described.get("required", ()),
+            "schema": _of_a_parameter(described["properties"][field], described),
+            "example": _examples()["parameters"][name],
         }
-    )
+        for name, field in fields.items()
+    ]
 
 
-def _delivery_id() -> Parameter:
-    return Parameter.model_validate(
-        {
-            "name": "delivery_id",
-            "in": "path",
-            "required": True,
-            "description": "As receipts and /models tell it.",
-            "schema": Schema(type="string", pattern="^[^/]+$"),
-            "example": DELIVERY_ID,
-        }
-    )
+def _of_a_parameter(declared: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema: in an address nothing is null, it is left out."""
+    kinds = [each for each in declared.get("anyOf", ()) if each != {"type": "null"}]
+    whole = declared | (kinds[0] if kinds else {})
+    if "$ref" in whole:
+        whole |= described["$defs"][whole["$ref"].rpartition("/")[2]]
+    return {name: whole[name] for name in whole if name in _OF_A_PARAMETER}
 
 
-def _to_the_model(where: str) -> Link:
-    return link("get_model", "Who answered, or may.", delivery_id=where)
+@cache
+def _examples() -> dict[str, Any]:
+    return _read("examples.json")
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+    return found

@@ -1,19 +1,24 @@
 """Problems: every answer that is not a success, as ``application/problem+json`` (RFC 9457).
 
 An operator reads the log, a client reads the problem: neither ever sees a stack trace of the
-other's making.
+other's making. Of each code all there is to say stands in one row of `PROBLEMS`: the handlers, the
+OpenAPI document and the handbook's tables follow it.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from fairweather_app import trail
-from fairweather_app.api.schemas import Problem, first_refusals
+from fairweather_app.api.schemas import Problem, RefusedDelivery, count_refusals, first_refusals
 from fairweather_app.errors import (
     RETRY_SECONDS,
     InvalidRequestError,
@@ -26,146 +31,207 @@ from fairweather_app.errors import (
 )
 
 CONTENT_TYPE = "application/problem+json"
-
-CODES = {
-    "unknown-area": "Nobody knows this area",
-    "unknown-delivery": "No such delivery is known",
-    "no-applicable-model": "No model declares itself fit for this request",
-    "observations-missing": "Observations to start from are missing",
-    "observations-unavailable": "The observation database cannot be used",
-    "invalid-request": "The request is not valid",
-    "not-ready": "No verified delivery is loaded yet",
-    "not-found": "There is nothing at this address",
-    "method-not-allowed": "This address does not take this method",
-    "body-too-large": "The request body is too large",
-    "unsupported-media-type": "The request body is not JSON",
-    "internal-error": "The app failed on this request",
-}
-"""Every code a problem can have, with its title."""
-
-STATUSES = {
-    "unknown-area": (404,),
-    "unknown-delivery": (404,),
-    "no-applicable-model": (422,),
-    "observations-missing": (503,),
-    "observations-unavailable": (503,),
-    "invalid-request": (400, 422),
-    "not-ready": (503,),
-    "not-found": (404,),
-    "method-not-allowed": (405,),
-    "body-too-large": (413,),
-    "unsupported-media-type": (415,),
-    "internal-error": (500,),
-}
-"""The HTTP statuses that come with each code."""
-
-_BY_STATUS = {
-    HTTPStatus.NOT_FOUND: "not-found",
-    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body-too-large",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported-media-type",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "internal-error",
-}
+INTERNAL_ERROR = "internal-error"
 
 logger = logging.getLogger(__name__)
 
 
-def problem(
-    code: str,
-    status: int,
-    detail: str,
-    *,
-    problems: tuple[str, ...] | None = None,
-    areas: tuple[str, ...] | None = None,
-    error: NoApplicableModelError | None = None,
-) -> Response:
-    """Build the answer of one problem."""
-    trail.current().problem = code
-    content = Problem(
-        type=f"/problems/{code}",
-        title=CODES[code],
-        status=status,
-        detail=detail,
-        problems=None if problems is None else list(problems),
-        areas=None if areas is None else list(areas),
-        refused=None if error is None else first_refusals(error.refused),
-        refused_counts=None if error is None else error.refused_counts,
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProblemKind:
+    """All problems of one code.
+
+    Attributes:
+        code: what programs decide by.
+        title: the code in words.
+        statuses: the HTTP statuses that come with it.
+        error: what is raised for it; None where HTTP itself refuses.
+        public: what clients are told; where it is absent, the error's own words. What is not fit
+            for them is in the log.
+        retry: whether it may be gone soon, and by itself.
+        remedy: what a client does about it.
+        shown: members of the example, its `detail` among them.
+    """
+
+    code: str
+    title: str
+    statuses: tuple[int, ...]
+    error: type[Exception] | None = None
+    public: str | None = None
+    retry: bool = False
+    remedy: str | None = None
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+    def body(self, status: int, **members: Any) -> Problem:  # noqa: ANN401 - as Problem takes them
+        """A problem of this kind with one of its statuses."""
+        return Problem(type=f"/problems/{self.code}", title=self.title, status=status, **members)
+
+    def example(self, status: int) -> Problem:
+        """A problem of this kind as it may be answered."""
+        detail = self.public or HTTPStatus(status).description or self.title
+        return self.body(status, **{"detail": detail, **self.shown})
+
+
+def _shown(detail: str, **refused: str) -> dict[str, Any]:
+    """The example of a problem that one delivery refuses."""
+    all_refused = [RefusedDelivery(**refused)]
+    return {
+        "detail": detail,
+        "refused": all_refused,
+        "refused_counts": count_refusals(all_refused),
+    }
+
+
+_OTHER_ID = "5ddd8ae1-30ab-4427-baec-efcbb1c829ee"
+
+PROBLEMS = {
+    each.code: each
+    for each in (
+        ProblemKind(
+            code="unknown-area",
+            title="Nobody knows this area",
+            statuses=(404,),
+            error=UnknownAreaError,
+            remedy="`areas` has the names there are",
+            shown={
+                "detail": "nobody knows the area 'Atlantis'; the areas there are: EWR, JFK",
+                "areas": ["EWR", "JFK"],
+            },
+        ),
+        ProblemKind(
+            code="unknown-delivery",
+            title="No such delivery is known",
+            statuses=(404,),
+            error=UnknownDeliveryError,
+            shown={"detail": str(UnknownDeliveryError(_OTHER_ID))},
+        ),
+        ProblemKind(
+            code="no-applicable-model",
+            title="No model declares itself fit for this request",
+            statuses=(422,),
+            error=NoApplicableModelError,
+            remedy="`refused` and `refused_counts` say why. Do not ask again; ask for another "
+            "start or area, and never take a nearby area instead",
+            shown=_shown(
+                "no model may answer for JFK; refused: 1 with out-of-season",
+                delivery_id=_OTHER_ID,
+                model_type="SummerHumidityPredictor",
+                code="out-of-season",
+                reason="it may be asked for June, July and August, and not for December",
+            ),
+        ),
+        ProblemKind(
+            code="observations-missing",
+            title="Observations to start from are missing",
+            statuses=(503,),
+            error=ObservationsMissingError,
+            remedy="wait for observations, or bring your own",
+            shown=_shown(
+                "observations for JFK are missing: temperature of JFK lacks 168 of 720 values",
+                delivery_id="2b0f1f6e-6b0c-4f0e-9d61-3f1f7d6a3c11",
+                model_type="WinterPredictor",
+                code="observations-missing",
+                reason="temperature of JFK lacks 168 of 720 values",
+            ),
+        ),
+        ProblemKind(
+            code="observations-unavailable",
+            title="The observation database cannot be used",
+            statuses=(503,),
+            error=ObservationStoreError,
+            public="the observation database cannot be used at the moment; the operator's log "
+            "says why",
+            retry=True,
+            remedy="ask again after `Retry-After` seconds",
+        ),
+        ProblemKind(
+            code="invalid-request",
+            title="The request is not valid",
+            statuses=(400, 422),
+            error=InvalidRequestError,
+            remedy="`problems` lists everything that is wrong; asking again does not help",
+            shown={"detail": "area: Field required", "problems": ["area: Field required"]},
+        ),
+        ProblemKind(
+            code="not-ready",
+            title="No verified delivery is loaded yet",
+            statuses=(503,),
+            error=NotReadyError,
+            retry=True,
+            remedy="ask again after `Retry-After` seconds",
+            shown={"detail": "the store has not been looked at yet"},
+        ),
+        ProblemKind(code="not-found", title="There is nothing at this address", statuses=(404,)),
+        ProblemKind(
+            code="method-not-allowed",
+            title="This address does not take this method",
+            statuses=(405,),
+        ),
+        ProblemKind(code="body-too-large", title="The request body is too large", statuses=(413,)),
+        ProblemKind(
+            code="unsupported-media-type",
+            title="The request body is not JSON",
+            statuses=(415,),
+        ),
+        ProblemKind(
+            code=INTERNAL_ERROR,
+            title="The app failed on this request",
+            statuses=(500,),
+            error=Exception,
+            public="the app failed on this request; the operator's log says where",
+            remedy="tell the operator the `X-Request-ID` of the answer; the log has it",
+        ),
     )
-    answer = Response(content.model_dump_json(), status=status, content_type=CONTENT_TYPE)
-    answer.headers["Cache-Control"] = "no-store"  # it may be otherwise at the next moment
-    return answer
+}
+"""Every problem there is, by its code."""
+
+_OF_HTTP = {each.statuses[0]: each for each in PROBLEMS.values() if each.error in {None, Exception}}
 
 
 def register_problems(app: Flask) -> None:
     """Turn everything that is raised while a request is answered into a problem."""
-    app.register_error_handler(NotReadyError, _not_ready)
-    app.register_error_handler(UnknownAreaError, _unknown_area)
-    app.register_error_handler(UnknownDeliveryError, _unknown_delivery)
-    app.register_error_handler(ObservationsMissingError, _observations_missing)
-    app.register_error_handler(NoApplicableModelError, _no_applicable_model)
-    app.register_error_handler(InvalidRequestError, _invalid_request)
-    app.register_error_handler(ObservationStoreError, _observations_unavailable)
-    app.register_error_handler(HTTPException, _of_http)
-    app.register_error_handler(Exception, _internal_error)
+    for kind in PROBLEMS.values():
+        if kind.error is not None:
+            app.register_error_handler(kind.error, partial(_answer, kind))
+    app.register_error_handler(HTTPException, _answer_http)
 
 
-def _not_ready(error: NotReadyError) -> Response:
-    return _again_later(problem("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, str(error)))
+def _answer(kind: ProblemKind, error: Exception) -> Response:
+    if kind.public is not None:
+        unforeseen = kind.code == INTERNAL_ERROR
+        told = "the app failed on a request" if unforeseen else error
+        logger.error("%s", told, exc_info=error if unforeseen else None)
+    status, members = kind.statuses[0], dict[str, Any]()
+    match error:
+        case InvalidRequestError():
+            status, members = error.status, {"problems": list(error.problems)}
+        case UnknownAreaError():
+            members = {"areas": list(error.known)}
+        case NoApplicableModelError():
+            members = {
+                "refused": first_refusals(error.refused),
+                "refused_counts": error.refused_counts,
+            }
+    return _respond(kind, status, detail=kind.public or str(error), **members)
 
 
-def _unknown_area(error: UnknownAreaError) -> Response:
-    return problem("unknown-area", HTTPStatus.NOT_FOUND, str(error), areas=error.known)
-
-
-def _unknown_delivery(error: UnknownDeliveryError) -> Response:
-    return problem("unknown-delivery", HTTPStatus.NOT_FOUND, str(error))
-
-
-def _observations_missing(error: ObservationsMissingError) -> Response:
-    return problem("observations-missing", HTTPStatus.SERVICE_UNAVAILABLE, str(error), error=error)
-
-
-def _no_applicable_model(error: NoApplicableModelError) -> Response:
-    return problem("no-applicable-model", HTTPStatus.UNPROCESSABLE_ENTITY, str(error), error=error)
-
-
-def _invalid_request(error: InvalidRequestError) -> Response:
-    return problem("invalid-request", error.status, str(error), problems=error.problems)
-
-
-def _observations_unavailable(error: ObservationStoreError) -> Response:
-    logger.error("%s", error)
-    answer = problem(
-        "observations-unavailable",
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "the observation database cannot be used at the moment; the operator's log says why",
-    )
-    return _again_later(answer)
-
-
-def _again_later(answer: Response) -> Response:
-    """Say when to ask again: what stands in the way may be gone soon, and by itself."""
-    answer.headers["Retry-After"] = str(RETRY_SECONDS)
-    return answer
-
-
-def _of_http(error: HTTPException) -> Response:
+def _answer_http(error: HTTPException) -> Response:
     """Redirects pass; everything else that HTTP itself refuses becomes a problem."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status=status, headers=error.get_headers())
-    code = _BY_STATUS.get(HTTPStatus(status), "invalid-request")
-    answer = problem(code, status, error.description or CODES[code])
+    kind = _OF_HTTP.get(status, PROBLEMS["invalid-request"])
+    answer = _respond(kind, status, detail=error.description or kind.title)
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:
             answer.headers[name] = value
     return answer
 
 
-def _internal_error(error: Exception) -> Response:
-    logger.error("the app failed on a request", exc_info=error)
-    return problem(
-        "internal-error",
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        "the app failed on this request; the operator's log says where",
-    )
+def _respond(kind: ProblemKind, status: int, **members: Any) -> Response:  # noqa: ANN401 - likewise
+    trail.current().problem = kind.code
+    content = kind.body(status, **members).model_dump_json()
+    answer = Response(content, status=status, content_type=CONTENT_TYPE)
+    answer.headers["Cache-Control"] = "no-store"  # it may be otherwise at the next moment
+    if kind.retry:
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer

@@ -8,7 +8,7 @@ from typing import cast
 
 import flask
 from fairweather_interface.delivery import CARD, Delivery
-from fairweather_interface.software import dump_software
+from fairweather_interface.software import Software, dump_software
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
 from werkzeug.datastructures import ETags
@@ -16,10 +16,16 @@ from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.compression import CODINGS
 from fairweather_app.api.listing import read_models_query
-from fairweather_app.api.reading import read_body, read_query
+from fairweather_app.api.operation import Operation
+from fairweather_app.api.reading import QUERY, read_body, read_query
 from fairweather_app.api.schemas import (
     Areas,
+    Forecast,
     Health,
+    ModelDetail,
+    Models,
+    ModelsQuery,
+    PredictRequest,
     Readiness,
 )
 from fairweather_app.api.summaries import model_detail, models_page, store_report
@@ -34,7 +40,23 @@ IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
 CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 CARD_FOLDER = CARD.split("/", maxsplit=1)[0]
 
+CANNOT_FORECAST = (
+    *("unknown-area", "no-applicable-model", "not-ready"),
+    *("observations-missing", "observations-unavailable"),
+)
+_FIELDS = {"variable": "variables"}
+"""Parameters that are called otherwise than the field of `PredictRequest`."""
+
 api = Blueprint("api", __name__)
+
+
+def _to_the_model(delivery_id: str) -> dict[str, object]:
+    """A link of the OpenAPI document."""
+    return {
+        "operationId": "get_model",
+        "description": "Who answered, or may.",
+        "parameters": {"delivery_id": delivery_id},
+    }
 
 
 def current_context() -> AppContext:
@@ -49,6 +71,20 @@ def _say_what_it_is(response: Response) -> Response:
 
 
 @api.get("/weather/predict")
+@Operation(
+    name="predict",
+    summary="Forecast an area from the app's own observations.",
+    tag="forecasts",
+    answer=Forecast,
+    means="The forecast.",
+    query=(PredictRequest, {each: _FIELDS.get(each, each) for each in QUERY}),
+    parameters=("If-None-Match",),
+    headers={"ETag": "ETag", "Cache-Control": "Revalidate"},
+    also={304: "What you kept still holds."},
+    links={"model": _to_the_model("$response.body#/receipt/delivery_id")},
+    problems=CANNOT_FORECAST,
+    invalid=(400,),
+)
 def predict_from_query() -> Response:
     """Forecast an area from the app's own observations.
 
@@ -66,6 +102,17 @@ def predict_from_query() -> Response:
 
 
 @api.post("/weather/predict")
+@Operation(
+    name="predict_from_observations",
+    summary="Forecast an area, from the observations in the body where there are any.",
+    tag="forecasts",
+    answer=Forecast,
+    means="The forecast.",
+    body=PredictRequest,
+    links={"model": _to_the_model("$response.body#/receipt/delivery_id")},
+    problems=(*CANNOT_FORECAST, "body-too-large", "unsupported-media-type"),
+    invalid=(400, 422),
+)
 def predict_from_body() -> Response:
     """Forecast an area, from the observations in the body where there are any."""
     if not request.is_json:
@@ -76,12 +123,38 @@ def predict_from_body() -> Response:
 
 
 @api.get("/areas")
+@Operation(
+    name="list_areas",
+    summary="Every area the app knows of.",
+    tag="forecasts",
+    answer=Areas,
+    means="The areas, whether or not a model serves them.",
+    links={
+        "forecast": {
+            "operationId": "predict",
+            "description": "A forecast for the first.",
+            "parameters": {"area": "$response.body#/areas/0/area"},
+        }
+    },
+    problems=("observations-unavailable",),
+)
 def areas() -> Response:
     """Every area the app knows of, and what there is for it."""
     return _json(Areas(areas=area_summaries(current_context())))
 
 
 @api.get("/models")
+@Operation(
+    name="list_models",
+    summary="Deliveries with their states, a page at a time.",
+    tag="models",
+    answer=Models,
+    means="Deliveries by id; next is where there are more.",
+    page=True,
+    query=(ModelsQuery, {each: each for each in ModelsQuery.model_fields}),
+    links={"model": _to_the_model("$response.body#/models/0/delivery_id")},
+    invalid=(400,),
+)
 def models() -> Response:
     """The deliveries the app knows of, each with its state and the reason for it.
 
@@ -92,6 +165,15 @@ def models() -> Response:
 
 
 @api.get("/models/<delivery_id>")
+@Operation(
+    name="get_model",
+    summary="One delivery, with all that it declares.",
+    tag="models",
+    answer=ModelDetail,
+    means="The delivery.",
+    page=True,
+    problems=("unknown-delivery", "not-found"),
+)
 def model(delivery_id: str) -> Response:
     """One delivery, with its metadata, unknown fields included."""
     card_address = flask.url_for("api.card", delivery_id=delivery_id)
@@ -100,6 +182,15 @@ def model(delivery_id: str) -> Response:
 
 @api.get("/models/<delivery_id>/card/")
 @api.get("/models/<delivery_id>/card/<path:name>")
+@Operation(
+    name="get_model_card",
+    summary="The model card, to be read by people.",
+    tag="models",
+    answer="text/html",
+    means="The card.",
+    headers={"Content-Security-Policy": "Content-Security-Policy"},
+    problems=("unknown-delivery", "not-found"),
+)
 def card(delivery_id: str, name: str = "index.html") -> Response:
     """A file of the model card, in a sandbox: cards come from whoever can write to the store."""
     catalogue = current_context().catalogue
@@ -112,6 +203,12 @@ def card(delivery_id: str, name: str = "index.html") -> Response:
 
 
 @api.get("/software")
+@Operation(
+    name="get_software",
+    summary="What this release supports.",
+    tag="operating",
+    answer=Software,
+)
 def software() -> Response:
     """What this release supports: its software manifest."""
     content = dump_software(describe_software(current_context().backends))
@@ -119,12 +216,20 @@ def software() -> Response:
 
 
 @api.get("/healthz")
+@Operation(name="is_up", summary="The process is up.", tag="operating", answer=Health)
 def healthz() -> Response:
     """The process is up."""
     return _json(Health())
 
 
 @api.get("/readyz")
+@Operation(
+    name="is_ready",
+    summary="A verified delivery is loaded.",
+    tag="operating",
+    answer=Readiness,
+    problems=("not-ready",),
+)
 def readyz() -> Response:
     """At least one verified delivery is loaded."""
     snapshot = current_context().catalogue.snapshot
@@ -135,11 +240,18 @@ def readyz() -> Response:
 
 
 @api.get("/openapi.json")
+@Operation(
+    name="get_openapi",
+    summary="This interface, as OpenAPI 3.1.",
+    tag="operating",
+    answer="application/json",
+    means="This document.",
+)
 def openapi() -> Response:
     """This interface, as OpenAPI 3.1."""
     from fairweather_app.api.openapi import openapi_document  # noqa: PLC0415 - few ask for it
 
-    return Response(openapi_document(), mimetype="application/json")
+    return Response(openapi_document(flask.current_app), mimetype="application/json")
 
 
 def _held(known: ETags, etag: str) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import flask
 from werkzeug.exceptions import NotFound
 
+from fairweather_app.api.operation import Operation
 from fairweather_app.web.assets import digest, send_text
 from fairweather_app.web.pages import blueprint
 from fairweather_app.web.rendering import answer_with, render
@@ -22,6 +23,14 @@ LIBRARY = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
 @blueprint.get("/docs")
+@Operation(
+    name="docs_page",
+    summary="This document, to be read and tried.",
+    tag="pages",
+    answer="text/html",
+    means="The page.",
+    headers={"Content-Security-Policy": "Content-Security-Policy"},
+)
 def docs() -> flask.Response:
     """The interface as a page; `/openapi.json` is the same for programs."""
     addresses = {

@@ -15,6 +15,7 @@ import flask
 
 from fairweather_app import forecasts
 from fairweather_app.api.listing import list_deliveries, read_models_query
+from fairweather_app.api.operation import Operation
 from fairweather_app.api.routes import current_context
 from fairweather_app.api.schemas import AreaSummary, ModelsQuery
 from fairweather_app.api.summaries import model_detail, summarize
@@ -103,6 +104,15 @@ def model_page(delivery_id: str) -> flask.Response:
 
 
 @blueprint.get("/coverage")
+@Operation(
+    name="coverage_page",
+    summary="Areas, variables and months: who answers there, and where nobody does.",
+    tag="pages",
+    answer="text/html",
+    means="The page.",
+    headers={"Content-Security-Policy": "Content-Security-Policy"},
+    parameters=("coverage:q", "coverage:after"),
+)
 def coverage() -> flask.Response:
     """The coverage map: areas, variables and months, and who answers there.
 

@@ -12,6 +12,7 @@ from typing import Any
 import flask
 
 from fairweather_app import forecasts, writing
+from fairweather_app.api.operation import Operation
 from fairweather_app.api.routes import current_context
 from fairweather_app.api.schemas import AreaSummary
 from fairweather_app.app_context import AppContext
@@ -57,6 +58,22 @@ def asset(name: str) -> flask.Response:
 
 
 @blueprint.get("/")
+@Operation(
+    name="forecast_page",
+    summary="The week for an area, or the choice of areas.",
+    tag="pages",
+    answer="text/html",
+    means="The page.",
+    headers={"Content-Security-Policy": "Content-Security-Policy"},
+    parameters=("page:area", "page:reference_time", "page:units"),
+    also={
+        302: "To the area that was read last.",
+        400: "It cannot be read.",
+        404: "Nobody knows the area.",
+        422: "No model may answer, and why; or it cannot be asked.",
+        503: "Observations are missing or cannot be read, or nothing is ready yet.",
+    },
+)
 def index() -> flask.Response:
     """Answer with a forecast, a refusal, or the choice of areas.
 
