@@ -88,12 +88,13 @@ def build_app_context(settings: Settings) -> AppContext:
         raise SettingsError([cannot_write_cache(settings.cache, error)]) from None
     backends = _choose_backends(settings, cache)
     decisions = DecisionStore(observations)
+    selectors = Selectors(
+        Rules(overrides=overrides, refuse_below_baseline=settings.refuse_below_baseline)
+    )
     return AppContext(
         settings=settings,
         overrides=overrides,
-        selectors=Selectors(
-            Rules(overrides=overrides, refuse_below_baseline=settings.refuse_below_baseline)
-        ),
+        selectors=selectors,
         clock=make_clock(settings.clock, ready),
         observations=observations,
         decisions=decisions,
@@ -103,6 +104,8 @@ def build_app_context(settings: Settings) -> AppContext:
             Index(cache.folder, partial(release_key, backends)),
             decisions=decisions.read,
             budget=settings.model_memory,
+            may_answer=selectors.rules.may_answer,
+            before_publish=selectors.prepare,
         ),
         backends=tuple(backends),
         ready=ready,

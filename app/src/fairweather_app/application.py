@@ -49,8 +49,6 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     app = Flask("fairweather_app", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
     app.extensions[EXTENSION] = app_context
-    app_context.catalogue.before_showing.append(app_context.selectors.prepare)
-    app_context.catalogue.may_answer = app_context.selectors.rules.may_answer
     app.register_blueprint(api)
     app.register_blueprint(page)
     offer_pages(app)

@@ -37,10 +37,10 @@ logger = logging.getLogger(__name__)
 class Catalogue:
     """Holds the current snapshot of one store, and replaces it. Safe to share between threads.
 
-    `decisions` reads what the operator decided, `budget` is the memory for loaded models. What
-    `before_showing` holds is called with the contents that are shown and those that will be,
-    before they are: what it works out, no request has to. `may_answer` says whether a live delivery
-    may answer for an area that it declares, as the operator's settings have it.
+    `decisions` reads what the operator decided, `budget` is the memory for loaded models.
+    `may_answer` says whether a live delivery may answer for an area that it declares, as the
+    operator's settings have it. `before_publish` is called with the contents that are shown and
+    those that will be, before they are: what it works out, no request has to.
     """
 
     def __init__(
@@ -51,6 +51,8 @@ class Catalogue:
         *,
         decisions: Callable[[], Decisions] = Decisions,
         budget: int = DEFAULT_BUDGET,
+        may_answer: MayAnswer = lambda _entry, _area: True,
+        before_publish: Callable[[Contents, Contents], object] = lambda _before, _after: None,
     ) -> None:
         self.residency = Residency(
             load=pickup.load_again,
@@ -58,8 +60,8 @@ class Catalogue:
             measure=pickup.measure,
             budget=budget,
         )
-        self.before_showing: list[Callable[[Contents, Contents], None]] = []
-        self.may_answer: MayAnswer = lambda _entry, _area: True
+        self._may_answer = may_answer
+        self._before_publish = before_publish
         self.store = cache.store
         self.refresher = Refresher(
             cache,
@@ -145,14 +147,13 @@ class Catalogue:
         contents = before
         if entries != before.entries or pins != before.pins:
             contents = Contents(entries, pins).prepare()
-            for each in self.before_showing:
-                each(before, contents)
+            self._before_publish(before, contents)
         self._snapshot = Snapshot(contents=contents, checked_at=datetime.now(UTC), problem=problem)
 
     def _covers(self, entry: Entry, area: str) -> bool:
         """Whether a delivery may answer for an area that it declares, as things stand."""
         withdrawn = self._decisions.withdrawals if self._decisions else {}
-        return entry.delivery_id not in withdrawn and self.may_answer(entry, area)
+        return entry.delivery_id not in withdrawn and self._may_answer(entry, area)
 
 
 def report_changes(before: Snapshot, after: Snapshot) -> None:

@@ -27,6 +27,7 @@ from fairweather_app.catalogue import Catalogue, report_changes
 from fairweather_app.live.recorder import RECORDER, Recorder
 from fairweather_app.pins import report_pins
 from fairweather_app.preload import BEFORE_READY_SECONDS, preload
+from fairweather_app.snapshot import Contents
 
 POLLER = "fairweather-poller"
 PRELOADER = "fairweather-preloader"
@@ -37,7 +38,8 @@ logger = logging.getLogger(__name__)
 class Poller:
     """Refreshes a catalogue at once and then every `seconds`, on a thread of its own, and logs.
 
-    After the first look `preload` runs, on another thread that is told when to stop.
+    `report` is called with the contents before and after each look. After the first one `preload`
+    runs, on another thread that is told when to stop.
     """
 
     def __init__(
@@ -45,10 +47,12 @@ class Poller:
         catalogue: Catalogue,
         seconds: float,
         preload: Callable[[Callable[[], bool]], object] = lambda _stopping: None,
+        report: Callable[[Contents, Contents], object] = lambda _before, _after: None,
     ) -> None:
         self._catalogue = catalogue
         self._seconds = seconds
         self._preload = preload
+        self._report = report
         self._stopping = threading.Event()
         self._looked = threading.Event()
         self._thread = threading.Thread(target=self._poll, name=POLLER, daemon=True)
@@ -84,6 +88,7 @@ class Poller:
                 after = self._catalogue.refresh()
                 count_look(before, after)
                 report_changes(before, after)
+                self._report(before.contents, after.contents)
             except Exception:
                 logger.exception("looking at the store failed; it is tried again")
             if not self._looked.is_set():
@@ -109,11 +114,11 @@ def start_polling(app: Flask) -> Poller:
     if isinstance(running, Poller) and running.running:
         return running
     app_context: AppContext = app.extensions["fairweather"]
-    app_context.catalogue.before_showing.append(partial(report_pins, app_context))
     poller = Poller(
         app_context.catalogue,
         app_context.settings.reload_seconds,
         partial(preload, app_context),
+        partial(report_pins, app_context),
     )
     app.extensions[POLLER] = poller
     poller.start()
