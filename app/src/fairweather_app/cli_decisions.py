@@ -6,11 +6,11 @@ Each writes one row; the serving processes follow within one reload period.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
 
 import click
-from flask.cli import AppGroup
+from flask.cli import with_appcontext
 
+from fairweather_app.api.routes import current_context
 from fairweather_app.app_context import AppContext
 from fairweather_app.cli_output import (
     as_json_option,
@@ -18,6 +18,7 @@ from fairweather_app.cli_output import (
     resolve_id,
     say,
     show_json,
+    told,
 )
 from fairweather_app.decisions import Action, Decisions
 from fairweather_app.entries import Entry
@@ -25,115 +26,132 @@ from fairweather_app.errors import DecisionError
 from fairweather_app.pins import why_not
 from fairweather_app.selection import may_answer
 
-Command = Callable[..., None]
+
+def _some_text(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """An option's text; one of blanks alone tells nobody anything."""
+    if value is not None and not value.strip():
+        raise click.BadParameter(f"found {value!r}: expected some words", param=option)
+    return value
 
 
-def add_decisions(
-    models: AppGroup, told: Callable[[Command], Command], current_context: Callable[[], AppContext]
-) -> None:
-    """Give the group its commands; `told` turns the app's errors into sentences."""
-    author = click.option(
-        "--author",
-        default=_user,
-        show_default="the user",
-        callback=_some_text,
-        help="Who decides this.",
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+_author = click.option(
+    "--author",
+    default=_user,
+    show_default="the user",
+    callback=_some_text,
+    help="Who decides this.",
+)
+
+
+@click.command("withdraw")
+@click.argument("delivery_id", metavar="ID")
+@click.option(
+    "--reason",
+    required=True,
+    callback=_some_text,
+    help="Why, for those who ask where it has gone.",
+)
+@_author
+@as_json_option
+@click.option("--force", is_flag=True, help="Also when it is an area's last model, or unknown.")
+@with_appcontext
+@told
+def withdraw(delivery_id: str, reason: str, author: str, *, force: bool, as_json: bool) -> None:
+    """Let a delivery answer nowhere, from the next look at the store on.
+
+    Exits 1 when it is the last model for an area, unless --force is given.
+
+    Example: flask --app fairweather_app models withdraw ID --reason "too warm at night"
+    """
+    delivery_id = _whole_id(current_context(), delivery_id)
+    if not force:
+        check_withdrawal(current_context(), delivery_id)
+    done = f"{delivery_id} is withdrawn"
+    _decide(
+        current_context(),
+        "withdraw",
+        delivery_id,
+        done,
+        author=author,
+        reason=reason,
+        as_json=as_json,
     )
 
-    @models.command("withdraw")
-    @click.argument("delivery_id", metavar="ID")
-    @click.option(
-        "--reason",
-        required=True,
-        callback=_some_text,
-        help="Why, for those who ask where it has gone.",
+
+@click.command("restore")
+@click.argument("delivery_id", metavar="ID")
+@_author
+@as_json_option
+@with_appcontext
+@told
+def restore(delivery_id: str, author: str, *, as_json: bool) -> None:
+    """Let a delivery that was withdrawn answer again.
+
+    Example: flask --app fairweather_app models restore ID
+    """
+    delivery_id = _whole_id(current_context(), delivery_id)
+    if delivery_id not in current_context().decisions.read().withdrawals:
+        raise DecisionError(f"{delivery_id} is not withdrawn; nothing was changed")
+    done = f"{delivery_id} is restored"
+    _decide(current_context(), "restore", delivery_id, done, author=author, as_json=as_json)
+
+
+@click.command("pin")
+@click.argument("area")
+@click.argument("delivery_id", metavar="ID")
+@click.option("--reason", callback=_some_text, help="Why.")
+@_author
+@as_json_option
+@with_appcontext
+@told
+def pin(area: str, delivery_id: str, reason: str | None, author: str, *, as_json: bool) -> None:
+    """Let one delivery answer for AREA before all others, as long as it may and can.
+
+    Where it is not live, may not answer or refuses, the ranking decides. Exits 1, and pins
+    nothing, when it may not answer for AREA now.
+
+    Example: flask --app fairweather_app models pin JFK ID
+    """
+    delivery_id = _whole_id(current_context(), delivery_id)
+    check_pin(current_context(), area, delivery_id)
+    done = f"{area} is pinned to {delivery_id}"
+    _decide(
+        current_context(),
+        "pin",
+        area,
+        done,
+        author=author,
+        delivery_id=delivery_id,
+        reason=reason,
+        as_json=as_json,
     )
-    @author
-    @as_json_option
-    @click.option("--force", is_flag=True, help="Also when it is an area's last model, or unknown.")
-    @told
-    def withdraw(delivery_id: str, reason: str, author: str, *, force: bool, as_json: bool) -> None:
-        """Let a delivery answer nowhere, from the next look at the store on.
 
-        Exits 1 when it is the last model for an area, unless --force is given.
 
-        Example: flask --app fairweather_app models withdraw ID --reason "too warm at night"
-        """
-        delivery_id = _whole_id(current_context(), delivery_id)
-        if not force:
-            check_withdrawal(current_context(), delivery_id)
-        done = f"{delivery_id} is withdrawn"
-        _decide(
-            current_context(),
-            "withdraw",
-            delivery_id,
-            done,
-            author=author,
-            reason=reason,
-            as_json=as_json,
-        )
+@click.command("unpin")
+@click.argument("area")
+@_author
+@as_json_option
+@with_appcontext
+@told
+def unpin(area: str, author: str, *, as_json: bool) -> None:
+    """Let the best delivery answer for AREA again.
 
-    @models.command("restore")
-    @click.argument("delivery_id", metavar="ID")
-    @author
-    @as_json_option
-    @told
-    def restore(delivery_id: str, author: str, *, as_json: bool) -> None:
-        """Let a delivery that was withdrawn answer again.
+    Example: flask --app fairweather_app models unpin JFK
+    """
+    require_database(current_context())
+    if area not in current_context().decisions.read().pins:
+        raise DecisionError(f"{area} is not pinned; nothing was changed")
+    _decide(current_context(), "unpin", area, f"{area} is unpinned", author=author, as_json=as_json)
 
-        Example: flask --app fairweather_app models restore ID
-        """
-        delivery_id = _whole_id(current_context(), delivery_id)
-        if delivery_id not in current_context().decisions.read().withdrawals:
-            raise DecisionError(f"{delivery_id} is not withdrawn; nothing was changed")
-        done = f"{delivery_id} is restored"
-        _decide(current_context(), "restore", delivery_id, done, author=author, as_json=as_json)
 
-    @models.command("pin")
-    @click.argument("area")
-    @click.argument("delivery_id", metavar="ID")
-    @click.option("--reason", callback=_some_text, help="Why.")
-    @author
-    @as_json_option
-    @told
-    def pin(area: str, delivery_id: str, reason: str | None, author: str, *, as_json: bool) -> None:
-        """Let one delivery answer for AREA before all others, as long as it may and can.
-
-        Where it is not live, may not answer or refuses, the ranking decides. Exits 1, and pins
-        nothing, when it may not answer for AREA now.
-
-        Example: flask --app fairweather_app models pin JFK ID
-        """
-        delivery_id = _whole_id(current_context(), delivery_id)
-        check_pin(current_context(), area, delivery_id)
-        done = f"{area} is pinned to {delivery_id}"
-        _decide(
-            current_context(),
-            "pin",
-            area,
-            done,
-            author=author,
-            delivery_id=delivery_id,
-            reason=reason,
-            as_json=as_json,
-        )
-
-    @models.command("unpin")
-    @click.argument("area")
-    @author
-    @as_json_option
-    @told
-    def unpin(area: str, author: str, *, as_json: bool) -> None:
-        """Let the best delivery answer for AREA again.
-
-        Example: flask --app fairweather_app models unpin JFK
-        """
-        require_database(current_context())
-        if area not in current_context().decisions.read().pins:
-            raise DecisionError(f"{area} is not pinned; nothing was changed")
-        _decide(
-            current_context(), "unpin", area, f"{area} is unpinned", author=author, as_json=as_json
-        )
+COMMANDS = (withdraw, restore, pin, unpin)
 
 
 def _decide(
@@ -226,17 +244,3 @@ def _entry(context: AppContext, delivery_id: str, decisions: Decisions) -> Entry
             f"that are{f' ({problem})' if problem else ''}"
         )
     return entry
-
-
-def _some_text(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
-    """An option's text; one of blanks alone tells nobody anything."""
-    if value is not None and not value.strip():
-        raise click.BadParameter(f"found {value!r}: expected some words", param=option)
-    return value
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"

@@ -13,7 +13,7 @@ from fairweather_app.api.routes import current_context
 from fairweather_app.api.schemas import ModelSummary, RefusedDelivery
 from fairweather_app.api.summaries import store_report, summarize
 from fairweather_app.app_context import AppContext
-from fairweather_app.cli_decisions import add_decisions
+from fairweather_app.cli_decisions import COMMANDS
 from fairweather_app.cli_output import (
     as_json_option,
     only_reading,
@@ -36,6 +36,8 @@ from fairweather_app.selection import ranked_entries
 from fairweather_app.times import write_time
 
 models = AppGroup("models", help="Deliveries: which are live, and why the others are not.")
+for _command in COMMANDS:
+    models.add_command(_command)
 
 
 @models.command("list")
@@ -296,6 +298,3 @@ def score(delivery_id: str | None, *, as_json: bool) -> None:
         raise click.ClickException(
             "no forecast can be scored yet: none was kept, or nothing it speaks of was observed"
         )
-
-
-add_decisions(models, told, current_context)

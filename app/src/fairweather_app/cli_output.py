@@ -110,12 +110,11 @@ def show_json(content: object) -> None:
     """Print a result for programs; times are UTC with ``Z``. What cannot be printed is escaped."""
     written = json.dumps(content, indent=2, ensure_ascii=False, default=_plain)
     if not written.replace("\n", "").isprintable():
-        written = re.sub(r"[^\n]", _escaped, written)
+        written = "".join(
+            each if each == "\n" or each.isprintable() else json.dumps(each)[1:-1]
+            for each in written
+        )
     click.echo(written)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - what json can write

@@ -32,24 +32,18 @@ logger = logging.getLogger(__name__)
 def summarize(entry: Entry) -> ModelSummary:
     """One delivery; what its metadata would tell is null while that cannot be read."""
     declared = entry.declared
+    texts = ("schema_version", "model_type", "topic", "author", "synthetic", "runtime")
+    lists = ("variables", "valid_months", "capabilities", "unknown_fields")
     return ModelSummary(
         delivery_id=entry.delivery_id,
         state=entry.state,
         code=entry.code.value if entry.code else None,
         reason=entry.reason,
         digest=entry.digest,
-        schema_version=declared.schema_version if declared else None,
-        model_type=declared.model_type if declared else None,
-        topic=declared.topic if declared else None,
-        author=declared.author if declared else None,
         areas=list(entry.areas),
-        variables=list(declared.variables) if declared else [],
-        valid_months=list(declared.valid_months) if declared else [],
-        capabilities=list(declared.capabilities) if declared else [],
         train_end_time=datetime.fromtimestamp(declared.train_end_time, UTC) if declared else None,
-        synthetic=declared.synthetic if declared else None,
-        runtime=declared.runtime if declared else None,
-        unknown_fields=list(declared.unknown_fields) if declared else [],
+        **{name: getattr(declared, name, None) for name in texts},
+        **{name: list(getattr(declared, name, ())) for name in lists},
     )
 
 
@@ -105,14 +99,4 @@ def live_scores(live: LiveScores, delivery_id: str) -> list[LiveScoreSummary] | 
     except ObservationStoreError as error:
         logger.warning("no live scores: %s", error)
         return None
-    return [
-        LiveScoreSummary(
-            area=each.area,
-            variable=each.variable,
-            lead_day=each.lead_day,
-            count=each.count,
-            mae=each.mae,
-            bias=each.bias,
-        )
-        for each in found
-    ]
+    return [LiveScoreSummary.model_validate(each, from_attributes=True) for each in found]

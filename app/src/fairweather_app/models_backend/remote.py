@@ -124,7 +124,8 @@ class _RemoteSession:
                 for name in outputs
             ],
         }
-        follows = b"".join(map(_bytes, feeds.values())) if self._binary else b""
+        little = [each.astype(each.dtype.newbyteorder("<")) for each in feeds.values()]
+        follows = b"".join(each.tobytes() for each in little) if self._binary else b""
         try:
             answer = self._server.ask("POST", self._address, asked, follows)
         except (urllib3.exceptions.TimeoutError, urllib3.exceptions.MaxRetryError) as error:
@@ -167,10 +168,6 @@ def _told(name: str, array: npt.NDArray[Any], *, binary: bool) -> dict[str, Any]
     if binary:
         return told | {"parameters": {"binary_data_size": array.nbytes}}
     return told | {"data": np.ascontiguousarray(array).ravel()}
-
-
-def _bytes(array: npt.NDArray[Any]) -> bytes:
-    return array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
 def _arrays(told: Sequence[Mapping[str, Any]], binary: bytes) -> Arrays:
