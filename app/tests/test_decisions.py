@@ -64,7 +64,7 @@ def two(make_app: MakeApp, better: str, good: str, observe: Observe, day: list[f
 def test_what_holds_is_the_last_word_about_each_whatever_the_clock_says(
     observations: ObservationStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = DecisionStore(observations)
+    store = DecisionStore(observations.database)
     assert store.read() == Decisions()
     store.add("withdraw", "a", author="ann", reason="too warm")
     store.add("withdraw", "b", author="ann", reason="too cold")

@@ -227,7 +227,7 @@ def test_rows_that_others_write_are_noticed_after_a_while(
     windows = make_ready(store, lambda: now[0])
     observe("JFK", [1.0, 2.0, 3.0])
     assert values_of(windows, wanted()) == [1.0, 2.0, 3.0]
-    with observations.connect() as connection:
+    with observations.database.transaction() as connection:
         connection.execute(sa.text("UPDATE observations SET value = 7"))
     now[0] = ready.FORGET_SECONDS + 1
     assert values_of(windows, wanted()) == [7.0, 7.0, 7.0]

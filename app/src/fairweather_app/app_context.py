@@ -87,7 +87,7 @@ def build_app_context(settings: Settings) -> AppContext:
     except OSError as error:
         raise SettingsError([cannot_write_cache(settings.cache, error)]) from None
     backends = _choose_backends(settings, cache)
-    decisions = DecisionStore(observations)
+    decisions = DecisionStore(observations.database)
     selectors = Selectors(
         Rules(overrides=overrides, refuse_below_baseline=settings.refuse_below_baseline)
     )

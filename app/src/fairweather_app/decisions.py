@@ -19,8 +19,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from fairweather_app.database import TABLES
-from fairweather_app.observations import ObservationStore
+from fairweather_app.database import TABLES, Database
 from fairweather_app.times import from_microseconds, to_microseconds, write_time
 
 Action = Literal["withdraw", "restore", "pin", "unpin"]
@@ -83,7 +82,7 @@ class DecisionStore:
     Every method raises `ObservationStoreError` when the database cannot be used.
     """
 
-    def __init__(self, database: ObservationStore) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def read(self) -> Decisions:
@@ -94,7 +93,7 @@ class DecisionStore:
             for pair in _PAIRS.values()
         ]
         query = sa.select(_decisions).where(table.id.in_(sa.union_all(*last))).order_by(table.id)
-        with self._database.connect() as connection:
+        with self._database.transaction() as connection:
             rows = connection.execute(query).all()
         return _of(
             [
@@ -120,7 +119,7 @@ class DecisionStore:
         reason: str | None = None,
     ) -> None:
         """Write a decision down."""
-        with self._database.connect() as connection:
+        with self._database.transaction() as connection:
             connection.execute(
                 sa.insert(_decisions).values(
                     time=to_microseconds(datetime.now(UTC)),

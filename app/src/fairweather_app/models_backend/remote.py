@@ -124,8 +124,8 @@ class _RemoteSession:
                 for name in outputs
             ],
         }
-        little = [each.astype(each.dtype.newbyteorder("<")) for each in feeds.values()]
-        follows = b"".join(each.tobytes() for each in little) if self._binary else b""
+        values = feeds.values() if self._binary else ()
+        follows = b"".join(each.astype(each.dtype.newbyteorder("<")).tobytes() for each in values)
         try:
             answer = self._server.ask("POST", self._address, asked, follows)
         except (urllib3.exceptions.TimeoutError, urllib3.exceptions.MaxRetryError) as error:

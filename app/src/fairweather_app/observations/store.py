@@ -9,7 +9,6 @@ to when anything was written: so other processes learn what arrived without read
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple
 
@@ -144,10 +143,6 @@ class ObservationStore:
         """The id of the newest arrival, 0 when there is none."""
         with self.database.transaction() as connection:
             return connection.scalar(sa.select(sa.func.max(_arrivals.c.id))) or 0
-
-    def connect(self) -> AbstractContextManager[sa.Connection]:
-        """One transaction, for what else the app keeps in its database."""
-        return self.database.transaction()
 
     def close(self) -> None:
         """Give the connections back; the next use opens the database again."""
