@@ -6,12 +6,18 @@ The code that does a part of the work writes to the `current` trail; when the re
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from time import perf_counter
+
+Counts = dict[str, int]
+
+
+def _none() -> Counts:
+    return defaultdict(int)
 
 
 @dataclass(slots=True, eq=False)
@@ -29,9 +35,9 @@ class Trail:
     problem: str | None = None
     memo: str | None = None
     stages: dict[str, float] = field(default_factory=dict)
-    refusals: Counter[str] = field(default_factory=Counter)
-    windows: Counter[str] = field(default_factory=Counter)
-    predictions: Counter[str] = field(default_factory=Counter)
+    refusals: Counts = field(default_factory=_none)
+    windows: Counts = field(default_factory=_none)
+    predictions: Counts = field(default_factory=_none)
 
 
 _current: ContextVar[Trail | None] = ContextVar("trail", default=None)
