@@ -30,9 +30,9 @@ from pathlib import Path
 from fairweather_interface.testing import build_delivery
 
 from fairweather_app import create_app
-from fairweather_app.app_context import AppContext
-from fairweather_app.entries import Entry
-from fairweather_app.selection import find_best_model
+from fairweather_app.catalogue.entries import Entry
+from fairweather_app.forecasting.context import AppContext
+from fairweather_app.forecasting.selection import find_best_model
 
 REAL = 20
 

@@ -18,7 +18,7 @@ from served import Served
 from weather import Row, Weather, write_archive
 
 from fairweather_app.observations import ObservationStore
-from fairweather_app.observations.reading import read_archive
+from fairweather_app.observations.archive_file import read_archive
 
 MOST_STORED = 16
 SETTLED_AFTER = 6

@@ -9,7 +9,7 @@ from fairweather_interface.refusals import Code
 from werkzeug.test import TestResponse
 
 from fairweather_app.api.problems import PROBLEMS
-from fairweather_app.pickup import Ingested
+from fairweather_app.catalogue.ingestion import Ingested
 
 
 def the_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:

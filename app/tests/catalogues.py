@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fairweather_app.cache import Cache
-from fairweather_app.catalogue import Catalogue
-from fairweather_app.index import Index
+from fairweather_app.catalogue.catalogue import Catalogue
+from fairweather_app.catalogue.delivery_cache import Cache
+from fairweather_app.catalogue.index import Index
+from fairweather_app.catalogue.ingestion import Ingested, Pickup, Proven
+from fairweather_app.catalogue.stores import open_store
 from fairweather_app.models_backend import ModelsBackend, OnnxBackend
-from fairweather_app.pickup import Ingested, Pickup, Proven
-from fairweather_app.software import NEWEST_SCHEMA
-from fairweather_app.stores import open_store
+from fairweather_app.models_backend.software import NEWEST_SCHEMA
 
 PickUp = Callable[[Path], Ingested]
 

@@ -18,11 +18,11 @@ from prometheus_client import REGISTRY
 
 from catalogues import CountingPickup, Kit, PickUp
 from fairweather_app import create_app
-from fairweather_app.app_context import AppContext
-from fairweather_app.catalogue import Catalogue
+from fairweather_app.catalogue.catalogue import Catalogue
+from fairweather_app.common.time_limit import TimeLimit
+from fairweather_app.common.times import to_microseconds
+from fairweather_app.forecasting.context import AppContext
 from fairweather_app.observations import Archive, ObservationStore, ReadyWindows
-from fairweather_app.time_limit import TimeLimit
-from fairweather_app.times import to_microseconds
 from pages import EVENING, Deliver, MakeApp, Observe
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)

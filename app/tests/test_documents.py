@@ -16,13 +16,14 @@ from prometheus_client import Metric
 from pydantic import ByteSize
 
 import fairweather_app
-from fairweather_app import Settings, metrics
+from fairweather_app import Settings
+from fairweather_app.api import metrics
 from fairweather_app.api.openapi import openapi_document
 from fairweather_app.api.problems import PROBLEMS
 from fairweather_app.api.schemas import ModelsQuery, ModelSummary
-from fairweather_app.capabilities import CAPABILITIES
-from fairweather_app.config import CONFIG, PREFIX
+from fairweather_app.models_backend.capabilities import CAPABILITIES
 from fairweather_app.server import serve
+from fairweather_app.settings import CONFIG, PREFIX
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 PRODUCTION = (Path(__file__).parents[1] / "PRODUCTION.md").read_text(encoding="utf-8")

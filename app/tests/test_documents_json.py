@@ -12,8 +12,8 @@ import click
 import pytest
 from flask import Flask
 
-from fairweather_app import cli_observations
-from fairweather_app.observations.status import SeriesStatus
+from fairweather_app.cli import observations
+from fairweather_app.observations.quality import SeriesStatus
 from meteo import Meteo, recording
 
 COMMANDS = (Path(__file__).parents[1] / "COMMANDS.md").read_text(encoding="utf-8")
@@ -120,7 +120,9 @@ def _without_gap(key: str) -> str:
 
 
 def test_a_score_has_the_keys_that_are_documented() -> None:
-    from fairweather_app.live.scores import LiveScore  # noqa: PLC0415 - for this test alone
+    from fairweather_app.forecasting.live_scores import (  # noqa: PLC0415 - for this test alone
+        LiveScore,
+    )
 
     names = {f"[].{name}" for name in LiveScore.__dataclass_fields__}
     assert names == documented()["models score"]
@@ -158,6 +160,6 @@ def _group(app: Flask, name: str) -> Mapping[str, click.Command]:
 def test_every_word_of_quality_is_documented_and_no_other() -> None:
     table = COMMANDS.partition("**status**")[2].partition("### Another provider")[0]
     told = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
-    source = cli_observations.status.help or ""
+    source = observations.status.help or ""
     assert {"good", *SeriesStatus(area="x").quality} <= told
     assert told - {"good", "none"} == set(re.findall(r"`(\w+)`", source))

@@ -20,8 +20,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from answers import the_problem
-from fairweather_app.app_context import AppContext
 from fairweather_app.errors import RETRY_SECONDS
+from fairweather_app.forecasting.context import AppContext
 from fairweather_app.models_backend import onnx
 from fairweather_app.observations import ObservationStore
 

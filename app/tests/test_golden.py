@@ -18,9 +18,9 @@ from flask import Flask
 
 from answers import refused_with
 from catalogues import PickUp
-from fairweather_app.losses import find_loss
-from fairweather_app.software import NEWEST_SCHEMA
-from fairweather_app.times import write_time
+from fairweather_app.common.times import write_time
+from fairweather_app.forecasting.release_check import find_loss
+from fairweather_app.models_backend.software import NEWEST_SCHEMA
 
 
 def is_of_a_later_major(delivery: Path) -> bool:

@@ -15,8 +15,8 @@ every delivery that is passed over leaves a refusal with a code. ``flask --app f
 serves, and polls the store while it does (`serving`).
 """
 
-from fairweather_app.application import create_app
-from fairweather_app.config import Settings, load_settings
-from fairweather_app.serving import start_polling
+from fairweather_app.background.poller import start_polling
+from fairweather_app.factory import create_app
+from fairweather_app.settings import Settings, load_settings
 
 __all__ = ["Settings", "create_app", "load_settings", "start_polling"]

@@ -32,8 +32,7 @@ from typing import Literal
 
 from fairweather_interface.refusals import Code
 
-from fairweather_app.api.schemas import RefusedDelivery
-from fairweather_app.refusals import Refusals
+from fairweather_app.refusals import Refusals, RefusedDelivery
 
 RETRY_SECONDS = 5
 """When to ask again what failed because the observation database or the store did."""

@@ -9,18 +9,45 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import chain, islice
-from typing import overload
+from typing import Annotated, overload
 
 import orjson
 from fairweather_interface.refusals import Code
-
-from fairweather_app.api.schemas import RefusedDelivery, first_refusals
+from pydantic import (
+    ConfigDict,
+    Field,
+)
 
 REPEATABLE = frozenset({Code.OUT_OF_SEASON, Code.OBSERVATIONS_MISSING, Code.OUT_OF_DOMAIN})
 """The codes that the same model, time and windows give again: nothing that ran is behind them."""
+
+MOST_REFUSALS = 20
+"""An answer lists at most so many refusals; its counts by code are of all of them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefusedDelivery:
+    """One delivery that was passed over, and why."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    delivery_id: str
+    model_type: Annotated[str | None, Field(description="null when the metadata cannot be read.")]
+    code: Annotated[str, Field(description="A stable code, such as area-not-declared.")]
+    reason: Annotated[str, Field(description="One sentence for people.")]
+
+
+def count_refusals(refused: Iterable[RefusedDelivery]) -> dict[str, int]:
+    """How many refusals there are of each code, sorted by code."""
+    return dict(sorted(Counter(each.code for each in refused).items()))
+
+
+def first_refusals(refused: Sequence[RefusedDelivery]) -> list[RefusedDelivery]:
+    """As many refusals as one answer lists, in the order given."""
+    return list(refused[:MOST_REFUSALS])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +71,7 @@ class Refusals(Sequence[RefusedDelivery]):
     @cached_property
     def told(self) -> dict[str, orjson.Fragment]:
         """The first of them and all counts, as fields of a receipt, written once."""
-        refused = [each.model_dump() for each in first_refusals(self)]
+        refused = [asdict(each) for each in first_refusals(self)]
         fields = {"refused": refused, "refused_counts": self.counts}
         return {name: orjson.Fragment(orjson.dumps(value)) for name, value in fields.items()}
 

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from flask import Flask, request
 
-from fairweather_app.config import load_settings
 from fairweather_app.errors import AppError, NotReadyError
+from fairweather_app.settings import load_settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -176,7 +176,7 @@ def _say_good_bye(inner: WSGIApplication) -> WSGIApplication:
 
 def _try_out() -> None:
     """Say what is wrong with the settings once, here, and not in every worker for ever."""
-    from fairweather_app.app_context import build_app_context  # noqa: PLC0415 - see above
+    from fairweather_app.forecasting.context import build_app_context  # noqa: PLC0415 - see above
 
     try:
         build_app_context(load_settings()).observations.close()

@@ -3,11 +3,11 @@
 Do not preload: neither the thread that watches the store nor a loaded model survives a fork.
 """
 
-from fairweather_app.accounting import LOGS_REQUESTS
-from fairweather_app.application import create_app
-from fairweather_app.config import load_settings
-from fairweather_app.logs import show_log
-from fairweather_app.serving import start_polling
+from fairweather_app.api.request_log import LOGS_REQUESTS
+from fairweather_app.background.poller import start_polling
+from fairweather_app.common.logging import show_log
+from fairweather_app.factory import create_app
+from fairweather_app.settings import load_settings
 
 FIRST_LOOK_SECONDS = 10.0
 """A worker takes requests after its first look at the store, or after so long without one."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairweather_app.web.chart import scale
+from fairweather_app.web.forecast.chart import scale
 
 WEATHER = st.floats(-120, 1100, allow_subnormal=False)
 

@@ -17,8 +17,8 @@ from typing import Any
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from fairweather_app import trail
-from fairweather_app.api.schemas import Problem, RefusedDelivery, count_refusals, first_refusals
+from fairweather_app.api.schemas import Problem
+from fairweather_app.common import request_trace
 from fairweather_app.errors import (
     RETRY_SECONDS,
     InvalidRequestError,
@@ -29,6 +29,7 @@ from fairweather_app.errors import (
     UnknownAreaError,
     UnknownDeliveryError,
 )
+from fairweather_app.refusals import RefusedDelivery, count_refusals, first_refusals
 
 CONTENT_TYPE = "application/problem+json"
 INTERNAL_ERROR = "internal-error"
@@ -228,7 +229,7 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _respond(kind: ProblemKind, status: int, **members: Any) -> Response:  # noqa: ANN401 - likewise
-    trail.current().problem = kind.code
+    request_trace.current().problem = kind.code
     content = kind.body(status, **members).model_dump_json()
     answer = Response(content, status=status, content_type=CONTENT_TYPE)
     answer.headers["Cache-Control"] = "no-store"  # it may be otherwise at the next moment

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mimetypes
 from http import HTTPStatus
-from typing import cast
 
 import flask
 from fairweather_interface.delivery import CARD, Delivery
@@ -15,9 +14,10 @@ from werkzeug.datastructures import ETags
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.compression import CODINGS
-from fairweather_app.api.listing import read_models_query
+from fairweather_app.api.forecast_response import answer, ready_answer
+from fairweather_app.api.model_listing import model_detail, models_page, store_report
 from fairweather_app.api.operation import Operation
-from fairweather_app.api.reading import QUERY, read_body, read_query
+from fairweather_app.api.requests import QUERY, read_body, read_models_query, read_query
 from fairweather_app.api.schemas import (
     Areas,
     Forecast,
@@ -28,22 +28,22 @@ from fairweather_app.api.schemas import (
     PredictRequest,
     Readiness,
 )
-from fairweather_app.api.summaries import model_detail, models_page, store_report
-from fairweather_app.app_context import AppContext
 from fairweather_app.errors import NotReadyError
-from fairweather_app.forecasts import area_summaries
-from fairweather_app.software import describe_software
-from fairweather_app.writing import answer, ready_answer
+from fairweather_app.forecasting.areas import area_summaries
+from fairweather_app.forecasting.context import current_context
+from fairweather_app.models_backend.software import describe_software
 
-EXTENSION = "fairweather"
 IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
+
 CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
 CARD_FOLDER = CARD.split("/", maxsplit=1)[0]
 
 CANNOT_FORECAST = (
     *("unknown-area", "no-applicable-model", "not-ready"),
     *("observations-missing", "observations-unavailable"),
 )
+
 _FIELDS = {"variable": "variables"}
 """Parameters that are called otherwise than the field of `PredictRequest`."""
 
@@ -57,11 +57,6 @@ def _to_the_model(delivery_id: str) -> dict[str, object]:
         "description": "Who answered, or may.",
         "parameters": {"delivery_id": delivery_id},
     }
-
-
-def current_context() -> AppContext:
-    """The `AppContext` of the app that answers the current request or runs the command."""
-    return cast("AppContext", flask.current_app.extensions[EXTENSION])
 
 
 @api.after_app_request

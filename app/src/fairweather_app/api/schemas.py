@@ -6,8 +6,7 @@ valid, and the OpenAPI document is made of both. Times are aware, in UTC, and wr
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -20,11 +19,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from fairweather_app.entries import State
-from fairweather_app.times import parse_time
-
-MOST_REFUSALS = 20
-"""An answer lists at most so many refusals; its counts by code are of all of them."""
+from fairweather_app.catalogue.entries import State
+from fairweather_app.common.times import parse_time
+from fairweather_app.forecasting.areas import AreaSummary
+from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
 
 
 def _absent(value: object) -> bool:
@@ -54,8 +52,6 @@ class _Answer(BaseModel):
 
 
 # ---------------------------------------------------------------------------------- requests
-
-
 def _printable(value: str) -> str:
     if not value.isprintable():
         raise ValueError(f"{value!r} holds characters that cannot be printed")
@@ -93,23 +89,6 @@ class PredictRequest(BaseModel):
     )
 
 
-# ---------------------------------------------------------------------------------- refusals
-
-
-class RefusedDelivery(_Answer):
-    """One delivery that was passed over, and why."""
-
-    delivery_id: str
-    model_type: str | None = Field(description="null when the metadata cannot be read.")
-    code: str = Field(description="A stable code, such as area-not-declared.")
-    reason: str = Field(description="One sentence for people.")
-
-
-def count_refusals(refused: Iterable[RefusedDelivery]) -> dict[str, int]:
-    """How many refusals there are of each code, sorted by code."""
-    return dict(sorted(Counter(each.code for each in refused).items()))
-
-
 class Problem(_Answer):
     """An RFC 9457 problem: every answer that is not a success."""
 
@@ -136,8 +115,6 @@ class Problem(_Answer):
 
 
 # ---------------------------------------------------------------------------------- forecasts
-
-
 class VariableForecast(_Answer):
     """The forecast of one variable, one value for each time of the series."""
 
@@ -206,21 +183,6 @@ class Forecast(_Answer):
     timezone: str = Field(description="IANA zone of the area, for showing local time.")
     forecast: ForecastSeries
     receipt: Receipt
-
-
-# ---------------------------------------------------------------------------------- catalogue
-
-
-class AreaSummary(_Answer):
-    """One area the app knows of, whether or not a model serves it."""
-
-    area: str
-    latitude: float | None
-    longitude: float | None
-    timezone: str | None
-    models: int = Field(description="Live deliveries that declare this area.")
-    variables: list[str] = Field(description="What those deliveries forecast.")
-    latest_observation: AwareDatetime | None
 
 
 class Areas(_Answer):
@@ -354,8 +316,3 @@ class Readiness(_Answer):
     status: Literal["ready"] = "ready"
     live: int
     store: StoreReport
-
-
-def first_refusals(refused: Sequence[RefusedDelivery]) -> list[RefusedDelivery]:
-    """As many refusals as one answer lists, in the order given."""
-    return list(refused[:MOST_REFUSALS])

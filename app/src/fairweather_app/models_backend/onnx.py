@@ -17,11 +17,11 @@ from onnxruntime.capi import (  # type: ignore[import-untyped]
     onnxruntime_pybind11_state as ort_errors,
 )
 
+from fairweather_app.common.time_limit import current_interrupt
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend.protocol import ModelsBackend, artifact_of
-from fairweather_app.runtime_model import RuntimeModel
-from fairweather_app.session import Arrays, Signature, Tensor
-from fairweather_app.time_limit import current_interrupt
+from fairweather_app.models_backend.runtime_model import RuntimeModel
+from fairweather_app.models_backend.session import Arrays, Signature, Tensor
 
 FATAL_ONLY = 4
 _DTYPES = {"float": "float32", "double": "float64"}

@@ -12,9 +12,9 @@ from fairweather_interface.delivery import Delivery
 from fairweather_interface.metadata import Artifact
 from fairweather_interface.software import Runtime
 
-from fairweather_app.config import find_named
 from fairweather_app.errors import SettingsError
-from fairweather_app.runtime_model import RuntimeModel
+from fairweather_app.models_backend.runtime_model import RuntimeModel
+from fairweather_app.settings import find_named
 
 GROUP = "fairweather_app.backends"
 """The group of entry points that name backends, each a callable of `Deliveries`."""

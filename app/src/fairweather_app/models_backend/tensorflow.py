@@ -24,8 +24,8 @@ from packaging.version import Version
 
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend.protocol import ModelsBackend, artifact_of
-from fairweather_app.runtime_model import RuntimeModel
-from fairweather_app.session import Arrays, Signature, Tensor
+from fairweather_app.models_backend.runtime_model import RuntimeModel
+from fairweather_app.models_backend.session import Arrays, Signature, Tensor
 
 SIGNATURE_NAME = "model_signature"
 

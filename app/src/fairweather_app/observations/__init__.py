@@ -6,9 +6,9 @@ along. Nothing here knows of
 deliveries or HTTP; `reading` brings a large library and is imported by the command that needs it.
 """
 
-from fairweather_app.observations.archive import Archive
-from fairweather_app.observations.ready import ReadyWindows
+from fairweather_app.observations.series import Archive
 from fairweather_app.observations.store import ObservationStore
+from fairweather_app.observations.window_cache import ReadyWindows
 from fairweather_app.observations.windows import Wanted, Window, get_inputs
 
 __all__ = ["Archive", "ObservationStore", "ReadyWindows", "Wanted", "Window", "get_inputs"]

@@ -1,120 +1,43 @@
-"""A series in memory: a stretch of the observations of one area and variable, kept up to date."""
+"""An archive: the observations of one file, checked and ready to be kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from fairweather_app.memo import Memo
-from fairweather_app.observations.archive import Key, Times, Values
-from fairweather_app.observations.windows import Observations
-from fairweather_app.times import from_microseconds, to_microseconds
+Times = npt.NDArray[np.int64]
+"""Whole microseconds since 1970 in UTC, shape (observations,)."""
 
-Read = Callable[[int, int], tuple[Times, Values]]
-"""Reads the observations in (after, until], in microseconds, oldest first."""
+Values = npt.NDArray[np.float64]
+"""Values in the contract's unit of their variable, shape (observations,)."""
 
-LONGEST_STRETCH = 3
-"""A stretch that has grown longer than so many times what is asked for is cut to that."""
+Key = tuple[str, str]
+"""Area and variable."""
 
 
-class Series:
-    """The observations in (after, until], as they were read, and what has arrived since.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """What a file says of its data: whether they are made up, and whom to name."""
 
-    `slice` gives exactly what `read` would: it reads what is not here yet, and once more what
-    something has arrived in.
+    synthetic: bool
+    attribution: str | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Archive:
+    """The observations of one file.
+
+    `series` maps each key to times, rising and each once, and as many finite values. `origin` is
+    None where the file says nothing of it; the database keeps nothing of it.
     """
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
-        self._after = self._until = 0
-        self._times: Times = np.empty(0, dtype=np.int64)
-        self._values: Values = np.empty(0, dtype=np.float64)
-        self._stale: tuple[int, int] | None = None
+    path: Path
+    origin: Origin | None = None
+    series: Mapping[Key, tuple[Times, Values]]
 
     def __len__(self) -> int:
-        return len(self._times)
-
-    def __bool__(self) -> bool:
-        return True
-
-    def arrived(self, first: int, last: int) -> None:
-        """Something was written in [first, last]: what is here of it is read again when asked."""
-        if self._stale is not None:
-            first, last = min(first, self._stale[0]), max(last, self._stale[1])
-        self._stale = (first, last)
-
-    def slice(self, after: int, until: int) -> tuple[Times, Values]:
-        """Times and values in (after, until]. Not to be changed."""
-        if after > self._until or until < self._after or self._after == self._until:
-            self._replace(after, until)
-        else:
-            self._refresh()
-            if after < self._after:
-                self._splice(after, self._after)
-            if until > self._until:
-                self._splice(self._until, until)
-            if self._until - self._after > LONGEST_STRETCH * (until - after):
-                self._cut(after, until)
-        start, end = np.searchsorted(self._times, [after, until], side="right")
-        return self._times[start:end], self._values[start:end]
-
-    def _refresh(self) -> None:
-        """Read again what something has arrived in, as far as it lies in the stretch."""
-        if self._stale is not None:
-            first, last = self._stale
-            after, until = max(first - 1, self._after), min(last, self._until)
-            if after < until:
-                self._splice(after, until)
-            self._stale = None
-
-    def _replace(self, after: int, until: int) -> None:
-        self._times, self._values = self._read(after, until)
-        self._after, self._until, self._stale = after, until, None
-
-    def _splice(self, after: int, until: int) -> None:
-        """Put what is read of (after, until] in the place of what is here of it."""
-        times, values = self._read(after, until)
-        start, end = np.searchsorted(self._times, [after, until], side="right")
-        self._times = np.concatenate([self._times[:start], times, self._times[end:]])
-        self._values = np.concatenate([self._values[:start], values, self._values[end:]])
-        self._after, self._until = min(after, self._after), max(until, self._until)
-
-    def _cut(self, after: int, until: int) -> None:
-        start, end = np.searchsorted(self._times, [after, until], side="right")
-        self._times, self._values = self._times[start:end].copy(), self._values[start:end].copy()
-        self._after, self._until = after, until
-
-
-class SeriesInMemory:
-    """Stretches of many series of `origin`, at most `most` observations; is `Observations` itself.
-
-    Not safe to use from several threads at once.
-    """
-
-    def __init__(self, origin: Observations, most: int) -> None:
-        self._origin = origin
-        self._kept: Memo[Key, Series] = Memo(most, size=lambda series: len(series) + 1)
-
-    def series(
-        self, area: str, variable: str, after: datetime, until: datetime
-    ) -> tuple[Times, Values]:
-        """Times (microseconds) and values of the observations in (after, until]."""
-        key = (area, variable)
-        series = self._kept.get(key) or Series(partial(self._read, *key))
-        found = series.slice(to_microseconds(after), to_microseconds(until))
-        self._kept.keep(key, series)  # it may have grown
-        return found
-
-    def arrived(self, area: str, variable: str, first: int, last: int) -> None:
-        """Something of a series was written in [first, last]."""
-        series = self._kept.get((area, variable))
-        if series is not None:
-            series.arrived(first, last)
-
-    def _read(self, area: str, variable: str, after: int, until: int) -> tuple[Times, Values]:
-        return self._origin.series(
-            area, variable, from_microseconds(after), from_microseconds(until)
-        )
+        return sum(len(times) for times, _ in self.series.values())

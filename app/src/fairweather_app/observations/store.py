@@ -16,9 +16,9 @@ import numpy as np
 import sqlalchemy as sa
 from fairweather_interface.definitions import VARIABLES
 
-from fairweather_app.database import PATIENCE, TABLES, Database
-from fairweather_app.observations.archive import Archive, Times, Values
-from fairweather_app.times import from_microseconds, to_microseconds
+from fairweather_app.common.database import PATIENCE, TABLES, Database
+from fairweather_app.common.times import from_microseconds, to_microseconds
+from fairweather_app.observations.series import Archive, Times, Values
 
 ROWS_AT_ONCE = 10_000
 ARRIVALS_KEPT = 10_000

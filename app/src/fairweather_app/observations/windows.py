@@ -23,9 +23,9 @@ from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
 from fairweather_interface.metadata import Input
 
+from fairweather_app.common.times import MICROSECOND, to_microseconds, write_time
 from fairweather_app.errors import UnsuppliedInputError
-from fairweather_app.observations.archive import Times, Values
-from fairweather_app.times import MICROSECOND, to_microseconds, write_time
+from fairweather_app.observations.series import Times, Values
 
 LONGEST_PERIOD = timedelta(days=366)
 SHORTEST_SAMPLE_RATE = timedelta(minutes=1)

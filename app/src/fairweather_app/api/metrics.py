@@ -1,0 +1,212 @@
+"""What Prometheus reads at ``/metrics``: counters of all worker processes, and the state of one.
+
+Under ``fairweather-app serve`` counters and histograms lie in files that all workers share
+(``PROMETHEUS_MULTIPROC_DIR``, read when prometheus_client is imported), so that whichever worker
+answers tells of all. Gauges are what the answering worker sees; every worker watches the same
+store and database. Labels are bounded: an area is one that a delivery declares, or ``other``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from itertools import islice
+
+import prometheus_client as prometheus
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from fairweather_app.catalogue.snapshot import Contents, Snapshot
+from fairweather_app.common.request_trace import Trail
+from fairweather_app.errors import ObservationStoreError
+from fairweather_app.forecasting.context import AppContext
+
+MOST_AREAS = 500
+"""So many areas have numbers of their own; those of all others are added up as ``other``."""
+OTHER = "other"
+CONTENT_TYPE = prometheus.CONTENT_TYPE_LATEST
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+REQUESTS = prometheus.Counter(
+    "fairweather_requests",
+    "Requests by route, HTTP status, problem code (none: a success) and area (empty: none asked).",
+    ["route", "status", "code", "area"],
+)
+STAGES = prometheus.Histogram(
+    "fairweather_request_seconds",
+    "Time by stage: windows, load, predict where a request had them; total is of forecasts only.",
+    ["stage"],
+    buckets=_SECONDS,
+)
+REFUSALS = prometheus.Counter(
+    "fairweather_refusals", "Candidates that were tried for a forecast and passed over.", ["code"]
+)
+MEMO = prometheus.Counter(
+    "fairweather_memo", "Forecasts looked for among those kept: hit or miss.", ["outcome"]
+)
+WINDOWS = prometheus.Counter(
+    "fairweather_windows",
+    "Windows of observations that requests needed: made, or kept from before.",
+    ["outcome"],
+)
+PREDICTIONS = prometheus.Counter(
+    "fairweather_predictions",
+    "Predictions that requests needed: made by a run of a model, or kept from before.",
+    ["outcome"],
+)
+RECORDED = prometheus.Counter(
+    "fairweather_recorded_forecasts",
+    "Forecasts for scoring: kept, or lost because too many waited.",
+    ["outcome"],
+)
+SHADOWS = prometheus.Counter("fairweather_shadow_predictions", "Predictions of shadows.")
+PICKUPS = prometheus.Counter(
+    "fairweather_pickups",
+    "Deliveries that a worker picked up, by what became of them; each worker counts its own.",
+    ["state", "code"],
+)
+LOOKS = prometheus.Counter(
+    "fairweather_store_looks", "Looks at the store: well, or with a problem.", ["outcome"]
+)
+
+COUNTED = (
+    *(REQUESTS, STAGES, REFUSALS, MEMO, WINDOWS, PREDICTIONS),
+    *(RECORDED, SHADOWS, PICKUPS, LOOKS),
+)
+"""What workers count; the rest is what the one that answers sees."""
+
+_children = cache(lambda metric, *labels: metric.labels(*labels))
+"""A metric with its labels; finding it in a dict is faster than making it again."""
+
+
+def count_request(trail: Trail, route: str, status: int, code: str, area: str) -> None:
+    """Count a request that is done."""
+    _children(REQUESTS, route, status, code, area).inc()
+    for name, seconds in trail.stages.items():
+        _children(STAGES, name).observe(seconds)
+    counts = (
+        (REFUSALS, trail.refusals),
+        (WINDOWS, trail.windows),
+        (PREDICTIONS, trail.predictions),
+    )
+    for metric, found in counts:
+        for label, count in found.items():
+            _children(metric, label).inc(count)
+    if trail.memo is not None:
+        _children(MEMO, trail.memo).inc()
+
+
+def count_look(before: Snapshot, after: Snapshot) -> None:
+    """Count one look at the store, and what was picked up by it."""
+    LOOKS.labels("problem" if after.problem else "well").inc()
+    for name, entry in after.entries.items():
+        if before.entries.get(name) is not entry:
+            PICKUPS.labels(entry.state, str(entry.code or "")).inc()
+
+
+def area_label(snapshot: Snapshot, area: str | None) -> str:
+    """The label of an area that a request names, which may be any text."""
+    if area is None:
+        return ""
+    return area if area in _labelled(snapshot) else OTHER
+
+
+def exposition(app_context: AppContext) -> bytes:
+    """Everything there is to tell, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        for each in COUNTED:
+            registry.register(each)
+    registry.register(_State(app_context))
+    return prometheus.generate_latest(registry)
+
+
+class _State(Collector):
+    """What the worker that answers sees now."""
+
+    def __init__(self, app_context: AppContext) -> None:
+        self._context = app_context
+
+    def collect(self) -> Iterator[Metric]:
+        snapshot = self._context.catalogue.snapshot
+        yield GaugeMetricFamily(
+            "fairweather_live_models", "Models that can serve.", value=len(snapshot.live)
+        )
+        states = GaugeMetricFamily(
+            "fairweather_deliveries_not_live",
+            "Deliveries that cannot serve, by state and code.",
+            labels=["state", "code"],
+        )
+        counts: Counter[tuple[str, str]] = Counter()
+        for entry in snapshot.not_live:
+            counts[entry.state, str(entry.code)] += 1
+        for labels, count in counts.items():
+            states.add_metric(labels, count)
+        yield states
+        now = datetime.now(UTC)
+        if snapshot.checked_at is not None:
+            yield GaugeMetricFamily(
+                "fairweather_store_look_age_seconds",
+                "Time since the last look at the store.",
+                value=(now - snapshot.checked_at).total_seconds(),
+            )
+        yield GaugeMetricFamily(
+            "fairweather_store_problem",
+            "1 while the store, or a delivery in it, cannot be read.",
+            value=1 if snapshot.problem else 0,
+        )
+        yield self._observation_age(snapshot, now)
+        yield from self._live_scores()
+
+    def _live_scores(self) -> Iterator[Metric]:
+        """How good the forecasts turned out that the app answered; in each variable's unit."""
+        labels = ["delivery_id", "area", "variable", "lead_day"]
+        mae = GaugeMetricFamily(
+            "fairweather_live_mae", "Mean absolute error of what was answered.", labels=labels
+        )
+        bias = GaugeMetricFamily(
+            "fairweather_live_bias", "Mean of forecast minus observed.", labels=labels
+        )
+        try:
+            scores = self._context.live.all()
+        except ObservationStoreError:
+            scores = []  # absent while the database cannot be read: alert on absence
+        for each in scores:
+            of = [each.delivery_id, each.area, each.variable, str(each.lead_day)]
+            mae.add_metric(of, each.mae)
+            bias.add_metric(of, each.bias)
+        yield from (mae, bias)
+
+    def _observation_age(self, snapshot: Snapshot, now: datetime) -> Metric:
+        ages = GaugeMetricFamily(
+            "fairweather_observation_age_seconds",
+            "Time since the latest observation of an area that a delivery declares.",
+            labels=["area"],
+        )
+        try:
+            for area in sorted(_labelled(snapshot)):
+                latest = self._context.observations.latest(area)
+                if latest is not None:
+                    ages.add_metric([area], (now - latest).total_seconds())
+        except ObservationStoreError:
+            pass  # the series is absent while the database cannot be read: alert on absence
+        return ages
+
+
+_known: tuple[Contents | None, frozenset[str]] = (None, frozenset())
+
+
+def _labelled(snapshot: Snapshot) -> frozenset[str]:
+    """The areas that have numbers of their own: the first by name of those declared."""
+    global _known  # noqa: PLW0603 - worked out once for what the store holds
+    seen, areas = _known
+    if seen is not snapshot.contents:
+        areas = frozenset(islice(sorted(snapshot.declared_areas), MOST_AREAS))
+        _known = (snapshot.contents, areas)
+    return areas

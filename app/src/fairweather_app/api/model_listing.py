@@ -1,0 +1,158 @@
+"""The catalogue, and how its deliveries did, as answers show it."""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from urllib.parse import urlencode
+
+import orjson
+from fairweather_interface.delivery import CARD
+
+from fairweather_app.api.schemas import (
+    LiveScoreSummary,
+    ModelDetail,
+    Models,
+    ModelsQuery,
+    ModelSummary,
+    PinSummary,
+    StoreReport,
+)
+from fairweather_app.catalogue.entries import Entry
+from fairweather_app.catalogue.snapshot import Contents, Snapshot
+from fairweather_app.errors import ObservationStoreError
+from fairweather_app.forecasting.context import AppContext
+from fairweather_app.forecasting.live_scores import LiveScores
+from fairweather_app.forecasting.pins import pins
+
+logger = logging.getLogger(__name__)
+
+
+def summarize(entry: Entry) -> ModelSummary:
+    """One delivery; what its metadata would tell is null while that cannot be read."""
+    declared = entry.declared
+    texts = ("schema_version", "model_type", "topic", "author", "synthetic", "runtime")
+    lists = ("variables", "valid_months", "capabilities", "unknown_fields")
+    return ModelSummary(
+        delivery_id=entry.delivery_id,
+        state=entry.state,
+        code=entry.code.value if entry.code else None,
+        reason=entry.reason,
+        digest=entry.digest,
+        areas=list(entry.areas),
+        train_end_time=datetime.fromtimestamp(declared.train_end_time, UTC) if declared else None,
+        **{name: getattr(declared, name, None) for name in texts},
+        **{name: list(getattr(declared, name, ())) for name in lists},
+    )
+
+
+def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Models:
+    """A page of deliveries; `path` is the address that the next page is asked from."""
+    snapshot = app_context.catalogue.snapshot
+    contents = snapshot.contents
+    listing = list_deliveries(contents, query)
+    following = None
+    if listing.next_after is not None:
+        asked = query.model_dump(exclude_none=True, exclude_unset=True)
+        following = f"{path}?{urlencode(asked | {'after': listing.next_after})}"
+    return Models(
+        store=store_report(snapshot),
+        pins=[PinSummary(**asdict(each)) for each in pins(app_context, contents)],
+        models=[summarize(each) for each in listing.entries],
+        total=None if listing.total == len(listing.entries) else listing.total,
+        next=following,
+    )
+
+
+def model_detail(app_context: AppContext, delivery_id: str, *, card: str) -> ModelDetail:
+    """One delivery with its metadata; `card` is the address of its card, if it has one.
+
+    Raises:
+        UnknownDeliveryError: there is none.
+    """
+    entry = app_context.catalogue.snapshot.entry(delivery_id)
+    delivery = app_context.catalogue.delivery(entry)
+    metadata = None
+    has_card = False
+    if delivery is not None:
+        metadata = delivery.metadata.model_dump(mode="json", exclude_none=True)
+        has_card = CARD in delivery.manifest.files
+    return ModelDetail(
+        **summarize(entry).model_dump(),
+        shadow=delivery_id in app_context.settings.shadow,
+        live_scores=live_scores(app_context.live, delivery_id),
+        card=card if has_card else None,
+        metadata=metadata,
+    )
+
+
+def store_report(snapshot: Snapshot) -> StoreReport:
+    """How the last look at the store went."""
+    return StoreReport(checked_at=snapshot.checked_at, problem=snapshot.problem)
+
+
+def live_scores(live: LiveScores, delivery_id: str) -> list[LiveScoreSummary] | None:
+    """The live scores of one delivery; None while the database cannot be used."""
+    try:
+        found = live.of(delivery_id)
+    except ObservationStoreError as error:
+        logger.warning("no live scores: %s", error)
+        return None
+    return [LiveScoreSummary.model_validate(each, from_attributes=True) for each in found]
+
+
+TEXTS_KEPT = 65_536
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """One page: its deliveries, how many match in all, and after which id the next page begins."""
+
+    entries: tuple[Entry, ...]
+    total: int
+    next_after: str | None
+
+
+def list_deliveries(contents: Contents, query: ModelsQuery) -> Listing:
+    """Return the page of deliveries that a query asks for, by delivery id."""
+    matching = list(_matching(contents, query))
+    ids = [each.delivery_id for each in matching]
+    start = 0 if query.after is None else bisect_right(ids, query.after)
+    page = matching[start : start + query.limit]
+    more = start + len(page) < len(matching)
+    return Listing(
+        entries=tuple(page),
+        total=len(matching),
+        next_after=page[-1].delivery_id if more else None,
+    )
+
+
+def _matching(contents: Contents, query: ModelsQuery) -> Iterable[Entry]:
+    found: Iterable[Entry] = contents.entries.values()
+    if query.area is not None:
+        found = contents.declaring.get(query.area, ())
+    if query.state is not None:
+        found = (each for each in found if each.state == query.state)
+    if query.q is not None:
+        words = query.q.casefold().split()
+        found = (each for each in found if all(word in _text(each) for word in words))
+    return found
+
+
+def _text(entry: Entry) -> str:
+    """Everything of a delivery that is searched, in one case."""
+    said = (entry.delivery_id, entry.state, entry.code or "", entry.reason or "")
+    return "\n".join(said).casefold() + "\n" + _declared_text(entry.record)
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _declared_text(record: bytes) -> str:
+    if not record:
+        return ""
+    told = orjson.loads(record)
+    parts = (told["model_type"], told["topic"], told["author"], *told["areas"], *told["variables"])
+    return "\n".join(parts).casefold()

@@ -1,0 +1,148 @@
+"""Read requests for forecasts, strictly: from a query or from a JSON body."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Literal
+from urllib.parse import parse_qs
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from fairweather_app.api.schemas import ModelsQuery, PredictRequest
+from fairweather_app.errors import InvalidRequestError
+from fairweather_app.forecasting.forecast_request import ForecastRequest
+
+QUERY = ("area", "variable", "reference_time")
+
+
+def read_query(query: bytes) -> ForecastRequest:
+    """Read a request from the query of an address.
+
+    Raises:
+        InvalidRequestError: it asks for what cannot be asked (400); `problems` lists everything.
+    """
+    given = parse_qs(query.decode(errors="replace"), keep_blank_values=True)
+    problems = [
+        f"{name}: not a parameter; expected {', '.join(QUERY)}"
+        for name in given
+        if name not in QUERY
+    ]
+    problems += [
+        f"{name}: given more than once"
+        for name in ("area", "reference_time")
+        if len(given.get(name, ())) > 1
+    ]
+    if problems:
+        raise InvalidRequestError(problems, status=400)
+    values: dict[str, object] = {name: found[0] for name, found in given.items()}
+    if "variable" in given:
+        del values["variable"]
+        values["variables"] = given["variable"]
+    try:
+        return _request(PredictRequest.model_validate(values))
+    except ValidationError as error:
+        raise _invalid(error, 400) from None
+
+
+def read_body(body: bytes) -> ForecastRequest:
+    """Read a request from a JSON body.
+
+    Raises:
+        InvalidRequestError: it is no JSON or gives a key twice (400), or asks for what cannot be
+            asked (422); `problems` lists everything.
+    """
+    try:
+        found = PredictRequest.model_validate_json(body)
+    except ValidationError as error:
+        _refuse_repeated(body)
+        broken = any(each["type"] == "json_invalid" for each in error.errors())
+        raise _invalid(error, 400 if broken else 422) from None
+    if body.count(b'"') != 2 * _strings(found):
+        _refuse_repeated(body)
+    return _request(found)
+
+
+def _request(found: PredictRequest) -> ForecastRequest:
+    return ForecastRequest(
+        area=found.area,
+        variables=None if found.variables is None else tuple(found.variables),
+        reference_time=found.reference_time,
+        observations=found.observations,
+    )
+
+
+def _strings(found: PredictRequest) -> int:
+    """Count the strings that a body needs to say this, keys included.
+
+    Each has two quotation marks, so a body with no more of them gives no key twice.
+    """
+    return (
+        len(found.model_fields_set)
+        + 1  # the area
+        + len(found.variables or ())
+        + (found.reference_time is not None)
+        + len(found.observations or ())
+    )
+
+
+def _refuse_repeated(body: bytes) -> None:
+    """Refuse a body that gives a key twice: one of the two values would be lost in silence.
+
+    Raises:
+        InvalidRequestError: it does, in the first object that ends.
+    """
+
+    def check(pairs: list[tuple[str, object]]) -> None:
+        keys = Counter(key for key, _ in pairs)
+        repeated = [f"{key!r}: given more than once" for key, count in keys.items() if count > 1]
+        if repeated:
+            raise InvalidRequestError(repeated, status=400)
+
+    with suppress(ValueError, RecursionError):  # what is no JSON is refused as such
+        json.loads(body, object_pairs_hook=check, parse_int=float)
+
+
+def _invalid(error: ValidationError, status: Literal[400, 422]) -> InvalidRequestError:
+    problems = []
+    for each in error.errors():
+        where, message = told_of(each)
+        problems.append(f"{where}: {message}" if where else message)
+    return InvalidRequestError(problems, status=status)
+
+
+def told_of(error: ErrorDetails) -> tuple[str, str]:
+    """Return where something is wrong, and what, of an error of pydantic's for a caller to read."""
+    where = ".".join(str(part) for part in error["loc"])
+    return where, error["msg"].removeprefix("Value error, ")
+
+
+def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
+    """What is asked of ``/models``.
+
+    Raises:
+        InvalidRequestError: it cannot be asked; `problems` lists everything.
+    """
+    pairs = list(arguments)
+    asked = dict(pairs)
+    problems = [
+        f"{name}: given more than once" for name in asked if [n for n, _ in pairs].count(name) > 1
+    ]
+    try:
+        found = ModelsQuery.model_validate(asked)
+    except ValidationError as error:
+        for each in error.errors():
+            name, message = told_of(each)
+            if each["type"] == "extra_forbidden":
+                known = ", ".join(ModelsQuery.model_fields)
+                problems.append(f"{name}: not a parameter; expected {known}")
+            else:
+                wanted = message.replace("Input should be", "expected", 1)
+                problems.append(f"{name}: found {each['input']!r}; {wanted}")
+        raise InvalidRequestError(problems, status=400) from None
+    if problems:
+        raise InvalidRequestError(problems, status=400)
+    return found

@@ -1,0 +1,1 @@
+"""Threads that run beside requests: the poller, the recorder, the preload at start."""

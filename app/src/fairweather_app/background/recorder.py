@@ -1,0 +1,113 @@
+"""The recorder: keeps forecasts and lets shadows predict, beside the requests.
+
+A **shadow** is a delivery that the operator lets predict whatever is answered for its areas. It
+never answers; its forecasts are kept and scored as the chosen one's are.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from multiprocessing.util import Finalize
+
+from fairweather_interface.refusals import Refusal
+
+from fairweather_app.errors import AppError, LoadError, ObservationStoreError
+from fairweather_app.forecasting.context import AppContext
+from fairweather_app.forecasting.forecast_log import KeptForecast, to_keep
+from fairweather_app.forecasting.forecasts import attempt
+from fairweather_app.forecasting.live_scores import Of
+
+RECORDER = "fairweather-recorder"
+SECONDS = 2.0
+EXIT_SECONDS = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+def record(app_context: AppContext) -> int:
+    """Keep what waits, and what the shadows say to the same questions; return how many.
+
+    What cannot be kept because the database fails waits on.
+    """
+    from fairweather_app.api.metrics import RECORDED  # noqa: PLC0415 - see `accounting`
+
+    live = app_context.live
+    RECORDED.labels("lost").inc(live.lost())
+    waiting = live.taken()
+    told = [each for _, forecasts in waiting for each in forecasts]
+    told += [each for of, _ in waiting for each in _shadows(app_context, of)]
+    if not told:
+        return 0
+    try:
+        live.kept.keep(told)
+    except ObservationStoreError:
+        for of, forecasts in waiting:
+            live.wait(of, forecasts)
+        raise
+    RECORDED.labels("kept").inc(len(told))
+    return len(told)
+
+
+def _shadows(app_context: AppContext, of: Of) -> list[KeptForecast]:
+    from fairweather_app.api.metrics import SHADOWS  # noqa: PLC0415 - see `accounting`
+
+    area, reference_time = of
+    told = []
+    entries = app_context.catalogue.snapshot.entries
+    for name in app_context.settings.shadow:
+        entry = entries.get(name)
+        if entry is None or not entry.live or area not in entry.areas:
+            continue
+        try:
+            model = app_context.catalogue.model(entry)
+        except LoadError as error:
+            logger.warning("the shadow %s cannot be opened: %s", name, error)
+            continue
+        outcome = attempt(model, app_context, area, reference_time)
+        if isinstance(outcome, Refusal):
+            logger.info("the shadow %s would refuse %s: %s", name, area, outcome.reason)
+            continue
+        SHADOWS.inc()
+        told += to_keep(model, area, reference_time, outcome)
+    return told
+
+
+class Recorder:
+    """Records every `SECONDS`, on a thread of its own, and once more when the process ends.
+
+    A process that exits, as a worker does that was told to stop, records what waits first, but
+    takes no longer than `EXIT_SECONDS`. One that is killed loses what waits.
+    """
+
+    def __init__(self, app_context: AppContext, seconds: float = SECONDS) -> None:
+        self._app_context = app_context
+        self._seconds = seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._record, name=RECORDER, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+        # not `atexit`: the worker processes of a server end without it
+        self._at_exit = Finalize(None, self.stop, args=(EXIT_SECONDS,), exitpriority=10)
+
+    def stop(self, seconds: float | None = None) -> None:
+        """Record what waits, end the thread and wait until it has ended, or for so many seconds."""
+        self._at_exit.cancel()
+        self._stopping.set()
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            logger.warning("forecasts are lost: the database did not take them in %s s", seconds)
+
+    def _record(self) -> None:
+        while True:
+            stopping = self._stopping.wait(self._seconds)
+            try:
+                record(self._app_context)
+            except AppError as error:
+                logger.warning("forecasts wait to be kept: %s", error)
+            except Exception:
+                logger.exception("keeping forecasts failed")
+            if stopping:
+                return

@@ -1,0 +1,1 @@
+"""Deliveries: from the store to the snapshot of what can be served."""

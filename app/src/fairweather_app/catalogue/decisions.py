@@ -1,0 +1,139 @@
+"""Decisions: withdrawals and pins, rows in the app's own database.
+
+Every decision is one row that is never changed: who, when, what and why. What holds is the last
+row about a delivery, or about an area, in the order in which they were written; clocks do not
+count. Every serving process reads them at every look at the store.
+
+- A delivery that is **withdrawn** answers nowhere, until it is restored.
+- An area that is **pinned** to a delivery is answered by it before all others, until it is
+  unpinned; where it may not answer or refuses, the ranking decides (see `selection`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+import sqlalchemy as sa
+
+from fairweather_app.common.database import TABLES, Database
+from fairweather_app.common.times import from_microseconds, to_microseconds, write_time
+
+Action = Literal["withdraw", "restore", "pin", "unpin"]
+
+_decisions = sa.Table(
+    "decisions",
+    TABLES,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("time", sa.BigInteger, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("delivery_id", sa.Text),
+    sa.Column("reason", sa.Text),
+)
+_PAIRS: Mapping[str, tuple[Action, Action]] = {
+    "delivery": ("withdraw", "restore"),
+    "area": ("pin", "unpin"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """One row. `subject` is a delivery id, or of a pin an area; `time` is UTC, as text."""
+
+    time: str
+    author: str
+    action: str
+    subject: str
+    delivery_id: str | None = None
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        why = f": {self.reason}" if self.reason else ""
+        return f"{self.author} at {self.time}{why}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decisions:
+    """What holds now: withdrawals by delivery id, pins by area."""
+
+    withdrawals: Mapping[str, Decision] = field(default_factory=dict)
+    pins: Mapping[str, Decision] = field(default_factory=dict)
+
+    def dump(self) -> str:
+        """As text; `load_decisions` reads it."""
+        return json.dumps(
+            [asdict(each) for each in (*self.withdrawals.values(), *self.pins.values())]
+        )
+
+
+def load_decisions(text: str) -> Decisions:
+    """What `Decisions.dump` wrote."""
+    return _of([Decision(**each) for each in json.loads(text)])
+
+
+class DecisionStore:
+    """The rows, in the database that also holds the observations.
+
+    Every method raises `ObservationStoreError` when the database cannot be used.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self) -> Decisions:
+        """What holds now."""
+        table = _decisions.c
+        last = [
+            sa.select(sa.func.max(table.id)).where(table.action.in_(pair)).group_by(table.subject)
+            for pair in _PAIRS.values()
+        ]
+        query = sa.select(_decisions).where(table.id.in_(sa.union_all(*last))).order_by(table.id)
+        with self._database.transaction() as connection:
+            rows = connection.execute(query).all()
+        return _of(
+            [
+                Decision(
+                    time=write_time(from_microseconds(row.time)),
+                    author=row.author,
+                    action=row.action,
+                    subject=row.subject,
+                    delivery_id=row.delivery_id,
+                    reason=row.reason,
+                )
+                for row in rows
+            ]
+        )
+
+    def add(
+        self,
+        action: Action,
+        subject: str,
+        *,
+        author: str,
+        delivery_id: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Write a decision down."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                sa.insert(_decisions).values(
+                    time=to_microseconds(datetime.now(UTC)),
+                    author=author,
+                    action=action,
+                    subject=subject,
+                    delivery_id=delivery_id,
+                    reason=reason,
+                )
+            )
+
+
+def _of(rows: list[Decision]) -> Decisions:
+    return Decisions(
+        withdrawals={each.subject: each for each in rows if each.action == "withdraw"},
+        pins={each.subject: each for each in rows if each.action == "pin"},
+    )

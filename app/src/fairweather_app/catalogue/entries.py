@@ -1,0 +1,156 @@
+"""Entries: what the catalogue keeps in memory of each delivery, and in its index on disk.
+
+An entry is small, because there may be tens of thousands: no metadata, no model. What selection,
+ranking and the listings ask is written down once, at pickup, as one JSON record; it is decoded
+when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from functools import lru_cache
+from typing import Self
+
+from fairweather_interface.metadata import ModelMetadata
+from fairweather_interface.refusals import Code
+from pydantic import TypeAdapter
+
+from fairweather_app.models_backend.capabilities import names_of
+
+DECODED_AT_ONCE = 4096
+
+Place = tuple[float, float, str]
+"""Latitude, longitude, time zone."""
+
+
+class State(StrEnum):
+    """What became of a delivery."""
+
+    meaning: str
+    """The state in words."""
+
+    LIVE = "live", "verified, proven to run here, and asked for its areas"
+    REFUSED = "refused", "sound, and declined by this release"
+    QUARANTINED = "quarantined", "something is wrong with the delivery itself"
+    WITHDRAWN = "withdrawn", "taken out by the operator"
+
+    def __new__(cls, value: str, meaning: str = "") -> Self:
+        """Make a member of its value and its meaning."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stated:
+    """Performance that a delivery states for one area and variable."""
+
+    evaluation_id: str
+    skill: float | None
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Declared:
+    """What a delivery says of itself, as far as choosing and listing need it.
+
+    `performance` is by area and then by variable; `train_end_time` is a POSIX time. `runtime` is
+    what ran it when it was proven, None when nothing could.
+    """
+
+    schema_version: str
+    model_type: str
+    topic: str
+    author: str
+    areas: Mapping[str, Place]
+    variables: tuple[str, ...]
+    valid_months: tuple[int, ...]
+    capabilities: tuple[str, ...]
+    train_end_time: float
+    synthetic: bool
+    unknown_fields: tuple[str, ...]
+    performance: Mapping[str, Mapping[str, Stated]]
+    runtime: str | None
+
+    def skill(self, area: str, variable: str) -> float | None:
+        """Its held-out skill, None where it states none."""
+        stated = self.performance.get(area, {}).get(variable)
+        return None if stated is None else stated.skill
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Entry:
+    """One delivery as the catalogue knows it.
+
+    `code` and `reason` are None exactly when it is live. `digest`, `model_type`, `areas` and
+    `record` are there whenever its bytes were verified and its metadata read. An empty
+    `fingerprint` is one that equals no other: the delivery is looked at again.
+    """
+
+    delivery_id: str
+    state: State
+    fingerprint: str
+    code: Code | None = None
+    reason: str | None = None
+    digest: str | None = None
+    model_type: str | None = None
+    areas: tuple[str, ...] = ()
+    record: bytes = b""
+
+    @property
+    def live(self) -> bool:
+        """Whether it can serve."""
+        return self.state is State.LIVE
+
+    @property
+    def told(self) -> str:
+        """Its state in words: ``live``, ``withdrawn by …``, ``quarantined (corrupt): …``."""
+        if self.live:
+            return self.state.value
+        if self.state is State.WITHDRAWN:  # the reason begins with the same word
+            return str(self.reason)
+        return f"{self.state} ({self.code}): {self.reason}"
+
+    def says_what(self, other: Entry) -> bool:
+        """Whether two entries say the same of the same bytes."""
+        return all(getattr(self, each.name) == getattr(other, each.name) for each in fields(Entry))
+
+    @property
+    def declared(self) -> Declared | None:
+        """What it says of itself; None while its metadata cannot be read."""
+        return _decoded(self.record) if self.record else None
+
+
+_RECORD = TypeAdapter(Declared)
+_decoded = lru_cache(maxsize=DECODED_AT_ONCE)(_RECORD.validate_json)
+
+
+def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:
+    """The record of a delivery: `Declared`, as JSON."""
+    performance: dict[str, dict[str, Stated]] = {}
+    for each in metadata.performance:
+        performance.setdefault(each.area, {})[each.variable] = Stated(
+            evaluation_id=each.evaluation_id, skill=each.skill, interval=each.skill_interval
+        )
+    declared = Declared(
+        schema_version=metadata.schema_version,
+        model_type=metadata.model_type,
+        topic=metadata.topic,
+        author=metadata.author,
+        areas={
+            name: (area.latitude, area.longitude, area.timezone)
+            for name, area in metadata.areas.items()
+        },
+        variables=metadata.variables,
+        valid_months=tuple(metadata.valid_months),
+        capabilities=tuple(names_of(metadata)),
+        train_end_time=metadata.training.train_end_time.timestamp(),
+        synthetic=metadata.training.synthetic,
+        unknown_fields=tuple(metadata.unknown_fields),
+        performance=performance,
+        runtime=runtime,
+    )
+    return _RECORD.dump_json(declared)

@@ -1,0 +1,171 @@
+"""The index: what was found out about deliveries, on disk, so that a restart need not again.
+
+One SQLite file in the cache for each release (its version, its runtimes, its very source), shared
+by the worker processes. It can be deleted at any time; whatever goes wrong with it, the app works
+on without it. Rows are what the bytes said, never what an operator decided.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fairweather_interface.refusals import Code
+from fairweather_interface.software import dump_software
+
+from fairweather_app.catalogue.entries import Entry, State
+from fairweather_app.models_backend import ModelsBackend
+from fairweather_app.models_backend.software import describe_software
+
+FORGOTTEN_AFTER_SECONDS = 30 * 86_400
+BUSY_SECONDS = 10
+_COLUMNS = tuple(each.name for each in fields(Entry))
+_TABLES = f"""
+CREATE TABLE IF NOT EXISTS entries (
+    {", ".join(_COLUMNS)}, PRIMARY KEY (delivery_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_digest ON entries (digest);
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, content TEXT);
+"""
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+def release_key(backends: Sequence[ModelsBackend]) -> str:
+    """What a proof holds for: this release's software manifest and its source."""
+    digest = hashlib.sha256(dump_software(describe_software(backends)))
+    package = Path(__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class Index:
+    """One file of rows. Opened at first use, by the process that uses it; safe between threads."""
+
+    def __init__(self, folder: Path, key: Callable[[], str]) -> None:
+        self._folder = folder
+        self._key = key
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self._folder / f"index-{self._key()}.sqlite"
+
+    def entries(self) -> dict[str, Entry]:
+        """Every row, by delivery id."""
+        rows = self._do(lambda db: db.execute("SELECT * FROM entries").fetchall())
+        seen: dict[str, tuple[str, ...]] = {}  # thousands of deliveries declare the same areas
+        return {row[0]: _entry(row, seen) for row in rows or ()}
+
+    def proven(self, delivery_id: str, digest: str) -> Entry | None:
+        """What was found out about these very bytes; None when nothing was."""
+        query = "SELECT * FROM entries WHERE delivery_id = ? AND digest = ?"
+        row = self._do(lambda db: db.execute(query, (delivery_id, digest)).fetchone())
+        return None if row is None else _entry(row, {})
+
+    def keep(self, entries: Iterable[Entry]) -> None:
+        """Insert or replace rows."""
+        rows = [_row(each) for each in entries]
+        marks = ",".join("?" * len(_COLUMNS))
+        insert = f"INSERT OR REPLACE INTO entries VALUES ({marks})"  # noqa: S608 - marks alone
+        if rows:
+            self._do(lambda db: db.executemany(insert, rows))
+
+    def forget(self, delivery_ids: Iterable[str]) -> None:
+        """Delete rows."""
+        rows = [(each,) for each in delivery_ids]
+        if rows:
+            self._do(lambda db: db.executemany("DELETE FROM entries WHERE delivery_id = ?", rows))
+
+    def note(self, name: str, content: str) -> None:
+        """Keep a text under a name."""
+        insert = "INSERT OR REPLACE INTO notes VALUES (?, ?)"
+        self._do(lambda db: db.execute(insert, (name, content)))
+
+    def noted(self, name: str) -> str | None:
+        """The text kept under a name."""
+        query = "SELECT content FROM notes WHERE name = ?"
+        row = self._do(lambda db: db.execute(query, (name,)).fetchone())
+        return None if row is None else str(row[0])
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        """Work in one transaction; None when the file cannot be used, which is told."""
+        with self._lock:
+            try:
+                connection = self._opened()
+                with connection:
+                    return work(connection)
+            except (sqlite3.Error, OSError) as error:
+                logger.warning("the index %s cannot be used: %s", self.path, error)
+                return None
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            return self._connection
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._clear_old()
+        try:
+            self._connection = _open(self.path)
+        except sqlite3.OperationalError:  # locked, no room: the file itself may be sound
+            raise
+        except sqlite3.DatabaseError as error:
+            logger.warning("the index %s is made anew: %s", self.path, error)
+            for path in self._folder.glob(f"{self.path.name}*"):
+                path.unlink(missing_ok=True)
+            self._connection = _open(self.path)
+        return self._connection
+
+    def _clear_old(self) -> None:
+        """Delete the files of releases that have not been written to for a month."""
+        for path in self._folder.glob("index-*.sqlite"):
+            if path != self.path and time.time() - path.stat().st_mtime > FORGOTTEN_AFTER_SECONDS:
+                path.unlink(missing_ok=True)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_TABLES)
+        connection.execute("SELECT * FROM entries LIMIT 1")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    kept = {name: getattr(entry, name) for name in _COLUMNS}
+    return tuple((kept | {"areas": json.dumps(entry.areas, ensure_ascii=False)}).values())
+
+
+def _entry(row: tuple[Any, ...], seen: dict[str, tuple[str, ...]]) -> Entry:
+    kept = dict(zip(_COLUMNS, row, strict=True))
+    areas, code = kept["areas"], kept["code"]
+    if areas not in seen:
+        seen[areas] = tuple(json.loads(areas))
+    kept["areas"] = seen[areas]
+    kept["state"] = State(kept["state"])
+    kept["code"] = None if code is None else Code(code)
+    return Entry(**kept)

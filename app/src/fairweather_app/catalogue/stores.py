@@ -1,0 +1,248 @@
+"""Stores: where deliveries lie. A folder, or any place that fsspec has a URL for.
+
+All that the app asks of a store. Laws:
+
+- A delivery without a manifest is not there (yet): `IncompleteDeliveryError`.
+- `OSError` says that the store failed, and nothing about a delivery.
+- `names` costs one listing, however many deliveries there are; nothing below them is looked at.
+- What `fetch` copies is what `manifest` promised or is refused when the copy is verified.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from fairweather_interface.delivery import Manifest, read_manifest
+from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError
+from fairweather_interface.manifest import MANIFEST, SIGNATURE, file_problems
+
+from fairweather_app.settings import is_remote
+
+LARGEST_MANIFEST = 64 << 20
+
+_STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created")
+"""What file systems call that which changes with a file's bytes, the surest first."""
+
+
+class Store(Protocol):
+    """A store of deliveries."""
+
+    def names(self) -> frozenset[str]:
+        """The names under which deliveries lie, or may be about to.
+
+        Raises:
+            OSError: the store cannot be listed.
+        """
+
+    def fingerprint(self, name: str) -> str:
+        """What changes when a delivery's bytes do, without reading them; never empty."""
+
+    def manifest(self, name: str) -> Manifest:
+        """The manifest of a delivery.
+
+        Raises:
+            CorruptDeliveryError: there is one, and it is not a manifest.
+        """
+
+    def check(self, name: str, manifest: Manifest) -> None:
+        """Hold what lies there against the manifest, as far as that is cheap here.
+
+        Raises:
+            CorruptDeliveryError: they differ.
+        """
+
+    def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:
+        """Copy a delivery into a new folder."""
+
+
+def open_store(url: str) -> Store:
+    """The store of a URL or a path. Nothing is looked at yet."""
+    return RemoteStore(url) if is_remote(url) else LocalStore(Path(url.removeprefix("file://")))
+
+
+class LocalStore:
+    """A folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    def names(self) -> frozenset[str]:
+        """The folders here that are not hidden."""
+        with os.scandir(self.folder) as found:
+            return frozenset(
+                each.name for each in found if not each.name.startswith(".") and each.is_dir()
+            )
+
+    def fingerprint(self, name: str) -> str:
+        """Of path, size and modification time of every file."""
+        try:
+            return _fingerprint(name, dict(_stamps(str(self.folder / name))))
+        except (FileNotFoundError, NotADirectoryError):
+            if not self.folder.is_dir():  # it went away after its names were read
+                raise
+            raise _incomplete(name) from None
+
+    def manifest(self, name: str) -> Manifest:
+        """Read the manifest."""
+        return read_manifest(self.folder / name)
+
+    def check(self, name: str, manifest: Manifest) -> None:
+        """Every byte: a disk is cheap to read."""
+        _refuse(name, file_problems(self.folder / name, manifest))
+
+    def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:  # noqa: ARG002 - all of it
+        """Copy everything, links as links: they are refused in the copy."""
+        shutil.copytree(self.folder / name, folder, symlinks=True)
+
+
+class RemoteStore:
+    """A place that fsspec has a URL for, such as ``s3://bucket/prefix``.
+
+    The file system is opened at the first look, so that nothing of it lives through a fork.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def __str__(self) -> str:
+        return self.url
+
+    def names(self) -> frozenset[str]:
+        """The folders here that are not hidden; an absent prefix is empty, an absent bucket not."""
+        with _as_os_error():
+            try:
+                found = self._system.ls(self._root, detail=True)
+            except FileNotFoundError:
+                parent = self._system._parent(self._root)  # noqa: SLF001 - fsspec says it nowhere else
+                if not parent or not self._system.exists(parent):
+                    raise
+                found = []
+        names = (each["name"].rstrip("/").rsplit("/", 1)[-1] for each in found)
+        return frozenset(
+            name
+            for name, each in zip(names, found, strict=True)
+            if each["type"] == "directory" and not name.startswith(".")
+        )
+
+    def fingerprint(self, name: str) -> str:
+        """Of path, size and the store's own stamp of every file."""
+        found = self._files(name)
+        return _fingerprint(
+            name,
+            {
+                path: [about.get("size"), next((about[k] for k in _STAMPS if k in about), "")]
+                for path, about in found.items()
+            },
+        )
+
+    def manifest(self, name: str) -> Manifest:
+        """Fetch and read the manifest."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._fetch(name, [MANIFEST], Path(folder))
+            return read_manifest(Path(folder))
+
+    def check(self, name: str, manifest: Manifest) -> None:
+        """Names and sizes, so that nothing unlisted is fetched; digests are held against the copy.
+
+        Manifest and signature are not listed in a manifest.
+        """
+        found = self._files(name)
+        problems = [
+            f"{path}: listed in {MANIFEST}, not found"
+            for path in sorted(manifest.files.keys() - found.keys())
+        ]
+        for path in sorted(found.keys() - {MANIFEST, SIGNATURE}):
+            expected = manifest.files.get(path)
+            if expected is None:
+                problems.append(f"{path}: found, not listed in {MANIFEST}")
+            elif found[path].get("size") not in (None, expected.size):
+                size = found[path]["size"]
+                problems.append(f"{path}: found {size} bytes, expected {expected.size}")
+        _refuse(name, tuple(problems))
+
+    def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:
+        """Fetch what the manifest lists, and the manifest."""
+        folder.mkdir(parents=True)
+        self._fetch(name, [*manifest.files, MANIFEST], folder)
+
+    @cached_property
+    def _system(self) -> Any:  # noqa: ANN401 - fsspec has no types
+        import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - a folder needs none
+
+        system, _ = fsspec.url_to_fs(self.url, use_listings_cache=False, skip_instance_cache=True)
+        return system
+
+    @property
+    def _root(self) -> str:
+        return str(self._system._strip_protocol(self.url))  # noqa: SLF001 - fsspec's own way
+
+    def _files(self, name: str) -> Mapping[str, Mapping[str, Any]]:
+        """Everything that lies below a delivery, by relative path."""
+        root = f"{self._root}/{name}"
+        with _as_os_error():
+            found = self._system.find(root, detail=True)
+        files = {path.removeprefix(root).lstrip("/"): about for path, about in found.items()}
+        return {path: about for path, about in files.items() if path}
+
+    def _fetch(self, name: str, paths: list[str], folder: Path) -> None:
+        for path in paths:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        remote = [f"{self._root}/{name}/{path}" for path in paths]
+        try:
+            with _as_os_error():
+                if paths == [MANIFEST] and self._system.size(remote[0]) > LARGEST_MANIFEST:
+                    _refuse(name, (f"{MANIFEST}: larger than {LARGEST_MANIFEST} bytes",))
+                self._system.get(remote, [str(folder / path) for path in paths])
+        except FileNotFoundError as error:
+            if MANIFEST in str(error) or paths == [MANIFEST]:
+                raise _incomplete(name) from None
+            _refuse(name, (f"{error}: listed in {MANIFEST}, not found",))
+
+
+def _stamps(folder: str, stem: str = "") -> Iterator[tuple[str, object]]:
+    """Path, size and modification time of all that is no folder; links are not followed."""
+    with os.scandir(folder) as found:
+        for each in found:
+            if each.is_dir(follow_symlinks=False):
+                yield from _stamps(each.path, f"{stem}{each.name}/")
+            else:
+                about = each.stat(follow_symlinks=False)
+                yield f"{stem}{each.name}", (about.st_size, about.st_mtime_ns)
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """Whatever a file system raises says that it failed."""
+    try:
+        yield
+    except (OSError, CorruptDeliveryError):
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+def _fingerprint(name: str, found: Mapping[str, object]) -> str:
+    if MANIFEST not in found:
+        raise _incomplete(name)
+    text = "\n".join(f"{path}\0{stamp}" for path, stamp in sorted(found.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _incomplete(name: str) -> IncompleteDeliveryError:
+    return IncompleteDeliveryError(f"found no {MANIFEST} in {name}", path=Path(name))
+
+
+def _refuse(name: str, problems: tuple[str, ...]) -> None:
+    if problems:
+        raise CorruptDeliveryError(f"{name} is corrupt", path=Path(name), problems=problems)

@@ -1,0 +1,1 @@
+"""Parts without knowledge of weather or models: database, cache, time limit, logging, trace."""

@@ -1,0 +1,64 @@
+"""Where the parts come together: `create_app`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import NoAppException
+
+from fairweather_app.api.compression import compress_answers
+from fairweather_app.api.cors import install_cors
+from fairweather_app.api.fast_path import take_short_cut
+from fairweather_app.api.problems import register_problems
+from fairweather_app.api.request_log import account_for_requests
+from fairweather_app.api.routes import api
+from fairweather_app.background.poller import serves_here, start_polling
+from fairweather_app.cli.release import register_commands
+from fairweather_app.common.logging import show_log
+from fairweather_app.errors import OverridesError, SettingsError
+from fairweather_app.forecasting.context import EXTENSION, build_app_context
+from fairweather_app.settings import Settings, load_settings, unknown_variables
+from fairweather_app.web import blueprint as page
+from fairweather_app.web import offer_pages
+
+
+def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
+    """Make the Flask app.
+
+    Starts no thread and reads no delivery: see `background.poller`. What is not among `settings`
+    comes from the environment, the configuration file and the defaults.
+
+    Raises:
+        SettingsError: a setting is wrong, or the cache cannot be written (as a usage error inside
+            a ``flask`` command).
+        OverridesError: the file of `override_cities` is wrong (likewise).
+    """
+    try:
+        chosen = load_settings(settings)
+        app_context = build_app_context(chosen)
+    except (SettingsError, OverridesError) as error:
+        if click.get_current_context(silent=True) is None:
+            raise
+        # flask tells this without a stack trace, and goes on to find our commands missing
+        raise NoAppException(f"{error}\nUntil then the app's own commands are missing.") from None
+    for warning in unknown_variables():
+        click.echo(f"Warning: {warning}", err=True)
+    app = Flask("fairweather_app", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
+    app.extensions[EXTENSION] = app_context
+    app.register_blueprint(api)
+    app.register_blueprint(page)
+    offer_pages(app)
+    account = account_for_requests(app, app_context)
+    compress_answers(app)
+    install_cors(app, chosen.cors_origins)
+    register_problems(app)
+    register_commands(app)
+    take_short_cut(app, app_context, account)
+    if serves_here():
+        show_log(chosen.log_format)
+        start_polling(app)
+    return app

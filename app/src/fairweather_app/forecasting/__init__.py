@@ -1,0 +1,1 @@
+"""From a request to a forecast: selection, ranking, precedence, and the log of forecasts."""

@@ -1,0 +1,120 @@
+"""Kept forecasts: what was forecast, in the app's database, until it can be scored and after.
+
+One row for each delivery, area, variable and reference time: the first forecast that was made.
+Only the newest `MOST_FORECASTS` rows are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import sqlalchemy as sa
+
+from fairweather_app.common.database import TABLES, Database
+from fairweather_app.common.times import MICROSECOND, from_microseconds, to_microseconds
+from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel, Values
+
+MOST_FORECASTS = 50_000
+
+_forecasts = sa.Table(
+    "forecasts",
+    TABLES,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("delivery_id", sa.Text, nullable=False),
+    sa.Column("area", sa.Text, nullable=False),
+    sa.Column("variable", sa.Text, nullable=False),
+    sa.Column("reference_time", sa.BigInteger, nullable=False),
+    sa.Column("step", sa.BigInteger, nullable=False),
+    sa.Column("values", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("delivery_id", "area", "variable", "reference_time"),
+    sqlite_autoincrement=True,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptForecast:
+    """One variable of one forecast; times in microseconds, `values` float32, little-endian."""
+
+    delivery_id: str
+    area: str
+    variable: str
+    reference_time: int
+    step: int
+    values: bytes
+
+    @property
+    def decoded(self) -> Values:
+        """The values as they were answered: value k, from 1, is for reference_time + k step."""
+        return np.frombuffer(self.values, dtype="<f4")
+
+    @property
+    def until(self) -> int:
+        """The last time it speaks of."""
+        return self.reference_time + len(self.values) // 4 * self.step
+
+
+def to_keep(
+    model: RuntimeModel, area: str, reference_time: datetime, predictions: Predictions
+) -> list[KeptForecast]:
+    """What a prediction is kept as."""
+    return [
+        KeptForecast(
+            delivery_id=model.delivery_id,
+            area=area,
+            variable=each.variable,
+            reference_time=to_microseconds(reference_time),
+            step=each.step // MICROSECOND,
+            values=predictions[each.variable].value.astype("<f4").tobytes(),
+        )
+        for each in model.metadata.outputs
+    ]
+
+
+class KeptForecasts:
+    """The table of kept forecasts; every method raises `ObservationStoreError`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def keep(self, forecasts: Sequence[KeptForecast]) -> None:
+        """Keep forecasts; of what is there already the first stays. The oldest leave."""
+        insert = self._database.insert(_forecasts)
+        newest = sa.select(sa.func.max(_forecasts.c.id)).scalar_subquery()
+        with self._database.transaction() as connection:
+            connection.execute(
+                insert.on_conflict_do_nothing(), [asdict(each) for each in forecasts]
+            )
+            connection.execute(
+                _forecasts.delete().where(_forecasts.c.id <= newest - MOST_FORECASTS)
+            )
+
+    def read(self, delivery_id: str | None = None) -> list[KeptForecast]:
+        """The forecasts of a delivery (or of all), by area and variable, the oldest first."""
+        table = _forecasts.c
+        query = sa.select(
+            table.delivery_id,
+            table.area,
+            table.variable,
+            table.reference_time,
+            table.step,
+            table["values"],
+        ).order_by(table.area, table.variable, table.reference_time, table.delivery_id)
+        if delivery_id is not None:
+            query = query.where(table.delivery_id == delivery_id)
+        with self._database.transaction() as connection:
+            return [KeptForecast(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - public, whatever its name
+
+
+def span(forecasts: Sequence[KeptForecast]) -> tuple[datetime, datetime]:
+    """From when to when forecasts speak; the first is not among it."""
+    first = min(each.reference_time for each in forecasts)
+    last = max(each.until for each in forecasts)
+    return from_microseconds(first), from_microseconds(last)
+
+
+def step_of(forecast: KeptForecast) -> timedelta:
+    """The step of a forecast."""
+    return forecast.step * MICROSECOND

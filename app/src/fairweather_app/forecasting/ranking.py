@@ -1,0 +1,125 @@
+"""Ranking: of the models that may answer, which first.
+
+More of the wanted variables first; models of real observations before those of synthetic ones;
+then skill, as far as it can be compared; then the newest training data; then the id.
+
+Skill compares only under one evaluation, and two models whose 95 % intervals overlap are equal:
+the highest figure among hundreds is mostly the luckiest. "Equal when the intervals overlap" is
+not transitive, so it orders by layers. One model *dominates* another when both forecast the same
+wanted variables and, for every one of them, both were evaluated alike and its interval lies
+wholly above the other's. That is a partial order; the first layer are the models that none
+dominates, the second those that only the first dominates, and so on. Within a layer time and id
+decide. So the ranking never depends on the order in which deliveries were listed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, takewhile, zip_longest
+
+from fairweather_app.catalogue.entries import Entry
+
+Claims = Mapping[str, tuple[str, float, float] | None]
+"""By variable: the evaluation and the interval of the skill; None where there is no interval."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """What the ranking looks at in one model."""
+
+    name: str
+    claims: Claims
+    synthetic: bool
+    train_end_time: float
+
+    @cached_property
+    def first_interval(self) -> tuple[float, float]:
+        """The interval of one variable, the same for all of a kind; boundless where unstated."""
+        claim = self.claims[min(self.claims)]
+        return (-math.inf, math.inf) if claim is None else claim[1:]
+
+    def dominates(self, other: Contender) -> bool:
+        """Whether this one is better beyond doubt; irreflexive and transitive."""
+        return self.claims.keys() == other.claims.keys() and all(
+            _above(claim, other.claims[variable]) for variable, claim in self.claims.items()
+        )
+
+
+def rank(entries: Iterable[Entry], area: str, wanted: tuple[str, ...] | None) -> Iterator[Entry]:
+    """Yield live deliveries, the best first; no further than anybody asks.
+
+    `wanted` are the variables asked for; None asks for as many as there are.
+    """
+    by_name = {each.delivery_id: each for each in entries}
+    contenders = (_contender(each, area, wanted) for each in by_name.values())
+    return (by_name[each.name] for each in order(contenders))
+
+
+def order(contenders: Iterable[Contender]) -> Iterator[Contender]:
+    """Yield contenders, the best first, whatever order they come in."""
+    tiers: dict[tuple[int, bool], list[Contender]] = defaultdict(list)
+    for each in contenders:
+        tiers[-len(each.claims), each.synthetic].append(each)
+    for tier in sorted(tiers):
+        yield from _by_layers(tiers[tier])
+
+
+def _by_layers(tier: list[Contender]) -> Iterator[Contender]:
+    kinds: dict[frozenset[str], list[Contender]] = defaultdict(list)
+    for each in tier:
+        kinds[frozenset(each.claims)].append(each)
+    for layers in zip_longest(*map(_layers_of_kind, kinds.values()), fillvalue=()):
+        layer = chain.from_iterable(layers)
+        yield from sorted(layer, key=lambda each: (-each.train_end_time, each.name))
+
+
+def _layers_of_kind(kind: list[Contender]) -> Iterator[Sequence[Contender]]:
+    """The layers of contenders that forecast the same variables.
+
+    Whoever dominates has his lower end above the other's upper end in every variable, so also in
+    the first: with the highest lower ends in front, most of the others need not be looked at.
+    """
+    left = sorted(kind, key=lambda each: -each.first_interval[0])
+    while left:
+        layer = [each for each in left if not _is_dominated(each, left)]
+        yield layer
+        names = {each.name for each in layer}
+        left = [each for each in left if each.name not in names]
+
+
+def _is_dominated(each: Contender, by_lower_end: list[Contender]) -> bool:
+    _, high = each.first_interval
+    rivals = takewhile(lambda other: other.first_interval[0] > high, by_lower_end)
+    return any(other.dominates(each) for other in rivals)
+
+
+def _above(claim: tuple[str, float, float] | None, other: tuple[str, float, float] | None) -> bool:
+    if claim is None or other is None:
+        return False
+    (evaluation, low, _), (other_evaluation, _, other_high) = claim, other
+    return evaluation == other_evaluation and low > other_high
+
+
+def _contender(entry: Entry, area: str, wanted: tuple[str, ...] | None) -> Contender:
+    declared = entry.declared
+    if declared is None:
+        raise TypeError(f"{entry.delivery_id} has no record; only live deliveries are ranked")
+    claims: dict[str, tuple[str, float, float] | None] = {}
+    for variable in declared.variables:
+        if wanted is None or variable in wanted:
+            stated = declared.performance.get(area, {}).get(variable)
+            claims[variable] = (
+                None
+                if stated is None or stated.interval is None
+                else (stated.evaluation_id, *stated.interval)
+            )
+    return Contender(
+        name=entry.delivery_id,
+        claims=claims,
+        synthetic=declared.synthetic,
+        train_end_time=declared.train_end_time,
+    )

@@ -1,0 +1,139 @@
+"""`RuntimeModel`: a delivered model, loaded, that knows what it declares and can predict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from fairweather_interface.delivery import Delivery
+from fairweather_interface.metadata import (
+    AREA_INDEX,
+    OBSERVATIONS,
+    REFERENCE_TIME,
+    Input,
+    ModelMetadata,
+    Performance,
+    Quantile,
+)
+
+from fairweather_app.models_backend.capabilities import Capability, band_of, can
+from fairweather_app.models_backend.session import Arrays, Session
+from fairweather_app.observations.windows import Window
+
+ROLES = (OBSERVATIONS, REFERENCE_TIME, AREA_INDEX)
+"""The roles of inputs that this release can feed."""
+
+Values = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a model forecasts of one variable: float32, each of shape (steps,), in its unit.
+
+    `lower` and `upper` are there exactly when the model can `UNCERTAINTY` of the variable.
+    """
+
+    value: Values
+    lower: Values | None = None
+    upper: Values | None = None
+
+
+Predictions = dict[str, Prediction]
+"""What a model forecasts, by variable."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RuntimeModel:
+    """A verified delivery and the session that runs it. Immutable, and shared between threads."""
+
+    delivery: Delivery
+    session: Session
+
+    @property
+    def delivery_id(self) -> str:
+        """The id research gave it."""
+        return self.metadata.delivery_id
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        """What it declares of itself."""
+        return self.delivery.metadata
+
+    @cached_property
+    def areas(self) -> tuple[str, ...]:
+        """The areas it declares; a position in here is what the model knows an area by."""
+        return tuple(self.metadata.areas)
+
+    @cached_property
+    def required_inputs(self) -> tuple[Input, ...]:
+        """The observations it has to be fed with."""
+        return self.metadata.required_inputs
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        """What it forecasts."""
+        return self.metadata.variables
+
+    @cached_property
+    def bands(self) -> dict[str, tuple[Quantile, Quantile]]:
+        """The quantiles shown as lower and upper, by the variables that have them."""
+        bands = {each.variable: band_of(self.metadata, each) for each in self.metadata.outputs}
+        return {variable: band for variable, band in bands.items() if band is not None}
+
+    def can(self, capability: Capability, variable: str | None = None) -> bool:
+        """Whether it can do something: of `variable`, or of any that it forecasts."""
+        return can(self.metadata, capability, variable)
+
+    def performance(self, area: str, variable: str) -> Performance | None:
+        """How well it did on held-out time, None where it states nothing."""
+        return self._performance.get((area, variable))
+
+    def skill(self, area: str, variable: str) -> float | None:
+        """Its held-out skill, None where it states none."""
+        stated = self.performance(area, variable)
+        return None if stated is None else stated.skill
+
+    def predict(
+        self, area: str, reference_time: datetime, windows: Mapping[str, Window]
+    ) -> Predictions:
+        """Forecast one area from the windows of its required inputs, keyed by input name.
+
+        The result is by variable; value k (from 1) is for reference_time + k * step. Bands come
+        out of the same run as values. Nothing is checked: see `fitness`.
+
+        Raises:
+            PredictionError: the runtime failed.
+        """
+        feeds: Arrays = {}
+        for each in self.metadata.inputs:
+            if each.role == OBSERVATIONS:
+                feeds[each.name] = windows[each.name].values[np.newaxis, :]
+            elif each.role == REFERENCE_TIME:
+                feeds[each.name] = np.array([int(reference_time.timestamp())], dtype=np.int64)
+            else:
+                feeds[each.name] = np.array([self.areas.index(area)], dtype=np.int64)
+        return self.predictions(self.session.run(feeds, self._asked_for), 0)
+
+    def predictions(self, found: Arrays, row: int) -> Predictions:
+        """What one row of a batch forecasts, by variable; `found` holds tensors by name."""
+        made = {}
+        for each in self.metadata.outputs:
+            band: tuple[Quantile, ...] = self.bands.get(each.variable, ())
+            made[each.variable] = Prediction(
+                found[each.name][row], *(found[quantile.name][row] for quantile in band)
+            )
+        return made
+
+    @cached_property
+    def _asked_for(self) -> tuple[str, ...]:
+        """The tensors that a forecast needs."""
+        quantiles = [each.name for band in self.bands.values() for each in band]
+        return (*(each.name for each in self.metadata.outputs), *quantiles)
+
+    @cached_property
+    def _performance(self) -> dict[tuple[str, str], Performance]:
+        return {(each.area, each.variable): each for each in self.metadata.performance}

@@ -1,0 +1,139 @@
+"""Status: how old the observations of an area are, how whole, and how good.
+
+Each series (an area's variable) is looked at over the days before its own latest observation. What
+is told of its quality:
+
+- ``stale``: it lags more than `STALE_STEPS` of its steps behind, or an hour where that is longer;
+- ``gaps``: observations are missing between its first and its last of these days;
+- ``stuck``: one value for `STUCK` or longer, seen all along: a gap that would be ``stale`` ends the
+  stretch. But for values that stand at their variable's limit, as humidity does in fog and wind in
+  a calm;
+- ``impossible``: values beyond what can be real, which only another program can have written;
+- ``none``: there is no observation at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from fairweather_interface.definitions import VARIABLES
+
+from fairweather_app.common.times import MICROSECOND, from_microseconds
+from fairweather_app.observations.series import Times, Values
+from fairweather_app.observations.store import ObservationStore
+
+STALE_STEPS = 3
+STUCK = timedelta(hours=24)
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesStatus:
+    """One series; all but `area` and `quality` are None or 0 where there is no observation.
+
+    `age` counts from `latest` to now; `step` is the usual distance of two observations. Of the
+    days looked at: how many `observations` there are and how many are `missing`, the longest `gap`
+    as the observations before and after it, the longest time on one value, how many `impossible`.
+    """
+
+    area: str
+    variable: str | None = None
+    latest: datetime | None = None
+    age: timedelta | None = None
+    step: timedelta | None = None
+    observations: int = 0
+    missing: int = 0
+    gap: tuple[datetime, datetime] | None = None
+    stuck: timedelta | None = None
+    impossible: int = 0
+    quality: tuple[str, ...] = ("none",)
+
+
+def look_at(
+    store: ObservationStore, areas: tuple[str, ...], *, days: int, now: datetime, behind: datetime
+) -> list[SeriesStatus]:
+    """The status of every series of `areas`, in their order.
+
+    Args:
+        store: where they are.
+        areas: which; one without any observation has one entry, of no variable.
+        days: how long before its latest observation each series is looked at.
+        now: what ages count to.
+        behind: what a series must not lag behind: now, or the latest observation of all.
+
+    Raises:
+        ObservationStoreError: the database cannot be used.
+    """
+    found: list[SeriesStatus] = []
+    for area in areas:
+        of_area = [
+            _look_at_series(area, variable, latest, store, days=days, now=now, behind=behind)
+            for variable in VARIABLES
+            if (latest := store.latest(area, variable)) is not None
+        ]
+        found += of_area or [SeriesStatus(area=area)]
+    return found
+
+
+def _look_at_series(
+    area: str,
+    variable: str,
+    latest: datetime,
+    store: ObservationStore,
+    *,
+    days: int,
+    now: datetime,
+    behind: datetime,
+) -> SeriesStatus:
+    times, values = store.series(area, variable, latest - timedelta(days=days), latest)
+    step, missing, gap = _gaps(times)
+    silence = max(_HOUR, STALE_STEPS * (step or _HOUR))
+    stuck = _longest_on_one_value(variable, times, values, silence)
+    limits = VARIABLES[variable]
+    impossible = int(np.count_nonzero((values < limits.minimum) | (values > limits.maximum)))
+    words = {
+        "stale": behind - latest > silence,
+        "gaps": missing > 0,
+        "stuck": stuck >= STUCK,
+        "impossible": impossible > 0,
+    }
+    return SeriesStatus(
+        area=area,
+        variable=variable,
+        latest=latest,
+        age=max(now - latest, timedelta(0)),
+        step=step,
+        observations=len(times),
+        missing=missing,
+        gap=gap,
+        stuck=stuck,
+        impossible=impossible,
+        quality=tuple(word for word, holds in words.items() if holds),
+    )
+
+
+def _gaps(times: Times) -> tuple[timedelta | None, int, tuple[datetime, datetime] | None]:
+    """The usual step, how many observations are missing by it, and the longest gap."""
+    distances = np.diff(times)
+    if not len(distances):
+        return None, 0, None
+    step = max(int(np.median(distances)), 1)
+    missing = np.maximum(np.rint(distances / step).astype(np.int64) - 1, 0)
+    longest = int(np.argmax(missing))
+    gap = (from_microseconds(int(times[longest])), from_microseconds(int(times[longest + 1])))
+    return step * MICROSECOND, int(missing.sum()), gap if missing[longest] else None
+
+
+def _longest_on_one_value(
+    variable: str, times: Times, values: Values, silence: timedelta
+) -> timedelta:
+    """The longest stretch of one value; where nothing was seen for `silence` it ends."""
+    lost = np.diff(times) > silence // MICROSECOND
+    starts = np.flatnonzero(np.concatenate([[True], (values[1:] != values[:-1]) | lost]))
+    ends = np.concatenate([starts[1:] - 1, [len(values) - 1]])
+    limits = VARIABLES[variable]
+    moves = ~np.isin(values[starts], [limits.minimum, limits.maximum])
+    lasting = (times[ends] - times[starts])[moves]
+    return int(lasting.max(initial=0)) * MICROSECOND

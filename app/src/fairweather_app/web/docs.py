@@ -1,0 +1,56 @@
+"""Show the OpenAPI document as a page, to be read and tried without a network.
+
+Swagger UI comes from the wheel of ``flask-swagger-ui``. The page around it is our own: theirs holds
+an inline script, which our Content-Security-Policy forbids.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import flask
+from werkzeug.exceptions import NotFound
+
+from fairweather_app.api.operation import Operation
+from fairweather_app.web.layout.assets import digest, send_text
+from fairweather_app.web.layout.rendering import answer_with, blueprint, render
+
+LIBRARY = ("swagger-ui-bundle.js", "swagger-ui.css")
+"""The files of the library that the page needs."""
+
+
+@blueprint.get("/docs")
+@Operation(
+    name="docs_page",
+    summary="This document, to be read and tried.",
+    tag="pages",
+    answer="text/html",
+    means="The page.",
+    headers={"Content-Security-Policy": "Content-Security-Policy"},
+)
+def docs() -> flask.Response:
+    """The interface as a page; `/openapi.json` is the same for programs."""
+    addresses = {
+        name: flask.url_for("page.docs_file", name=name, v=digest(_folder() / name))
+        for name in LIBRARY
+    }
+    return answer_with(render("api.html", addresses=addresses))
+
+
+@blueprint.get("/docs/<name>")
+def docs_file(name: str) -> flask.Response:
+    """One of the library's files."""
+    if name not in LIBRARY:
+        raise NotFound
+    return send_text(_folder() / name)
+
+
+@cache
+def _folder() -> Path:
+    """Find the library's files without importing it: its module makes a Flask app."""
+    found = find_spec("flask_swagger_ui")
+    if found is None or found.origin is None:
+        raise RuntimeError("found no flask-swagger-ui; pip install 'fairweather-app' brings it")
+    return Path(found.origin).parent / "dist"

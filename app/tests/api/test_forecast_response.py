@@ -1,0 +1,110 @@
+"""Answers as they are written: what their schema says, to the last digit."""
+
+from __future__ import annotations
+
+import gc
+import json
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairweather_app.api import forecast_response
+from fairweather_app.api.forecast_response import OPTIONS, make_answer
+from fairweather_app.api.schemas import Forecast
+from fairweather_app.forecasting.context import AppContext
+from fairweather_app.forecasting.forecast_request import ForecastRequest
+from fairweather_app.forecasting.forecasts import decide
+from fairweather_app.models_backend.runtime_model import Prediction
+
+Build = Callable[..., Path]
+MakeApp = Callable[..., Flask]
+Observe = Callable[..., None]
+
+NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
+
+
+def written(app: Flask, area: str = "EWR", **asked: Any) -> bytes:
+    context: AppContext = app.extensions["fairweather"]
+    return make_answer(decide(context, ForecastRequest(area=area, **asked))).body
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False)))
+def test_numbers_are_the_shortest_that_read_back_as_the_models_own(values: list[float]) -> None:
+    own = np.array(values, dtype=np.float32)
+    told = json.loads(orjson.dumps(own, option=OPTIONS))
+    assert told == [float(str(value)) for value in own]
+    np.testing.assert_array_equal(np.array(told, dtype=np.float32), own)
+
+
+@pytest.mark.parametrize("quantiles", [(), (0.1, 0.5, 0.9)])
+def test_an_answer_is_to_the_byte_what_its_schema_writes(
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    day: list[float],
+    quantiles: tuple[float, ...],
+) -> None:
+    tiny_delivery(areas=("LGA",))
+    tiny_delivery(valid_months=[1], skill_interval=(0.8, 0.9))
+    tiny_delivery(variables=("temperature", "humidity"), quantiles=quantiles)
+    observe("EWR", day)
+    observe("EWR", [50.0 + value for value in day], variable="humidity")
+    app = make_app()
+    for variables in (None, ("humidity",)):
+        body = written(app, variables=variables)
+        assert Forecast.model_validate_json(body).model_dump_json().encode() == body
+
+
+def test_times_end_with_a_z_and_seconds_are_told(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery()
+    observe("EWR", day)
+    content = json.loads(written(make_app(), reference_time=NOON))
+    assert content["reference_time"] == "2013-06-20T12:00:00Z"
+    assert content["forecast"]["time"][-1] == "2013-06-21T12:00:00Z"
+
+
+def test_a_prediction_of_any_layout_in_memory_is_written(
+    make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
+) -> None:
+    tiny_delivery()
+    observe("EWR", day)
+    decision = decide(make_app().extensions["fairweather"], ForecastRequest(area="EWR"))
+    strided = np.arange(48, dtype=np.float32)[::2]
+    body = make_answer(replace(decision, predictions={"temperature": Prediction(strided)}))
+    assert json.loads(body.body)["forecast"]["temperature"]["value"] == strided.tolist()
+
+
+def test_what_answers_of_a_model_have_in_common_is_bounded_and_goes_with_it(
+    make_app: MakeApp,
+    tiny_delivery: Build,
+    observe: Observe,
+    day: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(forecast_response, "FRAMES_KEPT", 3)
+    tiny_delivery()
+    observe("EWR", day)
+    app = make_app()
+    request = ForecastRequest(area="EWR")
+    decision = decide(app.extensions["fairweather"], request)
+    decision = replace(decision, model=replace(decision.model))  # one that nobody else has
+    for number in range(5):
+        variables = ("temperature", f"v{number}")
+        make_answer(replace(decision, request=replace(request, variables=variables)))
+    assert 0 < len(forecast_response._frames[decision.model]) <= 3
+    model = weakref.ref(decision.model)
+    del decision
+    gc.collect()
+    assert model() is None
