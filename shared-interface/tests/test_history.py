@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from conftest import as_json
 from fairweather_interface import SCHEMA_VERSION, history
-from fairweather_interface._rows import newer_fields
 from fairweather_interface.errors import NotExpressibleError
 from fairweather_interface.history import STEPS, downgrade, uncarried, upgrade
 from fairweather_interface.metadata import LEDGER, derive_min_reader, read_metadata
+from fairweather_interface.metadata.rows import newer_fields
 from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SchemaVersion
 

@@ -10,12 +10,12 @@ import pytest
 from pydantic import BaseModel, Field
 
 from conftest import as_json
-from fairweather_interface._record import Record, Rule
-from fairweather_interface._rows import derive_min_reader, newer_fields, rows
 from fairweather_interface.errors import MetadataError
 from fairweather_interface.history import STEPS
 from fairweather_interface.ledger import LEDGER, RESERVED, Row, changes_text, ledger_text
 from fairweather_interface.metadata import ModelMetadata, read_metadata
+from fairweather_interface.metadata.record import Record, Rule
+from fairweather_interface.metadata.rows import min_reader_of, newer_fields, rows
 from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SCHEMA_VERSION
 
@@ -128,18 +128,18 @@ def test_min_reader_is_the_newest_must_obey_field_that_is_said(
     document: dict[str, object], expected: str
 ) -> None:
     ledger = tuple(row for row in rows(_Outer) if row.path != "named")
-    assert derive_min_reader(document, ledger) == expected
+    assert min_reader_of(document, ledger) == expected
 
 
 def test_min_reader_is_the_oldest_schema_where_a_document_demands_nothing() -> None:
-    assert derive_min_reader({}, rows(_Outer)) == "0.1"
+    assert min_reader_of({}, rows(_Outer)) == "0.1"
 
 
 @pytest.mark.parametrize("value", [{"many": {"old": 1}}, {"many": 3}, {"many": [3]}, {"one": []}])
 def test_a_document_of_another_shape_demands_nothing_by_what_it_does_not_hold(
     value: dict[str, object],
 ) -> None:
-    assert derive_min_reader(value, rows(_Outer)) == "0.1"
+    assert min_reader_of(value, rows(_Outer)) == "0.1"
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,7 @@ def test_a_meaning_that_an_older_schema_cannot_carry_is_never_lost_in_silence(
 def test_what_readers_might_ignore_is_not_left_out_in_silence_either(
     fields: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fairweather_interface.metadata.history.STEPS", {"0.1": SilentStep()})
+    monkeypatch.setattr("fairweather_interface.history.STEPS", {"0.1": SilentStep()})
     with pytest.raises(NotExpressibleError, match=r"max_humidity_seen: schema 0\.1 has no such"):
         dump_metadata(create_metadata(**fields | {"max_humidity_seen": 95.5}), schema="0.1")
 

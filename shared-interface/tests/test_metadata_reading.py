@@ -56,7 +56,7 @@ def test_a_field_from_the_future_is_read_kept_and_listed_at_every_level(
     "name", ["variables", "canonical", "horizon", "required_inputs", "model_config", "__class__"]
 )
 def test_a_future_field_may_bear_any_name_we_use_for_something_else(name: str) -> None:
-    from fairweather_interface._record import dump_record  # noqa: PLC0415
+    from fairweather_interface.metadata.record import dump_record  # noqa: PLC0415
 
     document = copy.deepcopy(_FULL) | {"schema_version": "0.2", name: ["a", {"b": 1}]}
     metadata = read_metadata(as_json(document), reader="0.1")
@@ -91,7 +91,7 @@ def test_an_older_document_is_read_as_the_newest_schema_says_it(
     document = metadata_document(schema="0.1")
     expected = read_metadata(as_json(document))
     document["subject"] = document.pop("topic")
-    monkeypatch.setattr("fairweather_interface.metadata.history.STEPS", {"0.1": _Renaming()})
+    monkeypatch.setattr("fairweather_interface.history.STEPS", {"0.1": _Renaming()})
     assert read_metadata(as_json(document)) == expected
     with pytest.raises(MetadataError, match="topic: not found"):
         read_metadata(as_json(document | {"schema_version": "0.2"}))

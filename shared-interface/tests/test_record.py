@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fairweather_interface._record import (
+from fairweather_interface.metadata.record import (
     Duration,
     Record,
     Rule,

@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
-from fairweather_interface._record import dump_record
 from fairweather_interface.applicability import domain_of
 from fairweather_interface.delivery import open_delivery, verify_delivery
 from fairweather_interface.durations import format_duration
@@ -24,6 +23,7 @@ from fairweather_interface.errors import (
 from fairweather_interface.history import STEPS
 from fairweather_interface.ledger import changes_text, ledger_text
 from fairweather_interface.metadata import Bounds, ModelMetadata
+from fairweather_interface.metadata.record import dump_record
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.software import read_software
 from fairweather_interface.verdict import Verdict, check

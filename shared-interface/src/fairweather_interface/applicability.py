@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from fairweather_interface._schema import SEEN
 from fairweather_interface.metadata import Bounds, Input, ModelMetadata
+from fairweather_interface.metadata.schema import SEEN
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.variables import VARIABLES
 

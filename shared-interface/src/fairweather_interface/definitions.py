@@ -36,10 +36,10 @@ from pydantic import (
     model_validator,
 )
 
-from fairweather_interface._record import problems_of, unknown_fields
 from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError, listed, short
 from fairweather_interface.metadata import Area
+from fairweather_interface.metadata.record import problems_of, unknown_fields
 from fairweather_interface.variables import VARIABLES, Variable
 
 __all__ = [

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from importlib import resources
 from itertools import pairwise
 
-from fairweather_interface._rows import HEADER, Row
 from fairweather_interface.errors import MetadataError
 from fairweather_interface.history import STEPS
 from fairweather_interface.metadata import LEDGER
+from fairweather_interface.metadata.rows import HEADER, Row
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
 __all__ = ["LEDGER", "RESERVED", "Row", "changes_text", "ledger_text"]

@@ -18,13 +18,13 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from fairweather_interface._record import Record, dump_record, parse_json, problems_of
 from fairweather_interface.errors import (
     CorruptDeliveryError,
     IncompleteDeliveryError,
     listed,
     short,
 )
+from fairweather_interface.metadata.record import Record, dump_record, parse_json, problems_of
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.dsse.json"

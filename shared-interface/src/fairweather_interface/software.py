@@ -11,7 +11,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from fairweather_interface._record import (
+from fairweather_interface.errors import SoftwareError, listed
+from fairweather_interface.metadata.record import (
     Duration,
     Record,
     dump_record,
@@ -19,7 +20,6 @@ from fairweather_interface._record import (
     problems_of,
     unknown_fields,
 )
-from fairweather_interface.errors import SoftwareError, listed
 from fairweather_interface.versions import SCHEMA_VERSION_PATTERN, SchemaVersion, known_version
 
 _Schema = Annotated[str, Field(pattern=SCHEMA_VERSION_PATTERN, max_length=20)]

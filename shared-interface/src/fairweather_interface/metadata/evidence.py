@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from fairweather_interface._record import (
+from fairweather_interface.metadata.record import (
     Digest,
     Name,
     Positive,

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from fairweather_interface._record import Name, Record, Rule, Share
+from fairweather_interface.metadata.record import Name, Record, Rule, Share
 
 _MUST = Rule(since="0.3", must_obey=True)
 _MAY = Rule(since="0.3")

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import JsonValue
 from pydantic.fields import FieldInfo
 
-from fairweather_interface._record import Record, Rule
+from fairweather_interface.metadata.record import Record, Rule
 from fairweather_interface.versions import SchemaVersion
 
 _LEAVES = {
@@ -70,7 +70,7 @@ def rows(record: type[Record], prefix: str = "") -> tuple[Row, ...]:
     return tuple(sorted(_rows(record, prefix), key=lambda row: row.path))
 
 
-def derive_min_reader(document: Mapping[str, Any], ledger: tuple[Row, ...]) -> str:
+def min_reader_of(document: Mapping[str, Any], ledger: tuple[Row, ...]) -> str:
     """Return the oldest schema whose readers know every must-obey field the document holds.
 
     ``document`` is plain JSON data; a field that is absent or null demands nothing.

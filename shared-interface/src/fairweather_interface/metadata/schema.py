@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from fairweather_interface._capabilities import (
+from fairweather_interface.errors import short
+from fairweather_interface.metadata.capabilities import (
     Bounds,
     Quantile,
     domain_problems,
     uncertainty_problems,
 )
-from fairweather_interface._evidence import Performance, Tolerance, Training
-from fairweather_interface._record import (
+from fairweather_interface.metadata.evidence import Performance, Tolerance, Training
+from fairweather_interface.metadata.record import (
     Digest,
     Duration,
     Name,
@@ -31,9 +33,7 @@ from fairweather_interface._record import (
     Word,
     unknown_fields,
 )
-from fairweather_interface._rows import rows
-from fairweather_interface._zones import known_zone
-from fairweather_interface.errors import short
+from fairweather_interface.metadata.rows import rows
 from fairweather_interface.versions import SCHEMA_VERSION_PATTERN, known_version
 
 OBSERVATIONS = "observations"
@@ -83,7 +83,14 @@ class Area(Record):
     @field_validator("timezone")
     @classmethod
     def _known(cls, name: str) -> str:
-        return known_zone(name)
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"found {short(name)}, expected an IANA time zone such as 'America/New_York' "
+                "(a machine without a time-zone database needs the package tzdata)"
+            ) from None
+        return name
 
 
 class Input(Record):

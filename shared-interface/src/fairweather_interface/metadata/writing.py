@@ -1,52 +1,37 @@
-"""Metadata: what a delivered model says of itself, and all the software needs to know of it.
-
-:func:`create_metadata` writes (strictly), :func:`read_metadata` reads (tolerantly), and
-``ModelMetadata`` is the newest schema; older documents are upgraded before they become it, and
-go on saying which schema they were written in. A field that is absent and one that is null say the
-same. Lists are tuples, durations are ``timedelta``, times are aware and in UTC.
-"""
+"""Write metadata strictly: nothing unknown, nothing chosen that is derived, nothing left out."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
 from fairweather_interface import history
-from fairweather_interface._capabilities import Bounds, Quantile
-from fairweather_interface._evidence import Block, Performance, Tolerance, Training
-from fairweather_interface._record import dump_document, dump_record, parse_json, problems_of
-from fairweather_interface._rows import derive_min_reader as _derive
-from fairweather_interface._rows import newer_fields
-from fairweather_interface._schema import (
-    AREA_INDEX,
-    BATCH,
-    DELIVERY_ID_PATTERN,
+from fairweather_interface.errors import MetadataError, NotExpressibleError, short
+from fairweather_interface.metadata.reading import (
+    derive_min_reader,
+    invalid_metadata,
+    read_metadata,
+    wrong_min_reader,
+)
+from fairweather_interface.metadata.record import (
+    dump_document,
+    dump_record,
+    parse_json,
+    problems_of,
+)
+from fairweather_interface.metadata.rows import newer_fields
+from fairweather_interface.metadata.schema import (
     LEDGER,
-    OBSERVATIONS,
-    ONNX,
-    REFERENCE_TIME,
-    SAVED_MODEL,
     SEEN,
     TENSORS,
-    Area,
-    Artifact,
-    ArtifactNeeds,
     Input,
     ModelMetadata,
     Output,
 )
-from fairweather_interface.errors import (
-    MetadataError,
-    NotExpressibleError,
-    UnsupportedSchemaError,
-    listed,
-    short,
-)
 from fairweather_interface.variables import VARIABLES
-from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion, check_readable
+from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
 WRITTEN_SCHEMAS = (*tuple(history.STEPS)[-2:], SCHEMA_VERSION)
 """The schemas that are still written: the newest and the two before it."""
@@ -65,16 +50,16 @@ def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the recor
     try:
         draft = ModelMetadata.model_validate({**envelope, **fields}, extra="forbid")
     except ValidationError as error:
-        raise _invalid(problems_of(error)) from None
+        raise invalid_metadata(problems_of(error)) from None
     if "min_reader" not in fields:
         min_reader = derive_min_reader(draft.model_dump(mode="json"))
         draft = draft.model_copy(update={"min_reader": min_reader})
     if draft.schema_version != SCHEMA_VERSION:
-        raise _invalid(
+        raise invalid_metadata(
             (f"schema_version: found {draft.schema_version}, expected {SCHEMA_VERSION} or none",)
         )
     if problems := writing_problems(draft):
-        raise _invalid(problems)
+        raise invalid_metadata(problems)
     return read_metadata(dump_metadata(draft))
 
 
@@ -98,71 +83,16 @@ def dump_metadata(metadata: ModelMetadata, *, schema: str | None = None) -> byte
             f"{', '.join(WRITTEN_SCHEMAS)}: those are written by this release"
         )
     if problems := _unknown(metadata):
-        raise _invalid(problems)
+        raise invalid_metadata(problems)
     schema = schema or metadata.schema_version
     try:
         data = dump_record(metadata.model_copy(update={"schema_version": schema}))
     except ValueError as error:
-        raise _invalid((f"found data that JSON cannot say: {error}",)) from None
+        raise invalid_metadata((f"found data that JSON cannot say: {error}",)) from None
     newest = SchemaVersion.parse(schema) >= SchemaVersion.parse(SCHEMA_VERSION)
     if newest and schema == metadata.schema_version:
         return data
     return _in_words_of(schema, parse_json(data))
-
-
-def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMetadata:
-    """Return the metadata a JSON text holds, keeping the fields this schema does not know.
-
-    ``reader`` is the newest schema that the *asking software* obeys, which can be older than
-    what this package could parse. ``schema_version`` stays what the document says.
-
-    Raises:
-        MetadataError: the text is not the contract, or its ``min_reader`` is not the one that
-            follows from what it declares; ``problems`` lists every reason.
-        UnsupportedSchemaError: the document needs a newer reader.
-    """
-    try:
-        document = parse_json(data)
-    except ValueError as error:
-        raise MetadataError(f"found metadata that is not JSON with one meaning: {error}") from None
-    if not isinstance(document, dict):
-        raise MetadataError(
-            f"found metadata that is a JSON {type(document).__name__}, expected an object"
-        )
-    schema = check_readable(document, reader=reader)
-    upgraded = history.upgrade(document, schema=str(schema))
-    if upgraded is not document:
-        data = json.dumps(upgraded)
-    try:
-        metadata = ModelMetadata.model_validate_json(data)
-    except ValidationError as error:
-        raise _invalid(problems_of(error)) from None
-    if schema <= SchemaVersion.parse(SCHEMA_VERSION):  # newer fields we cannot judge
-        derived = derive_min_reader(upgraded)
-        if derived != metadata.min_reader:
-            raise _invalid((_lie(metadata.min_reader, derived),))
-    return metadata
-
-
-def derive_min_reader(document: Mapping[str, Any]) -> str:
-    """Return the oldest schema whose readers understand all that a document demands of them.
-
-    It is the newest ``since`` among the fields that must be obeyed, are there, and say what no
-    older field carries. ``document`` is plain JSON data of the newest schema, such as a reader
-    accepts; of anything else nothing is promised.
-    """
-    return _derive(history.uncarried(dict(document)), LEDGER)
-
-
-def newer_meanings(metadata: ModelMetadata, schema: str) -> tuple[str, ...]:
-    """Return the paths of fields that readers of ``schema`` do not know, outermost only.
-
-    Left out is what older fields say as well. Fields that this package does not know are among
-    them where ``schema`` is older than the one they were written in.
-    """
-    document = history.uncarried(metadata.model_dump(mode="json"), schema=schema)
-    older = SchemaVersion.parse(schema) < SchemaVersion.parse(metadata.schema_version)
-    return (*newer_fields(document, LEDGER, schema), *(metadata.unknown_fields if older else ()))
 
 
 def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
@@ -178,7 +108,7 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
     ]
     derived = derive_min_reader(document)
     if derived != metadata.min_reader:
-        problems.append(_lie(metadata.min_reader, derived))
+        problems.append(wrong_min_reader(metadata.min_reader, derived))
     for item in metadata.inputs:
         dtype, shape = TENSORS.get(item.role, (item.dtype, item.shape))
         if (item.dtype, item.shape) != (dtype, shape or item.shape):
@@ -236,53 +166,7 @@ def _unsaid(metadata: ModelMetadata) -> Iterator[str]:
             )
 
 
-def _lie(found: str, derived: str) -> str:
-    return (
-        f"min_reader: found {found}, expected {derived} from what is declared; it is derived, "
-        "never chosen"
-    )
-
-
 def _unknown(metadata: ModelMetadata) -> tuple[str, ...]:
     return tuple(
         f"{path}: schema {SCHEMA_VERSION} has no such field" for path in metadata.unknown_fields
     )
-
-
-def _invalid(problems: tuple[str, ...]) -> MetadataError:
-    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
-    return MetadataError(listed(f"{count} in the metadata:", problems), problems=problems)
-
-
-__all__ = [
-    "AREA_INDEX",
-    "BATCH",
-    "DELIVERY_ID_PATTERN",
-    "LEDGER",
-    "OBSERVATIONS",
-    "ONNX",
-    "REFERENCE_TIME",
-    "SAVED_MODEL",
-    "WRITTEN_SCHEMAS",
-    "Area",
-    "Artifact",
-    "ArtifactNeeds",
-    "Block",
-    "Bounds",
-    "Input",
-    "MetadataError",
-    "ModelMetadata",
-    "NotExpressibleError",
-    "Output",
-    "Performance",
-    "Quantile",
-    "Tolerance",
-    "Training",
-    "UnsupportedSchemaError",
-    "create_metadata",
-    "derive_min_reader",
-    "dump_metadata",
-    "newer_meanings",
-    "read_metadata",
-    "writing_problems",
-]
