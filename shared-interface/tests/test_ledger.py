@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib import resources
 from typing import Annotated
 
@@ -12,13 +13,21 @@ from pydantic import BaseModel, Field
 from conftest import as_json
 from fairweather_interface.errors import MetadataError
 from fairweather_interface.history import STEPS
-from fairweather_interface.ledger import LEDGER, RESERVED, Row, changes_text, ledger_text
+from fairweather_interface.ledger import (
+    LEDGER,
+    RESERVED,
+    Row,
+    changes_text,
+    ledger_text,
+    must_obey_rows,
+)
 from fairweather_interface.metadata import ModelMetadata, read_metadata
 from fairweather_interface.metadata.record import Record, Rule
 from fairweather_interface.metadata.rows import min_reader_of, newer_fields, rows
 from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SCHEMA_VERSION
 
+_rule = partial(Rule, "what the test asks")
 _COMMITTED = resources.files("fairweather_interface") / "ledgers" / f"{SCHEMA_VERSION}.txt"
 
 
@@ -95,21 +104,21 @@ def test_a_schema_we_have_no_ledger_of_is_told_so() -> None:
 
 
 class _Inner(Record):
-    old: Annotated[int, Rule(since="0.1", must_obey=True)]
-    new: Annotated[int | None, Rule(since="0.3", must_obey=True), Field(ge=0)] = None
-    hint: Annotated[int | None, Rule(since="0.4")] = None
+    old: Annotated[int, _rule(since="0.1", must_obey=True)]
+    new: Annotated[int | None, _rule(since="0.3", must_obey=True), Field(ge=0)] = None
+    hint: Annotated[int | None, _rule(since="0.4")] = None
 
 
 class _Outer(Record):
-    one: Annotated[_Inner | None, Rule(since="0.1")] = None
-    many: Annotated[tuple[_Inner, ...] | None, Rule(since="0.2")] = None
-    named: Annotated[Mapping[str, int] | None, Rule(since="0.2", must_obey=True)] = None
-    zero: Annotated[int, Rule(since="0.1", must_obey=True)] = 0
-    text: Annotated[str, Rule(since="0.1")] = "x"
+    one: Annotated[_Inner | None, _rule(since="0.1")] = None
+    many: Annotated[tuple[_Inner, ...] | None, _rule(since="0.2")] = None
+    named: Annotated[Mapping[str, int] | None, _rule(since="0.2", must_obey=True)] = None
+    zero: Annotated[int, _rule(since="0.1", must_obey=True)] = 0
+    text: Annotated[str, _rule(since="0.1")] = "x"
 
 
 class _Mapped(Record):
-    by_name: Annotated[tuple[_Outer, ...], Rule(since="0.1")]
+    by_name: Annotated[tuple[_Outer, ...], _rule(since="0.1")]
 
 
 @pytest.mark.parametrize(
@@ -176,16 +185,34 @@ def test_changes_are_the_words_of_the_steps_and_the_new_rows() -> None:
         changes_text("0.0")
 
 
+def test_the_rows_that_readers_of_a_schema_must_obey_are_those_it_knows() -> None:
+    newest = {row.path for row in must_obey_rows()}
+    assert newest == {row.path for row in LEDGER if row.must_obey}
+    first = must_obey_rows("0.1")
+    assert newest - {row.path for row in first} == {
+        row.path for row in LEDGER if row.must_obey and row.since != "0.1"
+    }
+    assert {"valid_months", "inputs[].period"} <= {row.path for row in first}
+    with pytest.raises(MetadataError, match="found no ledger of schema"):
+        must_obey_rows("9.9")
+
+
+def test_a_rule_says_what_its_field_means() -> None:
+    assert all(row.meaning for row in LEDGER)
+    with pytest.raises(TypeError, match="meaning"):
+        Rule(since="0.1")  # type: ignore[call-arg]
+
+
 def test_no_name_of_the_ledger_is_reserved() -> None:
     assert not {row.path for row in LEDGER} & set(RESERVED)
 
 
 def test_defaults_are_written_as_json() -> None:
     class Plain(Record):
-        zero: Annotated[int, Rule(since="0.1")] = 0
-        one: Annotated[float, Rule(since="0.1")] = 1.0
-        no: Annotated[bool, Rule(since="0.1")] = False
-        text: Annotated[str, Rule(since="0.1")] = "x"
+        zero: Annotated[int, _rule(since="0.1")] = 0
+        one: Annotated[float, _rule(since="0.1")] = 1.0
+        no: Annotated[bool, _rule(since="0.1")] = False
+        text: Annotated[str, _rule(since="0.1")] = "x"
 
     assert {row.path: row.default for row in rows(Plain)} == {
         "zero": "0", "one": "1.0", "no": "false", "text": '"x"',
@@ -204,6 +231,6 @@ def test_paths_show_lists_and_what_lies_below() -> None:
     paths = [row.path for row in rows(_Mapped)]
     assert "by_name[].many[].old" in paths
     assert str(Row(path="a", type="string", required=True, default="-", constraints=(), unit=None,
-                   since="0.1", must_obey=False)) == (
+                   since="0.1", must_obey=False, meaning="any")) == (
         "a | string | required | - | - | - | 0.1 | may-ignore"
     )  # fmt: skip

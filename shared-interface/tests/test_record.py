@@ -32,11 +32,11 @@ _JSON = st.recursive(
 
 
 class _Moment(Record):
-    at: Annotated[UtcTime, Rule(since="0.1")]
+    at: Annotated[UtcTime, Rule("what the test asks", since="0.1")]
 
 
 class _Length(Record):
-    long: Annotated[Duration, Rule(since="0.1")]
+    long: Annotated[Duration, Rule("what the test asks", since="0.1")]
 
 
 @given(value=_JSON)

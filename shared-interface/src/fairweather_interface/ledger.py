@@ -21,7 +21,7 @@ from fairweather_interface.metadata import LEDGER
 from fairweather_interface.metadata.rows import HEADER, Row
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
-__all__ = ["LEDGER", "RESERVED", "Row", "changes_text", "ledger_text"]
+__all__ = ["LEDGER", "RESERVED", "Row", "changes_text", "ledger_text", "must_obey_rows"]
 
 _FOLDER = resources.files("fairweather_interface") / "ledgers"
 
@@ -47,13 +47,28 @@ def ledger_text(version: str = SCHEMA_VERSION) -> str:
     return released.read_text(encoding="utf-8")
 
 
+def must_obey_rows(version: str = SCHEMA_VERSION) -> tuple[Row, ...]:
+    """Return the rows of a schema that its readers must obey, sorted by path.
+
+    Software that declares to read ``version`` obeys each of them; a test of its own names where.
+
+    Raises:
+        MetadataError: this package knows no schema of that version.
+    """
+    ledger_text(version)  # raises for a schema that is not known
+    schema = SchemaVersion.parse(version)
+    return tuple(
+        row for row in LEDGER if row.must_obey and SchemaVersion.parse(row.since) <= schema
+    )
+
+
 def changes_text(against: str) -> str:
     """Return what came since an older schema: the words of each step, and the new ledger rows.
 
     Raises:
         MetadataError: this package knows no schema of that version.
     """
-    ledger_text(against)  # knows it, or says so
+    ledger_text(against)  # raises for a schema that is not known
     versions = (*STEPS, SCHEMA_VERSION)
     parts = []
     for old, new in pairwise(versions[versions.index(against) :]):

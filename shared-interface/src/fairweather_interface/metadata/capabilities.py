@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from fairweather_interface.metadata.record import Name, Record, Rule, Share
 
-_MUST = Rule(since="0.3", must_obey=True)
-_MAY = Rule(since="0.3")
+_must = partial(Rule, since="0.3", must_obey=True)
+_may = partial(Rule, since="0.3")
 
 
 class Bounds(Record):
@@ -24,19 +25,24 @@ class Bounds(Record):
 
     minimum: Annotated[
         float | None,
-        Rule(since="0.3", must_obey=True, law="not above the max_*_seen of the input's variable"),
+        _must(
+            "in the input's unit, of every value that is present",
+            law="not above the max_*_seen of the input's variable",
+        ),
     ] = None
     maximum: Annotated[
         float | None,
-        Rule(
-            since="0.3",
-            must_obey=True,
+        _must(
+            "in the input's unit, of every value that is present",
             law="not below minimum; carried by a max_*_seen that is not above it",
         ),
     ] = None
     max_missing: Annotated[
         Share | None,
-        Rule(since="0.3", must_obey=True, law="carried by an inputs[].max_missing not above it"),
+        _must(
+            "the largest share of a window that may be missing",
+            law="carried by an inputs[].max_missing not above it",
+        ),
     ] = None
 
     @model_validator(mode="after")
@@ -56,9 +62,11 @@ class Quantile(Record):
     variable can have: a reader may refuse a model whose quantiles are not.
     """
 
-    name: Annotated[Name, _MAY]
-    output: Annotated[Name, _MAY]
-    probability: Annotated[float, _MAY, Field(gt=0, lt=1)]
+    name: Annotated[Name, _may("the tensor's name")]
+    output: Annotated[
+        Name, _may("the output it is a quantile of; type, shape, unit and step are its")
+    ]
+    probability: Annotated[float, _may("how often observed values lie below it"), Field(gt=0, lt=1)]
 
 
 def domain_problems(

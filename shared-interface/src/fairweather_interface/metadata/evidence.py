@@ -6,6 +6,7 @@ None of it has to be obeyed, so that a reader may do without.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, model_validator
@@ -21,21 +22,21 @@ from fairweather_interface.metadata.record import (
     Word,
 )
 
-_MAY = Rule(since="0.1")
+_may = partial(Rule, since="0.1")
 
 
 class Tolerance(Record):
     """How far an output may differ: |found - expected| <= absolute + relative * |expected|."""
 
-    absolute: Annotated[Positive, _MAY]
-    relative: Annotated[Positive, _MAY]
+    absolute: Annotated[Positive, _may("in the output's unit")]
+    relative: Annotated[Positive, _may("share of the expected value")]
 
 
 class Block(Record):
     """A stretch of held-out time [start, end)."""
 
-    start: Annotated[UtcTime, _MAY]
-    end: Annotated[UtcTime, Rule(since="0.1", law="after start")]
+    start: Annotated[UtcTime, _may("included")]
+    end: Annotated[UtcTime, _may("excluded", law="after start")]
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
@@ -51,17 +52,25 @@ class Performance(Record):
     baseline is perfect. Figures compare only under the same ``evaluation_id``.
     """
 
-    area: Annotated[Word, _MAY]
-    variable: Annotated[Name, _MAY]
-    mae: Annotated[Positive, _MAY]
-    rmse: Annotated[Positive, _MAY]
-    bias: Annotated[float, _MAY]
-    count: Annotated[int, _MAY, Field(ge=1)]
-    held_out: Annotated[tuple[Block, ...], _MAY, Field(min_length=1)]
-    evaluation_id: Annotated[Digest, _MAY]
-    skill: Annotated[float | None, _MAY, Field(le=1)] = None
+    area: Annotated[Word, _may("where")]
+    variable: Annotated[Name, _may("what")]
+    mae: Annotated[Positive, _may("mean absolute error, in the variable's unit")]
+    rmse: Annotated[Positive, _may("root of the mean squared error, in the variable's unit")]
+    bias: Annotated[float, _may("mean of forecast - observed, in the variable's unit")]
+    count: Annotated[int, _may("how many values were compared"), Field(ge=1)]
+    held_out: Annotated[
+        tuple[Block, ...], _may("the stretches of time it was not trained on"), Field(min_length=1)
+    ]
+    evaluation_id: Annotated[
+        Digest, _may("digest of data, blocks, baselines; figures compare under one")
+    ]
+    skill: Annotated[
+        float | None,
+        _may("1 - MAE / MAE of the better of persistence and climatology"),
+        Field(le=1),
+    ] = None
     skill_interval: Annotated[
-        tuple[float, float] | None, Rule(since="0.1", law="95 % interval, low then high")
+        tuple[float, float] | None, _may("of the skill", law="95 % interval, low then high")
     ] = None
 
     @model_validator(mode="after")
@@ -74,17 +83,19 @@ class Performance(Record):
 class Training(Record):
     """Provenance: how the model was made and what is needed to make it again."""
 
-    data_source: Annotated[Text, _MAY]
-    data_location: Annotated[Text, _MAY]
-    data_digest: Annotated[Digest, _MAY]
-    train_start_time: Annotated[UtcTime, _MAY]
-    train_end_time: Annotated[UtcTime, Rule(since="0.1", law="not before train_start_time")]
-    recipe: Annotated[Mapping[str, JsonValue], _MAY]
-    seed: Annotated[int, _MAY, Field(ge=0)]
-    threads: Annotated[int, _MAY, Field(ge=1)]
-    code_version: Annotated[Word, _MAY]
-    packages: Annotated[Mapping[str, str], _MAY]
-    synthetic: Annotated[bool, _MAY]
+    data_source: Annotated[Text, _may("where they come from")]
+    data_location: Annotated[Text, _may("where they can be had again")]
+    data_digest: Annotated[Digest, _may("of the observations")]
+    train_start_time: Annotated[UtcTime, _may("of the first observation used")]
+    train_end_time: Annotated[
+        UtcTime, _may("of the last observation used", law="not before train_start_time")
+    ]
+    recipe: Annotated[Mapping[str, JsonValue], _may("free-form, as it was used")]
+    seed: Annotated[int, _may("of all randomness"), Field(ge=0)]
+    threads: Annotated[int, _may("results may depend on them"), Field(ge=1)]
+    code_version: Annotated[Word, _may("of the training code")]
+    packages: Annotated[Mapping[str, str], _may("name to version")]
+    synthetic: Annotated[bool, _may("observations were made up")]
 
     @model_validator(mode="after")
     def _forward(self) -> Self:

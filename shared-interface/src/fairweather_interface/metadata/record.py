@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -28,11 +28,12 @@ from fairweather_interface.durations import ISO_PATTERN, iso_duration, parse_iso
 from fairweather_interface.errors import short
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """What the field ledger says of a field beside its type.
+    """What the field ledger and the handbook say of a field beside its type.
 
     Attributes:
+        meaning: what the field says, for the handbook; no part of the ledger.
         since: the schema version that brought the field.
         must_obey: a reader that does not know the field must not read the document, where the
             field is present; otherwise it may be ignored without harm.
@@ -40,6 +41,8 @@ class Rule:
         law: a constraint that the type alone does not say.
     """
 
+    meaning: str
+    _: KW_ONLY
     since: str
     must_obey: bool = False
     unit: str | None = None

@@ -39,7 +39,7 @@ HEADER = "path | type | required | default | constraints | unit | since | unknow
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One field of a schema, as the ledger states it."""
+    """One field of a schema, as the ledger states it; ``meaning`` is the handbook's alone."""
 
     path: str
     type: str
@@ -49,6 +49,7 @@ class Row:
     unit: str | None
     since: str
     must_obey: bool
+    meaning: str
 
     def __str__(self) -> str:
         return " | ".join(
@@ -112,6 +113,7 @@ def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
             unit=rule.unit,
             since=rule.since,
             must_obey=rule.must_obey,
+            meaning=rule.meaning,
         )
         if shape.record is not None:
             yield from _rows(shape.record, f"{path}{shape.suffix}.")
