@@ -64,6 +64,15 @@ def variables_table() -> str:
     return "\n".join(lines)
 
 
+def codes_table() -> str:
+    lines = ["| code | phase | repeats | meaning |", "|---|---|---|---|"]
+    lines += [
+        f"| `{code}` | {code.phase} | {'yes' if code.repeatable else 'no'} | {code.meaning} |"
+        for code in Code
+    ]
+    return "\n".join(lines)
+
+
 def help_texts() -> str:
     parts = []
     for command in ("", *COMMANDS):
@@ -78,6 +87,7 @@ def help_texts() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "fields": fields_table,
     "variables": variables_table,
+    "codes": codes_table,
     "commands": help_texts,
 }
 
@@ -118,7 +128,7 @@ def _words() -> str:
     return README.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["fields", "variables"])
+@pytest.mark.parametrize("name", ["fields", "variables", "codes"])
 def test_a_generated_part_is_current(name: str) -> None:
     found = _section(name, _words())
     assert found[2].strip() == GENERATED[name](), "run: python tests/test_documents.py"
