@@ -20,7 +20,7 @@ PROMISED = {
         NotExpressibleError Observed Refusal
         RequiredInput SchemaVersion Software SoftwareError UnsupportedSchemaError Variable Verdict
         artifact_digest check check_applicability check_domain check_missing check_season
-        create_metadata dump_metadata
+        check_start create_metadata dump_metadata
         dump_software format_duration iso_duration list_deliveries load_definitions
         new_delivery_id open_delivery parse_duration read_manifest read_metadata read_software
         staged_delivery verify_delivery""",
@@ -45,13 +45,13 @@ PROMISED = {
     "fairweather_interface.durations": """
         format_duration iso_duration parse_duration parse_iso_duration""",
     "fairweather_interface.versions": "SCHEMA_VERSION SchemaVersion",
-    "fairweather_interface.refusals": "Code Refusal",
+    "fairweather_interface.refusals": "Code Phase Refusal",
     "fairweather_interface.verdict": "Verdict check",
     "fairweather_interface.applicability": """
-        Observed check_applicability check_domain check_missing check_season domain_of
-        highest_seen""",
+        Observed check_applicability check_domain check_missing check_season check_start
+        domain_of highest_seen start_months starts""",
     "fairweather_interface.history": "STEPS downgrade uncarried upgrade",
-    "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text",
+    "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text must_obey_rows",
     "fairweather_interface.testing": """
         GOLDEN_WINDOWS GoldenWindow assert_delivery_conforms build_delivery identity_onnx
         metadata_document""",

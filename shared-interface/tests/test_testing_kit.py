@@ -20,7 +20,7 @@ from fairweather_interface import (
     NotExpressibleError,
     Observed,
     check_applicability,
-    check_season,
+    check_start,
     open_delivery,
     read_metadata,
     verify_delivery,
@@ -69,7 +69,7 @@ def test_what_the_kit_builds_conforms(changes: dict[str, Any], store: Path) -> N
         assert tuple(delivery.metadata.areas) == changes["areas"]
     months = delivery.metadata.valid_months
     assert all(
-        check_season(delivery.metadata, next(iter(delivery.metadata.areas)), moment) is None
+        check_start(delivery.metadata, next(iter(delivery.metadata.areas)), moment) is None
         for moment in (datetime(2013, months[0], 10, tzinfo=UTC),)
     )
 

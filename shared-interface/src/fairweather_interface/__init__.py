@@ -11,7 +11,7 @@ and it becomes visible whole, or not at all. The app reads it::
 
     for path in list_deliveries(store):
         delivery = open_delivery(path, reader="0.3")      # every byte verified
-        refusal = check_season(delivery.metadata, "JFK", reference_time)
+        refusal = check_start(delivery.metadata, "JFK", reference_time)
 
 Nothing here knows how a model is trained, run or chosen. The rest of the contract: definitions
 (:func:`load_definitions`), the software manifest and who supports what (:class:`Software`,
@@ -25,6 +25,7 @@ from fairweather_interface.applicability import (
     check_domain,
     check_missing,
     check_season,
+    check_start,
 )
 from fairweather_interface.definitions import (
     VARIABLES,
@@ -111,6 +112,7 @@ __all__ = [
     "check_domain",
     "check_missing",
     "check_season",
+    "check_start",
     "create_metadata",
     "dump_metadata",
     "dump_software",
