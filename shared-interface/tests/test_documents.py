@@ -55,12 +55,16 @@ def fields_table() -> str:
 
 
 def variables_table() -> str:
-    lines = ["| variable | unit | CF standard name | can be real |", "|---|---|---|---|"]
-    lines += [
-        f"| `{item.name}` | `{item.unit}` | {item.standard_name} | "
-        f"{item.minimum:g} to {item.maximum:g} |"
-        for item in VARIABLES.values()
+    lines = [
+        "| variable | unit | CF standard name | can be real | also read in | margin |",
+        "|---|---|---|---|---|---|",
     ]
+    for item in VARIABLES.values():
+        units = ", ".join(f"`{conversion.unit}`" for conversion in item.conversions)
+        lines.append(
+            f"| `{item.name}` | `{item.unit}` | {item.standard_name} | "
+            f"{item.minimum:g} to {item.maximum:g} | {units} | {item.margin:g} |"
+        )
     return "\n".join(lines)
 
 

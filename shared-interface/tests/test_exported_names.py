@@ -35,7 +35,8 @@ PROMISED = {
         verify_delivery""",
     "fairweather_interface.manifest": "FileEntry MANIFEST Manifest file_problems read_manifest",
     "fairweather_interface.examples": "EXAMPLES MINIMUM SERVE",
-    "fairweather_interface.variables": "VARIABLES Variable",
+    "fairweather_interface.variables": """
+        VARIABLES Conversion LargestStep Variable parse_variables""",
     "fairweather_interface.errors": "FairweatherError listed",
     "fairweather_interface.definitions": """
         VARIABLES Definitions RequiredInput Variable load_definitions load_yaml

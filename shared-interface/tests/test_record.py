@@ -19,9 +19,9 @@ from fairweather_interface.metadata.record import (
     UtcTime,
     dump_record,
     parse_json,
-    problems_of,
     unknown_fields,
 )
+from fairweather_interface.problems import problems_of
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

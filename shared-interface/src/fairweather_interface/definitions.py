@@ -39,7 +39,8 @@ from pydantic import (
 from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError, listed, short
 from fairweather_interface.metadata import Area
-from fairweather_interface.metadata.record import problems_of, unknown_fields
+from fairweather_interface.metadata.record import unknown_fields
+from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import VARIABLES, Variable
 
 __all__ = [

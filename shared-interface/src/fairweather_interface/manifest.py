@@ -24,7 +24,8 @@ from fairweather_interface.errors import (
     listed,
     short,
 )
-from fairweather_interface.metadata.record import Record, dump_record, parse_json, problems_of
+from fairweather_interface.metadata.record import Record, dump_record, parse_json
+from fairweather_interface.problems import problems_of
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.dsse.json"

@@ -17,9 +17,9 @@ from fairweather_interface.metadata.record import (
     Record,
     dump_record,
     parse_json,
-    problems_of,
     unknown_fields,
 )
+from fairweather_interface.problems import problems_of
 from fairweather_interface.versions import SCHEMA_VERSION_PATTERN, SchemaVersion, known_version
 
 _Schema = Annotated[str, Field(pattern=SCHEMA_VERSION_PATTERN, max_length=20)]

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from fairweather_interface import history
 from fairweather_interface.errors import MetadataError, listed
-from fairweather_interface.metadata.record import parse_json, problems_of
+from fairweather_interface.metadata.record import parse_json
 from fairweather_interface.metadata.rows import min_reader_of, newer_fields
 from fairweather_interface.metadata.schema import LEDGER, ModelMetadata
+from fairweather_interface.problems import problems_of
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion, check_readable
 
 

@@ -19,7 +19,6 @@ from fairweather_interface.metadata.record import (
     dump_document,
     dump_record,
     parse_json,
-    problems_of,
 )
 from fairweather_interface.metadata.rows import newer_fields
 from fairweather_interface.metadata.schema import (
@@ -30,6 +29,7 @@ from fairweather_interface.metadata.schema import (
     ModelMetadata,
     Output,
 )
+from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import VARIABLES
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
