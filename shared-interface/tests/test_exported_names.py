@@ -53,6 +53,7 @@ PROMISED = {
         domain_of highest_seen start_months starts""",
     "fairweather_interface.history": "STEPS downgrade uncarried upgrade",
     "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text must_obey_rows",
+    "fairweather_interface.terminal": "printable",
     "fairweather_interface.testing": """
         GOLDEN_WINDOWS GoldenWindow assert_delivery_conforms build_delivery identity_onnx
         metadata_document""",

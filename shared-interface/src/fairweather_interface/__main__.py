@@ -26,6 +26,7 @@ from fairweather_interface.metadata import Bounds, ModelMetadata
 from fairweather_interface.metadata.record import dump_record
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.software import read_software
+from fairweather_interface.terminal import printable
 from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SCHEMA_VERSION
 
@@ -46,14 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(line: str, *, to: TextIO | None = None) -> None:
-    """Print a line of which some words are a stranger's: what is no text is escaped."""
+    """Print a line that may hold words of a delivery, escaped where a terminal cannot show them."""
     to = to or sys.stdout
-    safe = "".join(
-        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode()
-        for sign in line
-    )
     encoding = to.encoding or "utf-8"
-    print(safe.encode(encoding, "backslashreplace").decode(encoding), file=to)
+    shown = printable(line, escaped=True)
+    print(shown.encode(encoding, "backslashreplace").decode(encoding), file=to)
 
 
 def _verify(options: argparse.Namespace) -> int:
