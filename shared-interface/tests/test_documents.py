@@ -18,6 +18,7 @@ import yaml
 import fairweather_interface
 from fairweather_interface import SCHEMA_VERSION, VARIABLES, delivery, errors, load_definitions
 from fairweather_interface.__main__ import _parser, main
+from fairweather_interface.archive import archive_text
 from fairweather_interface.definitions import load_yaml, parse_definitions
 from fairweather_interface.ledger import LEDGER
 from fairweather_interface.refusals import Code
@@ -68,6 +69,13 @@ def variables_table() -> str:
     return "\n".join(lines)
 
 
+def archive_table() -> str:
+    _, head, *rows = archive_text().splitlines()
+    cells = [line.removeprefix("# ").split(" | ") for line in (head, *rows)]
+    lines = [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join([lines[0], "|---|---|---|---|---|", *lines[1:]])
+
+
 def codes_table() -> str:
     lines = ["| code | phase | repeats | meaning |", "|---|---|---|---|"]
     lines += [
@@ -91,6 +99,7 @@ def help_texts() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "fields": fields_table,
     "variables": variables_table,
+    "archive": archive_table,
     "codes": codes_table,
     "commands": help_texts,
 }
@@ -132,7 +141,7 @@ def _words() -> str:
     return README.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["fields", "variables", "codes"])
+@pytest.mark.parametrize("name", ["fields", "variables", "archive", "codes"])
 def test_a_generated_part_is_current(name: str) -> None:
     found = _section(name, _words())
     assert found[2].strip() == GENERATED[name](), "run: python tests/test_documents.py"

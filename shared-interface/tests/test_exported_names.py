@@ -14,13 +14,12 @@ from fairweather_interface import errors, testing
 
 PROMISED = {
     "fairweather_interface": """
-        CARD EXAMPLES MANIFEST METADATA SCHEMA_VERSION SIGNATURE VARIABLES Area Code
+        CARD EXAMPLES MANIFEST METADATA SCHEMA_VERSION SIGNATURE VARIABLES ArchiveError Area Code
         CorruptDeliveryError Definitions DefinitionsError Delivery DeliveryError DurationError
         FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata
-        NotExpressibleError Observed Refusal
-        RequiredInput SchemaVersion Software SoftwareError UnsupportedSchemaError Variable Verdict
-        artifact_digest check check_applicability check_domain check_missing check_season
-        check_start create_metadata dump_metadata
+        NotExpressibleError Observed Refusal RequiredInput SchemaVersion Software SoftwareError
+        UnsupportedSchemaError Variable Verdict artifact_digest check check_applicability
+        check_domain check_missing check_season check_start create_metadata dump_metadata
         dump_software format_duration iso_duration list_deliveries load_definitions
         new_delivery_id open_delivery parse_duration read_manifest read_metadata read_software
         staged_delivery verify_delivery""",
@@ -53,6 +52,9 @@ PROMISED = {
         domain_of highest_seen start_months starts""",
     "fairweather_interface.history": "STEPS downgrade uncarried upgrade",
     "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text must_obey_rows",
+    "fairweather_interface.archive": """
+        COLUMNS EMPTY_CELLS ORIGIN_KEY Origin archive_text column_problems dump_origin
+        parse_origin""",
     "fairweather_interface.terminal": "printable",
     "fairweather_interface.testing": """
         GOLDEN_WINDOWS GoldenWindow assert_delivery_conforms build_delivery identity_onnx

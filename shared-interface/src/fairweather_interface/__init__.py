@@ -14,8 +14,9 @@ and it becomes visible whole, or not at all. The app reads it::
         refusal = check_start(delivery.metadata, "JFK", reference_time)
 
 Nothing here knows how a model is trained, run or chosen. The rest of the contract: definitions
-(:func:`load_definitions`), the software manifest and who supports what (:class:`Software`,
-:func:`check`), the field ledger (:mod:`fairweather_interface.ledger`) and the testing kit
+(:func:`load_definitions`), the archive of observations (:mod:`fairweather_interface.archive`), the
+software manifest and which release supports which model (:class:`Software`, :func:`check`), the
+field ledger (:mod:`fairweather_interface.ledger`) and the testing kit
 (:mod:`fairweather_interface.testing`).
 """
 
@@ -52,6 +53,7 @@ from fairweather_interface.delivery import (
 )
 from fairweather_interface.durations import format_duration, iso_duration, parse_duration
 from fairweather_interface.errors import (
+    ArchiveError,
     CorruptDeliveryError,
     DefinitionsError,
     DeliveryError,
@@ -83,6 +85,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "SIGNATURE",
     "VARIABLES",
+    "ArchiveError",
     "Area",
     "Code",
     "CorruptDeliveryError",

@@ -6,6 +6,7 @@
     ├── DurationError                 "30 dayz" is not a duration
     ├── DefinitionsError              a definitions file cannot be used
     ├── SoftwareError                 a software manifest cannot be used
+    ├── ArchiveError                  an archive of observations cannot be used
     ├── MetadataError                 metadata.json breaks the contract
     │   ├── UnsupportedSchemaError    ... because it speaks a schema this reader does not
     │   └── NotExpressibleError       ... or an older schema has no words for what it says
@@ -52,6 +53,10 @@ class DefinitionsError(FairweatherError):
 
 class SoftwareError(FairweatherError):
     """A software manifest is not one."""
+
+
+class ArchiveError(FairweatherError):
+    """An archive of observations says something we cannot use."""
 
 
 class MetadataError(FairweatherError):
