@@ -58,7 +58,7 @@ PROMISED = {
     "fairweather_interface.terminal": "printable",
     "fairweather_interface.testing": """
         GOLDEN_WINDOWS GoldenWindow assert_delivery_conforms build_delivery identity_onnx
-        metadata_document""",
+        metadata_document vocabulary_problems""",
 }
 
 

@@ -37,16 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         answer: int = options.run(options)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (FairweatherError, OSError) as error:
-        _say(str(error), to=sys.stderr)
+        _print(str(error), to=sys.stderr)
         return 1
     return answer
 
 
-def _say(line: str, *, to: TextIO | None = None) -> None:
+def _print(line: str, *, to: TextIO | None = None) -> None:
     """Print a line that may hold words of a delivery, escaped where a terminal cannot show them."""
     to = to or sys.stdout
     encoding = to.encoding or "utf-8"
@@ -62,9 +62,9 @@ def _verify(options: argparse.Namespace) -> int:
         except OSError as error:
             problems = (f"cannot be read: {error}",)
         bad += bool(problems)
-        _say(f"{path}: {'does not conform' if problems else 'good'}")
+        _print(f"{path}: {'does not conform' if problems else 'good'}")
         for problem in problems:
-            _say(f"  - {problem}")
+            _print(f"  - {problem}")
     return 1 if bad else 0
 
 
@@ -74,7 +74,7 @@ def _show(options: argparse.Namespace) -> int:
         sys.stdout.buffer.write(dump_record(delivery.metadata))  # JSON is UTF-8 everywhere
         return 0
     for name, value in describe(delivery.metadata, delivery.digest):
-        _say(f"{name:<16} {value}")
+        _print(f"{name:<16} {value}")
     return 0
 
 
@@ -82,20 +82,20 @@ def _ledger(options: argparse.Namespace) -> int:
     try:
         sys.stdout.write(ledger_text(options.version))
     except MetadataError as error:
-        _say(str(error), to=sys.stderr)
+        _print(str(error), to=sys.stderr)
         return 2
     return 0
 
 
 def _changes(options: argparse.Namespace) -> int:
     try:
-        told = changes_text(options.against)
+        changes = changes_text(options.against)
     except MetadataError as error:
-        _say(str(error), to=sys.stderr)
+        _print(str(error), to=sys.stderr)
         return 2
-    sys.stdout.write(told)
-    if not told:
-        _say(f"nothing came since schema {options.against}, the newest", to=sys.stderr)
+    sys.stdout.write(changes)
+    if not changes:
+        _print(f"nothing came since schema {options.against}, the newest", to=sys.stderr)
     return 0
 
 
@@ -103,20 +103,20 @@ def _check(options: argparse.Namespace) -> int:
     try:
         software = read_software(options.software.read_bytes())
     except (SoftwareError, OSError) as error:
-        _say(f"{options.software}: {error}", to=sys.stderr)
+        _print(f"{options.software}: {error}", to=sys.stderr)
         return 2
     release = f"{software.name} {software.version}"
     try:
         verdict = check(open_delivery(options.delivery).metadata, software)
-    except UnsupportedSchemaError as error:  # nobody obeys more than this package knows
+    except UnsupportedSchemaError as error:  # no release obeys more than this package knows
         verdict = Verdict(refusals=(Refusal(code=Code.SCHEMA_TOO_NEW, reason=str(error)),))
     except (CorruptDeliveryError, MetadataError) as error:
         verdict = Verdict(refusals=(Refusal(code=Code.CORRUPT, reason=str(error)),))
-    _say(f"{options.delivery}: {release} {'serves' if verdict.serves else 'refuses'}")
+    _print(f"{options.delivery}: {release} {'serves' if verdict.serves else 'refuses'}")
     for refusal in verdict.refusals:
-        _say(f"  - {refusal.code}: {refusal.reason}")
+        _print(f"  - {refusal.code}: {refusal.reason}")
     if verdict.serves and verdict.unused:
-        _say(f"  without {', '.join(verdict.unused)}, which it does not know")
+        _print(f"  without {', '.join(verdict.unused)}, which it does not know")
     return 0 if verdict.serves else 1
 
 
@@ -157,14 +157,14 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
     ]
     domain = domain_of(metadata)
     rows += [
-        ("fit for", f"{item.name} {_said(domain[item.name], item.unit or '')}")
+        ("fit for", f"{item.name} {_bounds(domain[item.name], item.unit or '')}")
         for item in metadata.required_inputs
         if item.name in domain
     ]
     rows += [
-        ("uncertainty", f"{item.variable}: quantiles {', '.join(said)}")
+        ("uncertainty", f"{item.variable}: quantiles {', '.join(quantiles)}")
         for item in metadata.outputs
-        if (said := [f"{each.probability:.6g}" for each in metadata.quantiles(item.name)])
+        if (quantiles := [f"{each.probability:.6g}" for each in metadata.quantiles(item.name)])
     ]
     rows += [
         (
@@ -195,7 +195,7 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
     return rows
 
 
-def _said(bounds: Bounds, unit: str) -> str:
+def _bounds(bounds: Bounds, unit: str) -> str:
     """Return bounds in words."""
     parts = [] if bounds.minimum is None else [f"from {bounds.minimum:g} {unit}"]
     parts += [] if bounds.maximum is None else [f"up to {bounds.maximum:g} {unit}"]

@@ -1,7 +1,7 @@
 """The archive of observations: the one table that research writes and the app imports.
 
-A CSV or Parquet file with one row for each observation, in any order. What is agreed here is what a
-file says; how it is read and judged is each reader's own. A Parquet file may carry its
+A CSV or Parquet file with one row for each observation, in any order. Agreed here is what a file
+holds; how it is read and judged is each reader's own. A Parquet file may carry its
 :class:`Origin`, as JSON under ``ORIGIN_KEY`` of its metadata; CSV has no place for one.
 """
 
@@ -40,7 +40,7 @@ _SHOWN = 80
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """What must be said wherever the observations, or what was made from them, go.
+    """The notice that goes wherever the observations, or what was made from them, go.
 
     Attributes:
         attribution: whom a licence wants to be named.
@@ -87,10 +87,10 @@ def column_problems(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def archive_text() -> str:
-    """Return the ledger of the archive: all that a file can say, a line for each, sorted.
+    """Return the ledger of the archive: all that a file can hold, a line for each, sorted.
 
-    What a release wrote stays readable for ever, so that no line of ``ledgers/archive.txt`` changes
-    or goes once it was released.
+    What a release wrote stays readable for ever: a released line of ``ledgers/archive.txt`` never
+    changes.
     """
     rows = [f"column | {name} | {law}" for name, law in _COLUMNS.items()]
     rows += [f"empty cell | {json.dumps(cell)} | - | - | CSV" for cell in EMPTY_CELLS]

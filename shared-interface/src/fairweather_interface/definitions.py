@@ -64,7 +64,7 @@ _AreaName = Annotated[str, Field(pattern=r"^[^\W_][\w .'()-]*$", max_length=100)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequiredInput:
-    """What a model wants to be fed with: a variable over a period, at a sample rate.
+    """The observations that a model needs: a variable over a period, at a sample rate.
 
     ``area`` names a region whose mean is wanted, or an area; ``None`` is the requested area.
     """
@@ -188,7 +188,7 @@ def load_definitions(name_or_path: str | Path) -> Definitions:
     """Return packaged definitions by name (``new-york``) or a user's by path.
 
     Raises:
-        DefinitionsError: there are none of that name or path, or the file says something we
+        DefinitionsError: there are none of that name or path, or the file holds something we
             cannot use; ``problems`` lists every reason with its place in the file.
     """
     source = str(name_or_path)
@@ -213,7 +213,7 @@ def parse_definitions(document: Any, *, source: str) -> Definitions:  # noqa: AN
     """Return the definitions that plain data, as read from YAML or JSON, holds.
 
     Raises:
-        DefinitionsError: the data says something we cannot use.
+        DefinitionsError: the data hold something we cannot use.
     """
     try:
         file = _File.model_validate(document)
@@ -296,7 +296,7 @@ def load_yaml(text: str) -> Any:  # noqa: ANN401 - YAML has no better type
     """Return the data of a YAML text in which every key stands once.
 
     Raises:
-        yaml.YAMLError: the text is not YAML; the message says where.
+        yaml.YAMLError: the text is not YAML; the message names the place.
     """
     try:
         return yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader

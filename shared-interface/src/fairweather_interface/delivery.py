@@ -1,7 +1,7 @@
 """Deliveries: folders that are whole or invisible.
 
 A delivery is staged in a hidden sibling folder, its manifest written last, checked, and then
-renamed into the store in one step: whoever lists the store sees all of it or nothing. Reading
+renamed into the store in one step: a list of the store has all of it or nothing. Reading
 checks every digest before anything is believed.
 """
 
@@ -57,7 +57,7 @@ class Delivery:
 
     Attributes:
         path: its folder.
-        metadata: what the model says of itself.
+        metadata: what the model declares.
         manifest: what the folder holds.
     """
 
@@ -80,7 +80,7 @@ def list_deliveries(store: Path) -> tuple[Path, ...]:
     """Return the folders of complete deliveries in a store, by name; nothing is verified.
 
     Hidden folders and folders without a manifest are not deliveries (yet). A folder that may
-    not be looked into is listed: opening it says why.
+    not be looked into is listed: opening it raises the reason.
 
     Raises:
         OSError: the store is absent or cannot be read.
@@ -129,7 +129,7 @@ def staged_delivery(store: Path, delivery_id: str) -> Iterator[Path]:
         DeliveryError: the store already holds this delivery, or the id is not one.
         OSError: the disk or the permissions do not allow to write.
     """
-    store = store.absolute()  # whoever writes may change the working directory
+    store = store.absolute()  # a writer may change the working directory
     if re.fullmatch(DELIVERY_ID_PATTERN, delivery_id) is None:
         raise DeliveryError(
             f"found the delivery id {short(delivery_id)}, expected a lowercase UUID of version 4 "

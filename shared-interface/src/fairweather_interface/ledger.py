@@ -1,6 +1,6 @@
 """The field ledger: every field of a schema on a line of its own, as text that can be compared.
 
-A row says where the field stands (``inputs[].period``; ``[]`` for each item of a list, ``{}``
+A row states where the field stands (``inputs[].period``; ``[]`` for each item of a list, ``{}``
 for each value of a map), its type, whether it must be there, its default, its constraints, its
 unit, the schema that brought it, and what a reader who does not know it has to do. The text is
 ours and depends on no library's rendering, so that two of them differ only where the contract
@@ -63,7 +63,7 @@ def must_obey_rows(version: str = SCHEMA_VERSION) -> tuple[Row, ...]:
 
 
 def changes_text(against: str) -> str:
-    """Return what came since an older schema: the words of each step, and the new ledger rows.
+    """Return what is new since an older schema: the words of each step and the new ledger rows.
 
     Raises:
         MetadataError: this package knows no schema of that version.

@@ -141,7 +141,7 @@ def read_listed(folder: Path, manifest: Manifest, path: str) -> bytes:
     """Return the bytes of a small listed file: the very bytes its digest was held against.
 
     Raises:
-        CorruptDeliveryError: it is not listed, not there, or not what the manifest says.
+        CorruptDeliveryError: it is not listed, not there, or not what the manifest lists.
         OSError: the disk or the permissions do not allow to read it.
     """
     try:
@@ -267,7 +267,7 @@ def _entry(path: Path) -> FileEntry:
 
 
 def corrupt(folder: Path, problems: tuple[str, ...]) -> CorruptDeliveryError:
-    """Return the error that says so, with every problem."""
+    """Return the error of a corrupt delivery, with every problem."""
     return CorruptDeliveryError(
         listed(f"{folder} is corrupt; have it delivered again:", problems),
         path=folder,

@@ -1,7 +1,7 @@
 """The software manifest: what one release of the software supports, as data.
 
-A model declares what it needs, a release what it can do; whoever has both documents can tell,
-without running either, whether they fit.
+A model declares what it needs, a release what it can do; from both documents
+:func:`fairweather_interface.check` finds whether they fit, without running either.
 """
 
 from __future__ import annotations

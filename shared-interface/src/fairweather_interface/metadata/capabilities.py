@@ -55,7 +55,7 @@ class Bounds(Record):
 
 
 class Quantile(Record):
-    """A named tensor with a quantile of an output: observed values lie below it as often as said.
+    """A named tensor with a quantile of an output: observed values lie below it with a probability.
 
     It has the output's type, shape, unit and step, and is none of ``outputs``. At every step the
     quantiles of an output do not fall as the probability rises, and they are values that their
@@ -100,16 +100,16 @@ def uncertainty_problems(
 ) -> Iterator[str]:
     """Yield what is wrong with quantiles, given the names that the metadata holds elsewhere."""
     taken = {*inputs, *outputs}
-    said: set[tuple[str, float]] = set()
+    seen: set[tuple[str, float]] = set()
     for quantile in quantiles or ():
         place = f"uncertainty: {quantile.name!r}"
         if quantile.name in taken:
             yield f"{place}: found a name that another tensor has, expected one of its own"
         if quantile.output not in outputs:
             yield f"{place}: found a quantile of {quantile.output!r}, which is no output"
-        if (quantile.output, quantile.probability) in said:
+        if (quantile.output, quantile.probability) in seen:
             yield f"{place}: found {quantile.probability:g} of {quantile.output!r} twice"
         if quantile.name not in tolerance:
             yield f"tolerance: found none for {quantile.name!r}, expected one for every quantile"
         taken.add(quantile.name)
-        said.add((quantile.output, quantile.probability))
+        seen.add((quantile.output, quantile.probability))

@@ -21,7 +21,7 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
     """Return the metadata a JSON text holds, keeping the fields this schema does not know.
 
     ``reader`` is the newest schema that the *asking software* obeys, which can be older than
-    what this package could parse. ``schema_version`` stays what the document says.
+    what this package could parse. ``schema_version`` stays what the document states.
 
     Raises:
         MetadataError: the text is not the contract, or its ``min_reader`` is not the one that

@@ -1,7 +1,7 @@
 """What every document of the contract is made of: records and their rules.
 
 A record reads tolerantly and never repairs. Fields it does not know are kept, so that a
-reader can show them; whoever *writes* asks :func:`unknown_fields` and refuses any.
+reader can show them; a writer asks :func:`unknown_fields` and refuses any.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Rule:
     """What the field ledger and the handbook say of a field beside its type.
 
     Attributes:
-        meaning: what the field says, for the handbook; no part of the ledger.
+        meaning: what the field states, for the handbook; no part of the ledger.
         since: the schema version that brought the field.
         must_obey: a reader that does not know the field must not read the document, where the
             field is present; otherwise it may be ignored without harm.
@@ -85,7 +85,7 @@ def dump_record(record: Record) -> bytes:
     The same record always gives the same bytes: UTF-8, two spaces, one newline at the end.
 
     Raises:
-        ValueError: free-form data in it cannot be said in JSON, such as a number that is NaN.
+        ValueError: free-form data in it cannot be written as JSON, such as a number that is NaN.
     """
     return dump_document(_present(record, record.model_dump(mode="json")))
 

@@ -87,9 +87,9 @@ def min_reader_of(document: Mapping[str, Any], ledger: tuple[Row, ...]) -> str:
 def newer_fields(
     document: Mapping[str, Any], ledger: tuple[Row, ...], schema: str
 ) -> tuple[str, ...]:
-    """Return the paths of fields the document holds that came after ``schema``, outermost only."""
+    """Return the paths of the document's fields that are newer than ``schema``, outermost only."""
     found: list[str] = []
-    for row in ledger:  # sorted: what contains comes before what it contains
+    for row in ledger:  # sorted: a field precedes what lies below it
         inside = any(row.path.startswith((f"{path}.", f"{path}[", f"{path}{{")) for path in found)
         newer = SchemaVersion.parse(row.since) > SchemaVersion.parse(schema)
         if newer and not inside and _holds(document, row.path):
@@ -166,7 +166,7 @@ def _constraints(metadata: tuple[object, ...]) -> tuple[str, ...]:
 
 
 def _holds(value: Any, path: str) -> bool:  # noqa: ANN401 - JSON has no better type
-    """Tell whether a ledger path leads to at least one value in plain JSON data."""
+    """Return whether a ledger path leads to at least one value in plain JSON data."""
     step, _, rest = path.partition(".")
     name = step.rstrip("[]{}")
     if not isinstance(value, Mapping) or value.get(name) is None:

@@ -95,7 +95,7 @@ class Area(Record):
 
 
 class Input(Record):
-    """A named tensor the model is fed with.
+    """A named tensor that the model takes.
 
     An input of the role ``observations`` is a window: float32 ``[batch, period / sample_rate]``,
     the values of (t0 - period, t0] in ``unit``, oldest first, NaN where missing, fit when the
@@ -142,7 +142,7 @@ class Input(Record):
             raise ValueError(
                 f"input {self.name!r}: found no {', '.join(absent)}, expected with observations"
             )
-        if self.period is None or self.sample_rate is None:  # narrows; told above
+        if self.period is None or self.sample_rate is None:  # narrows the types
             return self
         samples, rest = divmod(self.period, self.sample_rate)
         if rest:
@@ -329,7 +329,7 @@ class ModelMetadata(Record):
         return max(output.horizon for output in self.outputs)
 
     def quantiles(self, output: str) -> tuple[Quantile, ...]:
-        """The declared quantiles of an output, by its name, the lowest first."""
+        """Return the declared quantiles of an output, by its name, the lowest first."""
         declared = (item for item in self.uncertainty or () if item.output == output)
         return tuple(sorted(declared, key=lambda item: item.probability))
 

@@ -40,7 +40,7 @@ WRITTEN_SCHEMAS = (*tuple(history.STEPS)[-2:], SCHEMA_VERSION)
 def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the record checks them
     """Return new metadata in the newest schema: the strict way to write.
 
-    ``schema_version`` and ``min_reader`` are filled in, the latter derived from what is said;
+    ``schema_version`` and ``min_reader`` are filled in, the latter derived from what is declared;
     what is returned is what a reader will read.
 
     Raises:
@@ -71,10 +71,10 @@ def dump_metadata(metadata: ModelMetadata, *, schema: str | None = None) -> byte
     ever left out in silence.
 
     Raises:
-        NotExpressibleError: ``schema`` is older and has no words for something that is said;
+        NotExpressibleError: ``schema`` is older and has no words for something that is declared;
             ``problems`` names every meaning that would be lost.
         MetadataError: the metadata holds fields this package does not know, or free-form data
-            that JSON cannot say; a writer says nothing that it does not understand. Or
+            that JSON cannot express; a writer writes nothing that it does not understand. Or
             ``schema`` is none that is still written.
     """
     if schema is not None and schema not in WRITTEN_SCHEMAS:
@@ -116,9 +116,9 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
                 f"input {item.name!r}: found {item.dtype} {list(item.shape)}, expected {dtype} "
                 f"{list(shape or item.shape)} in the role {item.role}"
             )
-    problems += _unsaid(metadata)
-    told: tuple[Input | Output, ...] = (*metadata.required_inputs, *metadata.outputs)
-    for field in told:
+    problems += _bounds_to_repeat(metadata)
+    tensors: tuple[Input | Output, ...] = (*metadata.required_inputs, *metadata.outputs)
+    for field in tensors:
         known = VARIABLES.get(field.variable or "")
         if known is not None and field.unit != known.unit:
             problems.append(
@@ -134,26 +134,26 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
 
 
 def _in_words_of(schema: str, document: dict[str, Any]) -> bytes:
-    """Return the bytes of a document of the newest schema, said strictly in another one."""
+    """Return the bytes of a document of the newest schema in the words of another one."""
     document = history.uncarried(document, schema=schema)
     lost: tuple[str, ...] = ()
     try:
         document = history.downgrade(document, schema=schema)
     except NotExpressibleError as error:
         lost = error.problems
-    told = {problem.partition(":")[0] for problem in lost}
+    named = {problem.partition(":")[0] for problem in lost}
     lost += tuple(
         f"{path}: schema {schema} has no such field"
         for path in newer_fields(document, LEDGER, schema)
-        if path not in told
+        if path not in named
     )
     if lost:
         raise history.not_expressible(schema, lost)
     return dump_document({**document, "min_reader": derive_min_reader(document)})
 
 
-def _unsaid(metadata: ModelMetadata) -> Iterator[str]:
-    """Yield the bounds that older fields could say and do not."""
+def _bounds_to_repeat(metadata: ModelMetadata) -> Iterator[str]:
+    """Yield the bounds that fields of older schemas can state and do not."""
     domain = metadata.applicability_domain or {}
     for variable, field in SEEN.items():
         windows = [item for item in metadata.required_inputs if item.variable == variable]

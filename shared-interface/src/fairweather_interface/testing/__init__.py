@@ -18,6 +18,7 @@ A producer's test ends with :func:`assert_delivery_conforms`.
 from fairweather_interface.testing.builders import build_delivery, metadata_document
 from fairweather_interface.testing.conformance import assert_delivery_conforms
 from fairweather_interface.testing.identity import identity_onnx
+from fairweather_interface.testing.vocabulary import vocabulary_problems
 from fairweather_interface.testing.windows import GOLDEN_WINDOWS, GoldenWindow
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "build_delivery",
     "identity_onnx",
     "metadata_document",
+    "vocabulary_problems",
 ]
