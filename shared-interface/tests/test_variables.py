@@ -108,7 +108,7 @@ def test_a_table_needs_no_more_than_what_everybody_needs() -> None:
     assert [variable.largest_step, variable.stuck, variable.still] == [None, None, None]
     assert (variable.margin, variable.digits, variable.reduce) == (0.0, 0, "mean")
     assert (variable.conversions, variable.extremes) == ((), ("lowest", "highest"))
-    rows: dict[str, Any] = {"conversions": {"GW": {"factor": 1000}, "MVA": None}}
+    rows: dict[str, Any] = {"conversions": [{"unit": "GW", "factor": 1000}, {"unit": "MVA"}]}
     found = parse_variables({"load": _LOAD | rows}, source="mine")["load"]
     assert found.conversions == (Conversion(unit="GW", factor=1000.0), Conversion(unit="MVA"))
 
@@ -137,11 +137,11 @@ def test_an_unknown_column_is_refused_in_our_own_table_and_ignored_in_others() -
         ),
         (lambda it: it.update(largest_step=3), "load.largest_step: found 3, expected a mapping"),
         (
-            lambda it: it.update(conversions={"GW": {"factor": "k"}}),
+            lambda it: it.update(conversions=[{"unit": "GW", "factor": "k"}]),
             "load.conversions[0].factor: found 'k', expected a valid number",
         ),
         (
-            lambda it: it.update(conversions={"GW": 1000}),
+            lambda it: it.update(conversions=[1000]),
             "load.conversions[0]: found 1000, expected a mapping",
         ),
         (lambda it: it.clear(), "load.unit: not found, expected a value"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
@@ -78,24 +78,15 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _ledger(options: argparse.Namespace) -> int:
+def _rules(options: argparse.Namespace) -> int:
     try:
-        sys.stdout.write(ledger_text(options.version))
+        text = options.text(options.version)
     except MetadataError as error:
         _print(str(error), to=sys.stderr)
         return 2
-    return 0
-
-
-def _changes(options: argparse.Namespace) -> int:
-    try:
-        changes = changes_text(options.against)
-    except MetadataError as error:
-        _print(str(error), to=sys.stderr)
-        return 2
-    sys.stdout.write(changes)
-    if not changes:
-        _print(f"nothing came since schema {options.against}, the newest", to=sys.stderr)
+    sys.stdout.write(text)
+    if not text:
+        _print(f"nothing came since schema {options.version}, the newest", to=sys.stderr)
     return 0
 
 
@@ -133,66 +124,35 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
         ("areas", ", ".join(metadata.areas)),
         ("months", ", ".join(map(str, metadata.valid_months))),
     ]
-    rows += [
-        (
-            "requires",
-            (
-                f"{item.variable} [{item.unit}] of {', '.join(item.areas or ('the area',))}, "
-                f"{format_duration(item.period)} at {format_duration(item.sample_rate)}, "
-                f"at most {item.max_missing:.0%} missing"
-            ),
-        )
-        for item in metadata.required_inputs
-        if item.period is not None and item.sample_rate is not None
-    ]
-    rows += [
-        (
-            "forecasts",
-            (
-                f"{item.variable} [{item.unit}] for {format_duration(item.horizon)}, "
-                f"every {format_duration(item.step)}"
-            ),
-        )
-        for item in metadata.outputs
-    ]
-    domain = domain_of(metadata)
-    rows += [
-        ("fit for", f"{item.name} {_bounds(domain[item.name], item.unit or '')}")
-        for item in metadata.required_inputs
-        if item.name in domain
-    ]
-    rows += [
-        ("uncertainty", f"{item.variable}: quantiles {', '.join(quantiles)}")
-        for item in metadata.outputs
-        if (quantiles := [f"{each.probability:.6g}" for each in metadata.quantiles(item.name)])
-    ]
-    rows += [
-        (
-            "artifact",
-            f"{item.format}: "
-            + (f"left out, {item.omitted}" if item.path is None else item.path)
-            + (" (canonical)" if item.canonical else ""),
-        )
-        for item in metadata.artifacts
-    ]
-    rows += [
-        (
-            "skill",
-            (
-                f"{item.area} {item.variable}: "
-                f"{'none to tell' if item.skill is None else format(item.skill, '+.1%')}, "
-                f"MAE {item.mae:.2f}"
-            ),
-        )
-        for item in metadata.performance
-    ]
+    for item in metadata.required_inputs:
+        if item.period is not None and item.sample_rate is not None:
+            window = f"{format_duration(item.period)} at {format_duration(item.sample_rate)}"
+            named = f"{item.variable} [{item.unit}] of {', '.join(item.areas or ('the area',))}"
+            rows.append(("requires", f"{named}, {window}, at most {item.max_missing:.0%} missing"))
+    for output in metadata.outputs:
+        steps = f"{format_duration(output.horizon)}, every {format_duration(output.step)}"
+        rows.append(("forecasts", f"{output.variable} [{output.unit}] for {steps}"))
+    for name, bounds in domain_of(metadata).items():
+        (unit,) = {item.unit or "" for item in metadata.required_inputs if item.name == name}
+        rows.append(("fit for", f"{name} {_bounds(bounds, unit)}"))
+    for output in metadata.outputs:
+        quantiles = [f"{each.probability:.6g}" for each in metadata.quantiles(output.name)]
+        if quantiles:
+            rows.append(("uncertainty", f"{output.variable}: quantiles {', '.join(quantiles)}"))
+    for artifact in metadata.artifacts:
+        place = f"left out, {artifact.omitted}" if artifact.path is None else artifact.path
+        mark = " (canonical)" if artifact.canonical else ""
+        rows.append(("artifact", f"{artifact.format}: {place}{mark}"))
+    for score in metadata.performance:
+        skill = "none to tell" if score.skill is None else f"{score.skill:+.1%}"
+        rows.append(("skill", f"{score.area} {score.variable}: {skill}, MAE {score.mae:.2f}"))
     training = metadata.training
-    rows += [
+    return [
+        *rows,
         ("trained on", training.data_source + (" (synthetic)" if training.synthetic else "")),
         ("trained until", training.train_end_time.isoformat()),
+        *(("unknown field", path) for path in metadata.unknown_fields),
     ]
-    rows += [("unknown field", path) for path in metadata.unknown_fields]
-    return rows
 
 
 def _bounds(bounds: Bounds, unit: str) -> str:
@@ -218,75 +178,68 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    verify = commands.add_parser(
+    def command(
+        name: str, summary: str, description: str, example: str, **defaults: Callable[..., object]
+    ) -> argparse.ArgumentParser:
+        example = f"example: fairweather-interface {name} {example}"
+        made = commands.add_parser(name, help=summary, description=description, epilog=example)
+        made.set_defaults(**defaults)
+        return made
+
+    verify = command(
         "verify",
-        help="check digests, metadata and layout; list every problem",
-        description="Check the digests, metadata and layout of deliveries and list every problem. "
+        "check digests, metadata and layout; list every problem",
+        "Check the digests, metadata and layout of deliveries and list every problem. "
         "Exits 0 when all conform, 1 when one does not.",
-        epilog="example: fairweather-interface verify store/*",
+        "store/*",
+        run=_verify,
     )
     verify.add_argument("delivery", nargs="+", type=Path, metavar="DELIVERY", help="its folder")
-    verify.set_defaults(run=_verify)
-
-    show = commands.add_parser(
+    show = command(
         "show",
-        help="say what a delivery declares",
-        description="Verify a delivery and say what it declares.",
-        epilog="example: fairweather-interface show store/DELIVERY_ID --json",
+        "say what a delivery declares",
+        "Verify a delivery and say what it declares.",
+        "store/DELIVERY_ID --json",
+        run=_show,
     )
     show.add_argument("delivery", type=Path, metavar="DELIVERY", help="its folder")
     show.add_argument("--json", action="store_true", help="the whole metadata, as JSON")
-    show.set_defaults(run=_show)
-
-    check_ = commands.add_parser(
+    check_ = command(
         "check",
-        help="say whether a release of the software supports a delivery",
-        description="Verify a delivery and hold what it declares against a software manifest. "
+        "say whether a release of the software supports a delivery",
+        "Verify a delivery and hold what it declares against a software manifest. "
         "Exits 0 when that release supports it; otherwise prints every reason and exits 1.",
-        epilog="example: fairweather-interface check store/DELIVERY_ID --software app.json",
+        "store/DELIVERY_ID --software app.json",
+        run=_check,
     )
     check_.add_argument("delivery", type=Path, metavar="DELIVERY", help="its folder")
-    check_.add_argument(
-        "--software",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="a software manifest; the app prints its own with "
-        "'flask --app fairweather_app software'",
+    words = (
+        "a software manifest; the app prints its own with 'flask --app fairweather_app software'"
     )
-    check_.set_defaults(run=_check)
-
-    ledger = commands.add_parser(
+    check_.add_argument("--software", type=Path, required=True, metavar="FILE", help=words)
+    ledger = command(
         "ledger",
-        help="print the field ledger of a schema",
-        description="Print every field of a schema on a line of its own: path, type, "
-        "constraints, unit, since when, and what a reader who does not know it has to do.",
-        epilog="example: fairweather-interface ledger 0.1",
+        "print the field ledger of a schema",
+        "Print every field of a schema on a line of its own: path, type, constraints, unit, since "
+        "when, and what a reader who does not know it has to do.",
+        "0.1",
+        run=_rules,
+        text=ledger_text,
     )
-    ledger.add_argument(
-        "version",
-        nargs="?",
-        default=SCHEMA_VERSION,
-        metavar="VERSION",
-        help=f"a schema version (default: {SCHEMA_VERSION}, the newest)",
-    )
-    ledger.set_defaults(run=_ledger)
-
-    previous = tuple(STEPS)[-1]
-    changes = commands.add_parser(
+    words = f"a schema version (default: {SCHEMA_VERSION}, the newest)"
+    ledger.add_argument("version", nargs="?", default=SCHEMA_VERSION, metavar="VERSION", help=words)
+    changes = command(
         "changes",
-        help="say what came since a schema",
-        description="Say what came since a schema: what each step brought, and its new rows of "
-        "the field ledger.",
-        epilog="example: fairweather-interface changes --against 0.1",
+        "say what came since a schema",
+        "Say what came since a schema: what each step brought, and its new rows of the field "
+        "ledger.",
+        "--against 0.1",
+        run=_rules,
+        text=changes_text,
     )
-    changes.add_argument(
-        "--against",
-        default=previous,
-        metavar="VERSION",
-        help=f"a schema version (default: {previous}, the one before the newest)",
-    )
-    changes.set_defaults(run=_changes)
+    last = tuple(STEPS)[-1]
+    words = f"a schema version (default: {last}, the one before the newest)"
+    changes.add_argument("--against", dest="version", default=last, metavar="VERSION", help=words)
     return parser
 
 

@@ -34,7 +34,11 @@ def check_start(metadata: ModelMetadata, area: str, reference_time: datetime) ->
     """
     if reference_time.tzinfo is None:
         raise ValueError("found a reference time without a zone, expected an aware datetime")
-    month = _local_month(reference_time, ZoneInfo(metadata.areas[area].timezone))
+    zone = ZoneInfo(metadata.areas[area].timezone)
+    try:
+        month = reference_time.astimezone(zone).month
+    except OverflowError:  # the first or the last day of the calendar
+        month = reference_time.month
     if month in metadata.valid_months:
         return None
     declared = ", ".join(_MONTHS[valid - 1] for valid in metadata.valid_months)
@@ -128,20 +132,12 @@ def domain_of(metadata: ModelMetadata) -> dict[str, Bounds]:
     for item in metadata.required_inputs:
         bounds = (metadata.applicability_domain or {}).get(item.name)
         older = seen.get(item.variable or "")
-        if bounds is None and older is None:
-            continue
-        if bounds is not None and (
-            older is None or (bounds.maximum is not None and bounds.maximum <= older)
-        ):
+        if older is not None:
+            bounds = bounds or Bounds()
+            if bounds.maximum is None or older < bounds.maximum:
+                bounds = bounds.model_copy(update={"maximum": older})
+        if bounds is not None:
             domain[item.name] = bounds
-            continue
-        bounds = bounds or Bounds()
-        maxima = [bound for bound in (bounds.maximum, older) if bound is not None]
-        domain[item.name] = Bounds.model_construct(  # of what was validated
-            minimum=bounds.minimum,
-            maximum=min(maxima, default=None),
-            max_missing=bounds.max_missing,
-        )
     return domain
 
 
@@ -220,10 +216,3 @@ def check_missing(required: Input, missing: int) -> Refusal | None:
         reason=f"{required.name}: {missing} of {required.samples} observations are missing, "
         f"at most {100 * allowed:g} % may be",
     )
-
-
-def _local_month(moment: datetime, zone: ZoneInfo) -> int:
-    try:
-        return moment.astimezone(zone).month
-    except OverflowError:  # the first or the last day that a calendar can say
-        return moment.month

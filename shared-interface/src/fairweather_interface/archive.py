@@ -35,8 +35,6 @@ EMPTY_CELLS = ("", "NaN", "nan", "NA", "null")
 ORIGIN_KEY = b"fairweather"
 """The key of the origin in the metadata of a Parquet file."""
 
-_SHOWN = 80
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
@@ -70,7 +68,7 @@ def parse_origin(data: bytes) -> Origin:
     if isinstance(synthetic, bool) and isinstance(attribution, str | None):
         return Origin(attribution=attribution, synthetic=synthetic)
     raise ArchiveError(
-        f"found the origin {data[:_SHOWN]!r}, expected JSON with `attribution` (a text or null) "
+        f"found the origin {data[:80]!r}, expected JSON with `attribution` (a text or null) "
         "and `synthetic` (true or false): write the file again, with both or without an origin"
     )
 

@@ -44,16 +44,9 @@ from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import VARIABLES, Variable
 
 __all__ = [
-    "VARIABLES",
-    "Definitions",
-    "RequiredInput",
-    "Variable",
-    "load_definitions",
-    "load_yaml",
-    "packaged_definitions",
-    "parse_definitions",
-    "plain_definitions",
-]
+    "VARIABLES", "Definitions", "RequiredInput", "Variable", "load_definitions", "load_yaml",
+    "packaged_definitions", "parse_definitions", "plain_definitions",
+]  # fmt: skip
 
 _PACKAGED = resources.files("fairweather_interface") / "data"
 _MISREAD = (ValueError, TypeError, AttributeError, LookupError)  # what PyYAML lets through
@@ -223,12 +216,7 @@ def parse_definitions(document: Any, *, source: str) -> Definitions:  # noqa: AN
         region=file.application.area,
         areas=file.application.areas,
         required_inputs=tuple(
-            RequiredInput(
-                variable=variable,
-                period=item.period,
-                sample_rate=item.sample_rate,
-                area=item.area,
-            )
+            RequiredInput(variable=variable, **dict(item))
             for requirement in file.training.required_inputs
             for variable, item in requirement.items()
         ),
@@ -238,25 +226,16 @@ def parse_definitions(document: Any, *, source: str) -> Definitions:  # noqa: AN
 
 def plain_definitions(definitions: Definitions) -> dict[str, Any]:
     """Return the plain data that :func:`parse_definitions` reads back to the same definitions."""
+    areas = {name: area.model_dump(mode="json") for name, area in definitions.areas.items()}
+    inputs = []
+    for item in definitions.required_inputs:
+        words = {"area": item.area} if item.area is not None else {}
+        words["period"] = format_duration(item.period)
+        words["sample_rate"] = format_duration(item.sample_rate)
+        inputs.append({item.variable: words})
     return {
-        "application": {
-            "area": definitions.region,
-            "areas": {
-                name: area.model_dump(mode="json") for name, area in definitions.areas.items()
-            },
-        },
-        "training": {
-            "required_inputs": [
-                {
-                    item.variable: {
-                        **({"area": item.area} if item.area is not None else {}),
-                        "period": format_duration(item.period),
-                        "sample_rate": format_duration(item.sample_rate),
-                    }
-                }
-                for item in definitions.required_inputs
-            ]
-        },
+        "application": {"area": definitions.region, "areas": areas},
+        "training": {"required_inputs": inputs},
     }
 
 

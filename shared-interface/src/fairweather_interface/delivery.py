@@ -101,9 +101,11 @@ def open_delivery(path: Path, *, reader: str = SCHEMA_VERSION) -> Delivery:
         OSError: the disk or the permissions do not allow to read a file.
     """
     manifest = read_manifest(path)
-    _refuse(path, file_problems(path, manifest))
+    if problems := file_problems(path, manifest):
+        raise corrupt(path, problems)
     metadata = read_metadata(read_listed(path, manifest, METADATA), reader=reader)
-    _refuse(path, _content_problems(path, manifest, metadata, expected_id=_name(path)))
+    if problems := _content_problems(path, manifest, metadata, expected_id=_name(path)):
+        raise corrupt(path, problems)
     return Delivery(path=path, metadata=metadata, manifest=manifest)
 
 
@@ -249,10 +251,7 @@ def _content_problems(
 ) -> tuple[str, ...]:
     problems = [
         f"{where}: found delivery_id {found!r}, expected {expected_id!r}, the folder's name"
-        for where, found in (
-            (MANIFEST, manifest.delivery_id),
-            (METADATA, metadata.delivery_id),
-        )
+        for where, found in ((MANIFEST, manifest.delivery_id), (METADATA, metadata.delivery_id))
         if found != expected_id
     ]
     for artifact in metadata.artifacts:
@@ -265,11 +264,6 @@ def _content_problems(
             problems.append(f"{artifact.path}: its digest differs from the model_digest declared")
     problems += example_problems(path / EXAMPLES, metadata, writing=writing)
     return tuple(problems)
-
-
-def _refuse(path: Path, problems: tuple[str, ...]) -> None:
-    if problems:
-        raise corrupt(path, problems)
 
 
 def _flush(folder: Path) -> None:
@@ -287,19 +281,7 @@ def _flush_folder(path: Path) -> None:
 
 
 __all__ = [
-    "CARD",
-    "EXAMPLES",
-    "MANIFEST",
-    "METADATA",
-    "SIGNATURE",
-    "Delivery",
-    "Manifest",
-    "artifact_digest",
-    "clear_dead_stagings",
-    "list_deliveries",
-    "new_delivery_id",
-    "open_delivery",
-    "read_manifest",
-    "staged_delivery",
-    "verify_delivery",
-]
+    "CARD", "EXAMPLES", "MANIFEST", "METADATA", "SIGNATURE", "Delivery", "Manifest",
+    "artifact_digest", "clear_dead_stagings", "list_deliveries", "new_delivery_id",
+    "open_delivery", "read_manifest", "staged_delivery", "verify_delivery",
+]  # fmt: skip

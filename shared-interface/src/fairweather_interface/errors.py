@@ -20,6 +20,7 @@ one by one, so that a caller can show all at once.
 
 from __future__ import annotations
 
+import copyreg
 import reprlib
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class FairweatherError(Exception):
         self.problems = problems or (message,)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self), self.args, self.__dict__)  # crosses processes whole
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]  # crosses processes whole
 
 
 class DurationError(FairweatherError, ValueError):
@@ -99,14 +100,6 @@ class IncompleteDeliveryError(DeliveryError):
 
 class CorruptDeliveryError(DeliveryError):
     """The folder's bytes, layout or metadata disagree with each other."""
-
-
-def _restored(
-    kind: type[FairweatherError], arguments: tuple[Any, ...], state: dict[str, Any]
-) -> FairweatherError:
-    error = kind.__new__(kind, *arguments)
-    error.__dict__.update(state)
-    return error
 
 
 def short(value: object) -> str:

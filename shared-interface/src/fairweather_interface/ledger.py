@@ -78,11 +78,10 @@ def changes_text(against: str) -> str:
     return "\n".join(parts)
 
 
-def _reserved() -> Mapping[str, str]:
-    lines = (_FOLDER / "reserved.txt").read_text(encoding="utf-8").splitlines()
-    rows = (line.partition(" | ") for line in lines if not line.startswith("#"))
-    return {path: reason for path, _, reason in rows}
-
-
-RESERVED = _reserved()
+RESERVED: Mapping[str, str] = {
+    path: reason
+    for line in (_FOLDER / "reserved.txt").read_text(encoding="utf-8").splitlines()
+    for path, _, reason in [line.partition(" | ")]
+    if not line.startswith("#")
+}
 """Names of removed fields, path to reason; never used again, and never dropped from here."""

@@ -15,12 +15,11 @@ def printable(text: str, *, escaped: bool = False) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(sign if _is_shown(sign) else _stand_in(sign, escaped=escaped) for sign in text)
-
-
-def _is_shown(sign: str) -> bool:
-    return sign.isprintable() or sign in _KEPT or unicodedata.category(sign) == "Zs"
-
-
-def _stand_in(sign: str, *, escaped: bool) -> str:
-    return sign.encode("unicode_escape").decode() if escaped else "\N{REPLACEMENT CHARACTER}"
+    shown = []
+    for sign in text:
+        if sign.isprintable() or sign in _KEPT or unicodedata.category(sign) == "Zs":
+            shown.append(sign)
+        else:
+            escape = sign.encode("unicode_escape").decode()
+            shown.append(escape if escaped else "\N{REPLACEMENT CHARACTER}")
+    return "".join(shown)

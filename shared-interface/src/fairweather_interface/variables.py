@@ -46,16 +46,6 @@ class Conversion:
     offset: _Number = 0.0
 
 
-def _as_conversions(rows: object) -> object:
-    """Return the rows of a YAML mapping, unit to factor and offset, as a list."""
-    if not isinstance(rows, Mapping):
-        return rows
-    return [
-        {"unit": unit, **(row or {})} if isinstance(row, Mapping | None) else row
-        for unit, row in rows.items()
-    ]
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Variable:
     """A quantity that is observed and forecast; no reader needs more than name and unit.
@@ -88,7 +78,7 @@ class Variable:
     largest_step: LargestStep | None = None
     stuck: Annotated[timedelta, BeforeValidator(parse_duration)] | None = None
     still: tuple[_Number, _Number] | None = None
-    conversions: Annotated[tuple[Conversion, ...], BeforeValidator(_as_conversions)] = ()
+    conversions: tuple[Conversion, ...] = ()
     reduce: Literal["mean", "sum"] = "mean"
     margin: Annotated[_Number, Field(ge=0)] = 0.0
     digits: Annotated[int, Field(ge=0)] = 0
@@ -113,12 +103,11 @@ def parse_variables(
     problems: list[str] = []
     for name, row in document.items():
         columns = row if isinstance(row, dict) else {}
-        if strict:
-            problems += [
-                f"{name}.{column}: found a column we do not know, expected {', '.join(_COLUMNS)}"
-                for column in columns
-                if column not in _COLUMNS
-            ]
+        problems += [
+            f"{name}.{column}: found a column we do not know, expected {', '.join(_COLUMNS)}"
+            for column in columns
+            if strict and column not in _COLUMNS
+        ]
         try:
             found[name] = _ROW.validate_python({**columns, "name": name})
         except ValidationError as error:

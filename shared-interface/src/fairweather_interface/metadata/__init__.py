@@ -10,18 +10,10 @@ was made) or ``capabilities`` (what it can do beyond a plain forecast). ``record
 them all; ``rows`` derives the field ledger from them.
 """
 
-from fairweather_interface.errors import (
-    MetadataError,
-    NotExpressibleError,
-    UnsupportedSchemaError,
-)
+from fairweather_interface.errors import MetadataError, NotExpressibleError, UnsupportedSchemaError
 from fairweather_interface.metadata.capabilities import Bounds, Quantile
 from fairweather_interface.metadata.evidence import Block, Performance, Tolerance, Training
-from fairweather_interface.metadata.reading import (
-    derive_min_reader,
-    newer_meanings,
-    read_metadata,
-)
+from fairweather_interface.metadata.reading import derive_min_reader, newer_meanings, read_metadata
 from fairweather_interface.metadata.schema import (
     AREA_INDEX,
     BATCH,
@@ -46,34 +38,10 @@ from fairweather_interface.metadata.writing import (
 )
 
 __all__ = [
-    "AREA_INDEX",
-    "BATCH",
-    "DELIVERY_ID_PATTERN",
-    "LEDGER",
-    "OBSERVATIONS",
-    "ONNX",
-    "REFERENCE_TIME",
-    "SAVED_MODEL",
-    "WRITTEN_SCHEMAS",
-    "Area",
-    "Artifact",
-    "ArtifactNeeds",
-    "Block",
-    "Bounds",
-    "Input",
-    "MetadataError",
-    "ModelMetadata",
-    "NotExpressibleError",
-    "Output",
-    "Performance",
-    "Quantile",
-    "Tolerance",
-    "Training",
-    "UnsupportedSchemaError",
-    "create_metadata",
-    "derive_min_reader",
-    "dump_metadata",
-    "newer_meanings",
-    "read_metadata",
+    "AREA_INDEX", "BATCH", "DELIVERY_ID_PATTERN", "LEDGER", "OBSERVATIONS", "ONNX",
+    "REFERENCE_TIME", "SAVED_MODEL", "WRITTEN_SCHEMAS", "Area", "Artifact", "ArtifactNeeds",
+    "Block", "Bounds", "Input", "MetadataError", "ModelMetadata", "NotExpressibleError",
+    "Output", "Performance", "Quantile", "Tolerance", "Training", "UnsupportedSchemaError",
+    "create_metadata", "derive_min_reader", "dump_metadata", "newer_meanings", "read_metadata",
     "writing_problems",
-]
+]  # fmt: skip

@@ -26,23 +26,20 @@ class Bounds(Record):
     minimum: Annotated[
         float | None,
         _must(
-            "in the input's unit, of every value that is present",
+            "the lowest value, in the input's unit",
             law="not above the max_*_seen of the input's variable",
         ),
     ] = None
     maximum: Annotated[
         float | None,
         _must(
-            "in the input's unit, of every value that is present",
+            "the highest value, in the input's unit",
             law="not below minimum; carried by a max_*_seen that is not above it",
         ),
     ] = None
     max_missing: Annotated[
         Share | None,
-        _must(
-            "the largest share of a window that may be missing",
-            law="carried by an inputs[].max_missing not above it",
-        ),
+        _must("the largest share missing", law="carried by an inputs[].max_missing not above it"),
     ] = None
 
     @model_validator(mode="after")
@@ -63,9 +60,7 @@ class Quantile(Record):
     """
 
     name: Annotated[Name, _may("the tensor's name")]
-    output: Annotated[
-        Name, _may("the output it is a quantile of; type, shape, unit and step are its")
-    ]
+    output: Annotated[Name, _may("the output whose quantile it is")]
     probability: Annotated[float, _may("how often observed values lie below it"), Field(gt=0, lt=1)]
 
 

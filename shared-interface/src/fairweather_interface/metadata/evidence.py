@@ -58,17 +58,9 @@ class Performance(Record):
     rmse: Annotated[Positive, _may("root of the mean squared error, in the variable's unit")]
     bias: Annotated[float, _may("mean of forecast - observed, in the variable's unit")]
     count: Annotated[int, _may("how many values were compared"), Field(ge=1)]
-    held_out: Annotated[
-        tuple[Block, ...], _may("the stretches of time it was not trained on"), Field(min_length=1)
-    ]
-    evaluation_id: Annotated[
-        Digest, _may("digest of data, blocks, baselines; figures compare under one")
-    ]
-    skill: Annotated[
-        float | None,
-        _may("1 - MAE / MAE of the better of persistence and climatology"),
-        Field(le=1),
-    ] = None
+    held_out: Annotated[tuple[Block, ...], _may("time it was not trained on"), Field(min_length=1)]
+    evaluation_id: Annotated[Digest, _may("of data, blocks, baselines; figures compare under one")]
+    skill: Annotated[float | None, _may("1 - MAE / MAE of the better baseline"), Field(le=1)] = None
     skill_interval: Annotated[
         tuple[float, float] | None, _may("of the skill", law="95 % interval, low then high")
     ] = None

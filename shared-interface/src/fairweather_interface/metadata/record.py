@@ -9,19 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from fairweather_interface.durations import ISO_PATTERN, iso_duration, parse_iso_duration
 from fairweather_interface.errors import short
@@ -52,11 +46,7 @@ class Record(BaseModel):
     """A frozen, strict record that keeps the fields it does not know."""
 
     model_config = ConfigDict(
-        extra="allow",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        protected_namespaces=(),
+        extra="allow", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=()
     )
 
 
@@ -131,11 +121,8 @@ def parse_json(data: bytes | str) -> Any:  # noqa: ANN401 - JSON has no better t
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     document = dict(pairs)
     if len(document) < len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise ValueError(f"found the key {short(key)} twice in one object")
-            seen.add(key)
+        ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"found the key {short(key)} twice in one object")
     return document
 
 

@@ -57,6 +57,7 @@ DELIVERY_ID_PATTERN = (
 _must = partial(Rule, since="0.1", must_obey=True)
 _may = partial(Rule, since="0.1")
 _of_window = partial(_must, law="required of observations")
+_VERSION = Field(pattern=SCHEMA_VERSION_PATTERN)
 _Month = Annotated[int, Field(ge=1, le=12)]
 
 TENSORS: dict[str, tuple[str, tuple[int, ...] | None]] = {
@@ -73,12 +74,8 @@ _OBSERVED = ("variable", "unit", "period", "sample_rate", "max_missing")
 class Area(Record):
     """A place a model can forecast for."""
 
-    latitude: Annotated[
-        float, _may("north of the equator", unit="degree_north"), Field(ge=-90, le=90)
-    ]
-    longitude: Annotated[
-        float, _may("east of Greenwich", unit="degree_east"), Field(ge=-180, le=180)
-    ]
+    latitude: Annotated[float, _may("positive north", unit="degree_north"), Field(ge=-90, le=90)]
+    longitude: Annotated[float, _may("positive east", unit="degree_east"), Field(ge=-180, le=180)]
     timezone: Annotated[str, _must("whose months and days it lives by", law="IANA time zone")]
 
     @field_validator("timezone")
@@ -117,9 +114,7 @@ class Input(Record):
     unit: Annotated[Word | None, _of_window("unit of the values")] = None
     period: Annotated[Duration | None, _of_window("the length of the window")] = None
     sample_rate: Annotated[Duration | None, _of_window("the spacing of its samples")] = None
-    max_missing: Annotated[
-        Share | None, _of_window("the share of the window that may be missing")
-    ] = None
+    max_missing: Annotated[Share | None, _of_window("the share that may be missing")] = None
     areas: Annotated[
         tuple[Word, ...] | None,
         _must("a region: the mean over these; absent: the requested area", law="without repeats"),
@@ -193,11 +188,7 @@ class ArtifactNeeds(Record):
     opset: Annotated[int | None, _must("ONNX operator set"), Field(ge=1)] = None
     ir_version: Annotated[int | None, _must("ONNX IR version"), Field(ge=1)] = None
     tensorflow: Annotated[
-        Word | None,
-        _must(
-            "the TensorFlow it was written with, the oldest that reads it",
-            law="a version by PEP 440",
-        ),
+        Word | None, _must("the oldest TensorFlow that reads it", law="a version by PEP 440")
     ] = None
 
     @field_validator("tensorflow")
@@ -211,13 +202,13 @@ class Artifact(Record):
 
     format: Annotated[Word, _must("`tensorflow-saved-model`, `onnx`, or a newer one")]
     path: Annotated[
-        Word | None, _must("file or folder below the delivery", law="either path or omitted")
+        Word | None, _must("a file or folder of the delivery", law="either path or omitted")
     ] = None
     canonical: Annotated[bool, _may("this form is the model; `model_digest` covers it")] = False
     needs: Annotated[ArtifactNeeds | None, _must("what a runtime must offer")] = None
-    omitted: Annotated[
-        Text | None, _may("why this form was left out", law="either path or omitted")
-    ] = None
+    omitted: Annotated[Text | None, _may("why it was left out", law="either path or omitted")] = (
+        None
+    )
 
     @model_validator(mode="after")
     def _there_or_not(self) -> Self:
@@ -232,18 +223,10 @@ class Artifact(Record):
 class ModelMetadata(Record):
     """The contract file ``metadata.json``."""
 
-    schema_version: Annotated[
-        str, _must("the schema this is written in"), Field(pattern=SCHEMA_VERSION_PATTERN)
-    ]
-    min_reader: Annotated[
-        str,
-        _must("the oldest schema whose readers may read this"),
-        Field(pattern=SCHEMA_VERSION_PATTERN),
-    ]
+    schema_version: Annotated[str, _must("the schema this is written in"), _VERSION]
+    min_reader: Annotated[str, _must("the oldest schema whose readers may read this"), _VERSION]
     delivery_id: Annotated[
-        str,
-        _must("UUID of version 4, the folder's name"),
-        Field(pattern=DELIVERY_ID_PATTERN),
+        str, _must("UUID of version 4, the folder's name"), Field(pattern=DELIVERY_ID_PATTERN)
     ]
     created_at: Annotated[UtcTime, _may("when it was made")]
     topic: Annotated[Text, _may("what this model tries, for people")]
@@ -251,10 +234,7 @@ class ModelMetadata(Record):
     model_type: Annotated[Word, _may("a label for people and policy")]
     areas: Annotated[
         Mapping[Word, Area],
-        _must(
-            "the places the model knows; `area_index` counts in this order",
-            law="area_index counts in this order",
-        ),
+        _must("the places the model knows", law="area_index counts in this order"),
         Field(min_length=1),
     ]
     inputs: Annotated[

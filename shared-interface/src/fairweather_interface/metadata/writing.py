@@ -15,11 +15,7 @@ from fairweather_interface.metadata.reading import (
     read_metadata,
     wrong_min_reader,
 )
-from fairweather_interface.metadata.record import (
-    dump_document,
-    dump_record,
-    parse_json,
-)
+from fairweather_interface.metadata.record import dump_document, dump_record, parse_json
 from fairweather_interface.metadata.rows import newer_fields
 from fairweather_interface.metadata.schema import (
     LEDGER,

@@ -32,11 +32,12 @@ def vocabulary_problems(
         allowed: whole names that keep a retired word, such as public ones.
     """
     return tuple(
-        f"{path.relative_to(package.parent)}:{line}: found {word!r} in {text!r}, expected {instead}"
+        f"{path.relative_to(package.parent)}:{line}: found {word.lower()!r} in {text!r}, "
+        f"expected {instead}"
         for path in sorted(package.rglob("*.py"))
         for line, part, text in _texts(path)
-        for word in ([_first(text)] if part == "openings" else map(str.lower, _WORD.findall(text)))
-        if (instead := retired.get(part, {}).get(word)) and text not in allowed
+        for word in ([text.partition(" ")[0]] if part == "openings" else _WORD.findall(text))
+        if (instead := retired.get(part, {}).get(word.lower())) and text not in allowed
     )
 
 
@@ -53,13 +54,7 @@ def _texts(path: Path) -> Iterator[tuple[int, str, str]]:
             yield line, "names", node.name
         first = (ast.get_docstring(node) or "").partition("\n")[0]
         yield line, "docstrings", first
-        if isinstance(node, _Function) and not any(map(_is_property, node.decorator_list)):
+        if isinstance(node, _Function) and not any(
+            ast.unparse(decorator).endswith("property") for decorator in node.decorator_list
+        ):
             yield line, "openings", first
-
-
-def _first(text: str) -> str:
-    return text.partition(" ")[0].lower()
-
-
-def _is_property(decorator: ast.expr) -> bool:
-    return ast.unparse(decorator).endswith("property")
