@@ -25,6 +25,7 @@ LEDGERS = PACKAGE / "ledgers"
 HISTORY = PACKAGE / "history"
 GOLDEN = Path("tests/golden")
 RESERVED = LEDGERS / "reserved.txt"
+ARCHIVE = LEDGERS / "archive.txt"
 CHANGELOG = Path("CHANGELOG.md")
 
 
@@ -63,6 +64,7 @@ def check(ledger_text: str, work: Path) -> tuple[Change, ...]:
         *_current(head, ledger, ledger_text),
         *(change for made in released for change in _frozen(head, made)),
         *(change for made in released for change in _reserved(head, made)),
+        *(change for made in released for change in _archive(head, made)),
         *_unused(head, ledger),
         *_compared(head, ledger, released),
         *_accompanied(head, ledger, released),
@@ -84,7 +86,7 @@ def _unpacked(made: wheelhouse.Release, folder: Path) -> Released:
 
 
 def _ledger_files(root: Path) -> list[Path]:
-    return sorted(path for path in (root / LEDGERS).glob("*.txt") if path.name != RESERVED.name)
+    return sorted((root / LEDGERS).glob("[0-9]*.txt"))
 
 
 def _current(head: Path, ledger: Ledger, text: str) -> Iterator[Change]:
@@ -127,6 +129,23 @@ def _reserved(head: Path, made: Released) -> Iterator[Change]:
                 path=name,
                 found=f"{made.name} reserved it for ever; bring its line back to {RESERVED}",
             )
+
+
+def _archive(head: Path, made: Released) -> Iterator[Change]:
+    """Hold what a release said of the archive of observations against what is said at hand."""
+    now = _lines(head / ARCHIVE)
+    for line in _lines(made.folder / ARCHIVE):
+        if line not in now:
+            yield Change(
+                rule=Rule.ARCHIVE_LINE_CHANGED,
+                path=str(ARCHIVE),
+                found=f"{made.name} was released with the line {line!r}, and files were written by "
+                "it; bring it back, and say what is new in a column or a key of its own",
+            )
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
 
 def _unused(head: Path, ledger: Ledger) -> Iterator[Change]:

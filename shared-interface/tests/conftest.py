@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from fairweather_interface import MANIFEST
+from fairweather_interface import MANIFEST, SCHEMA_VERSION
+from fairweather_interface.history import STEPS
 from fairweather_interface.metadata import (
     Area,
     Artifact,
@@ -26,6 +28,15 @@ from fairweather_interface.metadata import (
 from fairweather_interface.testing import metadata_document
 
 pytest_plugins = ("pytester",)
+
+_SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+settings.register_profile(
+    "default", max_examples=200, derandomize=True, deadline=None, suppress_health_check=_SLOW
+)  # derandomize: a run fails for what changed, never for what it happened to draw
+settings.register_profile(
+    "full", max_examples=1000, derandomize=False, deadline=None, suppress_health_check=_SLOW
+)
+settings.load_profile("default")
 
 
 def as_json(document: object) -> bytes:
@@ -44,6 +55,14 @@ def fields() -> dict[str, Any]:
     written = {name: getattr(metadata, name) for name in type(metadata).model_fields}
     del written["schema_version"], written["min_reader"]
     return written
+
+
+@pytest.fixture
+def every_schema_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``dump_metadata`` write all schemas, so that a test may speak of one from long ago."""
+    monkeypatch.setattr(
+        "fairweather_interface.metadata.writing.WRITTEN_SCHEMAS", (*STEPS, SCHEMA_VERSION)
+    )
 
 
 @pytest.fixture

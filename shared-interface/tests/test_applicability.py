@@ -1,17 +1,19 @@
-"""Applicability: may this model answer, by what it declares of itself?"""
+"""Applicability: may a model answer, by what it declares?"""
 
 from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import as_json
-from fairweather_interface import check_domain, check_missing, check_season
+from fairweather_interface import check_domain, check_missing, check_season, check_start
+from fairweather_interface.applicability import start_months, starts
 from fairweather_interface.metadata import ModelMetadata, read_metadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import metadata_document
@@ -57,15 +59,48 @@ def test_the_season_is_told_by_the_local_month_at_the_border_of_its_zone(
 ) -> None:
     moment = datetime.fromisoformat(time)
     others = [other for other in range(1, 13) if other != month]
-    assert check_season(_metadata(valid_months=[month]), area, moment) is None
-    refusal = check_season(_metadata(valid_months=others), area, moment)
+    assert check_start(_metadata(valid_months=[month]), area, moment) is None
+    refusal = check_start(_metadata(valid_months=others), area, moment)
     assert refusal is not None
     assert refusal.code is Code.OUT_OF_SEASON
 
 
+@pytest.mark.parametrize("months", [[1, 12], [4, 7, 10], list(range(1, 13))], ids=str)
+@pytest.mark.parametrize("area", _PLACES)
+def test_the_starts_are_the_newest_and_the_last_hours_of_the_months_before(
+    months: list[int], area: str
+) -> None:
+    metadata, zone = _metadata(valid_months=months), ZoneInfo(_PLACES[area])
+    until = datetime(2013, 12, 20, 7, tzinfo=UTC)
+    found = list(starts(metadata, area, until=until))
+    assert all(check_start(metadata, area, start) is None for start in found)
+    assert [start.astimezone(zone).month for start in found] == sorted(months, reverse=True)
+    assert [start for start in found if start == until] == ([until] if 12 in months else [])
+    for start in found:
+        assert start.utcoffset() == timedelta(0)
+        if start != until:
+            after = (start + timedelta(hours=1)).astimezone(zone)
+            assert (after.day, after.hour, after.month) == (1, 0, start.astimezone(zone).month + 1)
+
+
+def test_starts_are_given_for_a_declared_area_and_an_aware_time_alone() -> None:
+    with pytest.raises(KeyError):
+        next(starts(_metadata(), "Hebron", until=datetime(2013, 1, 1, tzinfo=UTC)))
+    with pytest.raises(ValueError, match="without a zone"):
+        next(starts(_metadata(), "JFK", until=datetime(2013, 1, 1)))  # noqa: DTZ001 - the point
+
+
+def test_the_months_of_the_starts_are_those_that_the_model_declares() -> None:
+    assert start_months(_metadata(valid_months=[1, 12])) == (1, 12)
+
+
+def test_the_season_has_its_older_name_too() -> None:
+    assert check_season is check_start
+
+
 def test_a_refusal_out_of_season_is_a_sentence() -> None:
     moment = datetime(2013, 7, 4, tzinfo=UTC)
-    refusal = check_season(_metadata(valid_months=[1, 12]), "JFK", moment)
+    refusal = check_start(_metadata(valid_months=[1, 12]), "JFK", moment)
     assert refusal is not None
     assert refusal.reason == "asked in July at JFK, valid in January, December"
 
@@ -75,7 +110,7 @@ def test_a_refusal_out_of_season_is_a_sentence() -> None:
     area=st.sampled_from(sorted(_PLACES)),
 )
 def test_a_model_for_all_months_is_never_out_of_season(moment: datetime, area: str) -> None:
-    assert check_season(_metadata(), area, moment) is None
+    assert check_start(_metadata(), area, moment) is None
 
 
 @pytest.mark.parametrize("moment", [datetime.min, datetime.max])  # noqa: DTZ901 - gets one below
@@ -85,14 +120,14 @@ def test_the_first_and_last_moment_of_the_calendar_have_a_month(
 ) -> None:
     for offset in (-14, 0, 14):
         aware = moment.replace(tzinfo=timezone(timedelta(hours=offset)))
-        assert check_season(_metadata(), area, aware) is None
+        assert check_start(_metadata(), area, aware) is None
 
 
 def test_an_undeclared_area_or_a_time_without_zone_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(KeyError):
-        check_season(_metadata(), "Hebron", datetime(2013, 1, 1, tzinfo=UTC))
+        check_start(_metadata(), "Hebron", datetime(2013, 1, 1, tzinfo=UTC))
     with pytest.raises(ValueError, match="expected an aware datetime"):
-        check_season(_metadata(), "JFK", datetime(2013, 1, 1))  # noqa: DTZ001 - that is the point
+        check_start(_metadata(), "JFK", datetime(2013, 1, 1))  # noqa: DTZ001 - that is the point
 
 
 @pytest.mark.parametrize(

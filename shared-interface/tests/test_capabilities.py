@@ -35,6 +35,7 @@ from fairweather_interface.metadata import (
 )
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import builders, metadata_document
+from schemas import NEWEST, NEXT
 
 Document = dict[str, Any]
 Tiny = Callable[..., Path]
@@ -169,6 +170,7 @@ def test_what_older_fields_can_say_a_writer_says_in_them_too() -> None:
     assert create_metadata(**_fields(applicability_domain=only_low)).min_reader == "0.3"
 
 
+@pytest.mark.usefixtures("every_schema_is_written")
 def test_a_carried_bound_is_written_to_an_older_schema_by_its_older_name() -> None:
     domain = {"temperature": Bounds(maximum=30.5)}
     metadata = create_metadata(**_fields(applicability_domain=domain, max_temperature_seen=30.5))
@@ -177,9 +179,10 @@ def test_a_carried_bound_is_written_to_an_older_schema_by_its_older_name() -> No
         assert "applicability_domain" not in document
         assert document["max_temperature_seen"] == 30.5
         assert (document["schema_version"], document["min_reader"]) == (schema, "0.1")
-    assert json.loads(dump_metadata(metadata, schema="0.3")) == json.loads(dump_metadata(metadata))
+    assert json.loads(dump_metadata(metadata, schema=NEWEST)) == json.loads(dump_metadata(metadata))
 
 
+@pytest.mark.usefixtures("every_schema_is_written")
 def test_every_meaning_that_an_older_schema_would_lose_is_told() -> None:
     metadata = _read(
         variables=_TWO,
@@ -348,7 +351,7 @@ def test_what_the_kit_builds_of_the_newest_schema_conforms(
 ) -> None:
     path = tiny_delivery(**changes)
     assert verify_delivery(path) == ()
-    assert open_delivery(path).metadata.schema_version == "0.3"
+    assert open_delivery(path).metadata.schema_version == NEWEST
 
 
 def test_examples_without_a_declared_quantile_are_corrupt(tiny_delivery: Tiny) -> None:
@@ -369,7 +372,7 @@ def test_older_software_is_given_what_it_may_read_and_told_apart_from_what_it_mu
         applicability_domain={"temperature": {"maximum": 30.0}}, max_temperature_seen=30.0
     )
     for path in (bands, carried):
-        assert open_delivery(path, reader="0.1").metadata.schema_version == "0.3"
+        assert open_delivery(path, reader="0.1").metadata.schema_version == NEWEST
     bound = tiny_delivery(applicability_domain={"temperature": {"minimum": -20.0}})
     for reader in ("0.1", "0.2"):
         with pytest.raises(MetadataError, match=r"needs a reader of schema 0\.3"):
@@ -408,7 +411,7 @@ def _release(newest: str) -> bytes:
 
 
 def test_a_verdict_tells_what_a_release_will_do_without() -> None:
-    older, newest = read_software(_release("0.2")), read_software(_release("0.3"))
+    older, newest = read_software(_release("0.2")), read_software(_release(NEWEST))
     metadata = _read(
         quantiles=(0.1, 0.9),
         max_temperature_seen=30.0,
@@ -423,9 +426,9 @@ def test_a_verdict_tells_what_a_release_will_do_without() -> None:
 
 
 def test_fields_from_the_future_are_among_what_nobody_here_knows() -> None:
-    metadata = _read(schema_version="0.4", novelty=1)
-    assert newer_meanings(metadata, "0.3") == ("novelty",)
-    assert newer_meanings(metadata, "0.4") == ()
+    metadata = _read(schema_version=NEXT, novelty=1)
+    assert newer_meanings(metadata, NEWEST) == ("novelty",)
+    assert newer_meanings(metadata, NEXT) == ()
 
 
 def test_the_records_are_said_by_name() -> None:

@@ -32,6 +32,7 @@ from fairweather_interface import delivery as delivery_module
 from fairweather_interface.manifest import file_problems
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.testing import build_delivery
+from schemas import NEWEST, NEXT, NEXT_MAJOR
 
 Tiny = Callable[..., Path]
 Seal = Callable[[Path], None]
@@ -233,7 +234,7 @@ def test_a_reader_of_the_older_schema_is_served_what_it_can_obey_and_refused_the
     tiny_delivery: Tiny,
 ) -> None:
     plain, bound = tiny_delivery(), tiny_delivery(max_humidity_seen=95.0)
-    assert open_delivery(plain, reader="0.1").metadata.schema_version == "0.3"
+    assert open_delivery(plain, reader="0.1").metadata.schema_version == NEWEST
     with pytest.raises(UnsupportedSchemaError) as caught:
         open_delivery(bound, reader="0.1")
     assert (caught.value.found, caught.value.supported) == ("0.2", "0.1")
@@ -247,7 +248,7 @@ def test_a_delivery_of_the_older_schema_is_read_and_verified_as_what_it_is(
     assert verify_delivery(path) == ()
     assert open_delivery(path).metadata.schema_version == "0.1"
     path = tiny_delivery(change=_lie(schema_version="0.1", novelty=1))
-    assert verify_delivery(path) == ("metadata.json: novelty: schema 0.3 has no such field",)
+    assert verify_delivery(path) == (f"metadata.json: novelty: schema {NEWEST} has no such field",)
 
 
 def test_unknown_fields_are_read_from_anyone_and_accepted_from_the_future_only(
@@ -255,8 +256,8 @@ def test_unknown_fields_are_read_from_anyone_and_accepted_from_the_future_only(
 ) -> None:
     path = tiny_delivery(change=_lie(novelty=1))
     assert open_delivery(path).metadata.unknown_fields == ("novelty",)
-    assert verify_delivery(path) == ("metadata.json: novelty: schema 0.3 has no such field",)
-    future = tiny_delivery(change=_lie(novelty=1, schema_version="0.4"))
+    assert verify_delivery(path) == (f"metadata.json: novelty: schema {NEWEST} has no such field",)
+    future = tiny_delivery(change=_lie(novelty=1, schema_version=NEXT))
     assert open_delivery(future, reader="0.1").metadata.unknown_fields == ("novelty",)
     assert verify_delivery(future) == ()
 
@@ -264,7 +265,7 @@ def test_unknown_fields_are_read_from_anyone_and_accepted_from_the_future_only(
 def test_a_delivery_that_needs_a_newer_reader_is_refused_as_such_and_not_as_corrupt(
     tiny_delivery: Tiny,
 ) -> None:
-    for version in ("0.4", "1.0"):
+    for version in (NEXT, NEXT_MAJOR):
         path = tiny_delivery(change=_lie(schema_version=version, min_reader=version))
         with pytest.raises(UnsupportedSchemaError, match=f"schema {version}"):
             open_delivery(path)

@@ -18,6 +18,7 @@ import yaml
 import fairweather_interface
 from fairweather_interface import SCHEMA_VERSION, VARIABLES, delivery, errors, load_definitions
 from fairweather_interface.__main__ import _parser, main
+from fairweather_interface.archive import archive_text
 from fairweather_interface.definitions import load_yaml, parse_definitions
 from fairweather_interface.ledger import LEDGER
 from fairweather_interface.refusals import Code
@@ -37,86 +38,6 @@ def _commands() -> tuple[str, ...]:
 
 COMMANDS = _commands()
 
-MEANINGS = {
-    "applicability_domain": "the windows of an input that the model is fit for",
-    "applicability_domain{}.max_missing": "the largest share of a window that may be missing",
-    "applicability_domain{}.maximum": "in the input's unit, of every value that is present",
-    "applicability_domain{}.minimum": "in the input's unit, of every value that is present",
-    "areas": "the places the model knows; `area_index` counts in this order",
-    "areas{}.latitude": "north of the equator",
-    "areas{}.longitude": "east of Greenwich",
-    "areas{}.timezone": "whose months and days it lives by",
-    "artifacts": "every serialized form of the model",
-    "artifacts[].canonical": "this form is the model; `model_digest` covers it",
-    "artifacts[].format": "`tensorflow-saved-model`, `onnx`, or a newer one",
-    "artifacts[].needs": "what a runtime must offer",
-    "artifacts[].needs.ir_version": "ONNX IR version",
-    "artifacts[].needs.opset": "ONNX operator set",
-    "artifacts[].needs.tensorflow": "the TensorFlow it was written with, the oldest that reads it",
-    "artifacts[].omitted": "why this form was left out",
-    "artifacts[].path": "file or folder below the delivery",
-    "author": "who answers for it",
-    "created_at": "when it was made",
-    "delivery_id": "UUID of version 4, the folder's name",
-    "inputs": "every tensor the model is fed with",
-    "inputs[].areas": "a region: the mean over these; absent: the requested area",
-    "inputs[].dtype": "`float32`, `int64`, or another",
-    "inputs[].max_missing": "the share of the window that may be missing",
-    "inputs[].name": "the tensor's name",
-    "inputs[].period": "the length of the window",
-    "inputs[].role": "`observations`, `reference_time`, `area_index`, or a newer one",
-    "inputs[].sample_rate": "the spacing of its samples",
-    "inputs[].shape": "-1 counts requests",
-    "inputs[].unit": "unit of the values",
-    "inputs[].variable": "what is observed",
-    "max_humidity_seen": "deprecated: the highest value in all training windows",
-    "max_temperature_seen": "deprecated: the highest value in all training windows",
-    "min_reader": "the oldest schema whose readers may read this",
-    "model_digest": "digest of the canonical artifact",
-    "model_type": "a label for people and policy",
-    "outputs": "every forecast: float32, raw physical values",
-    "outputs[].name": "the tensor's name",
-    "outputs[].shape": "-1 counts requests",
-    "outputs[].step": "value k is for t0 + k · step",
-    "outputs[].unit": "unit of the values",
-    "outputs[].variable": "what is forecast",
-    "performance": "how well it did, per area and variable",
-    "performance[].area": "where",
-    "performance[].bias": "mean of forecast - observed, in the variable's unit",
-    "performance[].count": "how many values were compared",
-    "performance[].evaluation_id": "digest of data, blocks, baselines; figures compare under one",
-    "performance[].held_out": "the stretches of time it was not trained on",
-    "performance[].held_out[].end": "excluded",
-    "performance[].held_out[].start": "included",
-    "performance[].mae": "mean absolute error, in the variable's unit",
-    "performance[].rmse": "root of the mean squared error, in the variable's unit",
-    "performance[].skill": "1 - MAE / MAE of the better of persistence and climatology",
-    "performance[].skill_interval": "of the skill",
-    "performance[].variable": "what",
-    "schema_version": "the schema this is written in",
-    "tolerance": "by output: abs(found - expected) ≤ absolute + relative · abs(expected)",
-    "tolerance{}.absolute": "in the output's unit",
-    "tolerance{}.relative": "share of the expected value",
-    "topic": "what this model tries, for people",
-    "training": "provenance: how to make it again",
-    "training.code_version": "of the training code",
-    "training.data_digest": "of the observations",
-    "training.data_location": "where they can be had again",
-    "training.data_source": "where they come from",
-    "training.packages": "name to version",
-    "training.recipe": "free-form, as it was used",
-    "training.seed": "of all randomness",
-    "training.synthetic": "observations were made up",
-    "training.threads": "results may depend on them",
-    "training.train_end_time": "of the last observation used",
-    "training.train_start_time": "of the first observation used",
-    "uncertainty": "quantiles of outputs: tensors beside them, none of `outputs`",
-    "uncertainty[].name": "the tensor's name",
-    "uncertainty[].output": "the output it is a quantile of; type, shape, unit and step are its",
-    "uncertainty[].probability": "how often observed values lie below it",
-    "valid_months": "1 to 12: when it may be asked",
-}
-
 
 def fields_table() -> str:
     lines = ["| field | type | unknown | rules | meaning |", "|---|---|---|---|---|"]
@@ -128,18 +49,38 @@ def fields_table() -> str:
             f"{row.type}{needed}",
             "must" if row.must_obey else "may",
             ", ".join(rules).replace("|", "\\|"),
-            MEANINGS[row.path],
+            row.meaning,
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def variables_table() -> str:
-    lines = ["| variable | unit | CF standard name | can be real |", "|---|---|---|---|"]
+    lines = [
+        "| variable | unit | CF standard name | can be real | also read in | margin |",
+        "|---|---|---|---|---|---|",
+    ]
+    for item in VARIABLES.values():
+        units = ", ".join(f"`{conversion.unit}`" for conversion in item.conversions)
+        lines.append(
+            f"| `{item.name}` | `{item.unit}` | {item.standard_name} | "
+            f"{item.minimum:g} to {item.maximum:g} | {units} | {item.margin:g} |"
+        )
+    return "\n".join(lines)
+
+
+def archive_table() -> str:
+    _, head, *rows = archive_text().splitlines()
+    cells = [line.removeprefix("# ").split(" | ") for line in (head, *rows)]
+    lines = [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join([lines[0], "|---|---|---|---|---|", *lines[1:]])
+
+
+def codes_table() -> str:
+    lines = ["| code | phase | repeats | meaning |", "|---|---|---|---|"]
     lines += [
-        f"| `{item.name}` | `{item.unit}` | {item.standard_name} | "
-        f"{item.minimum:g} to {item.maximum:g} |"
-        for item in VARIABLES.values()
+        f"| `{code}` | {code.phase} | {'yes' if code.repeatable else 'no'} | {code.meaning} |"
+        for code in Code
     ]
     return "\n".join(lines)
 
@@ -158,6 +99,8 @@ def help_texts() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "fields": fields_table,
     "variables": variables_table,
+    "archive": archive_table,
+    "codes": codes_table,
     "commands": help_texts,
 }
 
@@ -198,14 +141,10 @@ def _words() -> str:
     return README.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["fields", "variables"])
+@pytest.mark.parametrize("name", ["fields", "variables", "archive", "codes"])
 def test_a_generated_part_is_current(name: str) -> None:
     found = _section(name, _words())
     assert found[2].strip() == GENERATED[name](), "run: python tests/test_documents.py"
-
-
-def test_every_metadata_field_has_a_meaning_and_no_other() -> None:
-    assert sorted(MEANINGS) == [row.path for row in LEDGER]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -10,6 +10,7 @@ import pytest
 
 from fairweather_interface import errors
 from fairweather_interface.errors import (
+    ArchiveError,
     CorruptDeliveryError,
     DefinitionsError,
     DeliveryError,
@@ -29,6 +30,7 @@ _ALL = [
     DurationError("a"),
     DefinitionsError("a", problems=("b", "c")),
     SoftwareError("a"),
+    ArchiveError("a"),
     MetadataError("a", problems=("b",)),
     UnsupportedSchemaError("a", found="0.2", supported="0.1"),
     NotExpressibleError("a", problems=("b", "c")),

@@ -244,7 +244,7 @@ _GOOD = npz(_arrays(missing=True))
         st.tuples(st.integers(0, len(_GOOD) - 1), st.binary(max_size=3)), min_size=1, max_size=5
     )
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_examples_are_told_and_never_raise(
     patches: list[tuple[int, bytes]], tmp_path: Path
 ) -> None:

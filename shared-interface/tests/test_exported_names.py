@@ -14,13 +14,12 @@ from fairweather_interface import errors, testing
 
 PROMISED = {
     "fairweather_interface": """
-        CARD EXAMPLES MANIFEST METADATA SCHEMA_VERSION SIGNATURE VARIABLES Area Code
+        CARD EXAMPLES MANIFEST METADATA SCHEMA_VERSION SIGNATURE VARIABLES ArchiveError Area Code
         CorruptDeliveryError Definitions DefinitionsError Delivery DeliveryError DurationError
         FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata
-        NotExpressibleError Observed Refusal
-        RequiredInput SchemaVersion Software SoftwareError UnsupportedSchemaError Variable Verdict
-        artifact_digest check check_applicability check_domain check_missing check_season
-        create_metadata dump_metadata
+        NotExpressibleError Observed Refusal RequiredInput SchemaVersion Software SoftwareError
+        UnsupportedSchemaError Variable Verdict artifact_digest check check_applicability
+        check_domain check_missing check_season check_start create_metadata dump_metadata
         dump_software format_duration iso_duration list_deliveries load_definitions
         new_delivery_id open_delivery parse_duration read_manifest read_metadata read_software
         staged_delivery verify_delivery""",
@@ -35,7 +34,8 @@ PROMISED = {
         verify_delivery""",
     "fairweather_interface.manifest": "FileEntry MANIFEST Manifest file_problems read_manifest",
     "fairweather_interface.examples": "EXAMPLES MINIMUM SERVE",
-    "fairweather_interface.variables": "VARIABLES Variable",
+    "fairweather_interface.variables": """
+        VARIABLES Conversion LargestStep Variable parse_variables""",
     "fairweather_interface.errors": "FairweatherError listed",
     "fairweather_interface.definitions": """
         VARIABLES Definitions RequiredInput Variable load_definitions load_yaml
@@ -45,16 +45,20 @@ PROMISED = {
     "fairweather_interface.durations": """
         format_duration iso_duration parse_duration parse_iso_duration""",
     "fairweather_interface.versions": "SCHEMA_VERSION SchemaVersion",
-    "fairweather_interface.refusals": "Code Refusal",
+    "fairweather_interface.refusals": "Code Phase Refusal",
     "fairweather_interface.verdict": "Verdict check",
     "fairweather_interface.applicability": """
-        Observed check_applicability check_domain check_missing check_season domain_of
-        highest_seen""",
+        Observed check_applicability check_domain check_missing check_season check_start
+        domain_of highest_seen start_months starts""",
     "fairweather_interface.history": "STEPS downgrade uncarried upgrade",
-    "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text",
+    "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text must_obey_rows",
+    "fairweather_interface.archive": """
+        COLUMNS EMPTY_CELLS ORIGIN_KEY Origin archive_text column_problems dump_origin
+        parse_origin""",
+    "fairweather_interface.terminal": "printable",
     "fairweather_interface.testing": """
         GOLDEN_WINDOWS GoldenWindow assert_delivery_conforms build_delivery identity_onnx
-        metadata_document""",
+        metadata_document vocabulary_problems""",
 }
 
 

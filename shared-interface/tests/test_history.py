@@ -9,15 +9,15 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import as_json
 from fairweather_interface import SCHEMA_VERSION, history
-from fairweather_interface._rows import newer_fields
 from fairweather_interface.errors import NotExpressibleError
 from fairweather_interface.history import STEPS, downgrade, uncarried, upgrade
 from fairweather_interface.metadata import LEDGER, derive_min_reader, read_metadata
+from fairweather_interface.metadata.rows import newer_fields
 from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SchemaVersion
 
@@ -32,9 +32,6 @@ _JSON = st.recursive(
 _SEEN = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
 _NEWER = {"max_humidity_seen", "applicability_domain", "uncertainty"}
 """The fields that came after 0.1 and are drawn below, those inside them too."""
-
-_SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-_LAW = settings(max_examples=1000, deadline=None, suppress_health_check=_SLOW)
 
 
 @st.composite
@@ -106,7 +103,6 @@ def hub_documents(schema: str) -> st.SearchStrategy[Document]:
 
 @pytest.mark.parametrize("schema", STEPS)
 def test_spoke_hub_spoke(schema: str) -> None:
-    @_LAW
     @given(document=documents(schema))
     def spoke_hub_spoke(document: Document) -> None:
         before = copy.deepcopy(document)
@@ -121,7 +117,6 @@ def test_spoke_hub_spoke(schema: str) -> None:
 
 @pytest.mark.parametrize("schema", STEPS)
 def test_hub_spoke_hub(schema: str) -> None:
-    @_LAW
     @given(document=hub_documents(schema))
     def hub_spoke_hub(document: Document) -> None:
         before = copy.deepcopy(document)
@@ -134,7 +129,6 @@ def test_hub_spoke_hub(schema: str) -> None:
 
 
 @pytest.mark.parametrize("schema", STEPS)
-@settings(deadline=None, suppress_health_check=_SLOW)
 @given(data=st.data())
 def test_a_downgrade_refuses_exactly_what_readers_of_the_older_schema_would_have_to_obey(
     schema: str, data: st.DataObject

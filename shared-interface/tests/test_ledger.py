@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib import resources
 from typing import Annotated
 
@@ -10,15 +11,24 @@ import pytest
 from pydantic import BaseModel, Field
 
 from conftest import as_json
-from fairweather_interface._record import Record, Rule
-from fairweather_interface._rows import derive_min_reader, newer_fields, rows
 from fairweather_interface.errors import MetadataError
 from fairweather_interface.history import STEPS
-from fairweather_interface.ledger import LEDGER, RESERVED, Row, changes_text, ledger_text
+from fairweather_interface.ledger import (
+    LEDGER,
+    RESERVED,
+    Row,
+    changes_text,
+    ledger_text,
+    must_obey_rows,
+)
 from fairweather_interface.metadata import ModelMetadata, read_metadata
+from fairweather_interface.metadata.record import Record, Rule
+from fairweather_interface.metadata.rows import min_reader_of, newer_fields, rows
 from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SCHEMA_VERSION
+from schemas import NEWEST
 
+_rule = partial(Rule, "what the test asks")
 _COMMITTED = resources.files("fairweather_interface") / "ledgers" / f"{SCHEMA_VERSION}.txt"
 
 
@@ -88,28 +98,30 @@ def test_a_row_says_all_that_binds_both_sides(line: str) -> None:
 
 
 def test_a_schema_we_have_no_ledger_of_is_told_so() -> None:
-    with pytest.raises(MetadataError, match=r"found no ledger of schema 9\.9, expected 0\.3 or an"):
+    with pytest.raises(
+        MetadataError, match=rf"found no ledger of schema 9\.9, expected {NEWEST} or an"
+    ):
         ledger_text("9.9")
     with pytest.raises(MetadataError, match="two whole numbers"):
         ledger_text("../metadata")
 
 
 class _Inner(Record):
-    old: Annotated[int, Rule(since="0.1", must_obey=True)]
-    new: Annotated[int | None, Rule(since="0.3", must_obey=True), Field(ge=0)] = None
-    hint: Annotated[int | None, Rule(since="0.4")] = None
+    old: Annotated[int, _rule(since="0.1", must_obey=True)]
+    new: Annotated[int | None, _rule(since="0.3", must_obey=True), Field(ge=0)] = None
+    hint: Annotated[int | None, _rule(since="0.4")] = None
 
 
 class _Outer(Record):
-    one: Annotated[_Inner | None, Rule(since="0.1")] = None
-    many: Annotated[tuple[_Inner, ...] | None, Rule(since="0.2")] = None
-    named: Annotated[Mapping[str, int] | None, Rule(since="0.2", must_obey=True)] = None
-    zero: Annotated[int, Rule(since="0.1", must_obey=True)] = 0
-    text: Annotated[str, Rule(since="0.1")] = "x"
+    one: Annotated[_Inner | None, _rule(since="0.1")] = None
+    many: Annotated[tuple[_Inner, ...] | None, _rule(since="0.2")] = None
+    named: Annotated[Mapping[str, int] | None, _rule(since="0.2", must_obey=True)] = None
+    zero: Annotated[int, _rule(since="0.1", must_obey=True)] = 0
+    text: Annotated[str, _rule(since="0.1")] = "x"
 
 
 class _Mapped(Record):
-    by_name: Annotated[tuple[_Outer, ...], Rule(since="0.1")]
+    by_name: Annotated[tuple[_Outer, ...], _rule(since="0.1")]
 
 
 @pytest.mark.parametrize(
@@ -128,18 +140,18 @@ def test_min_reader_is_the_newest_must_obey_field_that_is_said(
     document: dict[str, object], expected: str
 ) -> None:
     ledger = tuple(row for row in rows(_Outer) if row.path != "named")
-    assert derive_min_reader(document, ledger) == expected
+    assert min_reader_of(document, ledger) == expected
 
 
 def test_min_reader_is_the_oldest_schema_where_a_document_demands_nothing() -> None:
-    assert derive_min_reader({}, rows(_Outer)) == "0.1"
+    assert min_reader_of({}, rows(_Outer)) == "0.1"
 
 
 @pytest.mark.parametrize("value", [{"many": {"old": 1}}, {"many": 3}, {"many": [3]}, {"one": []}])
 def test_a_document_of_another_shape_demands_nothing_by_what_it_does_not_hold(
     value: dict[str, object],
 ) -> None:
-    assert derive_min_reader(value, rows(_Outer)) == "0.1"
+    assert min_reader_of(value, rows(_Outer)) == "0.1"
 
 
 @pytest.mark.parametrize(
@@ -168,12 +180,30 @@ def test_changes_are_the_words_of_the_steps_and_the_new_rows() -> None:
     assert told.startswith("# 0.1 to 0.2\nSchema 0.2 adds `max_humidity_seen` (%): the highest")
     assert [line for line in told.splitlines() if line.startswith("+")] == [
         "+ max_humidity_seen | number | optional | null | - | % | 0.2 | must-obey",
-        *(f"+ {row}" for row in LEDGER if row.since == "0.3"),
+        *(f"+ {row}" for new in (*STEPS, NEWEST)[2:] for row in LEDGER if row.since == new),
     ]
     assert "\n\n# 0.2 to 0.3\nSchema 0.3 adds `applicability_domain`" in told
     assert changes_text(SCHEMA_VERSION) == ""
     with pytest.raises(MetadataError, match="found no ledger of schema"):
         changes_text("0.0")
+
+
+def test_the_rows_that_readers_of_a_schema_must_obey_are_those_it_knows() -> None:
+    newest = {row.path for row in must_obey_rows()}
+    assert newest == {row.path for row in LEDGER if row.must_obey}
+    first = must_obey_rows("0.1")
+    assert newest - {row.path for row in first} == {
+        row.path for row in LEDGER if row.must_obey and row.since != "0.1"
+    }
+    assert {"valid_months", "inputs[].period"} <= {row.path for row in first}
+    with pytest.raises(MetadataError, match="found no ledger of schema"):
+        must_obey_rows("9.9")
+
+
+def test_a_rule_says_what_its_field_means() -> None:
+    assert all(row.meaning for row in LEDGER)
+    with pytest.raises(TypeError, match="meaning"):
+        Rule(since="0.1")  # type: ignore[call-arg]
 
 
 def test_no_name_of_the_ledger_is_reserved() -> None:
@@ -182,10 +212,10 @@ def test_no_name_of_the_ledger_is_reserved() -> None:
 
 def test_defaults_are_written_as_json() -> None:
     class Plain(Record):
-        zero: Annotated[int, Rule(since="0.1")] = 0
-        one: Annotated[float, Rule(since="0.1")] = 1.0
-        no: Annotated[bool, Rule(since="0.1")] = False
-        text: Annotated[str, Rule(since="0.1")] = "x"
+        zero: Annotated[int, _rule(since="0.1")] = 0
+        one: Annotated[float, _rule(since="0.1")] = 1.0
+        no: Annotated[bool, _rule(since="0.1")] = False
+        text: Annotated[str, _rule(since="0.1")] = "x"
 
     assert {row.path: row.default for row in rows(Plain)} == {
         "zero": "0", "one": "1.0", "no": "false", "text": '"x"',
@@ -204,6 +234,6 @@ def test_paths_show_lists_and_what_lies_below() -> None:
     paths = [row.path for row in rows(_Mapped)]
     assert "by_name[].many[].old" in paths
     assert str(Row(path="a", type="string", required=True, default="-", constraints=(), unit=None,
-                   since="0.1", must_obey=False)) == (
+                   since="0.1", must_obey=False, meaning="any")) == (
         "a | string | required | - | - | - | 0.1 | may-ignore"
     )  # fmt: skip

@@ -14,6 +14,7 @@ from fairweather_interface.errors import (
     MetadataError,
     NotExpressibleError,
 )
+from fairweather_interface.history import STEPS
 from fairweather_interface.metadata import (
     WRITTEN_SCHEMAS,
     Area,
@@ -25,6 +26,7 @@ from fairweather_interface.metadata import (
 )
 from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SCHEMA_VERSION
+from schemas import NEWEST, NEXT, NEXT_MAJOR
 
 _FULL = metadata_document(
     areas=("EWR", "JFK"),
@@ -53,7 +55,9 @@ def test_the_same_metadata_always_gives_the_same_bytes(document: Document) -> No
     data = dump_metadata(read_metadata(as_json(document)))
     assert dump_metadata(read_metadata(data)) == data
     assert data.endswith(b"}\n")
-    assert data.startswith(b'{\n  "schema_version": "0.3",\n  "min_reader": "0.1",\n')
+    assert data.startswith(
+        f'{{\n  "schema_version": "{NEWEST}",\n  "min_reader": "0.1",\n'.encode()
+    )
     assert b"null" not in data
 
 
@@ -140,18 +144,20 @@ def test_a_writer_says_nothing_it_does_not_understand(fields: Document) -> None:
     with pytest.raises(MetadataError, match=r"areas\.EWR\.height: found 3"):
         create_metadata(**fields)
     fields["areas"] = {"EWR": Area(latitude=1, longitude=1, timezone="UTC", height=3)}
-    with pytest.raises(MetadataError, match=r"areas\['EWR'\]\.height: schema 0.3 has no such"):
+    with pytest.raises(
+        MetadataError, match=rf"areas\['EWR'\]\.height: schema {NEWEST} has no such"
+    ):
         create_metadata(**fields)
 
 
 def test_dumping_refuses_unknown_fields_because_nobody_rewrites_a_delivery() -> None:
     metadata = read_metadata(as_json(_FULL | {"schema_version": "0.7", "novelty": 1}))
-    with pytest.raises(MetadataError, match=r"novelty: schema 0\.3 has no such field"):
+    with pytest.raises(MetadataError, match=f"novelty: schema {NEWEST} has no such field"):
         dump_metadata(metadata)
 
 
 def test_the_envelope_is_the_contracts_to_fill_in(fields: Document) -> None:
-    said = create_metadata(**fields, schema_version="0.3", min_reader="0.1")
+    said = create_metadata(**fields, schema_version=NEWEST, min_reader="0.1")
     assert said == create_metadata(**fields)
     with pytest.raises(MetadataError, match=r"schema_version: found 0\.1"):
         create_metadata(**fields, schema_version="0.1")
@@ -217,6 +223,7 @@ def test_some_laws_bind_writers_only_so_that_readers_stay_tolerant(
 # --- writing an older schema -----------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("every_schema_is_written")
 def test_an_older_schema_is_written_as_its_own_writers_did(fields: Document) -> None:
     data = dump_metadata(create_metadata(**fields | {"max_temperature_seen": 30.0}), schema="0.1")
     document = json.loads(data)
@@ -226,6 +233,7 @@ def test_an_older_schema_is_written_as_its_own_writers_did(fields: Document) -> 
     assert writing_problems(read_metadata(data)) == ()
 
 
+@pytest.mark.usefixtures("every_schema_is_written")
 def test_a_meaning_that_an_older_schema_cannot_carry_is_never_lost_in_silence(
     fields: Document,
 ) -> None:
@@ -235,29 +243,31 @@ def test_a_meaning_that_an_older_schema_cannot_carry_is_never_lost_in_silence(
     (problem,) = caught.value.problems
     assert problem.startswith("max_humidity_seen: found 95.5 %, expected none")
     assert "schema 0.1 cannot say" in str(caught.value)
-    for schema in ("0.2", "0.3"):
+    for schema in ("0.2", NEWEST):
         assert read_metadata(dump_metadata(metadata, schema=schema)) == metadata.model_copy(
             update={"schema_version": schema}
         )
 
 
+@pytest.mark.usefixtures("every_schema_is_written")
 def test_what_readers_might_ignore_is_not_left_out_in_silence_either(
     fields: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fairweather_interface.metadata.history.STEPS", {"0.1": SilentStep()})
+    monkeypatch.setattr("fairweather_interface.history.STEPS", {"0.1": SilentStep()})
     with pytest.raises(NotExpressibleError, match=r"max_humidity_seen: schema 0\.1 has no such"):
         dump_metadata(create_metadata(**fields | {"max_humidity_seen": 95.5}), schema="0.1")
 
 
-@pytest.mark.parametrize("schema", ["0.0", "0.4", "1.0", "v0.1", "", "0.1.0"])
+@pytest.mark.parametrize("schema", ["0.0", NEXT, NEXT_MAJOR, "v0.1", "", "0.1.0"])
 def test_a_schema_that_nobody_writes_is_told_with_those_that_are(
     fields: Document, schema: str
 ) -> None:
-    assert WRITTEN_SCHEMAS == ("0.1", "0.2", "0.3")
-    with pytest.raises(MetadataError, match=r"expected one of 0\.1, 0\.2, 0\.3"):
+    assert (*tuple(STEPS)[-2:], NEWEST) == WRITTEN_SCHEMAS
+    with pytest.raises(MetadataError, match=f"expected one of {', '.join(WRITTEN_SCHEMAS)}"):
         dump_metadata(create_metadata(**fields), schema=schema)
 
 
+@pytest.mark.usefixtures("every_schema_is_written")
 def test_what_was_read_is_written_in_the_schema_it_reports() -> None:
     document = metadata_document(schema="0.1")
     metadata = read_metadata(as_json(document))
@@ -267,7 +277,7 @@ def test_what_was_read_is_written_in_the_schema_it_reports() -> None:
 
 
 def test_in_another_schema_the_min_reader_is_the_one_that_follows_from_what_is_said() -> None:
-    future = metadata_document(schema="0.4", min_reader="0.4", max_temperature_seen=30.0)
+    future = metadata_document(schema=NEXT, min_reader=NEXT, max_temperature_seen=30.0)
     read = ModelMetadata.model_validate_json(as_json(future))
     for schema in WRITTEN_SCHEMAS:
         again = read_metadata(dump_metadata(read, schema=schema))

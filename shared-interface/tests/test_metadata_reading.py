@@ -26,6 +26,7 @@ from fairweather_interface.metadata import (
     writing_problems,
 )
 from fairweather_interface.testing import metadata_document
+from schemas import NEXT, NEXT_MAJOR
 
 _FULL = metadata_document(
     areas=("EWR", "JFK"),
@@ -43,10 +44,10 @@ Document = dict[str, Any]
 def test_a_field_from_the_future_is_read_kept_and_listed_at_every_level(
     path: tuple[str | int, ...],
 ) -> None:
-    document = copy.deepcopy(_FULL) | {"schema_version": "0.4", "min_reader": "0.1"}
+    document = copy.deepcopy(_FULL) | {"schema_version": NEXT, "min_reader": "0.1"}
     at(document, path)["from_the_future"] = {"deep": [1, None, {"x": "y"}]}
     metadata = read_metadata(as_json(document), reader="0.1")
-    assert metadata.schema_version == "0.4"
+    assert metadata.schema_version == NEXT
     (unknown,) = metadata.unknown_fields
     assert unknown.endswith("from_the_future")
     assert writing_problems(metadata) == ()
@@ -56,7 +57,7 @@ def test_a_field_from_the_future_is_read_kept_and_listed_at_every_level(
     "name", ["variables", "canonical", "horizon", "required_inputs", "model_config", "__class__"]
 )
 def test_a_future_field_may_bear_any_name_we_use_for_something_else(name: str) -> None:
-    from fairweather_interface._record import dump_record  # noqa: PLC0415
+    from fairweather_interface.metadata.record import dump_record  # noqa: PLC0415
 
     document = copy.deepcopy(_FULL) | {"schema_version": "0.2", name: ["a", {"b": 1}]}
     metadata = read_metadata(as_json(document), reader="0.1")
@@ -66,7 +67,7 @@ def test_a_future_field_may_bear_any_name_we_use_for_something_else(name: str) -
 
 
 def test_open_sets_stay_open() -> None:
-    document = copy.deepcopy(_FULL) | {"schema_version": "0.4", "model_type": "Unheard-of/1"}
+    document = copy.deepcopy(_FULL) | {"schema_version": NEXT, "model_type": "Unheard-of/1"}
     document["inputs"].append({"name": "radar", "dtype": "bfloat16", "shape": [-1, 3, 3, 1],
                                "role": "images"})  # fmt: skip
     document["artifacts"].append({"format": "stablehlo", "path": "model.mlir", "needs": {"x": 1}})
@@ -91,7 +92,7 @@ def test_an_older_document_is_read_as_the_newest_schema_says_it(
     document = metadata_document(schema="0.1")
     expected = read_metadata(as_json(document))
     document["subject"] = document.pop("topic")
-    monkeypatch.setattr("fairweather_interface.metadata.history.STEPS", {"0.1": _Renaming()})
+    monkeypatch.setattr("fairweather_interface.history.STEPS", {"0.1": _Renaming()})
     assert read_metadata(as_json(document)) == expected
     with pytest.raises(MetadataError, match="topic: not found"):
         read_metadata(as_json(document | {"schema_version": "0.2"}))
@@ -113,14 +114,14 @@ def test_a_min_reader_that_lies_is_no_metadata(changes: Document, told: str) -> 
 
 
 def test_the_min_reader_of_a_newer_schema_is_not_ours_to_judge() -> None:
-    document = _FULL | {"schema_version": "0.4", "min_reader": "0.2", "bound": 1}
+    document = _FULL | {"schema_version": NEXT, "min_reader": "0.2", "bound": 1}
     assert read_metadata(as_json(document)).min_reader == "0.2"
 
 
 @pytest.mark.parametrize(
     "envelope",
     [
-        {"schema_version": "1.0", "min_reader": "1.0"},
+        {"schema_version": NEXT_MAJOR, "min_reader": NEXT_MAJOR},
         {"schema_version": "0.2", "min_reader": "0.2"},
         {"schema_version": "0.10", "min_reader": "0.10"},
     ],

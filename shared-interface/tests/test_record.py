@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fairweather_interface._record import (
+from fairweather_interface.metadata.record import (
     Duration,
     Record,
     Rule,
     UtcTime,
     dump_record,
     parse_json,
-    problems_of,
     unknown_fields,
 )
+from fairweather_interface.problems import problems_of
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -32,11 +32,11 @@ _JSON = st.recursive(
 
 
 class _Moment(Record):
-    at: Annotated[UtcTime, Rule(since="0.1")]
+    at: Annotated[UtcTime, Rule("what the test asks", since="0.1")]
 
 
 class _Length(Record):
-    long: Annotated[Duration, Rule(since="0.1")]
+    long: Annotated[Duration, Rule("what the test asks", since="0.1")]
 
 
 @given(value=_JSON)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import pickle
+import re
 
 import pytest
 
-from fairweather_interface.refusals import Code, Refusal
+from fairweather_interface.refusals import Code, Phase, Refusal
 
 
 def test_the_codes_are_these_and_only_ever_more() -> None:
@@ -30,6 +33,29 @@ def test_the_codes_are_these_and_only_ever_more() -> None:
 def test_a_code_is_named_as_it_is_spelled() -> None:
     for code in Code:
         assert code.name.lower().replace("_", "-") == code.value == str(code) == f"{code}"
+
+
+def test_every_code_has_a_phase_and_a_meaning_that_is_a_sentence() -> None:
+    for code in Code:
+        assert code.phase in Phase
+        assert re.fullmatch(r"[A-Z][^.]*\.", code.meaning)
+    assert {code.phase for code in Code} == set(Phase)
+
+
+def test_the_codes_that_repeat_are_those_of_the_start_and_of_the_windows() -> None:
+    assert {code for code in Code if code.repeatable} == {
+        Code.OUT_OF_SEASON,
+        Code.OBSERVATIONS_MISSING,
+        Code.OUT_OF_DOMAIN,
+    }
+
+
+def test_a_code_is_found_by_its_value_and_crosses_processes_whole() -> None:
+    for code in Code:
+        assert Code(code.value) is pickle.loads(pickle.dumps(code)) is code  # noqa: S301 - ours
+        assert json.loads(json.dumps(code)) == code.value
+    with pytest.raises(ValueError, match="not a valid Code"):
+        Code("out of season")
 
 
 def test_a_refusal_is_frozen_and_says_what_is_what() -> None:

@@ -20,7 +20,7 @@ from fairweather_interface import (
     NotExpressibleError,
     Observed,
     check_applicability,
-    check_season,
+    check_start,
     open_delivery,
     read_metadata,
     verify_delivery,
@@ -33,6 +33,7 @@ from fairweather_interface.testing import (
     identity_onnx,
     metadata_document,
 )
+from schemas import NEWEST
 
 Tiny = Callable[..., Path]
 
@@ -69,7 +70,7 @@ def test_what_the_kit_builds_conforms(changes: dict[str, Any], store: Path) -> N
         assert tuple(delivery.metadata.areas) == changes["areas"]
     months = delivery.metadata.valid_months
     assert all(
-        check_season(delivery.metadata, next(iter(delivery.metadata.areas)), moment) is None
+        check_start(delivery.metadata, next(iter(delivery.metadata.areas)), moment) is None
         for moment in (datetime(2013, months[0], 10, tzinfo=UTC),)
     )
 
@@ -103,10 +104,10 @@ def test_a_document_says_the_schema_it_is_written_in_and_the_reader_it_needs() -
         document = metadata_document(**arguments)
         return document["schema_version"], document["min_reader"]
 
-    assert envelope() == ("0.3", "0.1")
+    assert envelope() == (NEWEST, "0.1")
     assert envelope(schema="0.1") == ("0.1", "0.1")
-    assert envelope(max_humidity_seen=90.0) == ("0.3", "0.2")
-    assert envelope(max_humidity_seen=90.0, min_reader="0.1") == ("0.3", "0.1")
+    assert envelope(max_humidity_seen=90.0) == (NEWEST, "0.2")
+    assert envelope(max_humidity_seen=90.0, min_reader="0.1") == (NEWEST, "0.1")
     with pytest.raises(NotExpressibleError, match="max_humidity_seen"):
         metadata_document(schema="0.1", max_humidity_seen=90.0)
 

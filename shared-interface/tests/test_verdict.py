@@ -12,6 +12,7 @@ from fairweather_interface import Code, Software, Verdict, check, read_metadata
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.software import Runtime, SchemaRange
 from fairweather_interface.testing import metadata_document
+from schemas import NEXT, NEXT_MAJOR
 
 ONNX = Runtime(format="onnx", name="onnxruntime", version="1.26.0", max_opset=20, max_ir_version=10)
 TENSORFLOW = Runtime(format="tensorflow-saved-model", name="tensorflow", version="2.21.0")
@@ -51,7 +52,7 @@ SAVED = {"format": "tensorflow-saved-model", "needs": {"tensorflow": "2.21.0"}}
 LEFT_OUT = {"format": "onnx", "omitted": "outputs differ"}
 NEWEST = {"readable_schemas": SchemaRange(oldest="0.2", newest="0.2")}
 OLDEST = {"readable_schemas": SchemaRange(oldest="0.1", newest="0.1")}
-FUTURE = {"schema_version": "0.4", "min_reader": "0.2"}
+FUTURE = {"schema_version": NEXT, "min_reader": "0.2"}
 
 SERVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a plain model": ({}, {}),
@@ -141,10 +142,10 @@ def test_a_release_refuses(name: str) -> None:
 
 
 def test_a_newer_major_is_too_new_whatever_its_min_reader_says() -> None:
-    metadata = _metadata().model_copy(update={"schema_version": "1.0"})
+    metadata = _metadata().model_copy(update={"schema_version": NEXT_MAJOR})
     (refusal,) = check(metadata, _software()).refusals
     assert refusal.code is Code.SCHEMA_TOO_NEW
-    assert "needs a reader of 1.0" in refusal.reason
+    assert f"needs a reader of {NEXT_MAJOR}" in refusal.reason
 
 
 def test_every_reason_is_told_at_once_and_in_order() -> None:

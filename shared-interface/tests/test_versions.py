@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fairweather_interface.errors import MetadataError, UnsupportedSchemaError
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion, check_readable
+from schemas import NEXT, NEXT_MAJOR
 
 _PARTS = st.integers(min_value=0, max_value=10**8)
 
@@ -61,8 +62,8 @@ def test_a_newer_minor_is_read_where_its_min_reader_allows_it(
         ("0.2", "0.2", "0.1", "0.2"),
         ("0.3", "0.2", "0.1", "0.2"),
         ("0.10", "0.10", "0.1", "0.10"),
-        ("1.0", "1.0", "0.1", "1.0"),
-        ("1.0", "0.1", "0.1", "1.0"),
+        (NEXT_MAJOR, NEXT_MAJOR, "0.1", NEXT_MAJOR),
+        (NEXT_MAJOR, "0.1", "0.1", NEXT_MAJOR),
         ("2.3", "2.1", "0.1", "2.3"),
         ("0.1", "0.1", "0.0", "0.1"),
     ],
@@ -83,7 +84,7 @@ def test_what_needs_more_than_the_reader_obeys_is_refused_with_both_versions_and
 
 def test_a_reader_obeys_no_more_than_this_package_knows() -> None:
     with pytest.raises(UnsupportedSchemaError) as caught:
-        check_readable({"schema_version": "0.9", "min_reader": "0.9"}, reader="0.9")
+        check_readable({"schema_version": NEXT, "min_reader": NEXT}, reader=NEXT)
     assert caught.value.supported == SCHEMA_VERSION
 
 

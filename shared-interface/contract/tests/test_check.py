@@ -196,6 +196,20 @@ def test_a_reserved_name_is_neither_dropped_nor_reused(home: Path) -> None:
     assert broken(home) == [(Rule.RESERVED_NAME_REUSED, "bound")]
 
 
+def test_a_line_of_the_archive_is_added_and_never_changed(home: Path, tmp_path: Path) -> None:
+    archive = home / contract.ARCHIVE
+    archive.write_text("# archive\ncolumn | area | text\n")
+    release(home, "0.1.1")
+    archive.write_text("# archive\ncolumn | area | text\ncolumn | height | number\n")
+    assert broken(home, OLD) == []
+    archive.write_text("# archive\ncolumn | area | number\n")
+    (change,) = contract.check(OLD, tmp_path / "again")
+    assert (change.rule, change.path) == (Rule.ARCHIVE_LINE_CHANGED, str(contract.ARCHIVE))
+    assert "released with the line 'column | area | text'" in change.found
+    archive.unlink()
+    assert {rule for rule, _ in broken(home, OLD)} == {Rule.ARCHIVE_LINE_CHANGED}
+
+
 def test_a_first_release_has_nothing_to_be_held_against(home: Path) -> None:
     (home.parent / ".releases" / "releases.toml").unlink()
     assert broken(home, OLD) == []

@@ -11,11 +11,12 @@ and it becomes visible whole, or not at all. The app reads it::
 
     for path in list_deliveries(store):
         delivery = open_delivery(path, reader="0.3")      # every byte verified
-        refusal = check_season(delivery.metadata, "JFK", reference_time)
+        refusal = check_start(delivery.metadata, "JFK", reference_time)
 
 Nothing here knows how a model is trained, run or chosen. The rest of the contract: definitions
-(:func:`load_definitions`), the software manifest and who supports what (:class:`Software`,
-:func:`check`), the field ledger (:mod:`fairweather_interface.ledger`) and the testing kit
+(:func:`load_definitions`), the archive of observations (:mod:`fairweather_interface.archive`), the
+software manifest and which release supports which model (:class:`Software`, :func:`check`), the
+field ledger (:mod:`fairweather_interface.ledger`) and the testing kit
 (:mod:`fairweather_interface.testing`).
 """
 
@@ -25,6 +26,7 @@ from fairweather_interface.applicability import (
     check_domain,
     check_missing,
     check_season,
+    check_start,
 )
 from fairweather_interface.definitions import (
     VARIABLES,
@@ -51,6 +53,7 @@ from fairweather_interface.delivery import (
 )
 from fairweather_interface.durations import format_duration, iso_duration, parse_duration
 from fairweather_interface.errors import (
+    ArchiveError,
     CorruptDeliveryError,
     DefinitionsError,
     DeliveryError,
@@ -75,55 +78,14 @@ from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
 __all__ = [
-    "CARD",
-    "EXAMPLES",
-    "MANIFEST",
-    "METADATA",
-    "SCHEMA_VERSION",
-    "SIGNATURE",
-    "VARIABLES",
-    "Area",
-    "Code",
-    "CorruptDeliveryError",
-    "Definitions",
-    "DefinitionsError",
-    "Delivery",
-    "DeliveryError",
-    "DurationError",
-    "FairweatherError",
-    "IncompleteDeliveryError",
-    "Manifest",
-    "MetadataError",
-    "ModelMetadata",
-    "NotExpressibleError",
-    "Observed",
-    "Refusal",
-    "RequiredInput",
-    "SchemaVersion",
-    "Software",
-    "SoftwareError",
-    "UnsupportedSchemaError",
-    "Variable",
-    "Verdict",
-    "artifact_digest",
-    "check",
-    "check_applicability",
-    "check_domain",
-    "check_missing",
-    "check_season",
-    "create_metadata",
-    "dump_metadata",
-    "dump_software",
-    "format_duration",
-    "iso_duration",
-    "list_deliveries",
-    "load_definitions",
-    "new_delivery_id",
-    "open_delivery",
-    "parse_duration",
-    "read_manifest",
-    "read_metadata",
-    "read_software",
-    "staged_delivery",
-    "verify_delivery",
-]
+    "CARD", "EXAMPLES", "MANIFEST", "METADATA", "SCHEMA_VERSION", "SIGNATURE", "VARIABLES",
+    "ArchiveError", "Area", "Code", "CorruptDeliveryError", "Definitions", "DefinitionsError",
+    "Delivery", "DeliveryError", "DurationError", "FairweatherError", "IncompleteDeliveryError",
+    "Manifest", "MetadataError", "ModelMetadata", "NotExpressibleError", "Observed", "Refusal",
+    "RequiredInput", "SchemaVersion", "Software", "SoftwareError", "UnsupportedSchemaError",
+    "Variable", "Verdict", "artifact_digest", "check", "check_applicability", "check_domain",
+    "check_missing", "check_season", "check_start", "create_metadata", "dump_metadata",
+    "dump_software", "format_duration", "iso_duration", "list_deliveries", "load_definitions",
+    "new_delivery_id", "open_delivery", "parse_duration", "read_manifest", "read_metadata",
+    "read_software", "staged_delivery", "verify_delivery",
+]  # fmt: skip

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
-from fairweather_interface._record import dump_record
 from fairweather_interface.applicability import domain_of
 from fairweather_interface.delivery import open_delivery, verify_delivery
 from fairweather_interface.durations import format_duration
@@ -24,8 +23,10 @@ from fairweather_interface.errors import (
 from fairweather_interface.history import STEPS
 from fairweather_interface.ledger import changes_text, ledger_text
 from fairweather_interface.metadata import Bounds, ModelMetadata
+from fairweather_interface.metadata.record import dump_record
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.software import read_software
+from fairweather_interface.terminal import printable
 from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SCHEMA_VERSION
 
@@ -36,24 +37,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         answer: int = options.run(options)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (FairweatherError, OSError) as error:
-        _say(str(error), to=sys.stderr)
+        _print(str(error), to=sys.stderr)
         return 1
     return answer
 
 
-def _say(line: str, *, to: TextIO | None = None) -> None:
-    """Print a line of which some words are a stranger's: what is no text is escaped."""
+def _print(line: str, *, to: TextIO | None = None) -> None:
+    """Print a line that may hold words of a delivery, escaped where a terminal cannot show them."""
     to = to or sys.stdout
-    safe = "".join(
-        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode()
-        for sign in line
-    )
     encoding = to.encoding or "utf-8"
-    print(safe.encode(encoding, "backslashreplace").decode(encoding), file=to)
+    shown = printable(line, escaped=True)
+    print(shown.encode(encoding, "backslashreplace").decode(encoding), file=to)
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -64,9 +62,9 @@ def _verify(options: argparse.Namespace) -> int:
         except OSError as error:
             problems = (f"cannot be read: {error}",)
         bad += bool(problems)
-        _say(f"{path}: {'does not conform' if problems else 'good'}")
+        _print(f"{path}: {'does not conform' if problems else 'good'}")
         for problem in problems:
-            _say(f"  - {problem}")
+            _print(f"  - {problem}")
     return 1 if bad else 0
 
 
@@ -76,28 +74,19 @@ def _show(options: argparse.Namespace) -> int:
         sys.stdout.buffer.write(dump_record(delivery.metadata))  # JSON is UTF-8 everywhere
         return 0
     for name, value in describe(delivery.metadata, delivery.digest):
-        _say(f"{name:<16} {value}")
+        _print(f"{name:<16} {value}")
     return 0
 
 
-def _ledger(options: argparse.Namespace) -> int:
+def _rules(options: argparse.Namespace) -> int:
     try:
-        sys.stdout.write(ledger_text(options.version))
+        text = options.text(options.version)
     except MetadataError as error:
-        _say(str(error), to=sys.stderr)
+        _print(str(error), to=sys.stderr)
         return 2
-    return 0
-
-
-def _changes(options: argparse.Namespace) -> int:
-    try:
-        told = changes_text(options.against)
-    except MetadataError as error:
-        _say(str(error), to=sys.stderr)
-        return 2
-    sys.stdout.write(told)
-    if not told:
-        _say(f"nothing came since schema {options.against}, the newest", to=sys.stderr)
+    sys.stdout.write(text)
+    if not text:
+        _print(f"nothing came since schema {options.version}, the newest", to=sys.stderr)
     return 0
 
 
@@ -105,20 +94,20 @@ def _check(options: argparse.Namespace) -> int:
     try:
         software = read_software(options.software.read_bytes())
     except (SoftwareError, OSError) as error:
-        _say(f"{options.software}: {error}", to=sys.stderr)
+        _print(f"{options.software}: {error}", to=sys.stderr)
         return 2
     release = f"{software.name} {software.version}"
     try:
         verdict = check(open_delivery(options.delivery).metadata, software)
-    except UnsupportedSchemaError as error:  # nobody obeys more than this package knows
+    except UnsupportedSchemaError as error:  # no release obeys more than this package knows
         verdict = Verdict(refusals=(Refusal(code=Code.SCHEMA_TOO_NEW, reason=str(error)),))
     except (CorruptDeliveryError, MetadataError) as error:
         verdict = Verdict(refusals=(Refusal(code=Code.CORRUPT, reason=str(error)),))
-    _say(f"{options.delivery}: {release} {'serves' if verdict.serves else 'refuses'}")
+    _print(f"{options.delivery}: {release} {'serves' if verdict.serves else 'refuses'}")
     for refusal in verdict.refusals:
-        _say(f"  - {refusal.code}: {refusal.reason}")
+        _print(f"  - {refusal.code}: {refusal.reason}")
     if verdict.serves and verdict.unused:
-        _say(f"  without {', '.join(verdict.unused)}, which it does not know")
+        _print(f"  without {', '.join(verdict.unused)}, which it does not know")
     return 0 if verdict.serves else 1
 
 
@@ -135,69 +124,38 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
         ("areas", ", ".join(metadata.areas)),
         ("months", ", ".join(map(str, metadata.valid_months))),
     ]
-    rows += [
-        (
-            "requires",
-            (
-                f"{item.variable} [{item.unit}] of {', '.join(item.areas or ('the area',))}, "
-                f"{format_duration(item.period)} at {format_duration(item.sample_rate)}, "
-                f"at most {item.max_missing:.0%} missing"
-            ),
-        )
-        for item in metadata.required_inputs
-        if item.period is not None and item.sample_rate is not None
-    ]
-    rows += [
-        (
-            "forecasts",
-            (
-                f"{item.variable} [{item.unit}] for {format_duration(item.horizon)}, "
-                f"every {format_duration(item.step)}"
-            ),
-        )
-        for item in metadata.outputs
-    ]
-    domain = domain_of(metadata)
-    rows += [
-        ("fit for", f"{item.name} {_said(domain[item.name], item.unit or '')}")
-        for item in metadata.required_inputs
-        if item.name in domain
-    ]
-    rows += [
-        ("uncertainty", f"{item.variable}: quantiles {', '.join(said)}")
-        for item in metadata.outputs
-        if (said := [f"{each.probability:.6g}" for each in metadata.quantiles(item.name)])
-    ]
-    rows += [
-        (
-            "artifact",
-            f"{item.format}: "
-            + (f"left out, {item.omitted}" if item.path is None else item.path)
-            + (" (canonical)" if item.canonical else ""),
-        )
-        for item in metadata.artifacts
-    ]
-    rows += [
-        (
-            "skill",
-            (
-                f"{item.area} {item.variable}: "
-                f"{'none to tell' if item.skill is None else format(item.skill, '+.1%')}, "
-                f"MAE {item.mae:.2f}"
-            ),
-        )
-        for item in metadata.performance
-    ]
+    for item in metadata.required_inputs:
+        if item.period is not None and item.sample_rate is not None:
+            window = f"{format_duration(item.period)} at {format_duration(item.sample_rate)}"
+            named = f"{item.variable} [{item.unit}] of {', '.join(item.areas or ('the area',))}"
+            rows.append(("requires", f"{named}, {window}, at most {item.max_missing:.0%} missing"))
+    for output in metadata.outputs:
+        steps = f"{format_duration(output.horizon)}, every {format_duration(output.step)}"
+        rows.append(("forecasts", f"{output.variable} [{output.unit}] for {steps}"))
+    for name, bounds in domain_of(metadata).items():
+        (unit,) = {item.unit or "" for item in metadata.required_inputs if item.name == name}
+        rows.append(("fit for", f"{name} {_bounds(bounds, unit)}"))
+    for output in metadata.outputs:
+        quantiles = [f"{each.probability:.6g}" for each in metadata.quantiles(output.name)]
+        if quantiles:
+            rows.append(("uncertainty", f"{output.variable}: quantiles {', '.join(quantiles)}"))
+    for artifact in metadata.artifacts:
+        place = f"left out, {artifact.omitted}" if artifact.path is None else artifact.path
+        mark = " (canonical)" if artifact.canonical else ""
+        rows.append(("artifact", f"{artifact.format}: {place}{mark}"))
+    for score in metadata.performance:
+        skill = "none to tell" if score.skill is None else f"{score.skill:+.1%}"
+        rows.append(("skill", f"{score.area} {score.variable}: {skill}, MAE {score.mae:.2f}"))
     training = metadata.training
-    rows += [
+    return [
+        *rows,
         ("trained on", training.data_source + (" (synthetic)" if training.synthetic else "")),
         ("trained until", training.train_end_time.isoformat()),
+        *(("unknown field", path) for path in metadata.unknown_fields),
     ]
-    rows += [("unknown field", path) for path in metadata.unknown_fields]
-    return rows
 
 
-def _said(bounds: Bounds, unit: str) -> str:
+def _bounds(bounds: Bounds, unit: str) -> str:
     """Return bounds in words."""
     parts = [] if bounds.minimum is None else [f"from {bounds.minimum:g} {unit}"]
     parts += [] if bounds.maximum is None else [f"up to {bounds.maximum:g} {unit}"]
@@ -220,75 +178,68 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    verify = commands.add_parser(
+    def command(
+        name: str, summary: str, description: str, example: str, **defaults: Callable[..., object]
+    ) -> argparse.ArgumentParser:
+        example = f"example: fairweather-interface {name} {example}"
+        made = commands.add_parser(name, help=summary, description=description, epilog=example)
+        made.set_defaults(**defaults)
+        return made
+
+    verify = command(
         "verify",
-        help="check digests, metadata and layout; list every problem",
-        description="Check the digests, metadata and layout of deliveries and list every problem. "
+        "check digests, metadata and layout; list every problem",
+        "Check the digests, metadata and layout of deliveries and list every problem. "
         "Exits 0 when all conform, 1 when one does not.",
-        epilog="example: fairweather-interface verify store/*",
+        "store/*",
+        run=_verify,
     )
     verify.add_argument("delivery", nargs="+", type=Path, metavar="DELIVERY", help="its folder")
-    verify.set_defaults(run=_verify)
-
-    show = commands.add_parser(
+    show = command(
         "show",
-        help="say what a delivery declares",
-        description="Verify a delivery and say what it declares.",
-        epilog="example: fairweather-interface show store/DELIVERY_ID --json",
+        "say what a delivery declares",
+        "Verify a delivery and say what it declares.",
+        "store/DELIVERY_ID --json",
+        run=_show,
     )
     show.add_argument("delivery", type=Path, metavar="DELIVERY", help="its folder")
     show.add_argument("--json", action="store_true", help="the whole metadata, as JSON")
-    show.set_defaults(run=_show)
-
-    check_ = commands.add_parser(
+    check_ = command(
         "check",
-        help="say whether a release of the software supports a delivery",
-        description="Verify a delivery and hold what it declares against a software manifest. "
+        "say whether a release of the software supports a delivery",
+        "Verify a delivery and hold what it declares against a software manifest. "
         "Exits 0 when that release supports it; otherwise prints every reason and exits 1.",
-        epilog="example: fairweather-interface check store/DELIVERY_ID --software app.json",
+        "store/DELIVERY_ID --software app.json",
+        run=_check,
     )
     check_.add_argument("delivery", type=Path, metavar="DELIVERY", help="its folder")
-    check_.add_argument(
-        "--software",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="a software manifest; the app prints its own with "
-        "'flask --app fairweather_app software'",
+    words = (
+        "a software manifest; the app prints its own with 'flask --app fairweather_app software'"
     )
-    check_.set_defaults(run=_check)
-
-    ledger = commands.add_parser(
+    check_.add_argument("--software", type=Path, required=True, metavar="FILE", help=words)
+    ledger = command(
         "ledger",
-        help="print the field ledger of a schema",
-        description="Print every field of a schema on a line of its own: path, type, "
-        "constraints, unit, since when, and what a reader who does not know it has to do.",
-        epilog="example: fairweather-interface ledger 0.1",
+        "print the field ledger of a schema",
+        "Print every field of a schema on a line of its own: path, type, constraints, unit, since "
+        "when, and what a reader who does not know it has to do.",
+        "0.1",
+        run=_rules,
+        text=ledger_text,
     )
-    ledger.add_argument(
-        "version",
-        nargs="?",
-        default=SCHEMA_VERSION,
-        metavar="VERSION",
-        help=f"a schema version (default: {SCHEMA_VERSION}, the newest)",
-    )
-    ledger.set_defaults(run=_ledger)
-
-    previous = tuple(STEPS)[-1]
-    changes = commands.add_parser(
+    words = f"a schema version (default: {SCHEMA_VERSION}, the newest)"
+    ledger.add_argument("version", nargs="?", default=SCHEMA_VERSION, metavar="VERSION", help=words)
+    changes = command(
         "changes",
-        help="say what came since a schema",
-        description="Say what came since a schema: what each step brought, and its new rows of "
-        "the field ledger.",
-        epilog="example: fairweather-interface changes --against 0.1",
+        "say what came since a schema",
+        "Say what came since a schema: what each step brought, and its new rows of the field "
+        "ledger.",
+        "--against 0.1",
+        run=_rules,
+        text=changes_text,
     )
-    changes.add_argument(
-        "--against",
-        default=previous,
-        metavar="VERSION",
-        help=f"a schema version (default: {previous}, the one before the newest)",
-    )
-    changes.set_defaults(run=_changes)
+    last = tuple(STEPS)[-1]
+    words = f"a schema version (default: {last}, the one before the newest)"
+    changes.add_argument("--against", dest="version", default=last, metavar="VERSION", help=words)
     return parser
 
 

@@ -1,6 +1,7 @@
-"""Applicability: may this model answer, by what it declares of itself?
+"""Applicability: may a model answer, by what it declares?
 
-Pure rules over plain numbers. Each returns a refusal, or ``None`` where the model holds.
+Pure rules over plain numbers: of the start (:func:`check_start`), of the windows
+(:func:`check_missing`, :func:`check_applicability`). Each returns a refusal, or ``None``.
 """
 
 from __future__ import annotations
@@ -8,32 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from fairweather_interface._schema import SEEN
 from fairweather_interface.metadata import Bounds, Input, ModelMetadata
+from fairweather_interface.metadata.schema import SEEN
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.variables import VARIABLES
 
 _MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
 
 
-def check_season(metadata: ModelMetadata, area: str, reference_time: datetime) -> Refusal | None:
-    """Hold the local month of an aware reference time against the months the model declares.
+def check_start(metadata: ModelMetadata, area: str, reference_time: datetime) -> Refusal | None:
+    """Return why the model may not be asked at an aware reference time, by all that it declares.
+
+    Today that is the local month; a limit that a newer schema brings is checked here too.
 
     Raises:
         KeyError: the model does not declare the area.
@@ -41,7 +34,11 @@ def check_season(metadata: ModelMetadata, area: str, reference_time: datetime) -
     """
     if reference_time.tzinfo is None:
         raise ValueError("found a reference time without a zone, expected an aware datetime")
-    month = _local_month(reference_time, ZoneInfo(metadata.areas[area].timezone))
+    zone = ZoneInfo(metadata.areas[area].timezone)
+    try:
+        month = reference_time.astimezone(zone).month
+    except OverflowError:  # the first or the last day of the calendar
+        month = reference_time.month
     if month in metadata.valid_months:
         return None
     declared = ", ".join(_MONTHS[valid - 1] for valid in metadata.valid_months)
@@ -49,6 +46,35 @@ def check_season(metadata: ModelMetadata, area: str, reference_time: datetime) -
         code=Code.OUT_OF_SEASON,
         reason=f"asked in {_MONTHS[month - 1]} at {area}, valid in {declared}",
     )
+
+
+check_season = check_start
+"""Deprecated: the name of :func:`check_start` up to release 0.3."""
+
+
+def start_months(metadata: ModelMetadata) -> tuple[int, ...]:
+    """Return the local months, 1 to 12 ascending, with a reference time that may be asked for."""
+    return metadata.valid_months
+
+
+def starts(metadata: ModelMetadata, area: str, *, until: datetime) -> Iterator[datetime]:
+    """Yield reference times in UTC that :func:`check_start` allows, the latest first.
+
+    Tried are ``until`` and, for each of the eleven local months before its own, the last hour that
+    begins in that month.
+
+    Raises:
+        KeyError: the model does not declare the area.
+        ValueError: ``until`` has no zone.
+    """
+    zone = ZoneInfo(metadata.areas[area].timezone)
+    start = until
+    for _ in range(12):
+        if check_start(metadata, area, start) is None:
+            yield start.astimezone(UTC)
+        local = start.astimezone(zone)
+        first = datetime(local.year, local.month, 1, tzinfo=zone)
+        start = first.astimezone(UTC) - timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,20 +132,12 @@ def domain_of(metadata: ModelMetadata) -> dict[str, Bounds]:
     for item in metadata.required_inputs:
         bounds = (metadata.applicability_domain or {}).get(item.name)
         older = seen.get(item.variable or "")
-        if bounds is None and older is None:
-            continue
-        if bounds is not None and (
-            older is None or (bounds.maximum is not None and bounds.maximum <= older)
-        ):
+        if older is not None:
+            bounds = bounds or Bounds()
+            if bounds.maximum is None or older < bounds.maximum:
+                bounds = bounds.model_copy(update={"maximum": older})
+        if bounds is not None:
             domain[item.name] = bounds
-            continue
-        bounds = bounds or Bounds()
-        maxima = [bound for bound in (bounds.maximum, older) if bound is not None]
-        domain[item.name] = Bounds.model_construct(  # of what was validated
-            minimum=bounds.minimum,
-            maximum=min(maxima, default=None),
-            max_missing=bounds.max_missing,
-        )
     return domain
 
 
@@ -198,10 +216,3 @@ def check_missing(required: Input, missing: int) -> Refusal | None:
         reason=f"{required.name}: {missing} of {required.samples} observations are missing, "
         f"at most {100 * allowed:g} % may be",
     )
-
-
-def _local_month(moment: datetime, zone: ZoneInfo) -> int:
-    try:
-        return moment.astimezone(zone).month
-    except OverflowError:  # the first or the last day that a calendar can say
-        return moment.month

@@ -36,23 +36,17 @@ from pydantic import (
     model_validator,
 )
 
-from fairweather_interface._record import problems_of, unknown_fields
 from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError, listed, short
 from fairweather_interface.metadata import Area
+from fairweather_interface.metadata.record import unknown_fields
+from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import VARIABLES, Variable
 
 __all__ = [
-    "VARIABLES",
-    "Definitions",
-    "RequiredInput",
-    "Variable",
-    "load_definitions",
-    "load_yaml",
-    "packaged_definitions",
-    "parse_definitions",
-    "plain_definitions",
-]
+    "VARIABLES", "Definitions", "RequiredInput", "Variable", "load_definitions", "load_yaml",
+    "packaged_definitions", "parse_definitions", "plain_definitions",
+]  # fmt: skip
 
 _PACKAGED = resources.files("fairweather_interface") / "data"
 _MISREAD = (ValueError, TypeError, AttributeError, LookupError)  # what PyYAML lets through
@@ -63,7 +57,7 @@ _AreaName = Annotated[str, Field(pattern=r"^[^\W_][\w .'()-]*$", max_length=100)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequiredInput:
-    """What a model wants to be fed with: a variable over a period, at a sample rate.
+    """The observations that a model needs: a variable over a period, at a sample rate.
 
     ``area`` names a region whose mean is wanted, or an area; ``None`` is the requested area.
     """
@@ -187,7 +181,7 @@ def load_definitions(name_or_path: str | Path) -> Definitions:
     """Return packaged definitions by name (``new-york``) or a user's by path.
 
     Raises:
-        DefinitionsError: there are none of that name or path, or the file says something we
+        DefinitionsError: there are none of that name or path, or the file holds something we
             cannot use; ``problems`` lists every reason with its place in the file.
     """
     source = str(name_or_path)
@@ -212,7 +206,7 @@ def parse_definitions(document: Any, *, source: str) -> Definitions:  # noqa: AN
     """Return the definitions that plain data, as read from YAML or JSON, holds.
 
     Raises:
-        DefinitionsError: the data says something we cannot use.
+        DefinitionsError: the data hold something we cannot use.
     """
     try:
         file = _File.model_validate(document)
@@ -222,12 +216,7 @@ def parse_definitions(document: Any, *, source: str) -> Definitions:  # noqa: AN
         region=file.application.area,
         areas=file.application.areas,
         required_inputs=tuple(
-            RequiredInput(
-                variable=variable,
-                period=item.period,
-                sample_rate=item.sample_rate,
-                area=item.area,
-            )
+            RequiredInput(variable=variable, **dict(item))
             for requirement in file.training.required_inputs
             for variable, item in requirement.items()
         ),
@@ -237,25 +226,16 @@ def parse_definitions(document: Any, *, source: str) -> Definitions:  # noqa: AN
 
 def plain_definitions(definitions: Definitions) -> dict[str, Any]:
     """Return the plain data that :func:`parse_definitions` reads back to the same definitions."""
+    areas = {name: area.model_dump(mode="json") for name, area in definitions.areas.items()}
+    inputs = []
+    for item in definitions.required_inputs:
+        words = {"area": item.area} if item.area is not None else {}
+        words["period"] = format_duration(item.period)
+        words["sample_rate"] = format_duration(item.sample_rate)
+        inputs.append({item.variable: words})
     return {
-        "application": {
-            "area": definitions.region,
-            "areas": {
-                name: area.model_dump(mode="json") for name, area in definitions.areas.items()
-            },
-        },
-        "training": {
-            "required_inputs": [
-                {
-                    item.variable: {
-                        **({"area": item.area} if item.area is not None else {}),
-                        "period": format_duration(item.period),
-                        "sample_rate": format_duration(item.sample_rate),
-                    }
-                }
-                for item in definitions.required_inputs
-            ]
-        },
+        "application": {"area": definitions.region, "areas": areas},
+        "training": {"required_inputs": inputs},
     }
 
 
@@ -295,7 +275,7 @@ def load_yaml(text: str) -> Any:  # noqa: ANN401 - YAML has no better type
     """Return the data of a YAML text in which every key stands once.
 
     Raises:
-        yaml.YAMLError: the text is not YAML; the message says where.
+        yaml.YAMLError: the text is not YAML; the message names the place.
     """
     try:
         return yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader

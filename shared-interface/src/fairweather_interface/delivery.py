@@ -1,7 +1,7 @@
 """Deliveries: folders that are whole or invisible.
 
 A delivery is staged in a hidden sibling folder, its manifest written last, checked, and then
-renamed into the store in one step: whoever lists the store sees all of it or nothing. Reading
+renamed into the store in one step: a list of the store has all of it or nothing. Reading
 checks every digest before anything is believed.
 """
 
@@ -57,7 +57,7 @@ class Delivery:
 
     Attributes:
         path: its folder.
-        metadata: what the model says of itself.
+        metadata: what the model declares.
         manifest: what the folder holds.
     """
 
@@ -80,7 +80,7 @@ def list_deliveries(store: Path) -> tuple[Path, ...]:
     """Return the folders of complete deliveries in a store, by name; nothing is verified.
 
     Hidden folders and folders without a manifest are not deliveries (yet). A folder that may
-    not be looked into is listed: opening it says why.
+    not be looked into is listed: opening it raises the reason.
 
     Raises:
         OSError: the store is absent or cannot be read.
@@ -101,9 +101,11 @@ def open_delivery(path: Path, *, reader: str = SCHEMA_VERSION) -> Delivery:
         OSError: the disk or the permissions do not allow to read a file.
     """
     manifest = read_manifest(path)
-    _refuse(path, file_problems(path, manifest))
+    if problems := file_problems(path, manifest):
+        raise corrupt(path, problems)
     metadata = read_metadata(read_listed(path, manifest, METADATA), reader=reader)
-    _refuse(path, _content_problems(path, manifest, metadata, expected_id=_name(path)))
+    if problems := _content_problems(path, manifest, metadata, expected_id=_name(path)):
+        raise corrupt(path, problems)
     return Delivery(path=path, metadata=metadata, manifest=manifest)
 
 
@@ -129,7 +131,7 @@ def staged_delivery(store: Path, delivery_id: str) -> Iterator[Path]:
         DeliveryError: the store already holds this delivery, or the id is not one.
         OSError: the disk or the permissions do not allow to write.
     """
-    store = store.absolute()  # whoever writes may change the working directory
+    store = store.absolute()  # a writer may change the working directory
     if re.fullmatch(DELIVERY_ID_PATTERN, delivery_id) is None:
         raise DeliveryError(
             f"found the delivery id {short(delivery_id)}, expected a lowercase UUID of version 4 "
@@ -249,10 +251,7 @@ def _content_problems(
 ) -> tuple[str, ...]:
     problems = [
         f"{where}: found delivery_id {found!r}, expected {expected_id!r}, the folder's name"
-        for where, found in (
-            (MANIFEST, manifest.delivery_id),
-            (METADATA, metadata.delivery_id),
-        )
+        for where, found in ((MANIFEST, manifest.delivery_id), (METADATA, metadata.delivery_id))
         if found != expected_id
     ]
     for artifact in metadata.artifacts:
@@ -265,11 +264,6 @@ def _content_problems(
             problems.append(f"{artifact.path}: its digest differs from the model_digest declared")
     problems += example_problems(path / EXAMPLES, metadata, writing=writing)
     return tuple(problems)
-
-
-def _refuse(path: Path, problems: tuple[str, ...]) -> None:
-    if problems:
-        raise corrupt(path, problems)
 
 
 def _flush(folder: Path) -> None:
@@ -287,19 +281,7 @@ def _flush_folder(path: Path) -> None:
 
 
 __all__ = [
-    "CARD",
-    "EXAMPLES",
-    "MANIFEST",
-    "METADATA",
-    "SIGNATURE",
-    "Delivery",
-    "Manifest",
-    "artifact_digest",
-    "clear_dead_stagings",
-    "list_deliveries",
-    "new_delivery_id",
-    "open_delivery",
-    "read_manifest",
-    "staged_delivery",
-    "verify_delivery",
-]
+    "CARD", "EXAMPLES", "MANIFEST", "METADATA", "SIGNATURE", "Delivery", "Manifest",
+    "artifact_digest", "clear_dead_stagings", "list_deliveries", "new_delivery_id",
+    "open_delivery", "read_manifest", "staged_delivery", "verify_delivery",
+]  # fmt: skip

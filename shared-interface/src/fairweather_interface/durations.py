@@ -41,7 +41,7 @@ def parse_duration(text: object) -> timedelta:
 def format_duration(duration: timedelta) -> str:
     """Return the words for a duration; ``parse_duration(format_duration(d)) == d``.
 
-    The largest unit that divides the duration is used; weeks are said in days, as forecasters do.
+    The largest unit up to a day that divides the duration is used.
 
     Raises:
         DurationError: the duration is not a positive whole number of seconds.

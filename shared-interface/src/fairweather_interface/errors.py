@@ -6,19 +6,21 @@
     ├── DurationError                 "30 dayz" is not a duration
     ├── DefinitionsError              a definitions file cannot be used
     ├── SoftwareError                 a software manifest cannot be used
+    ├── ArchiveError                  an archive of observations cannot be used
     ├── MetadataError                 metadata.json breaks the contract
-    │   ├── UnsupportedSchemaError    ... because it speaks a schema this reader does not
-    │   └── NotExpressibleError       ... or an older schema has no words for what it says
+    │   ├── UnsupportedSchemaError    ... because its schema is too new for this reader
+    │   └── NotExpressibleError       ... or an older schema has no words for it
     └── DeliveryError                 a delivery cannot be used
         ├── IncompleteDeliveryError   there is no manifest: it is not there yet
         └── CorruptDeliveryError      its bytes are not what the manifest promises
 
-Every message says what was found, what was expected and what to do; ``problems`` holds each
-of them alone, so that a caller can show all at once.
+Every message names what was found, what was expected and what to do; ``problems`` holds them
+one by one, so that a caller can show all at once.
 """
 
 from __future__ import annotations
 
+import copyreg
 import reprlib
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,7 @@ class FairweatherError(Exception):
         self.problems = problems or (message,)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self), self.args, self.__dict__)  # crosses processes whole
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]  # crosses processes whole
 
 
 class DurationError(FairweatherError, ValueError):
@@ -47,11 +49,15 @@ class DurationError(FairweatherError, ValueError):
 
 
 class DefinitionsError(FairweatherError):
-    """A definitions file is missing, is not YAML or says something we cannot use."""
+    """A definitions file is missing, is not YAML or holds something we cannot use."""
 
 
 class SoftwareError(FairweatherError):
     """A software manifest is not one."""
+
+
+class ArchiveError(FairweatherError):
+    """An archive of observations holds something we cannot use."""
 
 
 class MetadataError(FairweatherError):
@@ -59,7 +65,7 @@ class MetadataError(FairweatherError):
 
 
 class UnsupportedSchemaError(MetadataError):
-    """Metadata speaks a schema that this reader must not read.
+    """Metadata has a schema that this reader must not read.
 
     Attributes:
         found: the schema version the metadata needs a reader to know.
@@ -73,7 +79,7 @@ class UnsupportedSchemaError(MetadataError):
 
 
 class NotExpressibleError(MetadataError):
-    """Metadata says what an older schema cannot say; ``problems`` names every lost meaning."""
+    """Metadata declares what an older schema cannot; ``problems`` names every lost meaning."""
 
 
 class DeliveryError(FairweatherError):
@@ -89,19 +95,11 @@ class DeliveryError(FairweatherError):
 
 
 class IncompleteDeliveryError(DeliveryError):
-    """The folder has no manifest: whoever writes it has not finished, or never will."""
+    """The folder has no manifest: its writer has not finished, or never will."""
 
 
 class CorruptDeliveryError(DeliveryError):
     """The folder's bytes, layout or metadata disagree with each other."""
-
-
-def _restored(
-    kind: type[FairweatherError], arguments: tuple[Any, ...], state: dict[str, Any]
-) -> FairweatherError:
-    error = kind.__new__(kind, *arguments)
-    error.__dict__.update(state)
-    return error
 
 
 def short(value: object) -> str:

@@ -91,7 +91,7 @@ def example_problems(path: Path, metadata: ModelMetadata, *, writing: bool) -> t
             if not problems and writing:
                 problems += _missing_problems(examples, metadata)
                 problems += _crossing_problems(examples, metadata)
-    except Exception as error:  # noqa: BLE001 - a zip of a stranger fails in too many ways to list
+    except Exception as error:  # noqa: BLE001 - a damaged zip fails in too many ways to list
         return (
             f"{EXAMPLES}: not a zip of plain NumPy arrays: {str(error) or type(error).__name__}",
         )
@@ -128,8 +128,8 @@ def _tensor_problems(examples: _Examples, metadata: ModelMetadata) -> Iterator[s
 def _text_problems(examples: _Examples, metadata: ModelMetadata, *, writing: bool) -> Iterator[str]:
     """Yield what is wrong with where the examples are and what they expect."""
     areas, expected = examples.texts("area"), examples.texts("expect")
-    if strangers := sorted(set(areas) - set(metadata.areas)):
-        yield f"area: found {short(strangers)}, which the metadata does not declare"
+    if unknown := sorted(set(areas) - set(metadata.areas)):
+        yield f"area: found {short(unknown)}, which the metadata does not declare"
     if SERVE not in expected:
         yield f"expect: found no example to {SERVE}"
     if writing and (codes := sorted(set(expected) - {SERVE, *Code})):
@@ -149,7 +149,7 @@ def _missing_problems(examples: _Examples, metadata: ModelMetadata) -> Iterator[
 
 def _crossing_problems(examples: _Examples, metadata: ModelMetadata) -> Iterator[str]:
     """Yield the quantiles that fall below one of lower probability, where a window is served."""
-    served = [row for row, said in enumerate(examples.texts("expect")) if said == SERVE]
+    served = [row for row, code in enumerate(examples.texts("expect")) if code == SERVE]
     for output in metadata.outputs:
         names = [f"output/{each.name}" for each in metadata.quantiles(output.name)]
         for lower, upper in pairwise(names):
@@ -167,7 +167,7 @@ def _crossing_problems(examples: _Examples, metadata: ModelMetadata) -> Iterator
 
 
 def _arrays(archive: zipfile.ZipFile) -> dict[str, _Array]:
-    """Read the header of every array, and no more: what nobody asks for is never unpacked."""
+    """Read the header of every array, and no more: its data are unpacked on demand."""
     arrays: dict[str, _Array] = {}
     total = 0
     for entry in archive.infolist():

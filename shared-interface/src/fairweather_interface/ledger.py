@@ -1,6 +1,6 @@
 """The field ledger: every field of a schema on a line of its own, as text that can be compared.
 
-A row says where the field stands (``inputs[].period``; ``[]`` for each item of a list, ``{}``
+A row states where the field stands (``inputs[].period``; ``[]`` for each item of a list, ``{}``
 for each value of a map), its type, whether it must be there, its default, its constraints, its
 unit, the schema that brought it, and what a reader who does not know it has to do. The text is
 ours and depends on no library's rendering, so that two of them differ only where the contract
@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from importlib import resources
 from itertools import pairwise
 
-from fairweather_interface._rows import HEADER, Row
 from fairweather_interface.errors import MetadataError
 from fairweather_interface.history import STEPS
 from fairweather_interface.metadata import LEDGER
+from fairweather_interface.metadata.rows import HEADER, Row
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
-__all__ = ["LEDGER", "RESERVED", "Row", "changes_text", "ledger_text"]
+__all__ = ["LEDGER", "RESERVED", "Row", "changes_text", "ledger_text", "must_obey_rows"]
 
 _FOLDER = resources.files("fairweather_interface") / "ledgers"
 
@@ -47,13 +47,28 @@ def ledger_text(version: str = SCHEMA_VERSION) -> str:
     return released.read_text(encoding="utf-8")
 
 
-def changes_text(against: str) -> str:
-    """Return what came since an older schema: the words of each step, and the new ledger rows.
+def must_obey_rows(version: str = SCHEMA_VERSION) -> tuple[Row, ...]:
+    """Return the rows of a schema that its readers must obey, sorted by path.
+
+    Software that declares to read ``version`` obeys each of them; a test of its own names where.
 
     Raises:
         MetadataError: this package knows no schema of that version.
     """
-    ledger_text(against)  # knows it, or says so
+    ledger_text(version)  # raises for a schema that is not known
+    schema = SchemaVersion.parse(version)
+    return tuple(
+        row for row in LEDGER if row.must_obey and SchemaVersion.parse(row.since) <= schema
+    )
+
+
+def changes_text(against: str) -> str:
+    """Return what is new since an older schema: the words of each step and the new ledger rows.
+
+    Raises:
+        MetadataError: this package knows no schema of that version.
+    """
+    ledger_text(against)  # raises for a schema that is not known
     versions = (*STEPS, SCHEMA_VERSION)
     parts = []
     for old, new in pairwise(versions[versions.index(against) :]):
@@ -63,11 +78,10 @@ def changes_text(against: str) -> str:
     return "\n".join(parts)
 
 
-def _reserved() -> Mapping[str, str]:
-    lines = (_FOLDER / "reserved.txt").read_text(encoding="utf-8").splitlines()
-    rows = (line.partition(" | ") for line in lines if not line.startswith("#"))
-    return {path: reason for path, _, reason in rows}
-
-
-RESERVED = _reserved()
+RESERVED: Mapping[str, str] = {
+    path: reason
+    for line in (_FOLDER / "reserved.txt").read_text(encoding="utf-8").splitlines()
+    for path, _, reason in [line.partition(" | ")]
+    if not line.startswith("#")
+}
 """Names of removed fields, path to reason; never used again, and never dropped from here."""

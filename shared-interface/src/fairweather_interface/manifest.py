@@ -18,18 +18,18 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from fairweather_interface._record import Record, dump_record, parse_json, problems_of
 from fairweather_interface.errors import (
     CorruptDeliveryError,
     IncompleteDeliveryError,
     listed,
     short,
 )
+from fairweather_interface.metadata.record import Record, dump_record, parse_json
+from fairweather_interface.problems import problems_of
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.dsse.json"
 
-_CHUNK = 1 << 20
 _LARGEST_DOCUMENT = 64 << 20
 _LONGEST_PATH = 1000
 
@@ -140,7 +140,7 @@ def read_listed(folder: Path, manifest: Manifest, path: str) -> bytes:
     """Return the bytes of a small listed file: the very bytes its digest was held against.
 
     Raises:
-        CorruptDeliveryError: it is not listed, not there, or not what the manifest says.
+        CorruptDeliveryError: it is not listed, not there, or not what the manifest lists.
         OSError: the disk or the permissions do not allow to read it.
     """
     try:
@@ -224,28 +224,24 @@ def _walk(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _path_problems(paths: Iterable[str]) -> list[str]:
-    problems: dict[str, None] = {}  # in order, each once
+    problems: list[str] = []
     seen: dict[str, str] = {_folded(name): name for name in (MANIFEST, SIGNATURE)}
     for path in paths:
         clean = PurePosixPath(path)
         plain = path.isprintable() and not {"\\", ":"} & set(path) and len(path) <= _LONGEST_PATH
-        if (
-            not plain
-            or str(clean) != path
-            or clean.is_absolute()
-            or {"..", "."} & {path, *clean.parts}
-        ):
-            problems[f"found the path {short(path)}, expected a plain path below the delivery"] = (
-                None
+        hops = {"..", "."} & {path, *clean.parts}
+        if not plain or str(clean) != path or clean.is_absolute() or hops:
+            problems.append(
+                f"found the path {short(path)}, expected a plain path below the delivery"
             )
             continue
         if path in (MANIFEST, SIGNATURE):
-            problems[f"found the path {path!r}, which no manifest lists"] = None
+            problems.append(f"found the path {path!r}, which no manifest lists")
         for part in (path, *map(str, clean.parents[:-1])):
             other = seen.setdefault(_folded(part), part)
             if other != part:
-                problems[f"found {other!r} and {part!r}, which differ by case only"] = None
-    return list(problems)
+                problems.append(f"found {other!r} and {part!r}, which differ by case only")
+    return list(dict.fromkeys(problems))
 
 
 def _folded(path: str) -> str:
@@ -257,16 +253,13 @@ def _not_found(path: str) -> str:
 
 
 def _entry(path: Path) -> FileEntry:
-    digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return FileEntry(sha256=digest.hexdigest(), size=size)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileEntry(sha256=digest, size=file.tell())
 
 
 def corrupt(folder: Path, problems: tuple[str, ...]) -> CorruptDeliveryError:
-    """Return the error that says so, with every problem."""
+    """Return the error of a corrupt delivery, with every problem."""
     return CorruptDeliveryError(
         listed(f"{folder} is corrupt; have it delivered again:", problems),
         path=folder,

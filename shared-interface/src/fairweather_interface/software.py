@@ -1,7 +1,7 @@
 """The software manifest: what one release of the software supports, as data.
 
-A model declares what it needs, a release what it can do; whoever has both documents can tell,
-without running either, whether they fit.
+A model declares what it needs, a release what it can do; from both documents
+:func:`fairweather_interface.check` finds whether they fit, without running either.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from fairweather_interface._record import (
+from fairweather_interface.errors import SoftwareError, listed
+from fairweather_interface.metadata.record import (
     Duration,
     Record,
+    Word,
     dump_record,
     parse_json,
-    problems_of,
     unknown_fields,
 )
-from fairweather_interface.errors import SoftwareError, listed
+from fairweather_interface.problems import problems_of
 from fairweather_interface.versions import SCHEMA_VERSION_PATTERN, SchemaVersion, known_version
 
 _Schema = Annotated[str, Field(pattern=SCHEMA_VERSION_PATTERN, max_length=20)]
-_Word = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class SchemaRange(Record):
@@ -50,9 +50,9 @@ class Runtime(Record):
         max_ir_version: the newest ONNX IR version it reads, where that applies.
     """
 
-    format: _Word
-    name: _Word
-    version: _Word
+    format: Word
+    name: Word
+    version: Word
     max_opset: Annotated[int, Field(ge=1)] | None = None
     max_ir_version: Annotated[int, Field(ge=1)] | None = None
 
@@ -72,12 +72,12 @@ class Software(Record):
         shortest_sample_rate: the finest sampling it can supply.
     """
 
-    name: _Word
-    version: Annotated[_Word, AfterValidator(known_version)]
+    name: Word
+    version: Annotated[Word, AfterValidator(known_version)]
     readable_schemas: SchemaRange
     runtimes: tuple[Runtime, ...]
-    roles: tuple[_Word, ...]
-    variables: Mapping[_Word, _Word]
+    roles: tuple[Word, ...]
+    variables: Mapping[Word, Word]
     longest_period: Duration
     shortest_sample_rate: Duration
 

@@ -1,7 +1,7 @@
 """The check: does this release of the software support this model?
 
 A pure function over two documents, a model's metadata and a release's software manifest. It
-tells every reason at once and runs neither; what it cannot know is whether the bytes of an
+lists every reason at once and runs neither; what it cannot know is whether the bytes of an
 artifact keep what the metadata promise, which a replay of the examples shows.
 """
 
@@ -27,11 +27,11 @@ from fairweather_interface.versions import SchemaVersion
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What a release says to a model.
+    """The answer of a release to a model.
 
     Attributes:
         refusals: every reason why it cannot serve it; none when it can.
-        unused: the paths of what the model says and the release, being older, does not know;
+        unused: the paths of what the model declares and the release, being older, does not know;
             where it serves, it does so without.
     """
 
@@ -48,7 +48,7 @@ def check(metadata: ModelMetadata, software: Software) -> Verdict:
     """Return whether a release of the software supports a model, with all reasons if not.
 
     ``schema-too-new``: its readers may not read the metadata (also where a schema is older than
-    the oldest they read; the reason says which). ``runtime-unavailable``: it runs no artifact
+    the oldest they read; the reason names it). ``runtime-unavailable``: it runs no artifact
     that is there, or cannot feed a role. ``observations-missing``: it cannot supply a window.
     """
     return Verdict(
@@ -110,7 +110,7 @@ def _too_much(artifact: Artifact, runtime: Runtime) -> str:
     needs = artifact.needs
     if needs is None:
         return ""
-    told = [
+    missing = [
         f"{what} {needed}, not {limit}"
         for what, needed, limit in (
             ("opset", needs.opset, runtime.max_opset),
@@ -119,9 +119,9 @@ def _too_much(artifact: Artifact, runtime: Runtime) -> str:
         if needed is not None and limit is not None and needed > limit
     ]
     if needs.tensorflow is not None and not _at_least(runtime.version, needs.tensorflow):
-        told.append(f"TensorFlow {needs.tensorflow} or later")
+        missing.append(f"TensorFlow {needs.tensorflow} or later")
     here = f"{runtime.name} {runtime.version} offers"
-    return f"{artifact.format} needs more than {here}: {', '.join(told)}" if told else ""
+    return f"{artifact.format} needs more than {here}: {', '.join(missing)}" if missing else ""
 
 
 def _at_least(found: str, needed: str) -> bool:

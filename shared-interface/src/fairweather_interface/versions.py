@@ -78,7 +78,7 @@ def known_version(text: str) -> str:
 def check_readable(document: Mapping[str, object], *, reader: str) -> SchemaVersion:
     """Return the document's schema version if a reader that obeys ``reader`` may read it.
 
-    Nobody obeys more than this package knows: a newer ``reader`` counts as ``SCHEMA_VERSION``.
+    No reader obeys more than this package knows: a newer ``reader`` counts as ``SCHEMA_VERSION``.
     Only the envelope is looked at, so that a document from the future gets an answer whatever
     else it holds.
 

@@ -9,7 +9,7 @@ The laws, for every older schema:
 * ``upgrade(downgrade(d)) == d`` for every document of the newest schema whose ``min_reader``
   allows readers of the older one;
 * a downgrade keeps what readers of the older schema may ignore, and refuses what they would
-  have to obey and cannot be told.
+  have to obey and would not see.
 
 No step changes what it was given.
 """
@@ -30,10 +30,10 @@ class Step(Protocol):
     """One older schema: how its documents become those of the next one, and back."""
 
     def upgrade(self, document: Document, /) -> Document:
-        """Return what the next schema says in place of the document."""
+        """Return the document in the words of the next schema."""
 
     def downgrade(self, document: Document, /) -> Document:
-        """Return what this schema says in place of a document of the next one."""
+        """Return a document of the next schema in the words of this one."""
 
 
 STEPS: Mapping[str, Step] = {"0.1": v0_1, "0.2": v0_2}
@@ -41,9 +41,9 @@ STEPS: Mapping[str, Step] = {"0.1": v0_1, "0.2": v0_2}
 
 
 def upgrade(document: Document, *, schema: str) -> Document:
-    """Return what the newest schema says in place of a document written in ``schema``.
+    """Return a document written in ``schema`` in the words of the newest one.
 
-    The very same object is returned where nothing has to be said otherwise.
+    The very same object is returned where nothing changes.
     """
     for version, step in STEPS.items():
         if SchemaVersion.parse(version) >= SchemaVersion.parse(schema):
@@ -52,7 +52,7 @@ def upgrade(document: Document, *, schema: str) -> Document:
 
 
 def downgrade(document: Document, *, schema: str) -> Document:
-    """Return what ``schema`` says in place of a document of the newest schema.
+    """Return a document of the newest schema in the words of ``schema``.
 
     Raises:
         NotExpressibleError: readers of ``schema`` would have to obey what it has no words for;

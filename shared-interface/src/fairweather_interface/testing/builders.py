@@ -6,14 +6,17 @@ model hands every window on unchanged, so that a forecast is known beforehand.
 
 from __future__ import annotations
 
-import hashlib
+import copy
 import json
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import (
@@ -27,22 +30,14 @@ from fairweather_interface.delivery import (
 from fairweather_interface.durations import iso_duration
 from fairweather_interface.history import downgrade
 from fairweather_interface.manifest import write_manifest
-from fairweather_interface.metadata import (
-    AREA_INDEX,
-    OBSERVATIONS,
-    ONNX,
-    REFERENCE_TIME,
-    derive_min_reader,
-)
+from fairweather_interface.metadata import AREA_INDEX, REFERENCE_TIME, derive_min_reader
 from fairweather_interface.testing.identity import floats, identity_onnx, integers, npz, texts
 from fairweather_interface.versions import SCHEMA_VERSION
 
-AREAS: dict[str, dict[str, Any]] = {
-    "EWR": {"latitude": 40.6925, "longitude": -74.1687, "timezone": "America/New_York"},
-    "JFK": {"latitude": 40.6398, "longitude": -73.7789, "timezone": "America/New_York"},
-    "LGA": {"latitude": 40.7772, "longitude": -73.8726, "timezone": "America/New_York"},
-}
-EVALUATION_ID = f"sha256:{hashlib.sha256(b'tiny').hexdigest()}"
+_TINY: Mapping[str, Any] = yaml.safe_load(
+    (resources.files(__package__) / "tiny.yaml").read_text(encoding="utf-8")
+)
+_NO_DIGEST = _TINY["document"]["model_digest"]
 _EXAMPLES = 8
 _MODEL = "model.onnx"
 
@@ -78,17 +73,15 @@ def metadata_document(
     Raises:
         NotExpressibleError: ``changes`` say what an older ``schema`` cannot say.
     """
-    elsewhere = {"latitude": 0.0, "longitude": 0.0, "timezone": "UTC"}
-    inputs: list[dict[str, Any]] = [
+    tiny = copy.deepcopy(_TINY)
+    inputs = [
         {
             "name": variable,
-            "dtype": "float32",
+            **tiny["input"],
             "shape": [-1, samples],
-            "role": OBSERVATIONS,
             "variable": variable,
             "unit": VARIABLES[variable].unit,
             "period": iso_duration(timedelta(hours=samples)),
-            "sample_rate": "PT1H",
             "max_missing": max_missing,
         }
         for variable in variables
@@ -98,15 +91,14 @@ def metadata_document(
             {"name": role, "dtype": "int64", "shape": [-1], "role": role}
             for role in (REFERENCE_TIME, AREA_INDEX)
         ]
+    skills = {"skill": skill, "skill_interval": list(skill_interval) if skill_interval else None}
     document = {
         "schema_version": schema,
         "min_reader": schema,
-        "delivery_id": "00000000-0000-4000-8000-000000000000",
-        "created_at": "2014-01-01T00:00:00Z",
-        "topic": "The coming day will be like the last",
-        "author": "testing kit",
-        "model_type": "IdentityPredictor",
-        "areas": {name: dict(AREAS.get(name, elsewhere)) for name in areas},
+        **tiny["document"],
+        "areas": {
+            name: dict(tiny["areas"].get(name, tiny["areas"]["elsewhere"])) for name in areas
+        },
         "inputs": inputs,
         "outputs": [
             {
@@ -118,53 +110,29 @@ def metadata_document(
             }
             for variable in variables
         ],
-        "artifacts": [
-            {
-                "format": ONNX,
-                "path": _MODEL,
-                "canonical": True,
-                "needs": {"opset": 17, "ir_version": 8},
-            }
-        ],
-        "model_digest": f"sha256:{'0' * 64}",
         "tolerance": {
             name: {"absolute": 1e-4, "relative": 1e-4}
             for variable in variables
             for name in (f"{variable}_forecast", *_quantile_names(variable, quantiles))
         },
         "performance": [
-            {
-                "area": area,
-                "variable": variable,
-                "mae": 2.0,
-                "rmse": 2.5,
-                "bias": 0.1,
-                "count": 1000,
-                "held_out": [{"start": "2013-02-01T00:00:00Z", "end": "2013-02-13T00:00:00Z"}],
-                "evaluation_id": EVALUATION_ID,
-                **({"skill": skill} if skill is not None else {}),
-                **({"skill_interval": list(skill_interval)} if skill_interval else {}),
-            }
+            {"area": area, "variable": variable}
+            | copy.deepcopy(tiny["performance"])
+            | {name: value for name, value in skills.items() if value is not None}
             for area in areas
             for variable in variables
         ],
-        "valid_months": list(range(1, 13)),
-        "training": {
-            "data_source": "testing kit",
-            "data_location": "generated",
-            "data_digest": f"sha256:{hashlib.sha256(b'data').hexdigest()}",
-            "train_start_time": "2013-01-01T00:00:00Z",
-            "train_end_time": "2013-12-31T00:00:00Z",
-            "recipe": {"model_type": "IdentityPredictor"},
-            "seed": 0,
-            "threads": 1,
-            "code_version": "testing",
-            "packages": {},
-            "synthetic": False,
-        },
-        **({"uncertainty": _uncertainty(variables, quantiles)} if quantiles else {}),
         **changes,
     }
+    if quantiles:
+        document.setdefault(
+            "uncertainty",
+            [
+                {"name": name, "output": f"{variable}_forecast", "probability": probability}
+                for variable in variables
+                for name, probability in _quantile_names(variable, quantiles).items()
+            ],
+        )
     derived = {"min_reader": derive_min_reader(document)}
     return downgrade(document | derived | changes, schema=schema)
 
@@ -185,21 +153,11 @@ def build_delivery(
     """Write a tiny delivery into a store and return its folder.
 
     Its forecast of a variable is the window of that variable, its quantile of probability p the
-    same values and 10 (p - 0.5). Without ``change`` the delivery is verified like any other.
-
-    Args:
-        store: where it goes.
-        areas: as in :func:`metadata_document`.
-        variables: as in :func:`metadata_document`.
-        samples: as in :func:`metadata_document`.
-        context: as in :func:`metadata_document`.
-        delivery_id: its id; a new one by default.
-        quantiles: as in :func:`metadata_document`.
-        model: bytes that take the identity model's place.
-        change: changes the metadata document, in place, just before it is written; what it
-            makes need not conform, and its delivery is complete all the same (digests are true).
-        fields: the other arguments of :func:`metadata_document`, such as ``schema``, or fields
-            of the contract.
+    same values and 10 (p - 0.5). ``model`` are bytes that take the identity model's place.
+    ``change`` edits the metadata document in place just before it is written; what it makes need
+    not conform, and the delivery is complete all the same (digests are true). Without it the
+    delivery is verified like any other. The other arguments are those of
+    :func:`metadata_document`, such as ``schema``, or fields of the contract.
     """
     delivery_id = delivery_id or new_delivery_id()
     document = metadata_document(
@@ -226,7 +184,7 @@ def build_delivery(
         (folder / EXAMPLES).write_bytes(examples)
         (folder / CARD).parent.mkdir()
         (folder / CARD).write_text("<!doctype html><title>Card</title><p>A tiny model.\n")
-        if document["model_digest"] == f"sha256:{'0' * 64}":
+        if document["model_digest"] == _NO_DIGEST:
             document["model_digest"] = artifact_digest(folder, _MODEL)
         if change is not None:
             change(document)
@@ -253,16 +211,6 @@ def _quantile_names(variable: str, probabilities: Sequence[float]) -> dict[str, 
         f"{variable}_forecast_q{100 * probability:g}".replace(".", "_"): probability
         for probability in probabilities
     }
-
-
-def _uncertainty(
-    variables: Sequence[str], probabilities: Sequence[float]
-) -> list[dict[str, str | float]]:
-    return [
-        {"name": name, "output": f"{variable}_forecast", "probability": probability}
-        for variable in variables
-        for name, probability in _quantile_names(variable, probabilities).items()
-    ]
 
 
 def _shift(probability: float) -> float:
@@ -294,6 +242,7 @@ def _examples(
     months = document["valid_months"]
     domain = document.get("applicability_domain") or {}
     times = [datetime(2013, months[0], 10 + row, tzinfo=UTC) for row in range(_EXAMPLES)]
+    seconds = [int(time.timestamp()) for time in times]
     missing = any(item.get("max_missing") for item in document["inputs"])
     arrays = {}
     for variable in variables:
@@ -310,7 +259,6 @@ def _examples(
             if name.startswith(f"{variable}_forecast_q"):
                 shifted = [[value + shift for value in row] for row in rows]
                 arrays[f"output/{name}"] = floats(shifted)
-    seconds = [int(time.timestamp()) for time in times]
     if any(item["role"] == REFERENCE_TIME for item in document["inputs"]):
         arrays["input/reference_time"] = integers(seconds)
         arrays["input/area_index"] = integers([row % len(areas) for row in range(_EXAMPLES)])

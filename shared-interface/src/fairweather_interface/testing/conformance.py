@@ -14,7 +14,7 @@ def assert_delivery_conforms(path: Path) -> None:
     """Assert that a delivery is all that the contract asks of one, and that readers may rely on it.
 
     That is what ``verify`` finds: every byte, the layout, the laws of a strict writer, the
-    examples. And it is read by the oldest reader it says it needs, and by no older one.
+    examples. And it is read by the oldest reader that it declares to need, and by no older one.
 
     Raises:
         AssertionError: it is not; the message lists every problem.

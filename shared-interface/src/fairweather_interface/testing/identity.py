@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 
 _FLOAT, _INT64 = 1, 7
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can tell, so that bytes repeat
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold, so that bytes repeat
 
 
 def identity_onnx(

@@ -17,7 +17,7 @@ GOLDEN = "golden_deliveries"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the ini option that says where golden deliveries lie."""
+    """Add the ini option that names the folders of golden deliveries."""
     parser.addini(GOLDEN, "folders below which golden deliveries lie", type="paths", default=[])
 
 

@@ -1,7 +1,6 @@
 """Golden windows: raw series and the exact windows they must give.
 
-Bringing observations to a sample rate and averaging a region happen twice, in research and in
-the app, in code that may not be shared. So both are held against these. The meaning:
+Research and the app sample observations each in code of its own, held against these:
 
 * A window of N = period / sample_rate samples ends at the reference time t0. Sample k = 1..N
   stands for t_k = t0 - (N - k) * sample_rate and is the mean of the observations with

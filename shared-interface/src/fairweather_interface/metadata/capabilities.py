@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from fairweather_interface._record import Name, Record, Rule, Share
+from fairweather_interface.metadata.record import Name, Record, Rule, Share
 
-_MUST = Rule(since="0.3", must_obey=True)
-_MAY = Rule(since="0.3")
+_must = partial(Rule, since="0.3", must_obey=True)
+_may = partial(Rule, since="0.3")
 
 
 class Bounds(Record):
@@ -24,19 +25,21 @@ class Bounds(Record):
 
     minimum: Annotated[
         float | None,
-        Rule(since="0.3", must_obey=True, law="not above the max_*_seen of the input's variable"),
+        _must(
+            "the lowest value, in the input's unit",
+            law="not above the max_*_seen of the input's variable",
+        ),
     ] = None
     maximum: Annotated[
         float | None,
-        Rule(
-            since="0.3",
-            must_obey=True,
+        _must(
+            "the highest value, in the input's unit",
             law="not below minimum; carried by a max_*_seen that is not above it",
         ),
     ] = None
     max_missing: Annotated[
         Share | None,
-        Rule(since="0.3", must_obey=True, law="carried by an inputs[].max_missing not above it"),
+        _must("the largest share missing", law="carried by an inputs[].max_missing not above it"),
     ] = None
 
     @model_validator(mode="after")
@@ -49,16 +52,16 @@ class Bounds(Record):
 
 
 class Quantile(Record):
-    """A named tensor with a quantile of an output: observed values lie below it as often as said.
+    """A named tensor with a quantile of an output: observed values lie below it with a probability.
 
     It has the output's type, shape, unit and step, and is none of ``outputs``. At every step the
     quantiles of an output do not fall as the probability rises, and they are values that their
     variable can have: a reader may refuse a model whose quantiles are not.
     """
 
-    name: Annotated[Name, _MAY]
-    output: Annotated[Name, _MAY]
-    probability: Annotated[float, _MAY, Field(gt=0, lt=1)]
+    name: Annotated[Name, _may("the tensor's name")]
+    output: Annotated[Name, _may("the output whose quantile it is")]
+    probability: Annotated[float, _may("how often observed values lie below it"), Field(gt=0, lt=1)]
 
 
 def domain_problems(
@@ -92,16 +95,16 @@ def uncertainty_problems(
 ) -> Iterator[str]:
     """Yield what is wrong with quantiles, given the names that the metadata holds elsewhere."""
     taken = {*inputs, *outputs}
-    said: set[tuple[str, float]] = set()
+    seen: set[tuple[str, float]] = set()
     for quantile in quantiles or ():
         place = f"uncertainty: {quantile.name!r}"
         if quantile.name in taken:
             yield f"{place}: found a name that another tensor has, expected one of its own"
         if quantile.output not in outputs:
             yield f"{place}: found a quantile of {quantile.output!r}, which is no output"
-        if (quantile.output, quantile.probability) in said:
+        if (quantile.output, quantile.probability) in seen:
             yield f"{place}: found {quantile.probability:g} of {quantile.output!r} twice"
         if quantile.name not in tolerance:
             yield f"tolerance: found none for {quantile.name!r}, expected one for every quantile"
         taken.add(quantile.name)
-        said.add((quantile.output, quantile.probability))
+        seen.add((quantile.output, quantile.probability))

@@ -1,7 +1,7 @@
 """What every document of the contract is made of: records and their rules.
 
 A record reads tolerantly and never repairs. Fields it does not know are kept, so that a
-reader can show them; whoever *writes* asks :func:`unknown_fields` and refuses any.
+reader can show them; a writer asks :func:`unknown_fields` and refuses any.
 """
 
 from __future__ import annotations
@@ -9,30 +9,24 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from fairweather_interface.durations import ISO_PATTERN, iso_duration, parse_iso_duration
 from fairweather_interface.errors import short
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """What the field ledger says of a field beside its type.
+    """What the field ledger and the handbook say of a field beside its type.
 
     Attributes:
+        meaning: what the field states, for the handbook; no part of the ledger.
         since: the schema version that brought the field.
         must_obey: a reader that does not know the field must not read the document, where the
             field is present; otherwise it may be ignored without harm.
@@ -40,6 +34,8 @@ class Rule:
         law: a constraint that the type alone does not say.
     """
 
+    meaning: str
+    _: KW_ONLY
     since: str
     must_obey: bool = False
     unit: str | None = None
@@ -50,11 +46,7 @@ class Record(BaseModel):
     """A frozen, strict record that keeps the fields it does not know."""
 
     model_config = ConfigDict(
-        extra="allow",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        protected_namespaces=(),
+        extra="allow", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=()
     )
 
 
@@ -83,7 +75,7 @@ def dump_record(record: Record) -> bytes:
     The same record always gives the same bytes: UTF-8, two spaces, one newline at the end.
 
     Raises:
-        ValueError: free-form data in it cannot be said in JSON, such as a number that is NaN.
+        ValueError: free-form data in it cannot be written as JSON, such as a number that is NaN.
     """
     return dump_document(_present(record, record.model_dump(mode="json")))
 
@@ -129,11 +121,8 @@ def parse_json(data: bytes | str) -> Any:  # noqa: ANN401 - JSON has no better t
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     document = dict(pairs)
     if len(document) < len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise ValueError(f"found the key {short(key)} twice in one object")
-            seen.add(key)
+        ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"found the key {short(key)} twice in one object")
     return document
 
 
@@ -145,38 +134,6 @@ def _finite(text: str) -> float:
 
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?Z")
-_NO_MAPPING = {"dict_type", "mapping_type", "model_type", "model_attributes_type"}
-
-
-def problems_of(error: ValidationError, root: str = "") -> tuple[str, ...]:
-    """Return each problem of a validation as ``path: found what, expected what``."""
-    parts = error.errors(include_url=False)
-    places = [part["loc"] for part in parts]
-    problems: list[str] = []
-    for part, place in zip(parts, places, strict=True):
-        if part["type"] == "too_short" and any(
-            other != place and other[: len(place)] == place for other in places
-        ):
-            continue  # the items are there, and wrong; each is told by itself
-        path = root
-        for step in place:
-            path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
-        prefix = f"{path}: " if path else ""
-        problems += [f"{prefix}{text}" for text in _told(part["type"], part["msg"], part["input"])]
-    return tuple(problems)
-
-
-def _told(kind: str, message: str, value: object) -> list[str]:
-    if kind == "missing":
-        return ["not found, expected a value"]
-    if kind == "extra_forbidden":
-        return [f"found {short(value)}, expected no such key"]
-    if kind == "value_error":
-        return message.removeprefix("Value error, ").split("\n")
-    if kind in _NO_MAPPING:
-        return [f"found {short(value)}, expected a mapping"]
-    rest = message.replace("Input should be", "expected").replace("Input should", "expected to")
-    return [f"found {short(value)}, {rest[:1].lower()}{rest[1:]}"]
 
 
 def _read_time(value: object) -> object:

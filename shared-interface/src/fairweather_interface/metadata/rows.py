@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import JsonValue
 from pydantic.fields import FieldInfo
 
-from fairweather_interface._record import Record, Rule
+from fairweather_interface.metadata.record import Record, Rule
 from fairweather_interface.versions import SchemaVersion
 
 _LEAVES = {
@@ -39,7 +39,7 @@ HEADER = "path | type | required | default | constraints | unit | since | unknow
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One field of a schema, as the ledger states it."""
+    """One field of a schema, as the ledger states it; ``meaning`` is the handbook's alone."""
 
     path: str
     type: str
@@ -49,6 +49,7 @@ class Row:
     unit: str | None
     since: str
     must_obey: bool
+    meaning: str
 
     def __str__(self) -> str:
         return " | ".join(
@@ -70,7 +71,7 @@ def rows(record: type[Record], prefix: str = "") -> tuple[Row, ...]:
     return tuple(sorted(_rows(record, prefix), key=lambda row: row.path))
 
 
-def derive_min_reader(document: Mapping[str, Any], ledger: tuple[Row, ...]) -> str:
+def min_reader_of(document: Mapping[str, Any], ledger: tuple[Row, ...]) -> str:
     """Return the oldest schema whose readers know every must-obey field the document holds.
 
     ``document`` is plain JSON data; a field that is absent or null demands nothing.
@@ -86,9 +87,9 @@ def derive_min_reader(document: Mapping[str, Any], ledger: tuple[Row, ...]) -> s
 def newer_fields(
     document: Mapping[str, Any], ledger: tuple[Row, ...], schema: str
 ) -> tuple[str, ...]:
-    """Return the paths of fields the document holds that came after ``schema``, outermost only."""
+    """Return the paths of the document's fields that are newer than ``schema``, outermost only."""
     found: list[str] = []
-    for row in ledger:  # sorted: what contains comes before what it contains
+    for row in ledger:  # sorted: a field precedes what lies below it
         inside = any(row.path.startswith((f"{path}.", f"{path}[", f"{path}{{")) for path in found)
         newer = SchemaVersion.parse(row.since) > SchemaVersion.parse(schema)
         if newer and not inside and _holds(document, row.path):
@@ -112,6 +113,7 @@ def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
             unit=rule.unit,
             since=rule.since,
             must_obey=rule.must_obey,
+            meaning=rule.meaning,
         )
         if shape.record is not None:
             yield from _rows(shape.record, f"{path}{shape.suffix}.")
@@ -164,7 +166,7 @@ def _constraints(metadata: tuple[object, ...]) -> tuple[str, ...]:
 
 
 def _holds(value: Any, path: str) -> bool:  # noqa: ANN401 - JSON has no better type
-    """Tell whether a ledger path leads to at least one value in plain JSON data."""
+    """Return whether a ledger path leads to at least one value in plain JSON data."""
     step, _, rest = path.partition(".")
     name = step.rstrip("[]{}")
     if not isinstance(value, Mapping) or value.get(name) is None:

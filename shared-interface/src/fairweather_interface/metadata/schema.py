@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from fairweather_interface._capabilities import (
+from fairweather_interface.errors import short
+from fairweather_interface.metadata.capabilities import (
     Bounds,
     Quantile,
     domain_problems,
     uncertainty_problems,
 )
-from fairweather_interface._evidence import Performance, Tolerance, Training
-from fairweather_interface._record import (
+from fairweather_interface.metadata.evidence import Performance, Tolerance, Training
+from fairweather_interface.metadata.record import (
     Digest,
     Duration,
     Name,
@@ -31,9 +34,7 @@ from fairweather_interface._record import (
     Word,
     unknown_fields,
 )
-from fairweather_interface._rows import rows
-from fairweather_interface._zones import known_zone
-from fairweather_interface.errors import short
+from fairweather_interface.metadata.rows import rows
 from fairweather_interface.versions import SCHEMA_VERSION_PATTERN, known_version
 
 OBSERVATIONS = "observations"
@@ -53,13 +54,10 @@ DELIVERY_ID_PATTERN = (
 )
 
 
-def _must(law: str | None = None) -> Rule:
-    return Rule(since="0.1", must_obey=True, law=law)
-
-
-_MUST = _must()
-_MAY = Rule(since="0.1")
-_OF_OBSERVATIONS = _must("required of observations")
+_must = partial(Rule, since="0.1", must_obey=True)
+_may = partial(Rule, since="0.1")
+_of_window = partial(_must, law="required of observations")
+_VERSION = Field(pattern=SCHEMA_VERSION_PATTERN)
 _Month = Annotated[int, Field(ge=1, le=12)]
 
 TENSORS: dict[str, tuple[str, tuple[int, ...] | None]] = {
@@ -76,18 +74,25 @@ _OBSERVED = ("variable", "unit", "period", "sample_rate", "max_missing")
 class Area(Record):
     """A place a model can forecast for."""
 
-    latitude: Annotated[float, Rule(since="0.1", unit="degree_north"), Field(ge=-90, le=90)]
-    longitude: Annotated[float, Rule(since="0.1", unit="degree_east"), Field(ge=-180, le=180)]
-    timezone: Annotated[str, _must("IANA time zone")]
+    latitude: Annotated[float, _may("positive north", unit="degree_north"), Field(ge=-90, le=90)]
+    longitude: Annotated[float, _may("positive east", unit="degree_east"), Field(ge=-180, le=180)]
+    timezone: Annotated[str, _must("whose months and days it lives by", law="IANA time zone")]
 
     @field_validator("timezone")
     @classmethod
     def _known(cls, name: str) -> str:
-        return known_zone(name)
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"found {short(name)}, expected an IANA time zone such as 'America/New_York' "
+                "(a machine without a time-zone database needs the package tzdata)"
+            ) from None
+        return name
 
 
 class Input(Record):
-    """A named tensor the model is fed with.
+    """A named tensor that the model takes.
 
     An input of the role ``observations`` is a window: float32 ``[batch, period / sample_rate]``,
     the values of (t0 - period, t0] in ``unit``, oldest first, NaN where missing, fit when the
@@ -95,20 +100,26 @@ class Input(Record):
     where ``areas`` lists members, as the mean over those.
     """
 
-    name: Annotated[Name, _MUST]
-    dtype: Annotated[Word, _MUST]
+    name: Annotated[Name, _must("the tensor's name")]
+    dtype: Annotated[Word, _must("`float32`, `int64`, or another")]
     shape: Annotated[
         tuple[int, ...],
-        _must("of observations [-1, period / sample_rate], a whole number"),
+        _must(
+            "-1 counts requests", law="of observations [-1, period / sample_rate], a whole number"
+        ),
         Field(min_length=1),
     ]
-    role: Annotated[Word, _MUST]
-    variable: Annotated[Name | None, _OF_OBSERVATIONS] = None
-    unit: Annotated[Word | None, _OF_OBSERVATIONS] = None
-    period: Annotated[Duration | None, _OF_OBSERVATIONS] = None
-    sample_rate: Annotated[Duration | None, _OF_OBSERVATIONS] = None
-    max_missing: Annotated[Share | None, _OF_OBSERVATIONS] = None
-    areas: Annotated[tuple[Word, ...] | None, _must("without repeats"), Field(min_length=1)] = None
+    role: Annotated[Word, _must("`observations`, `reference_time`, `area_index`, or a newer one")]
+    variable: Annotated[Name | None, _of_window("what is observed")] = None
+    unit: Annotated[Word | None, _of_window("unit of the values")] = None
+    period: Annotated[Duration | None, _of_window("the length of the window")] = None
+    sample_rate: Annotated[Duration | None, _of_window("the spacing of its samples")] = None
+    max_missing: Annotated[Share | None, _of_window("the share that may be missing")] = None
+    areas: Annotated[
+        tuple[Word, ...] | None,
+        _must("a region: the mean over these; absent: the requested area", law="without repeats"),
+        Field(min_length=1),
+    ] = None
 
     @property
     def samples(self) -> int:
@@ -126,7 +137,7 @@ class Input(Record):
             raise ValueError(
                 f"input {self.name!r}: found no {', '.join(absent)}, expected with observations"
             )
-        if self.period is None or self.sample_rate is None:  # narrows; told above
+        if self.period is None or self.sample_rate is None:  # narrows the types
             return self
         samples, rest = divmod(self.period, self.sample_rate)
         if rest:
@@ -145,12 +156,14 @@ class Input(Record):
 class Output(Record):
     """A named tensor of forecasts: float32 ``[batch, steps]``; value k is for t0 + k * step."""
 
-    name: Annotated[Name, _MUST]
-    variable: Annotated[Name, _MUST]
-    unit: Annotated[Word, _MUST]
-    step: Annotated[Duration, _MUST]
+    name: Annotated[Name, _must("the tensor's name")]
+    variable: Annotated[Name, _must("what is forecast")]
+    unit: Annotated[Word, _must("unit of the values")]
+    step: Annotated[Duration, _must("value k is for t0 + k · step")]
     shape: Annotated[
-        tuple[int, ...], _must("[-1, steps], steps >= 1"), Field(min_length=2, max_length=2)
+        tuple[int, ...],
+        _must("-1 counts requests", law="[-1, steps], steps >= 1"),
+        Field(min_length=2, max_length=2),
     ]
 
     @property
@@ -172,10 +185,10 @@ class Output(Record):
 class ArtifactNeeds(Record):
     """What a runtime must offer to run an artifact."""
 
-    opset: Annotated[int | None, _MUST, Field(ge=1)] = None
-    ir_version: Annotated[int | None, _MUST, Field(ge=1)] = None
+    opset: Annotated[int | None, _must("ONNX operator set"), Field(ge=1)] = None
+    ir_version: Annotated[int | None, _must("ONNX IR version"), Field(ge=1)] = None
     tensorflow: Annotated[
-        Word | None, Rule(since="0.1", must_obey=True, law="a version by PEP 440")
+        Word | None, _must("the oldest TensorFlow that reads it", law="a version by PEP 440")
     ] = None
 
     @field_validator("tensorflow")
@@ -187,11 +200,15 @@ class ArtifactNeeds(Record):
 class Artifact(Record):
     """One serialized form of the model, or the reason why that form was left out."""
 
-    format: Annotated[Word, _MUST]
-    path: Annotated[Word | None, _must("either path or omitted")] = None
-    canonical: Annotated[bool, _MAY] = False
-    needs: Annotated[ArtifactNeeds | None, _MUST] = None
-    omitted: Annotated[Text | None, Rule(since="0.1", law="either path or omitted")] = None
+    format: Annotated[Word, _must("`tensorflow-saved-model`, `onnx`, or a newer one")]
+    path: Annotated[
+        Word | None, _must("a file or folder of the delivery", law="either path or omitted")
+    ] = None
+    canonical: Annotated[bool, _may("this form is the model; `model_digest` covers it")] = False
+    needs: Annotated[ArtifactNeeds | None, _must("what a runtime must offer")] = None
+    omitted: Annotated[Text | None, _may("why it was left out", law="either path or omitted")] = (
+        None
+    )
 
     @model_validator(mode="after")
     def _there_or_not(self) -> Self:
@@ -206,52 +223,72 @@ class Artifact(Record):
 class ModelMetadata(Record):
     """The contract file ``metadata.json``."""
 
-    schema_version: Annotated[str, _MUST, Field(pattern=SCHEMA_VERSION_PATTERN)]
-    min_reader: Annotated[str, _MUST, Field(pattern=SCHEMA_VERSION_PATTERN)]
+    schema_version: Annotated[str, _must("the schema this is written in"), _VERSION]
+    min_reader: Annotated[str, _must("the oldest schema whose readers may read this"), _VERSION]
     delivery_id: Annotated[
-        str,
-        _MUST,
-        Field(pattern=DELIVERY_ID_PATTERN),
+        str, _must("UUID of version 4, the folder's name"), Field(pattern=DELIVERY_ID_PATTERN)
     ]
-    created_at: Annotated[UtcTime, _MAY]
-    topic: Annotated[Text, _MAY]
-    author: Annotated[Word, _MAY]
-    model_type: Annotated[Word, _MAY]
+    created_at: Annotated[UtcTime, _may("when it was made")]
+    topic: Annotated[Text, _may("what this model tries, for people")]
+    author: Annotated[Word, _may("who answers for it")]
+    model_type: Annotated[Word, _may("a label for people and policy")]
     areas: Annotated[
         Mapping[Word, Area],
-        _must("area_index counts in this order"),
+        _must("the places the model knows", law="area_index counts in this order"),
         Field(min_length=1),
     ]
-    inputs: Annotated[tuple[Input, ...], _must("names unique and no output's"), Field(min_length=1)]
-    outputs: Annotated[tuple[Output, ...], _must("names and variables unique"), Field(min_length=1)]
+    inputs: Annotated[
+        tuple[Input, ...],
+        _must("every tensor the model is fed with", law="names unique and no output's"),
+        Field(min_length=1),
+    ]
+    outputs: Annotated[
+        tuple[Output, ...],
+        _must("every forecast: float32, raw physical values", law="names and variables unique"),
+        Field(min_length=1),
+    ]
     artifacts: Annotated[
         tuple[Artifact, ...],
-        _must("exactly one is canonical and has a path"),
+        _must("every serialized form of the model", law="exactly one is canonical and has a path"),
         Field(min_length=1),
     ]
-    model_digest: Annotated[Digest, _MAY]
-    tolerance: Annotated[Mapping[str, Tolerance], Rule(since="0.1", law="every output has one")]
-    performance: Annotated[tuple[Performance, ...], _MAY]
+    model_digest: Annotated[Digest, _may("digest of the canonical artifact")]
+    tolerance: Annotated[
+        Mapping[str, Tolerance],
+        _may(
+            "by output: abs(found - expected) ≤ absolute + relative · abs(expected)",
+            law="every output has one",
+        ),
+    ]
+    performance: Annotated[tuple[Performance, ...], _may("how well it did, per area and variable")]
     valid_months: Annotated[
         tuple[_Month, ...],
-        _must("ascending, local months of the reference time"),
+        _must("1 to 12: when it may be asked", law="ascending, local months of the reference time"),
         Field(min_length=1, max_length=12),
     ]
-    training: Annotated[Training, _MAY]
+    training: Annotated[Training, _may("provenance: how to make it again")]
     max_temperature_seen: Annotated[
-        float | None, Rule(since="0.1", must_obey=True, unit="degC")
+        float | None, _must("deprecated: the highest value in all training windows", unit="degC")
     ] = None
-    max_humidity_seen: Annotated[float | None, Rule(since="0.2", must_obey=True, unit="%")] = None
+    max_humidity_seen: Annotated[
+        float | None,
+        _must("deprecated: the highest value in all training windows", unit="%", since="0.2"),
+    ] = None
     applicability_domain: Annotated[
         Mapping[Name, Bounds] | None,
-        Rule(since="0.3", must_obey=True, law="by the name of an input of observations"),
+        _must(
+            "the windows of an input that the model is fit for",
+            law="by the name of an input of observations",
+            since="0.3",
+        ),
     ] = None
     uncertainty: Annotated[
         tuple[Quantile, ...] | None,
-        Rule(
-            since="0.3",
+        _may(
+            "quantiles of outputs: tensors beside them, none of `outputs`",
             law="names unique and no input's or output's; each has a tolerance; at every step "
             "quantiles do not fall as the probability rises",
+            since="0.3",
         ),
         Field(min_length=1),
     ] = None
@@ -272,7 +309,7 @@ class ModelMetadata(Record):
         return max(output.horizon for output in self.outputs)
 
     def quantiles(self, output: str) -> tuple[Quantile, ...]:
-        """The declared quantiles of an output, by its name, the lowest first."""
+        """Return the declared quantiles of an output, by its name, the lowest first."""
         declared = (item for item in self.uncertainty or () if item.output == output)
         return tuple(sorted(declared, key=lambda item: item.probability))
 

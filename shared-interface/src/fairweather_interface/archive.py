@@ -1,0 +1,98 @@
+"""The archive of observations: the one table that research writes and the app imports.
+
+A CSV or Parquet file with one row for each observation, in any order. Agreed here is what a file
+holds; how it is read and judged is each reader's own. A Parquet file may carry its
+:class:`Origin`, as JSON under ``ORIGIN_KEY`` of its metadata; CSV has no place for one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from fairweather_interface.errors import ArchiveError
+from fairweather_interface.metadata.record import parse_json
+
+_COLUMNS: Mapping[str, str] = {
+    "area": "text | - | as models declare it",
+    "time": "time | - | with a zone; read in UTC",
+    "variable": "text | - | one of the table of variables",
+    "unit": "text | - | in UDUNITS; the variable's own in what we write",
+    "value": "number | unit | empty where nothing was observed",
+}
+_ORIGIN: Mapping[str, str] = {
+    "attribution": "text or null | - | required",
+    "synthetic": "boolean | - | required",
+}
+
+COLUMNS = tuple(_COLUMNS)
+"""The columns, in the order in which they are written; a reader ignores any other."""
+
+EMPTY_CELLS = ("", "NaN", "nan", "NA", "null")
+"""The cells of a CSV file that hold no value."""
+
+ORIGIN_KEY = b"fairweather"
+"""The key of the origin in the metadata of a Parquet file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """The notice that goes wherever the observations, or what was made from them, go.
+
+    Attributes:
+        attribution: whom a licence wants to be named.
+        synthetic: whether the observations were made up.
+    """
+
+    attribution: str | None = None
+    synthetic: bool = False
+
+
+def dump_origin(origin: Origin) -> bytes:
+    """Return the JSON of an origin; the same origin always gives the same bytes."""
+    return json.dumps(asdict(origin)).encode()
+
+
+def parse_origin(data: bytes) -> Origin:
+    """Return the origin that the JSON under ``ORIGIN_KEY`` states; other keys in it are ignored.
+
+    Raises:
+        ArchiveError: it is not JSON, or does not state both fields with their types.
+    """
+    try:
+        found = parse_json(data)
+        attribution, synthetic = found["attribution"], found["synthetic"]
+    except (ValueError, LookupError, TypeError):
+        attribution = synthetic = None
+    if isinstance(synthetic, bool) and isinstance(attribution, str | None):
+        return Origin(attribution=attribution, synthetic=synthetic)
+    raise ArchiveError(
+        f"found the origin {data[:80]!r}, expected JSON with `attribution` (a text or null) "
+        "and `synthetic` (true or false): write the file again, with both or without an origin"
+    )
+
+
+def column_problems(names: Sequence[str]) -> tuple[str, ...]:
+    """Return what is wrong with the columns of a file; empty where each of ours is there once."""
+    missing = [name for name in COLUMNS if name not in names]
+    repeated = [name for name in COLUMNS if names.count(name) > 1]
+    return tuple(
+        f"found {what} {', '.join(columns)}, expected {', '.join(COLUMNS)}, each once"
+        for what, columns in (("no column", missing), ("more than one column", repeated))
+        if columns
+    )
+
+
+def archive_text() -> str:
+    """Return the ledger of the archive: all that a file can hold, a line for each, sorted.
+
+    What a release wrote stays readable for ever: a released line of ``ledgers/archive.txt`` never
+    changes.
+    """
+    rows = [f"column | {name} | {law}" for name, law in _COLUMNS.items()]
+    rows += [f"empty cell | {json.dumps(cell)} | - | - | CSV" for cell in EMPTY_CELLS]
+    rows += [f"origin | {name} | {law}" for name, law in _ORIGIN.items()]
+    rows += [f"origin key | {ORIGIN_KEY.decode()} | JSON | - | Parquet"]
+    head = ["# ledger of the archive of observations", "# part | name | type | unit | rule"]
+    return "\n".join([*head, *sorted(rows)]) + "\n"

@@ -1,0 +1,99 @@
+"""What a delivery gives in evidence: how near, how good, and how it was made.
+
+None of it has to be obeyed, so that a reader may do without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from fairweather_interface.metadata.record import (
+    Digest,
+    Name,
+    Positive,
+    Record,
+    Rule,
+    Text,
+    UtcTime,
+    Word,
+)
+
+_may = partial(Rule, since="0.1")
+
+
+class Tolerance(Record):
+    """How far an output may differ: |found - expected| <= absolute + relative * |expected|."""
+
+    absolute: Annotated[Positive, _may("in the output's unit")]
+    relative: Annotated[Positive, _may("share of the expected value")]
+
+
+class Block(Record):
+    """A stretch of held-out time [start, end)."""
+
+    start: Annotated[UtcTime, _may("included")]
+    end: Annotated[UtcTime, _may("excluded", law="after start")]
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError(f"found a block that ends at {self.end} and starts at {self.start}")
+        return self
+
+
+class Performance(Record):
+    """How well the model did for one area and variable on time it was not trained on.
+
+    ``skill`` is 1 - MAE / MAE(the better of persistence and climatology); absent where that
+    baseline is perfect. Figures compare only under the same ``evaluation_id``.
+    """
+
+    area: Annotated[Word, _may("where")]
+    variable: Annotated[Name, _may("what")]
+    mae: Annotated[Positive, _may("mean absolute error, in the variable's unit")]
+    rmse: Annotated[Positive, _may("root of the mean squared error, in the variable's unit")]
+    bias: Annotated[float, _may("mean of forecast - observed, in the variable's unit")]
+    count: Annotated[int, _may("how many values were compared"), Field(ge=1)]
+    held_out: Annotated[tuple[Block, ...], _may("time it was not trained on"), Field(min_length=1)]
+    evaluation_id: Annotated[Digest, _may("of data, blocks, baselines; figures compare under one")]
+    skill: Annotated[float | None, _may("1 - MAE / MAE of the better baseline"), Field(le=1)] = None
+    skill_interval: Annotated[
+        tuple[float, float] | None, _may("of the skill", law="95 % interval, low then high")
+    ] = None
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.skill_interval is not None and self.skill_interval[0] > self.skill_interval[1]:
+            raise ValueError(f"found the skill interval {self.skill_interval}, expected low, high")
+        return self
+
+
+class Training(Record):
+    """Provenance: how the model was made and what is needed to make it again."""
+
+    data_source: Annotated[Text, _may("where they come from")]
+    data_location: Annotated[Text, _may("where they can be had again")]
+    data_digest: Annotated[Digest, _may("of the observations")]
+    train_start_time: Annotated[UtcTime, _may("of the first observation used")]
+    train_end_time: Annotated[
+        UtcTime, _may("of the last observation used", law="not before train_start_time")
+    ]
+    recipe: Annotated[Mapping[str, JsonValue], _may("free-form, as it was used")]
+    seed: Annotated[int, _may("of all randomness"), Field(ge=0)]
+    threads: Annotated[int, _may("results may depend on them"), Field(ge=1)]
+    code_version: Annotated[Word, _may("of the training code")]
+    packages: Annotated[Mapping[str, str], _may("name to version")]
+    synthetic: Annotated[bool, _may("observations were made up")]
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.train_end_time < self.train_start_time:
+            raise ValueError(
+                f"found training data that end at {self.train_end_time}, before they start at "
+                f"{self.train_start_time}"
+            )
+        return self

@@ -1,0 +1,86 @@
+"""Read metadata tolerantly: upgrade older documents, keep fields that are not known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from fairweather_interface import history
+from fairweather_interface.errors import MetadataError, listed
+from fairweather_interface.metadata.record import parse_json
+from fairweather_interface.metadata.rows import min_reader_of, newer_fields
+from fairweather_interface.metadata.schema import LEDGER, ModelMetadata
+from fairweather_interface.problems import problems_of
+from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion, check_readable
+
+
+def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMetadata:
+    """Return the metadata a JSON text holds, keeping the fields this schema does not know.
+
+    ``reader`` is the newest schema that the *asking software* obeys, which can be older than
+    what this package could parse. ``schema_version`` stays what the document states.
+
+    Raises:
+        MetadataError: the text is not the contract, or its ``min_reader`` is not the one that
+            follows from what it declares; ``problems`` lists every reason.
+        UnsupportedSchemaError: the document needs a newer reader.
+    """
+    try:
+        document = parse_json(data)
+    except ValueError as error:
+        raise MetadataError(f"found metadata that is not JSON with one meaning: {error}") from None
+    if not isinstance(document, dict):
+        raise MetadataError(
+            f"found metadata that is a JSON {type(document).__name__}, expected an object"
+        )
+    schema = check_readable(document, reader=reader)
+    upgraded = history.upgrade(document, schema=str(schema))
+    if upgraded is not document:
+        data = json.dumps(upgraded)
+    try:
+        metadata = ModelMetadata.model_validate_json(data)
+    except ValidationError as error:
+        raise invalid_metadata(problems_of(error)) from None
+    if schema <= SchemaVersion.parse(SCHEMA_VERSION):  # newer fields we cannot judge
+        derived = derive_min_reader(upgraded)
+        if derived != metadata.min_reader:
+            raise invalid_metadata((wrong_min_reader(metadata.min_reader, derived),))
+    return metadata
+
+
+def derive_min_reader(document: Mapping[str, Any]) -> str:
+    """Return the oldest schema whose readers understand all that a document demands of them.
+
+    It is the newest ``since`` among the fields that must be obeyed, are there, and say what no
+    older field carries. ``document`` is plain JSON data of the newest schema, such as a reader
+    accepts; of anything else nothing is promised.
+    """
+    return min_reader_of(history.uncarried(dict(document)), LEDGER)
+
+
+def newer_meanings(metadata: ModelMetadata, schema: str) -> tuple[str, ...]:
+    """Return the paths of fields that readers of ``schema`` do not know, outermost only.
+
+    Left out is what older fields say as well. Fields that this package does not know are among
+    them where ``schema`` is older than the one they were written in.
+    """
+    document = history.uncarried(metadata.model_dump(mode="json"), schema=schema)
+    older = SchemaVersion.parse(schema) < SchemaVersion.parse(metadata.schema_version)
+    return (*newer_fields(document, LEDGER, schema), *(metadata.unknown_fields if older else ()))
+
+
+def wrong_min_reader(found: str, derived: str) -> str:
+    """Return the problem of a ``min_reader`` that does not follow from the declared fields."""
+    return (
+        f"min_reader: found {found}, expected {derived} from what is declared; it is derived, "
+        "never chosen"
+    )
+
+
+def invalid_metadata(problems: tuple[str, ...]) -> MetadataError:
+    """Return the error that lists every problem."""
+    count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+    return MetadataError(listed(f"{count} in the metadata:", problems), problems=problems)

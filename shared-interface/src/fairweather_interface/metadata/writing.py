@@ -1,0 +1,168 @@
+"""Write metadata strictly: nothing unknown, nothing chosen that is derived, nothing left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from fairweather_interface import history
+from fairweather_interface.errors import MetadataError, NotExpressibleError, short
+from fairweather_interface.metadata.reading import (
+    derive_min_reader,
+    invalid_metadata,
+    read_metadata,
+    wrong_min_reader,
+)
+from fairweather_interface.metadata.record import dump_document, dump_record, parse_json
+from fairweather_interface.metadata.rows import newer_fields
+from fairweather_interface.metadata.schema import (
+    LEDGER,
+    SEEN,
+    TENSORS,
+    Input,
+    ModelMetadata,
+    Output,
+)
+from fairweather_interface.problems import problems_of
+from fairweather_interface.variables import VARIABLES
+from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
+
+WRITTEN_SCHEMAS = (*tuple(history.STEPS)[-2:], SCHEMA_VERSION)
+"""The schemas that are still written: the newest and the two before it."""
+
+
+def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the record checks them
+    """Return new metadata in the newest schema: the strict way to write.
+
+    ``schema_version`` and ``min_reader`` are filled in, the latter derived from what is declared;
+    what is returned is what a reader will read.
+
+    Raises:
+        MetadataError: a field is missing, unknown or wrong; ``problems`` lists all of them.
+    """
+    envelope = {"schema_version": SCHEMA_VERSION, "min_reader": SCHEMA_VERSION}
+    try:
+        draft = ModelMetadata.model_validate({**envelope, **fields}, extra="forbid")
+    except ValidationError as error:
+        raise invalid_metadata(problems_of(error)) from None
+    if "min_reader" not in fields:
+        min_reader = derive_min_reader(draft.model_dump(mode="json"))
+        draft = draft.model_copy(update={"min_reader": min_reader})
+    if draft.schema_version != SCHEMA_VERSION:
+        raise invalid_metadata(
+            (f"schema_version: found {draft.schema_version}, expected {SCHEMA_VERSION} or none",)
+        )
+    if problems := writing_problems(draft):
+        raise invalid_metadata(problems)
+    return read_metadata(dump_metadata(draft))
+
+
+def dump_metadata(metadata: ModelMetadata, *, schema: str | None = None) -> bytes:
+    """Return the bytes of ``metadata.json``.
+
+    ``schema`` is the one to write in, the newest or one of the two before it; by default the
+    schema that the metadata reports, so that what was read is written as it was. Nothing is
+    ever left out in silence.
+
+    Raises:
+        NotExpressibleError: ``schema`` is older and has no words for something that is declared;
+            ``problems`` names every meaning that would be lost.
+        MetadataError: the metadata holds fields this package does not know, or free-form data
+            that JSON cannot express; a writer writes nothing that it does not understand. Or
+            ``schema`` is none that is still written.
+    """
+    if schema is not None and schema not in WRITTEN_SCHEMAS:
+        raise MetadataError(
+            f"found the schema {short(schema)} to write in, expected one of "
+            f"{', '.join(WRITTEN_SCHEMAS)}: those are written by this release"
+        )
+    if problems := _unknown(metadata):
+        raise invalid_metadata(problems)
+    schema = schema or metadata.schema_version
+    try:
+        data = dump_record(metadata.model_copy(update={"schema_version": schema}))
+    except ValueError as error:
+        raise invalid_metadata((f"found data that JSON cannot say: {error}",)) from None
+    newest = SchemaVersion.parse(schema) >= SchemaVersion.parse(SCHEMA_VERSION)
+    if newest and schema == metadata.schema_version:
+        return data
+    return _in_words_of(schema, parse_json(data))
+
+
+def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
+    """Return what a strict writer would not have written; empty for schemas newer than ours."""
+    schema = metadata.schema_version
+    if SchemaVersion.parse(schema) > SchemaVersion.parse(SCHEMA_VERSION):
+        return ()
+    document = metadata.model_dump(mode="json")
+    problems = list(_unknown(metadata))
+    problems += [
+        f"{path}: schema {schema} has no such field"
+        for path in newer_fields(document, LEDGER, schema)
+    ]
+    derived = derive_min_reader(document)
+    if derived != metadata.min_reader:
+        problems.append(wrong_min_reader(metadata.min_reader, derived))
+    for item in metadata.inputs:
+        dtype, shape = TENSORS.get(item.role, (item.dtype, item.shape))
+        if (item.dtype, item.shape) != (dtype, shape or item.shape):
+            problems.append(
+                f"input {item.name!r}: found {item.dtype} {list(item.shape)}, expected {dtype} "
+                f"{list(shape or item.shape)} in the role {item.role}"
+            )
+    problems += _bounds_to_repeat(metadata)
+    tensors: tuple[Input | Output, ...] = (*metadata.required_inputs, *metadata.outputs)
+    for field in tensors:
+        known = VARIABLES.get(field.variable or "")
+        if known is not None and field.unit != known.unit:
+            problems.append(
+                f"{field.name!r}: found {known.name} in {field.unit}, expected {known.unit}"
+            )
+    problems += [
+        f"performance[{position}]: found {row.area} and {row.variable}, expected a declared area "
+        "and a variable of the outputs"
+        for position, row in enumerate(metadata.performance)
+        if row.area not in metadata.areas or row.variable not in metadata.variables
+    ]
+    return tuple(problems)
+
+
+def _in_words_of(schema: str, document: dict[str, Any]) -> bytes:
+    """Return the bytes of a document of the newest schema in the words of another one."""
+    document = history.uncarried(document, schema=schema)
+    lost: tuple[str, ...] = ()
+    try:
+        document = history.downgrade(document, schema=schema)
+    except NotExpressibleError as error:
+        lost = error.problems
+    named = {problem.partition(":")[0] for problem in lost}
+    lost += tuple(
+        f"{path}: schema {schema} has no such field"
+        for path in newer_fields(document, LEDGER, schema)
+        if path not in named
+    )
+    if lost:
+        raise history.not_expressible(schema, lost)
+    return dump_document({**document, "min_reader": derive_min_reader(document)})
+
+
+def _bounds_to_repeat(metadata: ModelMetadata) -> Iterator[str]:
+    """Yield the bounds that fields of older schemas can state and do not."""
+    domain = metadata.applicability_domain or {}
+    for variable, field in SEEN.items():
+        windows = [item for item in metadata.required_inputs if item.variable == variable]
+        maxima = [domain[item.name].maximum for item in windows if item.name in domain]
+        bounds = [maximum for maximum in maxima if maximum is not None]
+        if windows and len(bounds) == len(windows) and getattr(metadata, field) is None:
+            yield (
+                f"{field}: not found, expected {max(bounds)!r}: by this name readers of older "
+                f"schemas know the bound on {variable} that applicability_domain says"
+            )
+
+
+def _unknown(metadata: ModelMetadata) -> tuple[str, ...]:
+    return tuple(
+        f"{path}: schema {SCHEMA_VERSION} has no such field" for path in metadata.unknown_fields
+    )

@@ -1,0 +1,40 @@
+"""The problems that a validation finds, in our words: the path, what was found and expected."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from fairweather_interface.errors import short
+
+_NO_MAPPING = {"dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"}
+
+
+def problems_of(error: ValidationError, root: str = "") -> tuple[str, ...]:
+    """Return each problem of a validation as ``path: found what, expected what``."""
+    parts = error.errors(include_url=False)
+    places = [part["loc"] for part in parts]
+    problems: list[str] = []
+    for part, place in zip(parts, places, strict=True):
+        if part["type"] == "too_short" and any(
+            other != place and other[: len(place)] == place for other in places
+        ):
+            continue  # the items are there, and wrong; each is listed by itself
+        path = root
+        for step in place:
+            path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
+        prefix = f"{path}: " if path else ""
+        problems += [f"{prefix}{text}" for text in _words(part["type"], part["msg"], part["input"])]
+    return tuple(problems)
+
+
+def _words(kind: str, message: str, value: object) -> list[str]:
+    if kind == "missing":
+        return ["not found, expected a value"]
+    if kind == "extra_forbidden":
+        return [f"found {short(value)}, expected no such key"]
+    if kind == "value_error":
+        return message.removeprefix("Value error, ").split("\n")
+    if kind in _NO_MAPPING:
+        return [f"found {short(value)}, expected a mapping"]
+    rest = message.replace("Input should be", "expected").replace("Input should", "expected to")
+    return [f"found {short(value)}, {rest[:1].lower()}{rest[1:]}"]
