@@ -3,17 +3,12 @@
 # requires-python = ">=3.11"
 # dependencies = ["nox[uv]>=2025.10.16", "packaging"]
 # ///
-"""Every habit of the project; ``nox -l`` lists them.
+"""Every development command of the project."""
 
-Here are those that every change is held to, and those of releases. The others stand beside what
-they run: in ``app_sessions``, ``research_sessions``, and ``seam_sessions`` for what spans them.
-
-Sessions are thin: what they run lives beside the package it tests, ``.releases`` knows how a
-wheel is made and installed, ``shared-interface/contract`` holds the contract against its releases,
-``shared-interface/matrix`` every released research against every released app, and
-``shared-interface/seam`` holds what spans the packages. A session installs our packages from
-explicit wheel files only, so that no stranger of the same name slips in.
-"""
+# Sessions are thin: what they run lives beside the package it tests. Here are those that every
+# change is held to, and those of releases; the others stand in `checks/*_sessions.py` of each
+# package. A session installs our packages from explicit wheel files only, so that no stranger of
+# the same name slips in.
 
 from __future__ import annotations
 
@@ -27,14 +22,15 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-SESSIONS = ("app", "research", "shared-interface/seam", "shared-interface/matrix", ".releases")
+FOLDERS_OF_CHECKS = ("app/checks", "research/checks", "shared-interface/checks")
+SESSIONS = (*FOLDERS_OF_CHECKS, "shared-interface/checks/matrix", ".releases/tools")
 sys.path[:0] = [str(ROOT / each) for each in SESSIONS]
 
 import release as releasing  # noqa: E402 - beside this file, not installed
 import sessions as matrix  # noqa: E402
 from axes import Cell, Side  # noqa: E402
 from environments import MatrixError  # noqa: E402
-from installing import MATRIX, NEEDS, PACKAGES, PYTHON, SEAM, install, wheel  # noqa: E402
+from installing import CHECKS, NEEDS, PACKAGES, PYTHON, install, wheel  # noqa: E402
 from wheelhouse import (  # noqa: E402
     FOLDERS,
     WheelhouseError,
@@ -49,8 +45,6 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = True
 
-CONTRACT = ROOT / "shared-interface" / "contract"
-COMPATIBILITY = ROOT / "app" / "compatibility" / "write.py"
 TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0")
 
 
@@ -61,7 +55,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *FOLDERS.values())
     session.run("ruff", "format", "--check", *FOLDERS.values())
     config = ("--config", "shared-interface/pyproject.toml")
-    ours = ("noxfile.py", ".releases", *map(str, (SEAM, CONTRACT, MATRIX)))
+    ours = ("noxfile.py", ".releases")
     session.run("ruff", "check", *config, *ours)
     session.run("ruff", "format", "--check", *config, *ours)
     workflows = map(str, sorted((ROOT / ".github/workflows").glob("*.yml")))
@@ -88,18 +82,18 @@ def types(session: nox.Session, package: str) -> None:
         session.install("psutil", "types-psutil")
         session.install("playwright==1.56.0", "pillow==13.0.0", "schemathesis==4.32.5")
         # not bench/served: each file there needs the library of a peer
-        scripts = sorted(str(path) for path in Path("bench").glob("*.py"))
-        session.run("mypy", *scripts, "inference", "postgres", env={"MYPYPATH": "bench"})
-        for folder in ("browser", "api_tests", "compatibility"):  # each with a conftest of its own
-            session.run("mypy", folder, env={"MYPYPATH": "browser"})
+        scripts = sorted(str(path) for path in Path("checks/bench").glob("*.py"))
+        others = ("checks/kserve", "checks/postgres")
+        session.run("mypy", *scripts, *others, env={"MYPYPATH": "checks/bench"})
+        for folder in ("checks/browser", "checks/api"):  # each with a conftest of its own
+            session.run("mypy", folder, env={"MYPYPATH": "checks/browser"})
     if package == "interface":
         session.install("nox", "packaging", "numpy")
+        folders = ("", "contract", "demo", "matrix", "own-domain", "rollback", "story", "week")
+        paths = [*(f"checks/{each}" for each in folders), "../app/checks", "../research/checks"]
         session.run(
-            *("mypy", "--config-file=pyproject.toml", "../noxfile.py", "../.releases/release.py"),
-            *("../.releases/tests", "seam"),
-            *("contract/check.py", "contract/rules.py", "contract/tests"),
-            "matrix",
-            env={"MYPYPATH": "../.releases:seam:contract:matrix:../app:../research"},
+            *("mypy", "--config-file=pyproject.toml", "../noxfile.py", "../.releases", "checks"),
+            env={"MYPYPATH": ":".join(("../.releases/tools", *paths))},
         )
 
 
@@ -119,8 +113,8 @@ def contract(session: nox.Session) -> None:
     """Hold the contract against every release of it: what may change, and what never does."""
     install(session, "interface")
     session.install("pytest")
-    session.chdir(CONTRACT)
-    session.run("python", "check.py", env={"PYTHONPATH": str(ROOT / ".releases")})
+    session.chdir(CHECKS / "contract")
+    session.run("python", "check.py", env={"PYTHONPATH": str(ROOT / ".releases" / "tools")})
     session.run("pytest", *session.posargs)
 
 
@@ -172,14 +166,12 @@ def serve_further(session: nox.Session, cell: Cell) -> None:
 def matrix_current(session: nox.Session) -> None:
     """Hold the matrix's records and the README's table against what is there, and what ran."""
     ask(session, matrix.hold)
-    session.run(sys.executable, str(COMPATIBILITY), "--check", external=True)
 
 
 @nox.session(python=False, default=False, name="matrix-table")
 def matrix_table(session: nox.Session) -> None:
     """Run all cells between releases, record them, and write the README's table."""
     ask(session, matrix.write_table)
-    session.run(sys.executable, str(COMPATIBILITY), external=True)
 
 
 @nox.session(python=False, default=False, name="can-i-release")
@@ -192,7 +184,7 @@ def can_i_release(session: nox.Session) -> None:
 def matrix_tests(session: nox.Session) -> None:
     """Test the matrix itself: its oracle by mutations, its doors by attacks."""
     session.install("pytest", "packaging", "uv", "numpy")
-    session.chdir(MATRIX)
+    session.chdir(CHECKS / "matrix")
     session.run("pytest", *session.posargs)
 
 
@@ -310,5 +302,5 @@ def release(session: nox.Session) -> None:
 
 
 import app_sessions  # noqa: E402, F401 - nox finds what they define
+import interface_sessions  # noqa: E402, F401
 import research_sessions  # noqa: E402, F401
-import seam_sessions  # noqa: E402, F401

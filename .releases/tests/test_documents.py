@@ -30,7 +30,7 @@ def documents() -> list[Path]:
 def sessions() -> set[str]:
     """The names of the sessions that noxfile.py defines, and what it imports."""
     found: set[str] = set()
-    files = [ROOT / "noxfile.py", *ROOT.glob("*/*_sessions.py"), *ROOT.glob("*/seam/*_sessions.py")]
+    files = [ROOT / "noxfile.py", *ROOT.glob("*/checks/*_sessions.py")]
     parsed = (ast.parse(each.read_text(encoding="utf-8")).body for each in files)
     for item in chain.from_iterable(parsed):
         if not isinstance(item, ast.FunctionDef):

@@ -1,0 +1,56 @@
+"""Installing: wheels of ours into the environment of a session, and nothing else of that name."""
+
+# ruff: noqa: INP001 - a script beside its siblings, not a package
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import nox
+from wheelhouse import FOLDERS, ROOT, WheelhouseError, head_wheel
+
+PYTHON = "3.11"
+CHECKS = ROOT / "shared-interface" / "checks"
+DEMO = ROOT / ".demo"
+PACKAGES = nox.parametrize("package", [nox.param(name, id=name) for name in FOLDERS])
+NEEDS = {
+    "interface": ("interface[testing]",),
+    "research": ("interface[testing]", "research[samples]"),
+    "app": ("interface[testing]", "app"),
+}
+"""What each package's own tests install of ours: itself and the contract, never the other side."""
+
+Named = TypeVar("Named")
+
+
+def wheel(session: nox.Session, build: Callable[[Named], Path], named: Named) -> Path:
+    """Return a wheel, or end the session with the reason why it cannot be had."""
+    try:
+        return build(named)
+    except WheelhouseError as error:
+        session.error(str(error))
+
+
+def install(
+    session: nox.Session,
+    *ours: str,
+    groups: tuple[str, ...] = (),
+    build: Callable[[str], Path] = head_wheel,
+    folder: Path | None = None,
+) -> None:
+    """Install wheels of ours, by default of the work at hand, and test groups of the last named.
+
+    ``folder`` is where the pyproject and the constraints of the last named lie, by default its own.
+    """
+    arguments = []
+    for name in ours:
+        package, _, extra = name.partition("[")
+        path = wheel(session, build, package)
+        arguments.append(f"fairweather-{package}{f'[{extra}' if extra else ''} @ {path.as_uri()}")
+    folder = folder or ROOT / FOLDERS[ours[-1].partition("[")[0]]
+    pyproject = nox.project.load_toml(folder / "pyproject.toml")
+    grouped = nox.project.dependency_groups(pyproject, *groups) if groups else ()
+    arguments += [item for item in grouped if not item.startswith("fairweather-")]
+    session.install("--constraint", str(folder / "constraints.txt"), *arguments)
