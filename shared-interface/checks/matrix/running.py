@@ -16,9 +16,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from axes import Cell, recipes
-from environments import MatrixError, Wheels, clean_environment, digest, python_of, state, wheels
 from judging import FAILED, Result, excluded, judged
+from matrix_axes import Cell, recipes
+from matrix_environments import (
+    MatrixError,
+    Wheels,
+    clean_environment,
+    digest,
+    python_of,
+    state,
+    wheels,
+)
 from producing import Produced, produced, produced_before, producer_key
 
 ASKING = Path(__file__).parent / "asking.py"

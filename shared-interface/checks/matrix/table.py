@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import wheelhouse
-from axes import HEAD, Cell, Side, must_serve, recipes, version_of
-from environments import MatrixError
 from judging import REFUSED, SERVED, Result
+from matrix_axes import HEAD, Cell, Side, must_serve, recipes, version_of
+from matrix_environments import MatrixError
 
 BEGIN = "<!-- matrix: written by `nox -s matrix-table` from recorded runs -->"
 END = "<!-- end of matrix -->"

@@ -6,10 +6,10 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from axes import Cell, Side
-from environments import MatrixError
 from exceptions import KnownFailure, aimless, known_failures, unexplained
 from judging import FAILED, SERVED, Outcome, Result
+from matrix_axes import Cell, Side
+from matrix_environments import MatrixError
 
 TODAY = dt.date(2026, 6, 1)
 CELL = Cell(

@@ -6,13 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
-import environments
+import matrix
+import matrix_environments
 import pytest
 import running
-import sessions
 import wheelhouse
-from axes import HEAD, Cell, Side, axis, cells
-from environments import MatrixError
+from matrix_axes import HEAD, Cell, Side, axis, cells
+from matrix_environments import MatrixError
 from producing import produced
 from running import known, run
 from small_world import World
@@ -87,7 +87,7 @@ def test_a_cell_that_failed_is_asked_again_and_what_passed_is_not(
 ) -> None:
     del world
     cell = pair("0.1.0", "0.1.0")
-    shutil.rmtree(environments.state() / "cells")
+    shutil.rmtree(matrix_environments.state() / "cells")
     with monkeypatch.context() as patch:
         patch.setattr(running, "COMMAND", ("-c", "raise SystemExit('a bad day')"))
         problems = run(cell).problems
@@ -99,15 +99,14 @@ def test_a_cell_that_failed_is_asked_again_and_what_passed_is_not(
 
 def test_a_producer_that_fails_fails_its_cells_with_its_reason_and_no_others(world: World) -> None:
     world.write("research", "0.3.0.dev0", fails="Newest")
-    head = axis(wheelhouse.releases(), "research")[-1]
     try:
-        with pytest.raises(MatrixError, match=r"HEAD did not deliver newest: .* the sky fell"):
-            lines(sessions.deliver, head)
-        with pytest.raises(
-            MatrixError, match="newest: train exited 1: error: the sky fell"
-        ) as error:
-            lines(sessions.serve, pair("0.2.0", HEAD))
-        assert "plain" not in str(error.value)
+        with pytest.raises(MatrixError) as error:
+            lines(matrix.meet, [pair("0.2.0", HEAD), pair("0.2.0", "0.1.0")])
+        fell = "newest: train exited 1: error: the sky fell on Newest"
+        assert str(error.value).splitlines()[2:] == [
+            f"research HEAD did not deliver {fell}",
+            f"app=0.2.0, research=HEAD fails: {fell}",
+        ]
         assert run(pair("0.2.0", HEAD)).outcomes["plain"].words == "served"
         assert said(pair("0.2.0", "0.1.0")) == {"plain": "served", "newest": "served"}
     finally:
@@ -217,31 +216,31 @@ def test_a_strangers_package_of_our_name_on_the_index_never_stands_in_for_ours(
     monkeypatch.setenv("UV_FIND_LINKS", str(stranger.parent))
     side = Side(package="app", version="0.1.0", interface="0.1.0")
     shutil.rmtree(world.root / ".matrix/environments/app-0.1.0", ignore_errors=True)
-    ours = environments.wheels(side)
-    environments.python_of(ours)  # asks the environment whence its packages came
+    ours = matrix_environments.wheels(side)
+    matrix_environments.python_of(ours)  # asks the environment whence its packages came
 
-    def as_the_index_has_it(found: environments.Wheels) -> list[str]:
+    def as_the_index_has_it(found: matrix_environments.Wheels) -> list[str]:
         return ["--no-deps", "fairweather-interface", found.ours["app"].as_uri()]
 
-    monkeypatch.setattr(environments, "_arguments", as_the_index_has_it)
+    monkeypatch.setattr(matrix_environments, "_arguments", as_the_index_has_it)
     shutil.rmtree(world.root / ".matrix/environments/app-0.1.0")
     with pytest.raises(MatrixError, match="a stranger's package of our name"):
-        environments.python_of(ours)
+        matrix_environments.python_of(ours)
 
 
 def test_the_table_is_written_from_runs_and_noticed_when_stale(world: World) -> None:
     with pytest.raises(MatrixError, match=r"app=0\.1\.0, research=HEAD: is not recorded"):
-        lines(sessions.hold)
-    lines(sessions.write_table)
+        lines(matrix.hold)
+    lines(matrix.write_table)
     page = (world.root / "README.md").read_text()
     assert (
         "| research 0.2.1 | serves plain; newest: `schema-too-new` | serves plain, newest |" in page
     )
-    assert lines(sessions.hold) == ["the records of 9 cells are current; 9 of them also ran here"]
+    assert lines(matrix.hold) == ["the records of 9 cells are current; 9 of them also ran here"]
 
     (world.root / "README.md").write_text(page.replace("serves plain;", "serves all;"))
     with pytest.raises(MatrixError, match=r"README\.md is not what the records say"):
-        lines(sessions.hold)
+        lines(matrix.hold)
     (world.root / "README.md").write_text(page)
 
     records = world.root / "shared-interface/checks/matrix/records/app-0.1.0.json"
@@ -253,7 +252,7 @@ def test_the_table_is_written_from_runs_and_noticed_when_stale(world: World) -> 
     records.write_text(json.dumps(content))
     try:
         with pytest.raises(MatrixError) as error:
-            lines(sessions.hold)
+            lines(matrix.hold)
     finally:
         records.write_text(text)
     told = str(error.value)
@@ -264,13 +263,13 @@ def test_the_table_is_written_from_runs_and_noticed_when_stale(world: World) -> 
 
 
 def test_can_i_release_says_who_would_be_lost(world: World) -> None:
-    heard = lines(sessions.can_i_release)
+    heard = lines(matrix.can_i_release)
     assert heard[-1] == "\nnobody would be lost"
     assert sum("keeps" in line for line in heard) == 8
     world.write("app", "0.3.0.dev0", error=1.0)
     try:
         with pytest.raises(MatrixError, match="would lose 2 of these"):
-            lines(sessions.can_i_release)
+            lines(matrix.can_i_release)
     finally:
         world.write("app", "0.3.0.dev0")
 
@@ -286,9 +285,43 @@ def test_head_that_differs_from_the_latest_release_by_its_version_alone_is_not_a
     flask = world.root / "app/src/flask/__main__.py"
     try:
         apps = axis(wheelhouse.releases(), "app")
-        assert [side.name for side in environments.differing(apps)] == ["0.1.0", "0.2.0"]
+        assert [side.name for side in matrix_environments.differing(apps)] == ["0.1.0", "0.2.0"]
         flask.write_text(flask.read_text() + "# changed\n")
-        assert environments.differing(apps) == apps
+        assert matrix_environments.differing(apps) == apps
     finally:
         for package in ("interface", "app"):
             world.write(package, "0.3.0.dev0")
+
+
+def test_a_line_is_printed_for_each_cell_and_all_run_although_one_fails(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.write("app", "0.3.0.dev0", error=1.0)
+    try:
+        assert matrix.main(["quick", "--research", HEAD]) == 1
+        printed = capsys.readouterr()
+    finally:
+        world.write("app", "0.3.0.dev0")
+    wanted = [cell.name for cell in matrix.chosen(every=False, research=HEAD)]
+    assert len(wanted) == 5
+    told = [line for line in printed.out.splitlines() if line.startswith("app=")]
+    assert [line.partition(":")[0] for line in told if " fails: " not in line] == wanted
+    (failed,) = {line.partition(": ")[2].rpartition(" [")[0] for line in told if "failed" in line}
+    assert failed == "; ".join(
+        f"{kind} failed (4 examples)" for kind in ("bands", "plain", "newest")
+    )
+    reasons = printed.err.splitlines()[2:]
+    assert {reason.partition(" fails")[0] for reason in reasons} == {f"app={HEAD}, research={HEAD}"}
+
+
+def test_one_cell_runs_alone_also_one_that_no_change_at_head_can_break(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del world
+    one = ("--app", "0.1.0", "--research", "0.2.1")
+    assert matrix.main(["full", *one]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[-2].startswith("app=0.1.0, research=0.2.1: plain served (4 examples); newest")
+    assert told[-1] == "cells that pass: 1"
+    assert matrix.main(["quick", *one]) == 1
+    assert "found no cell of app 0.1.0 and research 0.2.1, expected" in capsys.readouterr().err

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import nox
-from wheelhouse import FOLDERS, ROOT, WheelhouseError, head_wheel
+from wheelhouse import FOLDERS, ROOT, Release, WheelhouseError, head_wheel, release_wheel, releases
 
 PYTHON = "3.11"
+RELEASE_TOOLS = ROOT / ".releases" / "tools"
 CHECKS = ROOT / "shared-interface" / "checks"
 DEMO = ROOT / ".demo"
 PACKAGES = nox.parametrize("package", [nox.param(name, id=name) for name in FOLDERS])
@@ -39,10 +40,17 @@ def install(
     groups: tuple[str, ...] = (),
     build: Callable[[str], Path] = head_wheel,
     folder: Path | None = None,
+    into: Path | None = None,
 ) -> None:
     """Install wheels of ours, by default of the work at hand, and test groups of the last named.
 
-    ``folder`` is where the pyproject and the constraints of the last named lie, by default its own.
+    Args:
+        session: whose environment.
+        ours: packages by their short names, with extras.
+        groups: dependency groups of the last named.
+        build: makes the wheel of a package.
+        folder: where pyproject and constraints of the last named lie, by default its own.
+        into: another environment than the session's own, as ``beside`` makes it.
     """
     arguments = []
     for name in ours:
@@ -53,4 +61,24 @@ def install(
     pyproject = nox.project.load_toml(folder / "pyproject.toml")
     grouped = nox.project.dependency_groups(pyproject, *groups) if groups else ()
     arguments += [item for item in grouped if not item.startswith("fairweather-")]
-    session.install("--constraint", str(folder / "constraints.txt"), *arguments)
+    arguments = ["--constraint", str(folder / "constraints.txt"), *arguments]
+    if into is None:
+        session.install(*arguments)
+    else:
+        session.run("uv", "pip", "install", "--quiet", "--python", str(into), *arguments)
+
+
+def install_release(session: nox.Session, app: Release) -> None:
+    """Install a released app as it was tested: its third parties, and the contract before it."""
+    before = releases()[: releases().index(app)]
+    contract = [made for made in before if made.package == "interface"][-1]
+    wheels = [wheel(session, release_wheel, made) for made in (contract, app)]
+    session.install("--constraint", str(app.constraints), *map(str, wheels))
+
+
+def beside(session: nox.Session, name: str) -> Path:
+    """Make an environment beside the session's own, unless it is there; return its commands."""
+    folder = Path(session.create_tmp()).resolve() / name
+    if not folder.exists():
+        session.run("uv", "venv", "--quiet", "--python", PYTHON, str(folder))
+    return folder / "bin"

@@ -15,19 +15,22 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
+from collections import defaultdict
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
 
 import wheelhouse
-from axes import HEAD, Side
+from matrix_axes import HEAD, Side
 from packaging.requirements import Requirement
 from packaging.version import Version
 from wheelhouse import FOLDERS, Release, WheelhouseError
 
 EXTRAS = {"research": "samples"}
+_BEING_MADE: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 _WHENCE = """
 import json, sys
 from importlib.metadata import distribution
@@ -110,18 +113,21 @@ def differing(sides: tuple[Side, ...]) -> tuple[Side, ...]:
 def python_of(found: Wheels) -> Path:
     """Return the interpreter of the environment of these wheels, made unless it is there.
 
+    Cells that run side by side may ask for one at once: the first makes it, the others wait.
+
     Raises:
         MatrixError: it cannot be made, or holds packages of our names that are not ours.
     """
     folder = state() / "environments" / f"{found.side.package}-{found.side.name}"
     python, marker = folder / "bin" / "python", folder / "key.json"
     key = json.dumps({**found.key, "folder": str(folder)}, indent=1)
-    if not (marker.is_file() and marker.read_text(encoding="utf-8") == key):
-        shutil.rmtree(folder, ignore_errors=True)
-        _uv("venv", "--quiet", "--python", found.side.python, str(folder))
-        _uv("pip", "install", "--quiet", "--python", str(python), *_arguments(found))
-        _ask_whence(python, found)
-        marker.write_text(key, encoding="utf-8")
+    with _BEING_MADE[folder]:
+        if not (marker.is_file() and marker.read_text(encoding="utf-8") == key):
+            shutil.rmtree(folder, ignore_errors=True)
+            _uv("venv", "--quiet", "--python", found.side.python, str(folder))
+            _uv("pip", "install", "--quiet", "--python", str(python), *_arguments(found))
+            _ask_whence(python, found)
+            marker.write_text(key, encoding="utf-8")
     return python
 
 

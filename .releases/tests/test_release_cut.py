@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import release as releasing
+import release_cut
 import wheelhouse
 
 PYPROJECT = """\
@@ -58,7 +58,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(root, "config", "user.email", "t@t")
     git(root, "add", ".")
     git(root, "commit", "--quiet", "-m", "Start")
-    for module in (wheelhouse, releasing):
+    for module in (wheelhouse, release_cut):
         monkeypatch.setattr(module, "ROOT", root)
         monkeypatch.setattr(module, "RECORDS", root / ".releases")
     monkeypatch.setattr(wheelhouse, "WHEELHOUSE", root / ".wheelhouse")
@@ -70,7 +70,7 @@ def no_manifest(_: Path) -> None:
 
 
 def test_a_release_is_recorded_as_a_tree_and_its_wheel_is_rebuilt_from_it(root: Path) -> None:
-    made = releasing.cut("interface", "0.1.0", no_manifest)
+    made = release_cut.cut("interface", "0.1.0", no_manifest)
 
     assert wheelhouse.releases() == (made,)
     assert git(root, "rev-parse", "HEAD~1:shared-interface").strip() == made.tree
@@ -82,7 +82,7 @@ def test_a_release_is_recorded_as_a_tree_and_its_wheel_is_rebuilt_from_it(root: 
 
 
 def test_after_a_release_the_work_at_hand_is_the_next_version(root: Path) -> None:
-    releasing.cut("interface", "0.1.0", no_manifest)
+    release_cut.cut("interface", "0.1.0", no_manifest)
 
     document = tomllib.loads((root / "shared-interface/pyproject.toml").read_text())
     assert document["project"]["version"] == "0.2.0.dev0"
@@ -92,45 +92,45 @@ def test_after_a_release_the_work_at_hand_is_the_next_version(root: Path) -> Non
 
 
 def test_a_release_keeps_the_software_manifest_its_wheel_prints(root: Path) -> None:
-    releasing.cut("interface", "0.1.0", no_manifest)
+    release_cut.cut("interface", "0.1.0", no_manifest)
     seen: list[Path] = []
 
     def software(wheel: Path) -> str:
         seen.append(wheel)
         return "{}\n"
 
-    releasing.cut("app", "0.1.0", software)
+    release_cut.cut("app", "0.1.0", software)
     assert [wheel.name for wheel in seen] == ["fairweather_app-0.1.0-py3-none-any.whl"]
     assert (root / ".releases/app-0.1.0.json").read_text() == "{}\n"
-    assert (root / releasing.KNOWN_TO_RESEARCH).read_text() == "{}\n"
+    assert (root / release_cut.KNOWN_TO_RESEARCH).read_text() == "{}\n"
     assert git(root, "status", "--porcelain") == ""
 
 
 @pytest.mark.parametrize("version", ["0.1", "v0.1.0", "0.1.0.dev0", "1", "", "0.1.0rc1"])
 def test_a_malformed_version_is_refused(root: Path, version: str) -> None:
     del root
-    with pytest.raises(releasing.ReleaseError, match="expected one such as"):
-        releasing.check("interface", version)
+    with pytest.raises(release_cut.ReleaseError, match="expected one such as"):
+        release_cut.check("interface", version)
 
 
 def test_an_unknown_package_is_refused(root: Path) -> None:
     del root
-    with pytest.raises(releasing.ReleaseError, match="found package 'web'"):
-        releasing.check("web", "0.1.0")
+    with pytest.raises(release_cut.ReleaseError, match="found package 'web'"):
+        release_cut.check("web", "0.1.0")
 
 
 def test_a_version_that_exists_is_never_cut_again(root: Path) -> None:
     del root
-    releasing.cut("interface", "0.2.0", no_manifest)
+    release_cut.cut("interface", "0.2.0", no_manifest)
     for version in ("0.2.0", "0.1.5"):
-        with pytest.raises(releasing.ReleaseError, match="released already"):
-            releasing.check("interface", version)
+        with pytest.raises(release_cut.ReleaseError, match="released already"):
+            release_cut.check("interface", version)
 
 
 def test_a_dirty_tree_is_refused(root: Path) -> None:
     (root / "app/new.py").write_text("")
-    with pytest.raises(releasing.ReleaseError, match="uncommitted work"):
-        releasing.check("interface", "0.1.0")
+    with pytest.raises(release_cut.ReleaseError, match="uncommitted work"):
+        release_cut.check("interface", "0.1.0")
 
 
 def test_a_missing_changelog_entry_is_refused(root: Path) -> None:
@@ -138,19 +138,19 @@ def test_a_missing_changelog_entry_is_refused(root: Path) -> None:
         "# Changelog\n\n## Unreleased\n\n## 0.0.1\n"
     )
     git(root, "commit", "--quiet", "-am", "Forget")
-    with pytest.raises(releasing.ReleaseError, match="no entry below"):
-        releasing.check("interface", "0.1.0")
+    with pytest.raises(release_cut.ReleaseError, match="no entry below"):
+        release_cut.check("interface", "0.1.0")
 
 
 @pytest.mark.parametrize("bound", [">=0.1,<1", ">=0.1.0.dev0,<1", ">=0.2,<1", "<1"])
 def test_an_unreleased_requirement_is_refused(root: Path, bound: str) -> None:
     if bound != ">=0.1,<1":  # what fails for the first one is that nothing is released yet
-        releasing.cut("interface", "0.1.0", no_manifest)
+        release_cut.cut("interface", "0.1.0", no_manifest)
     path = root / "app/pyproject.toml"
     path.write_text(path.read_text().replace(">=0.1,<1", bound))
     git(root, "commit", "--quiet", "--allow-empty", "-am", "Require")
-    with pytest.raises(releasing.ReleaseError, match="expected one that a released"):
-        releasing.check("app", "0.1.0")
+    with pytest.raises(release_cut.ReleaseError, match="expected one that a released"):
+        release_cut.check("app", "0.1.0")
 
 
 def test_a_release_that_fails_half_way_leaves_the_work_tree_as_it_was(root: Path) -> None:
@@ -160,14 +160,14 @@ def test_a_release_that_fails_half_way_leaves_the_work_tree_as_it_was(root: Path
         raise RuntimeError("the wheel does not install")
 
     with pytest.raises(RuntimeError, match="does not install"):
-        releasing.cut("interface", "0.1.0", fail)
+        release_cut.cut("interface", "0.1.0", fail)
     assert git(root, "status", "--porcelain") == ""
     assert git(root, "rev-parse", "HEAD") == before
     assert wheelhouse.releases() == ()
 
 
 def test_a_wheel_replaced_by_another_build_is_noticed(root: Path) -> None:
-    made = releasing.cut("interface", "0.1.0", no_manifest)
+    made = release_cut.cut("interface", "0.1.0", no_manifest)
     wheel = wheelhouse.release_wheel(made)
     other = wheelhouse.head_wheel("app")
     shutil.copy(other, wheel)
@@ -179,7 +179,7 @@ def test_a_wheel_replaced_by_another_build_is_noticed(root: Path) -> None:
 def test_a_shallow_clone_is_told_how_to_get_the_history(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = releasing.cut("interface", "0.1.0", no_manifest)
+    made = release_cut.cut("interface", "0.1.0", no_manifest)
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "--quiet", "--depth=1", root.as_uri(), str(shallow))
     monkeypatch.setattr(wheelhouse, "ROOT", shallow)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from axes import HEAD, Recipe, Side, axis, cells, latest_patches, must_serve, recipes
+from matrix_axes import HEAD, Recipe, Side, axis, cells, latest_patches, must_serve, recipes
 from packaging.version import Version
 from wheelhouse import Release
 
