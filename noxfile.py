@@ -25,7 +25,16 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / ".releases" / "tools"))
 
 import release_cut  # noqa: E402 - beside the records of releases, not installed
-from session_install import CHECKS, NEEDS, PACKAGES, PYTHON, RELEASE_TOOLS, install, wheel  # noqa: E402
+from session_install import (  # noqa: E402
+    CHECKS,
+    NEEDS,
+    PACKAGES,
+    PYTHON,
+    RELEASE_TOOLS,
+    install,
+    refuse_stale,
+    wheel,
+)
 from wheelhouse import (  # noqa: E402
     FOLDERS,
     WheelhouseError,
@@ -120,7 +129,7 @@ def contract(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def tools(session: nox.Session) -> None:
     """Test what builds wheels and cuts releases, on a small repository of its own."""
-    session.install("pytest", "packaging", "uv")
+    session.install("pytest", "packaging", "uv", "nox")
     session.chdir(ROOT / ".releases")
     session.run("pytest", *session.posargs)
 
@@ -211,6 +220,7 @@ def release(session: nox.Session) -> None:
         others = [release_wheel(made) for made in releases("interface")[-1:]]
         wheels = [built] if package == "interface" else [built, *others]
         limits = str(ROOT / FOLDERS[package] / "constraints.txt")
+        refuse_stale(session)
         session.install("--constraint", limits, *map(str, wheels))
         if package != "app":
             return None

@@ -52,6 +52,7 @@ def install(
         folder: where pyproject and constraints of the last named lie, by default its own.
         into: another environment than the session's own, as ``beside`` makes it.
     """
+    refuse_stale(session)
     arguments = []
     for name in ours:
         package, _, extra = name.partition("[")
@@ -70,10 +71,17 @@ def install(
 
 def install_release(session: nox.Session, app: Release) -> None:
     """Install a released app as it was tested: its third parties, and the contract before it."""
+    refuse_stale(session)
     before = releases()[: releases().index(app)]
     contract = [made for made in before if made.package == "interface"][-1]
     wheels = [wheel(session, release_wheel, made) for made in (contract, app)]
     session.install("--constraint", str(app.constraints), *map(str, wheels))
+
+
+def refuse_stale(session: nox.Session) -> None:
+    """End a session that would keep the wheel it installed once: nox -R installs nothing."""
+    if session._runner.global_config.no_install:  # noqa: SLF001 - nox says it nowhere else
+        session.error("found -R, expected -r: the wheel of an earlier edit would be tested")
 
 
 def beside(session: nox.Session, name: str) -> Path:

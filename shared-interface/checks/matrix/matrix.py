@@ -28,6 +28,7 @@ from running import cell_key, known, run
 from table import read_records, readme, stale, table, with_table, write_records
 
 Say = Callable[[str], None]
+Done = tuple[list[str], list[str]]  # lines to print, and reasons to fail
 AT_ONCE = 2
 """How many producers and cells run side by side: a training and an app take one core each."""
 _APART = "apart"
@@ -100,7 +101,7 @@ def meet(asked: Sequence[Cell], say: Say) -> None:
     say(f"cells that pass: {len(met)}")
 
 
-def _deliver(side: Side) -> tuple[list[str], list[str]]:
+def _deliver(side: Side) -> Done:
     """Let a producer deliver unless it did; return what it delivered, and why it did not."""
     try:
         if wheels(side).excluded:
@@ -121,7 +122,7 @@ def _deliver(side: Side) -> tuple[list[str], list[str]]:
     ]
 
 
-def _serve(cell: Cell, delivered: Future[object]) -> tuple[list[str], list[str]]:
+def _serve(cell: Cell, delivered: Future[Done]) -> Done:
     """Put deliveries before an app unless that was done; return the cell's line and faults."""
     wait([delivered])
     try:
