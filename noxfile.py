@@ -3,38 +3,38 @@
 # requires-python = ">=3.11"
 # dependencies = ["nox[uv]>=2025.10.16", "packaging"]
 # ///
-"""Every habit of the project; ``nox -l`` lists them.
+"""Every development command of the project."""
 
-Here are those that every change is held to, and those of releases. The others stand beside what
-they run: in ``app_sessions``, ``research_sessions``, and ``seam_sessions`` for what spans them.
-
-Sessions are thin: what they run lives beside the package it tests, ``.releases`` knows how a
-wheel is made and installed, ``shared-interface/contract`` holds the contract against its releases,
-``shared-interface/matrix`` every released research against every released app, and
-``shared-interface/seam`` holds what spans the packages. A session installs our packages from
-explicit wheel files only, so that no stranger of the same name slips in.
-"""
+# Sessions are thin: what they run lives beside the package it tests. Here are those that every
+# change is held to, and those of releases; the others stand in `checks/*_sessions.py` of each
+# package. A session installs our packages from explicit wheel files only, so that no stranger of
+# the same name slips in.
 
 from __future__ import annotations
 
 import filecmp
+import runpy
 import shutil
 import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import nox
 
 ROOT = Path(__file__).parent
-SESSIONS = ("app", "research", "shared-interface/seam", "shared-interface/matrix", ".releases")
-sys.path[:0] = [str(ROOT / each) for each in SESSIONS]
+sys.path.insert(0, str(ROOT / ".releases" / "tools"))
 
-import release as releasing  # noqa: E402 - beside this file, not installed
-import sessions as matrix  # noqa: E402
-from axes import Cell, Side  # noqa: E402
-from environments import MatrixError  # noqa: E402
-from installing import MATRIX, NEEDS, PACKAGES, PYTHON, SEAM, install, wheel  # noqa: E402
+import release_cut  # noqa: E402 - beside the records of releases, not installed
+from session_install import (  # noqa: E402
+    CHECKS,
+    NEEDS,
+    PACKAGES,
+    PYTHON,
+    RELEASE_TOOLS,
+    install,
+    refuse_stale,
+    wheel,
+)
 from wheelhouse import (  # noqa: E402
     FOLDERS,
     WheelhouseError,
@@ -49,7 +49,9 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = True
 
-CONTRACT = ROOT / "shared-interface" / "contract"
+for beside in sorted(ROOT.glob("*/checks/*_sessions.py")):  # nox finds what they define
+    runpy.run_path(str(beside), run_name=beside.stem)
+
 TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0")
 
 
@@ -60,7 +62,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *FOLDERS.values())
     session.run("ruff", "format", "--check", *FOLDERS.values())
     config = ("--config", "shared-interface/pyproject.toml")
-    ours = ("noxfile.py", ".releases", *map(str, (SEAM, CONTRACT, MATRIX)))
+    ours = ("noxfile.py", ".releases")
     session.run("ruff", "check", *config, *ours)
     session.run("ruff", "format", "--check", *config, *ours)
     workflows = map(str, sorted((ROOT / ".github/workflows").glob("*.yml")))
@@ -87,18 +89,19 @@ def types(session: nox.Session, package: str) -> None:
         session.install("psutil", "types-psutil")
         session.install("playwright==1.56.0", "pillow==13.0.0", "schemathesis==4.32.5")
         # not bench/served: each file there needs the library of a peer
-        scripts = sorted(str(path) for path in Path("bench").glob("*.py"))
-        session.run("mypy", *scripts, "inference", "postgres", env={"MYPYPATH": "bench"})
-        for folder in ("browser", "api_tests"):  # each with a conftest of its own
-            session.run("mypy", folder, env={"MYPYPATH": "browser"})
+        scripts = sorted(str(path) for path in Path("checks/bench").glob("*.py"))
+        others = ("checks/kserve", "checks/postgres")
+        session.run("mypy", *scripts, *others, env={"MYPYPATH": "checks/bench"})
+        for folder in ("checks/browser", "checks/api"):  # each with a conftest of its own
+            session.run("mypy", folder, env={"MYPYPATH": "checks/browser"})
     if package == "interface":
         session.install("nox", "packaging", "numpy")
+        others = ("../app/checks/app_sessions.py", "../research/checks/research_sessions.py")
+        beside = (RELEASE_TOOLS, CHECKS, *(path for path in CHECKS.iterdir() if path.is_dir()))
         session.run(
-            *("mypy", "--config-file=pyproject.toml", "../noxfile.py", "../.releases/release.py"),
-            *("../.releases/tests", "seam"),
-            *("contract/check.py", "contract/rules.py", "contract/tests"),
-            "matrix",
-            env={"MYPYPATH": "../.releases:seam:contract:matrix:../app:../research"},
+            *("mypy", "--config-file=pyproject.toml", "../noxfile.py", "../.releases"),
+            *("checks", *others),
+            env={"MYPYPATH": ":".join(map(str, beside))},
         )
 
 
@@ -118,102 +121,28 @@ def contract(session: nox.Session) -> None:
     """Hold the contract against every release of it: what may change, and what never does."""
     install(session, "interface")
     session.install("pytest")
-    session.chdir(CONTRACT)
-    session.run("python", "check.py", env={"PYTHONPATH": str(ROOT / ".releases")})
+    session.chdir(CHECKS / "contract")
+    session.run("python", "check.py", env={"PYTHONPATH": str(RELEASE_TOOLS)})
     session.run("pytest", *session.posargs)
 
 
 @nox.session(python=PYTHON)
 def tools(session: nox.Session) -> None:
     """Test what builds wheels and cuts releases, on a small repository of its own."""
-    session.install("pytest", "packaging", "uv")
+    session.install("pytest", "packaging", "uv", "nox")
     session.chdir(ROOT / ".releases")
     session.run("pytest", *session.posargs)
 
 
-def ask(session: nox.Session, question: Callable[..., None], *arguments: Side | Cell) -> None:
-    """Do what the matrix does in this session, or end the session with its reasons."""
-    try:
-        question(*arguments, session.log)
-    except MatrixError as error:
-        session.error(str(error))
-
-
-@nox.session(python=False, tags=["quick", "full"])
-@nox.parametrize("side", [nox.param(each, id=each.name) for each in matrix.producers()])
-def deliver(session: nox.Session, side: Side) -> None:
-    """Let a released research, or HEAD's, train the matrix's recipes and deliver."""
-    ask(session, matrix.deliver, side)
-
-
-@nox.session(python=False, tags=["quick", "full"])
-@nox.parametrize("cell", [nox.param(each, id=each.name) for each in matrix.quick_cells()])
-def serve(session: nox.Session, cell: Cell) -> None:
-    """Put what research delivered before an app: it serves, or refuses as the policy foretells."""
-    ask(session, matrix.serve, cell)
-
-
-@nox.session(python=False, tags=["full"], default=False, name="deliver-further")
-@nox.parametrize("side", [nox.param(each, id=each.name) for each in matrix.further_producers()])
-def deliver_further(session: nox.Session, side: Side) -> None:
-    """Deliver on other Pythons, with other third parties, with a newer interface."""
-    ask(session, matrix.deliver, side)
-
-
-@nox.session(python=False, tags=["full"], default=False, name="serve-further")
-@nox.parametrize("cell", [nox.param(each, id=each.name) for each in matrix.further_cells()])
-def serve_further(session: nox.Session, cell: Cell) -> None:
-    """Run the cells that no change at HEAD alone can break, and those beyond the axes."""
-    ask(session, matrix.serve, cell)
-
-
-@nox.session(python=False, tags=["quick", "full"], name="matrix-current")
-def matrix_current(session: nox.Session) -> None:
-    """Hold the matrix's records and the README's table against what is there, and what ran."""
-    ask(session, matrix.hold)
-
-
-@nox.session(python=False, default=False, name="matrix-table")
-def matrix_table(session: nox.Session) -> None:
-    """Run all cells between releases, record them, and write the README's table."""
-    ask(session, matrix.write_table)
-
-
-@nox.session(python=False, default=False, name="can-i-release")
-def can_i_release(session: nox.Session) -> None:
-    """Say for HEAD of each package which released counterparts a release would lose."""
-    ask(session, matrix.can_i_release)
-
-
-@nox.session(python=PYTHON, name="matrix-tests")
-def matrix_tests(session: nox.Session) -> None:
-    """Test the matrix itself: its oracle by mutations, its doors by attacks."""
-    session.install("pytest", "packaging", "uv", "numpy")
-    session.chdir(MATRIX)
-    session.run("pytest", *session.posargs)
-
-
-@nox.session(python=["3.12", "3.13"], default=False)
-@PACKAGES
-def pythons(session: nox.Session, package: str) -> None:
-    """Run a package's tests on the later Pythons it supports."""
-    install(session, *NEEDS[package], groups=("test",))
-    session.chdir(ROOT / FOLDERS[package])
-    session.run("pytest", *session.posargs)
-
-
-@nox.session(python=False, default=False)
-def wheelhouse(session: nox.Session) -> None:
-    """Build the wheels of every release and of the work at hand into ``.wheelhouse``."""
-    for made in releases():
-        session.log(f"{made.package} {made.version}: {wheel(session, release_wheel, made)}")
-    for package in FOLDERS:
-        session.log(f"{package} HEAD: {wheel(session, head_wheel, package)}")
-
-
 @nox.session(python=PYTHON, default=False)
-def dist(session: nox.Session) -> None:
-    """Put a released wheel into ``dist`` once its own tests pass: ``nox -s dist -- app 0.2.0``."""
+def wheelhouse(session: nox.Session) -> None:
+    """Build every wheel into ``.wheelhouse``; put a tested one into ``dist``: ``-- app 0.2.0``."""
+    if not session.posargs:
+        for each in releases():
+            session.log(f"{each.package} {each.version}: {wheel(session, release_wheel, each)}")
+        for package in FOLDERS:
+            session.log(f"{package} HEAD: {wheel(session, head_wheel, package)}")
+        return
     made = {f"{each.package} {each.version}": each for each in releases()}
     if " ".join(session.posargs) not in made:
         session.error(f"say which release to put there, one of: {', '.join(made)}")
@@ -260,26 +189,23 @@ def deliver_recipe(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
-@PACKAGES
-def constraints(session: nox.Session, package: str) -> None:
-    """Choose the third-party versions anew that a package is tested, and then released, with."""
+def constraints(session: nox.Session) -> None:
+    """Choose the third-party versions anew that packages are tested with: ``-- app``, or all."""
     session.install("uv")
-    pyproject = f"{FOLDERS[package]}/pyproject.toml"
     ours = Path(session.create_tmp()) / "ours.in"
-    ours.write_text(
-        ""
-        if package == "interface"
-        else f"fairweather-interface @ {head_wheel('interface').as_uri()}"
-    )
-    session.run(
-        *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--all-extras"),
-        *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
-        *(f"--no-emit-package=fairweather-{name}" for name in FOLDERS),
-        *(f"--group={pyproject}:{group}" for group in ("test", "types")),
-        f"--python-version={PYTHON}",
-        f"--output-file={FOLDERS[package]}/constraints.txt",
-        *(pyproject, str(ours)),
-    )
+    for package in session.posargs or FOLDERS:
+        pyproject = f"{FOLDERS[package]}/pyproject.toml"
+        needs = f"fairweather-interface @ {head_wheel('interface').as_uri()}"
+        ours.write_text("" if package == "interface" else needs)
+        session.run(
+            *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--all-extras"),
+            *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+            *(f"--no-emit-package=fairweather-{name}" for name in FOLDERS),
+            *(f"--group={pyproject}:{group}" for group in ("test", "types")),
+            f"--python-version={PYTHON}",
+            f"--output-file={FOLDERS[package]}/constraints.txt",
+            *(pyproject, str(ours)),
+        )
 
 
 @nox.session(python=PYTHON, default=False)
@@ -294,18 +220,14 @@ def release(session: nox.Session) -> None:
         others = [release_wheel(made) for made in releases("interface")[-1:]]
         wheels = [built] if package == "interface" else [built, *others]
         limits = str(ROOT / FOLDERS[package] / "constraints.txt")
+        refuse_stale(session)
         session.install("--constraint", limits, *map(str, wheels))
         if package != "app":
             return None
         return str(session.run("flask", "--app", "fairweather_app", "software", silent=True))
 
     try:
-        made = releasing.cut(package, version, software)
-    except (releasing.ReleaseError, WheelhouseError) as error:
+        made = release_cut.cut(package, version, software)
+    except (release_cut.ReleaseError, WheelhouseError) as error:
         session.error(str(error))
     session.log(f"released fairweather-{package} {version} as tree {made.tree}")
-
-
-import app_sessions  # noqa: E402, F401 - nox finds what they define
-import research_sessions  # noqa: E402, F401
-import seam_sessions  # noqa: E402, F401

@@ -30,7 +30,7 @@ def documents() -> list[Path]:
 def sessions() -> set[str]:
     """The names of the sessions that noxfile.py defines, and what it imports."""
     found: set[str] = set()
-    files = [ROOT / "noxfile.py", *ROOT.glob("*/*_sessions.py"), *ROOT.glob("*/seam/*_sessions.py")]
+    files = [ROOT / "noxfile.py", *ROOT.glob("*/checks/*_sessions.py")]
     parsed = (ast.parse(each.read_text(encoding="utf-8")).body for each in files)
     for item in chain.from_iterable(parsed):
         if not isinstance(item, ast.FunctionDef):
@@ -55,6 +55,8 @@ def anchors(document: Path) -> set[str]:
 @pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_session_that_is_named_exists(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
+    if document.name == "CHANGELOG.md":  # what was released named the sessions of its day
+        text = re.split(r"^## \d", text, maxsplit=1, flags=re.MULTILINE)[0]
     named = set(re.findall(r"\bnox -s \"?([a-z][\w-]*)", text))
     assert named <= sessions()
 

@@ -37,7 +37,7 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database: a SQLite file, or on the server of `postgres/cluster.py`.
+    """The URL of an empty database: a SQLite file, or one on the server of `nox -s postgres`.
 
     What is about SQLite itself is marked so.
     """

@@ -12,7 +12,7 @@ import pytest
 
 from fairweather_research import load_recipe
 
-SKILL = Path(__file__).parents[1] / "skill"
+SKILL = Path(__file__).parents[1] / "checks" / "skill"
 
 
 @pytest.fixture(scope="module")
