@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fairweather_research.card import plots
-from fairweather_research.card._svg import Chart, Span, label, ticks
+from fairweather_research.card._svg import Axis, Chart, label, ticks
 
-SQUARE = Span(0.0, 10.0, ((0.0, "0"), (10.0, "10")))
+SQUARE = Axis(0.0, 10.0, ((0.0, "0"), (10.0, "10")))
 
 
 def chart() -> Chart:
@@ -49,13 +49,13 @@ def test_a_number_has_a_true_minus_sign() -> None:
 def test_values_that_are_all_the_same_have_a_stretch_around_them(
     values: tuple[float, ...],
 ) -> None:
-    span = Span.around(*values)
+    span = Axis.around(*values)
     assert span.low < values[0] < span.high
     assert span.ticks
 
 
 def test_a_stretch_from_nothing_up_begins_at_nothing() -> None:
-    assert Span.around(1.0, 4.0, include=(0.0,)).low == 0.0
+    assert Axis.around(1.0, 4.0, include=(0.0,)).low == 0.0
 
 
 def test_a_line_is_broken_where_a_value_is_missing() -> None:

@@ -61,8 +61,11 @@ def described(
             epochs=(EpochRecord(number=1, training=1.0, calibration=1.0),),
             best_epoch=1,
             shrinkage={"temperature_forecast": (1.0,)},
+            widening={},
             judgements=judge(tiny_windows, tiny_windows.targets() + 1.0),
+            portraits={},
             onnx=OnnxReport(opset=17, ir_version=8),
+            origin={},
             threads=1,
             platform="Linux",
         )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fairweather_research.recipe import Recipe
 
-__all__ = ["Blueprint", "InputPlan", "OutputPlan", "QuantilePlan", "blueprint_of"]
+__all__ = ["Blueprint", "InputPlan", "OutputPlan", "QuantilePlan", "blueprint_of", "lead_days"]
 
 _DAY = timedelta(days=1)
 
@@ -145,6 +145,11 @@ def blueprint_of(recipe: Recipe) -> Blueprint:
         step=recipe.step,
         leads=recipe.leads,
     )
+
+
+def lead_days(leads: int, steps_a_day: int) -> list[slice]:
+    """Cut leads into lead days, of which the last may be shorter."""
+    return [slice(first, min(first + steps_a_day, leads)) for first in range(0, leads, steps_a_day)]
 
 
 def _percent(probability: float) -> str:

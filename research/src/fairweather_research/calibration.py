@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fairweather_research.blueprint import lead_days
 from fairweather_research.split import DAY
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def shrinkage(
         block: the calibration block of each target, the same shape.
         steps_a_day: leads in one lead day; the last day may be shorter.
     """
-    days = _lead_days(forecast.shape[1], steps_a_day)
+    days = lead_days(forecast.shape[1], steps_a_day)
     factors = np.zeros(len(days))
     for day, leads_of_day in enumerate(days):
         there = np.isfinite(target[:, leads_of_day])
@@ -92,7 +93,7 @@ def widening(
         beyond: the share of values that may lie past the edge.
         steps_a_day: leads in one lead day; the last day may be shorter.
     """
-    days = _lead_days(error.shape[1], steps_a_day)
+    days = lead_days(error.shape[1], steps_a_day)
     factors = np.ones(len(days))
     for day, leads in enumerate(days):
         there = np.isfinite(error[:, leads])
@@ -106,10 +107,6 @@ def widening(
         if len(fresh):
             factors[day] = max(np.quantile(fresh, 1.0 - beyond), factors[day])
     return _between(factors, days)
-
-
-def _lead_days(leads: int, steps_a_day: int) -> list[slice]:
-    return [slice(first, min(first + steps_a_day, leads)) for first in range(0, leads, steps_a_day)]
 
 
 def _between(factors: npt.NDArray[np.float64], days: list[slice]) -> npt.NDArray[np.float64]:

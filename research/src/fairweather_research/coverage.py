@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from fairweather_research._parts import StrictModel
 from fairweather_research.spells import share_interval
 
 if TYPE_CHECKING:
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Coverage", "Held", "cover"]
 
 
-class Held(BaseModel):
+class Held(StrictModel):
     """What held of the values of one lead day (1 is the first 24 hours), or of all (0)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     day: int
     count: int
@@ -36,10 +34,8 @@ class Held(BaseModel):
     below: tuple[float, ...]  # share not above each quantile
 
 
-class Coverage(BaseModel):
+class Coverage(StrictModel):
     """How the bands of one variable at one area held."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     probabilities: tuple[float, ...]  # of the quantiles, ascending
     declared: float  # share that should lie between the outermost

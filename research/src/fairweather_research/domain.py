@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Bounds
-from pydantic import BaseModel, ConfigDict
+
+from fairweather_research._parts import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Domain", "Seen", "declared_domain", "worst_seen"]
 
 
-class Seen(BaseModel):
+class Seen(StrictModel):
     """What all training windows of one input held, in the input's unit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     lowest: float
     highest: float

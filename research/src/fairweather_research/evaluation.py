@@ -16,8 +16,9 @@ import json
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from fairweather_research._parts import StrictModel
+from fairweather_research.blueprint import lead_days
 from fairweather_research.climatology import fit_climatology, terms
 from fairweather_research.coverage import Coverage, cover
 from fairweather_research.spells import share_interval
@@ -33,11 +34,7 @@ __all__ = ["DayScore", "Judgement", "Trace", "judge"]
 _BASELINES = {"persistence": "last 24 hours repeated", "climatology": "harmonics 1/3/2, ridge 1e-3"}
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DayScore(_Frozen):
+class DayScore(StrictModel):
     """One lead day (1 is the first 24 hours), in the variable's unit."""
 
     day: int
@@ -50,7 +47,7 @@ class DayScore(_Frozen):
     skill: float | None
 
 
-class Trace(_Frozen):
+class Trace(StrictModel):
     """One forecast beside what came, of those held out and observed in full."""
 
     reference_time: int
@@ -63,7 +60,7 @@ class Trace(_Frozen):
     band: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # the outermost quantiles
 
 
-class Judgement(_Frozen):
+class Judgement(StrictModel):
     """The forecasts of one variable at one area, judged on held-out time."""
 
     area: str
@@ -146,6 +143,7 @@ def _judge_one(
     times = windows.lead_times()
     spans = windows.split.held_out(int(times[points].min()), int(times[points].max()))
     plan = windows.plan.outputs[output]
+    days = lead_days(windows.plan.leads, windows.plan.steps_a_day)
     typical, worst = _traces(windows, said=said, band=band, truth=truth, usual=usual, held=held)
     return Judgement(
         area=area,
@@ -167,7 +165,7 @@ def _judge_one(
             band,
             times,
             probabilities=windows.plan.probabilities,
-            lead_days=_lead_days(windows),
+            lead_days=days,
         ),
         evaluation_id=_evaluation_id(windows, output, points, truth, persistent, usual),
         held_out=tuple(
@@ -184,7 +182,7 @@ def _judge_one(
                 climatology_mae=_mean(of_climatology[:, leads]),
                 skill=_skill(_mean(np.abs(error[:, leads])), _mean(of_baseline[:, leads])),
             )
-            for day, leads in enumerate(_lead_days(windows))
+            for day, leads in enumerate(days)
             if points[:, leads].any()
         ),
         trace=typical,
@@ -200,11 +198,6 @@ def _climatology(windows: WindowSet) -> npt.NDArray[np.float64]:
         coefficients = fit_climatology(observed.time[known], observed.value[known])
         series[key] = observed._replace(value=terms(observed.time) @ coefficients)
     return windows.targets(series)
-
-
-def _lead_days(windows: WindowSet) -> list[slice]:
-    size = windows.plan.steps_a_day
-    return [slice(first, first + size) for first in range(0, windows.plan.leads, size)]
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+
+from fairweather_research._parts import StrictModel
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,11 +23,7 @@ _BINS = 40
 _QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Month(_Frozen):
+class Month(StrictModel):
     """What one calendar month held, in the input's unit."""
 
     month: int  # 1 to 12, by the local calendar of the area
@@ -37,7 +34,7 @@ class Month(_Frozen):
     highest: float
 
 
-class Portrait(_Frozen):
+class Portrait(StrictModel):
     """The values of one input that lay in at least one training window."""
 
     edges: tuple[float, ...]  # of the bins, one more than there are

@@ -39,7 +39,7 @@ from pydantic import (
     model_validator,
 )
 
-from fairweather_research._parts import Part, Words
+from fairweather_research._parts import Duration, StrictModel
 from fairweather_research.blueprint import blueprint_of
 from fairweather_research.errors import RecipeError
 from fairweather_research.networks import NETWORKS, PLUGGED
@@ -100,7 +100,7 @@ _Bounds = Annotated[
 ]
 
 
-class ObservationsPlan(Part):
+class ObservationsPlan(StrictModel):
     """Where the observations come from: a named source, or a file in the archive format."""
 
     source: _Text
@@ -117,12 +117,12 @@ class ObservationsPlan(Part):
         return self
 
 
-class SplitPlan(Part):
+class SplitPlan(StrictModel):
     """How time is divided: of every ``every``, the last ``held_out`` is for judging alone."""
 
-    every: Words = timedelta(days=48)
-    held_out: Words = timedelta(days=12)
-    calibration: Words = timedelta(days=10)
+    every: Duration = timedelta(days=48)
+    held_out: Duration = timedelta(days=12)
+    calibration: Duration = timedelta(days=10)
 
     @model_validator(mode="after")
     def _leaves_time_to_train(self) -> Self:
@@ -141,7 +141,7 @@ class SplitPlan(Part):
         return self
 
 
-class FitPlan(Part):
+class FitPlan(StrictModel):
     """How the network is fitted; training stops early when calibration time no longer improves."""
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 60
@@ -150,7 +150,7 @@ class FitPlan(Part):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
 
 
-class Recipe(Part):
+class Recipe(StrictModel):
     """A checked, resolved recipe. Every key is described in this package's README."""
 
     topic: _Text
@@ -161,8 +161,8 @@ class Recipe(Part):
     season: _Months
     definitions: dict[str, Any]
     observations: ObservationsPlan
-    step: Words = timedelta(hours=1)
-    horizon: Words = timedelta(days=7)
+    step: Duration = timedelta(hours=1)
+    horizon: Duration = timedelta(days=7)
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     max_temperature_seen: bool = True
     max_humidity_seen: bool = False

@@ -24,6 +24,7 @@ from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
 from markupsafe import Markup
 
+from fairweather_research.blueprint import lead_days
 from fairweather_research.card.plots import (
     Plot,
     bias_plot,
@@ -232,9 +233,8 @@ def _bounds(item: Input, bounds: Bounds) -> str:
 
 def _by_day(leads: Sequence[float], step: timedelta) -> list[float]:
     """What holds in the middle of each lead day, the last of which may be short."""
-    size = timedelta(days=1) // step
-    starts = range(0, len(leads), size)
-    return [leads[(start + min(start + size, len(leads))) // 2] for start in starts]
+    days = lead_days(len(leads), timedelta(days=1) // step)
+    return [leads[(day.start + day.stop) // 2] for day in days]
 
 
 def _plugged(recipe: Mapping[str, object]) -> str | None:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Chart", "Span", "ticks"]
+__all__ = ["Axis", "Chart", "ticks"]
 
 WIDTH, HEIGHT = 440.0, 220.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 30.0, 38.0
@@ -21,7 +21,7 @@ _MARK = 3.4
 
 
 @dataclass(frozen=True)
-class Span:
+class Axis:
     """A stretch of values and where its ticks stand, with their labels."""
 
     low: float
@@ -29,7 +29,7 @@ class Span:
     ticks: tuple[tuple[float, str], ...]
 
     @classmethod
-    def around(cls, *values: float, include: Sequence[float] = (), room: float = 0.05) -> Span:
+    def around(cls, *values: float, include: Sequence[float] = (), room: float = 0.05) -> Axis:
         """The stretch that holds all values that are numbers, with some room and round ticks."""
         known = [value for value in (*values, *include) if math.isfinite(value)]
         low, high = min(known), max(known)
@@ -61,7 +61,7 @@ def label(value: float) -> str:
 class Chart:
     """One drawing: what is drawn first lies below. Values are in the units of its axes."""
 
-    def __init__(self, x: Span, y: Span, *, x_label: str, y_label: str) -> None:
+    def __init__(self, x: Axis, y: Axis, *, x_label: str, y_label: str) -> None:
         self._x, self._y = x, y
         self._parts = list(self._frame(x_label, y_label))
         self._legend: list[tuple[str, str, str]] = []

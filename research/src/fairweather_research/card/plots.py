@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from fairweather_interface.definitions import VARIABLES
 
-from fairweather_research.card._svg import Chart, Span, label, ticks
+from fairweather_research.card._svg import Axis, Chart, label, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,8 +61,8 @@ def error_plot(judgement: Judgement) -> Plot:
     )
     every = [value for _, _, values in rows for value in values]
     chart = Chart(
-        _lead_days(days),
-        Span.around(*every, include=(0.0,)),
+        _day_axis(days),
+        Axis.around(*every, include=(0.0,)),
         x_label="lead day",
         y_label=f"error, {spec.symbol}",
     )
@@ -83,8 +83,8 @@ def bias_plot(judgement: Judgement) -> Plot:
     days = [float(score.day) for score in judgement.days]
     bias = [score.bias for score in judgement.days]
     chart = Chart(
-        _lead_days(days),
-        Span.around(*bias, include=(0.0,), room=0.15),
+        _day_axis(days),
+        Axis.around(*bias, include=(0.0,), room=0.15),
         x_label="lead day",
         y_label=f"forecast \N{MINUS SIGN} observed, {spec.symbol}",
     )
@@ -123,8 +123,8 @@ def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, m
     every = [value for values in (*edges, *(line for _, line in lines)) for value in values]
     begin, end = trace.reference_time, trace.time[-1]
     chart = Chart(
-        Span(begin, end, tuple(_moments(begin, end, zone))),
-        Span.around(*every),
+        Axis(begin, end, tuple(_moments(begin, end, zone))),
+        Axis.around(*every),
         x_label=f"local time, {timezone}",
         y_label=spec.symbol,
     )
@@ -156,7 +156,7 @@ def coverage_plot(judgement: Judgement, coverage: Coverage) -> Plot:
     reach = [100 * edge for day in coverage.days for edge in day.interval or ()]
     low = 10 * math.floor(min([60.0, *inside, *reach]) / 10)
     chart = Chart(
-        _lead_days(days), _percents(low), x_label="lead day", y_label="inside the band, %"
+        _day_axis(days), _percent_axis(low), x_label="lead day", y_label="inside the band, %"
     )
     chart.level(100 * coverage.declared, "bound")
     for day, held in zip(days, coverage.days, strict=True):
@@ -176,7 +176,7 @@ def reliability_plot(judgement: Judgement, coverage: Coverage) -> Plot:
     """How often what came was not above each quantile, by lead day."""
     spec = VARIABLES[judgement.variable]
     days = [float(day.day) for day in coverage.days]
-    chart = Chart(_lead_days(days), _percents(0), x_label="lead day", y_label="not above, %")
+    chart = Chart(_day_axis(days), _percent_axis(0), x_label="lead day", y_label="not above, %")
     for place, probability in enumerate(coverage.probabilities):
         below = [100 * day.below[place] for day in coverage.days]
         chart.level(100 * probability, "bound")
@@ -199,8 +199,8 @@ def spread_plot(item: Input, bounds: Bounds | None, portrait: Portrait) -> Plot:
     total = sum(portrait.counts)
     shares = [100 * count / total for count in portrait.counts]
     chart = Chart(
-        Span.around(*portrait.edges, *edges),
-        Span.around(*shares, include=(0.0,)),
+        Axis.around(*portrait.edges, *edges),
+        Axis.around(*shares, include=(0.0,)),
         x_label=f"{spec.label.lower()}, {spec.symbol}",
         y_label="share of values, %",
     )
@@ -223,8 +223,8 @@ def season_plot(item: Input, bounds: Bounds | None, portrait: Portrait) -> Plot:
     edges = [edge for edge in _edges(bounds) if edge is not None]
     every = [value for month in portrait.months for value in (month.lowest, month.highest)]
     chart = Chart(
-        Span(0.4, 12.6, tuple((float(n), _MONTHS[n][:1]) for n in range(1, 13))),
-        Span.around(*every, *edges),
+        Axis(0.4, 12.6, tuple((float(n), _MONTHS[n][:1]) for n in range(1, 13))),
+        Axis.around(*every, *edges),
         x_label="month, local calendar",
         y_label=spec.symbol,
     )
@@ -261,8 +261,8 @@ def training_plot(epochs: Sequence[EpochRecord], best: Sequence[int]) -> Plot:
         (tick, label(tick)) for tick in ticks(0.5, len(epochs) + 0.5, 10) if tick % 1 == 0
     )
     chart = Chart(
-        Span(0.5, len(epochs) + 0.5, whole),
-        Span.around(*every),
+        Axis(0.5, len(epochs) + 0.5, whole),
+        Axis.around(*every),
         x_label="epoch",
         y_label="loss",
     )
@@ -285,14 +285,14 @@ def _plot(chart: Chart, text: str) -> Plot:
     return Plot(chart.svg(name), text, name)
 
 
-def _lead_days(days: Sequence[float]) -> Span:
+def _day_axis(days: Sequence[float]) -> Axis:
     stride = -(-len(days) // 10)
     named = tuple((day, f"{day:g}") for day in days[::stride])
-    return Span(days[0] - 0.4, days[-1] + 0.4, named)
+    return Axis(days[0] - 0.4, days[-1] + 0.4, named)
 
 
-def _percents(low: float) -> Span:
-    return Span(low, 102.0, tuple((tick, label(tick)) for tick in ticks(low, 100.0)))
+def _percent_axis(low: float) -> Axis:
+    return Axis(low, 102.0, tuple((tick, label(tick)) for tick in ticks(low, 100.0)))
 
 
 def _moments(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, str]]:
