@@ -17,7 +17,6 @@ from fairweather_interface.metadata import (
 
 from fairweather_research import Recipe, load_observations, load_recipe
 from fairweather_research._metadata import create_model_metadata, expected_metadata
-from fairweather_research.blueprint import blueprint_of
 from fairweather_research.dataset import WindowSet
 from fairweather_research.domain import Seen
 from fairweather_research.evaluation import judge
@@ -81,7 +80,7 @@ def described(
 
 
 def test_the_talks_example_is_a_blueprint() -> None:
-    plan = blueprint_of(Recipe.parse(ISRAEL, source="israel.yaml"))
+    plan = Recipe.parse(ISRAEL, source="israel.yaml").blueprint
     humidity, temperature = plan.inputs
     assert list(plan.areas) == ["Beit-Shemesh", "Jerusalem"]
     assert (humidity.name, humidity.samples, humidity.members) == ("humidity", 43_200, None)
@@ -94,13 +93,13 @@ def test_the_talks_example_is_a_blueprint() -> None:
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_no_output_of_our_recipes_is_named_like_an_input(path: Path) -> None:
-    plan = blueprint_of(load_recipe(path))
+    plan = load_recipe(path).blueprint
     names = [item.name for item in plan.inputs] + [item.name for item in plan.outputs]
     assert len(set(names)) == len(names)
 
 
 def test_the_limits_of_an_output_are_those_of_the_contract() -> None:
-    (output, *_) = blueprint_of(Recipe.parse(ISRAEL, source="israel.yaml")).outputs
+    (output, *_) = Recipe.parse(ISRAEL, source="israel.yaml").blueprint.outputs
     assert (output.unit, output.minimum, output.maximum) == ("%", 0, 100)
 
 

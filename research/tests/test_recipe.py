@@ -126,6 +126,19 @@ def test_a_resolved_recipe_carries_its_definitions_and_can_be_read_back() -> Non
     assert Recipe.parse(document, source="metadata.json") == recipe
 
 
+def test_a_blueprint_is_made_once_and_is_no_part_of_the_recipe() -> None:
+    recipe, other = (Recipe.parse(PLAIN, source="recipe.yaml") for _ in range(2))
+    assert recipe.blueprint is recipe.blueprint
+    assert recipe == other
+    assert recipe.document() == other.document()
+
+
+def test_a_copy_with_other_values_has_a_blueprint_of_its_own() -> None:
+    recipe = Recipe.parse(PLAIN, source="recipe.yaml")
+    assert recipe.blueprint.probabilities == ()
+    assert recipe.model_copy(update={"quantiles": (0.1, 0.9)}).blueprint.probabilities == (0.1, 0.9)
+
+
 def test_durations_are_read_in_words() -> None:
     recipe = Recipe.parse({**PLAIN, "horizon": "36 hours"}, source="recipe.yaml")
     assert recipe.horizon == timedelta(hours=36)

@@ -26,7 +26,6 @@ from fairweather_interface.metadata import (
     create_metadata,
 )
 
-from fairweather_research.blueprint import blueprint_of
 from fairweather_research.domain import declared_domain, worst_seen
 from fairweather_research.environment import packages
 from fairweather_research.results import IR_VERSION, OPSET, TOLERANCE, OnnxReport
@@ -107,7 +106,7 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
     """
     done = OnnxReport(opset=OPSET, ir_version=IR_VERSION)
     return create_metadata(
-        **_declared(recipe, worst_seen(blueprint_of(recipe)), done),
+        **_declared(recipe, worst_seen(recipe.blueprint), done),
         delivery_id="00000000-0000-4000-8000-000000000000",
         created_at=_utc(0),
         model_digest=_NOTHING,
@@ -130,8 +129,8 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
 
 def _declared(recipe: Recipe, seen: Mapping[str, Seen], onnx: OnnxReport) -> dict[str, Any]:
     """What a model declares and needs, whether it is trained already or not."""
-    plan = blueprint_of(recipe)
-    domain = declared_domain(recipe, plan, seen)
+    plan = recipe.blueprint
+    domain = declared_domain(recipe, seen)
     quantiles = tuple(
         Quantile(name=quantile.name, output=output.name, probability=quantile.probability)
         for output in plan.outputs

@@ -175,7 +175,7 @@ def _train(
     taught = windows.rows((parts == Part.TRAINING).any(axis=1))
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
     seen = taught.seen()
-    domain = declared_domain(recipe, windows.plan, seen)
+    domain = declared_domain(recipe, seen)
 
     report_stage("fit")
     switch = find_switch(recipe, windows)

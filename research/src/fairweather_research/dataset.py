@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from fairweather_interface.durations import format_duration
 
-from fairweather_research.blueprint import Blueprint, blueprint_of
+from fairweather_research.blueprint import Blueprint
 from fairweather_research.domain import Seen
 from fairweather_research.errors import UnfitDataError
 from fairweather_research.split import Part, TimeSplit
@@ -46,7 +46,7 @@ _MOST_VALUES = 2_000_000
 
 def areas_and_variables(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Every area and every variable whose observations the recipe reads, sorted."""
-    plan = blueprint_of(recipe)
+    plan = recipe.blueprint
     areas = {read for area in plan.areas for i in plan.inputs for read in i.areas_read(area)}
     variables = {i.variable for i in plan.inputs} | {o.variable for o in plan.outputs}
     return tuple(sorted(areas | set(plan.areas))), tuple(sorted(variables))
@@ -75,7 +75,7 @@ class WindowSet:
                 in the season or in a month of it, or too little of a part of the split; every
                 problem names its key.
         """
-        plan = blueprint_of(recipe)
+        plan = recipe.blueprint
         source = recipe.observations.source
         _refuse(source, _absent(recipe, plan, archive))
         grid = _grid(plan, archive)

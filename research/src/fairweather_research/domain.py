@@ -42,8 +42,8 @@ class Domain:
     in_effect: dict[str, Bounds]  # all of them together, of every input
 
 
-def declared_domain(recipe: Recipe, plan: Blueprint, seen: Mapping[str, Seen]) -> Domain:
-    """Choose, of what was seen of every input of ``plan``, what the recipe declares."""
+def declared_domain(recipe: Recipe, seen: Mapping[str, Seen]) -> Domain:
+    """Choose, of what was seen of every input, what the recipe declares."""
     asked = recipe.applicability_domain
     bounds = {
         name: Bounds(
@@ -54,7 +54,7 @@ def declared_domain(recipe: Recipe, plan: Blueprint, seen: Mapping[str, Seen]) -
         for name, one in seen.items()
     }
     highest: dict[str, float] = {}
-    for item in plan.inputs:
+    for item in recipe.blueprint.inputs:
         so_far = highest.get(item.variable, seen[item.name].highest)
         highest[item.variable] = max(so_far, seen[item.name].highest)
     older = {
@@ -73,7 +73,7 @@ def declared_domain(recipe: Recipe, plan: Blueprint, seen: Mapping[str, Seen]) -
             item.name: bounds[item.name].model_copy(update={"maximum": older.get(item.variable)})
             if bounds[item.name].maximum is None
             else bounds[item.name]
-            for item in plan.inputs
+            for item in recipe.blueprint.inputs
         },
     )
 

@@ -14,7 +14,9 @@ be repeated from it alone.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -40,7 +42,7 @@ from pydantic import (
 )
 
 from fairweather_research._parts import Duration, StrictModel
-from fairweather_research.blueprint import blueprint_of
+from fairweather_research.blueprint import Blueprint, make_blueprint
 from fairweather_research.errors import RecipeError
 from fairweather_research.networks import NETWORKS, PLUGGED
 from fairweather_research.sources import SOURCES
@@ -180,7 +182,7 @@ class Recipe(StrictModel):
         if self.switch is not None:
             problems += self.switch.problems()
             if not problems:
-                problems += self.switch.unfit(blueprint_of(self))
+                problems += self.switch.unfit(self.blueprint)
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -189,6 +191,25 @@ class Recipe(StrictModel):
     def defined(self) -> Definitions:
         """The areas and required inputs of the definitions that the recipe carries."""
         return parse_definitions(self.definitions, source="definitions")
+
+    @cached_property
+    def blueprint(self) -> Blueprint:
+        """What goes into the model and what comes out."""
+        return make_blueprint(
+            self.defined,
+            areas=self.areas,
+            variables=self.variables,
+            quantiles=self.quantiles,
+            max_missing=self.max_missing,
+            step=self.step,
+            leads=self.leads,
+        )
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other values, whose blueprint is its own."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("blueprint", None)
+        return copy
 
     @property
     def leads(self) -> int:
