@@ -12,7 +12,7 @@ import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 from fairweather_research._bands import _pinball, fit_bands
 from fairweather_research._fitting import Fitted, _measure
 from fairweather_research._graph import Bands, Constants, ForecastGraph
-from fairweather_research.recipe import FitPlan
+from fairweather_research.networks import FitPlan
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from fairweather_research import load_observations
 from fairweather_research.card import _by_day, _share, write_card
 from fairweather_research.card.plots import training_plot
 from fairweather_research.errors import TrainingError
-from fairweather_research.networks import NETWORKS
+from fairweather_research.networks import NETWORKS, EpochRecord
 from fairweather_research.observations import QualityReport
-from fairweather_research.results import BranchRecord, EpochRecord, TrainingResult
+from fairweather_research.results import BranchRecord, TrainingResult
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,8 @@ from fairweather_research._metadata import create_model_metadata, expected_metad
 from fairweather_research.dataset import WindowSet
 from fairweather_research.domain import Seen
 from fairweather_research.evaluation import judge
-from fairweather_research.results import EpochRecord, OnnxReport, TrainingResult
+from fairweather_research.networks import EpochRecord
+from fairweather_research.results import OnnxReport, TrainingResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from fairweather_research._fitting import Fitted
     from fairweather_research._graph import Constants
     from fairweather_research.dataset import WindowSet
-    from fairweather_research.recipe import FitPlan
-    from fairweather_research.results import EpochRecord
+    from fairweather_research.networks import EpochRecord, FitPlan
 
 __all__ = ["fit_bands"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fairweather_research.evaluation import Judgement
-    from fairweather_research.results import EpochRecord
+    from fairweather_research.networks import EpochRecord
 
 __all__ = ["EventLog"]
 

@@ -44,11 +44,11 @@ from pydantic import (
 from fairweather_research._parts import Duration, StrictModel
 from fairweather_research.blueprint import Blueprint, make_blueprint
 from fairweather_research.errors import RecipeError
-from fairweather_research.networks import NETWORKS, PLUGGED
+from fairweather_research.networks import NETWORKS, PLUGGED, FitPlan
 from fairweather_research.sources import SOURCES
 from fairweather_research.switch import SwitchPlan
 
-__all__ = ["FitPlan", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
+__all__ = ["ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
 
 _DAY = timedelta(days=1)
 
@@ -141,15 +141,6 @@ class SplitPlan(StrictModel):
                 "make `every` longer"
             )
         return self
-
-
-class FitPlan(StrictModel):
-    """How the network is fitted; training stops early when calibration time no longer improves."""
-
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 60
-    patience: Annotated[int, Field(ge=1)] = 6
-    batch_size: Annotated[int, Field(ge=1)] = 256
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
 
 
 class Recipe(StrictModel):

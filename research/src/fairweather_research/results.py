@@ -5,6 +5,7 @@ from __future__ import annotations
 from fairweather_research._parts import StrictModel
 from fairweather_research.domain import Seen
 from fairweather_research.evaluation import Judgement
+from fairweather_research.networks import EpochRecord
 from fairweather_research.portrait import Portrait
 
 __all__ = [
@@ -12,7 +13,6 @@ __all__ = [
     "OPSET",
     "TOLERANCE",
     "BranchRecord",
-    "EpochRecord",
     "OnnxReport",
     "TrainingResult",
 ]
@@ -25,14 +25,6 @@ TOLERANCE = (0.01, 0.0)
 #: every operation in the graph. A conversion that needs anything else is not kept.
 OPSET = 17
 IR_VERSION = 8
-
-
-class EpochRecord(StrictModel):
-    """One pass over the training windows; errors are mean absolute ones of scaled anomalies."""
-
-    number: int
-    training: float
-    calibration: float
 
 
 class BranchRecord(StrictModel):

@@ -41,11 +41,12 @@ from fairweather_research.errors import (
     TrainingError,
     UnfitDataError,
 )
+from fairweather_research.networks import EpochRecord
 from fairweather_research.networks.plugged import refuse_absent
 from fairweather_research.observations import write_archive
 from fairweather_research.reading import observations_of, refuse_changed
 from fairweather_research.recipe import Recipe, load_recipe
-from fairweather_research.results import EpochRecord, TrainingResult
+from fairweather_research.results import TrainingResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from fairweather_research.coverage import Coverage
     from fairweather_research.evaluation import Judgement, Trace
+    from fairweather_research.networks import EpochRecord
     from fairweather_research.portrait import Portrait
-    from fairweather_research.results import EpochRecord
 
 __all__ = [
     "Plot",
