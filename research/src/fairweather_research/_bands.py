@@ -12,27 +12,22 @@ be moved to hold what it declares.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research import climatology
 from fairweather_research._epochs import fit_network
-from fairweather_research._graph import Bands, reaches
+from fairweather_research._fitting import Fitted
+from fairweather_research._graph import Bands, Constants, reaches
 from fairweather_research.calibration import widening
+from fairweather_research.dataset import WindowSet
+from fairweather_research.networks import EpochRecord, FitPlan
 from fairweather_research.split import Part
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy.typing as npt
-
-    from fairweather_research._fitting import Fitted
-    from fairweather_research._graph import Constants
-    from fairweather_research.dataset import WindowSet
-    from fairweather_research.networks import EpochRecord, FitPlan
 
 __all__ = ["fit_bands"]
 

@@ -29,15 +29,11 @@ climatology, with six folds of six days in time that is not held out, both held 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import numpy.typing as npt
 
 from fairweather_research.blueprint import lead_days
 from fairweather_research.split import DAY
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 __all__ = ["shrinkage", "widening"]
 

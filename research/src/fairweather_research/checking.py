@@ -25,28 +25,21 @@ Which keys of a recipe are too much for a schema is found by trying each of them
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from fairweather_interface.errors import NotExpressibleError, SoftwareError, listed
-from fairweather_interface.metadata import dump_metadata
+from fairweather_interface.metadata import ModelMetadata, dump_metadata
 from fairweather_interface.refusals import Code
-from fairweather_interface.software import read_software
+from fairweather_interface.software import Software, read_software
 from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SchemaVersion
 
 from fairweather_research._metadata import expected_metadata
 from fairweather_research.errors import UnsupportedError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from fairweather_interface.metadata import ModelMetadata
-    from fairweather_interface.software import Software
-
-    from fairweather_research.recipe import Recipe
+from fairweather_research.recipe import Recipe
 
 __all__ = [
     "Answer",

@@ -8,17 +8,14 @@ the share is shown in any case.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from fairweather_research._parts import StrictModel
 from fairweather_research.spells import share_interval
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy.typing as npt
 
 __all__ = ["Coverage", "Held", "cover"]
 

@@ -7,19 +7,15 @@ temperature and humidity, as ``max_temperature_seen`` and ``max_humidity_seen``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Bounds
 
 from fairweather_research._parts import StrictModel
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from fairweather_research.blueprint import Blueprint
-    from fairweather_research.recipe import Recipe
+from fairweather_research.blueprint import Blueprint
+from fairweather_research.recipe import Recipe
 
 __all__ = ["Domain", "Seen", "declared_domain", "worst_seen"]
 

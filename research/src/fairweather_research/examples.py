@@ -6,21 +6,18 @@ fail silently: missing values inside a window and at its newest end, and windows
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Bounds
 from fairweather_interface.refusals import Code
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    import numpy.typing as npt
-
-    from fairweather_research.blueprint import InputPlan
-    from fairweather_research.branches import Switch
-    from fairweather_research.dataset import WindowSet
+from fairweather_research.blueprint import InputPlan
+from fairweather_research.branches import Switch
+from fairweather_research.dataset import WindowSet
 
 __all__ = ["SERVE", "choose_examples"]
 

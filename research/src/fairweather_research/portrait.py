@@ -6,16 +6,11 @@ model card and holds counts and quantiles only, never a series.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import numpy.typing as npt
 
 from fairweather_research._parts import StrictModel
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from fairweather_research.dataset import WindowSet
+from fairweather_research.dataset import WindowSet, covered, local_month
 
 __all__ = ["Month", "Portrait", "portray"]
 
@@ -44,10 +39,6 @@ class Portrait(StrictModel):
 
 def portray(taught: WindowSet) -> dict[str, Portrait]:
     """Portray every input of training windows, by input name, over all areas."""
-    import pandas as pd  # noqa: PLC0415 - the shapes above are wanted without it
-
-    from fairweather_research.dataset import covered  # noqa: PLC0415
-
     found = {}
     for number, plan in enumerate(taught.plan.inputs):
         values, months = [], []
@@ -57,13 +48,12 @@ def portray(taught: WindowSet) -> dict[str, Portrait]:
             used = covered(series, taught.reference[rows], plan.samples)
             used &= np.isfinite(series.value)
             values.append(series.value[used])
-            local = pd.to_datetime(series.time[used], unit="s", utc=True).tz_convert(area.timezone)
-            months.append(local.month.to_numpy())
+            months.append(local_month(series.time[used], area.timezone))
         found[plan.name] = _portrait(np.concatenate(values), np.concatenate(months))
     return found
 
 
-def _portrait(values: npt.NDArray[np.float64], months: npt.NDArray[np.int32]) -> Portrait:
+def _portrait(values: npt.NDArray[np.float64], months: npt.NDArray[np.int64]) -> Portrait:
     counts, edges = np.histogram(values, bins=_BINS)
     told = []
     for month in np.unique(months).tolist():
