@@ -7,7 +7,7 @@ import json
 import re
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,12 +18,15 @@ from fairweather_interface.verdict import Verdict
 from fairweather_research import load_observations
 from fairweather_research.card import _by_day, _share, write_card
 from fairweather_research.card.plots import training_plot
+from fairweather_research.dataset import WindowSet
 from fairweather_research.errors import TrainingError
+from fairweather_research.evaluation import BASELINES, Baseline
 from fairweather_research.networks import NETWORKS, EpochRecord
 from fairweather_research.observations import QualityReport
 from fairweather_research.results import BranchRecord, TrainingResult
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from conftest import Commanded, Trained
@@ -53,6 +56,9 @@ def result_of(trained: Trained) -> TrainingResult:
     """What a training reported, read back from its numbers."""
     metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
     fields = {name: metrics[name] for name in TrainingResult.model_fields}
+    for judgement in fields["judgements"]:
+        for score in (judgement, *judgement["days"]):
+            score["baselines"] = {name: score.pop(f"{name}_mae") for name in BASELINES}
     return TrainingResult.model_validate_json(json.dumps(fields))
 
 
@@ -119,6 +125,31 @@ def test_headings_descend_one_step_at_a_time_and_every_table_has_a_caption(page:
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     assert found.count("caption") == found.count("table") > 4
     assert found.count("th") == sum("scope" in a for tag, a in Elements(page).found if tag == "th")
+
+
+def test_a_baseline_more_is_drawn_and_listed_beside_the_others(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = result_of(trained)
+    monkeypatch.setitem(BASELINES, "guess", Baseline("a <wild> guess", "", WindowSet.targets))
+
+    def guessed(scores: Iterable[Any]) -> tuple[Any, ...]:
+        return tuple(
+            one.model_copy(update={"baselines": {**one.baselines, "guess": 77.77}})
+            for one in scores
+        )
+
+    judgements = guessed(
+        one.model_copy(update={"days": guessed(one.days)}) for one in result.judgements
+    )
+    result = result.model_copy(update={"judgements": judgements})
+    write_card(tmp_path / "card", trained.delivery.metadata, result, QualityReport(series=()))
+    page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
+    assert "<em>guess</em> (a &lt;wild&gt; guess)" in page
+    assert '<tr><th scope="row">Guess</th><td>77.77</td><td>77.77</td></tr>' in page
+    assert page.count('class="line baseline guess"') == 4 * 2  # in the drawing, and its legend
+    metrics = json.loads((tmp_path / "card" / "metrics.json").read_text())
+    assert metrics["judgements"][0]["days"][0]["guess_mae"] == 77.77
 
 
 def test_links_lead_to_places_of_the_page(page: str) -> None:

@@ -106,6 +106,8 @@ def _table(model_type: str, judgements: Sequence[dict[str, Any]]) -> tuple[Table
     from fairweather_interface.definitions import VARIABLES  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415 - rich is slow
 
+    from fairweather_research.evaluation import BASELINES  # noqa: PLC0415 - NumPy is slow
+
     table = Table(
         title=f"{model_type}: mean absolute error on held-out time, by lead day",
         title_justify="left",
@@ -121,11 +123,8 @@ def _table(model_type: str, judgements: Sequence[dict[str, Any]]) -> tuple[Table
     off: list[str] = []
     for one in judgements:
         name = f"{one['area']} {one['variable']} ({VARIABLES[one['variable']].symbol})"
-        for label, key in (
-            ("model", "mae"),
-            ("climatology", "climatology_mae"),
-            ("persistence", "persistence_mae"),
-        ):
+        for label in ("model", *reversed(BASELINES)):
+            key = "mae" if label == "model" else f"{label}_mae"
             errors = {day["day"]: f"{day[key]:.2f}" for day in one["days"]}
             cells = (errors.get(number, "-") for number in numbers)
             table.add_row(name if key == "mae" else "", label, *cells, f"{one[key]:.2f}")

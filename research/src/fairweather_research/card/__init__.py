@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -22,6 +22,8 @@ import yaml
 from fairweather_interface.applicability import domain_of
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
+from fairweather_interface.metadata import Bounds, Input, ModelMetadata, Performance
+from fairweather_interface.verdict import Verdict
 from markupsafe import Markup
 
 from fairweather_research.blueprint import lead_days
@@ -37,16 +39,11 @@ from fairweather_research.card.plots import (
     week_plot,
 )
 from fairweather_research.errors import TrainingError
+from fairweather_research.evaluation import BASELINES, Judgement
 from fairweather_research.networks import NETWORKS
+from fairweather_research.observations import QualityReport
+from fairweather_research.results import TrainingResult
 from fairweather_research.sources import SOURCES
-
-if TYPE_CHECKING:
-    from fairweather_interface.metadata import Bounds, Input, ModelMetadata, Performance
-    from fairweather_interface.verdict import Verdict
-
-    from fairweather_research.evaluation import Judgement
-    from fairweather_research.observations import QualityReport
-    from fairweather_research.results import TrainingResult
 
 __all__ = ["write_card"]
 
@@ -99,6 +96,7 @@ def write_card(
             )
         ],
         pictured=_PICTURED,
+        baselines=BASELINES,
         domain=[_input(item, metadata, result) for item in metadata.required_inputs],
         held=_HELD,
         curve=training_plot(
@@ -246,11 +244,15 @@ def _plugged(recipe: Mapping[str, object]) -> str | None:
 def _metrics(
     metadata: ModelMetadata, result: TrainingResult, report: QualityReport
 ) -> dict[str, Any]:
+    found = result.model_dump(mode="json")
+    for judgement in found["judgements"]:
+        for score in (judgement, *judgement["days"]):
+            score |= {f"{name}_mae": error for name, error in score.pop("baselines").items()}
     return {
         "delivery_id": metadata.delivery_id,
         "model_digest": metadata.model_digest,
         "synthetic": metadata.training.synthetic,
-        **result.model_dump(mode="json"),
+        **found,
         "quality": [dataclasses.asdict(series) for series in report.series],
     }
 

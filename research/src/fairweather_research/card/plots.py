@@ -8,23 +8,20 @@ from __future__ import annotations
 import calendar
 import hashlib
 import math
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import cycle
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.metadata import Bounds, Input
 
 from fairweather_research.card._svg import Axis, Chart, label, ticks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from fairweather_interface.metadata import Bounds, Input
-
-    from fairweather_research.coverage import Coverage
-    from fairweather_research.evaluation import Judgement, Trace
-    from fairweather_research.networks import EpochRecord
-    from fairweather_research.portrait import Portrait
+from fairweather_research.coverage import Coverage
+from fairweather_research.evaluation import BASELINES, Judgement, Trace
+from fairweather_research.networks import EpochRecord
+from fairweather_research.portrait import Portrait
 
 __all__ = [
     "Plot",
@@ -51,29 +48,29 @@ class Plot(NamedTuple):
 
 
 def error_plot(judgement: Judgement) -> Plot:
-    """Mean absolute error by lead day beside both baselines."""
+    """Mean absolute error by lead day beside the baselines."""
     spec = VARIABLES[judgement.variable]
     days = [float(score.day) for score in judgement.days]
-    rows = (
-        ("persistence", "triangle", [score.persistence_mae for score in judgement.days]),
-        ("climatology", "square", [score.climatology_mae for score in judgement.days]),
-        ("model", "dot", [score.mae for score in judgement.days]),
-    )
-    every = [value for _, _, values in rows for value in values]
+    rows = [
+        (name, f"baseline {name}", shape, [score.baselines[name] for score in judgement.days])
+        for name, shape in zip(BASELINES, cycle(("triangle", "square")), strict=False)
+    ]
+    rows.append(("this model", "model", "dot", [score.mae for score in judgement.days]))
+    every = [value for *_, values in rows for value in values]
     chart = Chart(
         _day_axis(days),
         Axis.around(*every, include=(0.0,)),
         x_label="lead day",
         y_label=f"error, {spec.symbol}",
     )
-    for kind, shape, values in rows:
+    for name, kind, shape, values in rows:
         chart.line(days, values, kind)
         chart.marks(days, values, kind, shape)
-        chart.name("this model" if kind == "model" else kind, kind, shape)
+        chart.name(name, kind, shape)
     return _plot(
         chart,
         f"Mean absolute error of {spec.label.lower()} at {judgement.area} by lead day, beside "
-        "persistence and climatology. Lower is better; the numbers stand in the table.",
+        f"{' and '.join(BASELINES)}. Lower is better; the numbers stand in the table.",
     )
 
 
@@ -115,7 +112,7 @@ def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, m
     stride = -(-len(trace.time) // most)
     times = [float(second) for second in trace.time[::stride]]
     lines = [
-        ("climatology", trace.climatology[::stride]),
+        ("baseline climatology", trace.climatology[::stride]),
         ("truth", trace.observed[::stride]),
         ("model", trace.forecast[::stride]),
     ]
@@ -134,7 +131,7 @@ def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, m
         chart.line(times, values, kind)
     if trace.band:
         chart.name("band", "band", "fill")
-    chart.name("climatology", "climatology")
+    chart.name("climatology", "baseline climatology")
     chart.name("observed", "truth")
     chart.name("forecast", "model")
     start = datetime.fromtimestamp(begin, tz=zone)
@@ -253,7 +250,7 @@ def training_plot(epochs: Sequence[EpochRecord], best: Sequence[int]) -> Plot:
     kept = " and ".join(map(str, best))
     numbers = [float(epoch.number) for epoch in epochs]
     rows = (
-        ("persistence", "training time", [epoch.training for epoch in epochs]),
+        ("baseline persistence", "training time", [epoch.training for epoch in epochs]),
         ("model", "calibration time", [epoch.calibration for epoch in epochs]),
     )
     every = [value for _, _, values in rows for value in values]
