@@ -71,8 +71,12 @@ def described(
         )
         return create_model_metadata(
             recipe or tiny(),
-            load_observations(str(summer)),
             result.model_copy(update=changes),
+            data={
+                "data_source": summer.name,
+                "data_location": summer.name,
+                "data_digest": load_observations(str(summer)).archive.digest(),
+            },
             delivery_id=ID,
             folder=tmp_path,
         )

@@ -25,7 +25,7 @@ Which keys of a recipe are too much for a schema is found by trying each of them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -55,14 +55,6 @@ __all__ = [
 # The manifest of the newest app that is released; `nox -s release -- app` writes it anew.
 _NEWEST = "fairweather-app.json"
 
-_MEANINGS = {
-    "max_temperature_seen": "the highest temperature seen in training",
-    "max_humidity_seen": "the highest humidity seen in training",
-    "minimum": "the lowest value of each input seen in training",
-    "maximum": "the highest value of each input seen in training",
-    "max_missing": "the largest share of missing values seen in training",
-    "quantiles": "bands of uncertainty",
-}
 _REMEDIES = {
     Code.SCHEMA_TOO_NEW: "nothing in a recipe changes the schemas that this release writes; train "
     "with a fairweather-research that writes one the software reads",
@@ -88,19 +80,8 @@ def check_recipe(recipe: Recipe, software: Software) -> Answer:
     Raises:
         MetadataError: the contract does not allow what a delivery would say.
     """
-    expected = expected_metadata(recipe)
-    verdict = check(expected, software)
-    newest = SchemaVersion.parse(software.readable_schemas.newest)
-    remedies: list[str] = []
-    for code in dict.fromkeys(refusal.code for refusal in verdict.refusals):
-        too_much = [
-            f"take out {key} ({meaning}): only readers of schema {needed} obey it"
-            for key, meaning, alone in _demands(recipe)
-            if code == Code.SCHEMA_TOO_NEW
-            and SchemaVersion.parse(needed := expected_metadata(alone).min_reader) > newest
-        ]
-        remedies += too_much or [_REMEDIES[code]]
-    return Answer(expected=expected, verdict=verdict, remedies=tuple(remedies))
+    ((_, answer),) = foresee(recipe, [software]).answers
+    return answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,11 +111,6 @@ class Foresight:
             f"`{each}` is unknown to {names}, which would serve without" for each in sorted(unused)
         )
 
-    @property
-    def asked(self) -> str:
-        """The releases that were asked, for people."""
-        return ", ".join(_name(release) for release, _ in self.answers)
-
     def refuse(self) -> None:
         """Turn what no live software supports into an error.
 
@@ -156,8 +132,38 @@ def foresee(recipe: Recipe, software: Sequence[Software] | None = None) -> Fores
     Raises:
         MetadataError: the contract does not allow what a delivery would say.
     """
+    expected = expected_metadata(recipe)
     live = (newest_software(),) if software is None else tuple(software)
-    return Foresight(answers=tuple((each, check_recipe(recipe, each)) for each in live))
+    verdicts = [(release, check(expected, release)) for release in live]
+    refused = any(not verdict.serves for _, verdict in verdicts)
+    demands = tuple(_demands(recipe)) if refused else ()
+
+    def remedies(release: Software, code: Code) -> list[str]:
+        newest = SchemaVersion.parse(release.readable_schemas.newest)
+        too_much = [
+            f"take out {key} ({meaning}): only readers of schema {alone.min_reader} obey it"
+            for key, meaning, alone in demands
+            if code == Code.SCHEMA_TOO_NEW and SchemaVersion.parse(alone.min_reader) > newest
+        ]
+        return too_much or [_REMEDIES[code]]
+
+    return Foresight(
+        answers=tuple(
+            (
+                release,
+                Answer(
+                    expected=expected,
+                    verdict=verdict,
+                    remedies=tuple(
+                        remedy
+                        for code in dict.fromkeys(refusal.code for refusal in verdict.refusals)
+                        for remedy in remedies(release, code)
+                    ),
+                ),
+            )
+            for release, verdict in verdicts
+        )
+    )
 
 
 def unserved(
@@ -213,17 +219,19 @@ def refuse_unwritable(recipe: Recipe, schema: str | None) -> None:
             that is still written.
     """
 
-    def says(recipe: Recipe) -> bool:
+    def is_said(metadata: ModelMetadata) -> bool:
         try:
-            dump_metadata(expected_metadata(recipe), schema=schema)
+            dump_metadata(metadata, schema=schema)
         except NotExpressibleError:
             return False
         return True
 
-    if says(recipe):
+    if is_said(expected_metadata(recipe)):
         return
     lost = tuple(
-        f"{meaning}: take out {key}" for key, meaning, alone in _demands(recipe) if not says(alone)
+        f"{meaning}: take out {key}"
+        for key, meaning, alone in _demands(recipe)
+        if not is_said(alone)
     )
     meanings = "1 meaning" if len(lost) == 1 else f"{len(lost)} meanings"
     raise NotExpressibleError(
@@ -232,21 +240,15 @@ def refuse_unwritable(recipe: Recipe, schema: str | None) -> None:
     )
 
 
-def _demands(recipe: Recipe) -> list[tuple[str, str, Recipe]]:
-    """Every key that asks for more than the oldest schema: the key, what it means, it alone."""
-    seen = ("max_temperature_seen", "max_humidity_seen")
-    bare = recipe.model_copy(
-        update={**dict.fromkeys(seen, False), "applicability_domain": (), "quantiles": ()}
-    )
-
-    def alone(**kept: object) -> Recipe:
-        return bare.model_copy(update=kept)
-
-    demands = [(f"`{key}`", key, alone(**{key: True})) for key in seen if getattr(recipe, key)]
-    demands += [
-        (f"`{bound}` of `applicability_domain`", bound, alone(applicability_domain=(bound,)))
-        for bound in recipe.applicability_domain
-    ]
-    if recipe.quantiles:
-        demands.append(("`quantiles`", "quantiles", alone(quantiles=recipe.quantiles)))
-    return [(key, _MEANINGS[name], alone) for key, name, alone in demands]
+def _demands(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
+    """Yield what asks for more than the oldest schema: the key, its meaning, it alone."""
+    optional = {key: item for key, item in Recipe.declares().items() if item.meaning}
+    bare = recipe.model_copy(update={key: item.without for key, item in optional.items()})
+    for key, item in optional.items():
+        value = getattr(recipe, key)
+        if isinstance(item.meaning, str):
+            asked = {f"`{key}`": (item.meaning, value)} if value != item.without else {}
+        else:
+            asked = {f"`{one}` of `{key}`": (item.meaning[one], (one,)) for one in value}
+        for name, (meaning, alone) in asked.items():
+            yield name, meaning, expected_metadata(bare.model_copy(update={key: alone}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Bounds
@@ -18,6 +19,10 @@ from fairweather_research.blueprint import Blueprint
 from fairweather_research.recipe import Recipe
 
 __all__ = ["Domain", "Seen", "declared_domain", "worst_seen"]
+
+
+#: The key, and the field, that says the highest value of a variable to readers of any schema.
+_OLDER = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
 
 
 class Seen(StrictModel):
@@ -30,12 +35,10 @@ class Seen(StrictModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
-    """The bounds that a recipe asks for, in the words of the metadata."""
+    """The bounds that a recipe asks for."""
 
-    max_temperature_seen: float | None
-    max_humidity_seen: float | None
-    applicability_domain: dict[str, Bounds] | None  # by input name
-    in_effect: dict[str, Bounds]  # all of them together, of every input
+    declared: dict[str, Any]  # in the words of the metadata, by field
+    in_effect: dict[str, Bounds]  # all of them together, by input name, of every input
 
 
 def declared_domain(recipe: Recipe, seen: Mapping[str, Seen]) -> Domain:
@@ -49,27 +52,24 @@ def declared_domain(recipe: Recipe, seen: Mapping[str, Seen]) -> Domain:
         )
         for name, one in seen.items()
     }
-    highest: dict[str, float] = {}
-    for item in recipe.blueprint.inputs:
-        so_far = highest.get(item.variable, seen[item.name].highest)
-        highest[item.variable] = max(so_far, seen[item.name].highest)
+    inputs = recipe.blueprint.inputs
     older = {
-        variable: highest.get(variable)
-        for variable, wanted in (
-            ("temperature", recipe.max_temperature_seen),
-            ("humidity", recipe.max_humidity_seen),
+        variable: max(
+            (seen[item.name].highest for item in inputs if item.variable == variable), default=None
         )
-        if wanted or "maximum" in asked
+        for variable, field in _OLDER.items()
+        if getattr(recipe, field) or "maximum" in asked
     }
     return Domain(
-        max_temperature_seen=older.get("temperature"),
-        max_humidity_seen=older.get("humidity"),
-        applicability_domain=bounds if asked else None,
+        declared={
+            "applicability_domain": bounds if asked else None,
+            **{field: older.get(variable) for variable, field in _OLDER.items()},
+        },
         in_effect={
-            item.name: bounds[item.name].model_copy(update={"maximum": older.get(item.variable)})
-            if bounds[item.name].maximum is None
-            else bounds[item.name]
-            for item in recipe.blueprint.inputs
+            item.name: bounds[item.name]
+            if "maximum" in asked
+            else bounds[item.name].model_copy(update={"maximum": older.get(item.variable)})
+            for item in inputs
         },
     )
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
@@ -48,7 +49,7 @@ from fairweather_research.networks import NETWORKS, PLUGGED, FitPlan
 from fairweather_research.sources import SOURCES
 from fairweather_research.switch import SwitchPlan
 
-__all__ = ["ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
+__all__ = ["Declares", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
 
 _DAY = timedelta(days=1)
 
@@ -143,24 +144,65 @@ class SplitPlan(StrictModel):
         return self
 
 
+@dataclass(frozen=True)
+class Declares:
+    """What a key of a recipe says in the metadata; it stands beside the key.
+
+    The key's value is the field's, where training does not find another one.
+
+    Attributes:
+        field: of the metadata.
+        meaning: what readers of an older schema cannot be told, for people; of a key that holds a
+            list of such things, the meaning of each. Empty where every schema has the field.
+        without: the value of the key that asks for nothing.
+    """
+
+    field: str
+    meaning: str | Mapping[str, str] = ""
+    without: object = None
+
+
 class Recipe(StrictModel):
     """A checked, resolved recipe. Every key is described in this package's README."""
 
-    topic: _Text
-    author: _Text
-    model_type: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
+    topic: Annotated[_Text, Declares("topic")]
+    author: Annotated[_Text, Declares("author")]
+    model_type: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100),
+        Declares("model_type"),
+    ]
     areas: _Names
     variables: _Names
-    season: _Months
+    season: Annotated[_Months, Declares("valid_months")]
     definitions: dict[str, Any]
     observations: ObservationsPlan
     step: Duration = timedelta(hours=1)
     horizon: Duration = timedelta(days=7)
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
-    max_temperature_seen: bool = True
-    max_humidity_seen: bool = False
-    applicability_domain: _Bounds = ()
-    quantiles: _Quantiles = ()
+    max_temperature_seen: Annotated[
+        bool,
+        Declares("max_temperature_seen", "the highest temperature seen in training", without=False),
+    ] = True
+    max_humidity_seen: Annotated[
+        bool,
+        Declares("max_humidity_seen", "the highest humidity seen in training", without=False),
+    ] = False
+    applicability_domain: Annotated[
+        _Bounds,
+        Declares(
+            "applicability_domain",
+            {
+                "minimum": "the lowest value of each input seen in training",
+                "maximum": "the highest value of each input seen in training",
+                "max_missing": "the largest share of missing values seen in training",
+            },
+            without=(),
+        ),
+    ] = ()
+    quantiles: Annotated[
+        _Quantiles, Declares("uncertainty", "bands of uncertainty", without=())
+    ] = ()
     network: _Network = "blend"
     switch: SwitchPlan | None = None
     fit: FitPlan = FitPlan()
@@ -177,6 +219,16 @@ class Recipe(StrictModel):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @classmethod
+    def declares(cls) -> dict[str, Declares]:
+        """What keys say in the metadata, by key."""
+        return {
+            key: item
+            for key, field in cls.model_fields.items()
+            for item in field.metadata
+            if isinstance(item, Declares)
+        }
 
     @property
     def defined(self) -> Definitions:

@@ -158,7 +158,15 @@ def train(
     ):
         result = working.train(tell)
         metadata = create_model_metadata(
-            recipe, observations, result, delivery_id=delivery_id, folder=folder
+            recipe,
+            result,
+            data={
+                "data_source": observations.source,
+                "data_location": observations.location,
+                "data_digest": observations.archive.digest(),
+            },
+            delivery_id=delivery_id,
+            folder=folder,
         )
         (folder / METADATA).write_bytes(dump_metadata(metadata, schema=schema))
         tell(Progress(stage="card"))
