@@ -21,18 +21,17 @@ A plan is expanded and every recipe of it checked when it is loaded.
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-from fairweather_interface.definitions import load_yaml, parse_definitions
+from fairweather_interface.definitions import parse_definitions
 
+from fairweather_research._parts import nearest, read_yaml
 from fairweather_research.errors import PlanError, RecipeError
-from fairweather_research.recipe import Recipe, _with_definitions
+from fairweather_research.recipe import Recipe, resolve_definitions
 
 __all__ = ["PLAN_KEYS", "Plan", "Training", "load_plan"]
 
@@ -111,19 +110,11 @@ def load_plan(path: str | Path) -> Plan:
         PlanError: with every problem found, each naming its key and the recipes that have it.
     """
     path = Path(path)
-    return Plan.parse(_read(path, str(path)), source=str(path), folder=path.resolve().parent)
-
-
-def _read(path: Path, source: str) -> object:
     try:
-        return load_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PlanError(
-            source, [f"{path}: cannot be read ({error.strerror}); give the path of a YAML file"]
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise PlanError(source, [f"{path}: is not YAML: {said}"]) from error
+        document = read_yaml(path)
+    except ValueError as error:
+        raise PlanError(str(path), [str(error)]) from error
+    return Plan.parse(document, source=str(path), folder=path.resolve().parent)
 
 
 def _problems(document: dict[Any, Any]) -> list[str]:
@@ -131,8 +122,7 @@ def _problems(document: dict[Any, Any]) -> list[str]:
     problems = []
     for key in document:
         if key not in PLAN_KEYS:
-            close = difflib.get_close_matches(str(key), PLAN_KEYS, n=1)
-            hint = f"did you mean `{close[0]}`?" if close else f"expected of {', '.join(PLAN_KEYS)}"
+            hint = nearest(key, PLAN_KEYS)
             if key in Recipe.model_fields and key not in _ON_AXES:
                 hint = "a key of a recipe stands below `recipe`, or below a model type"
             problems.append(f"`{key}`: unknown key; {hint}")
@@ -203,10 +193,13 @@ def _common(stated: object, source: str, folder: Path) -> dict[str, Any]:
     if isinstance(stated, dict):
         return stated
     path = folder / str(stated)
-    document = _read(path, source)
+    try:
+        document = read_yaml(path)
+    except ValueError as error:
+        raise PlanError(source, [f"`recipe`: {stated}: {error}"]) from error
     if not isinstance(document, dict):
         raise PlanError(source, [f"`recipe`: {stated} holds no keys of a recipe"])
-    resolved, problems = _with_definitions(document, path.resolve().parent)
+    resolved, problems = resolve_definitions(document, path.resolve().parent)
     if problems:
         raise PlanError(source, problems)
     return {key: value for key, value in resolved.items() if key not in _ON_AXES}
@@ -248,7 +241,7 @@ def _each_area(
         raise PlanError(
             source, ["`areas`: `each` needs one set of definitions; move them below `recipe`"]
         )
-    resolved, problems = _with_definitions(common, folder)
+    resolved, problems = resolve_definitions(common, folder)
     if not problems and not isinstance(resolved.get("definitions"), dict):
         problems = ["`areas`: `each` needs `definitions` below `recipe`"]
     if problems:

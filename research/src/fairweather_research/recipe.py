@@ -13,7 +13,6 @@ be repeated from it alone.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,12 +21,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-import yaml
 from fairweather_interface.definitions import (
     VARIABLES,
     Definitions,
     load_definitions,
-    load_yaml,
     packaged_definitions,
     parse_definitions,
     plain_definitions,
@@ -42,14 +39,21 @@ from pydantic import (
     model_validator,
 )
 
-from fairweather_research._parts import Duration, StrictModel
+from fairweather_research._parts import Duration, StrictModel, nearest, read_yaml
 from fairweather_research.blueprint import Blueprint, make_blueprint
 from fairweather_research.errors import RecipeError
 from fairweather_research.networks import NETWORKS, PLUGGED, FitPlan
 from fairweather_research.sources import SOURCES
 from fairweather_research.switch import SwitchPlan
 
-__all__ = ["Declares", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
+__all__ = [
+    "Declares",
+    "ObservationsPlan",
+    "Recipe",
+    "SplitPlan",
+    "load_recipe",
+    "resolve_definitions",
+]
 
 _DAY = timedelta(days=1)
 
@@ -280,11 +284,11 @@ class Recipe(StrictModel):
             raise RecipeError(
                 source, [f"found {found}, expected keys and values; start with `topic: ...`"]
             )
-        resolved, problems = _with_definitions(document, folder or Path.cwd())
+        resolved, problems = resolve_definitions(document, folder or Path.cwd())
         try:
             recipe = cls.model_validate(resolved)
         except ValidationError as error:
-            problems = [*problems, *_problems(error, told=bool(problems))]
+            problems = [*problems, *_problems(error, are_defined=not problems)]
         if problems:
             raise RecipeError(source, problems)
         return recipe
@@ -292,13 +296,13 @@ class Recipe(StrictModel):
     def _names(self) -> list[str]:
         defined = self.defined
         problems = [
-            f"`areas`: unknown area {area!r}; expected of {', '.join(defined.areas)}; "
+            f"`areas`: unknown area {area!r}; expected one of {', '.join(defined.areas)}; "
             "choose one of them, or define it in a definitions file of your own"
             for area in self.areas
             if area not in defined.areas
         ]
         problems += [
-            f"`variables`: unknown variable {variable!r}; expected of {', '.join(VARIABLES)}"
+            f"`variables`: unknown variable {variable!r}; expected one of {', '.join(VARIABLES)}"
             for variable in self.variables
             if variable not in VARIABLES
         ]
@@ -331,18 +335,18 @@ def load_recipe(path: str | Path) -> Recipe:
     """
     path = Path(path)
     try:
-        document = load_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(
-            str(path), [f"cannot be read ({error.strerror}); give the path of a recipe in YAML"]
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(str(path), [f"is not YAML: {' '.join(str(error).split())}"]) from error
+        document = read_yaml(path)
+    except ValueError as error:
+        raise RecipeError(str(path), [str(error)]) from error
     return Recipe.parse(document, source=str(path), folder=path.resolve().parent)
 
 
-def _with_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """Replace the name or path of definitions, and of observations, by what it stands for."""
+def resolve_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Replace the name or path of definitions, and of observations, by what it stands for.
+
+    Returns:
+        The resolved document, and what is wrong with the definitions.
+    """
     resolved = dict(document)
     problems: list[str] = []
     named = document.get("definitions")
@@ -366,10 +370,10 @@ def _with_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str,
     return resolved, problems
 
 
-def _problems(error: ValidationError, *, told: bool) -> list[str]:
+def _problems(error: ValidationError, *, are_defined: bool) -> list[str]:
     """Say each problem in the recipe's own keys.
 
-    What follows from unusable definitions alone is left out when those have been told already.
+    What follows from unusable definitions alone is left out where those are a problem already.
     """
     problems: list[str] = []
     for part in error.errors(include_url=False):
@@ -397,7 +401,7 @@ def _problems(error: ValidationError, *, told: bool) -> list[str]:
                 problems.append(f"`{where}`: found {part['input']!r}, expected keys and values")
             case "value_error":
                 problems.append(f"`{where}`: {message}")
-            case _ if not (told and where.startswith("definitions")):
+            case _ if are_defined or not where.startswith("definitions"):
                 problems.append(f"`{where}`: found {part['input']!r}; {message}")
     return problems
 
@@ -409,6 +413,4 @@ def _nearest(location: tuple[int | str, ...]) -> str:
         for part in (annotation, *get_args(annotation)):
             if isinstance(part, type) and issubclass(part, BaseModel):
                 owner = part
-    keys = list(owner.model_fields)
-    close = difflib.get_close_matches(str(location[-1]), keys, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"expected of {', '.join(keys)}"
+    return nearest(location[-1], list(owner.model_fields))
