@@ -201,7 +201,7 @@ def test_the_card_says_which_software_serves_it_or_that_nobody_asked(
         tmp_path / "alone", trained.delivery.metadata, result_of(trained), QualityReport(series=())
     )
     alone = (tmp_path / "alone" / "index.html").read_text(encoding="utf-8")
-    assert "Not checked: no software manifest was at hand" in alone
+    assert "Not checked: no software manifest was available" in alone
     refusal = Refusal(code=Code.SCHEMA_TOO_NEW, reason="too <new> for it")
     write_card(
         tmp_path / "card",
@@ -218,7 +218,7 @@ def test_the_card_says_which_software_serves_it_or_that_nobody_asked(
     assert "Not checked" not in checked
     rows = re.findall(r"<tr><th scope=\"row\">(fairweather-app.*?)</tr>", checked)
     assert [" ".join(re.sub("<.*?>", " ", row).split()) for row in rows] == [
-        "fairweather-app 0.3.0 serves obeys all of it",
+        "fairweather-app 0.3.0 serves supports everything",
         "fairweather-app 0.2.0 serves without uncertainty",
         "fairweather-app 0.1.0 refuses schema-too-new: too &lt;new&gt; for it",
     ]
@@ -322,7 +322,7 @@ def test_the_card_shows_the_numbers_of_the_metadata(trained: Trained, page: str)
     assert metadata.training.data_digest in page
     assert metadata.delivery_id in page
     assert "June, July" in page
-    assert f"up to {metadata.max_temperature_seen:.1f} °C" in page
+    assert f"Trained up to {metadata.max_temperature_seen:.1f} °C; do not use beyond" in page
     for name, version in metadata.training.packages.items():
         assert f"{name} {version}" in page
 
@@ -344,7 +344,7 @@ def test_the_card_says_how_the_bands_held_and_where_they_did_not(banded: Trained
     folder = banded.delivery.path / "card"
     page = (folder / "index.html").read_text(encoding="utf-8")
     judgements = json.loads((folder / "metrics.json").read_text())["judgements"]
-    assert "from the 2.5 % to the 90 % quantile declares that 87.5 %" in page
+    assert "87.5 % of outcomes should lie in the band from the 2.5 % to the 90 % quantile" in page
     verdicts = []
     for one in judgements:
         for held in (one["coverage"]["whole"], *one["coverage"]["days"]):
@@ -368,8 +368,8 @@ def test_the_card_says_every_bound_in_words(banded: Trained) -> None:
     for name, bounds in (banded.delivery.metadata.applicability_domain or {}).items():
         symbol = {"temperature": "°C", "humidity": "%"}[name]
         assert (
-            f"observations from {bounds.minimum:.1f} up to {bounds.maximum:.1f} {symbol} and "
-            f"windows that lack up to {bounds.max_missing:.1%} of their values were seen"
+            f"Trained from {bounds.minimum:.1f} up to {bounds.maximum:.1f} {symbol}, with up to "
+            f"{bounds.max_missing:.1%} of the values missing; do not use beyond that."
         ) in page
 
 
@@ -401,7 +401,7 @@ def test_a_network_that_tells_of_no_epochs_has_a_card_without_a_curve(
     result = result_of(trained).model_copy(update={"epochs": (), "best_epoch": 0})
     write_card(tmp_path / "card", trained.delivery.metadata, result, QualityReport(series=()))
     page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
-    assert "The network told of no epochs." in page
+    assert "The network reported no epochs." in page
     assert "Loss by epoch" not in page
 
 
@@ -417,7 +417,7 @@ def test_a_model_of_several_networks_says_what_chooses_each(
     page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
     assert "It holds 2 networks" in page
     assert (
-        "humidity at or above 60 %: 1,200 windows taught it, 300 judged it; kept from epoch 1."
+        "humidity at or above 60 %: 1,200 training windows, 300 held out; kept from epoch 1."
         in page
     )
 
