@@ -33,7 +33,7 @@ def test_stages_skill_and_what_to_type_next_go_to_stderr(commanded: Commanded) -
     for row in ("model", "climatology", "persistence", "skill"):
         assert row in commanded.stderr
     assert f"fairweather-interface show {commanded.delivery.path}" in commanded.stderr
-    assert "flask --app fairweather_app run" in commanded.stderr
+    assert f"Serve: FAIRWEATHER_STORE={commanded.delivery.path.parent} flask" in commanded.stderr
     assert "Traceback" not in commanded.stderr
 
 

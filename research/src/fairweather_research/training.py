@@ -59,7 +59,7 @@ __all__ = ["STAGES", "THREADS", "Progress", "train"]
 
 #: The stages of a training, in order, and what each does.
 STAGES = {
-    "check": "asking what live software supports",
+    "check": "checking compatibility with the app",
     "observations": "reading observations",
     "start": "starting the training process",
     "windows": "choosing windows",
