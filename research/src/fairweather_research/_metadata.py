@@ -28,7 +28,6 @@ from fairweather_interface.metadata import (
     create_metadata,
 )
 
-from fairweather_research.blueprint import Blueprint
 from fairweather_research.domain import Seen, declared_domain, worst_seen
 from fairweather_research.environment import packages
 from fairweather_research.recipe import Recipe
@@ -149,7 +148,25 @@ def _create(
     stated = {item.field: getattr(recipe, key) for key, item in Recipe.declares().items()}
     found = {
         "areas": plan.areas,
-        "inputs": _inputs(plan),
+        "inputs": (
+            *(
+                Input(
+                    name=item.name,
+                    dtype="float32",
+                    shape=(-1, item.samples),
+                    role=OBSERVATIONS,
+                    variable=item.variable,
+                    unit=item.unit,
+                    period=item.period,
+                    sample_rate=item.sample_rate,
+                    max_missing=item.max_missing,
+                    areas=item.members,
+                )
+                for item in plan.inputs
+            ),
+            Input(name="reference_time", dtype="int64", shape=(-1,), role=REFERENCE_TIME),
+            Input(name="area_index", dtype="int64", shape=(-1,), role=AREA_INDEX),
+        ),
         "outputs": tuple(
             Output(
                 name=output.name,
@@ -171,29 +188,6 @@ def _create(
     return create_metadata(**{**stated, **found, **evidence})
 
 
-def _inputs(plan: Blueprint) -> tuple[Input, ...]:
-    observed = (
-        Input(
-            name=item.name,
-            dtype="float32",
-            shape=(-1, item.samples),
-            role=OBSERVATIONS,
-            variable=item.variable,
-            unit=item.unit,
-            period=item.period,
-            sample_rate=item.sample_rate,
-            max_missing=item.max_missing,
-            areas=item.members,
-        )
-        for item in plan.inputs
-    )
-    return (
-        *observed,
-        Input(name="reference_time", dtype="int64", shape=(-1,), role=REFERENCE_TIME),
-        Input(name="area_index", dtype="int64", shape=(-1,), role=AREA_INDEX),
-    )
-
-
 def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:
     """Every form of the model, the canonical one first."""
     needs = ArtifactNeeds(opset=report.opset, ir_version=report.ir_version)
@@ -202,18 +196,14 @@ def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:
             Artifact(format=ONNX, path=_ONNX_PATH, canonical=True, needs=needs),
             Artifact(format=SAVED_MODEL, omitted="its network is not in TensorFlow"),
         )
-    onnx = (
-        Artifact(format=ONNX, path=_ONNX_PATH, needs=needs)
-        if report.omitted is None
-        else Artifact(format=ONNX, omitted=report.omitted)
+    onnx: dict[str, Any] = {"path": _ONNX_PATH, "needs": needs}
+    if report.omitted is not None:
+        onnx = {"omitted": report.omitted}
+    needs = ArtifactNeeds(tensorflow=version("tensorflow"))
+    return (
+        Artifact(format=SAVED_MODEL, path=_SAVED_MODEL_PATH, canonical=True, needs=needs),
+        Artifact(format=ONNX, **onnx),
     )
-    saved_model = Artifact(
-        format=SAVED_MODEL,
-        path=_SAVED_MODEL_PATH,
-        canonical=True,
-        needs=ArtifactNeeds(tensorflow=version("tensorflow")),
-    )
-    return (saved_model, onnx)
 
 
 def _utc(seconds: int) -> datetime:

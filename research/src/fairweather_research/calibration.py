@@ -1,30 +1,24 @@
 """Calibration: how far to trust a network, and how wide its bands must be, lead day by lead day.
 
-The gain of recent observations lies in the first day or two. Further out a network still says
-something, and is usually worse than saying nothing. So the graph multiplies each forecast anomaly
-by a factor between 1 (the network) and 0 (climatology), found here on calibration blocks, which the
-network was not fitted on:
+The gain of recent observations lies in the first day or two; further out a network is usually worse
+than climatology. So the graph multiplies each forecast anomaly by a factor between 1 (the network)
+and 0 (climatology), found on calibration blocks, which the network was not fitted on:
 
 - one factor a variable and lead day, straight lines between the middles of the days;
 - the factor of least mean absolute error, where it beats climatology by more than two standard
-  errors over the blocks; otherwise 0: when in doubt, climatology;
-- never larger on a later day than on an earlier one, as what is known of now only fades.
+  errors over the blocks; otherwise 0;
+- never larger on a later day than on an earlier one.
 
-The edges of bands are multiplied by a factor, too: the least that leaves no more than the declared
-share of values beyond the edge
+The edges of bands are multiplied by the least factor that leaves no more than the declared share of
+values beyond the edge, both
 
-- on calibration time, at leads where the network is listened to: it was not fitted there (what is
-  usual was, so that where the forecast says nothing else this time is no fresher than the rest, and
-  the wider of two noisy measures would only be too wide); and
+- on calibration time, at leads where the network is trusted; and
 - on training and calibration time together, with the correction of conformal prediction for a
   finite number of draws: of n draws, a share ``a`` may lie beyond only if ``a - (1 - a) / n`` did.
   Weather keeps, so two days together count as one draw.
 
-Calibration time alone (a few weeks in a year of data) is too little to tell how often the rare
-happens: bands scaled to it held 75 % where 80 % were declared, on average over three recipes and
-three splits of New York; with both rules they held 81 % (the second alone: 80 %). Of bands around
-climatology, with six folds of six days in time that is not held out, both held 82.6 %, the second
-81.3 %.
+Calibration time alone is too short to tell how often the rare happens: bands scaled to it held 75 %
+where 80 % were declared (three recipes, three splits of New York); with both rules, 81 %.
 """
 
 from __future__ import annotations

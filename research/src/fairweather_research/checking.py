@@ -1,26 +1,16 @@
-"""Does the software support this? Answered from a recipe alone, before anything is trained.
+"""Does live software support what a recipe makes? Answered before anything is trained.
 
 ::
-
-    answer = check_recipe(load_recipe("my-recipe.yaml"), read_software(manifest))
-    answer.verdict.serves
-    answer.remedies                    # what in the recipe to change, where it does not
-
-What only training knows is assumed as it asks the most of a reader, so that a model which the
-answer says is served, is. Two things it cannot foresee: an ONNX conversion that fails, and a bound
-that the observations happen to let an older field say after all.
-
-Before every training the same is asked of all releases that are live::
 
     foresight = foresee(recipe)                # or foresee(recipe, [read_software(...), ...])
     foresight.lines                            # what no live software supports yet
     foresight.refuse()                         # and an error of it
+    unserved(delivery.metadata)                # why nothing live can serve what came out
 
-And once more of what came out::
-
-    unserved(delivery.metadata, [read_software(...), ...])     # why nothing live can serve it
-
-Which keys of a recipe are too much for a schema is found by trying each of them alone.
+What only training knows is assumed as it asks the most of a reader, so that a model which the
+answer says is served, is. Two things it cannot foresee: an ONNX conversion that fails, and a bound
+that the observations happen to let an older field say after all. Which keys of a recipe are too
+much for a schema is found by trying each of them alone.
 """
 
 from __future__ import annotations
@@ -100,15 +90,16 @@ class Foresight:
         """What no live software supports yet: a line for each thing; none where all is."""
         if not self.served:
             return tuple(
-                f"{_name(release)} refuses: {reason}; {'; '.join(answer.remedies)}"
+                f"{_name(release)} refuses: "
+                f"{' '.join(refusal.reason for refusal in answer.verdict.refusals)}; "
+                f"{'; '.join(answer.remedies)}"
                 for release, answer in self.answers
-                for reason in (" ".join(refusal.reason for refusal in answer.verdict.refusals),)
             )
-        serving = [(release, answer) for release, answer in self.answers if answer.verdict.serves]
-        unused = set.intersection(*(set(answer.verdict.unused) for _, answer in serving))
-        names = ", ".join(_name(release) for release, _ in serving)
+        serving = {_name(release): a.verdict for release, a in self.answers if a.verdict.serves}
+        unused = set.intersection(*(set(verdict.unused) for verdict in serving.values()))
         return tuple(
-            f"`{each}` is unknown to {names}, which would serve without" for each in sorted(unused)
+            f"`{each}` is unknown to {', '.join(serving)}, which would serve without"
+            for each in sorted(unused)
         )
 
     def refuse(self) -> None:
@@ -133,10 +124,8 @@ def foresee(recipe: Recipe, software: Sequence[Software] | None = None) -> Fores
         MetadataError: the contract does not allow what a delivery would say.
     """
     expected = expected_metadata(recipe)
-    live = (newest_software(),) if software is None else tuple(software)
-    verdicts = [(release, check(expected, release)) for release in live]
-    refused = any(not verdict.serves for _, verdict in verdicts)
-    demands = tuple(_demands(recipe)) if refused else ()
+    verdicts = _verdicts(expected, software)
+    demands = [] if all(verdict.serves for _, verdict in verdicts) else [*_demands(recipe)]
 
     def remedies(release: Software, code: Code) -> list[str]:
         newest = SchemaVersion.parse(release.readable_schemas.newest)
@@ -147,23 +136,12 @@ def foresee(recipe: Recipe, software: Sequence[Software] | None = None) -> Fores
         ]
         return too_much or [_REMEDIES[code]]
 
-    return Foresight(
-        answers=tuple(
-            (
-                release,
-                Answer(
-                    expected=expected,
-                    verdict=verdict,
-                    remedies=tuple(
-                        remedy
-                        for code in dict.fromkeys(refusal.code for refusal in verdict.refusals)
-                        for remedy in remedies(release, code)
-                    ),
-                ),
-            )
-            for release, verdict in verdicts
-        )
-    )
+    answers = []
+    for release, verdict in verdicts:
+        codes = dict.fromkeys(refusal.code for refusal in verdict.refusals)
+        change = tuple(remedy for code in codes for remedy in remedies(release, code))
+        answers.append((release, Answer(expected=expected, verdict=verdict, remedies=change)))
+    return Foresight(answers=tuple(answers))
 
 
 def unserved(
@@ -173,8 +151,7 @@ def unserved(
 
     Before a training nobody knows this: a conversion to ONNX may fail.
     """
-    live = (newest_software(),) if software is None else tuple(software)
-    verdicts = [(release, check(metadata, release)) for release in live]
+    verdicts = _verdicts(metadata, software)
     if any(verdict.serves for _, verdict in verdicts):
         return ()
     return tuple(
@@ -182,6 +159,13 @@ def unserved(
         for release, verdict in verdicts
         for refusal in verdict.refusals
     )
+
+
+def _verdicts(
+    metadata: ModelMetadata, software: Sequence[Software] | None
+) -> list[tuple[Software, Verdict]]:
+    live = [newest_software()] if software is None else software
+    return [(release, check(metadata, release)) for release in live]
 
 
 def newest_software() -> Software:

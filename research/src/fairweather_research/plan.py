@@ -79,26 +79,28 @@ class Plan:
         if not isinstance(document, dict):
             found = "nothing" if document is None else type(document).__name__
             raise PlanError(source, [f"found {found}, expected keys; start with `recipe:`"])
-        problems = _problems(document)
-        if problems:
+        if problems := _problems(document):
             raise PlanError(source, problems)
-        common = _common(document.get("recipe", {}), source, folder)
+        common = _common(document["recipe"], source, folder)
         made: list[Training] = []
-        told: dict[str, list[str]] = {}
+        names_of: dict[str, list[str]] = {}  # problem -> the trainings that have it
         for name, keys in _expanded(document, common, source, folder):
             try:
                 recipe = Recipe.parse({**common, **keys}, source=name, folder=folder)
                 made.append(Training(name=name, recipe=recipe))
             except RecipeError as error:
                 for problem in error.problems:
-                    told.setdefault(problem, []).append(name)
-        if told:
-            number = len(made) + len(set().union(*told.values()))
-            raise PlanError(
-                source,
-                [f"{problem} (in {_of(names, number)})" for problem, names in told.items()],
-            )
-        if problems := _twins(made):
+                    names_of.setdefault(problem, []).append(name)
+        number = len(made) + len(set().union(*names_of.values()))
+        problems = [f"{problem} (in {_of(names, number)})" for problem, names in names_of.items()]
+        first: dict[str, str] = {}
+        for each in made:
+            other = first.setdefault(json.dumps(each.recipe.document(), sort_keys=True), each.name)
+            if other != each.name and not names_of:
+                problems.append(
+                    f"found that {other!r} and {each.name!r} are one training; keep one"
+                )
+        if problems:
             raise PlanError(source, problems)
         return cls(name=Path(source).stem, trainings=tuple(made))
 
@@ -131,27 +133,29 @@ def _problems(document: dict[Any, Any]) -> list[str]:
         for key in ("recipe", "areas", "model_types")
         if key not in document
     ]
-    for key in ("networks", "seeds"):
-        if key in document:
+    for key in ("networks", "seeds", "areas"):
+        if key in document and (key != "areas" or document[key] != "each"):
             problems += _list_problems(key, document[key])
-    if document.get("areas", "each") != "each":
-        problems += _list_problems("areas", document["areas"])
-    problems += _type_problems(document.get("model_types", {"": {}}))
-    if isinstance(common := document.get("recipe"), dict):
-        problems += _axis_problems("recipe", common)
-    elif "recipe" in document and not isinstance(common, str):
-        problems.append(f"`recipe`: found {common!r}, expected {PLAN_KEYS['recipe']}")
-    return problems
-
-
-def _twins(made: list[Training]) -> list[str]:
-    """Recipes that are one and the same although the plan writes them in two ways."""
-    first: dict[str, str] = {}
-    problems = []
-    for each in made:
-        said = json.dumps(each.recipe.document(), sort_keys=True)
-        if (other := first.setdefault(said, each.name)) != each.name:
-            problems.append(f"found that {other!r} and {each.name!r} are one training; keep one")
+    types = document.get("model_types", {"": None})
+    if not isinstance(types, dict) or not types:
+        problems.append(
+            f"`model_types`: found {types!r}, expected {PLAN_KEYS['model_types']}; "
+            "write, for example, WinterPredictor: {season: [12, 1, 2]}"
+        )
+        types = {}
+    stated = {f"model_types.{name}": {} if keys is None else keys for name, keys in types.items()}
+    if not isinstance(document.get("recipe", ""), str):
+        stated["recipe"] = document["recipe"]
+    for where, keys in stated.items():
+        if not isinstance(keys, dict):
+            expected = PLAN_KEYS.get(where, "keys of a recipe")
+            problems.append(f"`{where}`: found {keys!r}, expected {expected}")
+            continue
+        problems += [
+            f"`{where}.{key}`: a plan says this with `{_ON_AXES[key]}`; take it out"
+            for key in keys
+            if key in _ON_AXES
+        ]
     return problems
 
 
@@ -163,29 +167,6 @@ def _list_problems(key: str, found: object) -> list[str]:
     names = [_label(one) for one in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     return [f"`{key}`: found {', '.join(twice)} twice, expected each once"] if twice else []
-
-
-def _type_problems(found: object) -> list[str]:
-    if not isinstance(found, dict) or not found:
-        problem = f"`model_types`: found {found!r}, expected {PLAN_KEYS['model_types']}"
-        return [f"{problem}; write, for example, WinterPredictor: {{season: [12, 1, 2]}}"]
-    problems = []
-    for name, keys in found.items():
-        if keys is None:
-            continue
-        if not isinstance(keys, dict):
-            problems.append(f"`model_types.{name}`: found {keys!r}, expected keys of a recipe")
-        else:
-            problems += _axis_problems(f"model_types.{name}", keys)
-    return problems
-
-
-def _axis_problems(where: str, keys: dict[Any, Any]) -> list[str]:
-    return [
-        f"`{where}.{key}`: a plan says this with `{_ON_AXES[key]}`; take it out"
-        for key in keys
-        if key in _ON_AXES
-    ]
 
 
 def _common(stated: object, source: str, folder: Path) -> dict[str, Any]:

@@ -74,17 +74,18 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _around_the_middle(probabilities: tuple[float, ...]) -> tuple[float, ...]:
-    problem = ""
-    if not all(0 < p < 1 for p in probabilities):
-        problem = "expected probabilities above 0 and below 1"
-    elif any(low >= high for low, high in pairwise(probabilities)):
-        problem = "expected them ascending, each once"
-    elif 0.5 in probabilities:  # noqa: PLR2004 - the middle
-        problem = "expected none of 0.5: the forecast itself is the middle"
-    elif probabilities and not probabilities[0] < 0.5 < probabilities[-1]:  # noqa: PLR2004
-        problem = "expected at least one below and one above 0.5, the two edges of a band"
-    if problem:
-        raise ValueError(f"found {list(probabilities)}, {problem}; write, for example, [0.1, 0.9]")
+    problems = {
+        "probabilities above 0 and below 1": not all(0 < p < 1 for p in probabilities),
+        "them ascending, each once": any(low >= high for low, high in pairwise(probabilities)),
+        "none of 0.5: the forecast itself is the middle": 0.5 in probabilities,  # noqa: PLR2004
+        "at least one below and one above 0.5, the two edges of a band": bool(probabilities)
+        and not probabilities[0] < 0.5 < probabilities[-1],  # noqa: PLR2004
+    }
+    for expected, is_wrong in problems.items():
+        if is_wrong:
+            raise ValueError(
+                f"found {list(probabilities)}, expected {expected}; write, for example, [0.1, 0.9]"
+            )
     return probabilities
 
 
@@ -377,32 +378,28 @@ def _problems(error: ValidationError, *, are_defined: bool) -> list[str]:
     """
     problems: list[str] = []
     for part in error.errors(include_url=False):
-        where = ".".join(str(step) for step in part["loc"])
-        message = part["msg"].removeprefix("Value error, ")
+        where, found = ".".join(str(step) for step in part["loc"]), part["input"]
+        said = part["msg"].removeprefix("Value error, ")
         match part["type"]:
             case "missing":
-                problems.append(f"`{where}`: missing; a recipe must say it")
+                said = "missing; a recipe must say it"
             case "extra_forbidden":
-                problems.append(f"`{where}`: unknown key; {_nearest(part['loc'])}")
-            case "value_error" if not where:
-                problems += message.splitlines()
+                said = f"unknown key; {_nearest(part['loc'])}"
             case "tuple_type":
-                problems.append(
-                    f"`{where}`: found {part['input']!r}, expected a list; "
-                    "write it in square brackets"
-                )
+                said = f"found {found!r}, expected a list; write it in square brackets"
             case "invalid_key":
-                owner, key = where.rpartition(".")[0], part["input"]
-                problems.append(
-                    f"`{owner}`: found the key {key}, expected a word; "
+                where = where.rpartition(".")[0]
+                said = (
+                    f"found the key {found}, expected a word; "
                     "YAML reads on, off, yes and no as true or false"
                 )
             case "model_type":
-                problems.append(f"`{where}`: found {part['input']!r}, expected keys and values")
-            case "value_error":
-                problems.append(f"`{where}`: {message}")
-            case _ if are_defined or not where.startswith("definitions"):
-                problems.append(f"`{where}`: found {part['input']!r}; {message}")
+                said = f"found {found!r}, expected keys and values"
+            case kind if kind != "value_error":
+                if where.startswith("definitions") and not are_defined:
+                    continue
+                said = f"found {found!r}; {said}"
+        problems += [f"`{where}`: {said}"] if where else said.splitlines()
     return problems
 
 

@@ -33,6 +33,7 @@ from fairweather_research.card.plots import (
     bias_plot,
     coverage_plot,
     error_plot,
+    named,
     reliability_plot,
     season_plot,
     spread_plot,
@@ -182,10 +183,9 @@ def _input(item: Input, metadata: ModelMetadata, result: TrainingResult) -> dict
     """One input: what it is called, what bounds hold, and how training saw it."""
     bounds = domain_of(metadata).get(item.name, Bounds())
     portrait = result.portraits.get(item.name)
-    over = f" over {', '.join(item.areas)}" if item.areas else ""
     return {
         "input": item,
-        "name": VARIABLES[item.variable or ""].label + over,
+        "name": named(item),
         "bounds": _bounds(item, bounds),
         "pictures": [spread_plot(item, bounds, portrait), season_plot(item, bounds, portrait)]
         if portrait

@@ -22,12 +22,14 @@ from fairweather_research.coverage import Coverage, Held
 from fairweather_research.evaluation import BASELINES, DayScore, Judgement, Trace
 from fairweather_research.networks import EpochRecord
 from fairweather_research.portrait import Portrait
+from fairweather_research.split import DAY
 
 __all__ = [
     "Plot",
     "bias_plot",
     "coverage_plot",
     "error_plot",
+    "named",
     "reliability_plot",
     "season_plot",
     "spread_plot",
@@ -35,7 +37,6 @@ __all__ = [
     "week_plot",
 ]
 
-_DAY = timedelta(days=1)
 _MONTHS = calendar.month_abbr
 
 
@@ -85,12 +86,7 @@ def bias_plot(judgement: Judgement) -> Plot:
 def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, most: int) -> Plot:
     """One forecast beside what came, in local time.
 
-    Args:
-        judgement: whose forecast it is.
-        trace: the forecast.
-        timezone: of the area.
-        rule: how it was chosen: ``median`` or ``largest``.
-        most: points a line may have; further ones are passed over.
+    ``rule`` says how it was chosen, ``median`` or ``largest``; a line has ``most`` points at most.
     """
     spec = VARIABLES[judgement.variable]
     zone = ZoneInfo(timezone)
@@ -179,8 +175,8 @@ def spread_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
         chart.wall(bounds.maximum, "bound", text, leftwards=True)
     return _plot(
         chart,
-        f"How the {total:,} training values of {_called(item)} were spread"
-        f"{', and the bounds declared (dashed)' if edges else '; no bound is declared'}.",
+        f"{named(item)}: the distribution of its {total:,} training values"
+        f"{', with the declared bounds (dashed)' if edges else '; no bound is declared'}.",
     )
 
 
@@ -202,7 +198,7 @@ def season_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
         chart.level(edge, "bound", "bound")
     return _plot(
         chart,
-        f"{_called(item).capitalize()} by month, as training held it: all values, nine of ten, "
+        f"{named(item)} by month, as training held it: all values, nine of ten, "
         f"and the median{'; dashed: the bounds declared' if edges else ''}. "
         "No column: no training data that month.",
     )
@@ -249,18 +245,17 @@ def _moments(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, str]
 
     In a stretch of up to two days every sixth hour stands besides.
     """
-    first = datetime.fromtimestamp(begin, tz=zone).date()
-    days = (datetime.fromtimestamp(end, tz=zone).date() - first).days
-    stride = max(1, -(-days // 8))
-    short = end - begin <= 2 * _DAY.total_seconds()
-    for number in range(0, days + 1, stride):
-        day = first + number * _DAY
-        for hour in (0, 6, 12, 18) if short else (0,):
+    first, last = (datetime.fromtimestamp(moment, tz=zone).date() for moment in (begin, end))
+    days = (last - first).days
+    for number in range(0, days + 1, max(1, -(-days // 8))):
+        day = first + timedelta(days=number)
+        for hour in (0, 6, 12, 18) if end - begin <= 2 * DAY else (0,):
             moment = datetime(day.year, day.month, day.day, hour, tzinfo=zone).timestamp()
             if begin <= moment <= end - (end - begin) / 30:  # a date needs room
                 yield moment, f"{hour:02}:00" if hour else f"{day.day} {_MONTHS[day.month]}"
 
 
-def _called(item: Input) -> str:
+def named(item: Input) -> str:
+    """Return what people call an input."""
     over = f" over {', '.join(item.areas)}" if item.areas else ""
-    return VARIABLES[item.variable or ""].label.lower() + over
+    return VARIABLES[item.variable or ""].label + over
