@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from fairweather_interface.errors import MetadataError, NotExpressibleError
-from fairweather_interface.metadata import LEDGER
+from fairweather_interface.metadata import LEDGER, WRITTEN_SCHEMAS
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime, SchemaRange, Software, dump_software
 from fairweather_interface.versions import SchemaVersion
@@ -19,6 +20,7 @@ from fairweather_interface.versions import SchemaVersion
 from fairweather_research import Recipe, UnsupportedError, _metadata, check_recipe
 from fairweather_research.checking import _REMEDIES, foresee, newest_software, refuse_unwritable
 from fairweather_research.results import IR_VERSION, OPSET
+from schemas import NEWEST, WRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +33,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-def software(newest: str = "0.3", **changes: Any) -> Software:
+def software(newest: str = NEWEST, **changes: Any) -> Software:
     """A release that reads schemas up to ``newest`` and runs ONNX."""
     known: dict[str, Any] = {
         "name": "fairweather-app",
@@ -149,7 +151,7 @@ def test_an_older_schema_is_refused_with_every_meaning_it_has_no_words_for(
         refuse_unwritable(tiny(**EVERYTHING), "0.1")
 
 
-@pytest.mark.parametrize("schema", ["0.1", "0.2", "0.3", None])
+@pytest.mark.parametrize("schema", [*WRITTEN_SCHEMAS, None])
 def test_what_every_schema_can_say_is_written_in_each(
     tiny: Callable[..., Recipe], schema: str | None
 ) -> None:
@@ -159,7 +161,7 @@ def test_what_every_schema_can_say_is_written_in_each(
 def test_a_schema_that_is_not_written_is_refused_with_those_that_are(
     tiny: Callable[..., Recipe],
 ) -> None:
-    with pytest.raises(MetadataError, match=r"9\.9.*expected one of 0\.1, 0\.2, 0\.3"):
+    with pytest.raises(MetadataError, match=rf"9\.9.*expected one of {re.escape(WRITTEN)}"):
         refuse_unwritable(tiny(), "9.9")
 
 
@@ -180,7 +182,7 @@ def test_the_answer_comes_without_any_library_of_training(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     answer, loaded = done.stdout.splitlines()
-    assert answer.startswith("serves: fairweather-app 0.3.0")
+    assert answer.startswith(f"serves: fairweather-app {NEWEST}.0")
     assert json.loads(loaded) == [0, []]
 
 

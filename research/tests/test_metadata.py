@@ -22,6 +22,7 @@ from fairweather_research.domain import Seen
 from fairweather_research.evaluation import judge
 from fairweather_research.networks import EpochRecord
 from fairweather_research.results import OnnxReport, TrainingResult
+from schemas import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +124,7 @@ def test_metadata_name_roles_units_and_durations(
     assert metadata.required_inputs[0].max_missing == 0.1
     assert metadata.horizon == timedelta(days=2)
     assert set(metadata.tolerance) == {output.name for output in metadata.outputs}
-    assert (metadata.schema_version, metadata.min_reader) == ("0.3", "0.1")
+    assert (metadata.schema_version, metadata.min_reader) == (NEWEST, "0.1")
     assert metadata.max_temperature_seen == 31.5
     assert metadata.max_humidity_seen is None
     assert metadata.applicability_domain is None
