@@ -299,11 +299,12 @@ def test_an_artifact_that_was_left_out_is_told_with_the_reason(
     assert "<strong>left out</strong>: y differs from the SavedModel by up to 7" in page
 
 
+@pytest.mark.parametrize("lie_of", [{"mae": 0.5}, {"count": 7}, {"skill_interval": (0.1, 0.9)}])
 def test_no_card_is_written_of_a_result_that_the_metadata_contradict(
-    trained: Trained, tmp_path: Path
+    trained: Trained, tmp_path: Path, lie_of: dict[str, object]
 ) -> None:
     first, *others = trained.delivery.metadata.performance
-    lie = first.model_copy(update={"mae": first.mae / 2})
+    lie = first.model_copy(update=lie_of)
     metadata = trained.delivery.metadata.model_copy(update={"performance": (lie, *others)})
     with pytest.raises(TrainingError, match="do not agree"):
         write_card(tmp_path / "card", metadata, result_of(trained), QualityReport(series=()))

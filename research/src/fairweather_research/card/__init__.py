@@ -2,8 +2,8 @@
 
 ``index.html`` carries everything inside itself - styles and drawings, no scripts, no address it
 would ask for - and reads under the strictest content security policy. ``metrics.json`` holds the
-numbers. What the metadata say is taken from them; what they do not say comes from the training's
-own result, which is held against them first: the card cannot disagree with its delivery.
+numbers. A result whose figures are not those of the metadata is refused: the card cannot disagree
+with its delivery.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -85,7 +86,7 @@ def write_card(
     _refuse_unlike(metadata, result)
     folder.mkdir()
     most = max(_FEWEST, min(_MOST, _POINTS // min(len(result.judgements), _PICTURED)))
-    network = str(metadata.training.recipe.get("network", next(iter(NETWORKS))))
+    network = metadata.training.recipe.get("network")
     page = _template().render(
         metadata=metadata,
         training=metadata.training,
@@ -114,7 +115,7 @@ def write_card(
         verdicts=verdicts,
         source=SOURCES.get(metadata.training.data_source),
         packaged=metadata.training.data_source in SOURCES,
-        plugged=None if network in NETWORKS else network,
+        plugged=None if network in (None, *NETWORKS) else network,
         trust=[
             (output.variable, _by_day(result.shrinkage[output.name], output.step))
             for output in metadata.outputs
@@ -154,13 +155,11 @@ def _template() -> jinja2.Template:
 
 def _refuse_unlike(metadata: ModelMetadata, result: TrainingResult) -> None:
     """Refuse to draw a result under metadata that say other things."""
-    said, found = (
-        [
-            (one.area, one.variable, one.mae, one.rmse, one.bias, one.count, one.skill)
-            for one in scores
-        ]
-        for scores in (metadata.performance, result.judgements)
+    fields = attrgetter(
+        *("area", "variable", "count", "mae", "rmse", "bias", "skill", "skill_interval")
     )
+    said = [fields(one) for one in metadata.performance]
+    found = [fields(one) for one in result.judgements]
     if said != found:
         raise TrainingError(
             f"found metadata of {len(said)} and a result of {len(found)} judgements that do not "
