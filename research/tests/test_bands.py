@@ -12,8 +12,7 @@ import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 from fairweather_research._bands import _pinball, fit_bands
 from fairweather_research._fitting import Fitted, _measure
 from fairweather_research._graph import Bands, Constants, ForecastGraph
-from fairweather_research.blueprint import blueprint_of
-from fairweather_research.recipe import FitPlan
+from fairweather_research.networks import FitPlan
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def windows(tiny_windows: WindowSet, tiny_document: dict[str, Any]) -> WindowSet
     from fairweather_research import Recipe  # noqa: PLC0415
 
     recipe = Recipe.parse({**tiny_document, "quantiles": [0.1, 0.9]}, source="tiny.yaml")
-    return replace(tiny_windows, plan=blueprint_of(recipe))
+    return replace(tiny_windows, plan=recipe.blueprint)
 
 
 def silent(windows: WindowSet) -> Fitted:
@@ -105,10 +104,8 @@ def test_the_pinball_loss_is_least_at_the_quantile_on_either_side() -> None:
 
 
 def test_a_recipe_without_quantiles_has_a_plan_without(tiny: Callable[..., Recipe]) -> None:
-    assert blueprint_of(tiny()).probabilities == ()
-    names = [
-        q.name for q in blueprint_of(tiny(quantiles=[0.001, 0.07, 0.975])).outputs[0].quantiles
-    ]
+    assert tiny().blueprint.probabilities == ()
+    names = [q.name for q in tiny(quantiles=[0.001, 0.07, 0.975]).blueprint.outputs[0].quantiles]
     assert names == [
         "temperature_forecast_q0_1",
         "temperature_forecast_q7",

@@ -7,7 +7,7 @@ import json
 import re
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,12 +18,15 @@ from fairweather_interface.verdict import Verdict
 from fairweather_research import load_observations
 from fairweather_research.card import _by_day, _share, write_card
 from fairweather_research.card.plots import training_plot
+from fairweather_research.dataset import WindowSet
 from fairweather_research.errors import TrainingError
-from fairweather_research.networks import NETWORKS
+from fairweather_research.evaluation import BASELINES, Baseline
+from fairweather_research.networks import NETWORKS, EpochRecord
 from fairweather_research.observations import QualityReport
-from fairweather_research.results import BranchRecord, EpochRecord, TrainingResult
+from fairweather_research.results import BranchRecord, TrainingResult
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from conftest import Commanded, Trained
@@ -53,6 +56,9 @@ def result_of(trained: Trained) -> TrainingResult:
     """What a training reported, read back from its numbers."""
     metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
     fields = {name: metrics[name] for name in TrainingResult.model_fields}
+    for judgement in fields["judgements"]:
+        for score in (judgement, *judgement["days"]):
+            score["baselines"] = {name: score.pop(f"{name}_mae") for name in BASELINES}
     return TrainingResult.model_validate_json(json.dumps(fields))
 
 
@@ -121,6 +127,31 @@ def test_headings_descend_one_step_at_a_time_and_every_table_has_a_caption(page:
     assert found.count("th") == sum("scope" in a for tag, a in Elements(page).found if tag == "th")
 
 
+def test_a_baseline_more_is_drawn_and_listed_beside_the_others(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = result_of(trained)
+    monkeypatch.setitem(BASELINES, "guess", Baseline("a <wild> guess", "", WindowSet.targets))
+
+    def guessed(scores: Iterable[Any]) -> tuple[Any, ...]:
+        return tuple(
+            one.model_copy(update={"baselines": {**one.baselines, "guess": 77.77}})
+            for one in scores
+        )
+
+    judgements = guessed(
+        one.model_copy(update={"days": guessed(one.days)}) for one in result.judgements
+    )
+    result = result.model_copy(update={"judgements": judgements})
+    write_card(tmp_path / "card", trained.delivery.metadata, result, QualityReport(series=()))
+    page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
+    assert "<em>guess</em> (a &lt;wild&gt; guess)" in page
+    assert '<tr><th scope="row">Guess</th><td>77.77</td><td>77.77</td></tr>' in page
+    assert page.count('class="line baseline guess"') == 4 * 2  # in the drawing, and its legend
+    metrics = json.loads((tmp_path / "card" / "metrics.json").read_text())
+    assert metrics["judgements"][0]["days"][0]["guess_mae"] == 77.77
+
+
 def test_links_lead_to_places_of_the_page(page: str) -> None:
     places = {a["id"] for tag, a in Elements(page).found if tag == "h2"}
     links = {(a["href"] or "")[1:] for tag, a in Elements(page).found if tag == "a"}
@@ -170,7 +201,7 @@ def test_the_card_says_which_software_serves_it_or_that_nobody_asked(
         tmp_path / "alone", trained.delivery.metadata, result_of(trained), QualityReport(series=())
     )
     alone = (tmp_path / "alone" / "index.html").read_text(encoding="utf-8")
-    assert "Not checked: no software manifest was at hand" in alone
+    assert "Not checked: no software manifest was available" in alone
     refusal = Refusal(code=Code.SCHEMA_TOO_NEW, reason="too <new> for it")
     write_card(
         tmp_path / "card",
@@ -187,7 +218,7 @@ def test_the_card_says_which_software_serves_it_or_that_nobody_asked(
     assert "Not checked" not in checked
     rows = re.findall(r"<tr><th scope=\"row\">(fairweather-app.*?)</tr>", checked)
     assert [" ".join(re.sub("<.*?>", " ", row).split()) for row in rows] == [
-        "fairweather-app 0.3.0 serves obeys all of it",
+        "fairweather-app 0.3.0 serves supports everything",
         "fairweather-app 0.2.0 serves without uncertainty",
         "fairweather-app 0.1.0 refuses schema-too-new: too &lt;new&gt; for it",
     ]
@@ -268,11 +299,12 @@ def test_an_artifact_that_was_left_out_is_told_with_the_reason(
     assert "<strong>left out</strong>: y differs from the SavedModel by up to 7" in page
 
 
+@pytest.mark.parametrize("lie_of", [{"mae": 0.5}, {"count": 7}, {"skill_interval": (0.1, 0.9)}])
 def test_no_card_is_written_of_a_result_that_the_metadata_contradict(
-    trained: Trained, tmp_path: Path
+    trained: Trained, tmp_path: Path, lie_of: dict[str, object]
 ) -> None:
     first, *others = trained.delivery.metadata.performance
-    lie = first.model_copy(update={"mae": first.mae / 2})
+    lie = first.model_copy(update=lie_of)
     metadata = trained.delivery.metadata.model_copy(update={"performance": (lie, *others)})
     with pytest.raises(TrainingError, match="do not agree"):
         write_card(tmp_path / "card", metadata, result_of(trained), QualityReport(series=()))
@@ -291,7 +323,7 @@ def test_the_card_shows_the_numbers_of_the_metadata(trained: Trained, page: str)
     assert metadata.training.data_digest in page
     assert metadata.delivery_id in page
     assert "June, July" in page
-    assert f"up to {metadata.max_temperature_seen:.1f} °C" in page
+    assert f"Trained up to {metadata.max_temperature_seen:.1f} °C; do not use beyond" in page
     for name, version in metadata.training.packages.items():
         assert f"{name} {version}" in page
 
@@ -313,7 +345,7 @@ def test_the_card_says_how_the_bands_held_and_where_they_did_not(banded: Trained
     folder = banded.delivery.path / "card"
     page = (folder / "index.html").read_text(encoding="utf-8")
     judgements = json.loads((folder / "metrics.json").read_text())["judgements"]
-    assert "from the 2.5 % to the 90 % quantile declares that 87.5 %" in page
+    assert "87.5 % of outcomes should lie in the band from the 2.5 % to the 90 % quantile" in page
     verdicts = []
     for one in judgements:
         for held in (one["coverage"]["whole"], *one["coverage"]["days"]):
@@ -337,8 +369,8 @@ def test_the_card_says_every_bound_in_words(banded: Trained) -> None:
     for name, bounds in (banded.delivery.metadata.applicability_domain or {}).items():
         symbol = {"temperature": "°C", "humidity": "%"}[name]
         assert (
-            f"observations from {bounds.minimum:.1f} up to {bounds.maximum:.1f} {symbol} and "
-            f"windows that lack up to {bounds.max_missing:.1%} of their values were seen"
+            f"Trained from {bounds.minimum:.1f} up to {bounds.maximum:.1f} {symbol}, with up to "
+            f"{bounds.max_missing:.1%} of the values missing; do not use beyond that."
         ) in page
 
 
@@ -370,7 +402,7 @@ def test_a_network_that_tells_of_no_epochs_has_a_card_without_a_curve(
     result = result_of(trained).model_copy(update={"epochs": (), "best_epoch": 0})
     write_card(tmp_path / "card", trained.delivery.metadata, result, QualityReport(series=()))
     page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
-    assert "The network told of no epochs." in page
+    assert "The network reported no epochs." in page
     assert "Loss by epoch" not in page
 
 
@@ -386,7 +418,7 @@ def test_a_model_of_several_networks_says_what_chooses_each(
     page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
     assert "It holds 2 networks" in page
     assert (
-        "humidity at or above 60 %: 1,200 windows taught it, 300 judged it; kept from epoch 1."
+        "humidity at or above 60 %: 1,200 training windows, 300 held out; kept from epoch 1."
         in page
     )
 

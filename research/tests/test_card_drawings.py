@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from fairweather_research.card import plots
-from fairweather_research.card._svg import Chart, Span, label, ticks
+from fairweather_research.card._svg import Axis, Chart, label, ticks
 
-SQUARE = Span(0.0, 10.0, ((0.0, "0"), (10.0, "10")))
+SQUARE = Axis("x", 0.0, 10.0, ((0.0, "0"), (10.0, "10")))
 
 
 def chart() -> Chart:
-    return Chart(SQUARE, SQUARE, x_label="x", y_label="y")
+    return Chart(SQUARE, SQUARE)
 
 
 def drawn(made: Chart) -> ET.Element:
@@ -49,13 +50,13 @@ def test_a_number_has_a_true_minus_sign() -> None:
 def test_values_that_are_all_the_same_have_a_stretch_around_them(
     values: tuple[float, ...],
 ) -> None:
-    span = Span.around(*values)
+    span = Axis.around("x", *values)
     assert span.low < values[0] < span.high
     assert span.ticks
 
 
 def test_a_stretch_from_nothing_up_begins_at_nothing() -> None:
-    assert Span.around(1.0, 4.0, include=(0.0,)).low == 0.0
+    assert Axis.around("x", 1.0, 4.0, include=(0.0,)).low == 0.0
 
 
 def test_a_line_is_broken_where_a_value_is_missing() -> None:
@@ -64,7 +65,7 @@ def test_a_line_is_broken_where_a_value_is_missing() -> None:
     (path,) = paths(made, "line model")
     assert path.count("M") == 2
     made = chart()
-    made.marks([0.0, 1.0], [math.nan, 5.0], "model", "dot")
+    made.marks([0.0, 1.0], [math.nan, 5.0], "model", "a name", "dot")
     assert paths(made, "mark model")[0].count("M") == 1
 
 
@@ -77,8 +78,8 @@ def test_steps_of_a_path_end_where_its_last_point_lies() -> None:
 
 
 def test_text_of_others_cannot_become_markup() -> None:
-    made = Chart(SQUARE, SQUARE, x_label="<script>", y_label='"&')
-    made.name("<b>", "model")
+    made = Chart(replace(SQUARE, name="<script>"), replace(SQUARE, name='"&'))
+    made.line([0.0], [1.0], "model", "<b>")
     made.wall(5.0, "bound", "<i>")
     texts = [text.text for text in drawn(made).iter("text")]
     assert {"<script>", '"&', "<b>", "<i>"} <= set(texts)
@@ -87,7 +88,7 @@ def test_text_of_others_cannot_become_markup() -> None:
 
 def test_a_drawing_names_no_colour_and_no_address() -> None:
     made = chart()
-    made.bars([0.0, 1.0, 2.0], [3.0, 0.0], "bar")
+    made.level(5.0, "bound", "a level")
     made.area([0.0, 1.0], [1.0, 1.0], [2.0, 2.0], "band")
     text = made.svg("caption")
     assert not re.search(r"#[0-9a-f]{3}|rgb|url|href|style=|xmlns", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -11,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from fairweather_interface.errors import MetadataError, NotExpressibleError
+from fairweather_interface.metadata import LEDGER, WRITTEN_SCHEMAS
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime, SchemaRange, Software, dump_software
+from fairweather_interface.versions import SchemaVersion
 
-from fairweather_research import UnsupportedError, check_recipe
-from fairweather_research.checking import foresee, newest_software, refuse_unwritable
+from fairweather_research import Recipe, UnsupportedError, _metadata, check_recipe
+from fairweather_research.checking import _REMEDIES, foresee, newest_software, refuse_unwritable
 from fairweather_research.results import IR_VERSION, OPSET
+from schemas import NEWEST, WRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from fairweather_research import Recipe
 
 EVERYTHING: dict[str, Any] = {
     "max_humidity_seen": True,
@@ -31,7 +33,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-def software(newest: str = "0.3", **changes: Any) -> Software:
+def software(newest: str = NEWEST, **changes: Any) -> Software:
     """A release that reads schemas up to ``newest`` and runs ONNX."""
     known: dict[str, Any] = {
         "name": "fairweather-app",
@@ -98,11 +100,7 @@ def test_every_reason_is_told_at_once_with_something_to_change_for_each(
         "0.2", runtimes=(old,), longest_period=timedelta(days=1), variables={"humidity": "%"}
     )
     answer = check_recipe(tiny(**EVERYTHING), release)
-    assert {refusal.code for refusal in answer.verdict.refusals} == {
-        Code.SCHEMA_TOO_NEW,
-        Code.RUNTIME_UNAVAILABLE,
-        Code.OBSERVATIONS_MISSING,
-    }
+    assert {refusal.code for refusal in answer.verdict.refusals} == set(_REMEDIES)
     told = "\n".join(answer.remedies)
     for words in ("`minimum`", "nothing in a recipe changes what artifacts", "`definitions`"):
         assert words in told
@@ -115,6 +113,24 @@ def test_what_the_export_needs_is_what_the_answer_goes_by(
     runtime = Runtime(format="onnx", name="onnxruntime", version="1.20.0", **limit)
     answer = check_recipe(tiny(), software(runtimes=(runtime,)))
     assert [refusal.code for refusal in answer.verdict.refusals] == [Code.RUNTIME_UNAVAILABLE]
+
+
+def test_every_field_that_older_software_cannot_read_is_declared_by_a_key_with_its_meaning(
+    tiny: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated: set[str] = set()
+    monkeypatch.setattr(_metadata, "create_metadata", lambda **fields: stated.update(fields))
+    _metadata.expected_metadata(tiny())
+    first = min((row.since for row in LEDGER), key=SchemaVersion.parse)
+    newer = stated & {row.path for row in LEDGER if row.since != first}
+    declared = {item.field for item in Recipe.declares().values() if item.meaning}
+    assert {"max_humidity_seen", "applicability_domain", "uncertainty"} <= newer
+    assert newer <= declared, (
+        f"found {sorted(newer - declared)} in the metadata that research writes, which readers of "
+        f"schema {first} do not know, expected a key of the recipe that declares each: whose "
+        "software is older would be told to take out another key. Where: class Recipe in "
+        "recipe.py. What to do: write Declares(field, meaning, without=...) at the key"
+    )
 
 
 def out(bound: str) -> str:
@@ -135,7 +151,7 @@ def test_an_older_schema_is_refused_with_every_meaning_it_has_no_words_for(
         refuse_unwritable(tiny(**EVERYTHING), "0.1")
 
 
-@pytest.mark.parametrize("schema", ["0.1", "0.2", "0.3", None])
+@pytest.mark.parametrize("schema", [*WRITTEN_SCHEMAS, None])
 def test_what_every_schema_can_say_is_written_in_each(
     tiny: Callable[..., Recipe], schema: str | None
 ) -> None:
@@ -145,7 +161,7 @@ def test_what_every_schema_can_say_is_written_in_each(
 def test_a_schema_that_is_not_written_is_refused_with_those_that_are(
     tiny: Callable[..., Recipe],
 ) -> None:
-    with pytest.raises(MetadataError, match=r"9\.9.*expected one of 0\.1, 0\.2, 0\.3"):
+    with pytest.raises(MetadataError, match=rf"9\.9.*expected one of {re.escape(WRITTEN)}"):
         refuse_unwritable(tiny(), "9.9")
 
 
@@ -166,7 +182,7 @@ def test_the_answer_comes_without_any_library_of_training(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     answer, loaded = done.stdout.splitlines()
-    assert answer.startswith("serves: fairweather-app 0.3.0")
+    assert answer.startswith(f"serves: fairweather-app {NEWEST}.0")
     assert json.loads(loaded) == [0, []]
 
 
@@ -177,7 +193,6 @@ def test_one_release_that_serves_is_enough_for_a_recipe_to_be_supported(
     foreseen = foresee(recipe, [software("0.2"), software("0.3")])
     assert (foreseen.served, foreseen.lines) == (True, ())
     foreseen.refuse()
-    assert foreseen.asked == "fairweather-app 0.2.0, fairweather-app 0.3.0"
 
 
 def test_what_no_release_serves_is_told_with_every_release_and_can_be_an_error(
@@ -215,5 +230,5 @@ def test_without_software_the_newest_known_release_is_asked_and_serves_what_ther
 ) -> None:
     newest = newest_software()
     assert newest.name == "fairweather-app"
-    assert foresee(tiny()).asked == f"fairweather-app {newest.version}"
+    assert [release for release, _ in foresee(tiny()).answers] == [newest]
     assert foresee(tiny(**EVERYTHING)).lines == ()

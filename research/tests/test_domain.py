@@ -8,7 +8,6 @@ import pytest
 from fairweather_interface.metadata import Bounds
 
 from fairweather_research._metadata import expected_metadata
-from fairweather_research.blueprint import blueprint_of
 from fairweather_research.domain import Seen, declared_domain, worst_seen
 
 if TYPE_CHECKING:
@@ -24,16 +23,15 @@ SEEN = {
 
 def test_nothing_is_declared_that_was_not_asked_for(tiny: Callable[..., Recipe]) -> None:
     recipe = tiny(max_temperature_seen=False)
-    found = declared_domain(recipe, blueprint_of(recipe), SEEN)
-    assert (found.max_temperature_seen, found.max_humidity_seen) == (None, None)
-    assert found.applicability_domain is None
+    found = declared_domain(recipe, SEEN)
+    assert set(found.declared.values()) == {None}
     assert found.in_effect == {"humidity": Bounds(), "temperature": Bounds()}
 
 
 def test_older_words_bound_the_inputs_of_their_variable_alone(tiny: Callable[..., Recipe]) -> None:
     recipe = tiny(applicability_domain=["minimum"])
-    found = declared_domain(recipe, blueprint_of(recipe), SEEN)
-    assert found.applicability_domain == {
+    found = declared_domain(recipe, SEEN)
+    assert found.declared["applicability_domain"] == {
         "humidity": Bounds(minimum=20.0),
         "temperature": Bounds(minimum=-4.0),
     }
@@ -47,8 +45,9 @@ def test_a_maximum_is_said_in_older_words_whatever_their_own_keys_say(
     tiny: Callable[..., Recipe],
 ) -> None:
     recipe = tiny(applicability_domain=["maximum"], max_temperature_seen=False)
-    found = declared_domain(recipe, blueprint_of(recipe), SEEN)
-    assert (found.max_temperature_seen, found.max_humidity_seen) == (31.5, 97.0)
+    found = declared_domain(recipe, SEEN)
+    assert found.declared["max_temperature_seen"] == 31.5
+    assert found.declared["max_humidity_seen"] == 97.0
 
 
 PLAIN: dict[str, Any] = {"max_temperature_seen": False}
@@ -93,6 +92,6 @@ def test_the_worst_that_training_could_see_is_real_and_differs_between_inputs(
     tiny: Callable[..., Recipe], tiny_document: dict[str, Any]
 ) -> None:
     definitions = {**tiny_document["definitions"], "training": {"required_inputs": TWICE}}
-    one, other = worst_seen(blueprint_of(tiny(definitions=definitions))).values()
+    one, other = worst_seen(tiny(definitions=definitions).blueprint).values()
     assert -80 <= one.lowest < one.highest <= 60
     assert one.highest != other.highest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from fairweather_research.evaluation import judge
+from fairweather_research.evaluation import BASELINES, Baseline, judge
 from fairweather_research.split import DAY, Part
 
 if TYPE_CHECKING:
@@ -72,25 +72,38 @@ def test_only_held_out_time_is_judged(
 def test_persistence_is_the_last_day_repeated(tiny_windows: WindowSet) -> None:
     repeated = np.tile(tiny_windows.last_day(), (1, 1, 2))
     for judgement in judge(tiny_windows, repeated):
-        assert judgement.mae == pytest.approx(judgement.persistence_mae)
+        persistence, climatology = judgement.baselines.values()
+        assert judgement.mae == pytest.approx(persistence)
         if judgement.baseline == "persistence":
             assert judgement.skill == pytest.approx(0)
         else:
-            assert judgement.skill == pytest.approx(
-                1 - judgement.persistence_mae / judgement.climatology_mae
-            )
+            assert judgement.skill == pytest.approx(1 - persistence / climatology)
 
 
-def test_skill_is_against_the_better_baseline(
+def test_skill_is_against_the_best_baseline(
     tiny_windows: WindowSet, truth: npt.NDArray[np.float64]
 ) -> None:
     for judgement in judge(tiny_windows, truth + 1.0):
-        better = min(judgement.persistence_mae, judgement.climatology_mae)
-        assert judgement.skill == pytest.approx(1 - 1.0 / better)
+        best = min(judgement.baselines.values())
+        assert judgement.baselines[judgement.baseline] == best
+        assert judgement.skill == pytest.approx(1 - 1.0 / best)
         assert judgement.skill is not None
         assert judgement.skill_interval is not None
         low, high = judgement.skill_interval
         assert low < judgement.skill < high
+
+
+def test_a_baseline_more_is_one_entry(
+    tiny_windows: WindowSet, truth: npt.NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = judge(tiny_windows, truth + 1.0)[0].evaluation_id
+    near = Baseline("half a unit too much", "truth + 0.5", lambda windows: windows.targets() + 0.5)
+    monkeypatch.setitem(BASELINES, "near", near)
+    for judgement in judge(tiny_windows, truth + 1.0):
+        assert judgement.baseline == "near"
+        assert judgement.skill == pytest.approx(-1.0)
+        assert [day.baselines["near"] for day in judgement.days] == pytest.approx([0.5, 0.5])
+        assert judgement.evaluation_id != before
 
 
 def test_where_a_forecast_is_missing_nothing_is_counted(

@@ -10,7 +10,7 @@ import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research import TrainingError, train
 from fairweather_research._events import EventLog
-from fairweather_research.results import EpochRecord
+from fairweather_research.networks import EpochRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable

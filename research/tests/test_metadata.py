@@ -17,11 +17,12 @@ from fairweather_interface.metadata import (
 
 from fairweather_research import Recipe, load_observations, load_recipe
 from fairweather_research._metadata import create_model_metadata, expected_metadata
-from fairweather_research.blueprint import blueprint_of
 from fairweather_research.dataset import WindowSet
 from fairweather_research.domain import Seen
 from fairweather_research.evaluation import judge
-from fairweather_research.results import EpochRecord, OnnxReport, TrainingResult
+from fairweather_research.networks import EpochRecord
+from fairweather_research.results import OnnxReport, TrainingResult
+from schemas import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,15 +62,22 @@ def described(
             epochs=(EpochRecord(number=1, training=1.0, calibration=1.0),),
             best_epoch=1,
             shrinkage={"temperature_forecast": (1.0,)},
+            widening={},
             judgements=judge(tiny_windows, tiny_windows.targets() + 1.0),
+            portraits={},
             onnx=OnnxReport(opset=17, ir_version=8),
+            origin={},
             threads=1,
             platform="Linux",
         )
         return create_model_metadata(
             recipe or tiny(),
-            load_observations(str(summer)),
             result.model_copy(update=changes),
+            data={
+                "data_source": summer.name,
+                "data_location": summer.name,
+                "data_digest": load_observations(str(summer)).archive.digest(),
+            },
             delivery_id=ID,
             folder=tmp_path,
         )
@@ -78,7 +86,7 @@ def described(
 
 
 def test_the_talks_example_is_a_blueprint() -> None:
-    plan = blueprint_of(Recipe.parse(ISRAEL, source="israel.yaml"))
+    plan = Recipe.parse(ISRAEL, source="israel.yaml").blueprint
     humidity, temperature = plan.inputs
     assert list(plan.areas) == ["Beit-Shemesh", "Jerusalem"]
     assert (humidity.name, humidity.samples, humidity.members) == ("humidity", 43_200, None)
@@ -91,13 +99,13 @@ def test_the_talks_example_is_a_blueprint() -> None:
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_no_output_of_our_recipes_is_named_like_an_input(path: Path) -> None:
-    plan = blueprint_of(load_recipe(path))
+    plan = load_recipe(path).blueprint
     names = [item.name for item in plan.inputs] + [item.name for item in plan.outputs]
     assert len(set(names)) == len(names)
 
 
 def test_the_limits_of_an_output_are_those_of_the_contract() -> None:
-    (output, *_) = blueprint_of(Recipe.parse(ISRAEL, source="israel.yaml")).outputs
+    (output, *_) = Recipe.parse(ISRAEL, source="israel.yaml").blueprint.outputs
     assert (output.unit, output.minimum, output.maximum) == ("%", 0, 100)
 
 
@@ -116,7 +124,7 @@ def test_metadata_name_roles_units_and_durations(
     assert metadata.required_inputs[0].max_missing == 0.1
     assert metadata.horizon == timedelta(days=2)
     assert set(metadata.tolerance) == {output.name for output in metadata.outputs}
-    assert (metadata.schema_version, metadata.min_reader) == ("0.3", "0.1")
+    assert (metadata.schema_version, metadata.min_reader) == (NEWEST, "0.1")
     assert metadata.max_temperature_seen == 31.5
     assert metadata.max_humidity_seen is None
     assert metadata.applicability_domain is None

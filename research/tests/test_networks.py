@@ -12,6 +12,8 @@ from fairweather_research.climatology import TERMS, terms
 from fairweather_research.networks import (
     HOURS,
     NETWORKS,
+    EpochRecord,
+    FitPlan,
     Lessons,
     NetworkInputs,
     NetworkShape,
@@ -22,8 +24,6 @@ from fairweather_research.networks.recent_anomalies import (
     _FadingMemories,
     _LastDay,
 )
-from fairweather_research.recipe import FitPlan
-from fairweather_research.results import EpochRecord
 
 SHAPE = NetworkShape(
     inputs=2, steps=60, steps_a_day=24, areas=3, calendar=TERMS - 1, outputs=2, leads=30

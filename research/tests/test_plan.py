@@ -146,7 +146,7 @@ def test_a_problem_of_many_recipes_is_told_once_with_those_that_have_it() -> Non
     types = {**TYPES, "Autumn": {"season": [9]}, "Spring": {"season": [4]}, "Odd": {"season": [13]}}
     assert problems(model_types=types, areas=["LGA", "Oslo"]) == (
         (
-            "`areas`: unknown area 'Oslo'; expected of EWR, JFK, LGA; choose one of them, or "
+            "`areas`: unknown area 'Oslo'; expected one of EWR, JFK, LGA; choose one of them, or "
             "define it in a definitions file of your own (in Winter Oslo, Summer Oslo, Autumn "
             "Oslo and 1 more)"
         ),
@@ -165,7 +165,7 @@ def test_a_problem_of_many_recipes_is_told_once_with_those_that_have_it() -> Non
     [
         ("", "found nothing, expected keys"),
         ("- a", "found list, expected keys"),
-        ("a: [", "is not YAML"),
+        ("a: [", "not valid YAML"),
         (None, "cannot be read (No such file"),
     ],
 )

@@ -126,6 +126,19 @@ def test_a_resolved_recipe_carries_its_definitions_and_can_be_read_back() -> Non
     assert Recipe.parse(document, source="metadata.json") == recipe
 
 
+def test_a_blueprint_is_made_once_and_is_no_part_of_the_recipe() -> None:
+    recipe, other = (Recipe.parse(PLAIN, source="recipe.yaml") for _ in range(2))
+    assert recipe.blueprint is recipe.blueprint
+    assert recipe == other
+    assert recipe.document() == other.document()
+
+
+def test_a_copy_with_other_values_has_a_blueprint_of_its_own() -> None:
+    recipe = Recipe.parse(PLAIN, source="recipe.yaml")
+    assert recipe.blueprint.probabilities == ()
+    assert recipe.model_copy(update={"quantiles": (0.1, 0.9)}).blueprint.probabilities == (0.1, 0.9)
+
+
 def test_durations_are_read_in_words() -> None:
     recipe = Recipe.parse({**PLAIN, "horizon": "36 hours"}, source="recipe.yaml")
     assert recipe.horizon == timedelta(hours=36)
@@ -146,7 +159,7 @@ def test_an_unknown_key_inside_a_part_is_named_with_its_path() -> None:
 
 def test_an_unknown_key_like_no_other_gets_the_whole_list() -> None:
     (problem,) = problems(xyz=1)
-    assert "expected of topic, author" in problem
+    assert "expected one of topic, author" in problem
 
 
 @pytest.mark.parametrize("key", sorted(PLAIN))
@@ -168,12 +181,12 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_an_unknown_area_is_refused_with_the_known_ones() -> None:
     (problem,) = problems(areas=["Hebron"])
-    assert problem.startswith("`areas`: unknown area 'Hebron'; expected of EWR, JFK, LGA")
+    assert problem.startswith("`areas`: unknown area 'Hebron'; expected one of EWR, JFK, LGA")
 
 
 def test_an_unknown_variable_is_refused_with_the_known_ones() -> None:
     (problem,) = problems(variables=["snow"])
-    assert problem.startswith("`variables`: unknown variable 'snow'; expected of temperature")
+    assert problem.startswith("`variables`: unknown variable 'snow'; expected one of temperature")
 
 
 @pytest.mark.parametrize("season", [[0], [13], [], "winter", [1, 1], [1.5], None])
@@ -253,7 +266,7 @@ def test_a_recipe_that_is_not_there_is_refused_with_its_path(tmp_path: Path) -> 
 def test_a_file_that_is_not_yaml_with_one_meaning_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(RecipeError, match="is not YAML"):
+    with pytest.raises(RecipeError, match="not valid YAML"):
         load_recipe(path)
 
 

@@ -32,6 +32,7 @@ from fairweather_research import (
 from fairweather_research._forkserver import ForkServer
 from fairweather_research.reading import observations_of
 from fairweather_research.results import TrainingResult
+from schemas import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,7 @@ def test_one_recipe_trained_twice_gives_one_model_and_two_deliveries(
 
 def test_metadata_say_what_the_recipe_asked_for(trained: Trained) -> None:
     metadata = trained.delivery.metadata
-    assert (metadata.schema_version, metadata.min_reader) == ("0.3", "0.1")
+    assert (metadata.schema_version, metadata.min_reader) == (NEWEST, "0.1")
     assert list(metadata.areas) == ["EWR", "JFK"]
     assert metadata.variables == ("temperature", "humidity")
     assert metadata.valid_months == (6, 7)
@@ -272,7 +273,7 @@ def test_a_delivery_in_an_older_schema_says_so_and_is_the_same_model(
     trained: Trained, commanded: Commanded
 ) -> None:
     older, newest = commanded.delivery.metadata, trained.delivery.metadata
-    assert (older.schema_version, newest.schema_version) == ("0.2", "0.3")
+    assert (older.schema_version, newest.schema_version) == ("0.2", NEWEST)
     assert json.loads((commanded.delivery.path / "metadata.json").read_text())[
         "schema_version"
     ] == ("0.2")
@@ -342,7 +343,7 @@ def test_a_region_at_another_rate_is_trained_and_served_from_one_graph(
     assert metadata.required_inputs[1].areas == ("EWR", "JFK")
     assert metadata.max_temperature_seen is None
     assert 80 < (metadata.max_humidity_seen or 0) <= 100
-    assert (metadata.schema_version, metadata.min_reader) == ("0.3", "0.2")
+    assert (metadata.schema_version, metadata.min_reader) == (NEWEST, "0.2")
     assert all(artifact.omitted is None for artifact in metadata.artifacts)
 
 

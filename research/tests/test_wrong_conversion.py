@@ -95,7 +95,7 @@ def test_what_came_out_is_held_against_live_software_and_kept(told: tuple[Delive
         in said
     )
     assert f"It stays in the store, for software that can: {delivery.path}" in said
-    assert "Serve it:" not in said
+    assert "Serve:" not in said
     assert "warning:" not in said  # before the training nobody could know
     assert unserved(delivery.metadata)
     both = [software(), software(runtimes=(*software().runtimes, TENSORFLOW))]

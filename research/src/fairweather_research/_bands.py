@@ -1,39 +1,31 @@
 """Bands: how far around the forecast what comes may lie. Only the training process comes here.
 
 Every quantile is the forecast minus or plus a reach that is never negative, so that a band holds
-its forecast by construction. A second, small network learns the reach of every lead from the
-calendar of the reference time and the area (and, where a model switches, the branch that answers),
-with the pinball loss, from the errors that the forecast itself makes on training time: how far
-weather strays from what is usual goes by the season and the hour. It does not see recent
-observations; on three recipes and three splits of New York, bands that did were no sharper and held
-less of what came. ``calibration.widening`` then finds, lead day by lead day, how far each edge must
-be moved to hold what it declares.
+its forecast. A second, small network learns the reach of every lead from the calendar of the
+reference time and the area (and, where a model switches, the branch that answers), with the pinball
+loss, from the errors of the forecast on training time. It does not see recent observations: bands
+that did were no sharper. ``calibration.widening`` then moves each edge, lead day by lead day, to
+hold what it declares.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research import climatology
 from fairweather_research._epochs import fit_network
-from fairweather_research._graph import Bands, reaches
+from fairweather_research._fitting import Fitted
+from fairweather_research._graph import Bands, Constants, reaches
 from fairweather_research.calibration import widening
+from fairweather_research.dataset import WindowSet
+from fairweather_research.networks import EpochRecord, FitPlan
 from fairweather_research.split import Part
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy.typing as npt
-
-    from fairweather_research._fitting import Fitted
-    from fairweather_research._graph import Constants
-    from fairweather_research.dataset import WindowSet
-    from fairweather_research.recipe import FitPlan
-    from fairweather_research.results import EpochRecord
 
 __all__ = ["fit_bands"]
 

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import keras  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research.results import EpochRecord
+from fairweather_research.networks import EpochRecord, FitPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from fairweather_research.recipe import FitPlan
 
 __all__ = ["fit_network"]
 

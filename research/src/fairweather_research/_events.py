@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from fairweather_research.evaluation import Judgement
-    from fairweather_research.results import EpochRecord
+from fairweather_research.evaluation import Judgement
+from fairweather_research.networks import EpochRecord
 
 __all__ = ["EventLog"]
 
@@ -52,11 +50,7 @@ class EventLog:
         for one in judgements:
             tag = f"error by lead day/{one.area} {one.variable}"
             for day in one.days:
-                for run, error in (
-                    ("model", day.mae),
-                    ("climatology", day.climatology_mae),
-                    ("persistence", day.persistence_mae),
-                ):
+                for run, error in {"model": day.mae, **day.baselines}.items():
                     self._write(run, tag, day.day, error)
 
     def _write(self, run: str, tag: str, step: int, value: float) -> None:

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     from fairweather_research.branches import Switch
     from fairweather_research.dataset import WindowSet
-    from fairweather_research.recipe import FitPlan
-    from fairweather_research.results import EpochRecord
+    from fairweather_research.networks import EpochRecord, FitPlan
     from fairweather_research.windows import SampledSeries
 
 __all__ = ["Fitted", "fit"]

@@ -29,8 +29,8 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from fairweather_research.differences import NETWORK
 from fairweather_research.environment import (
+    NETWORK,
     OURS,
     PYTHON,
     digest_of_source,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from fairweather_interface.delivery import artifact_digest
 from fairweather_interface.metadata import (
@@ -26,21 +28,16 @@ from fairweather_interface.metadata import (
     create_metadata,
 )
 
-from fairweather_research.blueprint import blueprint_of
-from fairweather_research.domain import declared_domain, worst_seen
+from fairweather_research.domain import Seen, declared_domain, worst_seen
 from fairweather_research.environment import packages
-from fairweather_research.results import IR_VERSION, OPSET, TOLERANCE, OnnxReport
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from fairweather_research.blueprint import Blueprint
-    from fairweather_research.domain import Seen
-    from fairweather_research.evaluation import Judgement
-    from fairweather_research.observations import Observations
-    from fairweather_research.recipe import Recipe
-    from fairweather_research.results import TrainingResult
+from fairweather_research.recipe import Recipe
+from fairweather_research.results import (
+    IR_VERSION,
+    OPSET,
+    TOLERANCE,
+    OnnxReport,
+    TrainingResult,
+)
 
 __all__ = ["create_model_metadata", "expected_metadata"]
 
@@ -51,9 +48,9 @@ _NOTHING = f"sha256:{0:064d}"
 
 def create_model_metadata(
     recipe: Recipe,
-    observations: Observations,
     result: TrainingResult,
     *,
+    data: Mapping[str, str],
     delivery_id: str,
     folder: Path,
 ) -> ModelMetadata:
@@ -61,8 +58,8 @@ def create_model_metadata(
 
     Args:
         recipe: the resolved recipe; it becomes part of provenance, its file without the folder.
-        observations: exactly what was trained on.
         result: what the training process reported.
+        data: ``data_source``, ``data_location`` and ``data_digest`` of what was trained on.
         delivery_id: the delivery's name.
         folder: where ``model/`` and, when there is one, ``model.onnx`` lie.
 
@@ -71,28 +68,33 @@ def create_model_metadata(
     """
     document = recipe.document()
     # a folder of ours is no news to others
-    document["observations"]["source"] = observations.source
-    return create_metadata(
-        **_declared(recipe, result.seen, result.onnx),
+    document["observations"]["source"] = data["data_source"]
+    canonical = _ONNX_PATH if result.onnx.canonical else _SAVED_MODEL_PATH
+    return _create(
+        recipe,
+        result.seen,
+        result.onnx,
         delivery_id=delivery_id,
         created_at=datetime.now(UTC).replace(microsecond=0),
-        model_digest=artifact_digest(
-            folder, _ONNX_PATH if result.onnx.canonical else _SAVED_MODEL_PATH
+        model_digest=artifact_digest(folder, canonical),
+        performance=tuple(
+            Performance(
+                **judgement.model_dump(include=set(Performance.model_fields) - {"held_out"}),
+                held_out=tuple(
+                    Block(start=_utc(start), end=_utc(end)) for start, end in judgement.held_out
+                ),
+            )
+            for judgement in result.judgements
         ),
-        performance=tuple(_performance(judgement) for judgement in result.judgements),
-        training=Training(
-            data_source=observations.source,
-            data_location=observations.location,
-            data_digest=observations.archive.digest(),
-            train_start_time=_utc(result.train_start),
-            train_end_time=_utc(result.train_end),
-            recipe=document,
-            seed=recipe.seed,
-            threads=result.threads,
-            code_version=f"fairweather-research {version('fairweather-research')}",
-            packages={**packages(), **result.origin},
-            synthetic=recipe.observations.synthetic,
-        ),
+        training={
+            **data,
+            "train_start_time": _utc(result.train_start),
+            "train_end_time": _utc(result.train_end),
+            "recipe": document,
+            "threads": result.threads,
+            "code_version": f"fairweather-research {version('fairweather-research')}",
+            "packages": {**packages(), **result.origin},
+        },
     )
 
 
@@ -105,45 +107,66 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
     Raises:
         MetadataError: the contract does not allow what would be said.
     """
-    done = OnnxReport(opset=OPSET, ir_version=IR_VERSION)
-    return create_metadata(
-        **_declared(recipe, worst_seen(blueprint_of(recipe)), done),
+    return _create(
+        recipe,
+        worst_seen(recipe.blueprint),
+        OnnxReport(opset=OPSET, ir_version=IR_VERSION),
         delivery_id="00000000-0000-4000-8000-000000000000",
         created_at=_utc(0),
         model_digest=_NOTHING,
         performance=(),
-        training=Training(
-            data_source=recipe.observations.source,
-            data_location=recipe.observations.source,
-            data_digest=_NOTHING,
-            train_start_time=_utc(0),
-            train_end_time=_utc(0),
-            recipe=recipe.document(),
-            seed=recipe.seed,
-            threads=1,
-            code_version="not trained yet",
-            packages={},
-            synthetic=recipe.observations.synthetic,
-        ),
+        training={
+            "data_source": recipe.observations.source,
+            "data_location": recipe.observations.source,
+            "data_digest": _NOTHING,
+            "train_start_time": _utc(0),
+            "train_end_time": _utc(0),
+            "recipe": recipe.document(),
+            "threads": 1,
+            "code_version": "not trained yet",
+            "packages": {},
+        },
     )
 
 
-def _declared(recipe: Recipe, seen: Mapping[str, Seen], onnx: OnnxReport) -> dict[str, Any]:
-    """What a model declares and needs, whether it is trained already or not."""
-    plan = blueprint_of(recipe)
-    domain = declared_domain(recipe, plan, seen)
+def _create(
+    recipe: Recipe,
+    seen: Mapping[str, Seen],
+    onnx: OnnxReport,
+    *,
+    training: Mapping[str, Any],
+    **evidence: Any,  # noqa: ANN401 - the contract checks them
+) -> ModelMetadata:
+    """Put what a model declares and needs to its evidence, whether it is trained or not."""
+    plan = recipe.blueprint
     quantiles = tuple(
         Quantile(name=quantile.name, output=output.name, probability=quantile.probability)
         for output in plan.outputs
         for quantile in output.quantiles
     )
     names = [*(output.name for output in plan.outputs), *(item.name for item in quantiles)]
-    return {
-        "topic": recipe.topic,
-        "author": recipe.author,
-        "model_type": recipe.model_type,
+    stated = {item.field: getattr(recipe, key) for key, item in Recipe.declares().items()}
+    found = {
         "areas": plan.areas,
-        "inputs": _inputs(plan),
+        "inputs": (
+            *(
+                Input(
+                    name=item.name,
+                    dtype="float32",
+                    shape=(-1, item.samples),
+                    role=OBSERVATIONS,
+                    variable=item.variable,
+                    unit=item.unit,
+                    period=item.period,
+                    sample_rate=item.sample_rate,
+                    max_missing=item.max_missing,
+                    areas=item.members,
+                )
+                for item in plan.inputs
+            ),
+            Input(name="reference_time", dtype="int64", shape=(-1,), role=REFERENCE_TIME),
+            Input(name="area_index", dtype="int64", shape=(-1,), role=AREA_INDEX),
+        ),
         "outputs": tuple(
             Output(
                 name=output.name,
@@ -159,34 +182,10 @@ def _declared(recipe: Recipe, seen: Mapping[str, Seen], onnx: OnnxReport) -> dic
         "tolerance": {
             name: Tolerance(absolute=TOLERANCE[0], relative=TOLERANCE[1]) for name in names
         },
-        "valid_months": recipe.season,
-        "max_temperature_seen": domain.max_temperature_seen,
-        "max_humidity_seen": domain.max_humidity_seen,
-        "applicability_domain": domain.applicability_domain,
+        **declared_domain(recipe, seen).declared,
+        "training": Training(seed=recipe.seed, synthetic=recipe.observations.synthetic, **training),
     }
-
-
-def _inputs(plan: Blueprint) -> tuple[Input, ...]:
-    observed = (
-        Input(
-            name=item.name,
-            dtype="float32",
-            shape=(-1, item.samples),
-            role=OBSERVATIONS,
-            variable=item.variable,
-            unit=item.unit,
-            period=item.period,
-            sample_rate=item.sample_rate,
-            max_missing=item.max_missing,
-            areas=item.members,
-        )
-        for item in plan.inputs
-    )
-    return (
-        *observed,
-        Input(name="reference_time", dtype="int64", shape=(-1,), role=REFERENCE_TIME),
-        Input(name="area_index", dtype="int64", shape=(-1,), role=AREA_INDEX),
-    )
+    return create_metadata(**{**stated, **found, **evidence})
 
 
 def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:
@@ -197,34 +196,13 @@ def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:
             Artifact(format=ONNX, path=_ONNX_PATH, canonical=True, needs=needs),
             Artifact(format=SAVED_MODEL, omitted="its network is not in TensorFlow"),
         )
-    onnx = (
-        Artifact(format=ONNX, path=_ONNX_PATH, needs=needs)
-        if report.omitted is None
-        else Artifact(format=ONNX, omitted=report.omitted)
-    )
-    saved_model = Artifact(
-        format=SAVED_MODEL,
-        path=_SAVED_MODEL_PATH,
-        canonical=True,
-        needs=ArtifactNeeds(tensorflow=version("tensorflow")),
-    )
-    return (saved_model, onnx)
-
-
-def _performance(judgement: Judgement) -> Performance:
-    return Performance(
-        area=judgement.area,
-        variable=judgement.variable,
-        mae=judgement.mae,
-        rmse=judgement.rmse,
-        bias=judgement.bias,
-        count=judgement.count,
-        held_out=tuple(
-            Block(start=_utc(span.start), end=_utc(span.end)) for span in judgement.held_out
-        ),
-        evaluation_id=judgement.evaluation_id,
-        skill=judgement.skill,
-        skill_interval=judgement.skill_interval,
+    onnx: dict[str, Any] = {"path": _ONNX_PATH, "needs": needs}
+    if report.omitted is not None:
+        onnx = {"omitted": report.omitted}
+    needs = ArtifactNeeds(tensorflow=version("tensorflow"))
+    return (
+        Artifact(format=SAVED_MODEL, path=_SAVED_MODEL_PATH, canonical=True, needs=needs),
+        Artifact(format=ONNX, **onnx),
     )
 
 

@@ -61,7 +61,7 @@ def shown(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:
 
 
 def show_skill(delivery: Delivery, unserved: Sequence[str] = ()) -> None:
-    """The table of skill, what stands in the way of being served, and what to type next.
+    """Print the table of skill, what stands in the way of being served, and what to type next.
 
     Args:
         delivery: what was trained.
@@ -69,82 +69,66 @@ def show_skill(delivery: Delivery, unserved: Sequence[str] = ()) -> None:
     """
     metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))
     metadata = delivery.metadata
-    table, off = _table(metadata.model_type, metrics["judgements"])
-    terminal = console()
-    terminal.print(table)
+    table, lines = _table(metadata.model_type, metrics["judgements"])
     if metadata.training.synthetic:
-        terminal.print(
+        lines.insert(
+            0,
             "Synthetic: trained on generated weather, and judged on it; these figures say nothing "
             "about real weather.",
-            markup=False,
-            soft_wrap=True,
         )
-    for line in off:
-        terminal.print(line, markup=False)
-    for artifact in metadata.artifacts:
-        if artifact.omitted:
-            terminal.print(
-                f"No {artifact.format} artifact: {artifact.omitted}", markup=False, soft_wrap=True
-            )
-    for reason in unserved:
-        terminal.print(f"No live software can serve this: {reason}", markup=False, soft_wrap=True)
-    serve = f"Serve it: FAIRWEATHER_STORE={delivery.path.parent} flask --app fairweather_app run"
-    if unserved:
-        serve = f"It stays in the store, for software that can: {delivery.path}"
-    terminal.print(
-        f"Model card: {delivery.path / 'card' / 'index.html'}\n"
-        f"Look closer: fairweather-interface show {delivery.path}\n"
-        f"{serve}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    lines += [
+        f"No {each.format} artifact: {each.omitted}" for each in metadata.artifacts if each.omitted
+    ]
+    lines += [f"No live software can serve this: {reason}" for reason in unserved]
+    lines += [
+        f"Model card: {delivery.path / 'card' / 'index.html'}",
+        f"Details: fairweather-interface show {delivery.path}",
+        f"It stays in the store, for software that can: {delivery.path}"
+        if unserved
+        else f"Serve: FAIRWEATHER_STORE={delivery.path.parent} flask --app fairweather_app run",
+    ]
+    terminal = console()
+    terminal.print(table)
+    terminal.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(model_type: str, judgements: Sequence[dict[str, Any]]) -> tuple[Table, list[str]]:
-    """The table of skill, and the bands that do not hold, a sentence each."""
+    """Return the table of skill, and a sentence for each band that is too narrow or too wide."""
     from fairweather_interface.definitions import VARIABLES  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415 - rich is slow
+
+    from fairweather_research.evaluation import BASELINES  # noqa: PLC0415 - NumPy is slow
 
     table = Table(
         title=f"{model_type}: mean absolute error on held-out time, by lead day",
         title_justify="left",
-        caption="skill: the share of the better baseline's error that the model takes away",
+        caption="skill: error reduction relative to the best baseline",
         caption_justify="left",
     )
     table.add_column("area, variable")
     table.add_column("")
     numbers = sorted({day["day"] for one in judgements for day in one["days"]})
-    for number in numbers:
+    for number in (*numbers, "all"):
         table.add_column(str(number), justify="right")
-    table.add_column("all", justify="right")
     off: list[str] = []
     for one in judgements:
         name = f"{one['area']} {one['variable']} ({VARIABLES[one['variable']].symbol})"
-        for label, key in (
-            ("model", "mae"),
-            ("climatology", "climatology_mae"),
-            ("persistence", "persistence_mae"),
-        ):
-            errors = {day["day"]: f"{day[key]:.2f}" for day in one["days"]}
-            cells = (errors.get(number, "-") for number in numbers)
-            table.add_row(name if key == "mae" else "", label, *cells, f"{one[key]:.2f}")
-        skills = _percents(one["days"], "skill", numbers)
-        table.add_row("", "skill", *skills, _percent(one["skill"]), end_section=not one["coverage"])
-        if one["coverage"]:
-            held = _percents(one["coverage"]["days"], "inside", numbers)
-            whole = one["coverage"]["whole"]
-            band = f"in the {_percent(one['coverage']['declared'])} band"
-            table.add_row("", band, *held, _percent(whole["inside"]), end_section=True)
-            if whole["verdict"].startswith("too"):
-                off.append(f"The band of {name} is {whole['verdict']}.")
+
+        rows = [("model", "mae", one)]
+        rows += [(baseline, f"{baseline}_mae", one) for baseline in reversed(BASELINES)]
+        rows.append(("skill", "skill", one))
+        if coverage := one["coverage"]:
+            held = {"days": coverage["days"], "inside": coverage["whole"]["inside"]}
+            rows.append((f"in the {_percent(coverage['declared'])} band", "inside", held))
+            if coverage["whole"]["verdict"].startswith("too"):
+                off.append(f"The band of {name} is {coverage['whole']['verdict']}.")
+        for label, key, scores in rows:
+            form = "{:.2f}".format if key.endswith("mae") else _percent
+            found = {day["day"]: form(day[key]) for day in scores["days"]}
+            cells = (found.get(number, "-") for number in numbers)  # a day may lack observations
+            table.add_row(name if label == "model" else "", label, *cells, form(scores[key]))
+        table.add_section()
     return table, off
-
-
-def _percents(days: Sequence[dict[str, Any]], key: str, numbers: Sequence[int]) -> list[str]:
-    """A cell for each lead day; on some nothing may have been observed."""
-    found = {day["day"]: _percent(day[key]) for day in days}
-    return [found.get(number, "-") for number in numbers]
 
 
 def _percent(share: float | None) -> str:

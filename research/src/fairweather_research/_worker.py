@@ -30,10 +30,11 @@ from fairweather_research.environment import machine
 from fairweather_research.errors import RecipeError
 from fairweather_research.evaluation import judge
 from fairweather_research.examples import choose_examples
+from fairweather_research.networks import EpochRecord
 from fairweather_research.observations import Archive, QualityReport
 from fairweather_research.portrait import portray
 from fairweather_research.recipe import Recipe
-from fairweather_research.results import TOLERANCE, BranchRecord, EpochRecord, TrainingResult
+from fairweather_research.results import TOLERANCE, BranchRecord, TrainingResult
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _train(
     taught = windows.rows((parts == Part.TRAINING).any(axis=1))
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
     seen = taught.seen()
-    domain = declared_domain(recipe, windows.plan, seen)
+    domain = declared_domain(recipe, seen)
 
     report_stage("fit")
     switch = find_switch(recipe, windows)

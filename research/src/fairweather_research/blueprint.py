@@ -6,21 +6,15 @@ they cannot disagree.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
-from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.definitions import VARIABLES, Definitions
+from fairweather_interface.metadata import Area
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from fairweather_interface.metadata import Area
-
-    from fairweather_research.recipe import Recipe
-
-__all__ = ["Blueprint", "InputPlan", "OutputPlan", "QuantilePlan", "blueprint_of"]
+__all__ = ["Blueprint", "InputPlan", "OutputPlan", "QuantilePlan", "lead_days", "make_blueprint"]
 
 _DAY = timedelta(days=1)
 
@@ -98,21 +92,30 @@ class Blueprint:
         return int(self.step.total_seconds())
 
 
-def blueprint_of(recipe: Recipe) -> Blueprint:
-    """Derive the blueprint of a recipe.
+def make_blueprint(
+    definitions: Definitions,
+    *,
+    areas: Iterable[str],
+    variables: Iterable[str],
+    quantiles: Iterable[float],
+    max_missing: float,
+    step: timedelta,
+    leads: int,
+) -> Blueprint:
+    """Derive a blueprint from a recipe's values.
 
     An input is called after its variable; the mean of a region, or a fixed area, adds that name
     (``temperature_israel``). An output is called ``<variable>_forecast``, its quantiles add their
     percentage (``temperature_forecast_q10``; 0.025 is ``_q2_5``).
     """
-    defined = recipe.defined
     inputs = []
-    for required in defined.required_inputs:
+    for required in definitions.required_inputs:
         members: tuple[str, ...] | None = None
         name = required.variable
         if required.area is not None:
             name += "_" + "".join(c if c.isalnum() else "_" for c in required.area.lower())
-            members = tuple(defined.areas) if required.area == defined.region else (required.area,)
+            region = required.area == definitions.region
+            members = tuple(definitions.areas) if region else (required.area,)
         inputs.append(
             InputPlan(
                 name=name,
@@ -120,7 +123,7 @@ def blueprint_of(recipe: Recipe) -> Blueprint:
                 unit=VARIABLES[required.variable].unit,
                 period=required.period,
                 sample_rate=required.sample_rate,
-                max_missing=recipe.max_missing,
+                max_missing=max_missing,
                 members=members,
             )
         )
@@ -133,18 +136,23 @@ def blueprint_of(recipe: Recipe) -> Blueprint:
             maximum=VARIABLES[variable].maximum,
             quantiles=tuple(
                 QuantilePlan(name=f"{variable}_forecast_q{_percent(p)}", probability=p)
-                for p in recipe.quantiles
+                for p in quantiles
             ),
         )
-        for variable in recipe.variables
+        for variable in variables
     )
     return Blueprint(
-        areas={area: defined.areas[area] for area in recipe.areas},
+        areas={area: definitions.areas[area] for area in areas},
         inputs=tuple(inputs),
         outputs=outputs,
-        step=recipe.step,
-        leads=recipe.leads,
+        step=step,
+        leads=leads,
     )
+
+
+def lead_days(leads: int, steps_a_day: int) -> list[slice]:
+    """Cut leads into lead days, of which the last may be shorter."""
+    return [slice(first, min(first + steps_a_day, leads)) for first in range(0, leads, steps_a_day)]
 
 
 def _percent(probability: float) -> str:

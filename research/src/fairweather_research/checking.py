@@ -1,52 +1,35 @@
-"""Does the software support this? Answered from a recipe alone, before anything is trained.
+"""Does live software support what a recipe makes? Answered before anything is trained.
 
 ::
-
-    answer = check_recipe(load_recipe("my-recipe.yaml"), read_software(manifest))
-    answer.verdict.serves
-    answer.remedies                    # what in the recipe to change, where it does not
-
-What only training knows is assumed as it asks the most of a reader, so that a model which the
-answer says is served, is. Two things it cannot foresee: an ONNX conversion that fails, and a bound
-that the observations happen to let an older field say after all.
-
-Before every training the same is asked of all releases that are live::
 
     foresight = foresee(recipe)                # or foresee(recipe, [read_software(...), ...])
     foresight.lines                            # what no live software supports yet
     foresight.refuse()                         # and an error of it
+    unserved(delivery.metadata)                # why nothing live can serve what came out
 
-And once more of what came out::
-
-    unserved(delivery.metadata, [read_software(...), ...])     # why nothing live can serve it
-
-Which keys of a recipe are too much for a schema is found by trying each of them alone.
+What only training knows is assumed as it asks the most of a reader, so that a model which the
+answer says is served, is. Two things it cannot foresee: an ONNX conversion that fails, and a bound
+that the observations happen to let an older field say after all. Which keys of a recipe are too
+much for a schema is found by trying each of them alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from fairweather_interface.errors import NotExpressibleError, SoftwareError, listed
-from fairweather_interface.metadata import dump_metadata
+from fairweather_interface.metadata import ModelMetadata, dump_metadata
 from fairweather_interface.refusals import Code
-from fairweather_interface.software import read_software
+from fairweather_interface.software import Software, read_software
 from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SchemaVersion
 
 from fairweather_research._metadata import expected_metadata
 from fairweather_research.errors import UnsupportedError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from fairweather_interface.metadata import ModelMetadata
-    from fairweather_interface.software import Software
-
-    from fairweather_research.recipe import Recipe
+from fairweather_research.recipe import Recipe
 
 __all__ = [
     "Answer",
@@ -62,14 +45,6 @@ __all__ = [
 # The manifest of the newest app that is released; `nox -s release -- app` writes it anew.
 _NEWEST = "fairweather-app.json"
 
-_MEANINGS = {
-    "max_temperature_seen": "the highest temperature seen in training",
-    "max_humidity_seen": "the highest humidity seen in training",
-    "minimum": "the lowest value of each input seen in training",
-    "maximum": "the highest value of each input seen in training",
-    "max_missing": "the largest share of missing values seen in training",
-    "quantiles": "bands of uncertainty",
-}
 _REMEDIES = {
     Code.SCHEMA_TOO_NEW: "nothing in a recipe changes the schemas that this release writes; train "
     "with a fairweather-research that writes one the software reads",
@@ -95,19 +70,8 @@ def check_recipe(recipe: Recipe, software: Software) -> Answer:
     Raises:
         MetadataError: the contract does not allow what a delivery would say.
     """
-    expected = expected_metadata(recipe)
-    verdict = check(expected, software)
-    newest = SchemaVersion.parse(software.readable_schemas.newest)
-    remedies: list[str] = []
-    for code in dict.fromkeys(refusal.code for refusal in verdict.refusals):
-        too_much = [
-            f"take out {key} ({meaning}): only readers of schema {needed} obey it"
-            for key, meaning, alone in _demands(recipe)
-            if code == Code.SCHEMA_TOO_NEW
-            and SchemaVersion.parse(needed := expected_metadata(alone).min_reader) > newest
-        ]
-        remedies += too_much or [_REMEDIES[code]]
-    return Answer(expected=expected, verdict=verdict, remedies=tuple(remedies))
+    ((_, answer),) = foresee(recipe, [software]).answers
+    return answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,21 +90,17 @@ class Foresight:
         """What no live software supports yet: a line for each thing; none where all is."""
         if not self.served:
             return tuple(
-                f"{_name(release)} refuses: {reason}; {'; '.join(answer.remedies)}"
+                f"{_name(release)} refuses: "
+                f"{' '.join(refusal.reason for refusal in answer.verdict.refusals)}; "
+                f"{'; '.join(answer.remedies)}"
                 for release, answer in self.answers
-                for reason in (" ".join(refusal.reason for refusal in answer.verdict.refusals),)
             )
-        serving = [(release, answer) for release, answer in self.answers if answer.verdict.serves]
-        unused = set.intersection(*(set(answer.verdict.unused) for _, answer in serving))
-        names = ", ".join(_name(release) for release, _ in serving)
+        serving = {_name(release): a.verdict for release, a in self.answers if a.verdict.serves}
+        unused = set.intersection(*(set(verdict.unused) for verdict in serving.values()))
         return tuple(
-            f"`{each}` is unknown to {names}, which would serve without" for each in sorted(unused)
+            f"`{each}` is unknown to {', '.join(serving)}, which would serve without"
+            for each in sorted(unused)
         )
-
-    @property
-    def asked(self) -> str:
-        """The releases that were asked, for people."""
-        return ", ".join(_name(release) for release, _ in self.answers)
 
     def refuse(self) -> None:
         """Turn what no live software supports into an error.
@@ -163,8 +123,25 @@ def foresee(recipe: Recipe, software: Sequence[Software] | None = None) -> Fores
     Raises:
         MetadataError: the contract does not allow what a delivery would say.
     """
-    live = (newest_software(),) if software is None else tuple(software)
-    return Foresight(answers=tuple((each, check_recipe(recipe, each)) for each in live))
+    expected = expected_metadata(recipe)
+    verdicts = _verdicts(expected, software)
+    demands = [] if all(verdict.serves for _, verdict in verdicts) else [*_demands(recipe)]
+
+    def remedies(release: Software, code: Code) -> list[str]:
+        newest = SchemaVersion.parse(release.readable_schemas.newest)
+        too_much = [
+            f"take out {key} ({meaning}): only readers of schema {alone.min_reader} obey it"
+            for key, meaning, alone in demands
+            if code == Code.SCHEMA_TOO_NEW and SchemaVersion.parse(alone.min_reader) > newest
+        ]
+        return too_much or [_REMEDIES[code]]
+
+    answers = []
+    for release, verdict in verdicts:
+        codes = dict.fromkeys(refusal.code for refusal in verdict.refusals)
+        change = tuple(remedy for code in codes for remedy in remedies(release, code))
+        answers.append((release, Answer(expected=expected, verdict=verdict, remedies=change)))
+    return Foresight(answers=tuple(answers))
 
 
 def unserved(
@@ -174,8 +151,7 @@ def unserved(
 
     Before a training nobody knows this: a conversion to ONNX may fail.
     """
-    live = (newest_software(),) if software is None else tuple(software)
-    verdicts = [(release, check(metadata, release)) for release in live]
+    verdicts = _verdicts(metadata, software)
     if any(verdict.serves for _, verdict in verdicts):
         return ()
     return tuple(
@@ -183,6 +159,13 @@ def unserved(
         for release, verdict in verdicts
         for refusal in verdict.refusals
     )
+
+
+def _verdicts(
+    metadata: ModelMetadata, software: Sequence[Software] | None
+) -> list[tuple[Software, Verdict]]:
+    live = [newest_software()] if software is None else software
+    return [(release, check(metadata, release)) for release in live]
 
 
 def newest_software() -> Software:
@@ -220,17 +203,19 @@ def refuse_unwritable(recipe: Recipe, schema: str | None) -> None:
             that is still written.
     """
 
-    def says(recipe: Recipe) -> bool:
+    def is_said(metadata: ModelMetadata) -> bool:
         try:
-            dump_metadata(expected_metadata(recipe), schema=schema)
+            dump_metadata(metadata, schema=schema)
         except NotExpressibleError:
             return False
         return True
 
-    if says(recipe):
+    if is_said(expected_metadata(recipe)):
         return
     lost = tuple(
-        f"{meaning}: take out {key}" for key, meaning, alone in _demands(recipe) if not says(alone)
+        f"{meaning}: take out {key}"
+        for key, meaning, alone in _demands(recipe)
+        if not is_said(alone)
     )
     meanings = "1 meaning" if len(lost) == 1 else f"{len(lost)} meanings"
     raise NotExpressibleError(
@@ -239,21 +224,15 @@ def refuse_unwritable(recipe: Recipe, schema: str | None) -> None:
     )
 
 
-def _demands(recipe: Recipe) -> list[tuple[str, str, Recipe]]:
-    """Every key that asks for more than the oldest schema: the key, what it means, it alone."""
-    seen = ("max_temperature_seen", "max_humidity_seen")
-    bare = recipe.model_copy(
-        update={**dict.fromkeys(seen, False), "applicability_domain": (), "quantiles": ()}
-    )
-
-    def alone(**kept: object) -> Recipe:
-        return bare.model_copy(update=kept)
-
-    demands = [(f"`{key}`", key, alone(**{key: True})) for key in seen if getattr(recipe, key)]
-    demands += [
-        (f"`{bound}` of `applicability_domain`", bound, alone(applicability_domain=(bound,)))
-        for bound in recipe.applicability_domain
-    ]
-    if recipe.quantiles:
-        demands.append(("`quantiles`", "quantiles", alone(quantiles=recipe.quantiles)))
-    return [(key, _MEANINGS[name], alone) for key, name, alone in demands]
+def _demands(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
+    """Yield what asks for more than the oldest schema: the key, its meaning, it alone."""
+    optional = {key: item for key, item in Recipe.declares().items() if item.meaning}
+    bare = recipe.model_copy(update={key: item.without for key, item in optional.items()})
+    for key, item in optional.items():
+        value = getattr(recipe, key)
+        if isinstance(item.meaning, str):
+            asked = {f"`{key}`": (item.meaning, value)} if value != item.without else {}
+        else:
+            asked = {f"`{one}` of `{key}`": (item.meaning[one], (one,)) for one in value}
+        for name, (meaning, alone) in asked.items():
+            yield name, meaning, expected_metadata(bare.model_copy(update={key: alone}))

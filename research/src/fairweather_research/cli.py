@@ -63,8 +63,8 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
         str,
         typer.Option(
             metavar="VERSION",
-            help=f"Schema to write the metadata in, of {', '.join(WRITTEN_SCHEMAS)}. What the "
-            "recipe says and the schema cannot is told before training, and refused.",
+            help=f"Schema to write the metadata in, of {', '.join(WRITTEN_SCHEMAS)}. Refuses "
+            "recipes the schema cannot express.",
             callback=_written,
         ),
     ] = SCHEMA_VERSION,

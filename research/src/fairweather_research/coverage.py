@@ -8,25 +8,20 @@ the share is shown in any case.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+import numpy.typing as npt
 
+from fairweather_research._parts import StrictModel
 from fairweather_research.spells import share_interval
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy.typing as npt
 
 __all__ = ["Coverage", "Held", "cover"]
 
 
-class Held(BaseModel):
+class Held(StrictModel):
     """What held of the values of one lead day (1 is the first 24 hours), or of all (0)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     day: int
     count: int
@@ -36,10 +31,8 @@ class Held(BaseModel):
     below: tuple[float, ...]  # share not above each quantile
 
 
-class Coverage(BaseModel):
+class Coverage(StrictModel):
     """How the bands of one variable at one area held."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     probabilities: tuple[float, ...]  # of the quantiles, ascending
     declared: float  # share that should lie between the outermost

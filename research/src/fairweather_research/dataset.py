@@ -19,10 +19,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 from fairweather_interface.durations import format_duration
 
-from fairweather_research.blueprint import Blueprint, blueprint_of
+from fairweather_research.blueprint import Blueprint
 from fairweather_research.domain import Seen
 from fairweather_research.errors import UnfitDataError
 from fairweather_research.split import Part, TimeSplit
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from fairweather_research.observations import Archive
     from fairweather_research.recipe import Recipe
 
-__all__ = ["WindowSet", "areas_and_variables", "covered"]
+__all__ = ["WindowSet", "areas_and_variables", "covered", "local_month"]
 
 # What is held in memory at once of an input's windows.
 _MOST_WINDOWS = 256
@@ -46,7 +45,7 @@ _MOST_VALUES = 2_000_000
 
 def areas_and_variables(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Every area and every variable whose observations the recipe reads, sorted."""
-    plan = blueprint_of(recipe)
+    plan = recipe.blueprint
     areas = {read for area in plan.areas for i in plan.inputs for read in i.areas_read(area)}
     variables = {i.variable for i in plan.inputs} | {o.variable for o in plan.outputs}
     return tuple(sorted(areas | set(plan.areas))), tuple(sorted(variables))
@@ -75,7 +74,7 @@ class WindowSet:
                 in the season or in a month of it, or too little of a part of the split; every
                 problem names its key.
         """
-        plan = blueprint_of(recipe)
+        plan = recipe.blueprint
         source = recipe.observations.source
         _refuse(source, _absent(recipe, plan, archive))
         grid = _grid(plan, archive)
@@ -86,7 +85,7 @@ class WindowSet:
         chosen = []
         problems: list[str] = []
         for number, (name, area) in enumerate(plan.areas.items()):
-            season = np.isin(_local_month(reference, area.timezone), recipe.season)
+            season = np.isin(local_month(reference, area.timezone), recipe.season)
             if not season.any():
                 problems.append(
                     f"`season`: no observation at {name} falls in the months "
@@ -221,7 +220,7 @@ class WindowSet:
         found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
         for number, (name, area) in enumerate(self.plan.areas.items()):
             rows = self.area == number
-            month = _local_month(self.reference[rows], area.timezone)
+            month = local_month(self.reference[rows], area.timezone)
             taught = np.bincount(month[teaching[rows]], minlength=13)
             enough = np.bincount(month[observed[rows]], minlength=13) >= least
             never = tuple(m for m in _in_turn(season) if not taught[m])
@@ -381,7 +380,10 @@ def covered(
     return np.cumsum(edges[:-1]) > 0
 
 
-def _local_month(reference: npt.NDArray[np.int64], timezone: str) -> npt.NDArray[np.int64]:
+def local_month(reference: npt.NDArray[np.int64], timezone: str) -> npt.NDArray[np.int64]:
+    """Return the month, 1 to 12, that each moment falls in by a zone's calendar."""
+    import pandas as pd  # noqa: PLC0415 - reading a recipe needs none of it
+
     local = pd.to_datetime(reference, unit="s", utc=True).tz_convert(timezone)
     return local.month.to_numpy().astype(np.int64)
 

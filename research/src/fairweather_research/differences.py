@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from fairweather_interface.delivery import EXAMPLES
 from fairweather_interface.metadata import ONNX
 
-from fairweather_research.environment import OURS, source_of, version_of
+from fairweather_research.environment import NETWORK, OURS, source_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fairweather_interface.delivery import Delivery
 
-__all__ = ["NETWORK", "Finding", "Record", "compare", "forecast_difference", "record_of"]
-
-#: What a record calls the code of a network that a recipe brings: ``network package.module:name``.
-NETWORK = "network "
+__all__ = ["Finding", "Record", "compare", "forecast_difference", "record_of"]
 
 _CODE = "fairweather-research"
 _TO = "\N{RIGHTWARDS ARROW}"

@@ -7,26 +7,26 @@ temperature and humidity, as ``max_temperature_seen`` and ``max_humidity_seen``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Bounds
-from pydantic import BaseModel, ConfigDict
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from fairweather_research.blueprint import Blueprint
-    from fairweather_research.recipe import Recipe
+from fairweather_research._parts import StrictModel
+from fairweather_research.blueprint import Blueprint
+from fairweather_research.recipe import Recipe
 
 __all__ = ["Domain", "Seen", "declared_domain", "worst_seen"]
 
 
-class Seen(BaseModel):
-    """What all training windows of one input held, in the input's unit."""
+#: The key, and the field, that says the highest value of a variable to readers of any schema.
+_OLDER = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+
+class Seen(StrictModel):
+    """What all training windows of one input held, in the input's unit."""
 
     lowest: float
     highest: float
@@ -35,16 +35,14 @@ class Seen(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
-    """The bounds that a recipe asks for, in the words of the metadata."""
+    """The bounds that a recipe asks for."""
 
-    max_temperature_seen: float | None
-    max_humidity_seen: float | None
-    applicability_domain: dict[str, Bounds] | None  # by input name
-    in_effect: dict[str, Bounds]  # all of them together, of every input
+    declared: dict[str, Any]  # in the words of the metadata, by field
+    in_effect: dict[str, Bounds]  # all of them together, by input name, of every input
 
 
-def declared_domain(recipe: Recipe, plan: Blueprint, seen: Mapping[str, Seen]) -> Domain:
-    """Choose, of what was seen of every input of ``plan``, what the recipe declares."""
+def declared_domain(recipe: Recipe, seen: Mapping[str, Seen]) -> Domain:
+    """Choose, of what was seen of every input, what the recipe declares."""
     asked = recipe.applicability_domain
     bounds = {
         name: Bounds(
@@ -54,27 +52,24 @@ def declared_domain(recipe: Recipe, plan: Blueprint, seen: Mapping[str, Seen]) -
         )
         for name, one in seen.items()
     }
-    highest: dict[str, float] = {}
-    for item in plan.inputs:
-        so_far = highest.get(item.variable, seen[item.name].highest)
-        highest[item.variable] = max(so_far, seen[item.name].highest)
+    inputs = recipe.blueprint.inputs
     older = {
-        variable: highest.get(variable)
-        for variable, wanted in (
-            ("temperature", recipe.max_temperature_seen),
-            ("humidity", recipe.max_humidity_seen),
+        variable: max(
+            (seen[item.name].highest for item in inputs if item.variable == variable), default=None
         )
-        if wanted or "maximum" in asked
+        for variable, field in _OLDER.items()
+        if getattr(recipe, field) or "maximum" in asked
     }
     return Domain(
-        max_temperature_seen=older.get("temperature"),
-        max_humidity_seen=older.get("humidity"),
-        applicability_domain=bounds if asked else None,
+        declared={
+            "applicability_domain": bounds if asked else None,
+            **{field: older.get(variable) for variable, field in _OLDER.items()},
+        },
         in_effect={
-            item.name: bounds[item.name].model_copy(update={"maximum": older.get(item.variable)})
-            if bounds[item.name].maximum is None
-            else bounds[item.name]
-            for item in plan.inputs
+            item.name: bounds[item.name]
+            if "maximum" in asked
+            else bounds[item.name].model_copy(update={"maximum": older.get(item.variable)})
+            for item in inputs
         },
     )
 

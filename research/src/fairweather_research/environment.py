@@ -23,7 +23,16 @@ from packaging.utils import canonicalize_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OURS", "PYTHON", "digest_of_source", "machine", "packages", "source_of", "version_of"]
+__all__ = [
+    "NETWORK",
+    "OURS",
+    "PYTHON",
+    "digest_of_source",
+    "machine",
+    "packages",
+    "source_of",
+    "version_of",
+]
 
 #: Our own packages and the folders that their code lies in.
 OURS = {
@@ -31,6 +40,8 @@ OURS = {
     "fairweather-research": "fairweather_research",
 }
 PYTHON = "python"
+#: What a record calls the code of a network that a recipe brings: ``network package.module:name``.
+NETWORK = "network "
 
 _LABEL = re.compile(r"\+source\.([0-9a-f]{12})$")
 

@@ -1,10 +1,7 @@
-"""Evaluation: how good a forecast is on time it has never seen, against the two honest baselines.
+"""Evaluation: how good a forecast is on time it has never seen, against honest ``BASELINES``.
 
-- **persistence**: the last 24 hours, repeated;
-- **climatology**: what is usual at that hour on that day, fitted on time that is not held out.
-
-A point counts when the observation, the forecast and both baselines are there, so that all are
-judged on the same points. The better baseline is chosen for each area and variable by its MAE over
+A point counts when the observation, the forecast and all baselines are there, so that all are
+judged on the same points. The best baseline is chosen for each area and variable by its MAE over
 all leads; skill is 1 - MAE / MAE(that baseline), of the whole and of each lead day, with a 95 %
 interval over resampled ``spells``. Bands, where there are any, are judged by their ``coverage``.
 """
@@ -13,44 +10,73 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+import numpy.typing as npt
 
+from fairweather_research._parts import StrictModel
+from fairweather_research.blueprint import lead_days
 from fairweather_research.climatology import fit_climatology, terms
 from fairweather_research.coverage import Coverage, cover
+from fairweather_research.dataset import WindowSet
 from fairweather_research.spells import share_interval
 from fairweather_research.split import Part, Span
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from fairweather_research.dataset import WindowSet
-
-__all__ = ["DayScore", "Judgement", "Trace", "judge"]
-
-_BASELINES = {"persistence": "last 24 hours repeated", "climatology": "harmonics 1/3/2, ridge 1e-3"}
+__all__ = ["BASELINES", "Baseline", "DayScore", "Judgement", "Score", "Trace", "judge"]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+def _persistence(windows: WindowSet) -> npt.NDArray[np.float64]:
+    repeats = -(-windows.plan.leads // windows.plan.steps_a_day)
+    return np.tile(windows.last_day(), (1, 1, repeats))[:, :, : windows.plan.leads]
 
 
-class DayScore(_Frozen):
-    """One lead day (1 is the first 24 hours), in the variable's unit."""
+def _climatology(windows: WindowSet) -> npt.NDArray[np.float64]:
+    """Forecast what is usual, fitted on time that is not held out."""
+    series = {}
+    for key, observed in windows.truths.items():
+        known = windows.split.part(observed.time) != Part.HELD_OUT
+        coefficients = fit_climatology(observed.time[known], observed.value[known])
+        series[key] = observed._replace(value=terms(observed.time) @ coefficients)
+    return windows.targets(series)
 
-    day: int
+
+class Baseline(NamedTuple):
+    """A forecast that needs no network, which a model has to beat."""
+
+    label: str  # what it says, for people
+    method: str  # part of evaluation ids: a change of it makes all evaluations others
+    predict: Callable[[WindowSet], npt.NDArray[np.float64]]  # [rows, outputs, leads]
+
+
+#: Every baseline by its name, in metrics, logs and on the card. Tables list the last one first.
+BASELINES: dict[str, Baseline] = {
+    "persistence": Baseline("the last 24 hours, repeated", "last 24 hours repeated", _persistence),
+    "climatology": Baseline(
+        "what is usual at that hour on that day", "harmonics 1/3/2, ridge 1e-3", _climatology
+    ),
+}
+
+
+class Score(StrictModel):
+    """Errors of a model and, on the same points, of the baselines; in the variable's unit."""
+
     count: int
     mae: float
     rmse: float
     bias: float
-    persistence_mae: float
-    climatology_mae: float
-    skill: float | None
+    baselines: dict[str, float]  # name -> MAE
+    skill: float | None  # None where the best baseline is perfect
 
 
-class Trace(_Frozen):
+class DayScore(Score):
+    """One lead day; 1 is the first 24 hours."""
+
+    day: int
+
+
+class Trace(StrictModel):
     """One forecast beside what came, of those held out and observed in full."""
 
     reference_time: int
@@ -63,20 +89,13 @@ class Trace(_Frozen):
     band: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # the outermost quantiles
 
 
-class Judgement(_Frozen):
+class Judgement(Score):
     """The forecasts of one variable at one area, judged on held-out time."""
 
     area: str
     variable: str
     unit: str
-    count: int
-    mae: float
-    rmse: float
-    bias: float
-    persistence_mae: float
-    climatology_mae: float
-    baseline: Literal["persistence", "climatology"]  # the better of the two
-    skill: float | None  # None where the baseline is perfect
+    baseline: str  # the best one
     skill_interval: tuple[float, float] | None
     evaluation_id: str
     held_out: tuple[Span, ...]
@@ -101,21 +120,16 @@ def judge(
         quantiles: of the plan's probabilities, shape [quantiles, rows, outputs, leads].
     """
     truth = windows.targets()
-    usual = _climatology(windows)
-    repeats = -(-windows.plan.leads // windows.plan.steps_a_day)
-    persistent = np.tile(windows.last_day(), (1, 1, repeats))[:, :, : windows.plan.leads]
-    held = windows.parts() == Part.HELD_OUT
+    baselines = {name: baseline.predict(windows) for name, baseline in BASELINES.items()}
     return tuple(
         _judge_one(
             windows.rows(rows),
             area,
             output,
-            held=held[rows],
             truth=truth[rows, output],
             said=forecast[rows, output],
             band=None if quantiles is None else quantiles[:, rows, output],
-            persistent=persistent[rows, output],
-            usual=usual[rows, output],
+            baselines={name: values[rows, output] for name, values in baselines.items()},
         )
         for number, area in enumerate(windows.plan.areas)
         for rows in [windows.area == number]
@@ -128,38 +142,44 @@ def _judge_one(
     area: str,
     output: int,
     *,
-    held: npt.NDArray[np.bool_],
     truth: npt.NDArray[np.float64],
     said: npt.NDArray[np.float64],
     band: npt.NDArray[np.float64] | None,
-    persistent: npt.NDArray[np.float64],
-    usual: npt.NDArray[np.float64],
+    baselines: Mapping[str, npt.NDArray[np.float64]],
 ) -> Judgement:
-    points = held & np.isfinite(truth) & np.isfinite(said)
-    points &= np.isfinite(persistent) & np.isfinite(usual)
+    points = (windows.parts() == Part.HELD_OUT) & np.isfinite(truth) & np.isfinite(said)
+    for values in baselines.values():
+        points &= np.isfinite(values)
     error = np.where(points, said - truth, np.nan)
-    of_persistence = np.where(points, np.abs(persistent - truth), np.nan)
-    of_climatology = np.where(points, np.abs(usual - truth), np.nan)
-    persistence_mae, climatology_mae = _mean(of_persistence), _mean(of_climatology)
-    better = "persistence" if persistence_mae < climatology_mae else "climatology"
-    of_baseline = of_persistence if better == "persistence" else of_climatology
+    errors = {n: np.where(points, np.abs(v - truth), np.nan) for n, v in baselines.items()}
+    best = min(reversed(errors), key=lambda name: _mean(errors[name]))
+
+    def score(leads: slice) -> dict[str, Any]:
+        mae, best_mae = _mean(np.abs(error[:, leads])), _mean(errors[best][:, leads])
+        return {
+            "count": int(points[:, leads].sum()),
+            "mae": mae,
+            "rmse": float(np.sqrt(_mean(error[:, leads] ** 2))),
+            "bias": _mean(error[:, leads]),
+            "baselines": {name: _mean(values[:, leads]) for name, values in errors.items()},
+            "skill": 1.0 - mae / best_mae if best_mae > 0 else None,
+        }
+
     times = windows.lead_times()
     spans = windows.split.held_out(int(times[points].min()), int(times[points].max()))
+    days = lead_days(windows.plan.leads, windows.plan.steps_a_day)
     plan = windows.plan.outputs[output]
-    typical, worst = _traces(windows, said=said, band=band, truth=truth, usual=usual, held=held)
+    shares = share_interval(np.abs(error)[points], errors[best][points], times[points])
+    typical, worst = _traces(
+        windows, said=said, band=band, truth=truth, usual=baselines["climatology"]
+    )
     return Judgement(
+        **score(slice(None)),
         area=area,
         variable=plan.variable,
         unit=plan.unit,
-        count=int(points.sum()),
-        mae=_mean(np.abs(error)),
-        rmse=float(np.sqrt(_mean(error**2))),
-        bias=_mean(error),
-        persistence_mae=persistence_mae,
-        climatology_mae=climatology_mae,
-        baseline=better,
-        skill=_skill(_mean(np.abs(error)), _mean(of_baseline)),
-        skill_interval=_interval(np.abs(error), of_baseline, times),
+        baseline=best,
+        skill_interval=shares and (1.0 - shares[1], 1.0 - shares[0]),
         coverage=None
         if band is None
         else cover(
@@ -167,24 +187,15 @@ def _judge_one(
             band,
             times,
             probabilities=windows.plan.probabilities,
-            lead_days=_lead_days(windows),
+            lead_days=days,
         ),
-        evaluation_id=_evaluation_id(windows, output, points, truth, persistent, usual),
+        evaluation_id=_evaluation_id(windows, output, points, truth, *baselines.values()),
         held_out=tuple(
             s for s in spans if ((times[points] > s.start) & (times[points] <= s.end)).any()
         ),
         days=tuple(
-            DayScore(
-                day=day + 1,
-                count=int(points[:, leads].sum()),
-                mae=_mean(np.abs(error[:, leads])),
-                rmse=float(np.sqrt(_mean(error[:, leads] ** 2))),
-                bias=_mean(error[:, leads]),
-                persistence_mae=_mean(of_persistence[:, leads]),
-                climatology_mae=_mean(of_climatology[:, leads]),
-                skill=_skill(_mean(np.abs(error[:, leads])), _mean(of_baseline[:, leads])),
-            )
-            for day, leads in enumerate(_lead_days(windows))
+            DayScore(day=day, **score(leads))
+            for day, leads in enumerate(days, start=1)
             if points[:, leads].any()
         ),
         trace=typical,
@@ -192,38 +203,8 @@ def _judge_one(
     )
 
 
-def _climatology(windows: WindowSet) -> npt.NDArray[np.float64]:
-    """The climatology baseline at every target, [rows, outputs, leads]."""
-    series = {}
-    for key, observed in windows.truths.items():
-        known = windows.split.part(observed.time) != Part.HELD_OUT
-        coefficients = fit_climatology(observed.time[known], observed.value[known])
-        series[key] = observed._replace(value=terms(observed.time) @ coefficients)
-    return windows.targets(series)
-
-
-def _lead_days(windows: WindowSet) -> list[slice]:
-    size = windows.plan.steps_a_day
-    return [slice(first, first + size) for first in range(0, windows.plan.leads, size)]
-
-
 def _mean(values: npt.NDArray[np.float64]) -> float:
     return float(np.nanmean(values))
-
-
-def _skill(mae: float, baseline: float) -> float | None:
-    return 1.0 - mae / baseline if baseline > 0 else None
-
-
-def _interval(
-    error: npt.NDArray[np.float64],
-    baseline: npt.NDArray[np.float64],
-    times: npt.NDArray[np.int64],
-) -> tuple[float, float] | None:
-    """The 95 % interval of skill over resampled spells; None where it cannot be known."""
-    there = np.isfinite(error)
-    shares = share_interval(error[there], baseline[there], times[there])
-    return shares and (1.0 - shares[1], 1.0 - shares[0])
 
 
 def _evaluation_id(
@@ -239,7 +220,7 @@ def _evaluation_id(
     head = {
         "variable": windows.plan.outputs[output].variable,
         "step": windows.plan.step_seconds,
-        "baselines": _BASELINES,
+        "baselines": {name: baseline.method for name, baseline in BASELINES.items()},
     }
     state = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
     judged_rows = points.any(axis=1)
@@ -257,12 +238,12 @@ def _traces(
     band: npt.NDArray[np.float64] | None,
     truth: npt.NDArray[np.float64],
     usual: npt.NDArray[np.float64],
-    held: npt.NDArray[np.bool_],
 ) -> tuple[Trace | None, Trace | None]:
     """The forecast of median and the one of largest error among those held out as a whole.
 
     Where the horizon outlasts every held-out block, those held out in part stand in.
     """
+    held = windows.parts() == Part.HELD_OUT
     seen = np.isfinite(truth).all(axis=1) & np.isfinite(said).all(axis=1)
     whole = seen & held.all(axis=1)
     if not whole.any():

@@ -6,21 +6,19 @@ fail silently: missing values inside a window and at its newest end, and windows
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Bounds
 from fairweather_interface.refusals import Code
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    import numpy.typing as npt
-
-    from fairweather_research.blueprint import InputPlan
-    from fairweather_research.branches import Switch
-    from fairweather_research.dataset import WindowSet
+from fairweather_research.blueprint import InputPlan
+from fairweather_research.branches import Switch
+from fairweather_research.dataset import WindowSet
 
 __all__ = ["SERVE", "choose_examples"]
 
@@ -75,9 +73,10 @@ def choose_examples(
     rows = [*spread.tolist(), int(level.argmin()), int(level.argmax()), *near]
 
     losses = {plan.name: _may_lack(plan, bounds[plan.name]) for plan in plans}
-    edits = [_lack(losses)] * any(losses.values()) + _refused(plans, bounds)
-    expect = [SERVE] * (len(rows) + any(losses.values()))
-    expect += [str(Code.OUT_OF_DOMAIN)] * (len(rows) + len(edits) - len(expect))
+    gaps = [partial(_lack, losses)] if any(losses.values()) else []
+    refused = _refused(plans, bounds)
+    expect = [SERVE] * len(rows + gaps) + [str(Code.OUT_OF_DOMAIN)] * len(refused)
+    edits = gaps + refused
     rows += [len(windows) // 2] * len(edits)
 
     windows = windows.rows(np.array(rows))
@@ -125,71 +124,69 @@ def _sides(windows: WindowSet, switch: Switch) -> npt.NDArray[np.bool_]:
 
 
 def _refused(plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds]) -> list[_Edit]:
-    """What makes a window one to refuse: each goes beyond bounds of one kind alone."""
-    warm = [plan for plan in plans if plan.variable == "temperature"]
-    highest = {plan.name: bounds[plan.name].maximum for plan in warm}
-    lowest = {plan.name: bounds[plan.name].minimum for plan in warm}
+    """Return what makes a window one to refuse: each goes beyond bounds of one kind alone."""
+    edits: list[_Edit] = []
+    for bound, by in (("maximum", _BEYOND), ("minimum", -_BEYOND)):
+        edges = {
+            plan.name: edge
+            for plan in plans
+            if plan.variable == "temperature"
+            and (edge := getattr(bounds[plan.name], bound)) is not None
+            and _COLDEST < edge < _HOTTEST
+        }
+        if edges:
+            edits.append(partial(_move, edges, by))
     gaps = {
         plan.name: allowed
         for plan in plans
         if (allowed := _may_lack(plan, Bounds())) > _may_lack(plan, bounds[plan.name])
     }
-    above = {n: bound for n, bound in highest.items() if bound is not None and bound < _HOTTEST}
-    below = {n: bound for n, bound in lowest.items() if bound is not None and bound > _COLDEST}
-    edits: list[_Edit] = []
-    if above:
-        edits.append(_moved(above, _BEYOND))
-    if below:
-        edits.append(_moved(below, -_BEYOND))
-    return edits + ([_lack(gaps)] if gaps else [])
+    return [*edits, partial(_lack, gaps)] if gaps else edits
 
 
-def _moved(edges: Mapping[str, float], by: float) -> _Edit:
+def _move(edges: Mapping[str, float], by: float, windows: _Arrays) -> None:
     """Move windows as they are until they go beyond their edge by so much, and stay real."""
-
-    def edit(windows: _Arrays) -> None:
-        for name, edge in edges.items():
-            furthest = np.nanmax(windows[name]) if by > 0 else np.nanmin(windows[name])
-            moved = windows[name] + (edge + by - furthest)
-            windows[name][:] = np.clip(moved, np.float32(_COLDEST), np.float32(_HOTTEST))
-
-    return edit
+    for name, edge in edges.items():
+        furthest = np.nanmax(windows[name]) if by > 0 else np.nanmin(windows[name])
+        moved = windows[name] + (edge + by - furthest)
+        windows[name][:] = np.clip(moved, np.float32(_COLDEST), np.float32(_HOTTEST))
 
 
-def _lack(missing: Mapping[str, int]) -> _Edit:
-    """Lose so many values of each window."""
-
-    def edit(windows: _Arrays) -> None:
-        for name, number in missing.items():
-            _lose(windows[name], number)
-
-    return edit
+def _lack(missing: Mapping[str, int], windows: _Arrays) -> None:
+    """Lose so many values of each window: the newest one, and a stretch in the middle."""
+    for name, allowed in missing.items():
+        window = windows[name]
+        places = np.array([len(window) - 1, *range(len(window) // 2, len(window) - 1)])
+        there = places[~np.isnan(window[places])]
+        window[there[: max(allowed - int(np.isnan(window).sum()), 0)]] = np.nan
 
 
 def _may_lack(plan: InputPlan, bounds: Bounds) -> int:
-    """How many values of a window may be missing: the input's own law, and the bound's."""
-    own = _most(plan.max_missing, plan.samples)
-    return own if bounds.max_missing is None else min(own, _most(bounds.max_missing, plan.samples))
+    """Return how many values of a window may be missing, by the input's law and the bound's.
 
-
-def _most(share: float, samples: int) -> int:
-    """The largest number for which ``number / samples <= share`` holds, in floating point."""
-    near = int(share * samples)
-    return near + ((near + 1) / samples <= share)
+    It is the largest number for which ``number / samples <= share`` holds, in floating point.
+    """
+    share = plan.max_missing
+    if bounds.max_missing is not None:
+        share = min(share, bounds.max_missing)
+    near = int(share * plan.samples)
+    return near + ((near + 1) / plan.samples <= share)
 
 
 def _inside(bounds: Bounds) -> tuple[np.float32, np.float32]:
-    """The float32 nearest to the bounds from inside; windows are float32, bounds are not.
+    """Return the float32 nearest to the bounds from inside; windows are float32, bounds are not.
 
     They are compared as Python floats: NumPy would round the bound to float32 first.
     """
-    infinity = np.float32(np.inf)
-    least = np.float32(-infinity if bounds.minimum is None else bounds.minimum)
-    most = np.float32(infinity if bounds.maximum is None else bounds.maximum)
-    if bounds.minimum is not None and float(least) < bounds.minimum:
-        least = np.nextafter(least, infinity)
-    if bounds.maximum is not None and float(most) > bounds.maximum:
-        most = np.nextafter(most, -infinity)
+    edges = (
+        -np.inf if bounds.minimum is None else bounds.minimum,
+        np.inf if bounds.maximum is None else bounds.maximum,
+    )
+    least, most = np.float32(edges[0]), np.float32(edges[1])
+    if float(least) < edges[0]:
+        least = np.nextafter(least, np.float32(np.inf))
+    if float(most) > edges[1]:
+        most = np.nextafter(most, np.float32(-np.inf))
     return least, most
 
 
@@ -197,14 +194,3 @@ def _fill(window: npt.NDArray[np.float32], allowed: int) -> None:
     """Put the mean where more values are missing than are allowed, the oldest first."""
     missing = np.flatnonzero(np.isnan(window))
     window[missing[: max(len(missing) - allowed, 0)]] = np.nanmean(window)
-
-
-def _lose(window: npt.NDArray[np.float32], allowed: int) -> None:
-    """Lose as many values as are allowed: the newest one, and a stretch in the middle."""
-    missing = int(np.isnan(window).sum())
-    for place in (len(window) - 1, *range(len(window) // 2, len(window) - 1)):
-        if missing >= allowed:
-            return
-        if not np.isnan(window[place]):
-            window[place] = np.nan
-            missing += 1

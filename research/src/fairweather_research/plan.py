@@ -21,18 +21,17 @@ A plan is expanded and every recipe of it checked when it is loaded.
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-from fairweather_interface.definitions import load_yaml, parse_definitions
+from fairweather_interface.definitions import parse_definitions
 
+from fairweather_research._parts import nearest, read_yaml
 from fairweather_research.errors import PlanError, RecipeError
-from fairweather_research.recipe import Recipe, _with_definitions
+from fairweather_research.recipe import Recipe, resolve_definitions
 
 __all__ = ["PLAN_KEYS", "Plan", "Training", "load_plan"]
 
@@ -80,26 +79,28 @@ class Plan:
         if not isinstance(document, dict):
             found = "nothing" if document is None else type(document).__name__
             raise PlanError(source, [f"found {found}, expected keys; start with `recipe:`"])
-        problems = _problems(document)
-        if problems:
+        if problems := _problems(document):
             raise PlanError(source, problems)
-        common = _common(document.get("recipe", {}), source, folder)
+        common = _common(document["recipe"], source, folder)
         made: list[Training] = []
-        told: dict[str, list[str]] = {}
+        names_of: dict[str, list[str]] = {}  # problem -> the trainings that have it
         for name, keys in _expanded(document, common, source, folder):
             try:
                 recipe = Recipe.parse({**common, **keys}, source=name, folder=folder)
                 made.append(Training(name=name, recipe=recipe))
             except RecipeError as error:
                 for problem in error.problems:
-                    told.setdefault(problem, []).append(name)
-        if told:
-            number = len(made) + len(set().union(*told.values()))
-            raise PlanError(
-                source,
-                [f"{problem} (in {_of(names, number)})" for problem, names in told.items()],
-            )
-        if problems := _twins(made):
+                    names_of.setdefault(problem, []).append(name)
+        number = len(made) + len(set().union(*names_of.values()))
+        problems = [f"{problem} (in {_of(names, number)})" for problem, names in names_of.items()]
+        first: dict[str, str] = {}
+        for each in made:
+            other = first.setdefault(json.dumps(each.recipe.document(), sort_keys=True), each.name)
+            if other != each.name and not names_of:
+                problems.append(
+                    f"found that {other!r} and {each.name!r} are one training; keep one"
+                )
+        if problems:
             raise PlanError(source, problems)
         return cls(name=Path(source).stem, trainings=tuple(made))
 
@@ -111,19 +112,11 @@ def load_plan(path: str | Path) -> Plan:
         PlanError: with every problem found, each naming its key and the recipes that have it.
     """
     path = Path(path)
-    return Plan.parse(_read(path, str(path)), source=str(path), folder=path.resolve().parent)
-
-
-def _read(path: Path, source: str) -> object:
     try:
-        return load_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PlanError(
-            source, [f"{path}: cannot be read ({error.strerror}); give the path of a YAML file"]
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise PlanError(source, [f"{path}: is not YAML: {said}"]) from error
+        document = read_yaml(path)
+    except ValueError as error:
+        raise PlanError(str(path), [str(error)]) from error
+    return Plan.parse(document, source=str(path), folder=path.resolve().parent)
 
 
 def _problems(document: dict[Any, Any]) -> list[str]:
@@ -131,8 +124,7 @@ def _problems(document: dict[Any, Any]) -> list[str]:
     problems = []
     for key in document:
         if key not in PLAN_KEYS:
-            close = difflib.get_close_matches(str(key), PLAN_KEYS, n=1)
-            hint = f"did you mean `{close[0]}`?" if close else f"expected of {', '.join(PLAN_KEYS)}"
+            hint = nearest(key, PLAN_KEYS)
             if key in Recipe.model_fields and key not in _ON_AXES:
                 hint = "a key of a recipe stands below `recipe`, or below a model type"
             problems.append(f"`{key}`: unknown key; {hint}")
@@ -141,27 +133,29 @@ def _problems(document: dict[Any, Any]) -> list[str]:
         for key in ("recipe", "areas", "model_types")
         if key not in document
     ]
-    for key in ("networks", "seeds"):
-        if key in document:
+    for key in ("networks", "seeds", "areas"):
+        if key in document and (key != "areas" or document[key] != "each"):
             problems += _list_problems(key, document[key])
-    if document.get("areas", "each") != "each":
-        problems += _list_problems("areas", document["areas"])
-    problems += _type_problems(document.get("model_types", {"": {}}))
-    if isinstance(common := document.get("recipe"), dict):
-        problems += _axis_problems("recipe", common)
-    elif "recipe" in document and not isinstance(common, str):
-        problems.append(f"`recipe`: found {common!r}, expected {PLAN_KEYS['recipe']}")
-    return problems
-
-
-def _twins(made: list[Training]) -> list[str]:
-    """Recipes that are one and the same although the plan writes them in two ways."""
-    first: dict[str, str] = {}
-    problems = []
-    for each in made:
-        said = json.dumps(each.recipe.document(), sort_keys=True)
-        if (other := first.setdefault(said, each.name)) != each.name:
-            problems.append(f"found that {other!r} and {each.name!r} are one training; keep one")
+    types = document.get("model_types", {"": None})
+    if not isinstance(types, dict) or not types:
+        problems.append(
+            f"`model_types`: found {types!r}, expected {PLAN_KEYS['model_types']}; "
+            "write, for example, WinterPredictor: {season: [12, 1, 2]}"
+        )
+        types = {}
+    stated = {f"model_types.{name}": {} if keys is None else keys for name, keys in types.items()}
+    if not isinstance(document.get("recipe", ""), str):
+        stated["recipe"] = document["recipe"]
+    for where, keys in stated.items():
+        if not isinstance(keys, dict):
+            expected = PLAN_KEYS.get(where, "keys of a recipe")
+            problems.append(f"`{where}`: found {keys!r}, expected {expected}")
+            continue
+        problems += [
+            f"`{where}.{key}`: a plan says this with `{_ON_AXES[key]}`; take it out"
+            for key in keys
+            if key in _ON_AXES
+        ]
     return problems
 
 
@@ -175,38 +169,18 @@ def _list_problems(key: str, found: object) -> list[str]:
     return [f"`{key}`: found {', '.join(twice)} twice, expected each once"] if twice else []
 
 
-def _type_problems(found: object) -> list[str]:
-    if not isinstance(found, dict) or not found:
-        problem = f"`model_types`: found {found!r}, expected {PLAN_KEYS['model_types']}"
-        return [f"{problem}; write, for example, WinterPredictor: {{season: [12, 1, 2]}}"]
-    problems = []
-    for name, keys in found.items():
-        if keys is None:
-            continue
-        if not isinstance(keys, dict):
-            problems.append(f"`model_types.{name}`: found {keys!r}, expected keys of a recipe")
-        else:
-            problems += _axis_problems(f"model_types.{name}", keys)
-    return problems
-
-
-def _axis_problems(where: str, keys: dict[Any, Any]) -> list[str]:
-    return [
-        f"`{where}.{key}`: a plan says this with `{_ON_AXES[key]}`; take it out"
-        for key in keys
-        if key in _ON_AXES
-    ]
-
-
 def _common(stated: object, source: str, folder: Path) -> dict[str, Any]:
     """The keys that all recipes have; a recipe's file gives all but those of the axes."""
     if isinstance(stated, dict):
         return stated
     path = folder / str(stated)
-    document = _read(path, source)
+    try:
+        document = read_yaml(path)
+    except ValueError as error:
+        raise PlanError(source, [f"`recipe`: {stated}: {error}"]) from error
     if not isinstance(document, dict):
         raise PlanError(source, [f"`recipe`: {stated} holds no keys of a recipe"])
-    resolved, problems = _with_definitions(document, path.resolve().parent)
+    resolved, problems = resolve_definitions(document, path.resolve().parent)
     if problems:
         raise PlanError(source, problems)
     return {key: value for key, value in resolved.items() if key not in _ON_AXES}
@@ -248,7 +222,7 @@ def _each_area(
         raise PlanError(
             source, ["`areas`: `each` needs one set of definitions; move them below `recipe`"]
         )
-    resolved, problems = _with_definitions(common, folder)
+    resolved, problems = resolve_definitions(common, folder)
     if not problems and not isinstance(resolved.get("definitions"), dict):
         problems = ["`areas`: `each` needs `definitions` below `recipe`"]
     if problems:

@@ -6,15 +6,11 @@ model card and holds counts and quantiles only, never a series.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+import numpy.typing as npt
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from fairweather_research.dataset import WindowSet
+from fairweather_research._parts import StrictModel
+from fairweather_research.dataset import WindowSet, covered, local_month
 
 __all__ = ["Month", "Portrait", "portray"]
 
@@ -22,11 +18,7 @@ _BINS = 40
 _QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Month(_Frozen):
+class Month(StrictModel):
     """What one calendar month held, in the input's unit."""
 
     month: int  # 1 to 12, by the local calendar of the area
@@ -37,7 +29,7 @@ class Month(_Frozen):
     highest: float
 
 
-class Portrait(_Frozen):
+class Portrait(StrictModel):
     """The values of one input that lay in at least one training window."""
 
     edges: tuple[float, ...]  # of the bins, one more than there are
@@ -47,10 +39,6 @@ class Portrait(_Frozen):
 
 def portray(taught: WindowSet) -> dict[str, Portrait]:
     """Portray every input of training windows, by input name, over all areas."""
-    import pandas as pd  # noqa: PLC0415 - the shapes above are wanted without it
-
-    from fairweather_research.dataset import covered  # noqa: PLC0415
-
     found = {}
     for number, plan in enumerate(taught.plan.inputs):
         values, months = [], []
@@ -60,13 +48,12 @@ def portray(taught: WindowSet) -> dict[str, Portrait]:
             used = covered(series, taught.reference[rows], plan.samples)
             used &= np.isfinite(series.value)
             values.append(series.value[used])
-            local = pd.to_datetime(series.time[used], unit="s", utc=True).tz_convert(area.timezone)
-            months.append(local.month.to_numpy())
+            months.append(local_month(series.time[used], area.timezone))
         found[plan.name] = _portrait(np.concatenate(values), np.concatenate(months))
     return found
 
 
-def _portrait(values: npt.NDArray[np.float64], months: npt.NDArray[np.int32]) -> Portrait:
+def _portrait(values: npt.NDArray[np.float64], months: npt.NDArray[np.int64]) -> Portrait:
     counts, edges = np.histogram(values, bins=_BINS)
     told = []
     for month in np.unique(months).tolist():

@@ -13,18 +13,18 @@ be repeated from it alone.
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-import yaml
 from fairweather_interface.definitions import (
     VARIABLES,
     Definitions,
     load_definitions,
-    load_yaml,
     packaged_definitions,
     parse_definitions,
     plain_definitions,
@@ -39,14 +39,21 @@ from pydantic import (
     model_validator,
 )
 
-from fairweather_research._parts import Part, Words
-from fairweather_research.blueprint import blueprint_of
+from fairweather_research._parts import Duration, StrictModel, nearest, read_yaml
+from fairweather_research.blueprint import Blueprint, make_blueprint
 from fairweather_research.errors import RecipeError
-from fairweather_research.networks import NETWORKS, PLUGGED
+from fairweather_research.networks import NETWORKS, PLUGGED, FitPlan
 from fairweather_research.sources import SOURCES
 from fairweather_research.switch import SwitchPlan
 
-__all__ = ["FitPlan", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
+__all__ = [
+    "Declares",
+    "ObservationsPlan",
+    "Recipe",
+    "SplitPlan",
+    "load_recipe",
+    "resolve_definitions",
+]
 
 _DAY = timedelta(days=1)
 
@@ -67,17 +74,18 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _around_the_middle(probabilities: tuple[float, ...]) -> tuple[float, ...]:
-    problem = ""
-    if not all(0 < p < 1 for p in probabilities):
-        problem = "expected probabilities above 0 and below 1"
-    elif any(low >= high for low, high in pairwise(probabilities)):
-        problem = "expected them ascending, each once"
-    elif 0.5 in probabilities:  # noqa: PLR2004 - the middle
-        problem = "expected none of 0.5: the forecast itself is the middle"
-    elif probabilities and not probabilities[0] < 0.5 < probabilities[-1]:  # noqa: PLR2004
-        problem = "expected at least one below and one above 0.5, the two edges of a band"
-    if problem:
-        raise ValueError(f"found {list(probabilities)}, {problem}; write, for example, [0.1, 0.9]")
+    problems = {
+        "probabilities above 0 and below 1": not all(0 < p < 1 for p in probabilities),
+        "them ascending, each once": any(low >= high for low, high in pairwise(probabilities)),
+        "none of 0.5: the forecast itself is the middle": 0.5 in probabilities,  # noqa: PLR2004
+        "at least one below and one above 0.5, the two edges of a band": bool(probabilities)
+        and not probabilities[0] < 0.5 < probabilities[-1],  # noqa: PLR2004
+    }
+    for expected, is_wrong in problems.items():
+        if is_wrong:
+            raise ValueError(
+                f"found {list(probabilities)}, expected {expected}; write, for example, [0.1, 0.9]"
+            )
     return probabilities
 
 
@@ -100,7 +108,7 @@ _Bounds = Annotated[
 ]
 
 
-class ObservationsPlan(Part):
+class ObservationsPlan(StrictModel):
     """Where the observations come from: a named source, or a file in the archive format."""
 
     source: _Text
@@ -117,12 +125,12 @@ class ObservationsPlan(Part):
         return self
 
 
-class SplitPlan(Part):
+class SplitPlan(StrictModel):
     """How time is divided: of every ``every``, the last ``held_out`` is for judging alone."""
 
-    every: Words = timedelta(days=48)
-    held_out: Words = timedelta(days=12)
-    calibration: Words = timedelta(days=10)
+    every: Duration = timedelta(days=48)
+    held_out: Duration = timedelta(days=12)
+    calibration: Duration = timedelta(days=10)
 
     @model_validator(mode="after")
     def _leaves_time_to_train(self) -> Self:
@@ -141,33 +149,65 @@ class SplitPlan(Part):
         return self
 
 
-class FitPlan(Part):
-    """How the network is fitted; training stops early when calibration time no longer improves."""
+@dataclass(frozen=True)
+class Declares:
+    """What a key of a recipe says in the metadata; it stands beside the key.
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 60
-    patience: Annotated[int, Field(ge=1)] = 6
-    batch_size: Annotated[int, Field(ge=1)] = 256
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
+    The key's value is the field's, where training does not find another one.
+
+    Attributes:
+        field: of the metadata.
+        meaning: what readers of an older schema cannot be told, for people; of a key that holds a
+            list of such things, the meaning of each. Empty where every schema has the field.
+        without: the value of the key that asks for nothing.
+    """
+
+    field: str
+    meaning: str | Mapping[str, str] = ""
+    without: object = None
 
 
-class Recipe(Part):
+class Recipe(StrictModel):
     """A checked, resolved recipe. Every key is described in this package's README."""
 
-    topic: _Text
-    author: _Text
-    model_type: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
+    topic: Annotated[_Text, Declares("topic")]
+    author: Annotated[_Text, Declares("author")]
+    model_type: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100),
+        Declares("model_type"),
+    ]
     areas: _Names
     variables: _Names
-    season: _Months
+    season: Annotated[_Months, Declares("valid_months")]
     definitions: dict[str, Any]
     observations: ObservationsPlan
-    step: Words = timedelta(hours=1)
-    horizon: Words = timedelta(days=7)
+    step: Duration = timedelta(hours=1)
+    horizon: Duration = timedelta(days=7)
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
-    max_temperature_seen: bool = True
-    max_humidity_seen: bool = False
-    applicability_domain: _Bounds = ()
-    quantiles: _Quantiles = ()
+    max_temperature_seen: Annotated[
+        bool,
+        Declares("max_temperature_seen", "the highest temperature seen in training", without=False),
+    ] = True
+    max_humidity_seen: Annotated[
+        bool,
+        Declares("max_humidity_seen", "the highest humidity seen in training", without=False),
+    ] = False
+    applicability_domain: Annotated[
+        _Bounds,
+        Declares(
+            "applicability_domain",
+            {
+                "minimum": "the lowest value of each input seen in training",
+                "maximum": "the highest value of each input seen in training",
+                "max_missing": "the largest share of missing values seen in training",
+            },
+            without=(),
+        ),
+    ] = ()
+    quantiles: Annotated[
+        _Quantiles, Declares("uncertainty", "bands of uncertainty", without=())
+    ] = ()
     network: _Network = "blend"
     switch: SwitchPlan | None = None
     fit: FitPlan = FitPlan()
@@ -180,15 +220,44 @@ class Recipe(Part):
         if self.switch is not None:
             problems += self.switch.problems()
             if not problems:
-                problems += self.switch.unfit(blueprint_of(self))
+                problems += self.switch.unfit(self.blueprint)
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    @classmethod
+    def declares(cls) -> dict[str, Declares]:
+        """What keys say in the metadata, by key."""
+        return {
+            key: item
+            for key, field in cls.model_fields.items()
+            for item in field.metadata
+            if isinstance(item, Declares)
+        }
 
     @property
     def defined(self) -> Definitions:
         """The areas and required inputs of the definitions that the recipe carries."""
         return parse_definitions(self.definitions, source="definitions")
+
+    @cached_property
+    def blueprint(self) -> Blueprint:
+        """What goes into the model and what comes out."""
+        return make_blueprint(
+            self.defined,
+            areas=self.areas,
+            variables=self.variables,
+            quantiles=self.quantiles,
+            max_missing=self.max_missing,
+            step=self.step,
+            leads=self.leads,
+        )
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other values, whose blueprint is its own."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("blueprint", None)
+        return copy
 
     @property
     def leads(self) -> int:
@@ -216,11 +285,11 @@ class Recipe(Part):
             raise RecipeError(
                 source, [f"found {found}, expected keys and values; start with `topic: ...`"]
             )
-        resolved, problems = _with_definitions(document, folder or Path.cwd())
+        resolved, problems = resolve_definitions(document, folder or Path.cwd())
         try:
             recipe = cls.model_validate(resolved)
         except ValidationError as error:
-            problems = [*problems, *_problems(error, told=bool(problems))]
+            problems = [*problems, *_problems(error, are_defined=not problems)]
         if problems:
             raise RecipeError(source, problems)
         return recipe
@@ -228,13 +297,13 @@ class Recipe(Part):
     def _names(self) -> list[str]:
         defined = self.defined
         problems = [
-            f"`areas`: unknown area {area!r}; expected of {', '.join(defined.areas)}; "
+            f"`areas`: unknown area {area!r}; expected one of {', '.join(defined.areas)}; "
             "choose one of them, or define it in a definitions file of your own"
             for area in self.areas
             if area not in defined.areas
         ]
         problems += [
-            f"`variables`: unknown variable {variable!r}; expected of {', '.join(VARIABLES)}"
+            f"`variables`: unknown variable {variable!r}; expected one of {', '.join(VARIABLES)}"
             for variable in self.variables
             if variable not in VARIABLES
         ]
@@ -267,18 +336,18 @@ def load_recipe(path: str | Path) -> Recipe:
     """
     path = Path(path)
     try:
-        document = load_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(
-            str(path), [f"cannot be read ({error.strerror}); give the path of a recipe in YAML"]
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(str(path), [f"is not YAML: {' '.join(str(error).split())}"]) from error
+        document = read_yaml(path)
+    except ValueError as error:
+        raise RecipeError(str(path), [str(error)]) from error
     return Recipe.parse(document, source=str(path), folder=path.resolve().parent)
 
 
-def _with_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """Replace the name or path of definitions, and of observations, by what it stands for."""
+def resolve_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Replace the name or path of definitions, and of observations, by what it stands for.
+
+    Returns:
+        The resolved document, and what is wrong with the definitions.
+    """
     resolved = dict(document)
     problems: list[str] = []
     named = document.get("definitions")
@@ -302,39 +371,35 @@ def _with_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str,
     return resolved, problems
 
 
-def _problems(error: ValidationError, *, told: bool) -> list[str]:
+def _problems(error: ValidationError, *, are_defined: bool) -> list[str]:
     """Say each problem in the recipe's own keys.
 
-    What follows from unusable definitions alone is left out when those have been told already.
+    What follows from unusable definitions alone is left out where those are a problem already.
     """
     problems: list[str] = []
     for part in error.errors(include_url=False):
-        where = ".".join(str(step) for step in part["loc"])
-        message = part["msg"].removeprefix("Value error, ")
+        where, found = ".".join(str(step) for step in part["loc"]), part["input"]
+        said = part["msg"].removeprefix("Value error, ")
         match part["type"]:
             case "missing":
-                problems.append(f"`{where}`: missing; a recipe must say it")
+                said = "missing; a recipe must say it"
             case "extra_forbidden":
-                problems.append(f"`{where}`: unknown key; {_nearest(part['loc'])}")
-            case "value_error" if not where:
-                problems += message.splitlines()
+                said = f"unknown key; {_nearest(part['loc'])}"
             case "tuple_type":
-                problems.append(
-                    f"`{where}`: found {part['input']!r}, expected a list; "
-                    "write it in square brackets"
-                )
+                said = f"found {found!r}, expected a list; write it in square brackets"
             case "invalid_key":
-                owner, key = where.rpartition(".")[0], part["input"]
-                problems.append(
-                    f"`{owner}`: found the key {key}, expected a word; "
+                where = where.rpartition(".")[0]
+                said = (
+                    f"found the key {found}, expected a word; "
                     "YAML reads on, off, yes and no as true or false"
                 )
             case "model_type":
-                problems.append(f"`{where}`: found {part['input']!r}, expected keys and values")
-            case "value_error":
-                problems.append(f"`{where}`: {message}")
-            case _ if not (told and where.startswith("definitions")):
-                problems.append(f"`{where}`: found {part['input']!r}; {message}")
+                said = f"found {found!r}, expected keys and values"
+            case kind if kind != "value_error":
+                if where.startswith("definitions") and not are_defined:
+                    continue
+                said = f"found {found!r}; {said}"
+        problems += [f"`{where}`: {said}"] if where else said.splitlines()
     return problems
 
 
@@ -345,6 +410,4 @@ def _nearest(location: tuple[int | str, ...]) -> str:
         for part in (annotation, *get_args(annotation)):
             if isinstance(part, type) and issubclass(part, BaseModel):
                 owner = part
-    keys = list(owner.model_fields)
-    close = difflib.get_close_matches(str(location[-1]), keys, n=1)
-    return f"did you mean `{close[0]}`?" if close else f"expected of {', '.join(keys)}"
+    return nearest(location[-1], list(owner.model_fields))

@@ -28,14 +28,13 @@ from fairweather_interface.manifest import artifact_files
 
 from fairweather_research.dataset import areas_and_variables
 from fairweather_research.differences import (
-    NETWORK,
     Finding,
     Record,
     compare,
     forecast_difference,
     record_of,
 )
-from fairweather_research.environment import machine, packages
+from fairweather_research.environment import NETWORK, machine, packages
 from fairweather_research.errors import (
     AbsentNetworkError,
     NetworkError,

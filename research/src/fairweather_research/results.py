@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
+from fairweather_research._parts import StrictModel
 from fairweather_research.domain import Seen
 from fairweather_research.evaluation import Judgement
+from fairweather_research.networks import EpochRecord
 from fairweather_research.portrait import Portrait
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "OPSET",
     "TOLERANCE",
     "BranchRecord",
-    "EpochRecord",
     "OnnxReport",
     "TrainingResult",
 ]
@@ -28,19 +27,7 @@ OPSET = 17
 IR_VERSION = 8
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EpochRecord(_Frozen):
-    """One pass over the training windows; errors are mean absolute ones of scaled anomalies."""
-
-    number: int
-    training: float
-    calibration: float
-
-
-class BranchRecord(_Frozen):
+class BranchRecord(StrictModel):
     """One of several networks of a model that switches."""
 
     condition: str  # what chooses it, for people, with the thresholds that training found
@@ -49,7 +36,7 @@ class BranchRecord(_Frozen):
     best_epoch: int
 
 
-class OnnxReport(_Frozen):
+class OnnxReport(StrictModel):
     """The ONNX artifact's needs, or the reason why there is none."""
 
     canonical: bool = False  # it is the model, and there is no SavedModel
@@ -58,7 +45,7 @@ class OnnxReport(_Frozen):
     omitted: str | None = None
 
 
-class TrainingResult(_Frozen):
+class TrainingResult(StrictModel):
     """Everything about a finished training that is not in a file of its own."""
 
     windows: int  # forecasts that taught the network
@@ -70,10 +57,10 @@ class TrainingResult(_Frozen):
     branches: tuple[BranchRecord, ...] = ()  # of a model that switches, in their order
     thresholds: tuple[float, ...] = ()  # between them, where it switches by an input
     shrinkage: dict[str, tuple[float, ...]]  # output name -> factor of each lead
-    widening: dict[str, tuple[float, ...]] = {}  # quantile name -> factor of each lead
+    widening: dict[str, tuple[float, ...]]  # quantile name -> factor of each lead
     judgements: tuple[Judgement, ...]
-    portraits: dict[str, Portrait] = {}  # input name -> how its training values were spread
+    portraits: dict[str, Portrait]  # input name -> how its training values were spread
     onnx: OnnxReport
-    origin: dict[str, str] = {}  # what provenance says of a network of somebody else's
+    origin: dict[str, str]  # what provenance says of a network of somebody else's
     threads: int
     platform: str

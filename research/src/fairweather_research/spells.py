@@ -6,14 +6,10 @@ drawn anew, a thousand times, is whole spells.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import numpy.typing as npt
 
 from fairweather_research.split import DAY
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 __all__ = ["share_interval"]
 

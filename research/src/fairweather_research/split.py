@@ -10,14 +10,12 @@ never learned. The windows of observations before it may lie anywhere: they are 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from fairweather_research.recipe import SplitPlan
+from fairweather_research.recipe import SplitPlan
 
 __all__ = ["DAY", "Part", "Span", "TimeSplit"]
 

@@ -20,7 +20,7 @@ from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
 from pydantic import BeforeValidator, Field, model_serializer
 
-from fairweather_research._parts import Part, Words
+from fairweather_research._parts import Duration, StrictModel
 
 if TYPE_CHECKING:
     from pydantic import SerializerFunctionWrapHandler
@@ -47,13 +47,13 @@ _Numbers = Annotated[
 ]
 
 
-class SwitchPlan(Part):
+class SwitchPlan(StrictModel):
     """By what a model switches, and where; see ``problems`` for what fits together."""
 
     by: Annotated[str, Field(min_length=1, max_length=200)]
     months: tuple[tuple[int, ...], ...] | None = None
     statistic: Statistic | None = None
-    period: Words | None = None
+    period: Duration | None = None
     at: _Numbers | None = None  # thresholds in the input's unit, ascending
     at_quantile: _Numbers | None = None  # thresholds as shares of the training windows below
 

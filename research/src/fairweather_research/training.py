@@ -41,11 +41,12 @@ from fairweather_research.errors import (
     TrainingError,
     UnfitDataError,
 )
+from fairweather_research.networks import EpochRecord
 from fairweather_research.networks.plugged import refuse_absent
 from fairweather_research.observations import write_archive
 from fairweather_research.reading import observations_of, refuse_changed
 from fairweather_research.recipe import Recipe, load_recipe
-from fairweather_research.results import EpochRecord, TrainingResult
+from fairweather_research.results import TrainingResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +59,7 @@ __all__ = ["STAGES", "THREADS", "Progress", "train"]
 
 #: The stages of a training, in order, and what each does.
 STAGES = {
-    "check": "asking what live software supports",
+    "check": "checking compatibility with the app",
     "observations": "reading observations",
     "start": "starting the training process",
     "windows": "choosing windows",
@@ -157,7 +158,15 @@ def train(
     ):
         result = working.train(tell)
         metadata = create_model_metadata(
-            recipe, observations, result, delivery_id=delivery_id, folder=folder
+            recipe,
+            result,
+            data={
+                "data_source": observations.source,
+                "data_location": observations.location,
+                "data_digest": observations.archive.digest(),
+            },
+            delivery_id=delivery_id,
+            folder=folder,
         )
         (folder / METADATA).write_bytes(dump_metadata(metadata, schema=schema))
         tell(Progress(stage="card"))

@@ -2,19 +2,21 @@
 
 ``index.html`` carries everything inside itself - styles and drawings, no scripts, no address it
 would ask for - and reads under the strictest content security policy. ``metrics.json`` holds the
-numbers. What the metadata say is taken from them; what they do not say comes from the training's
-own result, which is held against them first: the card cannot disagree with its delivery.
+numbers. A result whose figures are not those of the metadata is refused: the card cannot disagree
+with its delivery.
 """
 
 from __future__ import annotations
 
+import calendar
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -22,13 +24,17 @@ import yaml
 from fairweather_interface.applicability import domain_of
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
+from fairweather_interface.metadata import Bounds, Input, ModelMetadata
+from fairweather_interface.verdict import Verdict
 from markupsafe import Markup
 
+from fairweather_research.blueprint import lead_days
 from fairweather_research.card.plots import (
     Plot,
     bias_plot,
     coverage_plot,
     error_plot,
+    named,
     reliability_plot,
     season_plot,
     spread_plot,
@@ -36,26 +42,20 @@ from fairweather_research.card.plots import (
     week_plot,
 )
 from fairweather_research.errors import TrainingError
+from fairweather_research.evaluation import BASELINES, Judgement
 from fairweather_research.networks import NETWORKS
+from fairweather_research.observations import QualityReport
+from fairweather_research.results import TrainingResult
 from fairweather_research.sources import SOURCES
-
-if TYPE_CHECKING:
-    from fairweather_interface.metadata import Bounds, Input, ModelMetadata, Performance
-    from fairweather_interface.verdict import Verdict
-
-    from fairweather_research.evaluation import Judgement
-    from fairweather_research.observations import QualityReport
-    from fairweather_research.results import TrainingResult
 
 __all__ = ["write_card"]
 
 _HELD = {
-    "as declared": "as declared, within the doubt",
-    "too narrow": "too narrow, more fell outside than declared",
-    "too wide": "too wide, less fell outside than declared",
-    "not known": "too little held-out time to tell",
+    "as declared": "as declared (within sampling error)",
+    "too narrow": "too narrow (more values outside than declared)",
+    "too wide": "too wide (fewer values outside than declared)",
+    "not known": "unknown (too little held-out data)",
 }
-_MONTHS = "January February March April May June July August September October November December"
 #: Series that are drawn; a card of many areas would be too large to open on a phone.
 _PICTURED = 12
 #: Points that all lines of one kind may have together, and each of them at least and at most.
@@ -83,21 +83,25 @@ def write_card(
     Raises:
         TrainingError: metadata and result are not of one training.
     """
-    _hold(metadata, result)
+    _refuse_unlike(metadata, result)
     folder.mkdir()
-    drawn = min(len(result.judgements), _PICTURED)
-    most = max(_FEWEST, min(_MOST, _POINTS // drawn))
+    most = max(_FEWEST, min(_MOST, _POINTS // min(len(result.judgements), _PICTURED)))
+    network = metadata.training.recipe.get("network")
     page = _template().render(
         metadata=metadata,
         training=metadata.training,
-        months=[_MONTHS.split()[month - 1] for month in metadata.valid_months],
+        months=[calendar.month_name[month] for month in metadata.valid_months],
         series=[
-            _section(one, said, metadata, most if place < _PICTURED else 0)
-            for place, (one, said) in enumerate(
-                zip(result.judgements, metadata.performance, strict=True)
-            )
+            {
+                "judgement": one,
+                "pictures": _pictures(one, metadata.areas[one.area].timezone, most)
+                if place < _PICTURED
+                else [],
+            }
+            for place, one in enumerate(result.judgements)
         ],
         pictured=_PICTURED,
+        baselines=BASELINES,
         domain=[_input(item, metadata, result) for item in metadata.required_inputs],
         held=_HELD,
         curve=training_plot(
@@ -111,7 +115,7 @@ def write_card(
         verdicts=verdicts,
         source=SOURCES.get(metadata.training.data_source),
         packaged=metadata.training.data_source in SOURCES,
-        plugged=_plugged(metadata.training.recipe),
+        plugged=None if network in (None, *NETWORKS) else network,
         trust=[
             (output.variable, _by_day(result.shrinkage[output.name], output.step))
             for output in metadata.outputs
@@ -149,10 +153,13 @@ def _template() -> jinja2.Template:
     return environment.get_template("card.html.j2")
 
 
-def _hold(metadata: ModelMetadata, result: TrainingResult) -> None:
+def _refuse_unlike(metadata: ModelMetadata, result: TrainingResult) -> None:
     """Refuse to draw a result under metadata that say other things."""
-    said = [(p.area, p.variable, p.mae, p.rmse, p.bias, p.skill) for p in metadata.performance]
-    found = [(j.area, j.variable, j.mae, j.rmse, j.bias, j.skill) for j in result.judgements]
+    fields = attrgetter(
+        *("area", "variable", "count", "mae", "rmse", "bias", "skill", "skill_interval")
+    )
+    said = [fields(one) for one in metadata.performance]
+    found = [fields(one) for one in result.judgements]
     if said != found:
         raise TrainingError(
             f"found metadata of {len(said)} and a result of {len(found)} judgements that do not "
@@ -160,53 +167,25 @@ def _hold(metadata: ModelMetadata, result: TrainingResult) -> None:
         )
 
 
-def _section(
-    judgement: Judgement, said: Performance, metadata: ModelMetadata, most: int
-) -> dict[str, Any]:
-    """One area and variable: its figures from the metadata, its pictures from the result."""
-    timezone = metadata.areas[judgement.area].timezone
-    coverage = judgement.coverage
-    return {
-        "said": said,
-        "judgement": judgement,
-        "pictures": _pictures(judgement, timezone, most) if most else [],
-        "off": [
-            f"{day.verdict} on lead day {day.day}"
-            for day in (coverage.days if coverage else ())
-            if day.verdict.startswith("too")
-        ],
-    }
-
-
 def _pictures(judgement: Judgement, timezone: str, most: int) -> list[Plot]:
     """How far it is off, by lead day and in two weeks, and how its bands held."""
-    coverage = judgement.coverage
-    weeks = [("median", judgement.trace), ("largest", judgement.worst)]
-    return [
-        error_plot(judgement),
-        bias_plot(judgement),
-        *(
-            week_plot(judgement, trace, timezone, rule=rule, most=most)
-            for rule, trace in weeks
-            if trace
-        ),
-        *(
-            (coverage_plot(judgement, coverage), reliability_plot(judgement, coverage))
-            if coverage
-            else ()
-        ),
-    ]
+    plots = [error_plot(judgement), bias_plot(judgement)]
+    for rule, trace in (("median", judgement.trace), ("largest", judgement.worst)):
+        if trace:
+            plots.append(week_plot(judgement, trace, timezone, rule=rule, most=most))
+    if coverage := judgement.coverage:
+        plots += [coverage_plot(judgement, coverage), reliability_plot(judgement, coverage)]
+    return plots
 
 
 def _input(item: Input, metadata: ModelMetadata, result: TrainingResult) -> dict[str, Any]:
     """One input: what it is called, what bounds hold, and how training saw it."""
-    bounds = domain_of(metadata).get(item.name)
+    bounds = domain_of(metadata).get(item.name, Bounds())
     portrait = result.portraits.get(item.name)
-    over = f" over {', '.join(item.areas)}" if item.areas else ""
     return {
         "input": item,
-        "name": VARIABLES[item.variable or ""].label + over,
-        "bounds": bounds and _bounds(item, bounds),
+        "name": named(item),
+        "bounds": _bounds(item, bounds),
         "pictures": [spread_plot(item, bounds, portrait), season_plot(item, bounds, portrait)]
         if portrait
         else [],
@@ -214,43 +193,36 @@ def _input(item: Input, metadata: ModelMetadata, result: TrainingResult) -> dict
 
 
 def _bounds(item: Input, bounds: Bounds) -> str:
-    """What was seen of an input, in words."""
-    spec = VARIABLES[item.variable or ""]
-    least, most, gaps = bounds.minimum, bounds.maximum, bounds.max_missing
-    said = []
-    if least is not None or most is not None:
-        edges = [
-            f"{word} {edge:.1f}"
-            for word, edge in (("from", least), ("up to", most))
-            if edge is not None
-        ]
-        said.append(f"observations {' '.join(edges)} {spec.symbol}")
-    if gaps is not None:
-        said.append(f"windows that lack up to {gaps:.1%} of their values")
-    return " and ".join(said) + " were seen"
+    """What was seen of an input, in words; empty where nothing bounds it."""
+    edges = [
+        f"{word} {edge:.1f}"
+        for word, edge in (("from", bounds.minimum), ("up to", bounds.maximum))
+        if edge is not None
+    ]
+    said = [f"{' '.join(edges)} {VARIABLES[item.variable or ''].symbol}"] if edges else []
+    if bounds.max_missing is not None:
+        said.append(f"with up to {bounds.max_missing:.1%} of the values missing")
+    return ", ".join(said)
 
 
 def _by_day(leads: Sequence[float], step: timedelta) -> list[float]:
     """What holds in the middle of each lead day, the last of which may be short."""
-    size = timedelta(days=1) // step
-    starts = range(0, len(leads), size)
-    return [leads[(start + min(start + size, len(leads))) // 2] for start in starts]
-
-
-def _plugged(recipe: Mapping[str, object]) -> str | None:
-    """The network from outside this package that a recipe names."""
-    network = recipe.get("network")
-    return None if network is None or network in NETWORKS else str(network)
+    days = lead_days(len(leads), timedelta(days=1) // step)
+    return [leads[(day.start + day.stop) // 2] for day in days]
 
 
 def _metrics(
     metadata: ModelMetadata, result: TrainingResult, report: QualityReport
 ) -> dict[str, Any]:
+    found = result.model_dump(mode="json")
+    for judgement in found["judgements"]:
+        for score in (judgement, *judgement["days"]):
+            score |= {f"{name}_mae": error for name, error in score.pop("baselines").items()}
     return {
         "delivery_id": metadata.delivery_id,
         "model_digest": metadata.model_digest,
         "synthetic": metadata.training.synthetic,
-        **result.model_dump(mode="json"),
+        **found,
         "quality": [dataclasses.asdict(series) for series in report.series],
     }
 

@@ -11,33 +11,39 @@ import html
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-__all__ = ["Chart", "Span", "ticks"]
+__all__ = ["Axis", "Chart", "ticks"]
 
 WIDTH, HEIGHT = 440.0, 220.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 30.0, 38.0
 _LETTER = 6.4  # the width of a letter in a legend, near enough
 _MARK = 3.4
 
+Numbers: TypeAlias = Sequence[float]
+
 
 @dataclass(frozen=True)
-class Span:
-    """A stretch of values and where its ticks stand, with their labels."""
+class Axis:
+    """A stretch of values, its name, and where its ticks stand, with their labels."""
 
+    name: str
     low: float
     high: float
-    ticks: tuple[tuple[float, str], ...]
+    ticks: Sequence[tuple[float, str]]
 
     @classmethod
-    def around(cls, *values: float, include: Sequence[float] = (), room: float = 0.05) -> Span:
-        """The stretch that holds all values that are numbers, with some room and round ticks."""
+    def around(
+        cls, name: str, *values: float, include: Sequence[float] = (), room: float = 0.05
+    ) -> Axis:
+        """Return the axis that holds all values that are numbers, with room and round ticks."""
         known = [value for value in (*values, *include) if math.isfinite(value)]
         low, high = min(known), max(known)
         wide = (high - low) or max(abs(high), 1.0)
         low, high = low - room * wide, high + room * wide
         if include:
             low = max(low, min(include)) if min(known) >= min(include) else low
-        return cls(low, high, tuple((tick, label(tick)) for tick in ticks(low, high)))
+        return cls(name, low, high, [(tick, label(tick)) for tick in ticks(low, high)])
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -59,22 +65,23 @@ def label(value: float) -> str:
 
 
 class Chart:
-    """One drawing: what is drawn first lies below. Values are in the units of its axes."""
+    """One drawing: what is drawn first lies below. Values are in the units of its axes.
 
-    def __init__(self, x: Span, y: Span, *, x_label: str, y_label: str) -> None:
+    ``kind`` is the class of a stroke; what has a ``name`` stands in the legend.
+    """
+
+    def __init__(self, x: Axis, y: Axis) -> None:
         self._x, self._y = x, y
-        self._parts = list(self._frame(x_label, y_label))
-        self._legend: list[tuple[str, str, str]] = []
+        self._parts = list(self._frame())
+        self._legend: dict[str, tuple[str, str]] = {}  # name -> kind and shape
 
-    def area(
-        self, xs: Sequence[float], low: Sequence[float], high: Sequence[float], kind: str
-    ) -> None:
+    def area(self, xs: Numbers, low: Numbers, high: Numbers, kind: str, name: str = "") -> None:
         """Fill what lies between two lines."""
-        there = list(zip(xs, high, strict=True)) + list(zip(xs, low, strict=True))[::-1]
-        self._parts.append(f'<path class="{kind}" d="{self._path(there)}Z"/>')
+        there = [*zip(xs, high, strict=True), *list(zip(xs, low, strict=True))[::-1]]
+        self._add(f'class="{kind}" d="{self._path(there)}Z"', name, kind, "fill")
 
-    def line(self, xs: Sequence[float], ys: Sequence[float], kind: str) -> None:
-        """A line through points, broken where a value is missing."""
+    def line(self, xs: Numbers, ys: Numbers, kind: str, name: str = "", mark: str = "") -> None:
+        """Draw a line through points, broken where a value is missing, with ``marks`` if asked."""
         runs: list[list[tuple[float, float]]] = [[]]
         for x, y in zip(xs, ys, strict=True):
             if math.isfinite(y):
@@ -82,53 +89,42 @@ class Chart:
             elif runs[-1]:
                 runs.append([])
         drawn = "".join(self._path(run) for run in runs if run)
-        self._parts.append(f'<path class="line {kind}" d="{drawn}"/>')
+        self._add(f'class="line {kind}" d="{drawn}"', name, kind, mark)
+        if mark:
+            self.marks(xs, ys, kind, name, mark)
 
-    def marks(self, xs: Sequence[float], ys: Sequence[float], kind: str, shape: str) -> None:
-        """A mark at every point that is there: ``dot``, ``square`` or ``triangle``."""
+    def marks(self, xs: Numbers, ys: Numbers, kind: str, name: str, mark: str) -> None:
+        """Set a mark at every point that is there: ``dot``, ``square`` or ``triangle``."""
         drawn = "".join(
-            _mark(*self._at(x, y), shape) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)
+            _mark(*self._at(x, y), mark) for x, y in zip(xs, ys, strict=True) if math.isfinite(y)
         )
-        self._parts.append(f'<path class="mark {kind}" d="{drawn}"/>')
+        self._add(f'class="mark {kind}" d="{drawn}"', name, kind, mark)
 
-    def bars(self, edges: Sequence[float], heights: Sequence[float], kind: str) -> None:
-        """Touching bars between edges, from 0 up."""
-        drawn = "".join(
-            self._path([(left, 0.0), (left, high), (right, high), (right, 0.0)]) + "Z"
-            for left, right, high in zip(edges[:-1], edges[1:], heights, strict=True)
-            if high
-        )
-        self._parts.append(f'<path class="{kind}" d="{drawn}"/>')
-
-    def upright(self, x: float, low: float, high: float, kind: str) -> None:
-        """A line straight up at ``x``."""
-        self._parts.append(f'<path class="line {kind}" d="{self._path([(x, low), (x, high)])}"/>')
-
-    def level(self, y: float, kind: str) -> None:
-        """A line from side to side at ``y``."""
-        ends = [(self._x.low, y), (self._x.high, y)]
-        self._parts.append(f'<path class="line {kind}" d="{self._path(ends)}"/>')
+    def level(self, y: float, kind: str, name: str = "") -> None:
+        """Draw a line from side to side."""
+        self.line((self._x.low, self._x.high), (y, y), kind, name)
 
     def wall(self, x: float, kind: str, text: str, *, leftwards: bool = False) -> None:
-        """A line from bottom to top at ``x``, with a word beside it."""
-        self.upright(x, self._y.low, self._y.high, kind)
+        """Draw a line from bottom to top, with a word beside it."""
+        self.line((x, x), (self._y.low, self._y.high), kind)
         across, up = self._at(x, self._y.high)
         side = "end" if leftwards else "start"
         self._parts.append(_words(across + (-4 if leftwards else 4), up + 10, text, side))
 
-    def name(self, text: str, kind: str, shape: str = "line") -> None:
-        """Say in the legend what a kind of stroke stands for."""
-        self._legend.append((text, kind, shape))
+    def _add(self, path: str, name: str, kind: str, shape: str) -> None:
+        self._parts.append(f"<path {path}/>")
+        if name:
+            self._legend[name] = (kind, shape)
 
     def svg(self, described_by: str) -> str:
-        """The drawing; the element of the page with that id says what it shows."""
+        """Return the drawing; the element of the page with that id says what it shows."""
         drawn = "".join((*self._parts, *self._key()))
         return (
             f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" '
             f'aria-labelledby="{described_by}">{drawn}</svg>'
         )
 
-    def _frame(self, x_label: str, y_label: str) -> Iterator[str]:
+    def _frame(self) -> Iterator[str]:
         left, bottom, right = _LEFT, HEIGHT - _BOTTOM, WIDTH - _RIGHT
         rows = [(self._at(self._x.low, value)[1], text) for value, text in self._y.ticks]
         columns = [(self._at(value, self._y.low)[0], text) for value, text in self._x.ticks]
@@ -139,13 +135,13 @@ class Chart:
         yield f'<g class="end">{"".join(_words(left - 6, y + 4, text) for y, text in rows)}</g>'
         named = "".join(_words(x, bottom + 16, text) for x, text in columns)
         yield f'<g class="middle">{named}'
-        yield f"{_words((left + right) / 2, HEIGHT - 5, x_label, 'name')}</g>"
-        yield _words(2, 11, y_label, "name")
+        yield f"{_words((left + right) / 2, HEIGHT - 5, self._x.name, 'name')}</g>"
+        yield _words(2, 11, self._y.name, "name")
 
     def _key(self) -> Iterator[str]:
         """The legend: right of the name of the vertical axis, from the right edge leftwards."""
         x = WIDTH - _RIGHT
-        for text, kind, shape in reversed(self._legend):
+        for text, (kind, shape) in reversed(self._legend.items()):
             x -= _LETTER * len(text)
             yield _words(x, 11, text)
             x -= 24
@@ -153,7 +149,7 @@ class Chart:
                 yield f'<path class="{kind}" d="M{_short(x)} 3h18v9h-18z"/>'
             else:
                 yield f'<path class="line {kind}" d="M{_short(x)} 7.5h18"/>'
-                if shape != "line":
+                if shape:
                     yield f'<path class="mark {kind}" d="{_mark(x + 9, 7.5, shape)}"/>'
             x -= 12
 

@@ -8,29 +8,28 @@ from __future__ import annotations
 import calendar
 import hashlib
 import math
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain, cycle, pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.metadata import Bounds, Input
 
-from fairweather_research.card._svg import Chart, Span, label, ticks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from fairweather_interface.metadata import Bounds, Input
-
-    from fairweather_research.coverage import Coverage
-    from fairweather_research.evaluation import Judgement, Trace
-    from fairweather_research.portrait import Portrait
-    from fairweather_research.results import EpochRecord
+from fairweather_research.card._svg import Axis, Chart, label, ticks
+from fairweather_research.coverage import Coverage, Held
+from fairweather_research.evaluation import BASELINES, DayScore, Judgement, Trace
+from fairweather_research.networks import EpochRecord
+from fairweather_research.portrait import Portrait
+from fairweather_research.split import DAY
 
 __all__ = [
     "Plot",
     "bias_plot",
     "coverage_plot",
     "error_plot",
+    "named",
     "reliability_plot",
     "season_plot",
     "spread_plot",
@@ -38,7 +37,6 @@ __all__ = [
     "week_plot",
 ]
 
-_DAY = timedelta(days=1)
 _MONTHS = calendar.month_abbr
 
 
@@ -51,48 +49,33 @@ class Plot(NamedTuple):
 
 
 def error_plot(judgement: Judgement) -> Plot:
-    """Mean absolute error by lead day beside both baselines."""
+    """Mean absolute error by lead day beside the baselines."""
     spec = VARIABLES[judgement.variable]
-    days = [float(score.day) for score in judgement.days]
-    rows = (
-        ("persistence", "triangle", [score.persistence_mae for score in judgement.days]),
-        ("climatology", "square", [score.climatology_mae for score in judgement.days]),
-        ("model", "dot", [score.mae for score in judgement.days]),
-    )
-    every = [value for _, _, values in rows for value in values]
-    chart = Chart(
-        _lead_days(days),
-        Span.around(*every, include=(0.0,)),
-        x_label="lead day",
-        y_label=f"error, {spec.symbol}",
-    )
-    for kind, shape, values in rows:
-        chart.line(days, values, kind)
-        chart.marks(days, values, kind, shape)
-        chart.name("this model" if kind == "model" else kind, kind, shape)
+    days = judgement.days
+    rows = [
+        (name, f"baseline {name}", shape, [score.baselines[name] for score in days])
+        for name, shape in zip(BASELINES, cycle(("triangle", "square")), strict=False)
+    ]
+    rows.append(("this model", "model", "dot", [score.mae for score in days]))
+    every = [value for *_, values in rows for value in values]
+    chart = Chart(_lead_axis(days), Axis.around(f"error, {spec.symbol}", *every, include=(0.0,)))
+    for name, kind, mark, values in rows:
+        chart.line([day.day for day in days], values, kind, name, mark)
     return _plot(
         chart,
         f"Mean absolute error of {spec.label.lower()} at {judgement.area} by lead day, beside "
-        "persistence and climatology. Lower is better; the numbers stand in the table.",
+        f"{' and '.join(BASELINES)}. Lower is better; the table has the numbers.",
     )
 
 
 def bias_plot(judgement: Judgement) -> Plot:
     """Mean error, with its sign, by lead day."""
     spec = VARIABLES[judgement.variable]
-    days = [float(score.day) for score in judgement.days]
     bias = [score.bias for score in judgement.days]
-    chart = Chart(
-        _lead_days(days),
-        Span.around(*bias, include=(0.0,), room=0.15),
-        x_label="lead day",
-        y_label=f"forecast \N{MINUS SIGN} observed, {spec.symbol}",
-    )
-    chart.level(0.0, "bound")
-    chart.line(days, bias, "model")
-    chart.marks(days, bias, "model", "dot")
-    chart.name("no bias", "bound")
-    chart.name("this model", "model", "dot")
+    name = f"forecast \N{MINUS SIGN} observed, {spec.symbol}"
+    chart = Chart(_lead_axis(judgement.days), Axis.around(name, *bias, include=(0.0,), room=0.15))
+    chart.level(0.0, "bound", "no bias")
+    chart.line([day.day for day in judgement.days], bias, "model", "this model", "dot")
     return _plot(
         chart,
         f"Bias of {spec.label.lower()} at {judgement.area} by lead day: above the dashed line it "
@@ -103,40 +86,28 @@ def bias_plot(judgement: Judgement) -> Plot:
 def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, most: int) -> Plot:
     """One forecast beside what came, in local time.
 
-    Args:
-        judgement: whose forecast it is.
-        trace: the forecast.
-        timezone: of the area.
-        rule: how it was chosen: ``median`` or ``largest``.
-        most: points a line may have; further ones are passed over.
+    ``rule`` says how it was chosen, ``median`` or ``largest``; a line has ``most`` points at most.
     """
     spec = VARIABLES[judgement.variable]
     zone = ZoneInfo(timezone)
     stride = -(-len(trace.time) // most)
-    times = [float(second) for second in trace.time[::stride]]
-    lines = [
-        ("climatology", trace.climatology[::stride]),
-        ("truth", trace.observed[::stride]),
-        ("model", trace.forecast[::stride]),
-    ]
+    times = trace.time[::stride]
+    lines = {
+        "climatology": ("baseline climatology", trace.climatology[::stride]),
+        "observed": ("truth", trace.observed[::stride]),
+        "forecast": ("model", trace.forecast[::stride]),
+    }
     edges = [edge[::stride] for edge in trace.band or ()]
-    every = [value for values in (*edges, *(line for _, line in lines)) for value in values]
+    every = [*chain(*edges, *(values for _, values in lines.values()))]
     begin, end = trace.reference_time, trace.time[-1]
     chart = Chart(
-        Span(begin, end, tuple(_moments(begin, end, zone))),
-        Span.around(*every),
-        x_label=f"local time, {timezone}",
-        y_label=spec.symbol,
+        Axis(f"local time, {timezone}", begin, end, list(_moments(begin, end, zone))),
+        Axis.around(spec.symbol, *every),
     )
-    if trace.band:
-        chart.area(times, edges[0], edges[1], "band")
-    for kind, values in lines:
-        chart.line(times, values, kind)
-    if trace.band:
-        chart.name("band", "band", "fill")
-    chart.name("climatology", "climatology")
-    chart.name("observed", "truth")
-    chart.name("forecast", "model")
+    if edges:
+        chart.area(times, edges[0], edges[1], "band", "band")
+    for name, (kind, values) in lines.items():
+        chart.line(times, values, kind, name)
     start = datetime.fromtimestamp(begin, tz=zone)
     word = {"median": "Typical", "largest": "Worst"}[rule]
     return _plot(
@@ -150,133 +121,107 @@ def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, m
 
 def coverage_plot(judgement: Judgement, coverage: Coverage) -> Plot:
     """The share of held-out values inside the band by lead day, with its interval."""
-    spec = VARIABLES[judgement.variable]
-    days = [float(day.day) for day in coverage.days]
     inside = [100 * day.inside for day in coverage.days]
     reach = [100 * edge for day in coverage.days for edge in day.interval or ()]
     low = 10 * math.floor(min([60.0, *inside, *reach]) / 10)
-    chart = Chart(
-        _lead_days(days), _percents(low), x_label="lead day", y_label="inside the band, %"
-    )
-    chart.level(100 * coverage.declared, "bound")
-    for day, held in zip(days, coverage.days, strict=True):
+    chart = Chart(_lead_axis(coverage.days), _percent_axis("inside the band, %", low))
+    chart.level(100 * coverage.declared, "bound", "declared")
+    for held in coverage.days:
         if held.interval:
-            chart.upright(day, 100 * held.interval[0], 100 * held.interval[1], "reach")
-    chart.marks(days, inside, "model", "dot")
-    chart.name("declared", "bound")
-    chart.name("held, 95 % interval", "reach", "dot")
+            edges = (100 * held.interval[0], 100 * held.interval[1])
+            chart.line((held.day, held.day), edges, "reach")
+    name = "held, 95 % interval"
+    chart.marks([held.day for held in coverage.days], inside, "reach", name, "dot")
     return _plot(
         chart,
-        f"{spec.label} at {judgement.area}: the share of held-out values inside the band by lead "
-        f"day, with its 95 % interval, beside the {100 * coverage.declared:g} % that it declares.",
+        f"{VARIABLES[judgement.variable].label} at {judgement.area}: the share of held-out values "
+        "inside the band by lead day, with its 95 % interval, beside the "
+        f"{100 * coverage.declared:g} % that it declares.",
     )
 
 
 def reliability_plot(judgement: Judgement, coverage: Coverage) -> Plot:
     """How often what came was not above each quantile, by lead day."""
-    spec = VARIABLES[judgement.variable]
-    days = [float(day.day) for day in coverage.days]
-    chart = Chart(_lead_days(days), _percents(0), x_label="lead day", y_label="not above, %")
+    chart = Chart(_lead_axis(coverage.days), _percent_axis("not above, %", 0))
     for place, probability in enumerate(coverage.probabilities):
         below = [100 * day.below[place] for day in coverage.days]
-        chart.level(100 * probability, "bound")
-        chart.line(days, below, "model")
-        chart.marks(days, below, "model", "dot")
-    chart.name("declared", "bound")
-    chart.name("held", "model", "dot")
+        chart.level(100 * probability, "bound", "declared")
+        chart.line([day.day for day in coverage.days], below, "model", "held", "dot")
     quantiles = ", ".join(f"{100 * probability:g} %" for probability in coverage.probabilities)
     return _plot(
         chart,
-        f"{spec.label} at {judgement.area}: how often what came was not above the {quantiles} "
-        "quantile, by lead day. A reliable quantile keeps to its dashed line.",
+        f"{VARIABLES[judgement.variable].label} at {judgement.area}: how often what came was not "
+        f"above the {quantiles} quantile, by lead day. A reliable quantile keeps to its dashed "
+        "line.",
     )
 
 
-def spread_plot(item: Input, bounds: Bounds | None, portrait: Portrait) -> Plot:
+def spread_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
     """The histogram of an input's training values, with its bounds."""
     spec = VARIABLES[item.variable or ""]
-    edges = [edge for edge in _edges(bounds) if edge is not None]
+    edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
     total = sum(portrait.counts)
     shares = [100 * count / total for count in portrait.counts]
     chart = Chart(
-        Span.around(*portrait.edges, *edges),
-        Span.around(*shares, include=(0.0,)),
-        x_label=f"{spec.label.lower()}, {spec.symbol}",
-        y_label="share of values, %",
+        Axis.around(f"{spec.label.lower()}, {spec.symbol}", *portrait.edges, *edges),
+        Axis.around("share of values, %", *shares, include=(0.0,)),
     )
-    chart.bars(portrait.edges, shares, "bar")
-    least, most = _edges(bounds)
-    if least is not None:
-        chart.wall(least, "bound", f"from {label(round(least, 1))}")
-    if most is not None:
-        chart.wall(most, "bound", f"up to {label(round(most, 1))}", leftwards=True)
+    sides = [side for pair in pairwise(portrait.edges) for side in pair]
+    chart.area(sides, [0.0] * len(sides), [share for share in shares for _ in range(2)], "bar")
+    if bounds.minimum is not None:
+        chart.wall(bounds.minimum, "bound", f"from {label(round(bounds.minimum, 1))}")
+    if bounds.maximum is not None:
+        text = f"up to {label(round(bounds.maximum, 1))}"
+        chart.wall(bounds.maximum, "bound", text, leftwards=True)
     return _plot(
         chart,
-        f"How the {total:,} training values of {_called(item)} were spread"
-        f"{', and the bounds declared (dashed)' if edges else '; no bound is declared'}.",
+        f"{named(item)}: the distribution of its {total:,} training values"
+        f"{', with the declared bounds (dashed)' if edges else '; no bound is declared'}.",
     )
 
 
-def season_plot(item: Input, bounds: Bounds | None, portrait: Portrait) -> Plot:
+def season_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
     """What every month of training held of an input, with its bounds."""
-    spec = VARIABLES[item.variable or ""]
-    edges = [edge for edge in _edges(bounds) if edge is not None]
+    edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
     every = [value for month in portrait.months for value in (month.lowest, month.highest)]
+    letters = [(float(number), _MONTHS[number][:1]) for number in range(1, 13)]
     chart = Chart(
-        Span(0.4, 12.6, tuple((float(n), _MONTHS[n][:1]) for n in range(1, 13))),
-        Span.around(*every, *edges),
-        x_label="month, local calendar",
-        y_label=spec.symbol,
+        Axis("month, local calendar", 0.4, 12.6, letters),
+        Axis.around(VARIABLES[item.variable or ""].symbol, *every, *edges),
     )
-    for edge in edges:
-        chart.level(edge, "bound")
     for month in portrait.months:
         sides = (month.month - 0.32, month.month + 0.32)
-        chart.area(sides, (month.low, month.low), (month.high, month.high), "bar")
-        chart.upright(month.month, month.lowest, month.highest, "reach")
-        chart.line(sides, (month.middle, month.middle), "truth")
-    chart.name("9 of 10", "bar", "fill")
-    chart.name("median", "truth")
-    chart.name("all", "reach")
-    if edges:
-        chart.name("bound", "bound")
+        chart.area(sides, (month.low, month.low), (month.high, month.high), "bar", "9 of 10")
+        chart.line(sides, (month.middle, month.middle), "truth", "median")
+        chart.line((month.month, month.month), (month.lowest, month.highest), "reach", "all")
+    for edge in edges:
+        chart.level(edge, "bound", "bound")
     return _plot(
         chart,
-        f"{_called(item).capitalize()} by month, as training held it: all values, nine of ten, "
+        f"{named(item)} by month, as training held it: all values, nine of ten, "
         f"and the median{'; dashed: the bounds declared' if edges else ''}. "
-        "A month without a column taught nothing.",
+        "No column: no training data that month.",
     )
 
 
 def training_plot(epochs: Sequence[EpochRecord], best: Sequence[int]) -> Plot:
     """The loss on training and on calibration time, and where each network went back to."""
-    kept = " and ".join(map(str, best))
-    numbers = [float(epoch.number) for epoch in epochs]
-    rows = (
-        ("persistence", "training time", [epoch.training for epoch in epochs]),
-        ("model", "calibration time", [epoch.calibration for epoch in epochs]),
-    )
-    every = [value for _, _, values in rows for value in values]
-    whole = tuple(
-        (tick, label(tick)) for tick in ticks(0.5, len(epochs) + 0.5, 10) if tick % 1 == 0
-    )
-    chart = Chart(
-        Span(0.5, len(epochs) + 0.5, whole),
-        Span.around(*every),
-        x_label="epoch",
-        y_label="loss",
-    )
+    last = len(epochs) + 0.5
+    whole = [(tick, label(tick)) for tick in ticks(0.5, last, 10) if tick % 1 == 0]
+    every = [loss for epoch in epochs for loss in (epoch.training, epoch.calibration)]
+    chart = Chart(Axis("epoch", 0.5, last, whole), Axis.around("loss", *every))
     for epoch in best:
         chart.wall(float(epoch), "bound", f"kept: {epoch}", leftwards=epoch > len(epochs) / 2)
-    for kind, name, values in rows:
-        chart.line(numbers, values, kind)
-        if len(epochs) == 1:
-            chart.marks(numbers, values, kind, "dot")
-        chart.name(name, kind)
+    numbers = [epoch.number for epoch in epochs]
+    mark = "dot" if len(epochs) == 1 else ""
+    losses = [epoch.training for epoch in epochs]
+    chart.line(numbers, losses, "baseline persistence", "training time", mark)
+    losses = [epoch.calibration for epoch in epochs]
+    chart.line(numbers, losses, "model", "calibration time", mark)
     return _plot(
         chart,
-        "Loss by epoch on training time and on calibration time; "
-        f"the weights of epoch{'s' if len(best) > 1 else ''} {kept} were kept.",
+        "Loss by epoch on training time and on calibration time; the weights of "
+        f"epoch{'s' if len(best) > 1 else ''} {' and '.join(map(str, best))} were kept.",
     )
 
 
@@ -285,14 +230,14 @@ def _plot(chart: Chart, text: str) -> Plot:
     return Plot(chart.svg(name), text, name)
 
 
-def _lead_days(days: Sequence[float]) -> Span:
+def _lead_axis(days: Sequence[DayScore | Held]) -> Axis:
     stride = -(-len(days) // 10)
-    named = tuple((day, f"{day:g}") for day in days[::stride])
-    return Span(days[0] - 0.4, days[-1] + 0.4, named)
+    named = [(float(each.day), str(each.day)) for each in days[::stride]]
+    return Axis("lead day", days[0].day - 0.4, days[-1].day + 0.4, named)
 
 
-def _percents(low: float) -> Span:
-    return Span(low, 102.0, tuple((tick, label(tick)) for tick in ticks(low, 100.0)))
+def _percent_axis(name: str, low: float) -> Axis:
+    return Axis(name, low, 102.0, [(tick, label(tick)) for tick in ticks(low, 100.0)])
 
 
 def _moments(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, str]]:
@@ -300,22 +245,17 @@ def _moments(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, str]
 
     In a stretch of up to two days every sixth hour stands besides.
     """
-    first = datetime.fromtimestamp(begin, tz=zone).date()
-    days = (datetime.fromtimestamp(end, tz=zone).date() - first).days
-    stride = max(1, -(-days // 8))
-    short = end - begin <= 2 * _DAY.total_seconds()
-    for number in range(0, days + 1, stride):
-        day = first + number * _DAY
-        for hour in (0, 6, 12, 18) if short else (0,):
+    first, last = (datetime.fromtimestamp(moment, tz=zone).date() for moment in (begin, end))
+    days = (last - first).days
+    for number in range(0, days + 1, max(1, -(-days // 8))):
+        day = first + timedelta(days=number)
+        for hour in (0, 6, 12, 18) if end - begin <= 2 * DAY else (0,):
             moment = datetime(day.year, day.month, day.day, hour, tzinfo=zone).timestamp()
             if begin <= moment <= end - (end - begin) / 30:  # a date needs room
                 yield moment, f"{hour:02}:00" if hour else f"{day.day} {_MONTHS[day.month]}"
 
 
-def _edges(bounds: Bounds | None) -> tuple[float | None, float | None]:
-    return (bounds.minimum, bounds.maximum) if bounds else (None, None)
-
-
-def _called(item: Input) -> str:
+def named(item: Input) -> str:
+    """Return what people call an input."""
     over = f" over {', '.join(item.areas)}" if item.areas else ""
-    return VARIABLES[item.variable or ""].label.lower() + over
+    return VARIABLES[item.variable or ""].label + over

@@ -24,8 +24,7 @@ from typing import IO, TYPE_CHECKING, Any
 from fairweather_interface.delivery import METADATA, list_deliveries, open_delivery
 from fairweather_interface.errors import FairweatherError
 
-from fairweather_research.differences import NETWORK
-from fairweather_research.environment import OURS, packages
+from fairweather_research.environment import NETWORK, OURS, packages
 from fairweather_research.networks import NETWORKS
 from fairweather_research.networks.plugged import source_digest
 

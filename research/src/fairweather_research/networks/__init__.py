@@ -15,7 +15,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, runtime_checkable
+
+from pydantic import Field
+
+from fairweather_research._parts import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,15 +28,14 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from fairweather_research.recipe import FitPlan
-    from fairweather_research.results import EpochRecord
-
 __all__ = [
     "HOURS",
     "NETWORKS",
     "PLUGGED",
     "Build",
+    "EpochRecord",
     "ExportsOnnx",
+    "FitPlan",
     "InTensorFlow",
     "Lessons",
     "Network",
@@ -52,6 +55,23 @@ PLUGGED = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$", flags=re.A
 
 #: The columns of ``calendar`` that tell the hour: a wave a day and two a day, sine and cosine.
 HOURS = slice(2, 6)
+
+
+class FitPlan(StrictModel):
+    """How the network is fitted; training stops early when calibration time no longer improves."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 60
+    patience: Annotated[int, Field(ge=1)] = 6
+    batch_size: Annotated[int, Field(ge=1)] = 256
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
+
+
+class EpochRecord(StrictModel):
+    """One pass over the training windows; errors are mean absolute ones of scaled anomalies."""
+
+    number: int
+    training: float
+    calibration: float
 
 
 @dataclass(frozen=True, kw_only=True)

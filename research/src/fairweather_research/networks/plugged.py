@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fairweather_research.differences import NETWORK
+from fairweather_research.environment import NETWORK
 from fairweather_research.errors import AbsentNetworkError, NetworkError
 from fairweather_research.networks import (
     NETWORKS,
