@@ -219,8 +219,6 @@ def last_words(said: Path) -> str:
 
 def _preload() -> None:
     """Import what trainings need. Nothing here may run an operation of TensorFlow."""
-    import tf2onnx.convert  # noqa: F401, PLC0415
-
     from fairweather_research import (  # noqa: PLC0415 - the server alone pays for it
         _bands,  # noqa: F401
         _fitting,  # noqa: F401

@@ -21,7 +21,6 @@ from fairweather_interface.software import dump_software, read_software
 from fairweather_interface.verdict import check
 from pydantic import TypeAdapter
 
-from fairweather_research._converter import Converter
 from fairweather_research._events import EventLog
 from fairweather_research.branches import ByInput, find_switch
 from fairweather_research.dataset import WindowSet
@@ -94,14 +93,13 @@ def run(
     request = json.loads((scratch / REQUEST).read_text(encoding="utf-8"))
     try:
         recipe = Recipe.parse(request["recipe"], source=request["source"])
-        with Converter() as converter, EventLog(request["events"]) as events:
+        with EventLog(request["events"]) as events:
             result = _train(
                 recipe,
                 folder,
                 scratch,
                 threads=request["threads"],
                 report=report,
-                converter=converter,
                 events=events,
             )
     except RecipeError as error:
@@ -154,7 +152,6 @@ def _train(
     *,
     threads: int,
     report: Callable[[dict[str, Any]], object],
-    converter: Converter,
     events: EventLog,
 ) -> TrainingResult:
     def report_stage(stage: str) -> None:
@@ -193,7 +190,6 @@ def _train(
         name=recipe.network,
         folder=folder,
         scratch=scratch,
-        converter=converter,
     )
     with conversion:
         report_stage("evaluate")
@@ -259,7 +255,6 @@ def _exported(
     name: str,
     folder: Path,
     scratch: Path,
-    converter: Converter,
 ) -> tuple[Any, Conversion | Around]:
     """The delivered bytes as a function, and what ends in the ONNX artifact."""
     from fairweather_research._around import Around, Hole  # noqa: PLC0415 - after the settings
@@ -272,7 +267,7 @@ def _exported(
 
     if fitted.foreign is None:
         graph = ForecastGraph(plan, fitted.network, fitted.constants, bands)
-        return load_signature(serialize_model(graph, folder)), Conversion(folder, converter)
+        return load_signature(serialize_model(graph, folder)), Conversion(folder)
     hole = Hole(plan)
     graph = ForecastGraph(plan, hole, fitted.constants, bands)
     around = Around(graph, hole, fitted.foreign, name=name, folder=folder, scratch=scratch)
