@@ -40,9 +40,8 @@ from fairweather_research.observations.climate import (
     LAG_0,
     LAG_1,
     Place,
-    means,
+    seasons,
     spatial_correlation,
-    spreads,
 )
 
 if TYPE_CHECKING:
@@ -134,8 +133,8 @@ def generate(
             "give a start on a whole minute and a later end",
         )
     time = np.arange(first, last, _MINUTE, dtype=np.int64)
-    begin = _day_of(first) - 1  # a first night began the day before
-    residuals = _residuals(begin, _day_of(last) + 2, seed)
+    begin = (first + _SOLAR) // _DAY - 1  # a first night began the day before
+    residuals = _residuals(begin, (last + _SOLAR) // _DAY + 2, seed)
     parts = []
     for number, (area, place) in enumerate(AREAS.items()):
         if area not in areas:
@@ -156,10 +155,6 @@ def generate(
                 )
             )
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
-
-
-def _day_of(second: int) -> int:
-    return (second + _SOLAR) // _DAY
 
 
 def _residuals(first: int, last: int, seed: int) -> _Floats:
@@ -183,7 +178,8 @@ def _days(place: Place, first: int, residuals: _Floats) -> _Days:
     number = first + np.arange(len(residuals))
     dates = number.astype("datetime64[D]")
     of_year = (dates - dates.astype("datetime64[Y]")).astype(np.float64) + 1.0
-    said = means(place, of_year) + spreads(of_year) * residuals
+    usual, spread = seasons(place, of_year)
+    said = usual + spread * residuals
     tilt = np.radians(-23.44) * np.cos(2 * np.pi * (of_year + 10) / 365.2425)
     cosine = -np.tan(np.radians(place.latitude)) * np.tan(tilt)
     return _Days(
