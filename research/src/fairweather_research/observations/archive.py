@@ -36,6 +36,8 @@ __all__ = [
     "Archive",
     "Origin",
     "Series",
+    "declared_units",
+    "epoch_seconds",
     "read_origin",
     "read_table",
     "write_archive",
@@ -140,7 +142,7 @@ def read_table(path: Path) -> pd.DataFrame:
         table[column] = table[column].astype(str)
     table["time"] = _utc(table["time"], source)
     table["value"] = _numbers(table["value"], source)
-    return _declared_units(table, source)
+    return declared_units(table, source)
 
 
 def read_origin(path: Path) -> Origin:
@@ -294,7 +296,12 @@ def _numbers(values: pd.Series, source: str) -> pd.Series:
     return numbers.astype("float64")
 
 
-def _declared_units(table: pd.DataFrame, source: str) -> pd.DataFrame:
+def declared_units(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Bring a long table of the archive's columns to the declared units, in place.
+
+    Raises:
+        ObservationsError: a variable or a unit that is not known.
+    """
     for variable, unit in sorted(set(zip(table["variable"], table["unit"], strict=True))):
         if variable not in VARIABLES:
             raise ObservationsError(
