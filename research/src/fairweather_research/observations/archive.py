@@ -14,7 +14,7 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from fairweather_research.observations.units import conversion, known_units
 from fairweather_research.sources import SOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
 
@@ -302,7 +302,9 @@ def declared_units(table: pd.DataFrame, source: str) -> pd.DataFrame:
     Raises:
         ObservationsError: a variable or a unit that is not known.
     """
-    for variable, unit in sorted(set(zip(table["variable"], table["unit"], strict=True))):
+    value = table["value"].to_numpy(np.float64, copy=True)
+    places: Mapping[Any, Any] = table.groupby(["variable", "unit"]).indices
+    for (variable, unit), rows in places.items():
         if variable not in VARIABLES:
             raise ObservationsError(
                 source,
@@ -315,7 +317,7 @@ def declared_units(table: pd.DataFrame, source: str) -> pd.DataFrame:
                 f"{variable} in the unit {unit!r} cannot be used; "
                 f"expected one of {', '.join(known_units(variable))}",
             )
-        rows = ((table["variable"] == variable) & (table["unit"] == unit)).to_numpy()
-        table.loc[rows, "value"] = convert(table.loc[rows, "value"].to_numpy(np.float64))
+        value[rows] = convert(value[rows])
+    table["value"] = value
     table["unit"] = table["variable"].map({name: spec.unit for name, spec in VARIABLES.items()})
     return table
