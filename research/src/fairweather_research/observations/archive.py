@@ -40,6 +40,7 @@ __all__ = [
     "epoch_seconds",
     "read_origin",
     "read_table",
+    "series_table",
     "write_archive",
 ]
 
@@ -115,6 +116,19 @@ class Archive:
         return f"sha256:{state.hexdigest()}"
 
 
+def series_table(area: str, variable: str, series: Series) -> pd.DataFrame:
+    """The rows of a series in the declared unit, in the archive's columns."""
+    return pd.DataFrame(
+        {
+            "area": area,
+            "time": pd.to_datetime(series.time, unit="s", utc=True).as_unit("s"),
+            "variable": variable,
+            "unit": VARIABLES[variable].unit,
+            "value": series.value,
+        }
+    )
+
+
 def epoch_seconds(times: pd.Series) -> npt.NDArray[np.int64]:
     """Seconds since 1970-01-01T00:00Z of aware times."""
     return np.asarray(times.dt.as_unit("s").astype("int64"), dtype=np.int64)
@@ -134,11 +148,9 @@ def read_table(path: Path) -> pd.DataFrame:
     table = _read_columns(path)
     source = str(path)
     for column in ("area", "variable", "unit"):
-        if table[column].isna().any():
-            row = int(table[column].isna().to_numpy().argmax())
-            raise ObservationsError(
-                source, f"row {row + 1}: `{column}` is empty; every row must say its {column}"
-            )
+        _refuse(
+            source, table[column].isna(), f"`{column}` is empty; every row must say its {column}"
+        )
         table[column] = table[column].astype(str)
     table["time"] = _utc(table["time"], source)
     table["value"] = _numbers(table["value"], source)
@@ -250,6 +262,14 @@ def _read_columns(path: Path) -> pd.DataFrame:
     return table[list(COLUMNS)].copy()
 
 
+def _refuse(source: str, bad: pd.Series, told: str, values: pd.Series | None = None) -> None:
+    """Refuse the first row that is bad; ``{!r}`` in the words stands for its value."""
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        value = None if values is None else values.iloc[row]
+        raise ObservationsError(source, f"row {row + 1}: {told.format(value)}")
+
+
 def _utc(times: pd.Series, source: str) -> pd.Series:
     naive = (
         "has no time zone, so the hour it means is unknown; "
@@ -262,37 +282,19 @@ def _utc(times: pd.Series, source: str) -> pd.Series:
     else:
         text = times.astype(str).str.strip()
         zoned = text.str.fullmatch(r".*(?:[zZ]|[+-]\d{2}:?\d{2})").fillna(value=False)
-        parsed = pd.to_datetime(text, utc=True, errors="coerce", format="ISO8601")
-        if parsed.isna().any():
-            row = int(parsed.isna().to_numpy().argmax())
-            raise ObservationsError(
-                source,
-                f"row {row + 1}: time {text.iloc[row]!r} cannot be read; "
-                "write ISO 8601 in UTC, for example 2013-12-20T00:00:00Z",
-            )
-        if not zoned.all():
-            row = int((~zoned).to_numpy().argmax())
-            raise ObservationsError(source, f"row {row + 1}: time {text.iloc[row]!r} {naive}")
-        converted = parsed
-    if converted.isna().any():
-        row = int(converted.isna().to_numpy().argmax())
-        raise ObservationsError(
-            source, f"row {row + 1}: `time` is empty; every row must say its time"
-        )
+        converted = pd.to_datetime(text, utc=True, errors="coerce", format="ISO8601")
+        unread = "cannot be read; write ISO 8601 in UTC, for example 2013-12-20T00:00:00Z"
+        _refuse(source, converted.isna(), f"time {{!r}} {unread}", text)
+        _refuse(source, ~zoned, f"time {{!r}} {naive}", text)
+    _refuse(source, converted.isna(), "`time` is empty; every row must say its time")
     seconds: pd.Series = converted.dt.as_unit("s")
     return seconds
 
 
 def _numbers(values: pd.Series, source: str) -> pd.Series:
     numbers = pd.to_numeric(values, errors="coerce")
-    broken = numbers.isna() & values.notna()
-    if broken.any():
-        row = int(broken.to_numpy().argmax())
-        raise ObservationsError(
-            source,
-            f"row {row + 1}: value {values.iloc[row]!r} is not a number; "
-            "leave the field empty where nothing was observed",
-        )
+    told = "value {!r} is not a number; leave the field empty where nothing was observed"
+    _refuse(source, numbers.isna() & values.notna(), told, values)
     return numbers.astype("float64")
 
 

@@ -31,10 +31,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from fairweather_interface.definitions import VARIABLES
 
 from fairweather_research.errors import ObservationsError
-from fairweather_research.observations.archive import COLUMNS
+from fairweather_research.observations.archive import Series, series_table
 from fairweather_research.observations.climate import (
     AREAS,
     LAG_0,
@@ -143,18 +142,9 @@ def generate(
         temperature, humidity = _minutes(days, area, time, seed)
         for variable, value in (("temperature", temperature), ("humidity", humidity)):
             use = time % CADENCE[variable] == 0
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "area": area,
-                        "time": pd.to_datetime(time[use], unit="s", utc=True).as_unit("s"),
-                        "variable": variable,
-                        "unit": VARIABLES[variable].unit,
-                        "value": np.round(value[use], _DECIMALS) + 0.0,  # and no -0.0
-                    }
-                )
-            )
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+            rounded = np.round(value[use], _DECIMALS) + 0.0  # and no -0.0
+            parts.append(series_table(area, variable, Series(time[use], rounded)))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _residuals(first: int, last: int, seed: int) -> _Floats:
