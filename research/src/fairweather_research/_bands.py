@@ -19,9 +19,9 @@ import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research import climatology
-from fairweather_research._epochs import fit_network
 from fairweather_research._graph import Bands, reaches
 from fairweather_research.calibration import widening
+from fairweather_research.networks._keras import fit_network
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:

@@ -148,9 +148,8 @@ def read_table(path: Path) -> pd.DataFrame:
     table = _read_columns(path)
     source = str(path)
     for column in ("area", "variable", "unit"):
-        _refuse(
-            source, table[column].isna(), f"`{column}` is empty; every row must say its {column}"
-        )
+        told = f"`{column}` is empty; every row must say its {column}"
+        _refuse(source, table[column].isna(), told)
         table[column] = table[column].astype(str)
     table["time"] = _utc(table["time"], source)
     table["value"] = _numbers(table["value"], source)
