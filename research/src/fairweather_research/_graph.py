@@ -149,11 +149,12 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
 
         @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # ships no types
         def forecast(**tensors: Any) -> dict[str, Any]:  # noqa: ANN401 - tensors have no types
-            return self._forecast(network, tensors)
+            return self.trace(network, tensors)
 
         self.forecast = forecast.get_concrete_function(**specs)
 
-    def _forecast(self, network: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    def trace(self, network: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+        """Return the outputs of the inputs, ``network`` answering what it is shown."""
         area, calendar = tensors["area_index"], waves(tensors["reference_time"])
         value, present = self._at_the_steps(tensors)
         usual = self.input_usual(calendar, area)

@@ -32,7 +32,7 @@ import yaml
 from fairweather_interface.definitions import load_yaml, parse_definitions
 
 from fairweather_research.errors import PlanError, RecipeError
-from fairweather_research.recipe import Recipe, _with_definitions
+from fairweather_research.recipe import Recipe, with_definitions
 
 __all__ = ["PLAN_KEYS", "Plan", "Training", "load_plan"]
 
@@ -206,7 +206,7 @@ def _common(stated: object, source: str, folder: Path) -> dict[str, Any]:
     document = _read(path, source)
     if not isinstance(document, dict):
         raise PlanError(source, [f"`recipe`: {stated} holds no keys of a recipe"])
-    resolved, problems = _with_definitions(document, path.resolve().parent)
+    resolved, problems = with_definitions(document, path.resolve().parent)
     if problems:
         raise PlanError(source, problems)
     return {key: value for key, value in resolved.items() if key not in _ON_AXES}
@@ -248,7 +248,7 @@ def _each_area(
         raise PlanError(
             source, ["`areas`: `each` needs one set of definitions; move them below `recipe`"]
         )
-    resolved, problems = _with_definitions(common, folder)
+    resolved, problems = with_definitions(common, folder)
     if not problems and not isinstance(resolved.get("definitions"), dict):
         problems = ["`areas`: `each` needs `definitions` below `recipe`"]
     if problems:

@@ -46,7 +46,7 @@ from fairweather_research.networks import NETWORKS, PLUGGED
 from fairweather_research.sources import SOURCES
 from fairweather_research.switch import SwitchPlan
 
-__all__ = ["FitPlan", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
+__all__ = ["FitPlan", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe", "with_definitions"]
 
 _DAY = timedelta(days=1)
 
@@ -216,7 +216,7 @@ class Recipe(Part):
             raise RecipeError(
                 source, [f"found {found}, expected keys and values; start with `topic: ...`"]
             )
-        resolved, problems = _with_definitions(document, folder or Path.cwd())
+        resolved, problems = with_definitions(document, folder or Path.cwd())
         try:
             recipe = cls.model_validate(resolved)
         except ValidationError as error:
@@ -277,7 +277,7 @@ def load_recipe(path: str | Path) -> Recipe:
     return Recipe.parse(document, source=str(path), folder=path.resolve().parent)
 
 
-def _with_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
+def with_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Replace the name or path of definitions, and of observations, by what it stands for."""
     resolved = dict(document)
     problems: list[str] = []
