@@ -19,10 +19,9 @@ from fairweather_interface.metadata import read_metadata
 from fairweather_interface.verdict import check
 
 from fairweather_research._events import EventLog
-from fairweather_research._forkserver import THREADS
 from fairweather_research.branches import ByInput
 from fairweather_research.domain import declared_domain
-from fairweather_research.environment import machine
+from fairweather_research.environment import THREADS, machine
 from fairweather_research.errors import RecipeError
 from fairweather_research.evaluation import judge
 from fairweather_research.examples import choose_examples
@@ -163,7 +162,11 @@ def _train(
         judgements = judge(held_out, *_forecast(signature, held_out))
         report_stage("examples")
         examples = choose_examples(held_out, domain.in_effect, switch)
-        inputs = _under("input/", examples)
+        inputs = {
+            name.removeprefix("input/"): values
+            for name, values in examples.items()
+            if name.startswith("input/")
+        }
         outputs = _call(signature, inputs)
         examples |= {f"output/{name}": values for name, values in outputs.items()}
         np.savez_compressed(folder / EXAMPLES, allow_pickle=False, **examples)
@@ -282,11 +285,3 @@ def _call(
 
     answers = signature(**{name: tf.constant(values) for name, values in inputs.items()})
     return {name: np.asarray(values) for name, values in sorted(answers.items())}
-
-
-def _under(prefix: str, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    return {
-        name.removeprefix(prefix): values
-        for name, values in arrays.items()
-        if name.startswith(prefix)
-    }

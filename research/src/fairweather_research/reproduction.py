@@ -33,7 +33,7 @@ from fairweather_research.differences import (
     forecast_difference,
     record_of,
 )
-from fairweather_research.environment import machine, packages
+from fairweather_research.environment import THREADS, machine, packages, version_of
 from fairweather_research.errors import (
     AbsentNetworkError,
     NetworkError,
@@ -46,7 +46,7 @@ from fairweather_research.networks.plugged import source_digest
 from fairweather_research.reading import observations_of
 from fairweather_research.recipe import Recipe
 from fairweather_research.sources import SOURCES
-from fairweather_research.training import THREADS, Progress, train
+from fairweather_research.training import Progress, train
 
 __all__ = ["Reproduction", "reproduce"]
 
@@ -218,12 +218,10 @@ def _contradictions(found: Delivery, document: Mapping[str, Any]) -> list[str]:
 def _here(found: Delivery, digest: str) -> Record:
     """What a training on data of this digest would record in this environment."""
     made = packages()
-    ours = made["fairweather-research"].partition("+source.")[0]
-    made |= _network_here(found, made)
     return Record(
         data_digest=digest,
-        code_version=f"fairweather-research {ours}",
-        packages=made,
+        code_version=f"fairweather-research {version_of(made['fairweather-research'])}",
+        packages={**made, **_network_here(found, made)},
         threads=THREADS,
         machine=machine(),
     )

@@ -22,7 +22,7 @@ from fairweather_interface.delivery import (
 )
 from fairweather_interface.metadata import dump_metadata
 
-from fairweather_research._forkserver import SAID, THREADS, ForkServer, Work, last_words
+from fairweather_research._forkserver import SAID, ForkServer, Work, last_words
 from fairweather_research._metadata import create_model_metadata
 from fairweather_research._worker import CARD, RESULT, TRAINED, Prepared
 from fairweather_research.branches import find_switch
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from fairweather_interface.software import Software
 
-__all__ = ["STAGES", "THREADS", "Progress", "train"]
+__all__ = ["STAGES", "Progress", "logs_beside", "make_store", "train"]
 
 #: The stages of a training, in order, and what each does.
 STAGES = {
@@ -122,7 +122,7 @@ def train(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     store = Path(store).expanduser().resolve()
-    logs = _beside(store, tensorboard)
+    logs = logs_beside(store, tensorboard)
     refuse_unwritable(recipe, schema)
     refuse_absent(recipe.network)
     foresight = foresee(recipe, software)
@@ -162,8 +162,27 @@ def train(
     return open_delivery(store / delivery_id)
 
 
-def _beside(store: Path, tensorboard: str | Path | None) -> Path | None:
-    """The folder of logs: nothing that grows may lie where deliveries do."""
+def make_store(store: Path) -> None:
+    """Make a store's folder where there is none.
+
+    Raises:
+        TrainingError: it cannot be used as a store.
+    """
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"{store}: cannot be used as a store ({error.strerror}); "
+            "give a folder that you may write"
+        ) from error
+
+
+def logs_beside(store: Path, tensorboard: str | Path | None) -> Path | None:
+    """Return the folder of logs: nothing that grows may lie where deliveries do.
+
+    Raises:
+        TrainingError: it lies in the store.
+    """
     if tensorboard is None:
         return None
     logs = Path(tensorboard).expanduser().resolve()
@@ -177,13 +196,7 @@ def _beside(store: Path, tensorboard: str | Path | None) -> Path | None:
 
 @contextmanager
 def _writable(store: Path) -> Iterator[None]:
-    try:
-        store.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(
-            f"{store}: cannot be used as a store ({error.strerror}); "
-            "give a folder that you may write"
-        ) from error
+    make_store(store)
     try:
         yield
     except OSError as error:
