@@ -61,7 +61,7 @@ def test_a_model_trained_with_logs_is_the_model_trained_without(
 
 
 def test_every_epoch_is_there_at_once_and_bands_are_told_apart(tmp_path: Path) -> None:
-    with EventLog(str(tmp_path)) as events:
+    with EventLog(tmp_path) as events:
         events.epoch(EpochRecord(number=1, training=2.0, calibration=3.0))
         assert logged(tmp_path / "training") == [("loss of the forecast", 1, 2.0)]
         events.part = "bands"

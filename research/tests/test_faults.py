@@ -19,6 +19,7 @@ import yaml
 from fairweather_interface.delivery import clear_dead_stagings, list_deliveries, verify_delivery
 
 from fairweather_research import Recipe, TrainingError, train, training
+from fairweather_research._worker import Prepared
 from fairweather_research.reading import observations_of, refuse_changed
 from fairweather_research.training import STAGES
 
@@ -32,7 +33,7 @@ QUICK: dict[str, Any] = {"areas": ["JFK"], "variables": ["humidity"], "fit": {"e
 
 
 # All that a training process reports, bands included.
-AT_WORK = [each for each in STAGES if each not in {"check", "observations", "deliver"}]
+AT_WORK = [each for each in STAGES if each not in {"check", "observations", "windows", "deliver"}]
 
 
 def left_in(store: Path) -> list[str]:
@@ -159,7 +160,7 @@ def test_a_command_killed_at_any_stage_leaves_nothing_to_see_and_the_next_run_cl
         assert len(left_in(store)) == 1, "the dead one's was cleared, the living one's is there"
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(training, "write_archive", living)
+    monkeypatch.setattr(Prepared, "write", living)
     with pytest.raises(TrainingError, match="No space left on device"):
         train(tiny(**QUICK), store, server=server)
     assert left_in(store) == []
@@ -220,17 +221,17 @@ def test_a_command_that_is_asked_to_stop_takes_everything_down(
     assert left_in(tmp_path / "temporary") == []
 
 
-# What the disk takes of one file, as a full one would: less than the archive, than the weights,
-# than the graph; and what was on when it was full.
+# What the disk takes of one file, as a full one would: less than what is prepared, than the
+# weights, than the graph; and what was on when it was full.
 @pytest.mark.parametrize(
     ("limit", "stage", "said"),
     [
         (
             10_000,
-            "observations",
-            r"could not be written \(\[Errno 27\] Error writing bytes to file",
+            "windows",
+            r"could not be written \(\[Errno 27\] File too large",
         ),
-        (60_000, "export", r"model/variables/\S+; File too large"),
+        (63_000, "export", r"model/variables/\S+; File too large"),
         (90_000, "export", r"model/saved_model\.pb\S*; File too large"),
     ],
 )

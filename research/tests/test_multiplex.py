@@ -15,8 +15,7 @@ import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 from fairweather_interface.metadata import ONNX, SAVED_MODEL, Area
 from fairweather_interface.testing import assert_delivery_conforms
 
-from fairweather_research._graph import Bands, Constants, ForecastGraph
-from fairweather_research._multiplex import Multiplexed
+from fairweather_research._graph import Bands, Constants, ForecastGraph, Multiplexed
 from fairweather_research._serialize import Conversion, serialize_model
 from fairweather_research.blueprint import Blueprint, InputPlan, OutputPlan, QuantilePlan
 from fairweather_research.branches import ByMonth

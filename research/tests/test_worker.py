@@ -15,11 +15,15 @@ import pytest
 
 from fairweather_research import _worker, training
 from fairweather_research._forkserver import SAID, ForkServer, last_words
-from fairweather_research.errors import RecipeError, TrainingError
+from fairweather_research.errors import AbsentNetworkError, TrainingError
+from fairweather_research.observations import QualityReport
 from fairweather_research.training import STAGES, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from fairweather_research import Recipe
+    from fairweather_research.dataset import WindowSet
 
 
 class Said:
@@ -42,33 +46,39 @@ def alive(pid: int | None) -> bool:
         return False
 
 
-def test_a_request_that_is_no_recipe_is_refused_in_words(
-    tmp_path: Path, server: ForkServer
+def test_a_network_that_is_not_there_is_refused_in_words(
+    tiny: Callable[..., Recipe], tiny_windows: WindowSet, tmp_path: Path, server: ForkServer
 ) -> None:
-    request = {"recipe": {}, "source": "a.yaml", "threads": 1, "events": None, "software": []}
-    (tmp_path / _worker.REQUEST).write_text(json.dumps(request), encoding="utf-8")
+    _worker.Prepared(
+        recipe=tiny(network="no_such_module:build"),
+        windows=tiny_windows,
+        switch=None,
+        observed=(0, 1),
+        quality=QualityReport(series=()),
+        software=(),
+        events=None,
+    ).write(tmp_path)
     with server.start(tmp_path, tmp_path) as work:
         events = list(work.events())
     assert work.code == _worker.REFUSED
     assert events[0] == {"stage": "start"}
-    assert "`topic`: missing; a recipe must say it" in events[1]["refused"]["problems"]
-    with pytest.raises(RecipeError, match=r"a\.yaml: .*problems in the recipe"):
+    with pytest.raises(AbsentNetworkError, match="found no module 'no_such_module'"):
         training._Working(Said(*events), tmp_path, 1).train(print)  # type: ignore[arg-type]
 
 
 def test_what_a_process_says_is_kept_apart_from_its_reports(
     tmp_path: Path, server: ForkServer
 ) -> None:
-    with server.start(tmp_path, tmp_path) as work:  # no request lies there
+    with server.start(tmp_path, tmp_path) as work:  # nothing lies there
         assert list(work.events()) == [{"stage": "start"}]
     assert work.code == 1
-    assert "request.json" in last_words(tmp_path / SAID)
+    assert "prepared.pickle" in last_words(tmp_path / SAID)
 
 
 def test_a_work_that_nobody_waits_for_is_ended_before_its_block_is_left(
     tmp_path: Path, server: ForkServer
 ) -> None:
-    os.mkfifo(tmp_path / _worker.REQUEST)  # it waits for a request that never comes
+    os.mkfifo(tmp_path / _worker.PREPARED)  # it waits for what never comes
     with server.start(tmp_path, tmp_path) as work:
         assert next(work.events()) == {"stage": "start"}
         assert alive(work.pid)
@@ -79,7 +89,7 @@ def test_a_work_that_nobody_waits_for_is_ended_before_its_block_is_left(
 def test_a_server_that_is_killed_takes_no_other_training_with_it_than_its_own(
     tmp_path: Path,
 ) -> None:
-    os.mkfifo(tmp_path / _worker.REQUEST)
+    os.mkfifo(tmp_path / _worker.PREPARED)
     with ForkServer() as server:
         with server.start(tmp_path, tmp_path) as work:
             events = work.events()
@@ -100,7 +110,7 @@ def test_a_server_that_is_killed_takes_no_other_training_with_it_than_its_own(
 
 
 def test_a_server_dies_with_whoever_holds_it_and_so_do_its_trainings(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / _worker.REQUEST)
+    os.mkfifo(tmp_path / _worker.PREPARED)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     holder = subprocess.Popen(  # noqa: S603 - our own code
@@ -316,5 +326,5 @@ def test_the_end_of_a_failed_process_is_a_sentence(
 def test_every_stage_that_the_worker_reports_is_one_that_people_are_shown() -> None:
     text = Path(_worker.__file__).read_text(encoding="utf-8")
     reported = {part.split('"')[1] for part in text.split("report_stage(")[1:] if part[0] == '"'}
-    assert {"windows", "fit", "convert"} <= reported
+    assert {"fit", "evaluate", "convert"} <= reported
     assert reported <= set(STAGES)

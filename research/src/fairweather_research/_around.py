@@ -62,14 +62,14 @@ class Hole:
     def __init__(self, plan: Blueprint) -> None:
         self.said: Any = None  # what the network would say; nothing, until it is known
         self.shown: list[Any] = []  # what it would be called with
-        self._size = (len(plan.outputs), plan.leads)
+        self.size = (len(plan.outputs), plan.leads)
 
     def __call__(self, inputs: list[Any], *, training: bool) -> Any:  # noqa: ANN401 - tensors have no types
         """Remember the inputs and hand out what stands for the answer."""
         assert not training  # noqa: S101 - a graph is never traced for training
         self.shown = inputs
         if self.said is None:
-            return tf.zeros([tf.shape(inputs[0])[0], *self._size])
+            return tf.zeros([tf.shape(inputs[0])[0], *self.size])
         return self.said
 
 
@@ -150,7 +150,7 @@ class Around:
         Raises:
             NetworkError: its ONNX answers otherwise than the network.
         """
-        nothing = np.zeros((len(inputs["area_index"]), *self._hole._size), np.float32)  # noqa: SLF001
+        nothing = np.zeros((len(inputs["area_index"]), *self._hole.size), np.float32)
         shown = self._run(inputs, nothing)
         asked = NetworkInputs(
             **{name: shown[each] for name, each in zip(NetworkInputs.NAMES, SHOWN, strict=True)}
@@ -221,12 +221,12 @@ def _export(graph: ForecastGraph, hole: Hole, folder: Path) -> list[str]:
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # ships no types
     def around(**tensors: Any) -> dict[str, Any]:  # noqa: ANN401 - tensors have no types
         hole.said = tensors.pop(SAID)
-        answer = graph._forecast(hole, tensors)  # noqa: SLF001 - the same trace, with a hole in it
+        answer = graph.trace(hole, tensors)  # the same, with a hole in it
         shown = {name: tf.identity(seen) for name, seen in zip(SHOWN, hole.shown, strict=True)}
         return answer | shown
 
     specs = dict(graph.forecast.structured_input_signature[1])
-    specs[SAID] = tf.TensorSpec([None, *hole._size], tf.float32, name=SAID)  # noqa: SLF001
+    specs[SAID] = tf.TensorSpec([None, *hole.size], tf.float32, name=SAID)
     concrete = around.get_concrete_function(**specs)
     tf.saved_model.save(
         graph, str(folder / SAVED_MODEL_FOLDER), signatures={SIGNATURE_KEY: concrete}

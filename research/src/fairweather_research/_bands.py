@@ -19,12 +19,12 @@ import numpy.typing as npt
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research import climatology
-from fairweather_research._epochs import fit_network
 from fairweather_research._fitting import Fitted
 from fairweather_research._graph import Bands, Constants, reaches
 from fairweather_research.calibration import widening
 from fairweather_research.dataset import WindowSet
 from fairweather_research.networks import EpochRecord, FitPlan
+from fairweather_research.networks._keras import fit_network
 from fairweather_research.split import Part
 
 __all__ = ["fit_bands"]

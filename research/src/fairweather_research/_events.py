@@ -28,8 +28,8 @@ __all__ = ["EventLog"]
 class EventLog:
     """Event files in a folder, or nowhere when there is none."""
 
-    def __init__(self, folder: str | None) -> None:
-        self._folder = None if folder is None else Path(folder)
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
         self._files: dict[str, Any] = {}  # run -> its open file
         self.part = "forecast"  # what is being fitted
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fairweather_research._graph import Constants
-from fairweather_research._multiplex import Multiplexed
+from fairweather_research._graph import Constants, Multiplexed
 from fairweather_research.calibration import shrinkage
 from fairweather_research.climatology import fit_climatology, terms
 from fairweather_research.errors import NetworkError

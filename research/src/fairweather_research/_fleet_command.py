@@ -16,6 +16,8 @@ from fairweather_research.checking import read_manifest_file
 from fairweather_research.plan import load_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fairweather_research.fleet import Fleet
 
 __all__ = ["fleet_command"]
@@ -78,53 +80,39 @@ def fleet_command(  # noqa: PLR0917 - typer passes options by name
     """
     stopped = "stopped; what was delivered stays, and the same command goes on with the rest"
     with told(stopped):
-        _fleet(
-            plan,
-            store,
-            engine=engine,
-            jobs=jobs,
-            software=software,
-            strict=strict,
-            tensorboard=tensorboard,
-            index=index,
-            dry_run=dry_run,
-        )
+        expanded = load_plan(plan)
+        releases = [read_manifest_file(each) for each in software] if software else None
+        from fairweather_research.fleet import Fleet  # noqa: PLC0415 - pandas is slow
+        from fairweather_research.fleet.index import usual_place  # noqa: PLC0415
+
+        fleet = Fleet(expanded, store, software=releases, tensorboard=tensorboard)
+        foreseen = fleet.foreseen(strict=strict)
+        for line in foreseen:
+            typer.echo(f"warning: {line}", err=True)
+        if dry_run:
+            _list_waiting(fleet)
+        else:
+            page = (index or usual_place(expanded, fleet.store)).expanduser().resolve()
+            _run(fleet, page, foreseen, engine=engine, jobs=jobs)
 
 
-def _fleet(
-    path: Path,
-    store: Path,
-    *,
-    engine: str,
-    jobs: int | None,
-    software: list[Path] | None,
-    strict: bool,
-    tensorboard: Path | None,
-    index: Path | None,
-    dry_run: bool,
+def _run(
+    fleet: Fleet, page: Path, foreseen: Sequence[str], *, engine: str, jobs: int | None
 ) -> None:
-    plan = load_plan(path)
-    releases = [read_manifest_file(each) for each in software] if software else None
-    from fairweather_research.fleet import Fleet, State  # noqa: PLC0415 - pandas is slow
-    from fairweather_research.fleet.index import rows, usual_place, write_index  # noqa: PLC0415
-    from fairweather_research.fleet.show import board, show_summary  # noqa: PLC0415
+    """Run a fleet, show it, and write its page."""
+    from fairweather_research.fleet import State  # noqa: PLC0415 - pandas is slow
+    from fairweather_research.fleet.index import rows, write_index  # noqa: PLC0415
+    from fairweather_research.fleet.show import Board, show_summary  # noqa: PLC0415
 
-    fleet = Fleet(plan, store, software=releases, tensorboard=tensorboard)
-    foreseen = fleet.foreseen(strict=strict)
-    for line in foreseen:
-        typer.echo(f"warning: {line}", err=True)
-    if dry_run:
-        _list_waiting(fleet)
-        return
-    page = (index or usual_place(plan, fleet.store)).expanduser().resolve()
-    with board(len(plan.trainings)) as shown:
+    plan = fleet.plan
+    with Board(len(plan.trainings)) as shown:
         try:
             with redirect_stdout(sys.stderr):  # where Ray tells what it lost
                 outcomes = fleet.run(
                     engine=engine, jobs=jobs, progress=shown.progress, ended=shown.ended
                 )
         except KeyboardInterrupt:
-            there = shown.came
+            there = dict(shown.came)
             there |= {each.name: each for each in fleet.waiting(but=there)}
             found = rows(plan, [there[each.name] for each in plan.trainings])
             with suppress(FairweatherError):  # it was stopped, whatever becomes of the page

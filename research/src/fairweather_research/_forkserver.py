@@ -37,15 +37,13 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from fairweather_research.environment import THREADS
 from fairweather_research.errors import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["SAID", "THREADS", "ForkServer", "Work", "last_words"]
-
-#: Threads a training computes with. One, on every machine, so that results do not depend on it.
-THREADS = 1
+__all__ = ["SAID", "ForkServer", "Work", "last_words"]
 
 #: What a training process writes its stdout and stderr to, in its scratch folder.
 SAID = "said.txt"
@@ -219,8 +217,6 @@ def last_words(said: Path) -> str:
 
 def _preload() -> None:
     """Import what trainings need. Nothing here may run an operation of TensorFlow."""
-    import tf2onnx.convert  # noqa: F401, PLC0415
-
     from fairweather_research import (  # noqa: PLC0415 - the server alone pays for it
         _bands,  # noqa: F401
         _fitting,  # noqa: F401

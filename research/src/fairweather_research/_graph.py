@@ -12,6 +12,13 @@ are computed once, at the reference time; what is usual at all other times is a 
 Time arithmetic is done on int64 before anything becomes float32, which cannot count the seconds of
 a decade. Missing values are replaced with ``tf.where(tf.math.is_nan(x), zeros, x)``, the one form
 that is known to survive conversion to ONNX.
+
+Where there is a switch (see ``branches``), all networks are computed for every row, and each row
+keeps the answer of its own branch: a batch may hold rows of all branches, and no runtime has to
+know control flow. The choice is a gather, which takes an answer as it is. tf2onnx 1.17 turns a
+``tf.where`` into a sum of products, in which a branch that was not chosen still speaks where its
+answer is infinite or no number; and it divides whole numbers towards 0, so that times before 1970
+are moved past it before they are divided.
 """
 
 from __future__ import annotations
@@ -23,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research._multiplex import Multiplexed, branch_of_rows
+from fairweather_research.branches import ByMonth, month_of_day
 from fairweather_research.climatology import (
     DAILY_WAVES,
     DAILY_WAVES_THAT_CHANGE,
@@ -34,11 +41,14 @@ from fairweather_research.climatology import (
 from fairweather_research.split import DAY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from fairweather_research.blueprint import Blueprint, InputPlan
+    from fairweather_research.branches import Switch
 
-__all__ = ["Bands", "Constants", "ForecastGraph", "reaches", "waves"]
+__all__ = ["Bands", "Constants", "ForecastGraph", "Multiplexed", "reaches", "waves"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +94,25 @@ def reaches(raw: Any) -> Any:  # noqa: ANN401 - tensors have no types
     return tf.math.softplus(raw)
 
 
+class Multiplexed:
+    """Networks that stand in the graph as one, and the switch that chooses among them."""
+
+    def __init__(self, networks: Sequence[Any], switch: Switch) -> None:
+        self.networks = tuple(networks)
+        self.switch = switch
+
+    @property
+    def variables(self) -> list[Any]:
+        """Those of all networks."""
+        return [variable for network in self.networks for variable in network.variables]
+
+    def __call__(self, inputs: list[Any], *, branch: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        """Answer, [rows, outputs, leads]; ``branch`` says for each row who, int32 [rows]."""
+        said = tf.stack([network(inputs, training=False) for network in self.networks], axis=1)
+        rows = tf.range(tf.shape(branch)[0])
+        return tf.gather_nd(said, tf.stack([rows, branch], axis=1))
+
+
 class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
     """A trained network with its batteries.
 
@@ -120,11 +149,12 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
 
         @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # ships no types
         def forecast(**tensors: Any) -> dict[str, Any]:  # noqa: ANN401 - tensors have no types
-            return self._forecast(network, tensors)
+            return self.trace(network, tensors)
 
         self.forecast = forecast.get_concrete_function(**specs)
 
-    def _forecast(self, network: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    def trace(self, network: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+        """Return the outputs of the inputs, ``network`` answering what it is shown."""
         area, calendar = tensors["area_index"], waves(tensors["reference_time"])
         value, present = self._at_the_steps(tensors)
         usual = self.input_usual(calendar, area)
@@ -134,7 +164,7 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         seen, known = [anomalies, present, one_hot, calendar], [calendar, one_hot]
         if isinstance(network, Multiplexed):
             newest = value + (1.0 - present) * usual  # a value is 0 where it is missing
-            branch = branch_of_rows(network.switch, tensors["reference_time"], newest)
+            branch = _branch_of_rows(network.switch, tensors["reference_time"], newest)
             said = network(seen, branch=branch) * self.shrinkage
             known.append(tf.one_hot(branch, network.switch.branches, dtype=tf.float32))
         else:
@@ -233,3 +263,28 @@ class _Usual(tf.Module):  # type: ignore[misc]  # ships no types
 
 def _variable(value: npt.NDArray[np.float64], name: str) -> Any:  # noqa: ANN401
     return tf.Variable(value.astype(np.float32), trainable=False, name=name)
+
+
+def _branch_of_rows(switch: Switch, reference: Any, newest: Any) -> Any:  # noqa: ANN401 - tensors have no types
+    """The branch that answers each row, int32 [rows].
+
+    Args:
+        switch: the condition.
+        reference: reference times, int64 [rows] seconds.
+        newest: all inputs at the step, what is missing filled in with what is usual,
+            float32 [rows, inputs, steps].
+    """
+    if isinstance(switch, ByMonth):
+        branch_of_day = np.array(switch.branch_of, np.int32)[month_of_day()]
+        cycle = DAY * len(branch_of_day)  # 400 years
+        moment = tf.math.floormod(reference + cycle, cycle)
+        return tf.gather(branch_of_day, tf.math.floordiv(moment, DAY))
+    steps = newest[:, switch.input, -switch.steps :]
+    compared, factor = {
+        "minimum": (tf.reduce_min, 1),
+        "maximum": (tf.reduce_max, 1),
+        "mean": (tf.reduce_sum, switch.steps),
+    }[switch.statistic]
+    thresholds = np.array(switch.at, np.float32) * np.float32(factor)
+    reached = tf.greater_equal(compared(steps, axis=1)[:, None], thresholds)
+    return tf.reduce_sum(tf.cast(reached, tf.int32), axis=1)

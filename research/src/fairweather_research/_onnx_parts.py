@@ -69,30 +69,27 @@ def unfit(path: Path) -> list[str]:
 def compose(ours: onnx.ModelProto, theirs: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
     """Put a network into the hole: ``theirs`` between ``network_*`` and ``network_said`` of ours.
 
+    ``onnx.compose.merge_models`` joins one way only, and equal IR versions only. Nodes come out in
+    no order; ``canonical`` gives them one.
+
     Args:
         ours: the graph around the hole.
         theirs: the network, its inputs named as ``NetworkInputs`` names them.
         names: the outputs to keep.
     """
-    theirs = onnx.compose.add_prefix(theirs, f"{_NETWORK}/")
-    constants = {item.name for item in theirs.graph.initializer}
-    shown = dict(zip((f"{_NETWORK}/{name}" for name in NetworkInputs.NAMES), SHOWN, strict=True))
-    whole = onnx.ModelProto()
-    whole.CopyFrom(ours)
-    del whole.graph.input[:], whole.graph.output[:], whole.graph.node[:]
-    whole.graph.input.extend(item for item in ours.graph.input if item.name != SAID)
+    network = onnx.compose.add_prefix(theirs, f"{_NETWORK}/").graph
+    joints = [(f"{_NETWORK}_{name}", f"{_NETWORK}/{name}") for name in NetworkInputs.NAMES]
+    joints.append((network.output[0].name, SAID))
+    links = (onnx.helper.make_node("Identity", [source], [target]) for source, target in joints)
     by_name = {item.name: item for item in ours.graph.output}
-    whole.graph.output.extend(by_name[name] for name in names)
-    whole.graph.initializer.extend(theirs.graph.initializer)
-    whole.graph.node.extend([*ours.graph.node, *theirs.graph.node])
-    whole.graph.node.extend(
-        onnx.helper.make_node("Identity", [shown[item.name]], [item.name])
-        for item in theirs.graph.input
-        if item.name not in constants
+    graph = onnx.helper.make_graph(
+        [*ours.graph.node, *network.node, *links],
+        "whole",
+        [item for item in ours.graph.input if item.name != SAID],
+        [by_name[name] for name in names],
+        [*ours.graph.initializer, *network.initializer],
     )
-    said = theirs.graph.output[0].name
-    whole.graph.node.append(onnx.helper.make_node("Identity", [said], [SAID]))
-    return whole
+    return onnx.helper.make_model(graph)
 
 
 def canonical(model: onnx.ModelProto) -> onnx.ModelProto:

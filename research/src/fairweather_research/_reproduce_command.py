@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from fairweather_interface.delivery import METADATA
 
 from fairweather_research._terminal import NEGATIVE, told
 from fairweather_research._training_shown import shown
@@ -30,28 +31,11 @@ def reproduce_command(
         Path | None,
         typer.Option(help="Keep the rebuilt delivery in this folder. By default nothing is kept."),
     ] = None,
-    fresh: Annotated[
-        bool,
-        typer.Option(
-            "--env",
-            help="Train in a new environment with the recorded code and packages, made by uv or "
-            "pip; it is removed afterwards.",
-        ),
-    ] = False,
-    wheels: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="With --env: where wheels of fairweather-research and fairweather-interface lie, "
-            "at any depth. May be given more than once. By default the index is asked.",
-        ),
-    ] = None,
     trust_network: Annotated[
         bool,
         typer.Option(
             "--trust-network",
-            help="Run the code of a network that the recipe names and this package does not bring. "
-            "With --env it comes from a recorded distribution: PYTHONPATH does not reach it.",
+            help="Run the code of a network that the recipe names and this package does not bring.",
         ),
     ] = False,
 ) -> None:
@@ -64,28 +48,20 @@ def reproduce_command(
 
     Example: fairweather-research reproduce store/2b0f1f6e-6b0c-4f0e-9d61-3f1f7d6a3c11
     """
-    if wheels and not fresh:
-        raise typer.BadParameter("--wheels is for the environment that --env makes: add --env")
     with told():
         from fairweather_research.reproduction import reproduce  # noqa: PLC0415 - pandas is slow
 
         with shown("compared") as show:
             answer = reproduce(
-                delivery,
-                data=data,
-                store=store,
-                fresh=fresh,
-                wheels=wheels or (),
-                trust_network=trust_network,
-                progress=show,
-                say=lambda line: typer.echo(line, err=True),
+                delivery, data=data, store=store, trust_network=trust_network, progress=show
             )
         typer.echo(answer.text())
         changed = {finding.what for finding in answer.findings if finding.differs}
-        if not answer.same and not fresh and changed & {"code", "packages"}:
+        if not answer.same and changed & {"code", "packages"}:
             typer.echo(
-                "To train with the recorded code and packages: fairweather-research reproduce "
-                f"{delivery} --env",
+                "To train with the recorded code and packages, install the versions that "
+                f"`training.packages` of {delivery / METADATA} names into an environment of their "
+                "own, and run this command there.",
                 err=True,
             )
         if answer.path:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research._converter import Converter
 from fairweather_research.results import IR_VERSION, OPSET, OnnxReport
 
 if TYPE_CHECKING:
@@ -67,32 +66,24 @@ def load_signature(path: Path) -> Any:  # noqa: ANN401 - tensors have no types
 class Conversion:
     """A conversion to ONNX that runs beside the training process; ``finish`` waits for it.
 
-    It runs in ``converter``, where there is one, or in an interpreter of its own, which has to
-    import TensorFlow first. As a context manager it leaves neither a process nor a log behind,
-    whatever happens.
+    As a context manager it leaves neither a process nor a log behind, whatever happens.
     """
 
-    def __init__(self, folder: Path, converter: Converter | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self._path = folder / ONNX_FILE
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed on exit
-        arguments = [
-            *("--saved-model", SAVED_MODEL_FOLDER),  # it stands in the file: no folder of ours
-            *("--tag", "serve", "--signature_def", SIGNATURE_KEY),
-            *("--opset", str(OPSET), "--output", ONNX_FILE),
-        ]
-        self._process: Converter | subprocess.Popen[str]
-        if converter is not None:
-            converter.convert(arguments, folder=folder, log=self._log.fileno())
-            self._process = converter
-        else:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                [sys.executable, "-P", "-m", "tf2onnx.convert", *arguments],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-                text=True,
-            )
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            [
+                *(sys.executable, "-P", "-m", "tf2onnx.convert"),
+                *("--saved-model", SAVED_MODEL_FOLDER),  # it stands in the file: no folder of ours
+                *("--tag", "serve", "--signature_def", SIGNATURE_KEY),
+                *("--opset", str(OPSET), "--output", ONNX_FILE),
+            ],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+        )
 
     def __enter__(self) -> Self:
         return self

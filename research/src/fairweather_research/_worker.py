@@ -1,44 +1,40 @@
 """The training process: what happens in a fresh child of the forkserver.
 
-It reads ``request.json``, ``archive.parquet`` and ``quality.json`` from its scratch folder, puts
-artifacts and the examples into the delivery's folder and ``result.json`` into scratch, and reports
-every step, ``{"stage": ...}`` or ``{"epoch": ...}``. When it has reported ``trained`` it waits: the
-one who asked for it writes the metadata, says ``CARD``, and it writes the model card. Whatever
-libraries print goes to its stdout and stderr, which nobody takes for a report.
+It reads what was prepared for it (``Prepared``) from its scratch folder, puts artifacts and the
+examples into the delivery's folder and ``result.json`` into scratch, and reports every step,
+``{"stage": ...}`` or ``{"epoch": ...}``. When it has reported ``trained`` it waits: the one who
+asked for it writes the metadata, says ``CARD``, and it writes the model card. Whatever libraries
+print goes to its stdout and stderr, which nobody takes for a report.
 """
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import pickle
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from fairweather_interface.delivery import EXAMPLES, METADATA
 from fairweather_interface.metadata import read_metadata
-from fairweather_interface.software import dump_software, read_software
 from fairweather_interface.verdict import check
-from pydantic import TypeAdapter
 
-from fairweather_research._converter import Converter
 from fairweather_research._events import EventLog
-from fairweather_research.branches import ByInput, find_switch
-from fairweather_research.dataset import WindowSet
+from fairweather_research.branches import ByInput
 from fairweather_research.domain import declared_domain
-from fairweather_research.environment import machine
+from fairweather_research.environment import THREADS, machine
 from fairweather_research.errors import RecipeError
 from fairweather_research.evaluation import judge
 from fairweather_research.examples import choose_examples
 from fairweather_research.networks import EpochRecord
-from fairweather_research.observations import Archive, QualityReport
+from fairweather_research.observations import QualityReport
 from fairweather_research.portrait import portray
 from fairweather_research.recipe import Recipe
 from fairweather_research.results import TOLERANCE, BranchRecord, TrainingResult
 from fairweather_research.split import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+    from pathlib import Path
 
     import numpy.typing as npt
     from fairweather_interface.software import Software
@@ -48,22 +44,14 @@ if TYPE_CHECKING:
     from fairweather_research._graph import Bands
     from fairweather_research._serialize import Conversion
     from fairweather_research.blueprint import Blueprint
+    from fairweather_research.branches import Switch
+    from fairweather_research.dataset import WindowSet
+    from fairweather_research.observations import QualityReport
+    from fairweather_research.recipe import Recipe
 
-__all__ = [
-    "ARCHIVE",
-    "CARD",
-    "QUALITY",
-    "REFUSED",
-    "REQUEST",
-    "RESULT",
-    "TRAINED",
-    "run",
-    "write_request",
-]
+__all__ = ["CARD", "PREPARED", "REFUSED", "RESULT", "TRAINED", "Prepared", "run"]
 
-REQUEST = "request.json"
-ARCHIVE = "archive.parquet"
-QUALITY = "quality.json"
+PREPARED = "prepared.pickle"
 RESULT = "result.json"
 
 #: What it reports when only the card is missing, and the word that it waits for then.
@@ -73,7 +61,22 @@ CARD = "card"
 #: The exit code of a training whose recipe proved unusable; the last report says why.
 REFUSED = 3
 
-_REPORT = TypeAdapter(QualityReport)
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """All that a training needs, found before its process starts."""
+
+    recipe: Recipe
+    windows: WindowSet
+    switch: Switch | None
+    observed: tuple[int, int]  # time of the first and of the last observation, seconds
+    quality: QualityReport
+    software: tuple[Software, ...]  # releases whose verdict goes on the card
+    events: Path | None  # a folder for logs
+
+    def write(self, scratch: Path) -> None:
+        """Write it to where ``run`` reads it."""
+        (scratch / PREPARED).write_bytes(pickle.dumps(self))
 
 
 def run(
@@ -83,28 +86,20 @@ def run(
     report: Callable[[dict[str, Any]], object],
     hear: Callable[[], str],
 ) -> int:
-    """Train what the request asks for, and return an exit code.
+    """Train what was prepared, and return an exit code.
 
     Args:
         folder: where the delivery is staged.
-        scratch: where the request lies and the result goes.
+        scratch: where ``Prepared`` lies and the result goes.
         report: tells the one who asked of a step.
         hear: waits for a word from them; empty when they are gone.
     """
     report({"stage": "start"})
-    request = json.loads((scratch / REQUEST).read_text(encoding="utf-8"))
+    # Only this user can write there, and the parent wrote it.
+    prepared: Prepared = pickle.loads((scratch / PREPARED).read_bytes())  # noqa: S301
     try:
-        recipe = Recipe.parse(request["recipe"], source=request["source"])
-        with Converter() as converter, EventLog(request["events"]) as events:
-            result = _train(
-                recipe,
-                folder,
-                scratch,
-                threads=request["threads"],
-                report=report,
-                converter=converter,
-                events=events,
-            )
+        with EventLog(prepared.events) as events:
+            result = _train(prepared, folder, scratch, report=report, events=events)
     except RecipeError as error:
         kind = type(error).__name__
         report({"refused": {"error": kind, "source": error.source, "problems": error.problems}})
@@ -114,50 +109,25 @@ def run(
     if hear() == CARD:
         from fairweather_research.card import write_card  # noqa: PLC0415 - last of all
 
-        quality = _REPORT.validate_json((scratch / QUALITY).read_text(encoding="utf-8"))
         metadata = read_metadata((folder / METADATA).read_bytes())
         verdicts = [
             (f"{release.name} {release.version}", check(metadata, release))
-            for release in map(read_software, request["software"])
+            for release in prepared.software
         ]
-        write_card(folder / "card", metadata, result, quality, verdicts=verdicts)
+        write_card(folder / "card", metadata, result, prepared.quality, verdicts=verdicts)
     return 0
 
 
-def write_request(
-    scratch: Path,
-    recipe: Recipe,
-    quality: QualityReport,
-    *,
-    threads: int,
-    events: Path | None,
-    software: Sequence[Software],
-) -> None:
-    """Write what ``run`` reads, save the archive.
-
-    The card will say what each release of ``software`` says to the model.
-    """
-    request = {
-        "recipe": recipe.document(),
-        "source": recipe.observations.source,
-        "threads": threads,
-        "events": None if events is None else str(events),
-        "software": [dump_software(each).decode() for each in software],
-    }
-    (scratch / REQUEST).write_text(json.dumps(request), encoding="utf-8")
-    (scratch / QUALITY).write_bytes(_REPORT.dump_json(quality))
-
-
 def _train(
-    recipe: Recipe,
+    prepared: Prepared,
     folder: Path,
     scratch: Path,
     *,
-    threads: int,
     report: Callable[[dict[str, Any]], object],
-    converter: Converter,
     events: EventLog,
 ) -> TrainingResult:
+    recipe, windows, switch = prepared.recipe, prepared.windows, prepared.switch
+
     def report_stage(stage: str) -> None:
         report({"stage": stage})
 
@@ -165,21 +135,16 @@ def _train(
         report({"epoch": epoch.model_dump()})
         events.epoch(epoch)
 
-    _make_reproducible(recipe.seed, threads)
+    _make_reproducible(recipe.seed)
     from fairweather_research._bands import fit_bands  # noqa: PLC0415 - after the settings
     from fairweather_research._fitting import fit  # noqa: PLC0415
 
-    report_stage("windows")
-    archive = Archive(pd.read_parquet(scratch / ARCHIVE))
-    windows = WindowSet.choose(recipe, archive)
+    report_stage("fit")
     parts = windows.parts()
     taught = windows.rows((parts == Part.TRAINING).any(axis=1))
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
     seen = taught.seen()
     domain = declared_domain(recipe, seen)
-
-    report_stage("fit")
-    switch = find_switch(recipe, windows)
     fitted = fit(windows, recipe.fit, recipe.network, report_epoch, switch)
     bands = None
     if windows.plan.probabilities:
@@ -194,14 +159,17 @@ def _train(
         name=recipe.network,
         folder=folder,
         scratch=scratch,
-        converter=converter,
     )
     with conversion:
         report_stage("evaluate")
         judgements = judge(held_out, *_forecast(signature, held_out))
         report_stage("examples")
         examples = choose_examples(held_out, domain.in_effect, switch)
-        inputs = _under("input/", examples)
+        inputs = {
+            name.removeprefix("input/"): values
+            for name, values in examples.items()
+            if name.startswith("input/")
+        }
         outputs = _call(signature, inputs)
         examples |= {f"output/{name}": values for name, values in outputs.items()}
         np.savez_compressed(folder / EXAMPLES, allow_pickle=False, **examples)
@@ -210,8 +178,7 @@ def _train(
     events.judged(judgements)
     learned = windows.lead_times()[parts == Part.TRAINING]
     first_window = taught.reference.min() - windows.plan.steps * windows.plan.step_seconds
-    first_observation = archive.table["time"].min().timestamp()
-    last_observation = archive.table["time"].max().timestamp()
+    first_observation, last_observation = prepared.observed
     return TrainingResult(
         windows=len(taught),
         train_start=int(max(first_window, first_observation)),
@@ -235,18 +202,18 @@ def _train(
         portraits=portray(taught),
         onnx=onnx,
         origin=fitted.origin,
-        threads=threads,
+        threads=THREADS,
         platform=machine(),
     )
 
 
-def _make_reproducible(seed: int, threads: int) -> None:
+def _make_reproducible(seed: int) -> None:
     """Fix everything that bytes depend on, before TensorFlow runs its first operation."""
     import keras  # type: ignore[import-untyped]  # noqa: PLC0415 - only this process pays for it
     import tensorflow as tf  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
     tf.config.experimental.enable_op_determinism()
     keras.config.set_floatx("float32")
     keras.utils.set_random_seed(seed)
@@ -260,7 +227,6 @@ def _exported(
     name: str,
     folder: Path,
     scratch: Path,
-    converter: Converter,
 ) -> tuple[Any, Conversion | Around]:
     """The delivered bytes as a function, and what ends in the ONNX artifact."""
     from fairweather_research._around import Around, Hole  # noqa: PLC0415 - after the settings
@@ -273,7 +239,7 @@ def _exported(
 
     if fitted.foreign is None:
         graph = ForecastGraph(plan, fitted.network, fitted.constants, bands)
-        return load_signature(serialize_model(graph, folder)), Conversion(folder, converter)
+        return load_signature(serialize_model(graph, folder)), Conversion(folder)
     hole = Hole(plan)
     graph = ForecastGraph(plan, hole, fitted.constants, bands)
     around = Around(graph, hole, fitted.foreign, name=name, folder=folder, scratch=scratch)
@@ -322,11 +288,3 @@ def _call(
 
     answers = signature(**{name: tf.constant(values) for name, values in inputs.items()})
     return {name: np.asarray(values) for name, values in sorted(answers.items())}
-
-
-def _under(prefix: str, arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    return {
-        name.removeprefix(prefix): values
-        for name, values in arrays.items()
-        if name.startswith(prefix)
-    }

@@ -9,7 +9,7 @@ what the rest of the graph takes it for, and it leaves no window without an answ
 that is all missing. What is at a threshold belongs to the branch above. A mean is compared as a
 sum, so that whole numbers at a threshold are added up without a rounding, on every machine.
 
-The graph does the same with tensors (``_multiplex``); a test holds the two together.
+The graph does the same with tensors (``_graph``); a test holds the two together.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ refused all the same.
 from __future__ import annotations
 
 import calendar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from fairweather_interface.durations import format_duration
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from fairweather_research.blueprint import InputPlan
     from fairweather_research.observations import Archive
     from fairweather_research.recipe import Recipe
 
@@ -77,11 +76,11 @@ class WindowSet:
         plan = recipe.blueprint
         source = recipe.observations.source
         _refuse(source, _absent(recipe, plan, archive))
-        grid = _grid(plan, archive)
-        _refuse(source, _too_short(recipe, plan, grid))
-        sources, truths = _sampled(plan, archive, grid)
+        start, steps = _grid(plan, archive)
+        _refuse(source, _too_short(recipe, plan, start, steps))
+        sources, truths = _sampled(plan, archive, start, steps)
 
-        reference = grid.start + plan.step_seconds * np.arange(grid.steps, dtype=np.int64)
+        reference = start + plan.step_seconds * np.arange(steps, dtype=np.int64)
         chosen = []
         problems: list[str] = []
         for number, (name, area) in enumerate(plan.areas.items()):
@@ -93,7 +92,10 @@ class WindowSet:
                     f"{_day(reference[-1])}; choose months inside, or bring more observations"
                 )
                 continue
-            fit = season & _fit(plan, sources, number, reference)
+            fit = season
+            for place, wanted in enumerate(plan.inputs):
+                missing = _missing(sources[place, number], reference, wanted.samples)
+                fit = fit & (missing <= wanted.max_missing)
             if not fit.any():
                 problems.append(
                     f"`max_missing`: no window of {name} in the season has at most "
@@ -151,14 +153,7 @@ class WindowSet:
 
     def rows(self, use: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> WindowSet:
         """The windows where ``use``, shape [rows], holds; or those at these positions, in turn."""
-        return WindowSet(
-            plan=self.plan,
-            split=self.split,
-            reference=self.reference[use],
-            area=self.area[use],
-            sources=self.sources,
-            truths=self.truths,
-        )
+        return replace(self, reference=self.reference[use], area=self.area[use])
 
     def inputs(self) -> dict[str, npt.NDArray[np.float32]]:
         """What the model is fed with, by input name, float32 [rows, samples], NaN missing."""
@@ -284,79 +279,52 @@ def _absent(recipe: Recipe, plan: Blueprint, archive: Archive) -> list[str]:
     return problems
 
 
-class _Grid(NamedTuple):
-    """The steps that cover an archive; steps count from 1970-01-01T00:00Z."""
+def _grid(plan: Blueprint, archive: Archive) -> tuple[int, int]:
+    """The steps that cover an archive: the time of the first in seconds, and how many.
 
-    start: int  # the first step, seconds
-    steps: int
-
-
-def _grid(plan: Blueprint, archive: Archive) -> _Grid:
-    areas = [
-        archive.series(area, output.variable) for area in plan.areas for output in plan.outputs
+    Steps count from 1970-01-01T00:00Z.
+    """
+    times = [
+        archive.series(area, output.variable).time for area in plan.areas for output in plan.outputs
     ]
     step = plan.step_seconds
-    first = min(int(series.time[0]) for series in areas)
-    last = max(int(series.time[-1]) for series in areas)
-    start = -(-first // step) * step
-    return _Grid(start, max((last - start) // step + 1, 1))
+    start = -(-min(int(time[0]) for time in times) // step) * step
+    return start, max((max(int(time[-1]) for time in times) - start) // step + 1, 1)
 
 
 def _sampled(
-    plan: Blueprint, archive: Archive, grid: _Grid
+    plan: Blueprint, archive: Archive, start: int, steps: int
 ) -> tuple[dict[tuple[int, int], SampledSeries], dict[tuple[int, int], SampledSeries]]:
+    """Inputs at their sample rates and outputs at the step, over the whole grid."""
+
+    def sampled(area: str, variable: str, rate: int) -> SampledSeries:
+        count = (steps - 1) * (plan.step_seconds // rate) + 1
+        return sample(archive.series(area, variable), start=start, rate=rate, count=count)
+
     sources, truths = {}, {}
     for position, area in enumerate(plan.areas):
         for number, wanted in enumerate(plan.inputs):
-            sources[number, position] = _input_series(plan, archive, wanted, area, grid)
+            rate = int(wanted.sample_rate.total_seconds())
+            members = [sampled(read, wanted.variable, rate) for read in wanted.areas_read(area)]
+            mean = region_mean([member.value for member in members])
+            sources[number, position] = SampledSeries(start, rate, mean)
         for number, output in enumerate(plan.outputs):
-            truths[number, position] = sample(
-                archive.series(area, output.variable),
-                start=grid.start,
-                rate=plan.step_seconds,
-                count=grid.steps,
-            )
+            truths[number, position] = sampled(area, output.variable, plan.step_seconds)
     return sources, truths
 
 
-def _input_series(
-    plan: Blueprint, archive: Archive, wanted: InputPlan, area: str, grid: _Grid
-) -> SampledSeries:
-    rate = int(wanted.sample_rate.total_seconds())
-    count = (grid.steps - 1) * (plan.step_seconds // rate) + 1
-    members = [
-        sample(archive.series(read, wanted.variable), start=grid.start, rate=rate, count=count)
-        for read in wanted.areas_read(area)
-    ]
-    return SampledSeries(grid.start, rate, region_mean([member.value for member in members]))
-
-
-def _too_short(recipe: Recipe, plan: Blueprint, grid: _Grid) -> list[str]:
+def _too_short(recipe: Recipe, plan: Blueprint, start: int, steps: int) -> list[str]:
     longest = max(wanted.period for wanted in plan.inputs)
     needed = longest + recipe.horizon
-    span = grid.steps * plan.step
+    span = steps * plan.step
     if span >= needed:
         return []
     problem = (
-        f"`observations`: too short a record: {span.days} days from {_day(grid.start)}; one window "
+        f"`observations`: too short a record: {span.days} days from {_day(start)}; one window "
         f"and its forecast need {format_duration(needed)} (period {format_duration(longest)}, "
         f"horizon {format_duration(recipe.horizon)}); bring more observations or shorten either"
     )
     return [problem]
-
-
-def _fit(
-    plan: Blueprint,
-    sources: dict[tuple[int, int], SampledSeries],
-    area: int,
-    reference: npt.NDArray[np.int64],
-) -> npt.NDArray[np.bool_]:
-    """Where all inputs are fit: their share of missing samples is at most ``max_missing``."""
-    fit = np.ones(len(reference), dtype=np.bool_)
-    for number, wanted in enumerate(plan.inputs):
-        missing = _missing(sources[number, area], reference, wanted.samples)
-        fit &= missing <= wanted.max_missing
-    return fit
 
 
 def _missing(

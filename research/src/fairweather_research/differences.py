@@ -16,7 +16,7 @@ from fairweather_interface.metadata import ONNX
 from fairweather_research.environment import NETWORK, OURS, source_of, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from fairweather_interface.delivery import Delivery
 
@@ -56,13 +56,20 @@ def record_of(delivery: Delivery) -> Record:
         code_version=training.code_version,
         packages=dict(training.packages),
         threads=training.threads,
-        machine=_machine(delivery),
+        machine=_recorded_machine(delivery),
     )
 
 
 def compare(recorded: Record, now: Record) -> tuple[Finding, ...]:
     """Say of data, code, packages and machine whether they differ, in this order."""
-    return (_data(recorded, now), _code(recorded, now), *_rest(recorded, now))
+    other_data = recorded.data_digest != now.data_digest
+    told = (f"{recorded.data_digest} {_TO} {now.data_digest}",) if other_data else ()
+    return (
+        Finding(what="data", differs=other_data, differences=told),
+        _code(recorded, now),
+        _packages(recorded, now),
+        _machine(recorded, now),
+    )
 
 
 def forecast_difference(recorded: Delivery, again: Delivery) -> str:
@@ -106,12 +113,6 @@ def _answers(delivery: Delivery, inputs: Mapping[str, Any]) -> dict[str, Any]:
     )
     names = [item.name for item in session.get_outputs()]
     return dict(zip(names, session.run(names, dict(inputs)), strict=True))
-
-
-def _data(recorded: Record, now: Record) -> Finding:
-    differs = recorded.data_digest != now.data_digest
-    told = (f"{recorded.data_digest} {_TO} {now.data_digest}",) if differs else ()
-    return Finding(what="data", differs=differs, differences=told)
 
 
 def _code(recorded: Record, now: Record) -> Finding:
@@ -166,22 +167,21 @@ def _network(name: str, then: str | None, here: str | None) -> tuple[list[str], 
     return differences, [f"what {module} imports from files beside its own"]
 
 
-def _rest(recorded: Record, now: Record) -> Iterator[Finding]:
+def _packages(recorded: Record, now: Record) -> Finding:
     then, here = _others(recorded), _others(now)
-    unknown = len(set(here) - set(then))
-    yield Finding(
-        what="packages",
-        differs=any(here.get(name) != v for name, v in then.items()) if then else None,
-        differences=tuple(
-            f"{name} {version} {_TO} {here.get(name, 'not installed')}"
-            for name, version in sorted(then.items())
-            if here.get(name) != version
-        ),
-        unrecorded=(f"{_count(unknown, 'package')} that the training needs, too",)
-        if unknown
-        else (),
+    differences = tuple(
+        f"{name} {version} {_TO} {here.get(name, 'not installed')}"
+        for name, version in sorted(then.items())
+        if here.get(name) != version
     )
-    yield _machine_finding(recorded, now)
+    unknown = len(set(here) - set(then))
+    noun = "package" if unknown == 1 else "packages"
+    return Finding(
+        what="packages",
+        differs=bool(differences) if then else None,
+        differences=differences,
+        unrecorded=(f"{unknown} {noun} that the training needs, too",) if unknown else (),
+    )
 
 
 def _others(record: Record) -> dict[str, str]:
@@ -193,7 +193,7 @@ def _others(record: Record) -> dict[str, str]:
     }
 
 
-def _machine_finding(recorded: Record, now: Record) -> Finding:
+def _machine(recorded: Record, now: Record) -> Finding:
     then = recorded.machine.split(", ") if recorded.machine else []
     here = now.machine.split(", ") if now.machine else []
     differences = [f"{old} {_TO} {new}" for old, new in zip(then, here, strict=False) if old != new]
@@ -209,7 +209,7 @@ def _machine_finding(recorded: Record, now: Record) -> Finding:
     )
 
 
-def _machine(delivery: Delivery) -> str | None:
+def _recorded_machine(delivery: Delivery) -> str | None:
     if _METRICS not in delivery.manifest.files:
         return None
     try:
@@ -222,7 +222,3 @@ def _machine(delivery: Delivery) -> str | None:
 
 def _named(version: str) -> str:
     return f"{_CODE} {version}" if version[:1].isdigit() else repr(version)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -66,7 +66,9 @@ def _copy(folder: Path, store: Path) -> str:
         staging.mkdir(parents=True)
         try:
             shutil.copytree(folder, staging / folder.name, symlinks=True)
-            _hold_against(folder, staging / folder.name)
+            digest, copy = read_manifest(folder).digest, staging / folder.name
+            if (problems := verify_delivery(copy)) or read_manifest(copy).digest != digest:
+                raise PublishError(f"{folder} changed while it was copied: {'; '.join(problems)}")
             for path in (staging, *staging.rglob("*")):
                 _flush(path)
             try:
@@ -116,12 +118,6 @@ def _same(folder: Path, manifest: bytes, final: str) -> bool:
             "replaced; deliver under a new id"
         )
     return True
-
-
-def _hold_against(folder: Path, copy: Path) -> None:
-    digest = read_manifest(folder).digest
-    if (problems := verify_delivery(copy)) or read_manifest(copy).digest != digest:
-        raise PublishError(f"{folder} changed while it was copied: {'; '.join(problems)}")
 
 
 @contextmanager

@@ -13,20 +13,18 @@ own (``trust_network``).
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fairweather_interface.delivery import Delivery, open_delivery
 from fairweather_interface.errors import FairweatherError
 from fairweather_interface.manifest import artifact_files
 
-from fairweather_research.dataset import areas_and_variables
 from fairweather_research.differences import (
     Finding,
     Record,
@@ -34,7 +32,7 @@ from fairweather_research.differences import (
     forecast_difference,
     record_of,
 )
-from fairweather_research.environment import NETWORK, machine, packages
+from fairweather_research.environment import NETWORK, THREADS, machine, packages, version_of
 from fairweather_research.errors import (
     AbsentNetworkError,
     NetworkError,
@@ -44,13 +42,10 @@ from fairweather_research.errors import (
 )
 from fairweather_research.networks import NETWORKS
 from fairweather_research.networks.plugged import source_digest
-from fairweather_research.observations import load_observations
+from fairweather_research.reading import observations_of
 from fairweather_research.recipe import Recipe
 from fairweather_research.sources import SOURCES
-from fairweather_research.training import THREADS, Progress, train
-
-if TYPE_CHECKING:
-    from fairweather_research.observations import Observations
+from fairweather_research.training import Progress, train
 
 __all__ = ["Reproduction", "reproduce"]
 
@@ -100,11 +95,8 @@ def reproduce(
     *,
     data: Path | None = None,
     store: Path | None = None,
-    fresh: bool = False,
-    wheels: Sequence[Path] = (),
     trust_network: bool = False,
     progress: Callable[[Progress], None] | None = None,
-    say: Callable[[str], None] | None = None,
 ) -> Reproduction:
     """Make a delivery again and compare.
 
@@ -112,58 +104,35 @@ def reproduce(
         delivery: its folder.
         data: the file of observations, where the recorded source is no packaged one.
         store: keep what comes out there; by default nothing is kept.
-        fresh: train in a new environment with the recorded code and packages.
-        wheels: for a fresh environment, folders with wheels of our packages.
         trust_network: run the code of a network that the recipe brings itself.
-        progress: called at every stage of a training here.
-        say: told what happens in a fresh environment, a line at a time.
+        progress: called at every stage of the training.
 
     Raises:
         ReproduceError: it cannot be told: no such delivery, its provenance does not suffice, its
-            observations are not at hand, the code of its network is not here, no environment can be
-            made as recorded, or the training ended without a model.
+            observations are not at hand, the code of its network is not here, or the training ended
+            without a model.
         ObservationsError: the observations cannot be read.
     """
     found = _opened(Path(delivery))
-    document, source = _document(found, data, trust_network=trust_network)
-    remarks = list(_contradictions(found, document))
-    with ExitStack() as stack:
-        stack.enter_context(_not_known(found))
-        scratch = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="fairweather-reproduce-"))
-        )
-        target = _usable(store) if store else scratch / "store"
-        if not fresh or data:
-            digest = _digest(document, source)
-            if digest not in (None, found.metadata.training.data_digest):
-                return _untrained(
-                    found,
-                    digest or "",
-                    (*remarks, "not trained: with other observations it would prove nothing"),
-                )
+    document = _document(found, data, trust_network=trust_network)
+    remarks = _contradictions(found, document)
+    recorded = found.metadata.training.data_digest
+    with (
+        _not_known(found),
+        tempfile.TemporaryDirectory(prefix="fairweather-reproduce-") as scratch,
+    ):
         try:
-            again = (
-                _train_fresh(
-                    found,
-                    document,
-                    target,
-                    scratch=scratch,
-                    wheels=wheels,
-                    say=say or (lambda _: None),
-                )
-                if fresh
-                else train(
-                    Recipe.parse(document, source="metadata.json"), target, progress=progress
-                )
-            )
+            recipe = Recipe.parse(document, source="metadata.json")
+            digest = observations_of(recipe).archive.digest()
+            if digest != recorded:
+                remarks.append("not trained: with other observations it would prove nothing")
+                return _untrained(found, digest, remarks)
+            again = train(recipe, store or scratch, progress=progress)
         except AbsentNetworkError:  # that says nothing about the model
             raise
         except RecipeError as error:
-            return _untrained(
-                found,
-                found.metadata.training.data_digest,
-                (*remarks, f"this release does not train the recorded recipe: {error}"),
-            )
+            remarks.append(f"this release does not train the recorded recipe: {error}")
+            return _untrained(found, recorded, remarks)
         findings = compare(record_of(found), record_of(again))
         return Reproduction(
             delivery=found,
@@ -198,10 +167,8 @@ def _opened(path: Path) -> Delivery:
         ) from error
 
 
-def _document(
-    found: Delivery, data: Path | None, *, trust_network: bool
-) -> tuple[dict[str, Any], str]:
-    """The recorded recipe with its observations where they lie now, and their source."""
+def _document(found: Delivery, data: Path | None, *, trust_network: bool) -> dict[str, Any]:
+    """The recorded recipe with its observations where they lie now."""
     document = dict(found.metadata.training.recipe)
     plan = document.get("observations")
     if not isinstance(plan, Mapping) or not isinstance(document.get("definitions"), Mapping):
@@ -210,11 +177,18 @@ def _document(
             "recipe, expected a resolved recipe as `fairweather-research train` records it: this "
             "delivery was not made by it and cannot be rebuilt"
         )
-    _trusted(document.get("network"), trust_network=trust_network)
-    source = str(plan.get("source"))
+    network = document.get("network")
+    if network not in (None, *NETWORKS) and not trust_network:
+        raise ReproduceError(
+            _printable(
+                f"found the network {str(network)[:200]!r}, which is code from outside this "
+                "package that a rebuild would run: read it, install what you trust, and say "
+                "--trust-network"
+            )
+        )
     if data is not None:
-        source = str(data.expanduser().absolute())
-    elif source not in SOURCES:
+        plan = {**plan, "source": str(data.expanduser().absolute())}
+    elif str(plan.get("source")) not in SOURCES:
         training = found.metadata.training
         raise ReproduceError(
             _printable(
@@ -224,18 +198,7 @@ def _document(
                 "lies with --data FILE"
             )
         )
-    return {**document, "observations": {**plan, "source": source}}, source
-
-
-def _trusted(network: object, *, trust_network: bool) -> None:
-    if network is None or network in NETWORKS or trust_network:
-        return
-    raise ReproduceError(
-        _printable(
-            f"found the network {str(network)[:200]!r}, which is code from outside this package "
-            "that a rebuild would run: read it, install what you trust, and say --trust-network"
-        )
-    )
+    return {**document, "observations": plan}
 
 
 def _contradictions(found: Delivery, document: Mapping[str, Any]) -> list[str]:
@@ -251,26 +214,13 @@ def _contradictions(found: Delivery, document: Mapping[str, Any]) -> list[str]:
     return told
 
 
-def _usable(store: Path) -> Path:
-    store = store.expanduser().absolute()
-    try:
-        store.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ReproduceError(
-            f"{store}: cannot be used as a store ({error.strerror}); give a folder you may write"
-        ) from error
-    return store
-
-
 def _here(found: Delivery, digest: str) -> Record:
     """What a training on data of this digest would record in this environment."""
     made = packages()
-    ours = made["fairweather-research"].partition("+source.")[0]
-    made |= _network_here(found, made)
     return Record(
         data_digest=digest,
-        code_version=f"fairweather-research {ours}",
-        packages=made,
+        code_version=f"fairweather-research {version_of(made['fairweather-research'])}",
+        packages={**made, **_network_here(found, made)},
         threads=THREADS,
         machine=machine(),
     )
@@ -293,17 +243,6 @@ def _network_here(found: Delivery, made: Mapping[str, str]) -> dict[str, str]:
     return here
 
 
-def _digest(document: Mapping[str, Any], source: str) -> str | None:
-    """The digest of what the recipe would read; None where this release cannot read the recipe."""
-    try:
-        recipe = Recipe.parse(dict(document), source="metadata.json")
-    except RecipeError:
-        return None
-    areas, variables = areas_and_variables(recipe)
-    observed: Observations = load_observations(source, areas=areas)
-    return observed.archive.select(areas=areas, variables=variables).digest()
-
-
 def _untrained(found: Delivery, digest: str, remarks: Sequence[str]) -> Reproduction:
     """The answer where nothing was trained: this environment stands in for the training's."""
     return Reproduction(
@@ -313,57 +252,6 @@ def _untrained(found: Delivery, digest: str, remarks: Sequence[str]) -> Reproduc
         remarks=tuple(remarks),
         path=None,
     )
-
-
-def _train_fresh(
-    found: Delivery,
-    document: Mapping[str, Any],
-    target: Path,
-    *,
-    scratch: Path,
-    wheels: Sequence[Path],
-    say: Callable[[str], None],
-) -> Delivery:
-    from fairweather_research._fresh_environment import (  # noqa: PLC0415 - seldom needed
-        make_environment,
-        train_there,
-    )
-
-    for folder in wheels:
-        if not folder.is_dir():
-            raise ReproduceError(f"{folder}: found no folder, expected one that holds wheels")
-    record = record_of(found)
-    source = str(document["observations"]["source"])
-    network = document.get("network")
-    trusted = network not in (None, *NETWORKS)
-    python = make_environment(
-        scratch / "environment",
-        record,
-        source=source,
-        trusted=trusted,
-        wheels=wheels,
-        say=say,
-    )
-    if trusted:
-        _refuse_absent_there(python, str(network))
-    return open_delivery(train_there(python, document, target, folder=scratch, say=say))
-
-
-def _refuse_absent_there(python: Path, network: str) -> None:
-    module = network.partition(":")[0]
-    code = "import sys, importlib.util; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
-    done = subprocess.run(  # noqa: S603 - an interpreter of ours
-        [str(python), "-I", "-c", code, module], capture_output=True, check=False
-    )
-    if done.returncode != 0:
-        raise ReproduceError(
-            _printable(
-                f"found no module {module[:200]!r} in the new environment, expected the recorded "
-                f"network {network[:200]!r}: only distributions that were recorded are installed "
-                "there, and PYTHONPATH does not reach it; make the network a package and train "
-                "with that, or reproduce it here, without --env"
-            )
-        )
 
 
 def _differing(found: Delivery, again: Delivery, findings: Sequence[Finding]) -> list[str]:

@@ -22,15 +22,9 @@ from fairweather_interface.delivery import (
 )
 from fairweather_interface.metadata import dump_metadata
 
-from fairweather_research._forkserver import SAID, THREADS, ForkServer, Work, last_words
+from fairweather_research._forkserver import SAID, ForkServer, Work, last_words
 from fairweather_research._metadata import create_model_metadata
-from fairweather_research._worker import (
-    ARCHIVE,
-    CARD,
-    RESULT,
-    TRAINED,
-    write_request,
-)
+from fairweather_research._worker import CARD, RESULT, TRAINED, Prepared
 from fairweather_research.branches import find_switch
 from fairweather_research.checking import Foresight, foresee, refuse_unwritable
 from fairweather_research.dataset import WindowSet
@@ -43,7 +37,7 @@ from fairweather_research.errors import (
 )
 from fairweather_research.networks import EpochRecord
 from fairweather_research.networks.plugged import refuse_absent
-from fairweather_research.observations import write_archive
+from fairweather_research.observations.archive import epoch_seconds
 from fairweather_research.reading import observations_of, refuse_changed
 from fairweather_research.recipe import Recipe, load_recipe
 from fairweather_research.results import TrainingResult
@@ -53,16 +47,14 @@ if TYPE_CHECKING:
 
     from fairweather_interface.software import Software
 
-    from fairweather_research.observations import Observations
-
-__all__ = ["STAGES", "THREADS", "Progress", "train"]
+__all__ = ["STAGES", "Progress", "logs_beside", "make_store", "train"]
 
 #: The stages of a training, in order, and what each does.
 STAGES = {
     "check": "checking compatibility with the app",
     "observations": "reading observations",
-    "start": "starting the training process",
     "windows": "choosing windows",
+    "start": "starting the training process",
     "fit": "fitting the network",
     "bands": "fitting the bands",
     "export": "exporting the SavedModel",
@@ -131,7 +123,7 @@ def train(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     store = Path(store).expanduser().resolve()
-    logs = _beside(store, tensorboard)
+    logs = logs_beside(store, tensorboard)
     refuse_unwritable(recipe, schema)
     refuse_absent(recipe.network)
     foresight = foresee(recipe, software)
@@ -140,21 +132,24 @@ def train(
         foresight.refuse()
     tell(Progress(stage="observations"))
     observations = observations_of(recipe)
-    # both refuse at once what cannot be trained
-    find_switch(recipe, WindowSet.choose(recipe, observations.archive))
+    tell(Progress(stage="windows"))
+    windows = WindowSet.choose(recipe, observations.archive)
+    time = epoch_seconds(observations.archive.table["time"])
     delivery_id = new_delivery_id()
+    prepared = Prepared(
+        recipe=recipe,
+        windows=windows,
+        switch=find_switch(recipe, windows),
+        observed=(int(time.min()), int(time.max())),
+        quality=observations.report,
+        software=tuple(release for release, _ in foresight.answers),
+        events=logs and logs / delivery_id,
+    )
     with (
         ForkServer() if server is None else nullcontext(server) as starts,
         _writable(store),
         staged_delivery(store, delivery_id) as folder,
-        _working(
-            starts,
-            recipe,
-            observations,
-            folder,
-            events=logs and logs / delivery_id,
-            software=[release for release, _ in foresight.answers],
-        ) as working,
+        _working(starts, prepared, folder) as working,
     ):
         result = working.train(tell)
         metadata = create_model_metadata(
@@ -176,8 +171,27 @@ def train(
     return open_delivery(store / delivery_id)
 
 
-def _beside(store: Path, tensorboard: str | Path | None) -> Path | None:
-    """The folder of logs: nothing that grows may lie where deliveries do."""
+def make_store(store: Path) -> None:
+    """Make a store's folder where there is none.
+
+    Raises:
+        TrainingError: it cannot be used as a store.
+    """
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"{store}: cannot be used as a store ({error.strerror}); "
+            "give a folder that you may write"
+        ) from error
+
+
+def logs_beside(store: Path, tensorboard: str | Path | None) -> Path | None:
+    """Return the folder of logs: nothing that grows may lie where deliveries do.
+
+    Raises:
+        TrainingError: it lies in the store.
+    """
     if tensorboard is None:
         return None
     logs = Path(tensorboard).expanduser().resolve()
@@ -191,13 +205,7 @@ def _beside(store: Path, tensorboard: str | Path | None) -> Path | None:
 
 @contextmanager
 def _writable(store: Path) -> Iterator[None]:
-    try:
-        store.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(
-            f"{store}: cannot be used as a store ({error.strerror}); "
-            "give a folder that you may write"
-        ) from error
+    make_store(store)
     try:
         yield
     except OSError as error:
@@ -247,30 +255,14 @@ class _Working:
 
 
 @contextmanager
-def _working(
-    server: ForkServer,
-    recipe: Recipe,
-    observations: Observations,
-    folder: Path,
-    *,
-    events: Path | None,
-    software: Sequence[Software],
-) -> Iterator[_Working]:
+def _working(server: ForkServer, prepared: Prepared, folder: Path) -> Iterator[_Working]:
     """Start a training process that puts artifacts and examples into ``folder``."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name:
         scratch = Path(name)
-        write_request(
-            scratch,
-            recipe,
-            observations.report,
-            threads=THREADS,
-            events=events,
-            software=software,
-        )
-        write_archive(observations.archive, scratch / ARCHIVE)
-        networks = recipe.switch.branches if recipe.switch else 1
+        prepared.write(scratch)
+        networks = prepared.switch.branches if prepared.switch else 1
         with server.start(folder, scratch) as work:
-            yield _Working(work, scratch, recipe.fit.epochs * networks)
+            yield _Working(work, scratch, prepared.recipe.fit.epochs * networks)
 
 
 def epitaph(code: int | None, said: str) -> str:

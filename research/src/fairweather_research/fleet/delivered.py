@@ -53,7 +53,7 @@ def identity(recipe: Recipe, observations: Observations) -> str:
     """
     document = recipe.document()
     document["observations"]["source"] = observations.source
-    found = packages()
+    found = {**packages()}
     if recipe.network not in NETWORKS:
         found[f"{NETWORK}{recipe.network}"] = source_digest(recipe.network)
     return _digest(document, observations.archive.digest(), found)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research._epochs import fit_network
+from fairweather_research.networks import EpochRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
         NetworkShape,
     )
 
-__all__ = ["KerasNetwork", "fading"]
+__all__ = ["KerasNetwork", "fading", "fit_network"]
 
 
 class KerasNetwork:
@@ -58,6 +59,43 @@ class KerasNetwork:
     def predict(self, inputs: NetworkInputs) -> npt.NDArray[np.float32]:
         """Answer, [rows, outputs, leads]."""
         return np.asarray(self.model.predict(inputs.arrays(), batch_size=1024, verbose=0))
+
+
+def fit_network(
+    model: Any,  # noqa: ANN401 - Keras has no types
+    loss: Callable[[Any, Any], Any],
+    plan: FitPlan,
+    *,
+    teaching: tuple[Any, Any],
+    checking: tuple[Any, Any],
+    progress: Callable[[EpochRecord], None],
+) -> None:
+    """Fit a network in place to inputs and targets, and keep the weights that check best.
+
+    Args:
+        model: a Keras model that was not compiled yet.
+        loss: of targets and what the model says; it ignores targets that are NaN.
+        plan: how many passes, and how large a step.
+        teaching: inputs and targets to learn from.
+        checking: inputs and targets that decide when to stop, never learned from.
+        progress: called after every pass.
+    """
+
+    def report(epoch: int, logs: dict[str, float]) -> None:
+        training, calibration = float(logs["loss"]), float(logs["val_loss"])
+        progress(EpochRecord(number=epoch + 1, training=training, calibration=calibration))
+
+    model.compile(optimizer=keras.optimizers.Adam(plan.learning_rate), loss=loss)
+    stopping = keras.callbacks.EarlyStopping(patience=plan.patience, restore_best_weights=True)
+    model.fit(
+        *teaching,
+        batch_size=plan.batch_size,
+        epochs=plan.epochs,
+        validation_data=checking,
+        validation_batch_size=1024,
+        callbacks=[stopping, keras.callbacks.LambdaCallback(on_epoch_end=report)],
+        verbose=0,
+    )
 
 
 def fading(shape: NetworkShape) -> npt.NDArray[np.float64]:

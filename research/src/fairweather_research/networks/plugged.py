@@ -10,26 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fairweather_research.environment import NETWORK
 from fairweather_research.errors import AbsentNetworkError, NetworkError
-from fairweather_research.networks import (
-    NETWORKS,
-    NetworkInputs,
-    NetworkShape,
-)
+from fairweather_research.networks import NETWORKS, NetworkInputs, NetworkShape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from importlib.machinery import ModuleSpec
 
     import numpy.typing as npt
 
@@ -61,17 +56,14 @@ def refuse_absent(name: str) -> None:
     if name in NETWORKS:
         return
     module = name.partition(":")[0]
-    with doing(name, f"looking for {module}", AbsentNetworkError):
-        found = _spec(module)
+    found = None
+    with (
+        doing(name, f"looking for {module}", AbsentNetworkError),
+        suppress(ModuleNotFoundError, AttributeError, ValueError),
+    ):
+        found = find_spec(module)
     if found is None:
-        raise AbsentNetworkError(name, [f"`network`: found no module {module!r}; {_HELP}"])
-
-
-def _spec(module: str) -> ModuleSpec | None:
-    try:
-        return find_spec(module)
-    except (ModuleNotFoundError, AttributeError, ValueError):
-        return None
+        raise _refused(name, f"found no module {module!r}; {_HELP}", AbsentNetworkError)
 
 
 def load_build(name: str) -> Build:
@@ -89,14 +81,10 @@ def load_build(name: str) -> Build:
         found = getattr(import_module(module), attribute, None)
     if not callable(found):
         there = "no such name" if found is None else f"{type(found).__name__}, which is no callable"
-        raise NetworkError(
+        raise _refused(
             name,
-            [
-                (
-                    f"`network`: found {there} at {attribute!r} of {module}; expected a function "
-                    "`build(shape, sample)`"
-                )
-            ],
+            f"found {there} at {attribute!r} of {module}; expected a function "
+            "`build(shape, sample)`",
         )
     return found  # type: ignore[no-any-return]
 
@@ -112,7 +100,9 @@ def build_network(
     build = load_build(name)
     with doing(name, "building it"):
         made = build(shape, sample)
-    if _is_keras(made):
+    import keras  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and only the training process comes here
+
+    if isinstance(made, keras.Model):
         from fairweather_research.networks._keras import KerasNetwork  # noqa: PLC0415 - slow
 
         return KerasNetwork(made, shape)
@@ -120,14 +110,10 @@ def build_network(
     if not (hasattr(made, "model") or callable(getattr(made, "export_onnx", None))):
         missing.append("model (in TensorFlow) or export_onnx (in another framework)")
     if missing:
-        raise NetworkError(
+        raise _refused(
             name,
-            [
-                (
-                    f"`network`: found that it builds {type(made).__name__}, without "
-                    f"{', '.join(missing)}; return a Keras model, or an object with these"
-                )
-            ],
+            f"found that it builds {type(made).__name__}, without {', '.join(missing)}; return a "
+            "Keras model, or an object with these",
         )
     return made  # type: ignore[no-any-return]
 
@@ -142,7 +128,7 @@ def hold_to_promises(
 
     Raises:
         NetworkError: it answers in another shape, with what is no number, otherwise when asked
-            again, or otherwise in other company; every problem.
+            again, or otherwise in other company.
     """
     some = inputs.rows(np.linspace(0, len(inputs) - 1, min(_ROWS, len(inputs))).astype(np.int64))
     nothing = NetworkInputs(
@@ -157,35 +143,31 @@ def hold_to_promises(
         )
     expected = (len(some), shape.outputs, shape.leads)
     if said.shape != expected:
-        raise NetworkError(
+        raise _refused(
             name,
-            [
-                (
-                    f"`network`: found answers of shape {list(said.shape)}, expected "
-                    f"{list(expected)}: [rows, outputs, leads]"
-                )
-            ],
+            f"found answers of shape {list(said.shape)}, expected {list(expected)}: "
+            "[rows, outputs, leads]",
         )
-    problems = []
     if not np.isfinite(said).all():
-        problems.append("found answers that are no number; look at its loss and learning rate")
+        problem = "found answers that are no number; look at its loss and learning rate"
     elif not np.isfinite(empty).all():
-        problems.append(
+        problem = (
             "found no number for a past that is all missing; expected one: divide by nothing that "
             "can be 0"
         )
     elif not np.array_equal(said, again):
-        problems.append(
+        problem = (
             "found other answers to the same question; expected no randomness at inference: leave "
             "dropout and noise to training"
         )
     elif np.abs(said[:1] - alone).max() > _SAME:
-        problems.append(
+        problem = (
             "found another answer to a window alone than in company; expected every row for "
             "itself: nothing may be averaged over a batch at inference"
         )
-    if problems:
-        raise NetworkError(name, [f"`network`: {problem}" for problem in problems])
+    else:
+        return
+    raise _refused(name, problem)
 
 
 def origin(name: str, network: object) -> dict[str, str]:
@@ -223,9 +205,8 @@ def source_digest(name: str) -> str:
     try:
         source = Path(file).read_bytes() if file else b""
     except OSError as error:
-        raise NetworkError(
-            name,
-            [f"`network`: {file}: cannot be read ({error.strerror}); make it readable"],
+        raise _refused(
+            name, f"{file}: cannot be read ({error.strerror}); make it readable"
         ) from error
     return f"sha256:{hashlib.sha256(source).hexdigest()}"
 
@@ -245,19 +226,13 @@ def doing(name: str, what: str, kind: type[NetworkError] = NetworkError) -> Iter
             raise
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f" ({Path(last.filename).name}, line {last.lineno})"
-        raise kind(
+        raise _refused(
             name,
-            [
-                (
-                    f"`network`: {what} failed with {type(error).__name__}: "
-                    f"{' '.join(str(error).split())[:300]}"
-                    f"{'' if last.filename == __file__ else where}; mend it and train again"
-                )
-            ],
+            f"{what} failed with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            f"{'' if last.filename == __file__ else where}; mend it and train again",
+            kind,
         ) from error
 
 
-def _is_keras(made: Any) -> bool:  # noqa: ANN401 - whatever was built
-    import keras  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and only the training process comes here
-
-    return isinstance(made, keras.Model)
+def _refused(name: str, problem: str, kind: type[NetworkError] = NetworkError) -> NetworkError:
+    return kind(name, [f"`network`: {problem}"])

@@ -25,7 +25,13 @@ import numpy.typing as npt
 import pandas as pd
 from fairweather_interface.definitions import VARIABLES
 
-from fairweather_research.observations.archive import COLUMNS, Archive, Series, epoch_seconds
+from fairweather_research.observations.archive import (
+    COLUMNS,
+    Archive,
+    Series,
+    epoch_seconds,
+    series_table,
+)
 
 __all__ = ["CHECKS", "Gap", "QualityReport", "SeriesReport", "control"]
 
@@ -147,19 +153,9 @@ def control(table: pd.DataFrame) -> tuple[Archive, QualityReport]:
         area, variable = map(str, key)
         series, report = _control_series(area, variable, rows)
         reports.append(report)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "area": area,
-                    "time": pd.to_datetime(series.time, unit="s", utc=True).as_unit("s"),
-                    "variable": variable,
-                    "unit": VARIABLES[variable].unit,
-                    "value": series.value,
-                }
-            )
-        )
-    archive = pd.concat(parts, ignore_index=True) if parts else table
-    return Archive(archive[list(COLUMNS)]), QualityReport(series=tuple(reports))
+        parts.append(series_table(area, variable, series))
+    archive = pd.concat(parts, ignore_index=True) if parts else table[list(COLUMNS)]
+    return Archive(archive), QualityReport(series=tuple(reports))
 
 
 def _control_series(area: str, variable: str, rows: pd.DataFrame) -> tuple[Series, SeriesReport]:
