@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fairweather_research.networks import (
+from fairweather_research.networks.base import (
     HOURS,
     EpochRecord,
     FitPlan,
@@ -155,7 +155,7 @@ class TorchMixer:
 
 
 def build(shape: NetworkShape, _sample: NetworkInputs) -> TorchMixer:
-    """Build the network; see ``fairweather_research.networks.Build``."""
+    """Build the network; see ``fairweather_research.networks.base.Build``."""
     return TorchMixer(shape)
 
 

@@ -9,7 +9,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fairweather_research.networks import EpochRecord, FitPlan, Lessons, NetworkInputs, NetworkShape
+from fairweather_research.networks.base import (
+    EpochRecord,
+    FitPlan,
+    Lessons,
+    NetworkInputs,
+    NetworkShape,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,16 +18,17 @@ import pytest
 import yaml
 from fairweather_interface.delivery import clear_dead_stagings, list_deliveries, verify_delivery
 
-from fairweather_research import Recipe, TrainingError, train, training
-from fairweather_research._worker import Prepared
-from fairweather_research.reading import observations_of, refuse_changed
-from fairweather_research.training import STAGES
+from fairweather_research import Recipe, TrainingError, train
+from fairweather_research.dataset.source_data import observations_of, refuse_changed
+from fairweather_research.training import train as training
+from fairweather_research.training.train import STAGES
+from fairweather_research.training.worker import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fairweather_research._forkserver import ForkServer, Work
-    from fairweather_research.training import Progress
+    from fairweather_research.training.forkserver import ForkServer, Work
+    from fairweather_research.training.train import Progress
 
 QUICK: dict[str, Any] = {"areas": ["JFK"], "variables": ["humidity"], "fit": {"epochs": 1}}
 
@@ -183,7 +184,7 @@ def test_a_command_killed_while_it_delivers_has_delivered_all_or_nothing(
     code = (
         "import os, signal\n"
         "from fairweather_interface import delivery\n"
-        "from fairweather_research.cli import app\n"
+        "from fairweather_research.cli.main import app\n"
         f"step = delivery.{step}\n"
         "def last(*arguments):\n"
         f"    {first}\n"
@@ -242,7 +243,7 @@ def test_a_disk_that_is_full_is_told_in_words_and_nothing_is_delivered(
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     code = (
         "import resource, signal\n"
-        "from fairweather_research.cli import app\n"
+        "from fairweather_research.cli.main import app\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "app(['train', 'recipe.yaml', '--store', 'store'])\n"

@@ -22,20 +22,20 @@ from typing import TYPE_CHECKING
 from fairweather_interface.delivery import clear_dead_stagings
 from fairweather_interface.errors import FairweatherError, listed
 
-from fairweather_research.checking import foresee
+from fairweather_research.dataset.source_data import observations_of
+from fairweather_research.delivery.compatibility import foresee
 from fairweather_research.errors import TrainingError, UnsupportedError
 from fairweather_research.fleet.delivered import clear_dead_claims, identity
 from fairweather_research.fleet.tasks import Outcome, State, Task, shelf_of
-from fairweather_research.reading import observations_of
-from fairweather_research.training import logs_beside, make_store
+from fairweather_research.training.train import logs_beside, make_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Generator, Iterator, Sequence
 
     from fairweather_interface.software import Software
 
-    from fairweather_research.plan import Plan
-    from fairweather_research.training import Progress
+    from fairweather_research.recipes.plan import Plan
+    from fairweather_research.training.train import Progress
 
 __all__ = ["Fleet", "Outcome", "State"]
 

@@ -25,16 +25,16 @@ from fairweather_interface.delivery import METADATA, list_deliveries, open_deliv
 from fairweather_interface.errors import FairweatherError
 
 from fairweather_research.environment import NETWORK, OURS, packages
-from fairweather_research.networks import NETWORKS
-from fairweather_research.networks.plugged import source_digest
+from fairweather_research.networks.base import NETWORKS
+from fairweather_research.networks.external import source_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fairweather_interface.delivery import Delivery
 
-    from fairweather_research.observations import Observations
-    from fairweather_research.recipe import Recipe
+    from fairweather_research.observations.loading import Observations
+    from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["HIDDEN", "Shelf", "claimed", "clear_dead_claims", "identity"]
 

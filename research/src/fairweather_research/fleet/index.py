@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from fairweather_interface.metadata import ModelMetadata
 
-    from fairweather_research.plan import Plan
+    from fairweather_research.recipes.plan import Plan
 
 __all__ = ["Row", "rows", "usual_place", "write_index"]
 

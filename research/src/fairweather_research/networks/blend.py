@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from fairweather_research.networks import (
+    from fairweather_research.networks.base import (
         EpochRecord,
         FitPlan,
         Lessons,

@@ -23,8 +23,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # ships no types
 from fairweather_interface.definitions import VARIABLES
 
 from fairweather_research.errors import ObservationsError
+from fairweather_research.observations.sources import SOURCES
 from fairweather_research.observations.units import conversion, known_units
-from fairweather_research.sources import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
