@@ -165,7 +165,7 @@ def served(asking: str) -> list[str]:
 
 _SERVER = """
 import os, pathlib, signal, socket, sys, threading, time
-from fairweather_research import _forkserver
+from fairweather_research.training import forkserver
 from fairweather_research.training.forkserver import Work, _Server
 from fairweather_research.errors import TrainingError
 
@@ -174,7 +174,7 @@ def work(channel, forget):
     try:
         forget()
         control.close()  # the holder's end is in this process, too
-        channel.sendall(_forkserver._line(pid=os.getpid()))
+        channel.sendall(forkserver._line(pid=os.getpid()))
         if channel.recv(1) == b"s":
             time.sleep(600)
         os._exit(7)
@@ -197,7 +197,7 @@ def hear(work):
         print("ended with", work.code, flush=True)
 
 fork = os.fork
-train, _forkserver._work = _forkserver._work, work
+train, forkserver._work = forkserver._work, work
 control, theirs = socket.socketpair()
 server = _Server(theirs)
 
@@ -288,7 +288,7 @@ def forget():
 def asks():
     sleeper = ask(b"s")
     next(sleeper._lines)
-    _forkserver._work, server._forget = train, forget
+    forkserver._work, server._forget = train, forget
     hear(ask())
     print("sleeps on" if server._works else "ended", flush=True)
 """

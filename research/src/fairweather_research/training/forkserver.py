@@ -217,6 +217,8 @@ def last_words(said: Path) -> str:
 
 def _preload() -> None:
     """Import what trainings need. Nothing here may run an operation of TensorFlow."""
+    from fairweather_research.export import saved_model  # noqa: F401, PLC0415 - only the server
+    from fairweather_research.training import bands, worker  # noqa: F401, PLC0415 - only the server
 
 
 class _Server:
