@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from fairweather_interface.archive import Origin
 
 from fairweather_research import (
     ObservationsError,
@@ -20,7 +21,7 @@ from fairweather_research import (
 )
 from fairweather_research.delivery.metadata import expected_metadata
 from fairweather_research.observations import generator
-from fairweather_research.observations.archive import Archive, Origin
+from fairweather_research.observations.archive import Archive
 from fairweather_research.observations.climate import AREAS, LAG_0, LAG_1
 from fairweather_research.observations.quality import control
 from fairweather_research.training.train import train

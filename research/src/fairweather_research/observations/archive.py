@@ -9,10 +9,8 @@ twice. Quality control (see ``quality``) establishes them; nothing after it need
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,11 +18,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # ships no types
-from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.archive import COLUMNS, ORIGIN_KEY, Origin, dump_origin, parse_origin
+from fairweather_interface.errors import ArchiveError
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_research.errors import ObservationsError
 from fairweather_research.observations.sources import SOURCES
-from fairweather_research.observations.units import conversion, known_units
+from fairweather_research.observations.units import convert, known_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,26 +44,7 @@ __all__ = [
     "write_archive",
 ]
 
-COLUMNS = ("area", "time", "variable", "unit", "value")
-
 _SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV"}
-_ORIGIN = b"fairweather"  # key of an origin in the metadata of a Parquet file
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """What must be said wherever the data, or what was made from them, goes.
-
-    A Parquet file that ``write_archive`` wrote carries it; CSV has no place for it.
-    """
-
-    attribution: str | None = None  # whom to name
-    synthetic: bool = False  # the weather is made up
-
-    def sentences(self) -> tuple[str, ...]:
-        """What to tell people; nothing where nothing must be said."""
-        said = ["Synthetic: this weather was generated, nobody observed it."] * self.synthetic
-        return (*said, *([f"Attribution: {self.attribution}."] if self.attribution else []))
 
 
 class Series(NamedTuple):
@@ -157,29 +138,20 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def read_origin(path: Path) -> Origin:
-    """What a file says must be said of its data; an empty origin where it says nothing.
+    """Return the origin that a file carries; an empty one where it carries none.
 
     Raises:
         ObservationsError: the file says something that cannot be understood.
     """
     if _kind(path) != "Parquet":
         return Origin()
-    said = (pq.read_schema(path).metadata or {}).get(_ORIGIN)
+    said = (pq.read_schema(path).metadata or {}).get(ORIGIN_KEY)
     if said is None:
         return Origin()
     try:
-        found = json.loads(said)
-        attribution, synthetic = found["attribution"], found["synthetic"]
-        understood = isinstance(attribution, str | None) and isinstance(synthetic, bool)
-    except (ValueError, LookupError, TypeError):
-        understood = False
-    if not understood:
-        raise ObservationsError(
-            str(path),
-            f"says of its origin {said[:80]!r}, expected JSON with `attribution` and `synthetic`; "
-            "write it again with `fairweather-research observations`",
-        )
-    return Origin(attribution=attribution, synthetic=synthetic)
+        return parse_origin(said)
+    except ArchiveError as error:
+        raise ObservationsError(str(path), str(error)) from error
 
 
 def write_archive(archive: Archive, path: Path, *, origin: Origin | None = None) -> None:
@@ -207,9 +179,8 @@ def write_archive(archive: Archive, path: Path, *, origin: Origin | None = None)
         if kind == "Parquet":
             table = pa.Table.from_pandas(archive.table, preserve_index=False)
             if origin is not None:
-                said = json.dumps(asdict(origin)).encode()
                 table = table.replace_schema_metadata(
-                    {**(table.schema.metadata or {}), _ORIGIN: said}
+                    {**(table.schema.metadata or {}), ORIGIN_KEY: dump_origin(origin)}
                 )
             pq.write_table(table, staged)
         else:
@@ -311,14 +282,14 @@ def declared_units(table: pd.DataFrame, source: str) -> pd.DataFrame:
                 source,
                 f"unknown variable {variable!r}; expected one of {', '.join(sorted(VARIABLES))}",
             )
-        convert = conversion(variable, unit)
-        if convert is None:
+        converted = convert(value[rows], variable, unit)
+        if converted is None:
             raise ObservationsError(
                 source,
                 f"{variable} in the unit {unit!r} cannot be used; "
                 f"expected one of {', '.join(known_units(variable))}",
             )
-        value[rows] = convert(value[rows])
+        value[rows] = converted
     table["value"] = value
     table["unit"] = table["variable"].map({name: spec.unit for name, spec in VARIABLES.items()})
     return table

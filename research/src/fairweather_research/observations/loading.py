@@ -19,9 +19,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fairweather_interface.archive import Origin
+
 from fairweather_research.observations.archive import (
     Archive,
-    Origin,
     read_origin,
     read_table,
 )
@@ -43,8 +44,15 @@ class Observations:
     origin: Origin = field(default_factory=Origin)  # what whoever passes the data on must say
 
     def text(self) -> str:
-        """The quality report for people, and what must be said with the data."""
-        return "\n".join([self.report.text(), *self.origin.sentences()])
+        """Return the quality report for people, and the notices that go with the data."""
+        return "\n".join([self.report.text(), *notices(self.origin)])
+
+
+def notices(origin: Origin) -> tuple[str, ...]:
+    """Return what people must be told of observations with this origin; often nothing."""
+    synthetic = ["Synthetic: this weather was generated, nobody observed it."] * origin.synthetic
+    named = [f"Attribution: {origin.attribution}."] if origin.attribution else []
+    return (*synthetic, *named)
 
 
 def load_observations(

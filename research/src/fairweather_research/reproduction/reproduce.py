@@ -24,6 +24,7 @@ from typing import Any
 from fairweather_interface.delivery import Delivery, open_delivery
 from fairweather_interface.errors import FairweatherError
 from fairweather_interface.manifest import artifact_files
+from fairweather_interface.terminal import printable
 
 from fairweather_research.dataset.source_data import observations_of
 from fairweather_research.environment import NETWORK, THREADS, machine, packages, version_of
@@ -87,7 +88,7 @@ class Reproduction:
         unknown = [line for finding in self.findings for line in finding.unrecorded]
         if unknown:
             lines.append(f"  not recorded: {'; '.join(unknown)}")
-        return "\n".join(_printable(line) for line in lines)
+        return "\n".join(printable(line) for line in lines)
 
 
 def reproduce(
@@ -180,7 +181,7 @@ def _document(found: Delivery, data: Path | None, *, trust_network: bool) -> dic
     network = document.get("network")
     if network not in (None, *NETWORKS) and not trust_network:
         raise ReproduceError(
-            _printable(
+            printable(
                 f"found the network {str(network)[:200]!r}, which is code from outside this "
                 "package that a rebuild would run: read it, install what you trust, and say "
                 "--trust-network"
@@ -191,7 +192,7 @@ def _document(found: Delivery, data: Path | None, *, trust_network: bool) -> dic
     elif str(plan.get("source")) not in SOURCES:
         training = found.metadata.training
         raise ReproduceError(
-            _printable(
+            printable(
                 f"{found.path}: was trained on {training.data_source[:200]!r}, which is no source "
                 f"that this release brings; it can be had again at "
                 f"{training.data_location[:500]!r} (nothing is fetched from there); say where it "
@@ -271,8 +272,3 @@ def _differing(found: Delivery, again: Delivery, findings: Sequence[Finding]) ->
     if not any(finding.differs for finding in findings):
         told.append("nothing that is recorded differs: what differs was not recorded")
     return told
-
-
-def _printable(text: str) -> str:
-    """Text from elsewhere on a terminal of ours: nothing in it can move the cursor."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
