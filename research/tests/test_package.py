@@ -73,15 +73,17 @@ def test_no_module_imports_the_app_or_the_package_of_samples() -> None:
                 assert name.split(".")[0] not in FOREIGN, path
 
 
-def test_fitting_and_serializing_are_private_so_that_training_ends_in_a_delivery() -> None:
-    homes = {
-        path.stem
+def test_fitting_and_serializing_are_not_public_so_that_training_ends_in_a_delivery() -> None:
+    steps = {"fit", "fit_bands", "serialize_model", "create_model_metadata"}
+    defined = {
+        node.name
         for path in SOURCE.rglob("*.py")
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef)
-        and node.name in {"fit", "fit_bands", "serialize_model", "create_model_metadata"}
     }
-    assert homes == {"_fitting", "_bands", "_serialize", "_metadata"}
+    assert steps <= defined
+    assert steps.isdisjoint(fairweather_research.__all__)
+    assert not any(hasattr(fairweather_research, name) for name in steps)
 
 
 def test_every_exception_of_the_package_is_one_tree() -> None:
