@@ -111,7 +111,7 @@ def train(session: nox.Session, research: str, recipe: str, folder: Path) -> Pat
 
 @nox.session(python=PYTHON, requires=["demo-deliver"], default=False, name="own-domain")
 def own_domain(session: nox.Session) -> None:
-    """Do what OWN_DOMAIN.md says: the app as it is serves the electricity load of districts."""
+    """Do what docs/own-domain.md describes: the app serves the electricity load of districts."""
     install(session, "interface", "app")
     session.install("pytest")
     session.chdir(CHECKS / "own-domain")
