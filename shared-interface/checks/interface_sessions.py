@@ -26,7 +26,7 @@ SERVING = {"PYTHONPATH": str(CHECKS)}  # where `serving.py` lies
 SERVE = ("python", str(CHECKS / "demo" / "demo.py"))
 
 
-@nox.session(python=PYTHON, name="demo-deliver", default=False)
+@nox.session(python=PYTHON, allow_parallel=True, name="demo-deliver", default=False)
 def demo_deliver(session: nox.Session) -> None:
     """Train the demo's two models on the New York observations and deliver them."""
     shutil.rmtree(DEMO, ignore_errors=True)
@@ -46,7 +46,7 @@ def demo(session: nox.Session) -> None:
     session.run(*SERVE, str(DEMO), *session.posargs, env=SERVING)
 
 
-@nox.session(python=PYTHON, requires=["demo-deliver"])
+@nox.session(python=PYTHON, allow_parallel=True, requires=["demo-deliver"])
 def story(session: nox.Session) -> None:
     """Tell how a city that no model declares gets a forecast; then hold it on real airports."""
     install(session, "interface", "app")
@@ -58,7 +58,7 @@ def story(session: nox.Session) -> None:
     session.run("pytest", env={"FAIRWEATHER_DEMO": str(DEMO), "FAIRWEATHER_STORY": str(STORY)})
 
 
-@nox.session(python=PYTHON, requires=["demo-deliver"])
+@nox.session(python=PYTHON, allow_parallel=True, requires=["demo-deliver"])
 def rollback(session: nox.Session) -> None:
     """Rebuild every release; roll the app back over one store with deliveries of every schema."""
     for made in releases():
@@ -154,9 +154,9 @@ def can_i_release(session: nox.Session) -> None:
     ask_matrix(session, "can-i-release")
 
 
-@nox.session(python=PYTHON, name="matrix-tests")
+@nox.session(python=PYTHON, allow_parallel=True, name="matrix-tests")
 def matrix_tests(session: nox.Session) -> None:
     """Test the matrix itself: its oracle by mutations, its doors by attacks."""
-    session.install("pytest", "packaging", "uv", "numpy")
+    session.install("pytest", "packaging", "uv", "numpy", "pyyaml")
     session.chdir(CHECKS / "matrix")
     session.run("pytest", *session.posargs)
