@@ -21,7 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from fairweather_app.catalogue.snapshot import Contents, Snapshot
-from fairweather_app.common.request_trace import Trail
+from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.forecasting.context import AppContext
 
@@ -83,21 +83,21 @@ _children = cache(lambda metric, *labels: metric.labels(*labels))
 """A metric with its labels; finding it in a dict is faster than making it again."""
 
 
-def count_request(trail: Trail, route: str, status: int, code: str, area: str) -> None:
+def count_request(trace: RequestTrace, route: str, status: int, code: str, area: str) -> None:
     """Count a request that is done."""
     _children(REQUESTS, route, status, code, area).inc()
-    for name, seconds in trail.stages.items():
+    for name, seconds in trace.stages.items():
         _children(STAGES, name).observe(seconds)
     counts = (
-        (REFUSALS, trail.refusals),
-        (WINDOWS, trail.windows),
-        (PREDICTIONS, trail.predictions),
+        (REFUSALS, trace.refusals),
+        (WINDOWS, trace.windows),
+        (PREDICTIONS, trace.predictions),
     )
     for metric, found in counts:
         for label, count in found.items():
             _children(metric, label).inc(count)
-    if trail.memo is not None:
-        _children(MEMO, trail.memo).inc()
+    if trace.cache is not None:
+        _children(MEMO, trace.cache).inc()
 
 
 def count_look(before: Snapshot, after: Snapshot) -> None:

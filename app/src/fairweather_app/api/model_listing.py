@@ -61,7 +61,7 @@ def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Mo
         following = f"{path}?{urlencode(asked | {'after': listing.next_after})}"
     return Models(
         store=store_report(snapshot),
-        pins=[PinSummary(**asdict(each)) for each in pins(app_context, contents)],
+        pins=[PinSummary(**asdict(each)) for each in pins(app_context.selectors.rules, contents)],
         models=[summarize(each) for each in listing.entries],
         total=None if listing.total == len(listing.entries) else listing.total,
         next=following,

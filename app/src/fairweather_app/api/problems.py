@@ -17,8 +17,8 @@ from typing import Any
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from fairweather_app.api.request_log import current_trace
 from fairweather_app.api.schemas import Problem
-from fairweather_app.common import request_trace
 from fairweather_app.errors import (
     RETRY_SECONDS,
     InvalidRequestError,
@@ -29,7 +29,7 @@ from fairweather_app.errors import (
     UnknownAreaError,
     UnknownDeliveryError,
 )
-from fairweather_app.refusals import RefusedDelivery, count_refusals, first_refusals
+from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery, count_refusals
 
 CONTENT_TYPE = "application/problem+json"
 INTERNAL_ERROR = "internal-error"
@@ -209,7 +209,7 @@ def _answer(kind: ProblemKind, error: Exception) -> Response:
             members = {"areas": list(error.known)}
         case NoApplicableModelError():
             members = {
-                "refused": first_refusals(error.refused),
+                "refused": error.refused[:MOST_REFUSALS],
                 "refused_counts": error.refused_counts,
             }
     return _respond(kind, status, detail=kind.public or str(error), **members)
@@ -229,7 +229,7 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _respond(kind: ProblemKind, status: int, **members: Any) -> Response:  # noqa: ANN401 - likewise
-    request_trace.current().problem = kind.code
+    current_trace().problem = kind.code
     content = kind.body(status, **members).model_dump_json()
     answer = Response(content, status=status, content_type=CONTENT_TYPE)
     answer.headers["Cache-Control"] = "no-store"  # it may be otherwise at the next moment

@@ -14,9 +14,10 @@ from werkzeug.datastructures import ETags
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.compression import CODINGS
-from fairweather_app.api.forecast_response import answer, ready_answer
+from fairweather_app.api.forecast_response import current_responses
 from fairweather_app.api.model_listing import model_detail, models_page, store_report
 from fairweather_app.api.operation import Operation
+from fairweather_app.api.request_log import current_trace
 from fairweather_app.api.requests import QUERY, read_body, read_models_query, read_query
 from fairweather_app.api.schemas import (
     Areas,
@@ -86,7 +87,7 @@ def predict_from_query() -> Response:
     The answer may be another one as soon as an observation or a delivery arrives, so whoever
     keeps it has to ask whether it still holds: with its ``ETag`` that is 304 without a body.
     """
-    found = ready_answer(current_context(), read_query(request.query_string))
+    found = current_responses().get(read_query(request.query_string), current_trace())
     headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
     if IF_NONE_MATCH in request.environ:
         held = _held(request.if_none_match, found.etag)
@@ -113,7 +114,8 @@ def predict_from_body() -> Response:
     if not request.is_json:
         found = request.content_type or "no content type"
         raise UnsupportedMediaType(f"found {found}; expected application/json")
-    made = answer(current_context(), read_body(request.get_data(cache=False)))
+    asked = read_body(request.get_data(cache=False))
+    made = current_responses().make(asked, current_trace())
     return Response(made.body, content_type="application/json")
 
 
@@ -135,7 +137,8 @@ def predict_from_body() -> Response:
 )
 def areas() -> Response:
     """Every area the app knows of, and what there is for it."""
-    return _json(Areas(areas=area_summaries(current_context())))
+    context = current_context()
+    return _json(Areas(areas=area_summaries(context.catalogue.snapshot.contents, context.windows)))
 
 
 @api.get("/models")
@@ -206,7 +209,7 @@ def card(delivery_id: str, name: str = "index.html") -> Response:
 )
 def software() -> Response:
     """What this release supports: its software manifest."""
-    content = dump_software(describe_software(current_context().backends))
+    content = dump_software(describe_software(current_context().catalogue.backends))
     return Response(content, mimetype="application/json")
 
 
