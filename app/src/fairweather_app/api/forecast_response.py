@@ -32,7 +32,7 @@ from fairweather_app.errors import NoApplicableModelError
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecaster import ForecastRequest, SelectedForecast
 from fairweather_app.models_backend.runtime_model import RuntimeModel, Values
-from fairweather_app.refusals import Refusals
+from fairweather_app.refusals import RefusedDelivery
 
 RESPONSES = "fairweather-responses"
 RESPONSE_BYTES_KEPT = 16_000_000
@@ -147,18 +147,19 @@ class ForecastResponses:
     def _decide(
         self, request: ForecastRequest, trace: RequestTrace, *, use_cache: bool = False
     ) -> SelectedForecast:
-        trace.area, refused = request.area, Refusals()
+        trace.area = request.area
+        tried: tuple[RefusedDelivery, ...] = ()
         try:
             selected = self._context.forecaster.decide(request, trace, use_cache=use_cache)
-            trace.delivery_id, refused = selected.model.delivery_id, selected.refused
+            trace.delivery_id, tried = selected.model.delivery_id, selected.refused.tried
         except NoApplicableModelError as error:
-            refused = error.refused
+            tried = error.refused.tried
             raise
         finally:
             if use_cache and trace.predictions:
                 trace.cache = "hit" if "kept" in trace.predictions else "miss"
-            if refused.tried:
-                trace.refusals = Counter(each.code for each in refused.tried)
+            if tried:
+                trace.refusals = Counter(each.code for each in tried)
         return selected
 
     def _template(

@@ -46,10 +46,10 @@ class Check:
     obeys: tuple[str, ...] = ()
 
 
-def first_refusal(trial: Trial, *phases: Phase) -> Refusal | None:
-    """Return the first refusal of the checks of some phases, by default of all, in their order."""
+def first_refusal(trial: Trial, phase: Phase | None = None) -> Refusal | None:
+    """Return the first refusal of the checks of a phase, or of all, in their order."""
     for check in CHECKS:
-        if not phases or check.phase in phases:
+        if phase is None or check.phase is phase:
             refusal = check.find(trial)
             if refusal is not None:
                 return refusal
