@@ -11,7 +11,7 @@ from flask.cli import NoAppException
 
 from fairweather_app.api.compression import compress_answers
 from fairweather_app.api.cors import install_cors
-from fairweather_app.api.fast_path import install_fast_path
+from fairweather_app.api.fast_path import FastPath
 from fairweather_app.api.forecast_response import RESPONSES, ForecastResponses
 from fairweather_app.api.problems import register_problems
 from fairweather_app.api.request_log import install_request_log
@@ -59,7 +59,8 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     install_cors(app, chosen.cors_origins)
     register_problems(app)
     register_commands(app)
-    install_fast_path(app, responses, log, chosen)
+    fast_path: Any = FastPath(app.wsgi_app, responses, log, chosen)
+    app.wsgi_app = fast_path  # type: ignore[method-assign]
     if serves_here():
         show_log(chosen.log_format)
         start_polling(app)

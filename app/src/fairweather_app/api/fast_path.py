@@ -1,10 +1,9 @@
 """A fast path for forecasts: from WSGI to the response, past what Flask does for other requests.
 
-Routing, contexts, hooks and response objects take longer than a cached forecast, and as long as a
-new one. So a plain request for a forecast is read, answered and recorded here, by the functions
-that the routes call. Laws:
+A plain request for a forecast is read, answered and recorded here, by the functions that the routes
+call. Laws:
 
-- A client cannot see a difference: status, headers and bytes are those that Flask would have sent.
+- Status, headers and bytes are those that Flask would have sent.
 - What is not plain goes to Flask: other addresses and methods, conditional requests, requests from
   pages of other origins, requests that take a compressed answer, bodies of unknown length or
   another type.
@@ -16,9 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
-
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from fairweather_app.api.cors import headers_without_origin
 from fairweather_app.api.forecast_response import ForecastResponses
@@ -35,7 +32,7 @@ _AS_IT_IS = ("", "identity")
 
 
 class FastPath:
-    """A WSGI application in front of Flask's own."""
+    """A WSGI application to be put in front of Flask's own."""
 
     def __init__(
         self,
@@ -86,11 +83,3 @@ class FastPath:
         body: bytes = environ["wsgi.input"].read(int(length))
         environ["wsgi.input"] = BytesIO(body)
         return body
-
-
-def install_fast_path(
-    app: Flask, responses: ForecastResponses, log: RequestLog, settings: Settings
-) -> None:
-    """Put a fast path in front of an app."""
-    fast_path: Any = FastPath(app.wsgi_app, responses, log, settings)
-    app.wsgi_app = fast_path  # type: ignore[method-assign]

@@ -9,7 +9,6 @@ What does not depend on the request is made once for each model, area and choice
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -168,12 +167,7 @@ class ForecastResponses:
         templates = self.templates.setdefault(model, {})
         template = templates.get((area, variables))
         if template is None:
-            outputs = tuple(
-                each
-                for each in model.metadata.outputs
-                if variables is None or each.variable in variables
-            )
-            template = _make_template(model, area, outputs)
+            template = _make_template(model, area, variables)
             if len(templates) >= TEMPLATES_KEPT:  # a client chooses the key
                 templates.clear()
             templates[area, variables] = template
@@ -185,8 +179,13 @@ def current_responses() -> ForecastResponses:
     return cast("ForecastResponses", flask.current_app.extensions[RESPONSES])
 
 
-def _make_template(model: RuntimeModel, area: str, outputs: tuple[Output, ...]) -> ResponseTemplate:
+def _make_template(
+    model: RuntimeModel, area: str, variables: tuple[str, ...] | None
+) -> ResponseTemplate:
     metadata = model.metadata
+    outputs = tuple(
+        each for each in metadata.outputs if variables is None or each.variable in variables
+    )
     receipt = Receipt(
         delivery_id=model.delivery_id,
         digest=model.delivery.digest,
@@ -218,7 +217,7 @@ def _series(template: ResponseTemplate, selected: SelectedForecast) -> dict[str,
         series: dict[str, Any] = {"time": _valid_times(start, *axis)}
         times = None
     else:
-        times = _valid_times_of_all(start, template.axes)
+        times = np.unique(np.concatenate([_valid_times(start, *each) for each in template.axes]))
         series = {"time": times}
     for each in template.outputs:
         at = None if times is None else (times, _valid_times(start, each.step, each.shape[-1]))
@@ -244,10 +243,6 @@ def _spread(values: Values, at: tuple[Times, Times] | None) -> Values:
     spread = np.full(len(times), np.nan, dtype=np.float32)
     spread[np.searchsorted(times, own)] = values
     return spread
-
-
-def _valid_times_of_all(start: datetime, axes: Iterable[Axis]) -> Times:
-    return np.unique(np.concatenate([_valid_times(start, *each) for each in axes]))
 
 
 def _valid_times(start: datetime, step: timedelta, count: int) -> Times:

@@ -121,7 +121,7 @@ def error_path_and_message(error: ErrorDetails) -> tuple[str, str]:
 
 
 def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
-    """What is asked of ``/models``.
+    """Read what is asked of ``/models``.
 
     Raises:
         InvalidRequestError: it cannot be asked; `problems` lists everything.

@@ -22,6 +22,7 @@ from pydantic import (
 from fairweather_app.catalogue.entries import State
 from fairweather_app.common.times import parse_time
 from fairweather_app.forecasting.areas import AreaSummary
+from fairweather_app.forecasting.pins import PinSummary
 from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
 
 
@@ -40,8 +41,8 @@ RequestTime = Annotated[
 ]
 
 
-class _Answer(BaseModel):
-    """An answer: frozen once built."""
+class _Response(BaseModel):
+    """The body of a response: frozen once built."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -89,7 +90,7 @@ class PredictRequest(BaseModel):
     )
 
 
-class Problem(_Answer):
+class Problem(_Response):
     """An RFC 9457 problem: every answer that is not a success."""
 
     type: str = Field(description="/problems/<code>")
@@ -115,7 +116,7 @@ class Problem(_Answer):
 
 
 # ---------------------------------------------------------------------------------- forecasts
-class VariableForecast(_Answer):
+class VariableForecast(_Response):
     """The forecast of one variable, one value for each time of the series."""
 
     unit: str = Field(description="A UDUNITS string, such as degC.")
@@ -156,7 +157,7 @@ class ForecastSeries(BaseModel):
         return self.__pydantic_extra__
 
 
-class Receipt(_Answer):
+class Receipt(_Response):
     """Which delivery answered, what it is, and who was refused."""
 
     delivery_id: str
@@ -175,7 +176,7 @@ class Receipt(_Answer):
     refused_counts: dict[str, int]
 
 
-class Forecast(_Answer):
+class Forecast(_Response):
     """The answer of ``/weather/predict``."""
 
     area: str
@@ -185,7 +186,7 @@ class Forecast(_Answer):
     receipt: Receipt
 
 
-class Areas(_Answer):
+class Areas(_Response):
     """The answer of ``/areas``."""
 
     areas: list[AreaSummary]
@@ -215,7 +216,7 @@ class ModelsQuery(BaseModel):
     )
 
 
-class ModelSummary(_Answer):
+class ModelSummary(_Response):
     """One delivery as the catalogue sees it; fields are null while metadata cannot be read."""
 
     delivery_id: str
@@ -242,24 +243,14 @@ class ModelSummary(_Answer):
     unknown_fields: list[str] = Field(description="Fields of a newer schema, kept and not used.")
 
 
-class StoreReport(_Answer):
+class StoreReport(_Response):
     """How the last look at the store went."""
 
     checked_at: AwareDatetime | None = Field(description="null before the first look.")
     problem: str | None = Field(description="Why what is live was kept as it was; else null.")
 
 
-class PinSummary(_Answer):
-    """An area that the operator pinned to a delivery."""
-
-    area: str
-    delivery_id: str
-    problem: str | None = Field(
-        description="Why the pin does not hold, so that the ranking decides; null while it holds."
-    )
-
-
-class Models(_Answer):
+class Models(_Response):
     """The answer of ``/models``."""
 
     store: StoreReport
@@ -277,7 +268,7 @@ class Models(_Answer):
     )
 
 
-class LiveScoreSummary(_Answer):
+class LiveScoreSummary(_Response):
     """How past forecasts of a delivery did, for one area and variable on one lead day."""
 
     area: str
@@ -304,13 +295,13 @@ class ModelDetail(ModelSummary):
     )
 
 
-class Health(_Answer):
+class Health(_Response):
     """The answer of ``/healthz``: the process is up."""
 
     status: Literal["ok"] = "ok"
 
 
-class Readiness(_Answer):
+class Readiness(_Response):
     """The answer of ``/readyz`` when at least one verified delivery is loaded."""
 
     status: Literal["ready"] = "ready"

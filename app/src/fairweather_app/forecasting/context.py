@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Literal, Protocol, cast
+from typing import Literal, cast
 
 import flask
 
@@ -82,7 +82,7 @@ def build_app_context(settings: Settings) -> AppContext:
         may_answer=selectors.rules.may_answer,
         before_publish=selectors.prepare,
     )
-    clock = make_clock(settings.clock, windows)
+    clock = make_clock(settings.clock, windows.latest)
     return AppContext(
         settings=settings,
         selectors=selectors,
@@ -119,28 +119,25 @@ def _choose_backends(settings: Settings, cache: Cache) -> tuple[ModelsBackend, .
     return (*own, *(find_backend(name, cache.bring) for name in settings.backends))
 
 
-class Latest(Protocol):
-    """Knows when the latest observation of an area, or of all, was made."""
-
-    def latest(self, area: str | None = None) -> datetime | None:
-        """Return its time; None when there is none."""
-
-
 def make_clock(
     kind: Literal["latest-observation", "now"],
-    observations: Latest,
+    latest: Callable[[str | None], datetime | None],
     *,
     wall: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Clock:
-    """Make the clock that the settings ask for; `wall` gives the real time."""
+    """Make the clock that the settings ask for.
+
+    `latest` gives the time of the latest observation of an area or, for None, of all; None where
+    there is none. `wall` gives the real time.
+    """
 
     def last_full_hour(_area: str) -> datetime:
         return wall().replace(minute=0, second=0, microsecond=0)
 
     def latest_observation(area: str) -> datetime:
         """Return that of the area, else of any area, else the last full hour."""
-        latest = observations.latest(area) or observations.latest()
-        return last_full_hour(area) if latest is None else latest.replace(microsecond=0)
+        time = latest(area) or latest(None)
+        return last_full_hour(area) if time is None else time.replace(microsecond=0)
 
     return last_full_hour if kind == "now" else latest_observation
 

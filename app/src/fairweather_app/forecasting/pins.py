@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
 
 from fairweather_app.catalogue.entries import Entry
 from fairweather_app.catalogue.snapshot import Contents
@@ -18,12 +21,20 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pin:
-    """One pinned area; `problem` is why the pin does not hold, None while it does."""
+class PinSummary:
+    """An area that the operator pinned to a delivery."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     area: str
     delivery_id: str
-    problem: str | None
+    problem: Annotated[
+        str | None,
+        Field(
+            description="Why the pin does not hold, so that the ranking decides; "
+            "null while it holds."
+        ),
+    ]
 
     def __str__(self) -> str:
         pinned = f"{self.area} is pinned to {self.delivery_id}"
@@ -35,10 +46,12 @@ class Pin:
         )
 
 
-def pins(rules: Rules, contents: Contents) -> tuple[Pin, ...]:
+def pins(rules: Rules, contents: Contents) -> tuple[PinSummary, ...]:
     """Return the pinned areas of some contents, sorted by area."""
     return tuple(
-        Pin(area=area, delivery_id=name, problem=why_not(rules, area, contents.entries.get(name)))
+        PinSummary(
+            area=area, delivery_id=name, problem=why_not(rules, area, contents.entries.get(name))
+        )
         for area, name in sorted(contents.pins.items())
     )
 
