@@ -26,8 +26,9 @@ from fairweather_app.forecasting.pins import PinSummary
 from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
 
 
-def _absent(value: object) -> bool:
-    return value is None
+def _optional(description: str | None = None) -> Any:  # noqa: ANN401 - the default of any field
+    """Return a field that is left out while it is None."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
 
 
 WHOLE_SECONDS = r"^(19|20|21)\d\d-[^.]+(\.0+)?(Z|[+-]\d\d:\d\d)$"
@@ -97,22 +98,12 @@ class Problem(_Response):
     title: str = Field(description="The code in words.")
     status: int = Field(description="The HTTP status once more.")
     detail: str = Field(description="What is wrong with this request, in a sentence for people.")
-    problems: list[str] | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="invalid-request: everything that is wrong with it.",
+    problems: list[str] | None = _optional("invalid-request: everything that is wrong with it.")
+    areas: list[str] | None = _optional("unknown-area: the areas there are.")
+    refused: list[RefusedDelivery] | None = _optional(
+        "no-applicable-model, observations-missing: who refuses, at most 20."
     )
-    areas: list[str] | None = Field(
-        default=None, exclude_if=_absent, description="unknown-area: the areas there are."
-    )
-    refused: list[RefusedDelivery] | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="no-applicable-model, observations-missing: who refuses, at most 20.",
-    )
-    refused_counts: dict[str, int] | None = Field(
-        default=None, exclude_if=_absent, description="How many refuse with each code, of all."
-    )
+    refused_counts: dict[str, int] | None = _optional("How many refuse with each code, of all.")
 
 
 # ---------------------------------------------------------------------------------- forecasts
@@ -123,18 +114,14 @@ class VariableForecast(_Response):
     value: list[float | None] = Field(
         description="null at a time of the series for which this variable has no step."
     )
-    lower: list[float | None] | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="Lower bounds, shaped like value; only where the model can tell its "
-        "uncertainty. Then upper and interval are there too.",
+    lower: list[float | None] | None = _optional(
+        "Lower bounds, shaped like value; only where the model can tell its "
+        "uncertainty. Then upper and interval are there too."
     )
-    upper: list[float | None] | None = Field(default=None, exclude_if=_absent)
-    interval: tuple[float, float] | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="The probabilities that a value comes out below lower and below upper, such "
-        "as [0.1, 0.9]: four of five are expected between the two.",
+    upper: list[float | None] | None = _optional()
+    interval: tuple[float, float] | None = _optional(
+        "The probabilities that a value comes out below lower and below upper, such "
+        "as [0.1, 0.9]: four of five are expected between the two."
     )
 
 
@@ -256,16 +243,10 @@ class Models(_Response):
     store: StoreReport
     pins: list[PinSummary]
     models: list[ModelSummary] = Field(description="By delivery id.")
-    total: int | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="How many deliveries match; only where this page does not hold all of them.",
+    total: int | None = _optional(
+        "How many deliveries match; only where this page does not hold all of them."
     )
-    next: str | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="The address of the next page; only where there is one.",
-    )
+    next: str | None = _optional("The address of the next page; only where there is one.")
 
 
 class LiveScoreSummary(_Response):

@@ -113,25 +113,23 @@ def is_known(contents: Contents, windows: ReadyWindows, area: str) -> bool:
 
 def area_summaries(contents: Contents, windows: ReadyWindows) -> list[AreaSummary]:
     """Return a summary of each known area; its place by a live model, else by the definitions."""
-    declared = _declared_areas(contents)
-    return [
-        _summarize(area, declared.get(area), windows) for area in known_areas(contents, windows)
-    ]
-
-
-def _summarize(area: str, declared: _Declared | None, windows: ReadyWindows) -> AreaSummary:
-    place: Place | tuple[None, None, None] = (None, None, None)
-    defined = defined_areas().get(area)
-    if declared is not None:
-        place = declared.place
-    elif defined is not None:
-        place = (defined.latitude, defined.longitude, defined.timezone)
-    return AreaSummary(
-        area=area,
-        latitude=place[0],
-        longitude=place[1],
-        timezone=place[2],
-        models=0 if declared is None else declared.models,
-        variables=[] if declared is None else list(declared.variables),
-        latest_observation=windows.latest(area),
-    )
+    found, declared = [], _declared_areas(contents)
+    for area in known_areas(contents, windows):
+        live, defined = declared.get(area), defined_areas().get(area)
+        place: Place | tuple[None, None, None] = (None, None, None)
+        if live is not None:
+            place = live.place
+        elif defined is not None:
+            place = (defined.latitude, defined.longitude, defined.timezone)
+        found.append(
+            AreaSummary(
+                area=area,
+                latitude=place[0],
+                longitude=place[1],
+                timezone=place[2],
+                models=0 if live is None else live.models,
+                variables=[] if live is None else list(live.variables),
+                latest_observation=windows.latest(area),
+            )
+        )
+    return found
