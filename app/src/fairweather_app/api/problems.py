@@ -1,8 +1,7 @@
 """Problems: every answer that is not a success, as ``application/problem+json`` (RFC 9457).
 
-An operator reads the log, a client reads the problem: neither ever sees a stack trace of the
-other's making. Of each code all there is to say stands in one row of `PROBLEMS`: the handlers, the
-OpenAPI document and the handbook's tables follow it.
+An operator reads the log, a client reads the problem and never a stack trace. Each code is one row
+of `PROBLEMS`: the handlers, the OpenAPI document and the handbook's tables follow it.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from typing import Any
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from fairweather_app.api.request_log import current_trace
 from fairweather_app.api.schemas import Problem
-from fairweather_app.common import request_trace
 from fairweather_app.errors import (
     RETRY_SECONDS,
     InvalidRequestError,
@@ -29,7 +28,7 @@ from fairweather_app.errors import (
     UnknownAreaError,
     UnknownDeliveryError,
 )
-from fairweather_app.refusals import RefusedDelivery, count_refusals, first_refusals
+from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery, count_refusals
 
 CONTENT_TYPE = "application/problem+json"
 INTERNAL_ERROR = "internal-error"
@@ -37,7 +36,7 @@ INTERNAL_ERROR = "internal-error"
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ProblemKind:
     """All problems of one code.
 
@@ -63,17 +62,17 @@ class ProblemKind:
     shown: Mapping[str, Any] = field(default_factory=dict)
 
     def body(self, status: int, **members: Any) -> Problem:  # noqa: ANN401 - as Problem takes them
-        """A problem of this kind with one of its statuses."""
+        """Return a problem of this kind with one of its statuses."""
         return Problem(type=f"/problems/{self.code}", title=self.title, status=status, **members)
 
     def example(self, status: int) -> Problem:
-        """A problem of this kind as it may be answered."""
+        """Return a problem of this kind as it may be answered."""
         detail = self.public or HTTPStatus(status).description or self.title
         return self.body(status, **{"detail": detail, **self.shown})
 
 
 def _shown(detail: str, **refused: str) -> dict[str, Any]:
-    """The example of a problem that one delivery refuses."""
+    """Return the example of a problem that one delivery refuses."""
     all_refused = [RefusedDelivery(**refused)]
     return {
         "detail": detail,
@@ -161,18 +160,10 @@ PROBLEMS = {
             remedy="ask again after `Retry-After` seconds",
             shown={"detail": "the store has not been looked at yet"},
         ),
-        ProblemKind(code="not-found", title="There is nothing at this address", statuses=(404,)),
-        ProblemKind(
-            code="method-not-allowed",
-            title="This address does not take this method",
-            statuses=(405,),
-        ),
-        ProblemKind(code="body-too-large", title="The request body is too large", statuses=(413,)),
-        ProblemKind(
-            code="unsupported-media-type",
-            title="The request body is not JSON",
-            statuses=(415,),
-        ),
+        ProblemKind("not-found", "There is nothing at this address", (404,)),
+        ProblemKind("method-not-allowed", "This address does not take this method", (405,)),
+        ProblemKind("body-too-large", "The request body is too large", (413,)),
+        ProblemKind("unsupported-media-type", "The request body is not JSON", (415,)),
         ProblemKind(
             code=INTERNAL_ERROR,
             title="The app failed on this request",
@@ -199,8 +190,8 @@ def register_problems(app: Flask) -> None:
 def _answer(kind: ProblemKind, error: Exception) -> Response:
     if kind.public is not None:
         unforeseen = kind.code == INTERNAL_ERROR
-        told = "the app failed on a request" if unforeseen else error
-        logger.error("%s", told, exc_info=error if unforeseen else None)
+        event = "the app failed on a request" if unforeseen else error
+        logger.error("%s", event, exc_info=error if unforeseen else None)
     status, members = kind.statuses[0], dict[str, Any]()
     match error:
         case InvalidRequestError():
@@ -209,7 +200,7 @@ def _answer(kind: ProblemKind, error: Exception) -> Response:
             members = {"areas": list(error.known)}
         case NoApplicableModelError():
             members = {
-                "refused": first_refusals(error.refused),
+                "refused": error.refused[:MOST_REFUSALS],
                 "refused_counts": error.refused_counts,
             }
     return _respond(kind, status, detail=kind.public or str(error), **members)
@@ -229,7 +220,7 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _respond(kind: ProblemKind, status: int, **members: Any) -> Response:  # noqa: ANN401 - likewise
-    request_trace.current().problem = kind.code
+    current_trace().problem = kind.code
     content = kind.body(status, **members).model_dump_json()
     answer = Response(content, status=status, content_type=CONTENT_TYPE)
     answer.headers["Cache-Control"] = "no-store"  # it may be otherwise at the next moment

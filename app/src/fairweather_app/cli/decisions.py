@@ -23,7 +23,6 @@ from fairweather_app.cli.output import (
 from fairweather_app.errors import DecisionError
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.pins import why_not
-from fairweather_app.forecasting.selection import may_answer
 
 
 def _some_text(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
@@ -96,7 +95,7 @@ def restore(delivery_id: str, author: str, *, as_json: bool) -> None:
     Example: flask --app fairweather_app models restore ID
     """
     delivery_id = _whole_id(current_context(), delivery_id)
-    if delivery_id not in current_context().decisions.read().withdrawals:
+    if delivery_id not in current_context().catalogue.decisions.read().withdrawals:
         raise DecisionError(f"{delivery_id} is not withdrawn; nothing was changed")
     done = f"{delivery_id} is restored"
     _decide(current_context(), "restore", delivery_id, done, author=author, as_json=as_json)
@@ -145,7 +144,7 @@ def unpin(area: str, author: str, *, as_json: bool) -> None:
     Example: flask --app fairweather_app models unpin JFK
     """
     require_database(current_context())
-    if area not in current_context().decisions.read().pins:
+    if area not in current_context().catalogue.decisions.read().pins:
         raise DecisionError(f"{area} is not pinned; nothing was changed")
     _decide(current_context(), "unpin", area, f"{area} is unpinned", author=author, as_json=as_json)
 
@@ -165,7 +164,9 @@ def _decide(
     reason: str | None = None,
 ) -> None:
     """Write a decision down, and say so."""
-    context.decisions.add(action, subject, author=author, delivery_id=delivery_id, reason=reason)
+    context.catalogue.decisions.add(
+        action, subject, author=author, delivery_id=delivery_id, reason=reason
+    )
     seconds = context.settings.reload_seconds
     if as_json:
         show_json(
@@ -189,7 +190,7 @@ def _whole_id(context: AppContext, text: str) -> str:
         text,
         lambda: {
             *context.catalogue.refresh().entries,
-            *context.decisions.read().withdrawals,
+            *context.catalogue.decisions.read().withdrawals,
         },
     )
 
@@ -201,12 +202,16 @@ def check_withdrawal(context: AppContext, delivery_id: str) -> None:
         DecisionError: nobody knows the delivery, or an area would be left without any model that
             may answer for it: shadows, and what the operator narrowed, may not.
     """
-    entry = _entry(context, delivery_id, context.decisions.read())
+    entry = _entry(context, delivery_id, context.catalogue.decisions.read())
     declaring = context.catalogue.snapshot.contents.declaring
     alone = [
         area
         for area in entry.areas
-        if [each for each in declaring[area] if each.live and may_answer(context, each, area)]
+        if [
+            each
+            for each in declaring[area]
+            if each.live and context.selectors.rules.may_answer(each, area)
+        ]
         == [entry]
     ]
     if alone:
@@ -223,7 +228,11 @@ def check_pin(context: AppContext, area: str, delivery_id: str) -> None:
     Raises:
         DecisionError: the delivery is not live, or may not answer for the area.
     """
-    problem = why_not(context, area, _entry(context, delivery_id, context.decisions.read()))
+    problem = why_not(
+        context.selectors.rules,
+        area,
+        _entry(context, delivery_id, context.catalogue.decisions.read()),
+    )
     if problem is not None:
         raise DecisionError(
             f"{delivery_id} may not answer for {area}: {problem}; nothing was changed"

@@ -28,10 +28,8 @@ from fairweather_app.cli.output import (
 from fairweather_app.common.times import write_time
 from fairweather_app.errors import NoApplicableModelError, UnknownDeliveryError
 from fairweather_app.forecasting.context import AppContext, current_context
-from fairweather_app.forecasting.forecast_request import ForecastRequest
-from fairweather_app.forecasting.forecasts import decide
+from fairweather_app.forecasting.forecaster import ForecastRequest
 from fairweather_app.forecasting.pins import pins
-from fairweather_app.forecasting.selection import ranked_entries
 from fairweather_app.refusals import Refusals, RefusedDelivery
 
 models = AppGroup("models", help="Deliveries: which are live, and why the others are not.")
@@ -53,7 +51,7 @@ def list_models(*, as_json: bool) -> None:
     with only_reading(context):
         snapshot = context.catalogue.refresh()
     summaries = [summarize(each) for each in snapshot.entries.values()]
-    pinned = pins(context, snapshot.contents)
+    pinned = pins(context.selectors.rules, snapshot.contents)
     if as_json:
         show_json(
             {
@@ -134,11 +132,11 @@ def _say_why(context: AppContext, area: str, time: datetime | None, *, as_json: 
     snapshot = context.catalogue.refresh()
     if snapshot.problem and not snapshot.not_ready:  # else it is the answer, told below
         say(snapshot.problem, err=True)
-    for pin in pins(context, snapshot.contents):
+    for pin in pins(context.selectors.rules, snapshot.contents):
         if pin.area == area:
             say(str(pin), err=True)
     try:
-        decision = decide(context, ForecastRequest(area=area, reference_time=time))
+        decision = context.forecaster.decide(ForecastRequest(area=area, reference_time=time))
     except NoApplicableModelError as error:
         moment = time or context.clock(area)
         _show_why(_ranking(context, area, moment, None, error.refused), as_json=as_json)
@@ -153,7 +151,7 @@ def _ranking(
     context: AppContext, area: str, time: datetime, answering: str | None, refused: Refusals
 ) -> Ranking:
     contents = context.catalogue.snapshot.contents
-    order = list(ranked_entries(area, context, None, contents))
+    order = list(context.selectors.of(contents).ranked(area))
     candidates = {each.delivery_id for each in order}
     refusals = {each.delivery_id: each for each in refused if each.delivery_id in candidates}
     tried = [each.delivery_id for each in order]

@@ -139,7 +139,7 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
     if since is not None and since > now:
         raise click.UsageError(f"--since {write_time(since)} is not over yet")
     context.catalogue.refresh()
-    places = _places(context, areas_to_observe(context) if everywhere else areas)
+    places = _places(context, areas_to_observe(context.catalogue) if everywhere else areas)
     if not places:
         raise click.ClickException("no live delivery needs observations: say --area AREA")
     starts = {area: since or _start(context, area, now) for area in sorted(places)}
@@ -182,10 +182,15 @@ def _places(context: AppContext, areas: Sequence[str]) -> Mapping[str, Area]:
     Raises:
         UnknownAreaError: nobody says where one lies.
     """
-    places = {area: find_place(context, area) for area in dict.fromkeys(areas)}
+    contents = context.catalogue.snapshot.contents
+    places = {area: find_place(contents, area) for area in dict.fromkeys(areas)}
     for area, place in places.items():
         if place is None:
-            known = [name for name in known_areas(context) if find_place(context, name)]
+            known = [
+                each
+                for each in known_areas(contents, context.windows)
+                if find_place(contents, each)
+            ]
             raise UnknownAreaError(area, known=known)
     return {area: place for area, place in places.items() if place is not None}
 
@@ -228,9 +233,10 @@ def status(areas: Sequence[str], days: int, *, as_json: bool) -> None:
     observed = store.areas()
     context.catalogue.refresh()
     declared = {area for each in context.catalogue.snapshot.live for area in each.areas}
+    known = known_areas(context.catalogue.snapshot.contents, context.windows)
     for area in areas:
-        if area not in observed and area not in known_areas(context):
-            raise UnknownAreaError(area, known=known_areas(context))
+        if area not in observed and area not in known:
+            raise UnknownAreaError(area, known=known)
     now = datetime.now(UTC)
     latest = store.latest()
     behind = now if context.settings.clock == "now" or latest is None else latest

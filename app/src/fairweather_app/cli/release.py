@@ -19,7 +19,7 @@ from fairweather_app.cli.observations import observations
 from fairweather_app.cli.output import as_json_option, say, show_json, show_table, told
 from fairweather_app.errors import StoreError
 from fairweather_app.forecasting.context import current_context
-from fairweather_app.forecasting.release_check import Losses, find_losses
+from fairweather_app.forecasting.release_check import Regressions, find_regressions
 from fairweather_app.models_backend.software import describe_software
 from fairweather_app.refusals import count_refusals
 
@@ -40,7 +40,9 @@ def software() -> None:
 
     Example: flask --app fairweather_app software > app.json
     """
-    click.echo(dump_software(describe_software(current_context().backends)).decode().rstrip())
+    click.echo(
+        dump_software(describe_software(current_context().catalogue.backends)).decode().rstrip()
+    )
 
 
 @click.command("check")
@@ -69,40 +71,40 @@ def check(*, as_json: bool) -> None:
     seen = sys.stderr.isatty()
     with click.progressbar(names, label="checking", file=sys.stderr, hidden=not seen) as progress:
         deliveries = (catalogue.refresher.ingest(name) for name in progress)
-        losses = find_losses(each for each in deliveries if each is not None)
-    release = describe_software(context.backends)
+        found = find_regressions(each for each in deliveries if each is not None)
+    release = describe_software(catalogue.backends)
     name, store = f"{release.name} {release.version}", str(catalogue.store)
     if as_json:
         show_json(
             {
                 "release": name,
                 "store": store,
-                "deliveries": losses.deliveries,
-                "lost": [asdict(each) for each in losses.lost],
-                "areas": list(losses.areas),
-                "unreadable": losses.unreadable,
+                "deliveries": found.deliveries,
+                "lost": [asdict(each) for each in found.lost],
+                "areas": list(found.areas),
+                "unreadable": found.unreadable,
             }
         )
     else:
-        _print_losses(losses, name, store)
-    if losses.lost:
+        _print_regressions(found, name, store)
+    if found.lost:
         raise SystemExit(1)
 
 
-def _print_losses(losses: Losses, release: str, store: str) -> None:
+def _print_regressions(found: Regressions, release: str, store: str) -> None:
     rows = [
-        (each.delivery_id, each.model_type or "-", each.code, each.reason) for each in losses.lost
+        (each.delivery_id, each.model_type or "-", each.code, each.reason) for each in found.lost
     ]
     show_table(("lost", "type", "code", "reason"), rows)
-    lost = f"{len(losses.lost) or 'none'} of {losses.deliveries} deliveries in {store}"
-    if not losses.lost:
+    lost = f"{len(found.lost) or 'none'} of {found.deliveries} deliveries in {store}"
+    if not found.lost:
         say(f"{release} would lose {lost}")
         return
-    counts = ", ".join(f"{n} {code}" for code, n in count_refusals(losses.lost).items())
+    counts = ", ".join(f"{n} {code}" for code, n in count_refusals(found.lost).items())
     say(f"{release} would lose {lost}: {counts}")
-    say(f"areas left without any model: {', '.join(losses.areas) or 'none'}")
-    if losses.unreadable:
+    say(f"areas left without any model: {', '.join(found.areas) or 'none'}")
+    if found.unreadable:
         say(
-            f"of {losses.unreadable} lost the metadata cannot be read here: "
+            f"of {found.unreadable} lost the metadata cannot be read here: "
             "which areas they declare is not known"
         )
