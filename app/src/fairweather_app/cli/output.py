@@ -23,8 +23,8 @@ from typing import Any, ParamSpec, TypeVar
 import click
 from fairweather_interface.errors import FairweatherError
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
+from fairweather_interface.terminal import printable
 
-from fairweather_app.common.logging import printable
 from fairweather_app.common.times import parse_time, write_time
 from fairweather_app.errors import AppError, ObservationStoreError, SettingsError
 from fairweather_app.forecasting.context import AppContext
