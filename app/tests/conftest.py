@@ -16,7 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client import REGISTRY
 
-from catalogues import CountingPickup, Kit, PickUp
+from catalogues import CountingIngestion, Ingest, Kit
 from fairweather_app import create_app
 from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.common.time_limit import TimeLimit
@@ -192,10 +192,10 @@ def winter_week(tiny_delivery: Deliver, observe: Observe, make_app: MakeApp) -> 
 
 
 @pytest.fixture
-def pick_up(tmp_path: Path, store: Path) -> PickUp:
-    """Pickup of a delivery by its path in the store."""
+def ingest(tmp_path: Path, store: Path) -> Ingest:
+    """Ingestion of a delivery by its path in the store."""
     kit = Kit(tmp_path / "cache", store)
-    return lambda path: kit.pickup(path.name)
+    return lambda path: kit.ingest(path.name)
 
 
 @pytest.fixture
@@ -204,8 +204,8 @@ def kit(tmp_path: Path, store: Path) -> Kit:
 
 
 @pytest.fixture
-def pickup(kit: Kit) -> CountingPickup:
-    return kit.pickup
+def ingestion(kit: Kit) -> CountingIngestion:
+    return kit.ingestion
 
 
 @pytest.fixture

@@ -214,7 +214,9 @@ def test_an_answer_after_a_failure_of_a_better_model_is_not_remembered(
 ) -> None:
     better = tiny_delivery(areas=("JFK",), skill_interval=(0.8, 0.9))
     context.catalogue.refresh()
-    with context.catalogue.residency.lease(context.catalogue.snapshot.entry(better.name)) as leased:
+    with context.catalogue.model_cache.in_use(
+        context.catalogue.snapshot.entry(better.name)
+    ) as leased:
         bad = leased
     run = onnx._OnnxSession.run
 
@@ -239,11 +241,11 @@ def test_the_memory_for_answers_is_bounded(
 ) -> None:
     observe("JFK", day * 4)
     kept = len(serving.get(JFK).data)
-    context.answers.most = 3 * kept
+    context.answers.capacity = 3 * kept
     for hour in range(12):
         time = f"2013-06-20T{hour:02}:00Z"
         assert serving.get(f"{JFK}&reference_time={time}").status_code == 200
-    assert 0 < context.answers.held <= 3 * kept
+    assert 0 < context.answers.used <= 3 * kept
 
 
 def test_the_page_uses_the_same_memory(serving: FlaskClient, counts: Counts) -> None:

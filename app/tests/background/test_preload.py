@@ -46,7 +46,7 @@ def restarted(make_app: Callable[..., Flask], three: tuple[str, str, str]) -> Ap
 
 def resident(context: AppContext) -> set[str]:
     names = {each.digest: each.delivery_id for each in context.catalogue.snapshot.live}
-    return {names[digest] for digest in context.catalogue.residency.digests}
+    return {names[digest] for digest in context.catalogue.model_cache.digests}
 
 
 def test_after_a_restart_what_ranks_first_for_each_area_is_loaded(
@@ -60,9 +60,9 @@ def test_after_a_restart_what_ranks_first_for_each_area_is_loaded(
 def test_no_more_is_loaded_than_the_budget_has_room_for(
     restarted: AppContext, three: tuple[str, str, str]
 ) -> None:
-    residency = restarted.catalogue.residency
-    residency.warm(restarted.catalogue.snapshot.entry(three[2]))
-    residency.budget = residency.used + estimate(0)  # less than any model
+    model_cache = restarted.catalogue.model_cache
+    model_cache.load(restarted.catalogue.snapshot.entry(three[2]))
+    model_cache.budget = model_cache.used + estimate(0)  # less than any model
     assert preload(restarted) == 0
     assert resident(restarted) == {three[2]}
 

@@ -250,8 +250,8 @@ def test_no_more_is_held_than_there_is_room_for(
     for area in "ABCDE":
         observe(area, [1.0, 2.0, 3.0])
         windows.window(wanted(areas=(area,)))
-    assert windows._windows.held <= 10
-    assert windows._series._kept.held <= 10
+    assert windows._windows.used <= 10
+    assert windows._series._kept.used <= 10
     assert values_of(windows, wanted(areas=("A",))) == [1.0, 2.0, 3.0]
     store.close()
 

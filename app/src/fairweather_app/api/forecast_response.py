@@ -88,7 +88,7 @@ def ready_answer(app_context: AppContext, request: ForecastRequest) -> Answer:
         kept = KeptAnswer(
             answer=made, delivery_id=model.delivery_id, contents=contents, revision=revision
         )
-        app_context.answers.keep(request, kept)
+        app_context.answers.put(request, kept)
     app_context.live.answered(model, request.area, decision.reference_time, decision.predictions)
     return made
 

@@ -158,6 +158,6 @@ def report_changes(before: Snapshot, after: Snapshot) -> None:
             again = "" if known is None or known.live else " again"
             logger.info("delivery %s is live%s", name, again)
         else:
-            logger.warning("delivery %s is %s", name, entry.told)
+            logger.warning("delivery %s is %s", name, entry.summary)
     for name in before.entries.keys() - after.entries.keys():
         logger.info("delivery %s was removed from the store", name)

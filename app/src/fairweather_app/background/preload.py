@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 def preload(app_context: AppContext, stopping: Callable[[], bool] = lambda: False) -> int:
     """Load what ranks first for each area, as far as memory reaches; return how many were."""
-    snapshot, residency = app_context.catalogue.snapshot, app_context.catalogue.residency
+    snapshot, model_cache = app_context.catalogue.snapshot, app_context.catalogue.model_cache
     began = time.monotonic()
     loaded, room = 0, True
     for area in sorted(snapshot.contents.declaring):
@@ -37,7 +37,7 @@ def preload(app_context: AppContext, stopping: Callable[[], bool] = lambda: Fals
         if best is not None and room:
             entry = snapshot.entries[best.delivery_id]
             try:
-                room = residency.warm_if_room(entry)
+                room = model_cache.load_if_room(entry)
                 loaded += room
             except AppError as error:
                 logger.warning("delivery %s cannot be loaded yet: %s", best.delivery_id, error)

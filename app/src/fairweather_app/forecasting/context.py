@@ -14,12 +14,12 @@ from fairweather_interface.metadata import Area
 
 from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.catalogue.decisions import DecisionStore
-from fairweather_app.catalogue.delivery_cache import Cache
+from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.index import Index, release_key
-from fairweather_app.catalogue.ingestion import Pickup
+from fairweather_app.catalogue.ingestion import Ingestion
 from fairweather_app.catalogue.overrides import Overrides, read_overrides
 from fairweather_app.catalogue.stores import open_store
-from fairweather_app.common.lru import Memo
+from fairweather_app.common.lru import LruCache
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.errors import RETRY_SECONDS, SettingsError
 from fairweather_app.forecasting.answers import KeptAnswer
@@ -68,8 +68,8 @@ class AppContext:
     backends: Sequence[ModelsBackend]
     ready: ReadyWindows
     time_limit: TimeLimit
-    predictions: Memo[PredictionKey, Predictions]
-    answers: Memo[ForecastRequest, KeptAnswer]
+    predictions: LruCache[PredictionKey, Predictions]
+    answers: LruCache[ForecastRequest, KeptAnswer]
     live: LiveScores
     definitions: Mapping[str, Area] = field(default_factory=dict)
 
@@ -85,9 +85,9 @@ def build_app_context(settings: Settings) -> AppContext:
     patience = PATIENCE_SHARE * settings.time_limit
     observations = ObservationStore(settings.observations, patience=patience)
     ready = ReadyWindows(observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS))
-    cache = Cache(settings.cache, store=open_store(settings.store), reader=NEWEST_SCHEMA)
+    cache = DeliveryCache(settings.cache, store=open_store(settings.store), reader=NEWEST_SCHEMA)
     try:
-        cache.try_out()
+        cache.check_writable()
     except OSError as error:
         raise SettingsError([cannot_write_cache(settings.cache, error)]) from None
     backends = _choose_backends(settings, cache)
@@ -104,7 +104,7 @@ def build_app_context(settings: Settings) -> AppContext:
         decisions=decisions,
         catalogue=Catalogue(
             cache,
-            Pickup(cache, backends),
+            Ingestion(cache, backends),
             Index(cache.folder, partial(release_key, backends)),
             decisions=decisions.read,
             budget=settings.model_memory,
@@ -114,8 +114,8 @@ def build_app_context(settings: Settings) -> AppContext:
         backends=tuple(backends),
         ready=ready,
         time_limit=TimeLimit(settings.time_limit, pause=PAUSE_SECONDS),
-        predictions=Memo(PREDICTIONS_KEPT),
-        answers=Memo(ANSWER_BYTES_KEPT, size=lambda kept: len(kept.answer.body)),
+        predictions=LruCache(PREDICTIONS_KEPT),
+        answers=LruCache(ANSWER_BYTES_KEPT, size=lambda kept: len(kept.answer.body)),
         live=LiveScores(observations, ready),
         definitions={
             name: area
@@ -125,21 +125,23 @@ def build_app_context(settings: Settings) -> AppContext:
     )
 
 
-def _choose_backends(settings: Settings, cache: Cache) -> tuple[ModelsBackend, ...]:
+def _choose_backends(settings: Settings, cache: DeliveryCache) -> tuple[ModelsBackend, ...]:
     """What runs models, the preferred first: a server elsewhere where one is named, else this one.
 
     Not both: a model that is too large for this process must not come here when its server fails.
     What the setting names beside them comes last.
     """
-    own: tuple[ModelsBackend, ...] = (OnnxBackend(cache.bring),)
+    own: tuple[ModelsBackend, ...] = (OnnxBackend(cache.fetch_verified),)
     if settings.inference_url is not None:
         # only then: most apps start without an HTTP client
-        from fairweather_app.models_backend.open_inference import remote_backends  # noqa: PLC0415
+        from fairweather_app.models_backend.open_inference import open_inference_backends  # noqa: PLC0415
 
-        own = remote_backends(settings.inference_url, settings.inference_seconds, cache.bring)
+        own = open_inference_backends(
+            settings.inference_url, settings.inference_seconds, cache.fetch_verified
+        )
     elif settings.tensorflow:
-        own = (*own, TensorFlowBackend(cache.bring))
-    return (*own, *(find_backend(name, cache.bring) for name in settings.backends))
+        own = (*own, TensorFlowBackend(cache.fetch_verified))
+    return (*own, *(find_backend(name, cache.fetch_verified) for name in settings.backends))
 
 
 Clock = Callable[[str], datetime]

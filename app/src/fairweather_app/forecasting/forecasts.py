@@ -15,7 +15,7 @@ from functools import partial
 from fairweather_interface.applicability import check_season
 from fairweather_interface.refusals import Code, Refusal
 
-from fairweather_app.catalogue.model_cache import held
+from fairweather_app.catalogue.model_cache import in_use
 from fairweather_app.common import request_trace
 from fairweather_app.errors import (
     GivenUpError,
@@ -155,7 +155,7 @@ def attempt(
         return predictions
     refusal = check_predictions(model.metadata, predictions)
     if refusal is None and remember:
-        app_context.predictions.keep(key, predictions)
+        app_context.predictions.put(key, predictions)
     return refusal or predictions
 
 
@@ -169,7 +169,7 @@ def _predict(
     """Run a model within the time limit; that it is loaded first is not charged to it."""
     request_trace.current().predictions["made"] += 1
     try:
-        with held(model), request_trace.stage("predict"):
+        with in_use(model), request_trace.stage("predict"):
             return app_context.time_limit.run(
                 f"delivery {model.delivery_id}",
                 partial(model.predict, area, reference_time, windows),

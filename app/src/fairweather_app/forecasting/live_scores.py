@@ -24,7 +24,7 @@ from itertools import groupby
 
 import numpy as np
 
-from fairweather_app.common.lru import Memo
+from fairweather_app.common.lru import LruCache
 from fairweather_app.common.times import MICROSECOND, from_microseconds
 from fairweather_app.forecasting.forecast_log import (
     KeptForecast,
@@ -77,7 +77,7 @@ class LiveScores:
         self._clock = clock
         self._waiting: deque[tuple[Of, list[KeptForecast]]] = deque()
         self._lost: deque[int] = deque()
-        self._known: Memo[tuple[str, str, datetime], bool] = Memo(MOST_REMEMBERED)
+        self._known: LruCache[tuple[str, str, datetime], bool] = LruCache(MOST_REMEMBERED)
         self._lock = threading.Lock()
         self._all: tuple[float, list[LiveScore]] | None = None
 
@@ -91,7 +91,7 @@ class LiveScores:
         key = (model.delivery_id, area, reference_time)
         if self._known.get(key) or not self._is_ahead(area, reference_time):
             return
-        self._known.keep(key, True)  # noqa: FBT003 - a set that forgets
+        self._known.put(key, True)  # noqa: FBT003 - a set that forgets
         self.wait((area, reference_time), to_keep(model, area, reference_time, predictions))
 
     def wait(self, of: Of, forecasts: list[KeptForecast]) -> None:

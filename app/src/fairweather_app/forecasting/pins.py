@@ -53,7 +53,7 @@ def why_not(app_context: AppContext, area: str, entry: Entry | None) -> str | No
     if entry is None:
         return "it is not in the store"
     if not entry.live:
-        return f"it is {entry.told}"
+        return f"it is {entry.summary}"
     if area not in entry.areas:
         return f"it declares {', '.join(entry.areas)}, and not {area}"
     refusal = app_context.selectors.rules.check(entry, area, None)

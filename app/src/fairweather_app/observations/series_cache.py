@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from fairweather_app.common.lru import Memo
+from fairweather_app.common.lru import LruCache
 from fairweather_app.common.times import from_microseconds, to_microseconds
 from fairweather_app.observations.series import Key, Times, Values
 from fairweather_app.observations.windows import Observations
@@ -96,7 +96,7 @@ class SeriesInMemory:
 
     def __init__(self, origin: Observations, most: int) -> None:
         self._origin = origin
-        self._kept: Memo[Key, Series] = Memo(most, size=lambda series: len(series) + 1)
+        self._kept: LruCache[Key, Series] = LruCache(most, size=lambda series: len(series) + 1)
 
     def series(
         self, area: str, variable: str, after: datetime, until: datetime
@@ -105,7 +105,7 @@ class SeriesInMemory:
         key = (area, variable)
         series = self._kept.get(key) or Series(partial(self._read, *key))
         found = series.slice(to_microseconds(after), to_microseconds(until))
-        self._kept.keep(key, series)  # it may have grown
+        self._kept.put(key, series)  # it may have grown
         return found
 
     def arrived(self, area: str, variable: str, first: int, last: int) -> None:

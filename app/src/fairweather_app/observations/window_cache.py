@@ -23,7 +23,7 @@ from functools import partial
 from typing import TypeVar, cast
 
 from fairweather_app.common import request_trace
-from fairweather_app.common.lru import Memo
+from fairweather_app.common.lru import LruCache
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.common.times import to_microseconds
 from fairweather_app.errors import GivenUpError, ObservationStoreError
@@ -54,7 +54,7 @@ class ReadyWindows:
         self._clock = clock
         self._lock = threading.RLock()
         self._revision = 0
-        self._windows: Memo[Wanted, Window] = Memo(
+        self._windows: LruCache[Wanted, Window] = LruCache(
             MOST_SAMPLES, size=lambda window: window.values.size
         )
         self._facts: dict[tuple[str | None, ...], object] = {}
@@ -92,7 +92,7 @@ class ReadyWindows:
                 return found
             made = self._limited(partial(read_window, self._series, wanted))
             made.values.flags.writeable = False  # many answers share it
-            self._windows.keep(wanted, made)
+            self._windows.put(wanted, made)
             request_trace.current().windows["made"] += 1
             return made
         finally:
