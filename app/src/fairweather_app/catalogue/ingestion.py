@@ -1,8 +1,8 @@
 """Ingestion: from a delivery in the store to a model that can serve, or to the reason why not.
 
-Copy → verify → read the metadata that *this* release obeys → find a runtime → load → compare the
-signature → replay the examples, which also warms the model. Whatever fails becomes an entry with
-its reason; no content of a delivery can stop the app.
+Copy → verify → read the metadata that *this* release obeys → load with the first runtime that takes
+it → compare the signature → replay the examples, which also warms the model. Whatever fails becomes
+an entry with its reason; no content of a delivery can stop the app.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from fairweather_interface.errors import (
     IncompleteDeliveryError,
     UnsupportedSchemaError,
 )
-from fairweather_interface.manifest import artifact_files
-from fairweather_interface.metadata import Artifact
 from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
@@ -26,8 +24,7 @@ from fairweather_app.catalogue.entries import Entry, State, describe
 from fairweather_app.catalogue.model_cache import Loaded, estimate
 from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
-from fairweather_app.models_backend.acceptance import accept, check_roles, check_units
-from fairweather_app.models_backend.protocol import artifact_of
+from fairweather_app.models_backend.loading import Loader
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.models_backend.session import Session
 
@@ -64,7 +61,7 @@ class Ingestion:
 
     def __init__(self, cache: DeliveryCache, backends: Sequence[ModelsBackend]) -> None:
         self._cache = cache
-        self._backends = tuple(backends)
+        self._loader = Loader(backends)
 
     def ingest(
         self,
@@ -91,10 +88,7 @@ class Ingestion:
         if known is not None:
             return Ingested(entry=replace(known, fingerprint=fingerprint), delivery=delivery)
         try:
-            check_roles(delivery.metadata)
-            check_units(delivery.metadata)
-            model, size = self.load(delivery)
-            accept(model)
+            model, size = self._loader.load_accepted(delivery)
         except LoadError as error:
             code, reason = error.code, str(error)
         except OSError:
@@ -105,32 +99,9 @@ class Ingestion:
             reason = f"this release failed on it: {type(error).__name__}: {error}"
         else:
             entry = _described(entry, delivery, model.session.runtime)
-            return Ingested(entry=entry, delivery=delivery, model=model, size=size)
+            return Ingested(entry=entry, delivery=delivery, model=model, size=estimate(size))
         entry = _refused(_described(entry, delivery, None), code, reason)
         return Ingested(entry=entry, delivery=delivery)
-
-    def load(self, delivery: Delivery) -> tuple[RuntimeModel, int]:
-        """Load with the first runtime that takes one of the artifacts; also return its memory.
-
-        Raises:
-            LoadError: no runtime takes one.
-        """
-        reasons = []
-        for backend in self._backends:
-            artifact = artifact_of(delivery, backend.format)
-            if artifact is None:
-                continue
-            reason = backend.cannot_run(artifact)
-            if reason is not None:
-                reasons.append(f"{artifact.path} {reason}")
-                continue
-            try:
-                return backend.load(delivery), _memory(delivery, artifact)
-            except LoadError as error:
-                if error.code is not Code.RUNTIME_UNAVAILABLE:
-                    raise
-                reasons.append(str(error))
-        raise LoadError(Code.RUNTIME_UNAVAILABLE, "; ".join(reasons) or self._no_artifact(delivery))
 
     def reload(self, entry: Entry) -> Loaded:
         """Load what was accepted before: bytes verified now, signature and examples not tested.
@@ -140,10 +111,10 @@ class Ingestion:
         """
         try:
             delivery = self._cache.open_verified(entry.delivery_id, str(entry.digest))
-            model, size = self.load(delivery)
+            model, size = self._loader.load(delivery)
         except (FairweatherError, OSError) as error:
             raise _cannot_open(error) from error
-        return Loaded(session=model.session, size=size)
+        return Loaded(session=model.session, size=estimate(size))
 
     def measure(self, entry: Entry) -> int:
         """Estimate the memory of the first artifact that a runtime here takes, before loading it.
@@ -154,11 +125,8 @@ class Ingestion:
             delivery = self._cache.open_described(entry.delivery_id, str(entry.digest))
         except (FairweatherError, OSError):
             return 0
-        for backend in self._backends:
-            artifact = artifact_of(delivery, backend.format)
-            if artifact is not None and backend.cannot_run(artifact) is None:
-                return _memory(delivery, artifact)
-        return 0
+        size = self._loader.artifact_size(delivery)
+        return estimate(size) if size else 0
 
     def describe(self, entry: Entry, session: Session) -> RuntimeModel:
         """Make the model of an entry that was accepted before, run by the given session.
@@ -171,17 +139,6 @@ class Ingestion:
         except (FairweatherError, OSError) as error:
             raise _cannot_open(error) from error
         return RuntimeModel(delivery=delivery, session=session)
-
-    def _no_artifact(self, delivery: Delivery) -> str:
-        artifacts = delivery.metadata.artifacts
-        carried = ", ".join(each.format for each in artifacts if each.path is not None)
-        runs = ", ".join(backend.format for backend in self._backends)
-        omitted = "".join(
-            f" ({each.format} was left out: {each.omitted})"
-            for each in artifacts
-            if each.omitted is not None
-        )
-        return f"it carries {carried}, this app runs {runs}{omitted}"
 
 
 def _refused(entry: Entry, code: Code, reason: str) -> Entry:
@@ -197,11 +154,6 @@ def _described(entry: Entry, delivery: Delivery, runtime: str | None) -> Entry:
         areas=tuple(delivery.metadata.areas),
         record=describe(delivery.metadata, runtime),
     )
-
-
-def _memory(delivery: Delivery, artifact: Artifact) -> int:
-    files = artifact_files(delivery.manifest.files, str(artifact.path))
-    return estimate(sum(file.size for file in files.values()))
 
 
 def _cannot_open(error: FairweatherError | OSError) -> LoadError:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+from fairweather_interface.archive import Origin
 from fairweather_interface.metadata import Area
 from flask.cli import AppGroup
 
@@ -31,7 +32,6 @@ from fairweather_app.observations import Archive
 from fairweather_app.observations.fetch import keep_readings
 from fairweather_app.observations.providers import Reading, find_provider
 from fairweather_app.observations.quality import SeriesStatus, look_at
-from fairweather_app.observations.series import Origin
 
 OVERLAP = timedelta(days=1)
 REACH = timedelta(days=31)
