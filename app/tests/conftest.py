@@ -22,7 +22,7 @@ from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.common.times import to_microseconds
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.observations import Archive, ObservationStore, ReadyWindows
+from fairweather_app.observations import Archive, ObservationStore, WindowCache
 from pages import EVENING, Deliver, MakeApp, Observe
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
@@ -123,10 +123,10 @@ def observations(settings: dict[str, Any]) -> Iterator[ObservationStore]:
 
 
 @pytest.fixture
-def windows(settings: dict[str, Any]) -> Iterator[ReadyWindows]:
+def windows(settings: dict[str, Any]) -> Iterator[WindowCache]:
     """Windows of the same database, kept ready as another process would."""
     store = ObservationStore(settings["observations"])
-    yield ReadyWindows(store, TimeLimit(5, pause=0))
+    yield WindowCache(store, TimeLimit(5, pause=0))
     store.close()
 
 

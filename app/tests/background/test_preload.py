@@ -96,7 +96,7 @@ def test_serving_starts_with_the_models_in_memory(
     app = create_app(settings)
     poller = start_polling(app)
     try:
-        assert poller.wait_for_first_look(30)
+        assert poller.wait_for_first_refresh(30)
         assert resident(context_of(app)) == set(three[:2])
     finally:
         poller.stop()
@@ -112,7 +112,7 @@ def test_preloading_that_hangs_or_fails_holds_up_no_start(
     for preloading in (lambda _stopping: let_go.wait(60), lambda _stopping: 1 // 0):
         poller = Poller(restarted.catalogue, 60, preloading)
         poller.start()
-        assert poller.wait_for_first_look(30)
+        assert poller.wait_for_first_refresh(30)
         poller.stop()
     let_go.set()
     assert "preloading failed" in caplog.text

@@ -81,12 +81,12 @@ def require_database(context: AppContext) -> None:
 def only_reading(context: AppContext) -> Iterator[None]:
     """Inside the block, nothing makes a database: an empty one stands in where there is none."""
     database = context.observations.database
-    if not database.would_be_made:
+    if not database.would_be_created:
         yield
         return
     with (
         TemporaryDirectory(prefix="fairweather-") as folder,
-        database.standing_in(Path(folder) / "empty.sqlite"),
+        database.replaced_by(Path(folder) / "empty.sqlite"),
     ):
         yield
 

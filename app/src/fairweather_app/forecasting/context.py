@@ -34,7 +34,7 @@ from fairweather_app.models_backend import (
 )
 from fairweather_app.models_backend.runtime_model import Predictions
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
-from fairweather_app.observations import ObservationStore, ReadyWindows
+from fairweather_app.observations import ObservationStore, WindowCache
 from fairweather_app.settings import Settings, cannot_write_cache
 
 PREDICTIONS_KEPT = 2000
@@ -66,7 +66,7 @@ class AppContext:
     decisions: DecisionStore
     catalogue: Catalogue
     backends: Sequence[ModelsBackend]
-    ready: ReadyWindows
+    ready: WindowCache
     time_limit: TimeLimit
     predictions: LruCache[PredictionKey, Predictions]
     answers: LruCache[ForecastRequest, KeptAnswer]
@@ -84,7 +84,7 @@ def build_app_context(settings: Settings) -> AppContext:
     overrides = replace(read_overrides(settings.overrides), shadows=frozenset(settings.shadow))
     patience = PATIENCE_SHARE * settings.time_limit
     observations = ObservationStore(settings.observations, patience=patience)
-    ready = ReadyWindows(observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS))
+    ready = WindowCache(observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS))
     cache = DeliveryCache(settings.cache, store=open_store(settings.store), reader=NEWEST_SCHEMA)
     try:
         cache.check_writable()

@@ -36,10 +36,10 @@ from fairweather_app.forecasting.selector import refused
 from fairweather_app.models_backend.checks import check_observed, check_predictions, check_windows
 from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
 from fairweather_app.observations import Window, get_inputs
-from fairweather_app.observations.request_windows import GivenObservations
+from fairweather_app.observations.request_windows import RequestObservations
 from fairweather_app.refusals import REPEATABLE, Refusals, RefusedDelivery
 
-NOTHING_GIVEN = GivenObservations({}, ())
+NOTHING_GIVEN = RequestObservations({}, ())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ def decide(
     given = NOTHING_GIVEN
     if request.observations:
         candidates = list(candidates)
-        given = GivenObservations(
+        given = RequestObservations(
             request.observations, [each.required_inputs for each in candidates]
         )
     passed_over: list[RefusedDelivery] = []
@@ -119,7 +119,7 @@ def attempt(
     app_context: AppContext,
     area: str,
     reference_time: datetime,
-    given: GivenObservations = NOTHING_GIVEN,
+    given: RequestObservations = NOTHING_GIVEN,
     *,
     remember: bool = False,
 ) -> Predictions | Refusal:
@@ -185,7 +185,7 @@ def _windows(
     app_context: AppContext,
     area: str,
     reference_time: datetime,
-    given: GivenObservations,
+    given: RequestObservations,
 ) -> dict[str, Window]:
     return get_inputs(
         model.required_inputs,

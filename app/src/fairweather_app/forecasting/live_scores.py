@@ -34,7 +34,7 @@ from fairweather_app.forecasting.forecast_log import (
     to_keep,
 )
 from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
-from fairweather_app.observations import ObservationStore, ReadyWindows
+from fairweather_app.observations import ObservationStore, WindowCache
 from fairweather_app.observations.series import Times, Values
 from fairweather_app.observations.windows import sample_means
 
@@ -67,7 +67,7 @@ class LiveScores:
     def __init__(
         self,
         store: ObservationStore,
-        ready: ReadyWindows,
+        ready: WindowCache,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
