@@ -8,33 +8,33 @@ from typing import Any
 
 from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.catalogue.decisions import Decisions, DecisionStore
-from fairweather_app.catalogue.delivery_cache import Cache
+from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.index import Index
-from fairweather_app.catalogue.ingestion import Ingested, Pickup, Proven
+from fairweather_app.catalogue.ingestion import FindKnown, Ingested, Ingestion
 from fairweather_app.catalogue.stores import open_store
 from fairweather_app.models_backend import ModelsBackend, OnnxBackend
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
 
-PickUp = Callable[[Path], Ingested]
+Ingest = Callable[[Path], Ingested]
 
 
-class CountingPickup(Pickup):
-    """Counts what is picked up and what is proven, and can be told to find the disk broken."""
+class CountingIngestion(Ingestion):
+    """Notes what it ingests and what it accepts, and can find the disk broken."""
 
-    picked: list[str]
-    proven: list[str]
+    ingested: list[str]
+    accepted: list[str]
     broken = False
     meanwhile: Callable[[str], None] = staticmethod(lambda _name: None)
 
-    def __call__(self, name: str, *, proven: Proven | None = None) -> Ingested:
-        self.picked.append(name)
-        self.meanwhile(name)
+    def ingest(self, delivery_id: str, fingerprint: str, *known: FindKnown) -> Ingested:
+        self.ingested.append(delivery_id)
+        self.meanwhile(delivery_id)
         if self.broken:
             raise OSError(5, "Input/output error")
-        picked = super().__call__(name, proven=proven)
-        if picked.model is not None:
-            self.proven.append(name)
-        return picked
+        found = super().ingest(delivery_id, fingerprint, *known)
+        if found.model is not None:
+            self.accepted.append(delivery_id)
+        return found
 
 
 class NoDecisions(DecisionStore):
@@ -51,13 +51,17 @@ class Kit:
     """What one process has of a store and a cache."""
 
     def __init__(self, cache: Path, store: Path | str, **more: Any) -> None:
-        self.cache = Cache(cache, store=open_store(str(store)), reader=NEWEST_SCHEMA)
-        backends: Sequence[ModelsBackend] = [OnnxBackend(self.cache.bring)]
-        self.pickup = CountingPickup(self.cache, backends)
-        self.pickup.picked, self.pickup.proven = [], []
+        self.cache = DeliveryCache(cache, store=open_store(str(store)), reader=NEWEST_SCHEMA)
+        backends: Sequence[ModelsBackend] = [OnnxBackend(self.cache.fetch_verified)]
+        self.ingestion = CountingIngestion(self.cache, backends)
+        self.ingestion.ingested, self.ingestion.accepted = [], []
         self.index = Index(self.cache.folder, lambda: "tests")
         more.setdefault("decisions", NoDecisions())
-        self.catalogue = Catalogue(self.cache, self.pickup, self.index, **more)
+        self.catalogue = Catalogue(self.cache, self.ingestion, self.index, **more)
+
+    def ingest(self, delivery_id: str) -> Ingested:
+        fingerprint = self.cache.store.fingerprint(delivery_id)
+        return self.ingestion.ingest(delivery_id, fingerprint)
 
     @property
     def live(self) -> list[str]:

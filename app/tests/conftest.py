@@ -16,13 +16,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client import REGISTRY
 
-from catalogues import CountingPickup, Kit, PickUp
+from catalogues import CountingIngestion, Ingest, Kit
 from fairweather_app import create_app
 from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.common.times import to_microseconds
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.observations import Archive, ObservationStore, ReadyWindows
+from fairweather_app.observations import Archive, ObservationStore, WindowCache
 from pages import EVENING, Deliver, MakeApp, Observe
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
@@ -123,10 +123,10 @@ def observations(settings: dict[str, Any]) -> Iterator[ObservationStore]:
 
 
 @pytest.fixture
-def windows(settings: dict[str, Any]) -> Iterator[ReadyWindows]:
+def windows(settings: dict[str, Any]) -> Iterator[WindowCache]:
     """Windows of the same database, kept ready as another process would."""
     store = ObservationStore(settings["observations"])
-    yield ReadyWindows(store, TimeLimit(5, pause=0))
+    yield WindowCache(store, TimeLimit(5, pause=0))
     store.close()
 
 
@@ -192,10 +192,10 @@ def winter_week(tiny_delivery: Deliver, observe: Observe, make_app: MakeApp) -> 
 
 
 @pytest.fixture
-def pick_up(tmp_path: Path, store: Path) -> PickUp:
-    """Pickup of a delivery by its path in the store."""
+def ingest(tmp_path: Path, store: Path) -> Ingest:
+    """Ingestion of a delivery by its path in the store."""
     kit = Kit(tmp_path / "cache", store)
-    return lambda path: kit.pickup(path.name)
+    return lambda path: kit.ingest(path.name)
 
 
 @pytest.fixture
@@ -204,8 +204,8 @@ def kit(tmp_path: Path, store: Path) -> Kit:
 
 
 @pytest.fixture
-def pickup(kit: Kit) -> CountingPickup:
-    return kit.pickup
+def ingestion(kit: Kit) -> CountingIngestion:
+    return kit.ingestion
 
 
 @pytest.fixture

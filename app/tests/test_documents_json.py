@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 
 from fairweather_app.cli import observations
-from fairweather_app.observations.quality import SeriesStatus
+from fairweather_app.observations.quality import SeriesQuality
 from meteo import Meteo, recording
 
 COMMANDS = (Path(__file__).parents[1] / "COMMANDS.md").read_text(encoding="utf-8")
@@ -161,5 +161,5 @@ def test_every_word_of_quality_is_documented_and_no_other() -> None:
     table = COMMANDS.partition("**status**")[2].partition("### Another provider")[0]
     told = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
     source = observations.status.help or ""
-    assert {"good", *SeriesStatus(area="x").quality} <= told
+    assert {"good", *SeriesQuality(area="x").quality} <= told
     assert told - {"good", "none"} == set(re.findall(r"`(\w+)`", source))

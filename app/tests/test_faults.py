@@ -65,7 +65,7 @@ def bad_model(
     context = context_of(impatient)
     better = tiny_delivery(areas=("JFK",), skill_interval=(0.8, 0.9)).name
     context.catalogue.refresh()
-    with context.catalogue.residency.lease(context.catalogue.snapshot.entry(better)) as leased:
+    with context.catalogue.model_cache.in_use(context.catalogue.snapshot.entry(better)) as leased:
         bad = leased
     run = onnx._OnnxSession.run
 
@@ -108,8 +108,8 @@ def test_a_model_that_was_given_up_is_in_memory_until_its_call_ends_and_no_longe
     better = tiny_delivery(areas=("JFK",), skill_interval=(0.8, 0.9)).name
     context, let_go = context_of(impatient), threading.Event()
     context.catalogue.refresh()
-    residency = context.catalogue.residency
-    with residency.lease(context.catalogue.snapshot.entry(better)) as session:
+    model_cache = context.catalogue.model_cache
+    with model_cache.in_use(context.catalogue.snapshot.entry(better)) as session:
         hung = weakref.ref(session)
     del session
     run = onnx._OnnxSession.run
@@ -121,19 +121,19 @@ def test_a_model_that_was_given_up_is_in_memory_until_its_call_ends_and_no_longe
 
     monkeypatch.setattr(onnx._OnnxSession, "run", hang)
     assert impatient.get(JFK).status_code == 200
-    before = residency.used
+    before = model_cache.used
     shutil.rmtree(Path(context.settings.store) / better)
     context.catalogue.refresh()
     gc.collect()
     assert hung() is not None
-    assert residency.used == before  # gone from the catalogue, and still in memory
+    assert model_cache.used == before  # gone from the catalogue, and still in memory
     let_go.set()
     until = time.monotonic() + 30
     while hung() is not None and time.monotonic() < until:
         time.sleep(0.01)
         gc.collect()
     assert hung() is None
-    assert residency.used < before
+    assert model_cache.used < before
 
 
 def test_that_a_model_is_loaded_first_is_not_charged_to_its_time_limit(
@@ -142,7 +142,7 @@ def test_that_a_model_is_loaded_first_is_not_charged_to_its_time_limit(
     better = tiny_delivery(areas=("JFK",), skill_interval=(0.8, 0.9)).name
     context = context_of(impatient)
     context.catalogue.refresh()
-    context.catalogue.residency.keep(frozenset())
+    context.catalogue.model_cache.retain(frozenset())
     load = onnx.OnnxBackend.load
 
     def slow(backend: onnx.OnnxBackend, delivery: Delivery) -> Any:

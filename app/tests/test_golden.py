@@ -17,7 +17,7 @@ from fairweather_interface.refusals import Code
 from flask import Flask
 
 from answers import refused_with
-from catalogues import PickUp
+from catalogues import Ingest
 from fairweather_app.common.times import write_time
 from fairweather_app.forecasting.release_check import find_regression
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
@@ -29,9 +29,9 @@ def is_of_a_later_major(delivery: Path) -> bool:
 
 
 def test_a_golden_delivery_is_lost_only_where_its_major_is_a_later_one(
-    pick_up: PickUp, golden_delivery: Path
+    ingest: Ingest, golden_delivery: Path
 ) -> None:
-    found = pick_up(golden_delivery)
+    found = ingest(golden_delivery)
     if is_of_a_later_major(golden_delivery):
         refused_with(found, "refused", Code.SCHEMA_TOO_NEW, f"up to {NEWEST_SCHEMA}", "upgrade")
     else:

@@ -88,7 +88,7 @@ def prepare(folder: Path, *, deliveries: int, areas: list[str]) -> None:
                 record=json.dumps(document, separators=(",", ":")).encode(),
             )
         )
-    catalogue._index.keep(made)  # noqa: SLF001 - what pickup would have done, one after another
+    catalogue._index.put(made)  # noqa: SLF001 - what pickup would have done, one after another
     context.observations.close()
 
 

@@ -43,9 +43,9 @@ WARM_SECONDS = 5.0
 SETTLE_SECONDS = 40.0
 FAILURES = (
     "the app failed on a request",
-    "looking at the store failed",
+    "scanning the store failed",
     "keeping forecasts failed",
-    "the pickup of delivery",
+    "the ingestion of delivery",
     "Traceback",
 )
 """What a server that is well never logs, whatever is done to it."""

@@ -8,10 +8,10 @@ A tour in two minutes::
     app.extensions["fairweather"].catalogue.refresh()       # look at the store once
     app.test_client().get("/weather/predict?area=JFK").json
 
-A **delivery** that appears in the store is copied, verified, loaded and proven (`pickup`), and is
-live in the next **snapshot** of the `catalogue`. A request walks the models that `selection`
-ranks, feeds each with windows of `observations`, and takes the first that holds (`forecasts`);
-every delivery that is passed over leaves a refusal with a code. ``flask --app fairweather_app run``
+A **delivery** that appears in the store is copied, verified, loaded and tested (`catalogue`), and is
+live in the next **snapshot**. A request tries the models in the order that `forecasting` ranks
+them, with windows of `observations`, and returns the first forecast that passes every check; each
+delivery that was refused is listed with a code. ``flask --app fairweather_app run``
 serves, and polls the store while it does (`serving`).
 """
 

@@ -1,11 +1,11 @@
 """``fairweather-app serve``: the production server, granian, with one worker process a core.
 
 The parent imports the app, which workers then share, and loads nothing: neither a loaded model nor
-a thread survives a fork. Each worker makes its own app (`wsgi`), watches the store and serves.
+a thread survives a fork. Each worker makes its own app (`wsgi`), polls the store and serves.
 
 Stopping loses no request. On SIGTERM the workers first drain: ``/readyz`` answers 503, so that load
-balancers turn away, and every answer says ``Connection: close``, so that clients do not send their
-next request to a connection that is about to end. Then the workers finish what runs, and end.
+balancers send no more, and every answer has ``Connection: close``, so that clients do not reuse a
+connection that is about to end. Then the workers finish the running requests, and end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS = 4
-"""Threads a worker: enough to answer while others wait for a database; models run one a core."""
+"""Threads a worker: some can answer while others wait for a database; models run one a core."""
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 _draining = RawValue(ctypes.c_bool)
@@ -109,7 +109,7 @@ def serve(
         os.environ.setdefault(MULTIPROCESS, folder)
         if shadows:
             os.environ["FAIRWEATHER_SHADOW"] = ",".join(shadows)
-        _try_out()
+        _check_settings()
         from granian import Granian  # noqa: PLC0415 - only this command needs it
         from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
         from granian.log import LogLevels  # noqa: PLC0415
@@ -142,27 +142,26 @@ def serve(
 
 
 def app_of_worker() -> Flask:
-    """The app of one worker, made in it.
+    """Make the app of one worker, in that worker.
 
-    Until it serves there is nothing to finish: a signal ends it at once, which the handlers that
-    it has from its parent would not do.
+    Until it serves, a signal ends it at once; the handlers inherited from the parent would not.
     """
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)
-    from fairweather_app.wsgi import app  # noqa: PLC0415 - looks at the store
+    from fairweather_app.wsgi import app  # noqa: PLC0415 - scans the store
 
     @app.before_request
-    def _turn_away() -> None:
+    def _refuse_while_draining() -> None:
         if _draining.value and request.path == "/readyz":
             raise NotReadyError("the server is about to stop")
 
-    polite: Any = _say_good_bye(app.wsgi_app)
-    app.wsgi_app = polite  # type: ignore[method-assign]
+    closing: Any = _close_while_draining(app.wsgi_app)
+    app.wsgi_app = closing  # type: ignore[method-assign]
     return app
 
 
-def _say_good_bye(inner: WSGIApplication) -> WSGIApplication:
-    """Let every answer of an application say ``Connection: close`` while the server drains."""
+def _close_while_draining(inner: WSGIApplication) -> WSGIApplication:
+    """Add ``Connection: close`` to every answer of an application while the server drains."""
 
     def application(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         def start_too(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:  # noqa: ANN401 - as WSGI has it
@@ -174,8 +173,8 @@ def _say_good_bye(inner: WSGIApplication) -> WSGIApplication:
     return application
 
 
-def _try_out() -> None:
-    """Say what is wrong with the settings once, here, and not in every worker for ever."""
+def _check_settings() -> None:
+    """Report wrong settings once, here, and not in every worker for ever."""
     from fairweather_app.forecasting.context import build_app_context  # noqa: PLC0415 - see above
 
     try:

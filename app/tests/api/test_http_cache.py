@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from answers import the_problem
 from fairweather_app.api.forecast_response import RESPONSES, CachedResponse, ForecastResponses
 from fairweather_app.catalogue.entries import Entry
-from fairweather_app.common.lru import Memo
+from fairweather_app.common.lru import LruCache
 from fairweather_app.errors import LoadError
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecaster import ForecastRequest
@@ -38,7 +38,7 @@ def context(serving: FlaskClient) -> AppContext:
     return found
 
 
-def cache(client: FlaskClient) -> Memo[ForecastRequest, CachedResponse]:
+def cache(client: FlaskClient) -> LruCache[ForecastRequest, CachedResponse]:
     responses: ForecastResponses = client.application.extensions[RESPONSES]
     return responses.cache
 
@@ -222,7 +222,9 @@ def test_an_answer_after_a_failure_of_a_better_model_is_not_remembered(
 ) -> None:
     better = tiny_delivery(areas=("JFK",), skill_interval=(0.8, 0.9))
     context.catalogue.refresh()
-    with context.catalogue.residency.lease(context.catalogue.snapshot.entry(better.name)) as leased:
+    with context.catalogue.model_cache.in_use(
+        context.catalogue.snapshot.entry(better.name)
+    ) as leased:
         bad = leased
     run = onnx._OnnxSession.run
 
@@ -247,11 +249,11 @@ def test_the_memory_for_answers_is_bounded(
 ) -> None:
     observe("JFK", day * 4)
     kept = len(serving.get(JFK).data)
-    cache(serving).most = 3 * kept
+    cache(serving).capacity = 3 * kept
     for hour in range(12):
         time = f"2013-06-20T{hour:02}:00Z"
         assert serving.get(f"{JFK}&reference_time={time}").status_code == 200
-    assert 0 < cache(serving).held <= 3 * kept
+    assert 0 < cache(serving).used <= 3 * kept
 
 
 def test_the_page_uses_the_same_memory(serving: FlaskClient, counts: Counts) -> None:

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from answers import the_problem
 from fairweather_app.errors import ObservationStoreError
-from fairweather_app.observations import ReadyWindows
+from fairweather_app.observations import WindowCache
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
@@ -223,11 +223,11 @@ def test_the_coverage_map_has_areas_that_are_only_observed(
 def test_the_coverage_map_is_there_while_the_observations_cannot_be_read(
     several: FlaskClient, observe: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_ready: ReadyWindows) -> tuple[str, ...]:
+    def fail(_ready: WindowCache) -> tuple[str, ...]:
         raise ObservationStoreError("gone")
 
     observe("Mars", [1.0])
-    monkeypatch.setattr(ReadyWindows, "areas", fail)
+    monkeypatch.setattr(WindowCache, "areas", fail)
     answer = several.get("/coverage")
     assert (answer.status_code, answer.text.count('class="covered"')) == (200, 14)
     assert "Mars" not in answer.text

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -251,10 +250,6 @@ def test_a_line_on_a_terminal_holds_no_escape_sequence_but_its_own(
     assert "\x1b[" in told  # the colours are ours
     assert not {"\x1b", "\x07", "\x9b"} & set(re.sub(r"\x1b\[[\d;]*m", "", told))
     assert told.count("\ufffd]0;hi\ufffd\ufffd2J") == 2
-
-
-def test_the_processs_own_structlog_is_left_alone() -> None:
-    assert not structlog.is_configured()
 
 
 def test_a_kept_answer_is_counted_as_a_hit_and_as_a_request_for_its_area(

@@ -12,7 +12,7 @@ from fairweather_interface.refusals import Code
 from flask import Flask
 
 from answers import refused_with
-from catalogues import Kit, PickUp
+from catalogues import Ingest, Kit
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
 
 Build = Callable[..., Path]
@@ -31,9 +31,9 @@ def saying(**changes: object) -> Callable[[Document], None]:
 
 @pytest.mark.parametrize("schema", ["0.1", "0.2", "0.3"])
 def test_every_schema_so_far_is_served_and_goes_on_saying_which_it_is(
-    pick_up: PickUp, tiny_delivery: Build, schema: str
+    ingest: Ingest, tiny_delivery: Build, schema: str
 ) -> None:
-    found = pick_up(tiny_delivery(schema=schema))
+    found = ingest(tiny_delivery(schema=schema))
     assert found.entry.state == "live"
     assert found.delivery is not None
     assert found.delivery.metadata.schema_version == schema
@@ -120,13 +120,13 @@ def test_what_must_be_obeyed_and_is_not_known_is_refused_with_found_supported_an
 
 
 def test_a_document_of_the_next_major_in_which_nothing_is_known_is_refused_alike(
-    pick_up: PickUp, tiny_delivery: Build
+    ingest: Ingest, tiny_delivery: Build
 ) -> None:
     def rewrite(document: Document) -> None:
         document.clear()
         document.update(schema_version="1.0", min_reader="1.0", everything="else is new")
 
-    found = pick_up(tiny_delivery(change=rewrite))
+    found = ingest(tiny_delivery(change=rewrite))
     refused_with(found, "refused", Code.SCHEMA_TOO_NEW, "1.0", NEWEST_SCHEMA, "upgrade")
 
 
@@ -135,7 +135,7 @@ def test_this_release_reads_as_far_as_it_obeys_whatever_the_interface_could(
 ) -> None:
     kit = Kit(tmp_path / "cache", store)
     kit.cache.reader = "0.0"
-    found = kit.pickup(tiny_delivery().name)
+    found = kit.ingest(tiny_delivery().name)
     refused_with(found, "refused", Code.SCHEMA_TOO_NEW, "0.1", "0.0")
 
 
@@ -167,9 +167,9 @@ def test_what_is_no_schema_version_is_corrupt_and_in_sight_and_the_rest_is_serve
 
 @pytest.mark.parametrize("field", ["schema_version", "min_reader"])
 def test_metadata_without_its_envelope_are_corrupt(
-    pick_up: PickUp, tiny_delivery: Build, field: str
+    ingest: Ingest, tiny_delivery: Build, field: str
 ) -> None:
-    found = pick_up(tiny_delivery(change=lambda document: document.pop(field)))
+    found = ingest(tiny_delivery(change=lambda document: document.pop(field)))
     refused_with(found, "quarantined", Code.CORRUPT, f"{field}: not found")
 
 
@@ -184,9 +184,9 @@ def test_metadata_without_its_envelope_are_corrupt(
     ],
 )
 def test_a_min_reader_that_lies_is_caught_at_load(
-    pick_up: PickUp, tiny_delivery: Build, fields: Document, said: str, derived: str
+    ingest: Ingest, tiny_delivery: Build, fields: Document, said: str, derived: str
 ) -> None:
-    found = pick_up(tiny_delivery(**fields, change=saying(min_reader=said)))
+    found = ingest(tiny_delivery(**fields, change=saying(min_reader=said)))
     refused_with(
         found, "quarantined", Code.CORRUPT, f"min_reader: found {said}, expected {derived}"
     )
@@ -203,7 +203,7 @@ def test_a_min_reader_that_lies_is_caught_at_load(
     ],
 )
 def test_metadata_that_break_the_contract_are_corrupt(
-    pick_up: PickUp, tiny_delivery: Build, changes: Document, told: str
+    ingest: Ingest, tiny_delivery: Build, changes: Document, told: str
 ) -> None:
-    found = pick_up(tiny_delivery(change=saying(**changes)))
+    found = ingest(tiny_delivery(change=saying(**changes)))
     refused_with(found, "quarantined", Code.CORRUPT, told)

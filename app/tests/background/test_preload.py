@@ -46,7 +46,7 @@ def restarted(make_app: Callable[..., Flask], three: tuple[str, str, str]) -> Ap
 
 def resident(context: AppContext) -> set[str]:
     names = {each.digest: each.delivery_id for each in context.catalogue.snapshot.live}
-    return {names[digest] for digest in context.catalogue.residency.digests}
+    return {names[digest] for digest in context.catalogue.model_cache.digests}
 
 
 def test_after_a_restart_what_ranks_first_for_each_area_is_loaded(
@@ -60,9 +60,9 @@ def test_after_a_restart_what_ranks_first_for_each_area_is_loaded(
 def test_no_more_is_loaded_than_the_budget_has_room_for(
     restarted: AppContext, three: tuple[str, str, str]
 ) -> None:
-    residency = restarted.catalogue.residency
-    residency.warm(restarted.catalogue.snapshot.entry(three[2]))
-    residency.budget = residency.used + estimate(0)  # less than any model
+    model_cache = restarted.catalogue.model_cache
+    model_cache.load(restarted.catalogue.snapshot.entry(three[2]))
+    model_cache.budget = model_cache.used + estimate(0)  # less than any model
     assert preload(restarted) == 0
     assert resident(restarted) == {three[2]}
 
@@ -96,7 +96,7 @@ def test_serving_starts_with_the_models_in_memory(
     app = create_app(settings)
     poller = start_polling(app)
     try:
-        assert poller.wait_for_first_look(30)
+        assert poller.wait_for_first_refresh(30)
         assert resident(context_of(app)) == set(three[:2])
     finally:
         poller.stop()
@@ -112,7 +112,7 @@ def test_preloading_that_hangs_or_fails_holds_up_no_start(
     for preloading in (lambda _stopping: let_go.wait(60), lambda _stopping: 1 // 0):
         poller = Poller(restarted.catalogue, 60, preloading)
         poller.start()
-        assert poller.wait_for_first_look(30)
+        assert poller.wait_for_first_refresh(30)
         poller.stop()
     let_go.set()
     assert "preloading failed" in caplog.text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fairweather_interface.refusals import Code
 
-from catalogues import CountingPickup, Kit, live
+from catalogues import CountingIngestion, Kit, live
 from fairweather_app.background.poller import report_changes
 from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.catalogue.refresh import GRACE_PASSES
@@ -48,7 +48,7 @@ def test_entries_are_sorted_by_id_whatever_order_they_came_in(
 
 
 def test_a_delivery_is_looked_at_again_only_when_its_bytes_change(
-    catalogue: Catalogue, pickup: CountingPickup, tiny_delivery: Build
+    catalogue: Catalogue, ingestion: CountingIngestion, tiny_delivery: Build
 ) -> None:
     good, bad = tiny_delivery(), tiny_delivery()
     model = (bad / "model.onnx").read_bytes()
@@ -56,12 +56,12 @@ def test_a_delivery_is_looked_at_again_only_when_its_bytes_change(
     catalogue.refresh()
     before = catalogue.snapshot.entry(good.name)
     catalogue.refresh()
-    assert sorted(pickup.picked) == sorted([good.name, bad.name])
+    assert sorted(ingestion.ingested) == sorted([good.name, bad.name])
     assert catalogue.snapshot.entry(good.name) is before
     assert catalogue.snapshot.entry(bad.name).state == "quarantined"
     (bad / "model.onnx").write_bytes(model)
     catalogue.refresh()
-    assert pickup.picked[2:] == [bad.name]
+    assert ingestion.ingested[2:] == [bad.name]
     assert catalogue.snapshot.entry(bad.name).state == "live"
 
 
@@ -185,7 +185,11 @@ def test_the_last_model_for_an_area_leaves_when_look_after_look_has_missed_it(
 
 
 def test_a_store_deleted_and_restored_ends_as_it_began(
-    catalogue: Catalogue, pickup: CountingPickup, store: Path, tiny_delivery: Build, tmp_path: Path
+    catalogue: Catalogue,
+    ingestion: CountingIngestion,
+    store: Path,
+    tiny_delivery: Build,
+    tmp_path: Path,
 ) -> None:
     names = sorted(tiny_delivery(areas=(area,)).name for area in ("EWR", "JFK"))
     catalogue.refresh()
@@ -198,7 +202,7 @@ def test_a_store_deleted_and_restored_ends_as_it_began(
     catalogue.refresh()
     assert live(catalogue) == names
     assert catalogue.snapshot.problem is None
-    assert sorted(pickup.proven) == names  # and none was proven twice
+    assert sorted(ingestion.accepted) == names  # and none was proven twice
 
 
 def test_two_stores_do_not_share_copies(tmp_path: Path, store: Path) -> None:

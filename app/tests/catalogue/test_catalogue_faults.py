@@ -14,7 +14,7 @@ import pytest
 from fairweather_interface.refusals import Code
 from flask import Flask
 
-from catalogues import CountingPickup, Kit, live
+from catalogues import CountingIngestion, Kit, live
 from fairweather_app.catalogue import catalogue as catalogue_module
 from fairweather_app.catalogue import refresh as refresh_module
 from fairweather_app.catalogue.catalogue import Catalogue
@@ -69,38 +69,39 @@ def test_a_new_store_may_be_empty(catalogue: Catalogue) -> None:
 
 
 def test_a_delivery_that_cannot_be_read_is_tried_again_at_every_look(
-    catalogue: Catalogue, pickup: CountingPickup, tiny_delivery: Build
+    catalogue: Catalogue, ingestion: CountingIngestion, tiny_delivery: Build
 ) -> None:
     path = tiny_delivery()
-    pickup.broken = True
+    ingestion.broken = True
     catalogue.refresh()
     entry = catalogue.snapshot.entry(path.name)
     assert (entry.state, entry.code) == ("quarantined", Code.RUNTIME_UNAVAILABLE)
     assert entry.reason == (
-        "it could not be read or copied yet (Input/output error); it is tried again at every look"
+        "it could not be read or copied yet (Input/output error); it is tried again at every store "
+        "scan"
     )
     assert "Input/output error" in str(catalogue.snapshot.problem)
     assert catalogue.snapshot.not_ready == catalogue.snapshot.problem
     assert catalogue.refresh().entry(path.name) is entry
-    pickup.broken = False
+    ingestion.broken = False
     catalogue.refresh()
     assert live(catalogue) == [path.name]
 
 
 def test_a_live_delivery_stays_live_when_it_cannot_be_read_for_once(
-    catalogue: Catalogue, pickup: CountingPickup, tiny_delivery: Build
+    catalogue: Catalogue, ingestion: CountingIngestion, tiny_delivery: Build
 ) -> None:
     path = tiny_delivery()
     catalogue.refresh()
     (path / "manifest.dsse.json").write_text("{}")  # the bytes change, the delivery does not
-    pickup.broken = True
+    ingestion.broken = True
     catalogue.refresh()
     assert live(catalogue) == [path.name]
     assert catalogue.snapshot.problem is not None
 
 
 def test_a_delivery_that_vanishes_while_it_is_looked_at_is_simply_not_there(
-    catalogue: Catalogue, pickup: CountingPickup, tiny_delivery: Build
+    catalogue: Catalogue, ingestion: CountingIngestion, tiny_delivery: Build
 ) -> None:
     kept, vanishing = tiny_delivery(), tiny_delivery()
 
@@ -108,7 +109,7 @@ def test_a_delivery_that_vanishes_while_it_is_looked_at_is_simply_not_there(
         if name == vanishing.name:
             (vanishing / "manifest.json").unlink()
 
-    pickup.meanwhile = vanish
+    ingestion.meanwhile = vanish
     catalogue.refresh()
     assert list(catalogue.snapshot.entries) == [kept.name]
 
@@ -131,7 +132,7 @@ def test_a_byte_flipped_in_the_copy_is_noticed_at_the_next_look_and_the_copy_bro
     assert delivery is not None
     flip_a_byte(delivery.path / "model.onnx")
     assert catalogue.refresh().entry(path.name) is entry
-    assert "went bad and is brought again: model.onnx: its sha256 differs" in caplog.text
+    assert "is damaged and is fetched again: model.onnx: its sha256 differs" in caplog.text
     assert (delivery.path / "model.onnx").read_bytes() == (path / "model.onnx").read_bytes()
 
 
@@ -159,12 +160,12 @@ def test_a_bad_copy_is_never_loaded_and_never_ends_what_is_live_while_the_store_
     catalogue.refresh()
     assert live(catalogue) == [path.name]
     assert model.session.signature.inputs  # of the verified bytes, still in memory
-    catalogue.residency.keep(frozenset())
+    catalogue.model_cache.retain(frozenset())
     with pytest.raises(LoadError, match="cannot be read or copied at the moment") as caught:
-        catalogue.residency.warm(entry)
+        catalogue.model_cache.load(entry)
     assert caught.value.code is Code.RUNTIME_UNAVAILABLE
     store.with_name("aside").rename(store)
-    catalogue.residency.warm(entry)
+    catalogue.model_cache.load(entry)
 
 
 def test_of_many_deliveries_some_are_held_against_the_store_at_each_look_and_all_in_the_end(

@@ -31,13 +31,13 @@ def test_two_processes_share_copies_and_what_either_has_proven(
     first.catalogue.refresh()
     second.catalogue.refresh()
     assert first.live == second.live == [path.name]
-    assert (first.pickup.proven, second.pickup.proven) == ([path.name], [])
+    assert (first.ingestion.accepted, second.ingestion.accepted) == ([path.name], [])
     new = tiny_delivery()
     second.catalogue.refresh()
     first.catalogue.refresh()
     assert first.live == second.live == sorted([path.name, new.name])
-    assert (first.pickup.proven, second.pickup.proven) == ([path.name], [new.name])
-    assert len(first.catalogue.residency.digests) == 2  # loaded before it was shown live
+    assert (first.ingestion.accepted, second.ingestion.accepted) == ([path.name], [new.name])
+    assert len(first.catalogue.model_cache.digests) == 2  # loaded before it was shown live
     assert len(list((tmp_path / "cache").rglob("model.onnx"))) == 2
 
 
@@ -58,7 +58,7 @@ def test_two_processes_that_pick_up_at_once_prove_each_delivery_once(
     for thread in threads:
         thread.join()
     assert [kit.live for kit in kits] == [names, names]
-    assert sorted(kits[0].pickup.proven + kits[1].pickup.proven) == names
+    assert sorted(kits[0].ingestion.accepted + kits[1].ingestion.accepted) == names
 
 
 def test_what_a_killed_process_left_in_the_cache_is_cleared_when_it_is_old(kit: Kit) -> None:
@@ -81,13 +81,13 @@ def test_a_restart_proves_nothing_again_and_loads_what_is_first_used(
     again = Kit(tmp_path / "cache", store)
     snapshot = again.catalogue.refresh()
     assert again.live == [good.name]
-    assert again.pickup.picked == []
+    assert again.ingestion.ingested == []
     assert snapshot.entry(bad.name).code is Code.CORRUPT
-    assert again.catalogue.residency.digests == ()
+    assert again.catalogue.model_cache.digests == ()
     model = again.catalogue.model(snapshot.entry(good.name))
-    assert again.catalogue.residency.digests == ()
+    assert again.catalogue.model_cache.digests == ()
     assert model.session.signature.inputs
-    assert [*again.catalogue.residency.digests] == [model.delivery.digest]
+    assert [*again.catalogue.model_cache.digests] == [model.delivery.digest]
 
 
 def test_a_restart_while_the_store_is_away_serves_what_was_live(
@@ -120,7 +120,7 @@ def test_the_cache_can_be_deleted_at_any_time(
     path = tiny_delivery()
     kit = Kit(tmp_path / "cache", store)
     entry = kit.catalogue.refresh().entry(path.name)
-    kit.catalogue.residency.keep(frozenset())
+    kit.catalogue.model_cache.retain(frozenset())
     shutil.rmtree(tmp_path / "cache")
     assert kit.catalogue.model(entry).session.signature.inputs
     kit.catalogue.refresh()
@@ -139,10 +139,10 @@ def test_a_new_delivery_is_hashed_once(
 
     monkeypatch.setattr(cache_module, "open_delivery", opened)
     name = tiny_delivery().name
-    delivery = kit.cache.bring(name)
+    delivery = kit.cache.fetch_verified(name)
     assert len(hashed) == 1
     assert (delivery.path / "manifest.json").is_file()
-    assert kit.cache.bring(name) == delivery
+    assert kit.cache.fetch_verified(name) == delivery
     assert hashed[1:] == [delivery.path]
 
 
@@ -154,9 +154,9 @@ def test_what_another_process_has_brought_in_the_meantime_is_verified_too(
 
     def fetch_late(name: str, manifest: Any, copy: Path) -> None:
         fetch(name, manifest, copy)
-        brought = other.cache.bring(name)
+        brought = other.cache.fetch_verified(name)
         (brought.path / "model.onnx").write_bytes(b"gone bad")
 
     monkeypatch.setattr(mine.cache.store, "fetch", fetch_late)
     with pytest.raises(CorruptDeliveryError):
-        mine.cache.bring(tiny_delivery().name)
+        mine.cache.fetch_verified(tiny_delivery().name)

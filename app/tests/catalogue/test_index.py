@@ -49,13 +49,13 @@ def test_what_is_kept_comes_back_also_in_another_process(index: Index, tmp_path:
         code=Code.SCHEMA_TOO_NEW,
         reason="too new",
     )
-    index.keep([live, refused])
+    index.put([live, refused])
     found = Index(tmp_path / "cache", lambda: "key").entries()
-    assert found["a"].says_what(live)
-    assert found["b"].says_what(refused)
+    assert found["a"].equals(live)
+    assert found["b"].equals(refused)
     assert found["b"].code is Code.SCHEMA_TOO_NEW
     assert found["b"].declared is None
-    index.forget(["a"])
+    index.remove(["a"])
     assert list(index.entries()) == ["b"]
 
 
@@ -73,14 +73,14 @@ def test_a_record_says_what_the_metadata_say() -> None:
 
 
 def test_a_proof_holds_for_the_very_bytes(index: Index) -> None:
-    index.keep([an_entry("a")])
-    assert index.proven("a", "sha256:a") is not None
-    assert index.proven("a", "sha256:other") is None
-    assert index.proven("b", "sha256:a") is None
+    index.put([an_entry("a")])
+    assert index.find("a", "sha256:a") is not None
+    assert index.find("a", "sha256:other") is None
+    assert index.find("b", "sha256:a") is None
 
 
 def test_another_release_proves_for_itself(tmp_path: Path) -> None:
-    Index(tmp_path, lambda: "one").keep([an_entry()])
+    Index(tmp_path, lambda: "one").put([an_entry()])
     assert Index(tmp_path, lambda: "two").entries() == {}
     key = release_key([OnnxBackend(lambda _id: pytest.fail("nothing is loaded"))])
     assert key == release_key([OnnxBackend(lambda _id: pytest.fail("nothing is loaded"))])
@@ -90,11 +90,11 @@ def test_another_release_proves_for_itself(tmp_path: Path) -> None:
 def test_files_of_releases_that_are_long_gone_are_deleted(tmp_path: Path) -> None:
     old, recent = Index(tmp_path, lambda: "old"), Index(tmp_path, lambda: "recent")
     for each in (old, recent):
-        each.keep([an_entry()])
+        each.put([an_entry()])
         each.close()
     long_ago = old.path.stat().st_mtime - FORGOTTEN_AFTER_SECONDS - 1
     os.utime(old.path, (long_ago, long_ago))
-    Index(tmp_path, lambda: "new").keep([an_entry()])
+    Index(tmp_path, lambda: "new").put([an_entry()])
     assert not old.path.exists()
     assert recent.path.exists()
 
@@ -104,7 +104,7 @@ def test_a_file_that_is_no_index_is_made_anew(
 ) -> None:
     (tmp_path / "cache").mkdir()
     index.path.write_bytes(b"not a database, but long enough to be taken for one" * 100)
-    index.keep([an_entry()])
+    index.put([an_entry()])
     assert list(index.entries()) == ["a"]
     assert "is made anew" in caplog.text
 
@@ -125,12 +125,12 @@ def test_without_an_index_the_app_works_and_says_so(
     for _ in range(2):
         kit.catalogue.refresh()
         assert kit.live == [path.name]
-    assert kit.pickup.picked == [path.name]
+    assert kit.ingestion.ingested == [path.name]
     assert "cannot be used: database or disk is full" in caplog.text
 
 
 def test_notes_are_kept(index: Index) -> None:
-    assert index.noted("x") is None
-    index.note("x", "one")
-    index.note("x", "two")
-    assert index.noted("x") == "two"
+    assert index.note("x") is None
+    index.save_note("x", "one")
+    index.save_note("x", "two")
+    assert index.note("x") == "two"

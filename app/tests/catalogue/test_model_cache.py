@@ -23,7 +23,7 @@ from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.catalogue.model_cache import (
     LOADS_AT_ONCE,
     Loaded,
-    Residency,
+    ModelCache,
     release_free_memory,
 )
 from fairweather_app.errors import LoadError, PredictionError
@@ -82,17 +82,17 @@ def loads() -> Loads:
 
 
 @pytest.fixture
-def residency(loads: Loads) -> Residency:
+def model_cache(loads: Loads) -> ModelCache:
     def describe(_entry: Entry, session: Any) -> Any:
         return session  # the lazy session itself, which is what is tested
 
-    return Residency(load=loads, describe=describe, budget=30)
+    return ModelCache(load=loads, describe=describe, budget=30)
 
 
 def test_a_model_is_loaded_when_it_is_first_run_and_then_stays(
-    residency: Residency, loads: Loads
+    model_cache: ModelCache, loads: Loads
 ) -> None:
-    session: Any = residency.model(entry("a"))
+    session: Any = model_cache.model(entry("a"))
     assert loads.loaded == []
     assert session.run({}, ["x"])["x"].shape == (1,)
     session.run({}, ["x"])
@@ -100,40 +100,40 @@ def test_a_model_is_loaded_when_it_is_first_run_and_then_stays(
 
 
 def test_the_least_recently_used_goes_when_the_budget_is_spent(
-    residency: Residency, loads: Loads
+    model_cache: ModelCache, loads: Loads
 ) -> None:
     for name in ("a", "b", "c", "a", "d"):
-        residency.warm(entry(name))
-    assert residency.digests == ("c", "a", "d")
-    assert residency.used == 30
-    residency.warm(entry("b"))
+        model_cache.load(entry(name))
+    assert model_cache.digests == ("c", "a", "d")
+    assert model_cache.used == 30
+    model_cache.load(entry("b"))
     assert loads.loaded == ["a", "b", "c", "d", "b"]
 
 
-def test_none_is_taken_from_whoever_runs_it(residency: Residency) -> None:
-    with residency.lease(entry("a")) as session:
+def test_none_is_taken_from_whoever_runs_it(model_cache: ModelCache) -> None:
+    with model_cache.in_use(entry("a")) as session:
         for name in ("b", "c", "d", "e"):
-            residency.warm(entry(name))
-        assert "a" in residency.digests
-        with residency.lease(entry("a")) as same:
+            model_cache.load(entry(name))
+        assert "a" in model_cache.digests
+        with model_cache.in_use(entry("a")) as same:
             assert same is session
     for name in ("f", "g", "h"):
-        residency.warm(entry(name))
-    assert "a" not in residency.digests
+        model_cache.load(entry(name))
+    assert "a" not in model_cache.digests
 
 
 def test_one_that_is_larger_than_the_budget_still_serves(loads: Loads) -> None:
-    residency = Residency(load=loads, describe=lambda _entry, session: session, budget=5)  # type: ignore[arg-type, return-value]
-    residency.warm(entry("a"))
-    assert residency.digests == ("a",)
-    residency.warm(entry("b"))
-    assert residency.digests == ("b",)
+    model_cache = ModelCache(load=loads, describe=lambda _entry, session: session, budget=5)  # type: ignore[arg-type, return-value]
+    model_cache.load(entry("a"))
+    assert model_cache.digests == ("a",)
+    model_cache.load(entry("b"))
+    assert model_cache.digests == ("b",)
 
 
-def test_memory_comes_back_when_the_last_run_is_done(residency: Residency) -> None:
-    with residency.lease(entry("a")) as session:
+def test_memory_comes_back_when_the_last_run_is_done(model_cache: ModelCache) -> None:
+    with model_cache.in_use(entry("a")) as session:
         gone = weakref.ref(session)
-        residency.keep(frozenset())
+        model_cache.retain(frozenset())
         del session
         assert gone() is not None
     gc.collect()
@@ -141,25 +141,25 @@ def test_memory_comes_back_when_the_last_run_is_done(residency: Residency) -> No
 
 
 def test_whoever_holds_a_model_that_has_left_finishes_with_it(
-    residency: Residency, loads: Loads
+    model_cache: ModelCache, loads: Loads
 ) -> None:
-    session: Any = residency.model(entry("a"))
+    session: Any = model_cache.model(entry("a"))
     session.session = session
     session.run({}, ["x"])
-    residency.keep(frozenset())
-    assert residency.digests == ()
+    model_cache.retain(frozenset())
+    assert model_cache.digests == ()
     assert session.run({}, ["x"])
     assert loads.loaded == ["a"]
 
 
 def test_a_model_is_loaded_once_however_many_wait_for_it(
-    residency: Residency, loads: Loads
+    model_cache: ModelCache, loads: Loads
 ) -> None:
     start = threading.Barrier(8)
 
     def run() -> None:
         start.wait()
-        residency.warm(entry("a"))
+        model_cache.load(entry("a"))
 
     threads = [threading.Thread(target=run) for _ in range(8)]
     for thread in threads:
@@ -170,10 +170,10 @@ def test_a_model_is_loaded_once_however_many_wait_for_it(
 
 
 def test_one_that_cannot_be_loaded_is_refused_with_its_code_and_tried_again(
-    residency: Residency, loads: Loads
+    model_cache: ModelCache, loads: Loads
 ) -> None:
     loads.fails = {"a"}
-    session: Any = residency.model(entry("a"))
+    session: Any = model_cache.model(entry("a"))
     with pytest.raises(PredictionError, match="went bad") as caught:
         session.run({}, ["x"])
     assert caught.value.code is Code.CORRUPT
@@ -182,16 +182,16 @@ def test_one_that_cannot_be_loaded_is_refused_with_its_code_and_tried_again(
 
 
 def test_models_that_are_loaded_do_not_wait_for_each_other(
-    residency: Residency, loads: Loads
+    model_cache: ModelCache, loads: Loads
 ) -> None:
     both = threading.Barrier(2)
     loads.meanwhile = lambda _name: both.wait(30)
-    in_threads(lambda: residency.warm(entry("a")), lambda: residency.warm(entry("b")))
+    in_threads(lambda: model_cache.load(entry("a")), lambda: model_cache.load(entry("b")))
     assert sorted(loads.loaded) == ["a", "b"]
 
 
 def test_no_more_than_some_are_loaded_at_once(loads: Loads) -> None:
-    residency = Residency(load=loads, describe=lambda _entry, session: session, budget=1000)  # type: ignore[arg-type, return-value]
+    model_cache = ModelCache(load=loads, describe=lambda _entry, session: session, budget=1000)  # type: ignore[arg-type, return-value]
     at_once, most, lock = 0, 0, threading.Lock()
 
     def meanwhile(_name: str) -> None:
@@ -204,34 +204,34 @@ def test_no_more_than_some_are_loaded_at_once(loads: Loads) -> None:
             at_once -= 1
 
     loads.meanwhile = meanwhile
-    in_threads(*(partial(residency.warm, entry(str(each))) for each in range(20)))
+    in_threads(*(partial(model_cache.load, entry(str(each))) for each in range(20)))
     assert len(loads.loaded) == 20
     assert 1 < most <= LOADS_AT_ONCE
 
 
 def test_what_is_being_loaded_counts_and_makes_room_first(loads: Loads) -> None:
-    residency = Residency(
+    model_cache = ModelCache(
         load=loads,
         describe=lambda _entry, session: session,  # type: ignore[arg-type, return-value]
         measure=lambda _entry: 10,
         budget=30,
     )
     for name in ("a", "b", "c"):
-        residency.warm(entry(name))
+        model_cache.load(entry(name))
     seen: list[tuple[int, tuple[str, ...]]] = []
-    loads.meanwhile = lambda _name: seen.append((residency.used, residency.digests))
-    residency.warm(entry("d"))
+    loads.meanwhile = lambda _name: seen.append((model_cache.used, model_cache.digests))
+    model_cache.load(entry("d"))
     assert seen == [(30, ("b", "c"))]
     loads.fails = {"e"}
     with pytest.raises(LoadError):
-        residency.warm(entry("e"))
-    assert residency.used == 20  # what failed takes nothing
+        model_cache.load(entry("e"))
+    assert model_cache.used == 20  # what failed takes nothing
 
 
 def test_nobody_waits_for_a_load_that_does_not_end_and_it_serves_when_it_does(
     loads: Loads,
 ) -> None:
-    residency = Residency(
+    model_cache = ModelCache(
         load=loads,
         describe=lambda _entry, session: session,  # type: ignore[arg-type, return-value]
         budget=30,
@@ -243,24 +243,24 @@ def test_nobody_waits_for_a_load_that_does_not_end_and_it_serves_when_it_does(
         with pytest.raises(
             LoadError, match=r"still being loaded after 0\.05 s; ask again"
         ) as found:
-            residency.warm(entry("a"))
+            model_cache.load(entry("a"))
         assert found.value.code is Code.RUNTIME_UNAVAILABLE
     let_go.set()
-    eventually(lambda: residency.digests == ("a",))
-    residency.warm(entry("a"))
+    eventually(lambda: model_cache.digests == ("a",))
+    model_cache.load(entry("a"))
     assert loads.loaded == ["a"]
 
 
 def test_a_model_that_hangs_counts_after_it_has_left_until_it_ends(
-    residency: Residency,
+    model_cache: ModelCache,
 ) -> None:
     """A call that was given up holds its model in memory, and nothing holds it longer."""
     let_go, runs, gone = threading.Event(), threading.Event(), []
 
     def hang() -> None:
-        session: Any = residency.model(entry("a"))
+        session: Any = model_cache.model(entry("a"))
         session.session = session
-        with session.held() as loaded:
+        with session.in_use() as loaded:
             gone.append(weakref.ref(loaded))
             del loaded, session
             runs.set()
@@ -269,14 +269,14 @@ def test_a_model_that_hangs_counts_after_it_has_left_until_it_ends(
     thread = threading.Thread(target=hang)
     thread.start()
     assert runs.wait(30)
-    residency.warm(entry("b"))
-    residency.keep(frozenset({"b"}))
-    assert (residency.digests, residency.used) == (("b",), 20)
+    model_cache.load(entry("b"))
+    model_cache.retain(frozenset({"b"}))
+    assert (model_cache.digests, model_cache.used) == (("b",), 20)
     let_go.set()
     thread.join()
     gc.collect()
     assert gone[0]() is None
-    assert residency.used == 10
+    assert model_cache.used == 10
 
 
 def test_a_catalogue_with_room_for_one_model_answers_with_each(
@@ -286,13 +286,13 @@ def test_a_catalogue_with_room_for_one_model_answers_with_each(
     for _ in range(3):
         tiny_delivery()
     snapshot = kit.catalogue.refresh()
-    assert len(kit.catalogue.residency.digests) == 1
+    assert len(kit.catalogue.model_cache.digests) == 1
     for each in snapshot.live:
         model = kit.catalogue.model(each)
         window = np.zeros((1, 24), dtype=np.float32)
         found = model.session.run({"temperature": window}, ["temperature_forecast"])
         assert found["temperature_forecast"].shape == (1, 24)
-        assert kit.catalogue.residency.digests == (each.digest,)
+        assert kit.catalogue.model_cache.digests == (each.digest,)
 
 
 # ------------------------------------------------------- what models leave behind goes back

@@ -178,7 +178,7 @@ def test_a_delivery_that_is_uploaded_is_live_at_the_next_look(
     kit.catalogue.refresh()
     assert kit.live == [path.name]
     assert kit.catalogue.refresh().problem is None
-    assert kit.pickup.picked == [path.name]
+    assert kit.ingestion.ingested == [path.name]
     model = kit.catalogue.model(kit.catalogue.snapshot.entry(path.name))
     assert model.delivery.path.is_relative_to(kit.cache.folder)
 

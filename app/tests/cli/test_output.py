@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 import pytest
+from fairweather_interface.terminal import printable
 from flask import Flask
 
 from fairweather_app.cli import output
 from fairweather_app.cli.output import in_words, lay_out, resolve_id, shown_ids
-from fairweather_app.common.logging import printable
 
 Build = Callable[..., Path]
 IDS = (

@@ -36,16 +36,16 @@ def commit(file: Path) -> None:
         other.execute("INSERT INTO elsewhere VALUES (1)")
 
 
-def test_nothing_is_quiet_before_it_was_asked_and_while_a_write_is_recent(
+def test_nothing_is_unchanged_before_it_was_asked_and_while_a_write_is_recent(
     database: Database, file: Path
 ) -> None:
-    assert not database.is_quiet()
+    assert not database.is_unchanged()
     database.version()
-    assert not database.is_quiet()  # another write at this very moment need not show
+    assert not database.is_unchanged()  # another write at this very moment need not show
     grow_old(file)
-    assert not database.is_quiet()
+    assert not database.is_unchanged()
     database.version()
-    assert database.is_quiet()
+    assert database.is_unchanged()
 
 
 @pytest.mark.parametrize("checkpoint", [False, True])
@@ -55,12 +55,12 @@ def test_what_another_process_commits_ends_the_quiet(
     before = database.version()
     grow_old(file)
     database.version()
-    assert database.is_quiet()
+    assert database.is_unchanged()
     commit(file)
     if checkpoint:
         with closing(sqlite3.connect(file)) as other:
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    assert not database.is_quiet()
+    assert not database.is_unchanged()
     assert database.version() != before
 
 
@@ -69,7 +69,7 @@ def test_a_file_that_is_gone_or_another_one_is_not_quiet(database: Database, fil
     grow_old(file)
     database.version()
     moved = file.rename(file.with_suffix(".moved"))
-    assert not database.is_quiet()
+    assert not database.is_unchanged()
     file.write_bytes(moved.read_bytes())
     os.utime(file, ns=(moved.stat().st_atime_ns, moved.stat().st_mtime_ns))
-    assert not database.is_quiet()
+    assert not database.is_unchanged()

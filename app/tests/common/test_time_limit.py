@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fairweather_app.common import time_limit
-from fairweather_app.common.time_limit import Interrupt, TimeLimit, current_interrupt
+from fairweather_app.common.time_limit import CancelToken, TimeLimit, current_token
 from fairweather_app.errors import GivenUpError
 
 
@@ -78,7 +78,7 @@ def test_threads_are_used_again_and_their_number_is_bounded(
 
 
 class Listening:
-    """Work that takes `seconds` and ends soon after its interrupt is fired."""
+    """Work that takes `seconds` and ends soon after its token is fired."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
@@ -87,9 +87,9 @@ class Listening:
     def __call__(self) -> str:
         self.threads.append(threading.current_thread())
         stopped = threading.Event()
-        limit = current_interrupt()
+        limit = current_token()
         assert limit is not None
-        limit.listen(stopped.set)
+        limit.on_cancel(stopped.set)
         return "stopped" if stopped.wait(self.seconds) else "done"
 
 
@@ -114,11 +114,11 @@ def test_what_is_late_is_interrupted_wherever_it_runs() -> None:
 
 
 def test_an_interrupt_that_was_fired_before_anybody_listened_is_heard() -> None:
-    fired, heard = Interrupt(), []
-    fired.fire()
-    fired.listen(lambda: heard.append(True))
+    fired, heard = CancelToken(), []
+    fired.cancel()
+    fired.on_cancel(lambda: heard.append(True))
     assert heard
-    assert current_interrupt() is None
+    assert current_token() is None
 
 
 def test_no_thread_is_started_before_there_is_work() -> None:

@@ -14,8 +14,8 @@ from fairweather_interface.manifest import write_manifest
 from fairweather_interface.refusals import Code, Phase, Refusal
 from flask import Flask
 
-from catalogues import PickUp
-from fairweather_app.catalogue.ingestion import Pickup
+from catalogues import Ingest
+from fairweather_app.catalogue.ingestion import Ingestion
 from fairweather_app.forecasting.release_check import find_regression
 from fairweather_app.models_backend import checks
 from fairweather_app.models_backend.checks import Check
@@ -141,14 +141,14 @@ def test_a_delivery_that_cannot_be_copied_is_lost_and_the_others_are_checked(
     tiny_delivery()
     app = make_app()
     odd = tiny_delivery()
-    real = Pickup.__call__
+    real = Ingestion.ingest
 
-    def fail(self: Pickup, name: str) -> Any:
-        if name == odd.name:
+    def fail(self: Ingestion, delivery_id: str, fingerprint: str) -> Any:
+        if delivery_id == odd.name:
             raise OSError(5, "Input/output\nerror")
-        return real(self, name)
+        return real(self, delivery_id, fingerprint)
 
-    monkeypatch.setattr(Pickup, "__call__", fail)
+    monkeypatch.setattr(Ingestion, "ingest", fail)
     result = app.test_cli_runner().invoke(args=["check"])
     assert result.exit_code == 1
     _, line, *_ = result.stdout.splitlines()
@@ -196,80 +196,80 @@ def test_checking_leaves_what_the_app_serves_as_it_was(
     ],
 )
 def test_an_example_to_be_served_that_this_release_refuses_is_a_loss(
-    pick_up: PickUp, tiny_delivery: Build, changes: Document, code: str, told: str
+    ingest: Ingest, tiny_delivery: Build, changes: Document, code: str, told: str
 ) -> None:
     path = tiny_delivery(change=lambda document: document.update(changes))
-    loss = find_regression(pick_up(path))
+    loss = find_regression(ingest(path))
     assert loss is not None
     assert (loss.delivery_id, loss.model_type, loss.code) == (path.name, "IdentityPredictor", code)
     assert told in loss.reason
 
 
 def test_missing_values_are_judged_before_the_domain_and_the_output(
-    pick_up: PickUp, tiny_delivery: Build
+    ingest: Ingest, tiny_delivery: Build
 ) -> None:
     def allow_none(document: Document) -> None:
         document["inputs"][0]["max_missing"] = 0.0
 
-    assert find_regression(pick_up(tiny_delivery(max_missing=0.25))) is None
-    loss = find_regression(pick_up(tiny_delivery(max_missing=0.25, change=allow_none)))
+    assert find_regression(ingest(tiny_delivery(max_missing=0.25))) is None
+    loss = find_regression(ingest(tiny_delivery(max_missing=0.25, change=allow_none)))
     assert loss is not None
     assert "must be refused with invalid-output, and this release refuses it with observ" in (
         loss.reason
     )
     bounds = {"temperature": {"max_missing": 0.0}}
     gaps = tiny_delivery(max_missing=0.25, applicability_domain=bounds)
-    assert find_regression(pick_up(gaps)) is None  # the kit expects out-of-domain
+    assert find_regression(ingest(gaps)) is None  # the kit expects out-of-domain
 
 
 def test_an_example_to_be_refused_that_this_release_would_serve_is_a_loss(
-    pick_up: PickUp, tiny_delivery: Build
+    ingest: Ingest, tiny_delivery: Build
 ) -> None:
     path = rewrite_examples(tiny_delivery(), expecting(2, "out-of-domain"))
-    loss = find_regression(pick_up(path))
+    loss = find_regression(ingest(path))
     assert loss is not None
     assert loss.code == Code.CORRUPT
     assert "must be refused with out-of-domain, and this release serves it" in loss.reason
 
 
 def test_refusals_are_judged_without_the_margins_that_an_operator_gives(
-    pick_up: PickUp, tiny_delivery: Build
+    ingest: Ingest, tiny_delivery: Build
 ) -> None:
     path = tiny_delivery(max_temperature_seen=20.0)
     rewrite_examples(path, expecting(2, "out-of-domain", 20.5))  # the default margin is 3
-    assert find_regression(pick_up(path)) is None
+    assert find_regression(ingest(path)) is None
 
 
 @pytest.mark.parametrize("code", ["serve", "out-of-domain"])
 @pytest.mark.parametrize("bound", [20.1, 20.3, 33.3])
 def test_a_window_at_the_edge_of_float32_makes_no_loss(
-    pick_up: PickUp, tiny_delivery: Build, code: str, bound: float
+    ingest: Ingest, tiny_delivery: Build, code: str, bound: float
 ) -> None:
     for domain in ({}, {"applicability_domain": {"temperature": {"maximum": bound}}}):
         path = tiny_delivery(max_temperature_seen=bound, **domain)
         rewrite_examples(path, expecting(2, code, float(np.float32(bound))))
-        assert find_regression(pick_up(path)) is None
+        assert find_regression(ingest(path)) is None
     beyond = rewrite_examples(
         tiny_delivery(max_temperature_seen=bound), expecting(2, "serve", bound + 0.001)
     )
-    assert find_regression(pick_up(beyond)) is not None
+    assert find_regression(ingest(beyond)) is not None
 
 
 @pytest.mark.parametrize("code", ["too-windy", "below-baseline", "withdrawn"])
 def test_a_verdict_that_no_window_gets_here_is_not_judged(
-    pick_up: PickUp, tiny_delivery: Build, code: str
+    ingest: Ingest, tiny_delivery: Build, code: str
 ) -> None:
     path = rewrite_examples(tiny_delivery(), expecting(2, code))
-    assert find_regression(pick_up(path)) is None
+    assert find_regression(ingest(path)) is None
 
 
 def test_examples_that_this_release_cannot_even_judge_are_a_loss_and_no_crash(
-    pick_up: PickUp, tiny_delivery: Build, caplog: pytest.LogCaptureFixture
+    ingest: Ingest, tiny_delivery: Build, caplog: pytest.LogCaptureFixture
 ) -> None:
     def at_no_time(arrays: dict[str, Any]) -> Mapping[str, Any]:
         return {"reference_time": np.full_like(arrays["reference_time"], 2**62)}
 
-    loss = find_regression(pick_up(rewrite_examples(tiny_delivery(), at_no_time)))
+    loss = find_regression(ingest(rewrite_examples(tiny_delivery(), at_no_time)))
     assert loss is not None
     assert loss.code == Code.CORRUPT
     assert "this release failed on its examples" in loss.reason
@@ -279,7 +279,7 @@ def test_examples_that_this_release_cannot_even_judge_are_a_loss_and_no_crash(
 def test_a_new_check_counts_in_a_request_and_in_the_release_check(
     *,
     make_app: MakeApp,
-    pick_up: PickUp,
+    ingest: Ingest,
     tiny_delivery: Build,
     observe: Callable[..., None],
     day: list[float],
@@ -293,6 +293,6 @@ def test_a_new_check_counts_in_a_request_and_in_the_release_check(
     answer = make_app().test_client().get("/weather/predict?area=JFK")
     assert answer.json is not None
     assert answer.json["refused"][0]["reason"] == "too windy"
-    regression = find_regression(pick_up(path))
+    regression = find_regression(ingest(path))
     assert regression is not None
     assert regression.code == "out-of-domain"

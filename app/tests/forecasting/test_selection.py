@@ -247,7 +247,7 @@ def test_a_candidate_that_can_no_longer_be_opened_is_refused_and_the_next_one_tr
     copy = next(settings["cache"].rglob(first.name))
     (copy / "metadata.json").write_text("{}")
     store.rename(store.with_name("aside"))
-    context.catalogue.residency.keep(frozenset())  # as after a restart: nothing is in memory
+    context.catalogue.model_cache.retain(frozenset())  # as after a restart: nothing is in memory
     selection = find_best_model("EWR", context)
     assert [model.delivery_id for model in selection.candidates] == [second.name]
     (lost,) = selection.failed_to_open

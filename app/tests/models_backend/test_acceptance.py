@@ -15,7 +15,7 @@ from fairweather_interface.refusals import Code
 from fairweather_interface.testing import metadata_document
 
 from fairweather_app.errors import LoadError, PredictionError
-from fairweather_app.models_backend.acceptance import check_roles, check_signature, prove
+from fairweather_app.models_backend.acceptance import accept, check_roles, check_signature
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.models_backend.session import Arrays, Signature, Tensor
 
@@ -43,22 +43,22 @@ def model_of(path: Path, session: StandInSession) -> RuntimeModel:
 
 
 def test_a_runtime_may_leave_the_shape_of_an_output_open(tiny_delivery: Build) -> None:
-    prove(model_of(tiny_delivery(), StandInSession(lambda values: values)))
+    accept(model_of(tiny_delivery(), StandInSession(lambda values: values)))
 
 
 def test_an_output_of_another_shape_is_found_by_the_examples(tiny_delivery: Build) -> None:
     model = model_of(tiny_delivery(), StandInSession(lambda values: values[:, :5]))
     with pytest.raises(LoadError, match=r"came out as \(8, 5\), expected \(8, 24\)"):
-        prove(model)
+        accept(model)
 
 
 def test_a_difference_within_the_tolerance_is_none_and_beyond_it_is_told(
     tiny_delivery: Build,
 ) -> None:
     path = tiny_delivery()
-    prove(model_of(path, StandInSession(lambda values: values * np.float32(1.0001))))
+    accept(model_of(path, StandInSession(lambda values: values * np.float32(1.0001))))
     with pytest.raises(LoadError, match="example 1 came out differently") as caught:
-        prove(model_of(path, StandInSession(lambda values: values * np.float32(1.01))))
+        accept(model_of(path, StandInSession(lambda values: values * np.float32(1.01))))
     assert caught.value.code is Code.CORRUPT
 
 
@@ -67,7 +67,7 @@ def test_an_artifact_that_cannot_run_its_own_examples_is_corrupt(tiny_delivery: 
         raise PredictionError("stand-in failed: no such kernel")
 
     with pytest.raises(LoadError, match="the examples cannot be run: stand-in failed") as caught:
-        prove(model_of(tiny_delivery(), StandInSession(fail)))
+        accept(model_of(tiny_delivery(), StandInSession(fail)))
     assert caught.value.code is Code.CORRUPT
 
 

@@ -12,9 +12,9 @@ from fairweather_interface.refusals import Code
 from flask import Flask
 
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
-from fairweather_app.models_backend.acceptance import prove
-from fairweather_app.models_backend.inference_client import InferenceServer
-from fairweather_app.models_backend.open_inference import RemoteBackend
+from fairweather_app.models_backend.acceptance import accept
+from fairweather_app.models_backend.inference_client import InferenceClient
+from fairweather_app.models_backend.open_inference import OpenInferenceBackend
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from inference import (
     BINARY,
@@ -40,9 +40,9 @@ def inference() -> Iterator[Inference]:
     running.stop()
 
 
-def backend(path: Path, url: str) -> RemoteBackend:
+def backend(path: Path, url: str) -> OpenInferenceBackend:
     deliveries = {path.name: open_delivery(path)}
-    return RemoteBackend("onnx", deliveries.__getitem__, InferenceServer(url, 0.3))
+    return OpenInferenceBackend("onnx", deliveries.__getitem__, InferenceClient(url, 0.3))
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def model(path: Path, inference: Inference) -> RuntimeModel:
 
 def test_the_servers_signature_is_the_models(model: RuntimeModel) -> None:
     assert str(model.session.signature.inputs["temperature"]) == f"float32 [?, {SAMPLES}]"
-    prove(model)
+    accept(model)
 
 
 def test_a_request_has_an_id_and_asks_for_outputs_by_name(
@@ -96,7 +96,7 @@ def test_a_server_that_offers_binary_data_gets_and_gives_values_to_the_bit(
     assert asked["outputs"][0]["parameters"] == {"binary_data": True}
     assert "data" not in asked["inputs"][0]
     assert found["temperature_forecast"].tobytes() == gaps.tobytes()
-    prove(model)
+    accept(model)
 
 
 def test_a_server_that_offers_binary_data_may_still_answer_json(
@@ -206,7 +206,7 @@ def test_another_model_under_the_id_does_not_pass_the_proof(
         "outputs": [tensor("temperature_forecast")],
     }
     with pytest.raises(LoadError, match="the metadata says"):
-        prove(backend(path, inference.url).load_by_id(path.name))
+        accept(backend(path, inference.url).load_by_id(path.name))
 
 
 def test_a_server_that_fails_during_the_proof_says_nothing_about_the_delivery(
@@ -214,14 +214,16 @@ def test_a_server_that_fails_during_the_proof_says_nothing_about_the_delivery(
 ) -> None:
     inference.answer = hang
     with pytest.raises(RemoteUnavailableError, match="examples cannot be run"):
-        prove(model)
+        accept(model)
 
 
 def test_a_delivery_without_the_format_is_left_to_other_backends(
     path: Path, inference: Inference
 ) -> None:
     deliveries = {path.name: open_delivery(path)}
-    remote = RemoteBackend("other", deliveries.__getitem__, InferenceServer(inference.url, 0.3))
+    remote = OpenInferenceBackend(
+        "other", deliveries.__getitem__, InferenceClient(inference.url, 0.3)
+    )
     with pytest.raises(LoadError, match="no artifact of format other") as caught:
         remote.load_by_id(path.name)
     assert caught.value.code is Code.RUNTIME_UNAVAILABLE
@@ -278,4 +280,4 @@ def test_an_app_whose_server_is_away_is_up_and_says_why_it_is_not_ready(
     assert "copied" not in told
     (model,) = client.get("/models").json["models"]  # type: ignore[index]
     assert model["reason"].startswith(server)
-    assert model["reason"].endswith("it is tried again at every look")
+    assert model["reason"].endswith("it is tried again at every store scan")

@@ -20,7 +20,7 @@ from fairweather_interface.refusals import Code
 
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend import TensorFlowBackend
-from fairweather_app.models_backend.acceptance import prove
+from fairweather_app.models_backend.acceptance import accept
 
 Build = Callable[..., Path]
 
@@ -91,7 +91,7 @@ def test_a_saved_model_is_loaded_proven_and_run(
     assert signatures
     path = tiny_delivery(change=as_saved_model)
     model = backend_of(path).load_by_id(path.name)
-    prove(model)
+    accept(model)
     assert model.session.runtime == "tensorflow 2.21.0"
 
 

@@ -15,8 +15,8 @@ from click.testing import Result
 from flask import Flask
 
 from fairweather_app.errors import ProviderError
-from fairweather_app.observations import ObservationStore, ReadyWindows
-from fairweather_app.observations.fetch import Fetched, keep_readings
+from fairweather_app.observations import ObservationStore, WindowCache
+from fairweather_app.observations.fetch import Fetched, store_readings
 from fairweather_app.observations.providers import Reading
 from meteo import Meteo, recording
 
@@ -147,7 +147,7 @@ def test_a_running_app_answers_from_what_was_fetched(
 
 
 def test_windows_that_were_kept_ready_are_made_anew(
-    fetch: Fetch, meteo: Meteo, windows: ReadyWindows
+    fetch: Fetch, meteo: Meteo, windows: WindowCache
 ) -> None:
     before = windows.revision()
     meteo.will_answer(recording("one-place"))
@@ -221,7 +221,9 @@ def test_an_area_of_which_nothing_came_is_a_negative_answer(fetch: Fetch, meteo:
 def keep(
     store: ObservationStore, *readings: Reading, until: datetime = START + 9 * HOUR
 ) -> Fetched:
-    (found,) = keep_readings(store, readings, provider="station", since={"JFK": START}, until=until)
+    (found,) = store_readings(
+        store, readings, provider="station", since={"JFK": START}, until=until
+    )
     return found
 
 

@@ -13,7 +13,7 @@ from click.testing import Result
 from flask import Flask
 
 from fairweather_app.observations import Archive, ObservationStore
-from fairweather_app.observations.quality import SeriesStatus, look_at
+from fairweather_app.observations.quality import SeriesQuality, assess_quality
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -26,8 +26,8 @@ def rising(count: int) -> list[float | None]:
 
 def look(
     store: ObservationStore, area: str = "JFK", *, days: int = 30, behind: datetime = NOON
-) -> SeriesStatus:
-    (found,) = look_at(store, (area,), days=days, now=NOON + 2 * HOUR, behind=behind)
+) -> SeriesQuality:
+    (found,) = assess_quality(store, (area,), days=days, now=NOON + 2 * HOUR, behind=behind)
     return found
 
 
@@ -210,5 +210,5 @@ def test_an_archive_and_a_fetch_are_the_same_to_it(
     times, values = observations.series("JFK", "temperature", NOON - 99 * HOUR, NOON)
     path = Path("again")
     observations.add(Archive(path=path, series={("LGA", "temperature"): (times, values)}))
-    found: list[Any] = look_at(observations, ("JFK", "LGA"), days=9, now=NOON, behind=NOON)
+    found: list[Any] = assess_quality(observations, ("JFK", "LGA"), days=9, now=NOON, behind=NOON)
     assert found[0].observations == found[1].observations

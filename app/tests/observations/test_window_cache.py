@@ -22,8 +22,8 @@ from fairweather_app.errors import ObservationStoreError
 from fairweather_app.observations import (
     Archive,
     ObservationStore,
-    ReadyWindows,
-    Wanted,
+    WindowCache,
+    WindowSpec,
     window_cache,
 )
 from fairweather_app.observations import store as store_module
@@ -37,12 +37,14 @@ HOUR = timedelta(hours=1)
 Observe = Callable[..., None]
 
 
-def make_ready(store: ObservationStore, clock: Callable[[], float] = lambda: 0.0) -> ReadyWindows:
-    return ReadyWindows(store, TimeLimit(5, pause=0), clock=clock)
+def make_ready(store: ObservationStore, clock: Callable[[], float] = lambda: 0.0) -> WindowCache:
+    return WindowCache(store, TimeLimit(5, pause=0), clock=clock)
 
 
-def wanted(hours: int = 3, *, until: datetime = NOON, areas: tuple[str, ...] = ("JFK",)) -> Wanted:
-    return Wanted(
+def wanted(
+    hours: int = 3, *, until: datetime = NOON, areas: tuple[str, ...] = ("JFK",)
+) -> WindowSpec:
+    return WindowSpec(
         areas=areas,
         variable="temperature",
         reference_time=until,
@@ -51,7 +53,7 @@ def wanted(hours: int = 3, *, until: datetime = NOON, areas: tuple[str, ...] = (
     )
 
 
-def values_of(windows: ReadyWindows, asked: Wanted) -> list[float | None]:
+def values_of(windows: WindowCache, asked: WindowSpec) -> list[float | None]:
     found = windows.window(asked).values.tolist()
     return [None if math.isnan(value) else value for value in found]
 
@@ -105,7 +107,7 @@ def test_a_window_is_always_what_a_fresh_read_gives(steps: list[tuple[object, ..
             assert isinstance(about, tuple)
             assert isinstance(name, tuple)
             minute, samples, rate = about
-            asked = Wanted(
+            asked = WindowSpec(
                 areas=name,
                 variable=str(variable),
                 reference_time=NOON + minute * MINUTE,
@@ -119,9 +121,9 @@ def test_a_window_is_always_what_a_fresh_read_gives(steps: list[tuple[object, ..
 
 
 def test_golden_windows_come_out_exactly_whatever_arrives_later_is_in_them(
-    golden_window: GoldenWindow, observations: ObservationStore, windows: ReadyWindows
+    golden_window: GoldenWindow, observations: ObservationStore, windows: WindowCache
 ) -> None:
-    asked = Wanted(
+    asked = WindowSpec(
         areas=golden_window.areas,
         variable="temperature",
         reference_time=golden_window.reference_time,
@@ -141,7 +143,7 @@ def test_golden_windows_come_out_exactly_whatever_arrives_later_is_in_them(
 
 
 def test_a_window_is_read_once_and_kept(
-    windows: ReadyWindows, observe: Observe, read: list[tuple[datetime, datetime]]
+    windows: WindowCache, observe: Observe, read: list[tuple[datetime, datetime]]
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0])
     trace = RequestTrace()
@@ -152,7 +154,7 @@ def test_a_window_is_read_once_and_kept(
 
 
 def test_as_time_goes_on_only_what_is_new_is_read(
-    windows: ReadyWindows, observe: Observe, read: list[tuple[datetime, datetime]]
+    windows: WindowCache, observe: Observe, read: list[tuple[datetime, datetime]]
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0])
     windows.window(wanted())
@@ -162,7 +164,7 @@ def test_as_time_goes_on_only_what_is_new_is_read(
 
 
 def test_of_a_window_in_which_something_arrived_only_that_is_read_again(
-    windows: ReadyWindows, observe: Observe, read: list[tuple[datetime, datetime]]
+    windows: WindowCache, observe: Observe, read: list[tuple[datetime, datetime]]
 ) -> None:
     observe("JFK", [1.0, 2.0, None, 4.0])
     assert values_of(windows, wanted(4)) == [1.0, 2.0, None, 4.0]
@@ -173,7 +175,7 @@ def test_of_a_window_in_which_something_arrived_only_that_is_read_again(
 
 
 def test_what_arrives_elsewhere_leaves_a_window_as_it_is(
-    windows: ReadyWindows, observe: Observe
+    windows: WindowCache, observe: Observe
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0])
     before, revision = windows.window(wanted()), windows.revision()
@@ -185,7 +187,7 @@ def test_what_arrives_elsewhere_leaves_a_window_as_it_is(
     assert windows.window(wanted()) is before
 
 
-def test_a_region_follows_each_of_its_members(windows: ReadyWindows, observe: Observe) -> None:
+def test_a_region_follows_each_of_its_members(windows: WindowCache, observe: Observe) -> None:
     region = wanted(1, areas=("EWR", "JFK", "LGA"))
     observe("JFK", [1.0])
     assert values_of(windows, region) == [None]  # one of three is less than half
@@ -196,7 +198,7 @@ def test_a_region_follows_each_of_its_members(windows: ReadyWindows, observe: Ob
 
 
 def test_a_ready_window_cannot_be_changed_by_who_gets_it(
-    windows: ReadyWindows, observe: Observe
+    windows: WindowCache, observe: Observe
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="read-only"):
@@ -204,7 +206,7 @@ def test_a_ready_window_cannot_be_changed_by_who_gets_it(
 
 
 def test_latest_and_areas_are_known_until_something_arrives(
-    windows: ReadyWindows, observe: Observe
+    windows: WindowCache, observe: Observe
 ) -> None:
     assert (windows.latest("JFK"), windows.areas()) == (None, ())
     observe("JFK", [1.0])
@@ -214,7 +216,7 @@ def test_latest_and_areas_are_known_until_something_arrives(
 
 
 def test_more_arrivals_than_are_noted_make_it_forget_everything(
-    windows: ReadyWindows, observe: Observe, monkeypatch: pytest.MonkeyPatch
+    windows: WindowCache, observe: Observe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store_module, "ARRIVALS_KEPT", 2)
     observe("JFK", [1.0, 2.0, 3.0])
@@ -250,13 +252,13 @@ def test_no_more_is_held_than_there_is_room_for(
     for area in "ABCDE":
         observe(area, [1.0, 2.0, 3.0])
         windows.window(wanted(areas=(area,)))
-    assert windows._windows.held <= 10
-    assert windows._series._kept.held <= 10
+    assert windows._windows.used <= 10
+    assert windows._series._kept.used <= 10
     assert values_of(windows, wanted(areas=("A",))) == [1.0, 2.0, 3.0]
     store.close()
 
 
-def test_a_stretch_does_not_grow_for_ever(windows: ReadyWindows, observe: Observe) -> None:
+def test_a_stretch_does_not_grow_for_ever(windows: WindowCache, observe: Observe) -> None:
     observe("JFK", [float(hour) for hour in range(50)])
     for hours in range(40, 0, -1):
         windows.window(wanted(until=NOON - hours * HOUR))
@@ -266,7 +268,7 @@ def test_a_stretch_does_not_grow_for_ever(windows: ReadyWindows, observe: Observ
 
 @pytest.mark.sqlite
 def test_a_file_that_is_gone_is_an_error_until_it_is_there_again(
-    tmp_path: Path, windows: ReadyWindows, observations: ObservationStore, observe: Observe
+    tmp_path: Path, windows: WindowCache, observations: ObservationStore, observe: Observe
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0])
     windows.window(wanted())
@@ -282,7 +284,7 @@ def test_a_file_that_is_gone_is_an_error_until_it_is_there_again(
 
 
 def test_a_file_that_was_replaced_is_read_anew(
-    tmp_path: Path, windows: ReadyWindows, observations: ObservationStore, observe: Observe
+    tmp_path: Path, windows: WindowCache, observations: ObservationStore, observe: Observe
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0])
     windows.window(wanted())

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from fairweather_app.common.times import to_microseconds
 from fairweather_app.errors import UnsuppliedInputError
-from fairweather_app.observations import Archive, ObservationStore, ReadyWindows, Window, get_inputs
+from fairweather_app.observations import Archive, ObservationStore, Window, WindowCache, get_inputs
 from fairweather_app.observations.windows import (
     LONGEST_PERIOD,
-    Wanted,
+    WindowSpec,
     read_window,
     region_mean,
     sample_means,
@@ -57,7 +57,7 @@ def test_golden_windows_come_out_exactly_through_the_real_store(
         values = np.array([value for _, value in known], dtype=np.float64)
         archive = Archive(path=Path("golden"), series={(area, "temperature"): (times, values)})
         observations.add(archive)
-    wanted = Wanted(
+    wanted = WindowSpec(
         areas=golden_window.areas,
         variable="temperature",
         reference_time=golden_window.reference_time,
@@ -117,7 +117,7 @@ def test_a_region_is_the_mean_of_the_members_present_if_at_least_half_are(
 
 
 def test_an_input_is_read_for_the_requested_area_unless_it_lists_members(
-    windows: ReadyWindows, observe: Callable[..., None]
+    windows: WindowCache, observe: Callable[..., None]
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0])
     observe("LGA", [3.0, 4.0, 5.0])
@@ -128,7 +128,7 @@ def test_an_input_is_read_for_the_requested_area_unless_it_lists_members(
     assert found["region"].values.tolist() == [2.0, 3.0, 4.0]
 
 
-def test_what_is_given_is_not_read(windows: ReadyWindows) -> None:
+def test_what_is_given_is_not_read(windows: WindowCache) -> None:
     mine = a_window(7.0, 8.0, 9.0)
     found = get_inputs([an_input()], "JFK", NOON, windows, given={"temperature": mine})
     assert found["temperature"] is mine
@@ -150,7 +150,7 @@ def test_what_is_given_is_not_read(windows: ReadyWindows) -> None:
     ],
 )
 def test_an_input_that_no_observations_can_feed_says_why(
-    windows: ReadyWindows, changes: dict[str, object], reason: str
+    windows: WindowCache, changes: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(UnsuppliedInputError, match=reason):
         get_inputs([an_input(**changes)], "JFK", NOON, windows)

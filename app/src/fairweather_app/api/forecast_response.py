@@ -24,7 +24,7 @@ from fairweather_interface.metadata import Output
 
 from fairweather_app.api.schemas import Forecast, Receipt
 from fairweather_app.catalogue.snapshot import Contents
-from fairweather_app.common.lru import Memo
+from fairweather_app.common.lru import LruCache
 from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.times import MICROSECOND
 from fairweather_app.errors import NoApplicableModelError
@@ -84,7 +84,7 @@ class ForecastResponses:
 
     def __init__(self, app_context: AppContext) -> None:
         self._context = app_context
-        self.cache: Memo[ForecastRequest, CachedResponse] = Memo(
+        self.cache: LruCache[ForecastRequest, CachedResponse] = LruCache(
             RESPONSE_BYTES_KEPT, size=lambda kept: len(kept.response.body)
         )
         # by area and wanted variables, of each model while it is in use
@@ -121,7 +121,7 @@ class ForecastResponses:
                 contents=contents,
                 revision=revision,
             )
-            self.cache.keep(request, kept)
+            self.cache.put(request, kept)
         context.live.add(model, request.area, selected.reference_time, selected.predictions)
         return response
 

@@ -44,7 +44,7 @@ STAGES = prometheus.Histogram(
     buckets=_SECONDS,
 )
 REFUSALS = prometheus.Counter(
-    "fairweather_refusals", "Candidates that were tried for a forecast and passed over.", ["code"]
+    "fairweather_refusals", "Refused candidates of forecasts, by code.", ["code"]
 )
 CACHE = prometheus.Counter(
     "fairweather_memo", "Forecasts looked for among those kept: hit or miss.", ["outcome"]
@@ -67,11 +67,11 @@ RECORDED = prometheus.Counter(
 SHADOWS = prometheus.Counter("fairweather_shadow_predictions", "Predictions of shadows.")
 PICKUPS = prometheus.Counter(
     "fairweather_pickups",
-    "Deliveries that a worker picked up, by what became of them; each worker counts its own.",
+    "Ingested deliveries by resulting state; each worker counts its own.",
     ["state", "code"],
 )
 LOOKS = prometheus.Counter(
-    "fairweather_store_looks", "Looks at the store: well, or with a problem.", ["outcome"]
+    "fairweather_store_looks", "Store scans by outcome: well or problem.", ["outcome"]
 )
 
 COUNTED = (
@@ -150,7 +150,7 @@ class _State(Collector):
         if snapshot.checked_at is not None:
             yield GaugeMetricFamily(
                 "fairweather_store_look_age_seconds",
-                "Time since the last look at the store.",
+                "Time since the last store scan.",
                 value=(now - snapshot.checked_at).total_seconds(),
             )
         yield GaugeMetricFamily(

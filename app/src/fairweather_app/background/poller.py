@@ -1,12 +1,12 @@
-"""Serving: the poller, which looks at the store while the app serves.
+"""The poller: a thread that refreshes the catalogue while the app serves.
 
 `create_app` starts no thread; serving does, in one of two ways:
 
 - ``flask --app fairweather_app run`` starts it, in the process that answers requests. No other
   ``flask`` command does.
-- A WSGI server (``fairweather-app serve`` is one) is given ``fairweather_app.wsgi:app``, which
-  calls `start_polling`. It has to be imported in each worker: do not preload, for neither
-  threads nor loaded models survive a fork.
+- A WSGI server, such as ``fairweather-app serve``, imports ``fairweather_app.wsgi:app``, which
+  calls `start_polling`. Import it in each worker, without preloading: neither threads nor loaded
+  models survive a fork.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.pins import report_pins
 
 POLLER = "fairweather-poller"
-
 PRELOADER = "fairweather-preloader"
 
 logger = logging.getLogger(__name__)
@@ -39,8 +38,8 @@ logger = logging.getLogger(__name__)
 class Poller:
     """Refreshes a catalogue at once and then every `seconds`, on a thread of its own, and logs.
 
-    `report` is called with the contents before and after each look. After the first one `preload`
-    runs, on another thread that is told when to stop.
+    `report` is called with the contents before and after each refresh. After the first one
+    `preload` runs, on another thread; its argument returns whether it has to stop.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class Poller:
         self._preload = preload
         self._report = report
         self._stopping = threading.Event()
-        self._looked = threading.Event()
+        self._refreshed = threading.Event()
         self._thread = threading.Thread(target=self._poll, name=POLLER, daemon=True)
 
     @property
@@ -67,13 +66,13 @@ class Poller:
         """Start the thread."""
         self._thread.start()
 
-    def wait_for_first_look(self, seconds: float) -> bool:
-        """Wait until the store was looked at once, but not longer than `seconds`; whether it was.
+    def wait_for_first_refresh(self, seconds: float) -> bool:
+        """Wait for the first refresh, at most so many `seconds`; return whether it has ended.
 
-        Preloading has ended then, or had its time, and goes on beside. A worker process that takes
-        requests before it knows of a model would answer not-ready beside others that could serve.
+        Preloading has ended then too, or goes on at the same time. A worker process that takes
+        requests before it knows a model would answer not-ready while others could serve.
         """
-        return self._looked.wait(seconds)
+        return self._refreshed.wait(seconds)
 
     def stop(self) -> None:
         """End the thread and wait until it has ended."""
@@ -81,7 +80,7 @@ class Poller:
         self._thread.join()
 
     def _poll(self) -> None:
-        from fairweather_app.api.metrics import count_look  # noqa: PLC0415 - see `accounting`
+        from fairweather_app.api.metrics import count_look  # noqa: PLC0415 - see `request_log`
 
         while not self._stopping.is_set():
             try:
@@ -91,10 +90,10 @@ class Poller:
                 report_changes(before, after)
                 self._report(before.contents, after.contents)
             except Exception:
-                logger.exception("looking at the store failed; it is tried again")
-            if not self._looked.is_set():
+                logger.exception("scanning the store failed; it is tried again")
+            if not self._refreshed.is_set():
                 self._prepare()
-                self._looked.set()
+                self._refreshed.set()
             self._stopping.wait(self._seconds)
 
     def _prepare(self) -> None:
@@ -102,7 +101,7 @@ class Poller:
             try:
                 self._preload(self._stopping.is_set)
             except Exception:
-                logger.exception("preloading failed; models are loaded when they are asked for")
+                logger.exception("preloading failed; models are loaded when they are requested")
 
         preloading = threading.Thread(target=run, name=PRELOADER, daemon=True)
         preloading.start()
@@ -110,7 +109,7 @@ class Poller:
 
 
 def start_polling(app: Flask) -> Poller:
-    """Keep the app's catalogue up to date from now on, in this process; calling twice is once."""
+    """Keep the app's catalogue up to date in this process; a second call changes nothing."""
     running = app.extensions.get(POLLER)
     if isinstance(running, Poller) and running.running:
         return running
@@ -129,7 +128,7 @@ def start_polling(app: Flask) -> Poller:
 
 
 def serves_here() -> bool:
-    """Whether this is the process of ``flask run`` that answers requests.
+    """Return whether this is the process of ``flask run`` that answers requests.
 
     With the reloader of the debug mode ``flask run`` is two processes; only the inner one serves.
     """
@@ -143,7 +142,7 @@ def serves_here() -> bool:
 
 
 def report_changes(before: Snapshot, after: Snapshot) -> None:
-    """Log what changed from one snapshot to the next, for those who do not read the snapshot."""
+    """Log what changed from one snapshot to the next."""
     if after.problem is not None and after.problem != before.problem:
         logger.error("%s", after.problem)
     if after.problem is None and before.problem is not None:
@@ -151,13 +150,13 @@ def report_changes(before: Snapshot, after: Snapshot) -> None:
     if before.contents is after.contents:
         return
     for name, entry in after.entries.items():
-        if before.entries.get(name) is entry:
-            continue
         known = before.entries.get(name)
+        if known is entry:
+            continue
         if entry.live:
             again = "" if known is None or known.live else " again"
             logger.info("delivery %s is live%s", name, again)
         else:
-            logger.warning("delivery %s is %s", name, entry.told)
+            logger.warning("delivery %s is %s", name, entry.summary)
     for name in before.entries.keys() - after.entries.keys():
         logger.info("delivery %s was removed from the store", name)

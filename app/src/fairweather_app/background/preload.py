@@ -1,10 +1,10 @@
-"""Preloading: after a start, the models that requests will ask for first are loaded beforehand.
+"""Warm-up at start: load the models that requests will need first.
 
-Entries that were proven before a restart come from the index, without a model in memory. Laws:
+After a restart entries come from the index, without a model in memory. Laws:
 
-- For each declared area the candidate that ranks first is chosen and loaded, until the memory
-  budget is spent; no model in memory is let go for one that nobody has asked for.
-- Preloading never fails a start: what cannot be loaded is told when it is asked for.
+- For each declared area the first candidate of the ranking is loaded, until the memory budget is
+  spent; no model in memory is removed for one that no request has needed.
+- A failure never fails the start: the model's first request reports it.
 - It takes at most half of a core once requests are served.
 """
 
@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 
 def preload(app_context: AppContext, stopping: Callable[[], bool] = lambda: False) -> int:
-    """Load what ranks first for each area, as far as memory reaches; return how many were."""
-    snapshot, residency = app_context.catalogue.snapshot, app_context.catalogue.residency
+    """Load the first-ranked model of each area while memory lasts; return how many were."""
+    snapshot, model_cache = app_context.catalogue.snapshot, app_context.catalogue.model_cache
     began = time.monotonic()
     loaded, room = 0, True
     for area in sorted(snapshot.contents.declaring):
@@ -37,7 +37,7 @@ def preload(app_context: AppContext, stopping: Callable[[], bool] = lambda: Fals
         if best is not None and room:
             entry = snapshot.entries[best.delivery_id]
             try:
-                room = residency.warm_if_room(entry)
+                room = model_cache.load_if_room(entry)
                 loaded += room
             except AppError as error:
                 logger.warning("delivery %s cannot be loaded yet: %s", best.delivery_id, error)

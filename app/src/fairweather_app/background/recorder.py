@@ -1,7 +1,7 @@
-"""The recorder: keeps forecasts and lets shadows predict, beside the requests.
+"""The recorder: a thread that stores the forecasts of requests and runs the shadows.
 
-A **shadow** is a delivery that the operator lets predict whatever is answered for its areas. It
-never answers; its forecasts are kept and scored as the chosen one's are.
+A **shadow** is a delivery that predicts in parallel for its areas and is never served; its
+forecasts are stored and scored as those of the chosen one.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ logger = logging.getLogger(__name__)
 
 
 def record(app_context: AppContext) -> int:
-    """Keep what waits, and what the shadows say to the same questions; return how many.
+    """Store the waiting forecasts, and those of the shadows for the same requests; return how many.
 
-    What cannot be kept because the database fails waits on.
+    While the database fails they go on waiting.
     """
-    from fairweather_app.api.metrics import RECORDED  # noqa: PLC0415 - see `accounting`
+    from fairweather_app.api.metrics import RECORDED  # noqa: PLC0415 - see `request_log`
 
     live = app_context.live
     RECORDED.labels("lost").inc(live.take_dropped())
     waiting = live.take_pending()
-    told = [each for _, forecasts in waiting for each in forecasts]
-    told += [each for of, _ in waiting for each in _shadows(app_context, of)]
-    if not told:
+    found = [each for _, forecasts in waiting for each in forecasts]
+    found += [each for of, _ in waiting for each in _shadows(app_context, of)]
+    if not found:
         return 0
     try:
-        live.log.add(told)
+        live.log.add(found)
     except ObservationStoreError:
         for of, forecasts in waiting:
             live.enqueue(of, forecasts)
         raise
-    RECORDED.labels("kept").inc(len(told))
-    return len(told)
+    RECORDED.labels("kept").inc(len(found))
+    return len(found)
 
 
 def _shadows(app_context: AppContext, of: AreaAndTime) -> list[LoggedForecast]:
-    from fairweather_app.api.metrics import SHADOWS  # noqa: PLC0415 - see `accounting`
+    from fairweather_app.api.metrics import SHADOWS  # noqa: PLC0415 - see `request_log`
 
     area, reference_time = of
-    told = []
+    found = []
     entries = app_context.catalogue.snapshot.entries
     for name in app_context.settings.shadow:
         entry = entries.get(name)
@@ -68,15 +68,15 @@ def _shadows(app_context: AppContext, of: AreaAndTime) -> list[LoggedForecast]:
             logger.info("the shadow %s would refuse %s: %s", name, area, outcome.reason)
             continue
         SHADOWS.inc()
-        told += to_log(model, area, reference_time, outcome)
-    return told
+        found += to_log(model, area, reference_time, outcome)
+    return found
 
 
 class Recorder:
     """Records every `SECONDS`, on a thread of its own, and once more when the process ends.
 
-    A process that exits, as a worker does that was told to stop, records what waits first, but
-    takes no longer than `EXIT_SECONDS`. One that is killed loses what waits.
+    A process that exits records the waiting forecasts first, for at most `EXIT_SECONDS`. One that
+    is killed loses them.
     """
 
     def __init__(self, app_context: AppContext, seconds: float = SECONDS) -> None:
@@ -92,7 +92,7 @@ class Recorder:
         self._at_exit = Finalize(None, self.stop, args=(EXIT_SECONDS,), exitpriority=10)
 
     def stop(self, seconds: float | None = None) -> None:
-        """Record what waits, end the thread and wait until it has ended, or for so many seconds."""
+        """Record what waits and end the thread; wait for it, at most so many seconds."""
         self._at_exit.cancel()
         self._stopping.set()
         self._thread.join(seconds)

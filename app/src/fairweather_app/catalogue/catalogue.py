@@ -1,9 +1,9 @@
 """The catalogue: every delivery the app knows of, and which of them are live.
 
-`Catalogue.refresh` looks at the store (see `refresh`) and replaces one immutable `Snapshot`, which
-also says what is wrong with the store. A request that has taken a snapshot keeps it, with its
-models, to its end. Withdrawals and pins hold from the next look on; while the database cannot be
-read, those that were last read hold, in this process or another of the same cache.
+`Catalogue.refresh` scans the store (see `refresh`) and replaces one immutable `Snapshot`. A request
+that has taken a snapshot keeps it, with its models, to its end. Withdrawals and pins apply from the
+next refresh on; while the database cannot be read, those that were last read apply, also by another
+process of the same cache.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from fairweather_interface.delivery import Delivery
 from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.decisions import Decisions, DecisionStore, load_decisions
-from fairweather_app.catalogue.delivery_cache import Cache
+from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.catalogue.index import Index
-from fairweather_app.catalogue.ingestion import Pickup
-from fairweather_app.catalogue.model_cache import Residency
+from fairweather_app.catalogue.ingestion import Ingestion
+from fairweather_app.catalogue.model_cache import ModelCache
 from fairweather_app.catalogue.refresh import MayAnswer, Refresher
 from fairweather_app.catalogue.snapshot import Contents, Snapshot
 from fairweather_app.errors import LoadError, ObservationStoreError
@@ -38,16 +38,19 @@ logger = logging.getLogger(__name__)
 class Catalogue:
     """Holds the current snapshot of one store, and replaces it. Safe to share between threads.
 
-    `decisions` keeps what the operator decided, `budget` is the memory for loaded models.
-    `may_answer` says whether a live delivery may answer for an area that it declares, as the
-    operator's settings have it. `before_publish` is called with the contents that are shown and
-    those that will be, before they are: what it works out, no request has to.
+    Args:
+        decisions: keeps the operator's withdrawals and pins.
+        budget: the memory for loaded models, in bytes.
+        may_answer: whether a live delivery may answer for an area that it declares, by the
+            operator's settings.
+        before_publish: called with the current contents and the next, before those are published:
+            what it computes, no request has to.
     """
 
     def __init__(
         self,
-        cache: Cache,
-        pickup: Pickup,
+        cache: DeliveryCache,
+        ingestion: Ingestion,
         index: Index,
         *,
         decisions: DecisionStore,
@@ -55,67 +58,67 @@ class Catalogue:
         may_answer: MayAnswer = lambda _entry, _area: True,
         before_publish: Callable[[Contents, Contents], object] = lambda _before, _after: None,
     ) -> None:
-        self.residency = Residency(
-            load=pickup.load_again,
-            describe=pickup.describe,
-            measure=pickup.measure,
+        self.store = cache.store
+        self.model_cache = ModelCache(
+            load=ingestion.reload,
+            describe=ingestion.describe,
+            measure=ingestion.measure,
             budget=budget,
         )
-        self._may_answer = may_answer
-        self._before_publish = before_publish
-        self.store = cache.store
         self.refresher = Refresher(
             cache,
-            pickup,
+            ingestion,
             index,
-            self.residency,
+            self.model_cache,
             may_answer=self._covers,
             publish=lambda known: self._publish(known, self._snapshot.problem),
         )
         self._index = index
+        self._may_answer = may_answer
+        self._before_publish = before_publish
         self.decisions = decisions
-        self.backends = pickup.backends
+        self.backends = ingestion.backends
         self._decisions: Decisions | None = None
         self._decisions_missing = False
         self._refreshing = threading.Lock()
         self._snapshot = Snapshot()
-        self._known: Mapping[str, Entry] = {}  # what the bytes say, whatever an operator decided
+        self._known: Mapping[str, Entry] = {}  # before withdrawals
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is known now; never waits for a refresh."""
+        """The current snapshot; never waits for a refresh."""
         return self._snapshot
 
     def model(self, entry: Entry) -> RuntimeModel:
-        """The model of a live entry; it is loaded when it is first run.
+        """Return the model of a live entry; it is loaded when it is first run.
 
         Raises:
-            LoadError: its bytes cannot be had any more.
+            LoadError: its bytes can no longer be read.
         """
-        return self.residency.model(entry)
+        return self.model_cache.model(entry)
 
     def delivery(self, entry: Entry) -> Delivery | None:
-        """The app's copy of a delivery; None while its metadata cannot be read."""
+        """Return the app's copy of a delivery; None while its metadata cannot be read."""
         if entry.digest is None:
             return None
         try:
-            return self.residency.model(entry).delivery
+            return self.model_cache.model(entry).delivery
         except LoadError:
             return None
 
     def refresh(self) -> Snapshot:
-        """Look at the store once and replace the snapshot. Never raises for what lies there."""
+        """Scan the store once and replace the snapshot. Never raises for what the store holds."""
         with self._refreshing:
             first = self._snapshot.checked_at is None
             if first:
                 self._known = self._index.entries()
-            self._decide()
+            self._update_decisions()
             self._known, problems = self.refresher.run(self._known, first=first)
             self._publish(self._known, "; ".join(problems) or None)
             return self._snapshot
 
-    def _decide(self) -> None:
-        """Read what the operator decided; while that fails, what was read last holds."""
+    def _update_decisions(self) -> None:
+        """Read withdrawals and pins; while that fails, keep those that were last read."""
         try:
             read = self.decisions.read()
         except ObservationStoreError as error:
@@ -123,29 +126,32 @@ class Catalogue:
                 logger.warning("withdrawals and pins stay as they were last read: %s", error)
             self._decisions_missing = True
             if self._decisions is None:
-                noted = self._index.noted(_DECISIONS)
-                self._decisions = load_decisions(noted) if noted else Decisions()
+                saved = self._index.note(_DECISIONS)
+                self._decisions = load_decisions(saved) if saved else Decisions()
             return
         self._decisions_missing = False
         if read != self._decisions:
             self._decisions = read
-            self._index.note(_DECISIONS, read.dump())
+            self._index.save_note(_DECISIONS, read.dump())
 
     def _publish(self, known: Mapping[str, Entry], problem: str | None) -> None:
         """Replace the snapshot; its contents only when they differ."""
         decisions = self._decisions or Decisions()
-        withdrawn = decisions.withdrawals
         entries = dict(sorted(known.items()))
         before = self._snapshot.contents
-        for name in withdrawn.keys() & entries.keys():
-            reason = f"withdrawn by {withdrawn[name]}"
-            shown = before.entries.get(name)
-            if shown is None or shown.reason != reason or shown.digest != entries[name].digest:
-                shown = replace(
+        for name in decisions.withdrawals.keys() & entries.keys():
+            reason = f"withdrawn by {decisions.withdrawals[name]}"
+            withdrawn = before.entries.get(name)
+            if (
+                withdrawn is None
+                or withdrawn.reason != reason
+                or withdrawn.digest != entries[name].digest
+            ):
+                withdrawn = replace(
                     entries[name], state=State.WITHDRAWN, code=Code.WITHDRAWN, reason=reason
                 )
-            entries[name] = shown
-        pins = {area: str(each.delivery_id) for area, each in decisions.pins.items()}
+            entries[name] = withdrawn
+        pins = {area: str(pin.delivery_id) for area, pin in decisions.pins.items()}
         contents = before
         if entries != before.entries or pins != before.pins:
             contents = Contents(entries, pins).prepare()
@@ -153,6 +159,5 @@ class Catalogue:
         self._snapshot = Snapshot(contents=contents, checked_at=datetime.now(UTC), problem=problem)
 
     def _covers(self, entry: Entry, area: str) -> bool:
-        """Whether a delivery may answer for an area that it declares, as things stand."""
         withdrawn = self._decisions.withdrawals if self._decisions else {}
         return entry.delivery_id not in withdrawn and self._may_answer(entry, area)

@@ -1,12 +1,12 @@
-"""Decisions: withdrawals and pins, rows in the app's own database.
+"""Withdrawals and pins: an operator's decisions, rows in the app's own database.
 
-Every decision is one row that is never changed: who, when, what and why. What holds is the last
-row about a delivery, or about an area, in the order in which they were written; clocks do not
-count. Every serving process reads them at every look at the store.
+Every decision is one row that never changes: who, when, what and why. The last row about a
+delivery, or about an area, applies, in the order in which they were written; clocks do not count.
+Every serving process reads them at every refresh of the catalogue.
 
-- A delivery that is **withdrawn** answers nowhere, until it is restored.
-- An area that is **pinned** to a delivery is answered by it before all others, until it is
-  unpinned; where it may not answer or refuses, the ranking decides (see `selection`).
+- A **withdrawn** delivery answers for no area, until it is restored.
+- A **pinned** area is answered by its delivery before all others, until it is unpinned; where that
+  one may not answer or refuses, the ranking decides (see `selection`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _PAIRS: Mapping[str, tuple[Action, Action]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """One row. `subject` is a delivery id, or of a pin an area; `time` is UTC, as text."""
+    """One row. `subject` is a delivery id or, of a pin, an area; `time` is UTC, as text."""
 
     time: str
     author: str
@@ -59,21 +59,21 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decisions:
-    """What holds now: withdrawals by delivery id, pins by area."""
+    """The decisions that apply: withdrawals by delivery id, pins by area."""
 
     withdrawals: Mapping[str, Decision] = field(default_factory=dict)
     pins: Mapping[str, Decision] = field(default_factory=dict)
 
     def dump(self) -> str:
-        """As text; `load_decisions` reads it."""
+        """Return them as text, for `load_decisions`."""
         return json.dumps(
-            [asdict(each) for each in (*self.withdrawals.values(), *self.pins.values())]
+            [asdict(row) for row in (*self.withdrawals.values(), *self.pins.values())]
         )
 
 
 def load_decisions(text: str) -> Decisions:
-    """What `Decisions.dump` wrote."""
-    return _of([Decision(**each) for each in json.loads(text)])
+    """Return the decisions that `Decisions.dump` wrote."""
+    return _collect([Decision(**row) for row in json.loads(text)])
 
 
 class DecisionStore:
@@ -86,7 +86,7 @@ class DecisionStore:
         self._database = database
 
     def read(self) -> Decisions:
-        """What holds now."""
+        """Return the decisions that apply now."""
         table = _decisions.c
         last = [
             sa.select(sa.func.max(table.id)).where(table.action.in_(pair)).group_by(table.subject)
@@ -95,7 +95,7 @@ class DecisionStore:
         query = sa.select(_decisions).where(table.id.in_(sa.union_all(*last))).order_by(table.id)
         with self._database.transaction() as connection:
             rows = connection.execute(query).all()
-        return _of(
+        return _collect(
             [
                 Decision(
                     time=write_time(from_microseconds(row.time)),
@@ -118,7 +118,7 @@ class DecisionStore:
         delivery_id: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """Write a decision down."""
+        """Add the row of a decision."""
         with self._database.transaction() as connection:
             connection.execute(
                 sa.insert(_decisions).values(
@@ -132,8 +132,8 @@ class DecisionStore:
             )
 
 
-def _of(rows: list[Decision]) -> Decisions:
+def _collect(rows: list[Decision]) -> Decisions:
     return Decisions(
-        withdrawals={each.subject: each for each in rows if each.action == "withdraw"},
-        pins={each.subject: each for each in rows if each.action == "pin"},
+        withdrawals={row.subject: row for row in rows if row.action == "withdraw"},
+        pins={row.subject: row for row in rows if row.action == "pin"},
     )

@@ -1,7 +1,7 @@
-"""The cache: verified copies of deliveries, which are what the app loads and shows.
+"""Verified local copies of deliveries: what the app loads and shows.
 
 A delivery is copied whole into ``<cache>/<store>/<digest>/<delivery_id>`` and verified there, so
-that what is loaded is what was verified, whatever happens to the store meanwhile. The folder can
+that the loaded bytes are the verified ones, whatever happens to the store meanwhile. The folder can
 be deleted at any time: it is filled again from the store.
 """
 
@@ -39,7 +39,7 @@ _LOCK = ".lock"
 ABANDONED_AFTER_SECONDS = 86_400
 
 
-class Cache:
+class DeliveryCache:
     """The copies of one store's deliveries. Several processes may share it."""
 
     def __init__(self, folder: Path, *, store: Store, reader: str) -> None:
@@ -49,7 +49,7 @@ class Cache:
         self.store = store
         self.reader = reader
 
-    def try_out(self) -> None:
+    def check_writable(self) -> None:
         """Make a folder here and remove it again, as copying a delivery does.
 
         Raises:
@@ -60,11 +60,11 @@ class Cache:
             pass
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other processes that share this cache from picking up at the same time.
+    def locked(self) -> Iterator[None]:
+        """Keep other processes that share this cache from ingesting inside the block.
 
-        So each delivery is proven once, and the others find what was found. The system lets go of
-        the lock with the process.
+        So each delivery is tested by one process, and the others find the result. The system
+        releases the lock when the process ends.
 
         Raises:
             OSError: the cache cannot be written.
@@ -74,11 +74,11 @@ class Cache:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def bring(self, name: str) -> Delivery:
+    def fetch_verified(self, name: str) -> Delivery:
         """Copy a delivery here, unless its bytes are here already, and verify the copy.
 
         Raises:
-            IncompleteDeliveryError: it is not there (any more).
+            IncompleteDeliveryError: the store does not hold it (any more).
             CorruptDeliveryError: the delivery's bytes, layout or contents disagree.
             UnsupportedSchemaError: its metadata needs a newer reader than this release.
             MetadataError: its metadata breaks the contract.
@@ -86,16 +86,16 @@ class Cache:
         """
         manifest = self.store.manifest(name)
         self.store.check(name, manifest)
-        return self._reopened(name, manifest.digest) or self._copied(name, manifest)
+        return self._reopen(name, manifest.digest) or self._copy(name, manifest)
 
-    def verified(self, name: str, digest: str) -> Delivery:
-        """The copy, every byte verified; brought again when it is not here or went bad.
+    def open_verified(self, name: str, digest: str) -> Delivery:
+        """Return the copy, every byte verified; fetch it again when it is absent or damaged.
 
         Raises:
-            DeliveryError: the store has no longer these bytes, or they went bad there too.
-            OSError: as `bring`.
+            DeliveryError: the store no longer has these bytes, or they are damaged there too.
+            OSError: as `fetch_verified`.
         """
-        delivery = self._reopened(name, digest) or self.bring(name)
+        delivery = self._reopen(name, digest) or self.fetch_verified(name)
         if delivery.digest != digest:
             raise CorruptDeliveryError(
                 f"{name} has other bytes in the store than when it was picked up",
@@ -103,26 +103,25 @@ class Cache:
             )
         return delivery
 
-    def described(self, name: str, digest: str) -> Delivery:
-        """The delivery with its metadata, of which alone the digest is held against the manifest.
+    def open_described(self, name: str, digest: str) -> Delivery:
+        """Return the delivery with its metadata, the only file whose digest is verified.
 
-        Raises what `verified` raises.
+        Raises what `open_verified` raises.
         """
         copy = self._home(digest) / name
         try:
             manifest = read_manifest(copy)
             if manifest.digest == digest:
-                text = read_listed(copy, manifest, METADATA)
-                metadata = read_metadata(text, reader=self.reader)
+                metadata = read_metadata(read_listed(copy, manifest, METADATA), reader=self.reader)
                 return Delivery(path=copy, metadata=metadata, manifest=manifest)
         except DeliveryError:
-            pass  # gone or gone bad: brought again
-        return self.verified(name, digest)
+            pass  # absent or damaged: fetched again
+        return self.open_verified(name, digest)
 
-    def damage(self, name: str, digest: str) -> tuple[str, ...]:
-        """How the copy differs from what was verified; empty when it does not, or is not here.
+    def find_damage(self, name: str, digest: str) -> tuple[str, ...]:
+        """List how the copy differs from the verified bytes; empty when intact or not here.
 
-        A copy that is not here is brought when it is needed.
+        A copy that is not here is fetched when it is needed.
         """
         copy = self._home(digest) / name
         try:
@@ -136,29 +135,39 @@ class Cache:
             return error.problems
 
     def size(self, name: str, digest: str) -> int:
-        """How many bytes the copy's manifest lists; 0 when there is none."""
+        """Return how many bytes the copy's manifest lists; 0 when there is none."""
         try:
             manifest = read_manifest(self._home(digest) / name)
         except DeliveryError:
             return 0
-        return sum(each.size for each in manifest.files.values())
+        return sum(file.size for file in manifest.files.values())
 
-    def _reopened(self, name: str, digest: str) -> Delivery | None:
-        """The copy that is here already, unless it went bad: then it is removed."""
+    def prune(self, digests: Collection[str]) -> None:
+        """Delete the copies of all deliveries but those of the given digests."""
+        kept = {self._home(digest) for digest in digests}
+        if not self.folder.is_dir():
+            return
+        for home in self.folder.iterdir():
+            if home not in kept and home.is_dir() and not _is_being_written(home):
+                shutil.rmtree(home, ignore_errors=True)  # another process may be doing the same
+
+    def _home(self, digest: str) -> Path:
+        return self.folder / digest.removeprefix("sha256:")
+
+    def _reopen(self, name: str, digest: str) -> Delivery | None:
+        """Return the copy that is here already; a damaged one is removed."""
         home = self._home(digest)
         try:
             delivery = open_delivery(home / name, reader=self.reader)
-        except IncompleteDeliveryError:
-            found = None
-        except CorruptDeliveryError:
-            found = None
-        else:
-            found = delivery if delivery.digest == digest else None
-        if found is None and home.exists():
+            if delivery.digest == digest:
+                return delivery
+        except (IncompleteDeliveryError, CorruptDeliveryError):
+            pass  # removed below
+        if home.exists():
             shutil.rmtree(home, ignore_errors=True)  # another process may be doing the same
-        return found
+        return None
 
-    def _copied(self, name: str, manifest: Manifest) -> Delivery:
+    def _copy(self, name: str, manifest: Manifest) -> Delivery:
         self.folder.mkdir(parents=True, exist_ok=True)
         home = self._home(manifest.digest)
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder) as staging:
@@ -173,29 +182,17 @@ class Cache:
             except OSError:
                 if not home.is_dir():
                     raise
-                # another process was first: what it brought is not verified yet
+                # another process was first, and its copy is not verified yet
                 return open_delivery(home / name, reader=self.reader)
         return replace(delivery, path=home / name)
 
-    def _home(self, digest: str) -> Path:
-        return self.folder / digest.removeprefix("sha256:")
 
-    def prune(self, digests: Collection[str]) -> None:
-        """Delete the copies of all deliveries but those of the given digests."""
-        kept = {self._home(digest) for digest in digests}
-        if not self.folder.is_dir():
-            return
-        for home in self.folder.iterdir():
-            if home not in kept and home.is_dir() and not _in_the_making(home):
-                shutil.rmtree(home, ignore_errors=True)  # another process may be doing the same
-
-
-def _in_the_making(folder: Path) -> bool:
-    """Whether a process may still be copying into a folder; a killed one leaves it behind."""
+def _is_being_written(folder: Path) -> bool:
+    """Return whether a process may still be copying into a folder; a killed one leaves it."""
     if not folder.name.startswith(_STAGING):
         return False
     try:
         age = time.time() - folder.stat().st_mtime
     except FileNotFoundError:
-        return True  # its maker has just finished with it
+        return True  # its process has just finished with it
     return age < ABANDONED_AFTER_SECONDS

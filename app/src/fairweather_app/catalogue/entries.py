@@ -1,8 +1,7 @@
-"""Entries: what the catalogue keeps in memory of each delivery, and in its index on disk.
+"""Entries: what the catalogue keeps of each delivery in memory, and in its index on disk.
 
 An entry is small, because there may be tens of thousands: no metadata, no model. What selection,
-ranking and the listings ask is written down once, at pickup, as one JSON record; it is decoded
-when somebody asks for it.
+ranking and listings need is written at ingestion, as one JSON record, and decoded on demand.
 """
 
 from __future__ import annotations
@@ -27,10 +26,9 @@ Place = tuple[float, float, str]
 
 
 class State(StrEnum):
-    """What became of a delivery."""
+    """What became of a delivery; `meaning` is the state in words."""
 
     meaning: str
-    """The state in words."""
 
     LIVE = "live", "verified, proven to run here, and asked for its areas"
     REFUSED = "refused", "sound, and declined by this release"
@@ -46,7 +44,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stated:
+class StatedPerformance:
     """Performance that a delivery states for one area and variable."""
 
     evaluation_id: str
@@ -56,10 +54,10 @@ class Stated:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declared:
-    """What a delivery says of itself, as far as choosing and listing need it.
+    """The part of a delivery's metadata that choosing and listing need.
 
     `performance` is by area and then by variable; `train_end_time` is a POSIX time. `runtime` is
-    what ran it when it was proven, None when nothing could.
+    what ran it at ingestion, None when nothing could.
     """
 
     schema_version: str
@@ -73,11 +71,11 @@ class Declared:
     train_end_time: float
     synthetic: bool
     unknown_fields: tuple[str, ...]
-    performance: Mapping[str, Mapping[str, Stated]]
+    performance: Mapping[str, Mapping[str, StatedPerformance]]
     runtime: str | None
 
     def skill(self, area: str, variable: str) -> float | None:
-        """Its held-out skill, None where it states none."""
+        """Return its held-out skill, None where it states none."""
         stated = self.performance.get(area, {}).get(variable)
         return None if stated is None else stated.skill
 
@@ -88,7 +86,7 @@ class Entry:
 
     `code` and `reason` are None exactly when it is live. `digest`, `model_type`, `areas` and
     `record` are there whenever its bytes were verified and its metadata read. An empty
-    `fingerprint` is one that equals no other: the delivery is looked at again.
+    `fingerprint` equals no other: the delivery is ingested again.
     """
 
     delivery_id: str
@@ -107,7 +105,7 @@ class Entry:
         return self.state is State.LIVE
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Its state in words: ``live``, ``withdrawn by …``, ``quarantined (corrupt): …``."""
         if self.live:
             return self.state.value
@@ -115,13 +113,13 @@ class Entry:
             return str(self.reason)
         return f"{self.state} ({self.code}): {self.reason}"
 
-    def says_what(self, other: Entry) -> bool:
-        """Whether two entries say the same of the same bytes."""
+    def equals(self, other: Entry) -> bool:
+        """Return whether two entries agree in every field."""
         return all(getattr(self, each.name) == getattr(other, each.name) for each in fields(Entry))
 
     @property
     def declared(self) -> Declared | None:
-        """What it says of itself; None while its metadata cannot be read."""
+        """What its metadata declare; None while they cannot be read."""
         return _decoded(self.record) if self.record else None
 
 
@@ -130,10 +128,10 @@ _decoded = lru_cache(maxsize=DECODED_AT_ONCE)(_RECORD.validate_json)
 
 
 def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:
-    """The record of a delivery: `Declared`, as JSON."""
-    performance: dict[str, dict[str, Stated]] = {}
+    """Return the record of a delivery: `Declared`, as JSON."""
+    performance: dict[str, dict[str, StatedPerformance]] = {}
     for each in metadata.performance:
-        performance.setdefault(each.area, {})[each.variable] = Stated(
+        performance.setdefault(each.area, {})[each.variable] = StatedPerformance(
             evaluation_id=each.evaluation_id, skill=each.skill, interval=each.skill_interval
         )
     declared = Declared(

@@ -1,8 +1,8 @@
-"""The index: what was found out about deliveries, on disk, so that a restart need not again.
+"""The index on disk: the result of each ingestion, so that a restart need not repeat it.
 
-One SQLite file in the cache for each release (its version, its runtimes, its very source), shared
-by the worker processes. It can be deleted at any time; whatever goes wrong with it, the app works
-on without it. Rows are what the bytes said, never what an operator decided.
+One SQLite file in the cache for each release (its version, its runtimes, its source), shared by the
+worker processes. It can be deleted at any time; the app works on without it. A row follows from a
+delivery's bytes alone, never from an operator's decision.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 
 def release_key(backends: Sequence[ModelsBackend]) -> str:
-    """What a proof holds for: this release's software manifest and its source."""
+    """Return a key of this release: of its software manifest and its source."""
     digest = hashlib.sha256(dump_software(describe_software(backends)))
     package = Path(__file__).parents[1]
     for path in sorted(package.rglob("*.py")):
@@ -51,7 +51,7 @@ def release_key(backends: Sequence[ModelsBackend]) -> str:
 
 
 class Index:
-    """One file of rows. Opened at first use, by the process that uses it; safe between threads."""
+    """One file of rows, opened at first use. Safe to share between threads."""
 
     def __init__(self, folder: Path, key: Callable[[], str]) -> None:
         self._folder = folder
@@ -61,22 +61,22 @@ class Index:
 
     @property
     def path(self) -> Path:
-        """Where the file lies."""
+        """The path of the file."""
         return self._folder / f"index-{self._key()}.sqlite"
 
     def entries(self) -> dict[str, Entry]:
-        """Every row, by delivery id."""
+        """Return every row, by delivery id."""
         rows = self._do(lambda db: db.execute("SELECT * FROM entries").fetchall())
         seen: dict[str, tuple[str, ...]] = {}  # thousands of deliveries declare the same areas
         return {row[0]: _entry(row, seen) for row in rows or ()}
 
-    def proven(self, delivery_id: str, digest: str) -> Entry | None:
-        """What was found out about these very bytes; None when nothing was."""
+    def find(self, delivery_id: str, digest: str) -> Entry | None:
+        """Return the row of exactly these bytes; None when there is none."""
         query = "SELECT * FROM entries WHERE delivery_id = ? AND digest = ?"
         row = self._do(lambda db: db.execute(query, (delivery_id, digest)).fetchone())
         return None if row is None else _entry(row, {})
 
-    def keep(self, entries: Iterable[Entry]) -> None:
+    def put(self, entries: Iterable[Entry]) -> None:
         """Insert or replace rows."""
         rows = [_row(each) for each in entries]
         marks = ",".join("?" * len(_COLUMNS))
@@ -84,19 +84,19 @@ class Index:
         if rows:
             self._do(lambda db: db.executemany(insert, rows))
 
-    def forget(self, delivery_ids: Iterable[str]) -> None:
+    def remove(self, delivery_ids: Iterable[str]) -> None:
         """Delete rows."""
         rows = [(each,) for each in delivery_ids]
         if rows:
             self._do(lambda db: db.executemany("DELETE FROM entries WHERE delivery_id = ?", rows))
 
-    def note(self, name: str, content: str) -> None:
-        """Keep a text under a name."""
+    def save_note(self, name: str, content: str) -> None:
+        """Save a text under a name."""
         insert = "INSERT OR REPLACE INTO notes VALUES (?, ?)"
         self._do(lambda db: db.execute(insert, (name, content)))
 
-    def noted(self, name: str) -> str | None:
-        """The text kept under a name."""
+    def note(self, name: str) -> str | None:
+        """Return the text saved under a name."""
         query = "SELECT content FROM notes WHERE name = ?"
         row = self._do(lambda db: db.execute(query, (name,)).fetchone())
         return None if row is None else str(row[0])
@@ -109,40 +109,36 @@ class Index:
                 self._connection = None
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """Work in one transaction; None when the file cannot be used, which is told."""
+        """Work in one transaction; log and return None when the file cannot be used."""
         with self._lock:
             try:
-                connection = self._opened()
+                connection = self._open()
                 with connection:
                     return work(connection)
             except (sqlite3.Error, OSError) as error:
                 logger.warning("the index %s cannot be used: %s", self.path, error)
                 return None
 
-    def _opened(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         if self._connection is not None:
             return self._connection
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._clear_old()
+        for path in self._folder.glob("index-*.sqlite"):  # of releases that are no longer used
+            if path != self.path and time.time() - path.stat().st_mtime > FORGOTTEN_AFTER_SECONDS:
+                path.unlink(missing_ok=True)
         try:
-            self._connection = _open(self.path)
+            self._connection = _connect(self.path)
         except sqlite3.OperationalError:  # locked, no room: the file itself may be sound
             raise
         except sqlite3.DatabaseError as error:
             logger.warning("the index %s is made anew: %s", self.path, error)
             for path in self._folder.glob(f"{self.path.name}*"):
                 path.unlink(missing_ok=True)
-            self._connection = _open(self.path)
+            self._connection = _connect(self.path)
         return self._connection
 
-    def _clear_old(self) -> None:
-        """Delete the files of releases that have not been written to for a month."""
-        for path in self._folder.glob("index-*.sqlite"):
-            if path != self.path and time.time() - path.stat().st_mtime > FORGOTTEN_AFTER_SECONDS:
-                path.unlink(missing_ok=True)
 
-
-def _open(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -1,19 +1,18 @@
-"""Residency: which models are in memory, and for how long.
+"""In-memory cache of models.
 
-A model is loaded when it is first run, from bytes that are verified at that moment, and stays
-until the memory is needed for others. Laws:
+A model is loaded when it is first run, from bytes that are verified at that moment, and stays until
+others need the memory. Laws:
 
-- Together the models in memory and those being loaded take no more than the budget, except that
-  the one used last always stays, and that none is taken from a request that runs it or waits
-  for it.
-- The least recently used goes first. Its memory comes back when the last request that runs it
-  is done.
-- A model is loaded once, however many requests wait for it. Others do not wait for it: up to
-  `LOADS_AT_ONCE` are loaded at the same time, each on a thread of its own.
-- Nobody waits longer than `patience` for a model, and once somebody has, nobody waits for it at
-  all. Its load goes on, for whoever asks when it is done.
-- What has left the catalogue counts as used as long as somebody runs it, be it a call that was
-  given up, and no longer.
+- The models in memory and those being loaded together take no more than the budget, except that
+  the one used last always stays, and that none is taken from a request that runs it or waits for
+  it.
+- The least recently used goes first. Its memory is free when the last request that runs it ends.
+- A model is loaded once, however many requests wait for it. Up to `LOADS_AT_ONCE` models are loaded
+  at the same time, each on a thread of its own; requests for others do not wait.
+- No request waits longer than `patience` for a model; once one has, the next ones fail at once. The
+  load goes on, for later requests.
+- A model that has left the catalogue counts as used while a call runs it, even one that was given
+  up, and no longer.
 """
 
 from __future__ import annotations
@@ -49,20 +48,20 @@ PATIENCE_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, weakref_slot=True)
 class Loaded:
-    """A session, and the memory it is taken to need: an estimate from its artifact's size."""
+    """A session and its memory, estimated from its artifact's size."""
 
     session: Session
     size: int
 
 
 def estimate(artifact_bytes: int) -> int:
-    """The memory that a loaded artifact is taken to need; runtimes do not tell."""
+    """Estimate the memory of a loaded artifact; runtimes do not report it."""
     return SESSION_BYTES + SESSION_FACTOR * artifact_bytes
 
 
 @dataclass(slots=True, eq=False)
 class _Slot:
-    """A model in memory, or on its way there; whoever runs it, waits for it or loads it uses it."""
+    """A model in memory or being loaded; `users` run it, wait for it or load it."""
 
     size: int = 0
     users: int = 0
@@ -71,10 +70,10 @@ class _Slot:
     overdue: bool = False
 
 
-class Residency:
-    """The models in memory, by the digest of their deliveries. Safe between threads.
+class ModelCache:
+    """The models in memory, by the digest of their deliveries. Safe to share between threads.
 
-    `measure` tells beforehand what `load` will take; without it a model counts once it is loaded.
+    `measure` estimates beforehand what `load` will take; without it a model counts once loaded.
     """
 
     def __init__(
@@ -93,15 +92,15 @@ class Residency:
         self._patience = patience
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._models: OrderedDict[str, RuntimeModel] = OrderedDict()
-        self._held = 0  # by the slots
-        self._left: WeakKeyDictionary[Loaded, int] = WeakKeyDictionary()
+        self._size = 0  # of the slots
+        self._removed: WeakKeyDictionary[Loaded, int] = WeakKeyDictionary()
         self._loads = 0
         self._lock = threading.Lock()
-        self._turns = threading.BoundedSemaphore(LOADS_AT_ONCE)
+        self._permits = threading.BoundedSemaphore(LOADS_AT_ONCE)
 
     @property
     def used(self) -> int:
-        """The memory that models are taken to need: loaded, being loaded, or gone and still run."""
+        """The memory of models: loaded, being loaded, or removed and still run."""
         with self._lock:
             return self._used()
 
@@ -112,7 +111,7 @@ class Residency:
             return tuple(digest for digest, slot in self._slots.items() if slot.loaded is not None)
 
     def model(self, entry: Entry) -> RuntimeModel:
-        """The model of a live entry: its metadata at once, its session when it is first run.
+        """Return the model of a live entry: its metadata at once, its session when first run.
 
         Raises:
             LoadError: its metadata can no longer be read.
@@ -131,25 +130,24 @@ class Residency:
         return model
 
     def put(self, entry: Entry, loaded: Loaded) -> None:
-        """Keep a session that was just loaded and proven."""
-        slot = _Slot(size=loaded.size, loaded=loaded)
+        """Keep a session that was just loaded and accepted."""
         with self._lock:
-            self._let_go(str(entry.digest))
-            self._slots[str(entry.digest)] = slot
-            self._held += slot.size
-            self._shrink()
+            self._remove(str(entry.digest))
+            self._slots[str(entry.digest)] = _Slot(size=loaded.size, loaded=loaded)
+            self._size += loaded.size
+            self._evict()
 
-    def warm(self, entry: Entry) -> None:
+    def load(self, entry: Entry) -> None:
         """Load a model now, unless it is in memory.
 
         Raises:
             LoadError: it cannot be loaded.
         """
-        with self.lease(entry):
+        with self.in_use(entry):
             pass
 
-    def warm_if_room(self, entry: Entry) -> bool:
-        """Load a model now if it fits into what the budget leaves; whether it is in memory.
+    def load_if_room(self, entry: Entry) -> bool:
+        """Load a model now if the budget has room for it; return whether it is in memory.
 
         Raises:
             LoadError: it cannot be loaded.
@@ -159,38 +157,38 @@ class Residency:
                 return True
         if self.used + self._measure(entry) > self.budget:
             return False
-        self.warm(entry)
+        self.load(entry)
         return True
 
-    def keep(self, digests: frozenset[str]) -> bool:
-        """Let go of all models but those of the given deliveries; whether any were let go.
+    def retain(self, digests: frozenset[str]) -> bool:
+        """Remove all models but those of the given deliveries; return whether any was removed.
 
-        A request that holds one of the others finishes with it.
+        A request that uses a removed one finishes with it.
         """
         with self._lock:
-            gone = {each: self._let_go(each) for each in [*self._slots] if each not in digests}
+            gone = {each: self._remove(each) for each in [*self._slots] if each not in digests}
             for digest in [each for each in self._models if each not in digests]:
                 session = self._models.pop(digest).session
                 if isinstance(session, _LazySession):
-                    session.kept = gone.get(digest)
+                    session.removed = gone.get(digest)
             return bool(gone)
 
     @contextmanager
-    def lease(self, entry: Entry, trace: RequestTrace | None = None) -> Iterator[Session]:
-        """The session of an entry, loaded if need be; it stays in memory until it is given back.
+    def in_use(self, entry: Entry, trace: RequestTrace | None = None) -> Iterator[Session]:
+        """Keep a model in memory inside the block, loaded first if need be; give its session.
 
         Waiting for it is the stage "load" of the `trace`.
 
         Raises:
             LoadError: it cannot be loaded, or not within `patience`.
         """
-        slot = self._taken(entry)
+        slot = self._acquire(entry)
         try:
-            yield (slot.loaded or self._awaited(slot, trace or RequestTrace())).session
+            yield (slot.loaded or self._wait_for(slot, trace or RequestTrace())).session
         finally:
-            self._give_back(slot)
+            self._release(slot)
 
-    def _taken(self, entry: Entry) -> _Slot:
+    def _acquire(self, entry: Entry) -> _Slot:
         digest = str(entry.digest)
         with self._lock:
             slot = self._slots.get(digest)
@@ -201,23 +199,23 @@ class Residency:
             if self._loads >= MOST_LOADS:
                 raise _not_yet(f"{MOST_LOADS} other models are being loaded")
             self._loads += 1
-            slot = self._slots[digest] = _Slot(users=2)  # who asks, and the thread that loads
+            slot = self._slots[digest] = _Slot(users=2)  # the request, and the thread that loads
         name = f"fairweather-load-{entry.delivery_id}"
         threading.Thread(target=self._fill, args=(slot, entry), name=name, daemon=True).start()
         return slot
 
     def _fill(self, slot: _Slot, entry: Entry) -> None:
-        """Load a model into its slot, or leave the reason there and the slot."""
+        """Load a model into its slot; on failure leave the error there and remove the slot."""
         digest = str(entry.digest)
         try:
-            with self._turns:
+            with self._permits:
                 self._resize(digest, slot, self._measure(entry))
                 loaded = self._load(entry)
         except BaseException as error:  # noqa: BLE001 - raised again where the model is awaited
             with self._lock:
                 self._loads -= 1
                 if self._slots.get(digest) is slot:
-                    self._let_go(digest)
+                    self._remove(digest)
             slot.coming.set_exception(error)
             return
         self._resize(digest, slot, loaded.size)
@@ -225,11 +223,11 @@ class Residency:
             self._loads -= 1
             slot.loaded = loaded
             if self._slots.get(digest) is not slot:
-                self._left[loaded] = loaded.size
+                self._removed[loaded] = loaded.size
         slot.coming.set_result(loaded)
-        self._give_back(slot)
+        self._release(slot)
 
-    def _awaited(self, slot: _Slot, trace: RequestTrace) -> Loaded:
+    def _wait_for(self, slot: _Slot, trace: RequestTrace) -> Loaded:
         seconds = 0 if slot.overdue else self._patience
         try:
             return trace.timed("load", lambda: slot.coming.result(seconds))
@@ -240,88 +238,87 @@ class Residency:
             reason = f"it is still being loaded after {self._patience:g} s"
             raise _not_yet(reason) from None
 
-    def _give_back(self, slot: _Slot) -> None:
+    def _release(self, slot: _Slot) -> None:
         with self._lock:
             slot.users -= 1
-            self._shrink()
+            self._evict()
 
     def _resize(self, digest: str, slot: _Slot, size: int) -> None:
-        """Count a slot with its size from now on, and make room for it."""
         with self._lock:
             if self._slots.get(digest) is slot:
-                self._held += size - slot.size
+                self._size += size - slot.size
                 slot.size = size
-                self._shrink()
+                self._evict()
 
-    def _let_go(self, digest: str) -> Loaded | None:
-        """Take a slot out; what it holds counts on as long as somebody runs it."""
+    def _remove(self, digest: str) -> Loaded | None:
+        """Remove a slot; its session counts on while a call runs it."""
         slot = self._slots.pop(digest, None)
         if slot is None:
             return None
-        self._held -= slot.size
+        self._size -= slot.size
         if slot.loaded is not None:
-            self._left[slot.loaded] = slot.size
+            self._removed[slot.loaded] = slot.size
         return slot.loaded
 
     def _used(self) -> int:
-        return self._held + (sum(self._left.values()) if self._left else 0)
+        return self._size + (sum(self._removed.values()) if self._removed else 0)
 
-    def _shrink(self) -> None:
-        """Let go of the least recently used that nobody runs, until the rest fits."""
+    def _evict(self) -> None:
+        """Remove the least recently used slots without users, until the rest fits."""
         over = self._used() - self.budget
-        if over <= 0:
-            return
-        for digest, slot in list(self._slots.items())[:-1]:
+        for digest, slot in list(self._slots.items())[:-1] if over > 0 else ():
             if over <= 0:
                 return
             if not slot.users:
                 del self._slots[digest]
-                self._held -= slot.size
+                self._size -= slot.size
                 over -= slot.size
 
 
 class _LazySession:
-    """A session that is in memory when it is run."""
+    """A session that is loaded when it is run."""
 
-    def __init__(self, residency: Residency, entry: Entry) -> None:
-        self._residency = residency
+    def __init__(self, cache: ModelCache, entry: Entry) -> None:
+        self._cache = cache
         self._entry = entry
-        self.kept: Loaded | None = None  # there when the catalogue has let go of the delivery
+        self.removed: Loaded | None = None  # set when the delivery has left the catalogue
         declared = entry.declared
         self.runtime = (declared.runtime if declared else None) or "unknown"
 
     @property
     def signature(self) -> Signature:
-        """What it takes and gives."""
-        with self.held() as session:
+        """Its inputs and outputs."""
+        with self.in_use() as session:
             return session.signature
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Arrays:
         """Run one batch."""
         try:
-            with self.held() as session:
+            with self.in_use() as session:
                 return session.run(feeds, outputs)
         except LoadError as error:
             raise PredictionError(str(error), code=error.code) from error
 
-    def held(self, trace: RequestTrace | None = None) -> AbstractContextManager[Session]:
-        """The loaded session, kept in memory for as long as the context lasts."""
-        kept = self.kept
-        if kept is not None:
-            return nullcontext(kept.session)
-        return self._residency.lease(self._entry, trace)
+    def in_use(self, trace: RequestTrace | None = None) -> AbstractContextManager[Session]:
+        """Keep the loaded session in memory inside the block."""
+        removed = self.removed
+        if removed is not None:
+            return nullcontext(removed.session)
+        return self._cache.in_use(self._entry, trace)
 
 
-def held(model: RuntimeModel, trace: RequestTrace | None = None) -> AbstractContextManager[object]:
-    """Keep a model in memory, loaded first if need be, for as long as the context lasts.
+def in_use(
+    model: RuntimeModel, trace: RequestTrace | None = None
+) -> AbstractContextManager[object]:
+    """Keep a model in memory inside the block, loaded first if need be.
 
-    So loading is not charged to the time limit of a model that is run inside.
+    So the time limit of a run inside the block does not include loading.
 
     Raises:
-        LoadError: when the context is entered: it cannot be loaded, or not in time.
+        LoadError: on entry: it cannot be loaded, or not in time.
     """
     session = model.session
-    return session.held(trace) if isinstance(session, _LazySession) else nullcontext()
+    return session.in_use(trace) if isinstance(session, _LazySession) else nullcontext()
 
 
 def _not_yet(reason: str) -> LoadError:
@@ -329,11 +326,11 @@ def _not_yet(reason: str) -> LoadError:
 
 
 def release_free_memory() -> bool:
-    """Give the memory that the C library keeps free back to the system; whether any was.
+    """Return the memory that the C library keeps free to the system; return whether any was.
 
-    It keeps what models leave behind in pieces that the next one may not fit into: successive
-    deliveries would cost a worker tens of megabytes that nobody uses. Takes some milliseconds,
-    without Python's lock; only the GNU C library needs it, and can.
+    The C library keeps what models leave in pieces that the next one may not fit into: successive
+    deliveries would cost a worker tens of megabytes. Takes some milliseconds, without Python's
+    lock; only the GNU C library can.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     return trim is not None and bool(trim(0))

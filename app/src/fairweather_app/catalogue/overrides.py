@@ -1,4 +1,4 @@
-"""What an operator may change about deliveries: `override_cities` narrows what they serve.
+"""The operator's file `override_cities`, which narrows the areas that deliveries serve.
 
 The file, YAML, is keyed by delivery id or by model type::
 
@@ -27,7 +27,7 @@ KEY = "override_cities"
 
 
 class Named(Protocol):
-    """What has the two names that an override goes by: metadata, or an entry."""
+    """Metadata or an entry: it has the two names that an override is keyed by."""
 
     @property
     def delivery_id(self) -> str:
@@ -42,7 +42,7 @@ class Named(Protocol):
 class Overrides:
     """The cities that deliveries are narrowed to, by delivery id or model type.
 
-    `shadows` are the ids of those that only predict beside the one that answers.
+    `shadows` are the ids of those that predict in parallel and are never served.
     """
 
     cities: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -65,7 +65,7 @@ def read_overrides(path: Path | None) -> Overrides:
     """Read the file of `override_cities`; without a file nothing is overridden.
 
     Raises:
-        OverridesError: the file cannot be read or says something else.
+        OverridesError: the file cannot be read or holds something else.
     """
     if path is None:
         return Overrides()

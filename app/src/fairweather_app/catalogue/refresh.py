@@ -1,20 +1,19 @@
-"""Refresh: one pass over the store, from what was known of it to what is known now.
+"""Refresh: one pass over the store, from the entries known before to those known now.
 
 Laws:
 
-- A delivery without a manifest is not there yet. One that is new is picked up. Of those that are
-  known, some are held against the store and their copies verified in every pass, in turn: all of
-  them where there are few. One whose bytes have changed in the store is picked up anew; a copy
-  that went bad is brought again.
-- A delivery removed from a healthy store leaves, unless an area would be left without any model
-  that may answer for it (what is withdrawn, a shadow or narrowed by the operator may not): the
-  last one for an area stays until so many passes in a row have missed it that it is no blip. Many
-  that go at once stay as long: a store that is unmounted, emptied by mistake or moved while it is
-  read seems to lose its deliveries.
-- A store that is absent, unreadable or suddenly empty changes nothing. That holds through a
-  restart, except that an app that finds an empty store when it starts believes it.
+- A delivery without a manifest is not there yet. A new one is ingested. Of the known ones, some are
+  compared with the store and their copies verified in every pass, in turn: all of them where there
+  are few. One whose bytes changed in the store is ingested again; a damaged copy is fetched again.
+- A delivery that was removed from a healthy store is dropped, unless an area would be left without
+  any model that may answer for it (a withdrawn delivery, a shadow, or one narrowed by the operator
+  may not): the last one for an area stays until `GRACE_PASSES` passes in a row have missed it. So
+  do many that go at once: a store that is unmounted, emptied by mistake or moved while it is read
+  seems to lose its deliveries.
+- A store that is absent, unreadable or suddenly empty changes nothing, also through a restart;
+  only an app that finds an empty store when it starts drops all.
 - A delivery that cannot be read or copied is tried again in every pass. If it was live, it stays
-  live; else it is quarantined as not read yet, which says nothing about its bytes.
+  live; else it is quarantined as not read yet, which tells nothing about its bytes.
 """
 
 from __future__ import annotations
@@ -29,21 +28,21 @@ from itertools import islice
 from fairweather_interface.errors import IncompleteDeliveryError
 from fairweather_interface.refusals import Code
 
-from fairweather_app.catalogue.delivery_cache import Cache
+from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.catalogue.index import Index
-from fairweather_app.catalogue.ingestion import Ingested, Pickup
-from fairweather_app.catalogue.model_cache import Residency, release_free_memory
+from fairweather_app.catalogue.ingestion import Ingested, Ingestion
+from fairweather_app.catalogue.model_cache import ModelCache, release_free_memory
 from fairweather_app.errors import LoadError, RemoteUnavailableError, StoreError
 
 CHECKED_AT_ONCE = 500
 VERIFIED_AT_ONCE = 50
 VERIFIED_BYTES_AT_ONCE = 64 << 20
-WARMED_AT_ONCE = 32
+LOADED_AT_ONCE = 32
 PUBLISH_EVERY_SECONDS = 2.0
-"""How long a pass may go on before what it has found so far is published."""
+"""How long a pass may go on before its result so far is published."""
 GRACE_PASSES = 6
-"""So many passes in a row must have missed a delivery that is guarded before it is dropped."""
+"""So many passes in a row must have missed a guarded delivery before it is dropped."""
 FEW = 3
 """So many deliveries, or half of all, may go in one pass and are dropped at once."""
 
@@ -55,61 +54,60 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Pass:
-    """What one pass has found so far."""
+    """The result of one pass so far."""
 
     entries: dict[str, Entry]
     gone: list[Entry]
     damaged: frozenset[str] = frozenset()
     problems: list[str] = field(default_factory=list)
-    warmed: int = 0
+    loads: int = 0
     published: float = field(default_factory=time.monotonic)
 
 
 class Refresher:
     """Runs the passes over one store, one after another, and loads models before they go live.
 
-    `publish` is handed what a long pass has found so far.
+    `publish` is called with the entries of a long pass so far.
     """
 
     def __init__(
         self,
-        cache: Cache,
-        pickup: Pickup,
+        cache: DeliveryCache,
+        ingestion: Ingestion,
         index: Index,
-        residency: Residency,
+        model_cache: ModelCache,
         *,
         may_answer: MayAnswer,
         publish: Callable[[Mapping[str, Entry]], None],
     ) -> None:
         self._cache = cache
         self._store = cache.store
-        self._pickup = pickup
+        self._ingestion = ingestion
         self._index = index
-        self._residency = residency
+        self._model_cache = model_cache
         self._publish = publish
         self._guard = DeletionGuard(may_answer)
         self._digests: frozenset[str] = frozenset()
         self._pruned: frozenset[str] | None = None
-        self._turn = ""
-        self._verifying_turn = ""
+        self._last_checked = ""
+        self._last_verified = ""
 
     def run(
         self, known: Mapping[str, Entry], *, first: bool
     ) -> tuple[Mapping[str, Entry], list[str]]:
-        """Look at the store once; never raises for what lies there.
+        """Scan the store once; never raises for what the store holds.
 
         Args:
-            known: what the pass before has found, by delivery id, or the index on the `first`.
-            first: whatever has gone while no app looked is dropped without a grace period.
+            known: the entries of the pass before, by delivery id; of the index on the `first`.
+            first: what has gone while no app ran is dropped without a grace period.
 
         Returns:
-            What is known now, and in sentences what kept the pass from being whole.
+            The entries known now, and in sentences what kept the pass from being complete.
         """
         try:
             names = self.names()
         except StoreError as error:
-            kept = "; what is live stays live" if known else ""
-            return known, [f"{error}{kept}"]
+            return known, [f"{error}; what is live stays live" if known else str(error)]
         if known and not names and not first:
             emptied = (
                 f"the store {self._store} is empty and held {len(known)} deliveries before; "
@@ -120,10 +118,10 @@ class Refresher:
             entries={name: known[name] for name in names & known.keys()},
             gone=[each for name, each in known.items() if name not in names],
         )
-        now.damaged = frozenset(self._damaged(now.entries))
+        now.damaged = frozenset(self._find_damaged(now.entries))
         missing = {} if first else {each.delivery_id: each for each in now.gone}
-        for name in [*sorted(names - known.keys()), *self._due(now)]:
-            self._look_at(name, now)
+        for name in [*sorted(names - known.keys()), *self._to_recheck(now)]:
+            self._refresh_one(name, now)
             if time.monotonic() - now.published > PUBLISH_EVERY_SECONDS:
                 self._publish({**missing, **now.entries})
                 now.published = time.monotonic()
@@ -131,13 +129,13 @@ class Refresher:
             stay, problems = self._guard.confirm(now.gone, now.entries, str(self._store))
             now.entries |= {each.delivery_id: each for each in stay}
             now.problems += problems
-        self._index.forget(known.keys() - now.entries.keys())
+        self._index.remove(known.keys() - now.entries.keys())
         if not now.problems:
-            self._let_go(frozenset(each.digest for each in now.entries.values() if each.digest))
+            self._prune(frozenset(each.digest for each in now.entries.values() if each.digest))
         return now.entries, now.problems
 
     def names(self) -> frozenset[str]:
-        """The names under which deliveries lie in the store now, or may be about to.
+        """List the names under which deliveries lie in the store now, or may be about to.
 
         Raises:
             StoreError: the store cannot be read.
@@ -150,92 +148,93 @@ class Refresher:
                 "FAIRWEATHER_STORE names the store"
             ) from None
 
-    def ingest(self, name: str) -> Ingested | None:
-        """Pick one delivery up afresh, whatever is known of it; None when it is not there.
+    def ingest(self, delivery_id: str) -> Ingested | None:
+        """Ingest one delivery afresh, known or not, and keep nothing; None when it is not there.
 
-        Never raises for what lies there, and keeps nothing of it.
+        Never raises for what the store holds.
         """
         try:
-            return self._pickup(name)
+            return self._ingestion.ingest(delivery_id, self._store.fingerprint(delivery_id))
         except IncompleteDeliveryError:
             return None
         except OSError as error:
-            return Ingested(entry=_not_now(name, error, None))
+            return Ingested(entry=_retry_entry(delivery_id, error, None))
 
-    def _look_at(self, name: str, now: _Pass) -> None:
-        """Look at one delivery, and pick it up if it is new or its bytes changed."""
-        known = now.entries.get(name)
+    def _refresh_one(self, delivery_id: str, now: _Pass) -> None:
+        """Ingest one delivery if it is new, its bytes changed or its copy is damaged."""
+        known = now.entries.get(delivery_id)
         try:
-            whole = None if name in now.damaged else known
-            if whole is not None and whole.fingerprint == self._store.fingerprint(name):
+            fingerprint = self._store.fingerprint(delivery_id)
+            intact = known is not None and delivery_id not in now.damaged
+            if intact and known is not None and known.fingerprint == fingerprint:
                 return
-            with self._cache.alone():
-                picked = self._pickup(name, proven=self._index.proven)
-                entry = picked.entry
-                new = known is None or not entry.says_what(known)
-                if new:
-                    self._index.keep([entry])
+            with self._cache.locked():
+                found = self._ingestion.ingest(delivery_id, fingerprint, self._index.find)
+                changed = known is None or not found.entry.equals(known)
+                if changed:
+                    self._index.put([found.entry])
         except IncompleteDeliveryError:
-            if now.entries.pop(name, None) is not None and known is not None:
+            if now.entries.pop(delivery_id, None) is not None and known is not None:
                 now.gone.append(known)
             return
         except OSError as error:
             where = f"read from {self._store} or copied to {self._cache.folder}"
-            remote = isinstance(error, RemoteUnavailableError)
-            now.problems.append(f"{name} cannot be {'tried' if remote else where}: {_why(error)}")
-            now.entries[name] = _not_now(name, error, known)
+            failed = "tried" if isinstance(error, RemoteUnavailableError) else where
+            now.problems.append(f"{delivery_id} cannot be {failed}: {_cause(error)}")
+            now.entries[delivery_id] = _retry_entry(delivery_id, error, known)
             return
-        self._make_resident(picked, now)
-        if new:
-            now.entries[name] = entry
+        self._load_model(found, now)
+        if changed:
+            now.entries[delivery_id] = found.entry
 
-    def _make_resident(self, picked: Ingested, now: _Pass) -> None:
-        """Have a model in memory before it goes live, also one that another process proved."""
-        if not picked.entry.live or (picked.loaded is None and now.warmed >= WARMED_AT_ONCE):
+    def _load_model(self, found: Ingested, now: _Pass) -> None:
+        """Have a model in memory before it goes live, also one that another process accepted."""
+        entry, loaded = found.entry, found.loaded
+        if not entry.live or (loaded is None and now.loads >= LOADED_AT_ONCE):
             return
-        entry = picked.entry
         try:
-            if picked.loaded is not None:
-                self._residency.put(entry, picked.loaded)
+            if loaded is not None:
+                self._model_cache.put(entry, loaded)
             else:
-                now.warmed += 1
-                self._residency.warm(entry)
-            self._residency.model(entry)  # its metadata too
+                now.loads += 1
+                self._model_cache.load(entry)
+            self._model_cache.model(entry)  # its metadata too
         except LoadError as error:
             logger.warning("delivery %s cannot be loaded yet: %s", entry.delivery_id, error)
 
-    def _due(self, now: _Pass) -> list[str]:
-        """Whose turn it is to be held against the store: those that failed, and some of all."""
+    def _to_recheck(self, now: _Pass) -> list[str]:
+        """List the deliveries to compare with the store: those that failed, and the next batch."""
         unread = [name for name, each in now.entries.items() if not each.fingerprint]
-        turn, self._turn = _turn(now.entries, self._turn, CHECKED_AT_ONCE)
-        return list(dict.fromkeys([*unread, *now.damaged, *turn]))
+        batch, self._last_checked = _next_batch(now.entries, self._last_checked, CHECKED_AT_ONCE)
+        return list(dict.fromkeys([*unread, *now.damaged, *batch]))
 
-    def _damaged(self, entries: Mapping[str, Entry]) -> Iterator[str]:
-        """Of the copies whose turn it is to be verified those that are not what they were."""
-        turn, self._verifying_turn = _turn(entries, self._verifying_turn, VERIFIED_AT_ONCE)
+    def _find_damaged(self, entries: Mapping[str, Entry]) -> Iterator[str]:
+        """Verify the next batch of copies and yield the damaged ones."""
+        batch, self._last_verified = _next_batch(entries, self._last_verified, VERIFIED_AT_ONCE)
         left = VERIFIED_BYTES_AT_ONCE
-        for name in turn:
+        for name in batch:
             digest = entries[name].digest
             if digest is None or not entries[name].live:
                 continue
             if left <= 0:
-                self._verifying_turn = name  # it goes on here in the next pass
+                self._last_verified = name  # the next pass goes on here
                 return
             left -= self._cache.size(name, digest)
             try:
-                damage = self._cache.damage(name, digest)
+                damage = self._cache.find_damage(name, digest)
             except OSError as error:
-                damage = (_why(error),)
+                damage = (_cause(error),)
             if damage:
-                told = "; ".join(damage)
-                logger.warning("the copy of %s went bad and is brought again: %s", name, told)
+                logger.warning(
+                    "the copy of %s is damaged and is fetched again: %s", name, "; ".join(damage)
+                )
                 yield name
 
-    def _let_go(self, digests: frozenset[str]) -> None:
+    def _prune(self, digests: frozenset[str]) -> None:
         """Drop the models and the copies of all deliveries but those of the given digests."""
-        if self._residency.keep(digests):
+        if self._model_cache.retain(digests):
             release_free_memory()
-        # the copies of what has left stay until the next pass: a request may be at them
+        # dropped copies stay until the next pass: a request may be reading them
         wanted, self._digests = digests | self._digests, digests
         if wanted != self._pruned:
             self._cache.prune(wanted)
@@ -243,32 +242,29 @@ class Refresher:
 
 
 class DeletionGuard:
-    """Keeps deliveries that have gone from the store for a grace period where they are needed."""
+    """Grants needed deliveries that have gone from the store a grace period."""
 
     def __init__(self, may_answer: MayAnswer) -> None:
         self._may_answer = may_answer
         self._missed: dict[str, int] = {}
 
     def confirm(
-        self,
-        gone: Sequence[Entry],
-        there: Mapping[str, Entry],
-        store: str,
+        self, gone: Sequence[Entry], there: Mapping[str, Entry], store: str
     ) -> tuple[list[Entry], list[str]]:
-        """The deliveries that stay although they have gone, and why, in sentences.
+        """Return the missing deliveries that stay, and why, in sentences.
 
         Args:
-            gone: what this pass has missed and was known before.
-            there: what this pass has found, by delivery id.
-            store: what the sentences call the store.
+            gone: the entries that were known before and that this pass has missed.
+            there: the entries of this pass, by delivery id.
+            store: the store's name in the sentences.
         """
         before, self._missed = self._missed, {}
-        all_known = len(gone) + len(there)
-        many = len(gone) > max(FEW, all_known // 2)
-        alone = _alone(gone, there.values(), self._may_answer)
+        total = len(gone) + len(there)
+        many = len(gone) > max(FEW, total // 2)
+        last_for = _last_models(gone, there.values(), self._may_answer)
         stay, problems = [], []
         for entry in gone:
-            areas = alone.get(entry.delivery_id, [])
+            areas = last_for.get(entry.delivery_id, [])
             missed = before.get(entry.delivery_id, 0) + 1
             if not (many or areas) or missed >= GRACE_PASSES:
                 continue
@@ -277,21 +273,21 @@ class DeletionGuard:
             if not many:
                 problems.append(
                     f"delivery {entry.delivery_id} has gone from {store} and is the last model for "
-                    f"{', '.join(areas)}: it stays live until {GRACE_PASSES} looks in a "
-                    "row have missed it"
+                    f"{', '.join(areas)}: it stays live until {GRACE_PASSES} store scans in a row "
+                    "have missed it"
                 )
         if many and stay:
             problems.append(
-                f"{len(gone)} of {all_known} deliveries have gone from {store} at once: they stay "
-                f"until {GRACE_PASSES} looks in a row have missed them"
+                f"{len(gone)} of {total} deliveries have gone from {store} at once: they stay "
+                f"until {GRACE_PASSES} store scans in a row have missed them"
             )
         return stay, problems
 
 
-def _alone(
+def _last_models(
     gone: Sequence[Entry], there: Iterable[Entry], may_answer: MayAnswer
 ) -> Mapping[str, list[str]]:
-    """By delivery id, the areas that one of `gone` may answer for and nobody who is there."""
+    """Return, by delivery id, the areas for which only a `gone` delivery may answer."""
     areas = {
         entry.delivery_id: [area for area in entry.areas if may_answer(entry, area)]
         for entry in gone
@@ -306,28 +302,28 @@ def _alone(
     return {name: [area for area in each if area in left] for name, each in areas.items()}
 
 
-def _turn(entries: Mapping[str, Entry], after: str, count: int) -> tuple[list[str], str]:
-    """The next so many names in order after the last turn, and the last of them; then anew."""
-    if len(entries) <= count:
-        return sorted(entries), ""
+def _next_batch(entries: Mapping[str, Entry], after: str, count: int) -> tuple[list[str], str]:
+    """Return the next `count` names in order, and the last of them; at the end begin anew."""
     names = sorted(entries)
-    turn = list(islice((name for name in names if name > after), count))
-    return turn, turn[-1] if len(turn) == count else ""
+    if len(names) <= count:
+        return names, ""
+    batch = list(islice((name for name in names if name > after), count))
+    return batch, batch[-1] if len(batch) == count else ""
 
 
-def _not_now(name: str, error: OSError, known: Entry | None) -> Entry:
-    """A delivery that could not be tried; without a fingerprint it is tried in every pass.
+def _retry_entry(delivery_id: str, error: OSError, known: Entry | None) -> Entry:
+    """Return the entry of a delivery that could not be read; every pass tries it again.
 
-    What is live stays live, and what has been said in the same words stays the same entry.
+    A live one stays live, and one with the same reason stays the same entry.
     """
-    why = _why(error)
+    why = _cause(error)
     if not isinstance(error, RemoteUnavailableError):
         why = f"it could not be read or copied yet ({why})"
-    reason = f"{why}; it is tried again at every look"
+    reason = f"{why}; it is tried again at every store scan"
     if known is not None and (known.live or known.reason == reason):
         return known
     return Entry(
-        delivery_id=name,
+        delivery_id=delivery_id,
         state=State.QUARANTINED,
         fingerprint="",
         code=Code.RUNTIME_UNAVAILABLE,
@@ -335,8 +331,8 @@ def _not_now(name: str, error: OSError, known: Entry | None) -> Entry:
     )
 
 
-def _why(error: OSError) -> str:
-    """The cause without paths: those of a copy in the making are new at every look."""
+def _cause(error: OSError) -> str:
+    """Return the cause without paths: those of a staged copy differ in every pass."""
     if error.strerror:
         return error.strerror
     found = re.search(r"\[Errno \d+\] ([^:'\"]+)", str(error))  # of many files: shutil.Error

@@ -1,8 +1,7 @@
 """Snapshots: what the catalogue knew at one moment. They never change.
 
-Whoever has taken one keeps it until he is done, and finds in it the same answer every time. What
-is asked of it again and again is counted once, before it is shown to anybody: who is live, who
-declares which area, how many refuse with which code.
+A request takes one and keeps it to its end. What requests look up again and again (the live
+deliveries, those that declare an area, refusals by code) is computed once, before publication.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from fairweather_app.errors import UnknownDeliveryError
 
 
 class Contents:
-    """Entries and pins, and what follows from them, worked out once. Never changes.
+    """Entries and pins, and what follows from them, computed once. Never changes.
 
     `entries` are keyed and sorted by delivery id; `pins` are areas and the delivery each is
     pinned to.
@@ -33,7 +32,7 @@ class Contents:
         self.pins: Mapping[str, str] = pins or {}
 
     def prepare(self) -> Contents:
-        """Work out now what requests will ask."""
+        """Compute now what requests will look up."""
         _ = self.live, self.not_live, self.declaring, self.counts
         return self
 
@@ -58,18 +57,18 @@ class Contents:
 
     @cached_property
     def counts(self) -> Counter[str]:
-        """What deliveries say to an area that they do not declare: how many with which code."""
-        return count_elsewhere(self.entries.values())
+        """How many deliveries refuse an area that none of them declares, by code."""
+        return count_undeclared(self.entries.values())
 
     def pinned(self, area: str) -> str | None:
-        """The delivery that an area is pinned to; a pin holds while it is live and declares it."""
+        """Return the delivery that an area is pinned to, if it is live and declares the area."""
         name = self.pins.get(area)
         entry = self.entries.get(name) if name is not None else None
         return name if entry is not None and entry.live and area in entry.areas else None
 
 
-def count_elsewhere(entries: Iterable[Entry]) -> Counter[str]:
-    """How many refuse with which code where their area is not asked for."""
+def count_undeclared(entries: Iterable[Entry]) -> Counter[str]:
+    """Count the refusals by code, for an area that none of the entries declares."""
     return Counter(
         str(each.code) if each.code is not None else Code.AREA_NOT_DECLARED.value
         for each in entries
@@ -80,8 +79,8 @@ def count_elsewhere(entries: Iterable[Entry]) -> Counter[str]:
 class Snapshot:
     """What the catalogue knew at one moment. Never changes.
 
-    `checked_at` is None before the first look at the store; `problem` says why the last look left
-    something as it was.
+    `checked_at` is None before the first refresh; `problem` says why the last refresh could not
+    update everything.
     """
 
     contents: Contents = field(default_factory=Contents)
@@ -109,14 +108,14 @@ class Snapshot:
         return frozenset(self.contents.declaring)
 
     def declares(self, area: str) -> bool:
-        """Whether any delivery declares the area, live or not."""
+        """Return whether any delivery declares the area, live or not."""
         return area in self.contents.declaring
 
     @property
     def not_ready(self) -> str | None:
-        """Why nothing can be said of models: none is live, and what the store holds is not known.
+        """Why the app is not ready: no model is live, and the store is not known.
 
-        None when a model is live, and when the store was read whole.
+        None when a model is live, and when the whole store was read.
         """
         if self.live:
             return None
@@ -125,7 +124,7 @@ class Snapshot:
         return self.problem
 
     def entry(self, delivery_id: str) -> Entry:
-        """The entry of a delivery.
+        """Return the entry of a delivery.
 
         Raises:
             UnknownDeliveryError: there is none.

@@ -1,11 +1,11 @@
-"""Stores: where deliveries lie. A folder, or any place that fsspec has a URL for.
+"""Stores of deliveries: a folder, or any place that fsspec has a URL for.
 
-All that the app asks of a store. Laws:
+Laws:
 
 - A delivery without a manifest is not there (yet): `IncompleteDeliveryError`.
-- `OSError` says that the store failed, and nothing about a delivery.
-- `names` costs one listing, however many deliveries there are; nothing below them is looked at.
-- What `fetch` copies is what `manifest` promised or is refused when the copy is verified.
+- `OSError` means that the store failed; it tells nothing about a delivery.
+- `names` costs one listing, however many deliveries there are; nothing below them is read.
+- A copy that `fetch` made and that differs from the manifest is refused when it is verified.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ from fairweather_app.settings import is_remote
 LARGEST_MANIFEST = 64 << 20
 
 _STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created")
-"""What file systems call that which changes with a file's bytes, the surest first."""
+"""The names that file systems give to what changes with a file's bytes, the surest first."""
 
 
 class Store(Protocol):
     """A store of deliveries."""
 
     def names(self) -> frozenset[str]:
-        """The names under which deliveries lie, or may be about to.
+        """List the names under which deliveries lie, or may be about to.
 
         Raises:
             OSError: the store cannot be listed.
         """
 
     def fingerprint(self, name: str) -> str:
-        """What changes when a delivery's bytes do, without reading them; never empty."""
+        """Return a text that changes with a delivery's bytes, without reading them; never empty."""
 
     def manifest(self, name: str) -> Manifest:
-        """The manifest of a delivery.
+        """Read the manifest of a delivery.
 
         Raises:
             CorruptDeliveryError: there is one, and it is not a manifest.
         """
 
     def check(self, name: str, manifest: Manifest) -> None:
-        """Hold what lies there against the manifest, as far as that is cheap here.
+        """Compare the files with the manifest, as far as that is cheap here.
 
         Raises:
             CorruptDeliveryError: they differ.
@@ -64,7 +64,7 @@ class Store(Protocol):
 
 
 def open_store(url: str) -> Store:
-    """The store of a URL or a path. Nothing is looked at yet."""
+    """Make the store of a URL or a path; nothing is read yet."""
     return RemoteStore(url) if is_remote(url) else LocalStore(Path(url.removeprefix("file://")))
 
 
@@ -78,14 +78,14 @@ class LocalStore:
         return str(self.folder)
 
     def names(self) -> frozenset[str]:
-        """The folders here that are not hidden."""
+        """List the folders that are not hidden."""
         with os.scandir(self.folder) as found:
             return frozenset(
                 each.name for each in found if not each.name.startswith(".") and each.is_dir()
             )
 
     def fingerprint(self, name: str) -> str:
-        """Of path, size and modification time of every file."""
+        """Hash path, size and modification time of every file."""
         try:
             return _fingerprint(name, dict(_stamps(str(self.folder / name))))
         except (FileNotFoundError, NotADirectoryError):
@@ -98,7 +98,7 @@ class LocalStore:
         return read_manifest(self.folder / name)
 
     def check(self, name: str, manifest: Manifest) -> None:
-        """Every byte: a disk is cheap to read."""
+        """Compare every byte: a disk is cheap to read."""
         _refuse(name, file_problems(self.folder / name, manifest))
 
     def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:  # noqa: ARG002 - all of it
@@ -109,7 +109,7 @@ class LocalStore:
 class RemoteStore:
     """A place that fsspec has a URL for, such as ``s3://bucket/prefix``.
 
-    The file system is opened at the first look, so that nothing of it lives through a fork.
+    The file system is opened at first use, so that nothing of it lives through a fork.
     """
 
     def __init__(self, url: str) -> None:
@@ -119,12 +119,12 @@ class RemoteStore:
         return self.url
 
     def names(self) -> frozenset[str]:
-        """The folders here that are not hidden; an absent prefix is empty, an absent bucket not."""
+        """List the folders that are not hidden; an absent prefix is empty, an absent bucket not."""
         with _as_os_error():
             try:
                 found = self._system.ls(self._root, detail=True)
             except FileNotFoundError:
-                parent = self._system._parent(self._root)  # noqa: SLF001 - fsspec says it nowhere else
+                parent = self._system._parent(self._root)  # noqa: SLF001 - fsspec has it nowhere else
                 if not parent or not self._system.exists(parent):
                     raise
                 found = []
@@ -136,7 +136,7 @@ class RemoteStore:
         )
 
     def fingerprint(self, name: str) -> str:
-        """Of path, size and the store's own stamp of every file."""
+        """Hash path, size and the store's own stamp of every file."""
         found = self._files(name)
         return _fingerprint(
             name,
@@ -153,7 +153,7 @@ class RemoteStore:
             return read_manifest(Path(folder))
 
     def check(self, name: str, manifest: Manifest) -> None:
-        """Names and sizes, so that nothing unlisted is fetched; digests are held against the copy.
+        """Compare names and sizes, so that nothing unlisted is fetched; digests are for the copy.
 
         Manifest and signature are not listed in a manifest.
         """
@@ -188,7 +188,7 @@ class RemoteStore:
         return str(self._system._strip_protocol(self.url))  # noqa: SLF001 - fsspec's own way
 
     def _files(self, name: str) -> Mapping[str, Mapping[str, Any]]:
-        """Everything that lies below a delivery, by relative path."""
+        """List all files below a delivery, by relative path."""
         root = f"{self._root}/{name}"
         with _as_os_error():
             found = self._system.find(root, detail=True)
@@ -211,7 +211,7 @@ class RemoteStore:
 
 
 def _stamps(folder: str, stem: str = "") -> Iterator[tuple[str, object]]:
-    """Path, size and modification time of all that is no folder; links are not followed."""
+    """Yield path, size and modification time of all but folders; links are not followed."""
     with os.scandir(folder) as found:
         for each in found:
             if each.is_dir(follow_symlinks=False):
@@ -223,7 +223,7 @@ def _stamps(folder: str, stem: str = "") -> Iterator[tuple[str, object]]:
 
 @contextmanager
 def _as_os_error() -> Iterator[None]:
-    """Whatever a file system raises says that it failed."""
+    """Raise whatever a file system raises as `OSError`."""
     try:
         yield
     except (OSError, CorruptDeliveryError):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+from fairweather_interface.archive import Origin
 from fairweather_interface.metadata import Area
 from flask.cli import AppGroup
 
@@ -28,10 +29,9 @@ from fairweather_app.errors import ArchiveError, UnknownAreaError
 from fairweather_app.forecasting.areas import areas_to_observe, find_place, known_areas
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.observations import Archive
-from fairweather_app.observations.fetch import keep_readings
+from fairweather_app.observations.fetch import store_readings
 from fairweather_app.observations.providers import Reading, find_provider
-from fairweather_app.observations.quality import SeriesStatus, look_at
-from fairweather_app.observations.series import Origin
+from fairweather_app.observations.quality import SeriesQuality, assess_quality
 
 OVERLAP = timedelta(days=1)
 REACH = timedelta(days=31)
@@ -155,7 +155,7 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
             wanted = {name: places[name] for name in names}
             yield from provider.fetch(wanted, since=start, until=now)
 
-    results = keep_readings(
+    results = store_readings(
         context.observations, readings(), provider=settings.provider, since=starts, until=now
     )
     if as_json:
@@ -241,7 +241,7 @@ def status(areas: Sequence[str], days: int, *, as_json: bool) -> None:
     latest = store.latest()
     behind = now if context.settings.clock == "now" or latest is None else latest
     wanted = tuple(dict.fromkeys(areas)) or tuple(sorted({*observed, *declared}))
-    found = look_at(store, wanted, days=days, now=now, behind=behind)
+    found = assess_quality(store, wanted, days=days, now=now, behind=behind)
     if as_json:
         show_json([_for_programs(each) for each in found])
     else:
@@ -255,7 +255,7 @@ def status(areas: Sequence[str], days: int, *, as_json: bool) -> None:
         )
 
 
-def _for_people(each: SeriesStatus) -> tuple[str, ...]:
+def _for_people(each: SeriesQuality) -> tuple[str, ...]:
     if each.variable is None or each.latest is None or each.age is None:
         return (each.area, *("-",) * 6, "none")
     gap = "-"
@@ -273,7 +273,7 @@ def _for_people(each: SeriesStatus) -> tuple[str, ...]:
     )
 
 
-def _for_programs(each: SeriesStatus) -> dict[str, object]:
+def _for_programs(each: SeriesQuality) -> dict[str, object]:
     def seconds(duration: timedelta | None) -> float | None:
         return None if duration is None else duration.total_seconds()
 

@@ -23,8 +23,8 @@ from typing import Any, ParamSpec, TypeVar
 import click
 from fairweather_interface.errors import FairweatherError
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
+from fairweather_interface.terminal import printable
 
-from fairweather_app.common.logging import printable
 from fairweather_app.common.times import parse_time, write_time
 from fairweather_app.errors import AppError, ObservationStoreError, SettingsError
 from fairweather_app.forecasting.context import AppContext
@@ -81,12 +81,12 @@ def require_database(context: AppContext) -> None:
 def only_reading(context: AppContext) -> Iterator[None]:
     """Inside the block, nothing makes a database: an empty one stands in where there is none."""
     database = context.observations.database
-    if not database.would_be_made:
+    if not database.would_be_created:
         yield
         return
     with (
         TemporaryDirectory(prefix="fairweather-") as folder,
-        database.standing_in(Path(folder) / "empty.sqlite"),
+        database.replaced_by(Path(folder) / "empty.sqlite"),
     ):
         yield
 

@@ -3,10 +3,10 @@
 Laws:
 
 - Opened on first use, tables made where they are not yet there; several processes share it.
-- A use that has to wait for a lock, a connection or a statement longer than `patience` fails;
-  `patient` work (an import) waits for `PATIENT_SECONDS`.
-- A SQLite file that was opened and is gone since is an error, until it is there again; one that
-  was replaced by another is opened anew. It is never made again behind an operator's back.
+- Waiting for a lock, a connection or a statement longer than `patience` is an error; `patient` work
+  (an import) waits for `PATIENT_SECONDS`.
+- A SQLite file that was opened and is gone is an error, until it is there again; one that was
+  replaced by another is opened anew. It is never silently made again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._path = Path(str(self.url.database))
         self._log = f"{self._path}-wal"
-        self._quiet: tuple[int, ...] | None = None
+        self._unchanged: tuple[int, ...] | None = None
         self._lock = threading.RLock()
         self._engine: sa.Engine | None = None
         self._file: tuple[int, int] | None = None
@@ -72,16 +72,16 @@ class Database:
             raise self._unusable(getattr(error, "orig", None) or error) from error
 
     def version(self) -> tuple[int, int] | None:
-        """What has changed when anything was committed since, by whomever; None: cannot tell.
+        """Return what changes with every commit of any process; None on PostgreSQL.
 
-        Costs microseconds on SQLite, where it can tell.
+        Costs microseconds.
         """
         if not self.is_sqlite:
             return None
         with self._lock:
             try:
                 self._opened()
-                self._quiet = None
+                self._unchanged = None
                 before, now = self._written(), time.time_ns()
                 if self._watch is None:
                     self._watch = sqlite3.connect(
@@ -91,20 +91,20 @@ class Database:
             except (SQLAlchemyError, sqlite3.Error) as error:
                 raise self._unusable(getattr(error, "orig", None) or error) from error
             if before is not None and before[0] < now - COARSEST_CLOCK:
-                self._quiet = before
+                self._unchanged = before
             return self._opened_times, int(found[0])
 
-    def is_quiet(self) -> bool:
-        """Whether surely nothing was committed since `version` was last asked; waits for nothing.
+    def is_unchanged(self) -> bool:
+        """Return whether surely nothing was committed since the last `version`; never waits.
 
-        SQLite writes what is committed to one of two files. Where both were last written long
-        before that, another write would show, however coarsely the file system keeps time.
+        SQLite writes a commit to one of two files. Where both were last written long before,
+        another write would show, however coarse the file system's clock.
         """
-        quiet = self._quiet
-        return quiet is not None and quiet == self._written()
+        written = self._unchanged
+        return written is not None and written == self._written()
 
     def _written(self) -> tuple[int, ...] | None:
-        """When the files were last written (ns), and which and how large they are."""
+        """Return when the files were last written (ns), their sizes and inodes."""
         try:
             file = os.stat(self._path)  # noqa: PTH116 - half the time of Path.stat
         except OSError:
@@ -118,7 +118,7 @@ class Database:
         return last, *about, log.st_ino
 
     def insert(self, table: sa.Table) -> sqlite.Insert:
-        """An insert that can say what happens on a conflict; PostgreSQL's says it alike."""
+        """Return an insert with ``ON CONFLICT``, which both databases have alike."""
         if self.is_sqlite:
             return sqlite.insert(table)
         from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - costs a start 50 ms
@@ -127,7 +127,7 @@ class Database:
 
     @property
     def missing(self) -> str | None:
-        """What is said of a SQLite file that is not there yet; None where it is."""
+        """The sentence for a SQLite file that is not there yet; None where it is."""
         if not self.is_sqlite or self._path.exists():
             return None
         return (
@@ -136,13 +136,13 @@ class Database:
         )
 
     @property
-    def would_be_made(self) -> bool:
-        """Whether it is a SQLite file that is not there yet, and that its first use makes."""
+    def would_be_created(self) -> bool:
+        """Whether it is a SQLite file that its first use would create."""
         return self.missing is not None and self._path.parent.is_dir()
 
     @contextmanager
-    def standing_in(self, path: Path) -> Iterator[None]:
-        """Inside the block, use another SQLite file, so that the real one is not made."""
+    def replaced_by(self, path: Path) -> Iterator[None]:
+        """Use another SQLite file inside the block, so that the real one is not created."""
         before = self.url, self._path, self._log
         self.close()
         self.url = sa.make_url(f"sqlite:///{path}")
@@ -154,7 +154,7 @@ class Database:
             self.url, self._path, self._log = before
 
     def close(self) -> None:
-        """Give the connections back; the next use opens the database again."""
+        """Close the connections; the next use opens the database again."""
         with self._lock:
             if self._watch is not None:
                 self._watch.close()
@@ -190,7 +190,7 @@ class Database:
     def _opened(self) -> sa.Engine:
         with self._lock:
             if self._engine is not None and self._file is not None:
-                self._look_at_the_file()
+                self._check_file()
             if self._engine is None:
                 engine = sa.create_engine(
                     self.url,
@@ -213,7 +213,7 @@ class Database:
             return self._engine
 
     def _make_tables(self, engine: sa.Engine) -> None:
-        """Make what is not there yet; several workers may start at once."""
+        """Create the tables that are not there yet; several workers may start at once."""
         with engine.begin() as connection:
             if not self.is_sqlite:
                 # PostgreSQL's IF NOT EXISTS fails where another makes the table at the same time
@@ -221,8 +221,8 @@ class Database:
             for table in TABLES.sorted_tables:
                 connection.execute(CreateTable(table, if_not_exists=True))
 
-    def _look_at_the_file(self) -> None:
-        """Let go of a file that was replaced.
+    def _check_file(self) -> None:
+        """Close a file that was replaced.
 
         Raises:
             ObservationStoreError: it is gone.
@@ -243,7 +243,7 @@ class Database:
         }
 
     def _prepare_sqlite(self, connection: sqlite3.Connection, _record: object) -> None:
-        """Let readers and the one writer work side by side, in other processes too."""
+        """Let readers and the one writer work at the same time, also in other processes."""
         try:
             with closing(connection.cursor()) as cursor:
                 cursor.execute(f"PRAGMA busy_timeout = {self._milliseconds}")

@@ -1,4 +1,4 @@
-"""A memo: a mapping that holds so much and no more, the least recently used leaves first."""
+"""A size-bounded LRU cache."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Memo(Generic[K, V]):
-    """Bounded by the sum of `size` over its values; safe to share between threads.
+class LruCache(Generic[K, V]):
+    """Bounded by the sum of `size` over its values. Safe to share between threads.
 
-    A value's size is what it was when it was kept. One larger than `most` is not kept at all.
+    A value's size is what it was at `put`. A value larger than `capacity` is not kept at all.
     """
 
-    def __init__(self, most: int, *, size: Callable[[V], int] = lambda _: 1) -> None:
-        self.most = most
-        self.held = 0
+    def __init__(self, capacity: int, *, size: Callable[[V], int] = lambda _: 1) -> None:
+        self.capacity = capacity
+        self.used = 0
         self._size = size
         self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self._lock = threading.Lock()
@@ -28,7 +28,7 @@ class Memo(Generic[K, V]):
         return len(self._values)
 
     def get(self, key: K) -> V | None:
-        """The value, which is now the most recently used; None where there is none."""
+        """Return the value, now the most recently used; None where there is none."""
         with self._lock:
             found = self._values.get(key)
             if found is None:
@@ -36,20 +36,20 @@ class Memo(Generic[K, V]):
             self._values.move_to_end(key)
             return found[0]
 
-    def keep(self, key: K, value: V) -> None:
-        """Keep or replace a value; others leave until there is room."""
+    def put(self, key: K, value: V) -> None:
+        """Add or replace a value; the least recently used are dropped until there is room."""
         size = self._size(value)
         with self._lock:
             self._drop(key)
-            if size > self.most:
+            if size > self.capacity:
                 return
             self._values[key] = (value, size)
-            self.held += size
-            while self.held > self.most:
+            self.used += size
+            while self.used > self.capacity:
                 self._drop(next(iter(self._values)))
 
     def drop(self, which: Callable[[K], bool] = lambda _key: True) -> None:
-        """Let go of every value of whose key this is true; of all, if nothing is said."""
+        """Drop the values of the keys for which `which` is true; by default all."""
         with self._lock:
             for key in [key for key in self._values if which(key)]:
                 self._drop(key)
@@ -57,4 +57,4 @@ class Memo(Generic[K, V]):
     def _drop(self, key: K) -> None:
         found = self._values.pop(key, None)
         if found is not None:
-            self.held -= found[1]
+            self.used -= found[1]

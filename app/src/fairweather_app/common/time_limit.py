@@ -1,18 +1,16 @@
-"""Time limits: what takes too long is given up, and not asked again for a while.
+"""Time limits: work that takes too long is given up, and not started again for a while.
 
-Work that may hang (a model, the observation database) runs on a thread beside the one that
-answers, because nothing else can leave a call that does not come back. Handing over costs some
-37 µs, 13 to 19 % of a forecast by POST. So work that listens to its interrupt (ONNX Runtime does,
-before every operation) and was quick last time is done by the thread that asks, and interrupted
-when it is late; the first time, and after it was slow, it is handed over like any other. Laws:
+Work that may hang (a model, the observation database) runs on a thread beside the caller's, because
+nothing else can leave a call that does not return. The hand-over costs some 37 µs, 13 to 19 % of a
+forecast by POST. So work that can be cancelled (ONNX Runtime checks before every operation) and
+that was quick the last time runs on the caller's thread, and is cancelled when it is late. Laws:
 
-- `TimeLimit.run` returns or raises within the limit, whatever the work does; it could be late only
+- `TimeLimit.run` returns or raises within the limit, whatever the work does; it can be late only
   by one operation of a model that took less than a `QUICK_SHARE` of the limit the time before.
-- What was given up is not asked again for `pause` seconds: one hanging model costs one request
+- Work that was given up is not started again for `pause` seconds: a hanging model costs one request
   the limit, not every request. Until then `run` raises at once.
-- Given-up work is interrupted; where it does not listen it goes on in its thread until it ends by
-  itself, and its result is thrown away. At most `MOST_THREADS` can be so; beyond that `run` raises
-  at once.
+- Given-up work is cancelled; work that cannot be goes on in its thread until it ends by itself, and
+  its result is thrown away. At most `MOST_THREADS` can be so; beyond that `run` raises at once.
 - Time is monotonic: a clock that is set back neither lengthens nor shortens anything.
 """
 
@@ -30,39 +28,39 @@ from fairweather_app.errors import GivenUpError
 MOST_THREADS = 64
 MOST_QUICK = 10_000
 QUICK_SHARE = 0.05
-"""Work that takes less than this share of the limit is quick, and a limit is that exact."""
+"""Work that takes less than this share of the limit is quick; also the exactness of a limit."""
 
 T = TypeVar("T")
 
 
-class Interrupt:
-    """Ends work from another thread: fired once, at any moment, from any thread.
+class CancelToken:
+    """Cancels work from any thread; safe whether `cancel` or `on_cancel` is called first.
 
-    Work that does not listen goes on until it ends by itself. `heard` says whether it listened.
+    `cancellable` is whether the work has called `on_cancel`; other work runs to its end.
     """
 
-    __slots__ = ("_stop", "fired", "heard")
+    __slots__ = ("_stop", "cancellable", "cancelled")
 
     def __init__(self) -> None:
         self._stop: Callable[[], None] | None = None
-        self.fired = False
-        self.heard = False
+        self.cancelled = False
+        self.cancellable = False
 
-    def listen(self, stop: Callable[[], None]) -> None:
-        """Call `stop` when it is fired, at once if it was; the work that listened last is ended."""
-        self.heard = True
+    def on_cancel(self, stop: Callable[[], None]) -> None:
+        """Call `stop` on `cancel`, at once if that was called; it replaces an earlier `stop`."""
+        self.cancellable = True
         self._stop = stop
-        if self.fired:  # whichever came second, the firing or the listening, sees the other
+        if self.cancelled:
             stop()
 
-    def fire(self) -> None:
-        """End the work that listens."""
-        self.fired = True
+    def cancel(self) -> None:
+        """Cancel the work."""
+        self.cancelled = True
         if self._stop is not None:
             self._stop()
 
-    def over(self, work: Callable[[], T]) -> T:
-        """Do work under this interrupt."""
+    def run(self, work: Callable[[], T]) -> T:
+        """Do work with this as its `current_token`."""
         outer = _current.set(self)
         try:
             return work()
@@ -70,20 +68,20 @@ class Interrupt:
             _current.reset(outer)
 
 
-_current: ContextVar[Interrupt | None] = ContextVar("interrupt", default=None)
+_current: ContextVar[CancelToken | None] = ContextVar("cancel_token", default=None)
 
 
-def current_interrupt() -> Interrupt | None:
-    """Return the interrupt of the work that this thread does; None where nothing limits it."""
+def current_token() -> CancelToken | None:
+    """Return the token of the work that this thread does; None where nothing limits it."""
     return _current.get()
 
 
 class _Job(Generic[T]):
-    """Work, and what became of it; `ended` is locked until it has ended."""
+    """Work and its result; `ended` is locked until it has ended."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
-        self.interrupt = Interrupt()
+        self.token = CancelToken()
         self.ended = threading.Lock()
         self.ended.acquire()
         self.result: T
@@ -91,7 +89,7 @@ class _Job(Generic[T]):
 
     def run(self) -> None:
         try:
-            self.result = self.interrupt.over(self._work)
+            self.result = self.token.run(self._work)
         except BaseException as error:  # noqa: BLE001 - raised again where the result is awaited
             self.error = error
         self.ended.release()
@@ -111,7 +109,7 @@ class TimeLimit:
         self._idle = self._threads = 0
         self._paused: dict[str, float] = {}
         self._quick: set[str] = set()
-        self._late: dict[Interrupt, float] = {}
+        self._deadlines: dict[CancelToken, float] = {}
         self._watching = False
 
     def run(self, what: str, work: Callable[[], T]) -> T:
@@ -119,7 +117,7 @@ class TimeLimit:
 
         Args:
             what: names the work, in words: work of one name is paused together.
-            work: takes nothing.
+            work: takes no arguments.
 
         Raises:
             GivenUpError: it took too long, now or less than `pause` ago.
@@ -136,56 +134,52 @@ class TimeLimit:
         job, started = _Job(work), time.perf_counter()
         if what in self._quick:
             self._run_here(job)
-            late = job.interrupt.fired
+            late = job.token.cancelled
         else:
             self._hand_over(job)
             late = not job.ended.acquire(timeout=self.seconds)
         took = time.perf_counter() - started
-        if late or not job.interrupt.heard or took >= QUICK_SHARE * self.seconds:
+        if late or not job.token.cancellable or took >= QUICK_SHARE * self.seconds:
             self._quick.discard(what)
         elif what not in self._quick:
             if len(self._quick) >= MOST_QUICK:
                 self._quick.clear()
             self._quick.add(what)
         if late:
-            job.interrupt.fire()
-            raise self._give_up(what)
+            job.token.cancel()
+            self._pause(what)
+            raise GivenUpError(f"{what} did not answer within {self.seconds:g} s")
         if job.error is not None:
             raise job.error
         return job.result
 
-    def _run_here(self, job: _Job[T]) -> None:
-        """Do work on this thread, and have it interrupted when it is late."""
-        if not self._watching:
-            self._watch()
-        self._late[job.interrupt] = time.perf_counter() + (1 - QUICK_SHARE) * self.seconds
-        job.run()
-        del self._late[job.interrupt]
-
-    def _give_up(self, what: str) -> GivenUpError:
+    def _pause(self, what: str) -> None:
         now = self._clock()
-        for name, end in tuple(self._paused.items()):  # not every name is asked again
+        for name, end in tuple(self._paused.items()):  # not every name is used again
             if end <= now:
                 self._paused.pop(name, None)
         self._paused[what] = now + self.pause
-        return GivenUpError(f"{what} did not answer within {self.seconds:g} s")
+
+    def _run_here(self, job: _Job[T]) -> None:
+        """Do work on this thread, and have it cancelled when it is late."""
+        with self._lock:
+            if not self._watching:
+                self._watching = True
+                watcher = threading.Thread(
+                    target=self._watch, name="fairweather-watch", daemon=True
+                )
+                watcher.start()
+        self._deadlines[job.token] = time.perf_counter() + (1 - QUICK_SHARE) * self.seconds
+        job.run()
+        del self._deadlines[job.token]
 
     def _watch(self) -> None:
-        """From now on interrupt what is late."""
-        with self._lock:
-            if self._watching:
-                return
-            self._watching = True
-
-        def watch() -> None:
-            while True:
-                time.sleep(QUICK_SHARE * self.seconds)
-                now = time.perf_counter()
-                for interrupt, end in tuple(self._late.items()):
-                    if now >= end:
-                        interrupt.fire()
-
-        threading.Thread(target=watch, name="fairweather-watch", daemon=True).start()
+        while True:
+            time.sleep(QUICK_SHARE * self.seconds)
+            now = time.perf_counter()
+            for token, deadline in tuple(self._deadlines.items()):
+                if now >= deadline:
+                    token.cancel()
 
     def _hand_over(self, job: _Job[T]) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
-"""Times: how they are read, and how they are counted.
+"""Parse, count and write times.
 
 Inside the app a time is an aware `datetime` in UTC or, where there are many, whole microseconds
-since 1970: both exact, and neither ever without a zone.
+since 1970. Both are exact.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ def parse_time(value: object) -> datetime:
 
 
 def to_microseconds(time: datetime) -> int:
-    """Whole microseconds from 1970 to an aware time; exact, unlike `datetime.timestamp`."""
+    """Return whole microseconds from 1970 to an aware time; exact, unlike `datetime.timestamp`."""
     return (time - EPOCH) // MICROSECOND
 
 
 def from_microseconds(microseconds: int) -> datetime:
-    """The inverse of `to_microseconds`, in UTC."""
+    """Return the time in UTC: the inverse of `to_microseconds`."""
     return EPOCH + microseconds * MICROSECOND
 
 
 def write_time(time: datetime) -> str:
-    """An aware time as people and scripts read it here: UTC, ISO-8601, ``Z``."""
+    """Write an aware time in ISO-8601, UTC, with ``Z``."""
     text = time.astimezone(UTC).isoformat(timespec="seconds" if time.second else "minutes")
     return text.replace("+00:00", "Z")

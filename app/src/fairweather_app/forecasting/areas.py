@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.catalogue.entries import Place
 from fairweather_app.catalogue.snapshot import Contents
-from fairweather_app.observations import ReadyWindows
+from fairweather_app.observations import WindowCache
 
 OUTLINES_KEPT = 65_536
 
@@ -101,17 +101,17 @@ def areas_to_observe(catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def known_areas(contents: Contents, windows: ReadyWindows) -> tuple[str, ...]:
+def known_areas(contents: Contents, windows: WindowCache) -> tuple[str, ...]:
     """Return every area name that a delivery, a definition or an observation has, sorted."""
     return tuple(sorted({*contents.declaring, *defined_areas(), *windows.areas()}))
 
 
-def is_known(contents: Contents, windows: ReadyWindows, area: str) -> bool:
+def is_known(contents: Contents, windows: WindowCache, area: str) -> bool:
     """Return whether `known_areas` holds the name, at less cost."""
     return area in contents.declaring or area in defined_areas() or windows.knows(area)
 
 
-def area_summaries(contents: Contents, windows: ReadyWindows) -> list[AreaSummary]:
+def area_summaries(contents: Contents, windows: WindowCache) -> list[AreaSummary]:
     """Return a summary of each known area; its place by a live model, else by the definitions."""
     found, declared = [], _declared_areas(contents)
     for area in known_areas(contents, windows):

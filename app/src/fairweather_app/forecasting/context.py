@@ -12,9 +12,9 @@ import flask
 
 from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.catalogue.decisions import DecisionStore
-from fairweather_app.catalogue.delivery_cache import Cache
+from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.index import Index, release_key
-from fairweather_app.catalogue.ingestion import Pickup
+from fairweather_app.catalogue.ingestion import Ingestion
 from fairweather_app.catalogue.overrides import read_overrides
 from fairweather_app.catalogue.stores import open_store
 from fairweather_app.common.time_limit import TimeLimit
@@ -29,7 +29,7 @@ from fairweather_app.models_backend import (
     find_backend,
 )
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
-from fairweather_app.observations import ObservationStore, ReadyWindows
+from fairweather_app.observations import ObservationStore, WindowCache
 from fairweather_app.settings import Settings, cannot_write_cache
 
 EXTENSION = "fairweather"
@@ -47,7 +47,7 @@ class AppContext:
     clock: Clock
     catalogue: Catalogue
     observations: ObservationStore
-    windows: ReadyWindows
+    windows: WindowCache
     forecaster: Forecaster
     live: LiveScores
 
@@ -63,10 +63,10 @@ def build_app_context(settings: Settings) -> AppContext:
     observations = ObservationStore(
         settings.observations, patience=PATIENCE_SHARE * settings.time_limit
     )
-    windows = ReadyWindows(observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS))
-    cache = Cache(settings.cache, store=open_store(settings.store), reader=NEWEST_SCHEMA)
+    windows = WindowCache(observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS))
+    cache = DeliveryCache(settings.cache, store=open_store(settings.store), reader=NEWEST_SCHEMA)
     try:
-        cache.try_out()
+        cache.check_writable()
     except OSError as error:
         raise SettingsError([cannot_write_cache(settings.cache, error)]) from None
     backends = _choose_backends(settings, cache)
@@ -75,7 +75,7 @@ def build_app_context(settings: Settings) -> AppContext:
     )
     catalogue = Catalogue(
         cache,
-        Pickup(cache, backends),
+        Ingestion(cache, backends),
         Index(cache.folder, partial(release_key, backends)),
         decisions=DecisionStore(observations.database),
         budget=settings.model_memory,
@@ -102,21 +102,23 @@ def build_app_context(settings: Settings) -> AppContext:
     )
 
 
-def _choose_backends(settings: Settings, cache: Cache) -> tuple[ModelsBackend, ...]:
+def _choose_backends(settings: Settings, cache: DeliveryCache) -> tuple[ModelsBackend, ...]:
     """Return what runs models, the preferred first: a server where one is named, else this process.
 
     Not both: a model that is too large for this process must not come here when its server fails.
     What the setting names beside them comes last.
     """
-    own: tuple[ModelsBackend, ...] = (OnnxBackend(cache.bring),)
+    own: tuple[ModelsBackend, ...] = (OnnxBackend(cache.fetch_verified),)
     if settings.inference_url is not None:
         # only then: most apps start without an HTTP client
-        from fairweather_app.models_backend.open_inference import remote_backends  # noqa: PLC0415
+        from fairweather_app.models_backend.open_inference import open_inference_backends  # noqa: PLC0415
 
-        own = remote_backends(settings.inference_url, settings.inference_seconds, cache.bring)
+        own = open_inference_backends(
+            settings.inference_url, settings.inference_seconds, cache.fetch_verified
+        )
     elif settings.tensorflow:
-        own = (*own, TensorFlowBackend(cache.bring))
-    return (*own, *(find_backend(name, cache.bring) for name in settings.backends))
+        own = (*own, TensorFlowBackend(cache.fetch_verified))
+    return (*own, *(find_backend(name, cache.fetch_verified) for name in settings.backends))
 
 
 def make_clock(

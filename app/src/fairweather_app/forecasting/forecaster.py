@@ -15,8 +15,8 @@ from functools import partial
 from fairweather_interface.refusals import Code, Phase, Refusal
 
 from fairweather_app.catalogue.catalogue import Catalogue
-from fairweather_app.catalogue.model_cache import held
-from fairweather_app.common.lru import Memo
+from fairweather_app.catalogue.model_cache import in_use
+from fairweather_app.common.lru import LruCache
 from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.errors import (
@@ -35,8 +35,8 @@ from fairweather_app.forecasting.selection import find_best_model
 from fairweather_app.forecasting.selector import Selectors, Variables, refused
 from fairweather_app.models_backend.checks import Trial, first_refusal
 from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
-from fairweather_app.observations import ReadyWindows, Window, get_inputs
-from fairweather_app.observations.request_windows import GivenObservations, Series
+from fairweather_app.observations import Window, WindowCache, get_inputs
+from fairweather_app.observations.request_windows import RequestObservations, Series
 from fairweather_app.refusals import Refusals, RefusedDelivery
 
 PREDICTIONS_KEPT = 2000
@@ -49,7 +49,7 @@ Clock = Callable[[str], datetime]
 PredictionKey = tuple[str, str, datetime, bytes]
 """Delivery digest, area, reference time, digest of the windows."""
 
-NO_OBSERVATIONS = GivenObservations({}, ())
+NO_OBSERVATIONS = RequestObservations({}, ())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +98,7 @@ class Forecaster:
         self,
         catalogue: Catalogue,
         selectors: Selectors,
-        windows: ReadyWindows,
+        windows: WindowCache,
         clock: Clock,
         *,
         seconds: float,
@@ -106,7 +106,7 @@ class Forecaster:
     ) -> None:
         self.catalogue = catalogue
         self.selectors = selectors
-        self.predictions: Memo[PredictionKey, Predictions] = Memo(PREDICTIONS_KEPT)
+        self.predictions: LruCache[PredictionKey, Predictions] = LruCache(PREDICTIONS_KEPT)
         self._windows = windows
         self._clock = clock
         self._limit = TimeLimit(seconds, pause=PAUSE_SECONDS)
@@ -148,7 +148,7 @@ class Forecaster:
         if request.observations:
             candidates = list(candidates)
             inputs = [each.required_inputs for each in candidates]
-            given = GivenObservations(request.observations, inputs)
+            given = RequestObservations(request.observations, inputs)
         passed_over: list[RefusedDelivery] = []
         repeatable = True
         for model in candidates:
@@ -179,7 +179,7 @@ class Forecaster:
         model: RuntimeModel,
         area: str,
         reference_time: datetime,
-        given: GivenObservations = NO_OBSERVATIONS,
+        given: RequestObservations = NO_OBSERVATIONS,
         trace: RequestTrace | None = None,
         *,
         use_cache: bool = False,
@@ -208,7 +208,7 @@ class Forecaster:
             return Refusal(code=Code.TIMED_OUT, reason=str(error))
 
     def _read_windows(
-        self, model: RuntimeModel, trial: Trial, given: GivenObservations, trace: RequestTrace
+        self, model: RuntimeModel, trial: Trial, given: RequestObservations, trace: RequestTrace
     ) -> dict[str, Window]:
         inputs, time = model.required_inputs, trial.reference_time
         mine = given.windows(inputs, time)
@@ -228,9 +228,9 @@ class Forecaster:
         trace.predictions["made"] += 1
         work = partial(model.predict, trial.area, trial.reference_time, trial.windows)
         limited = partial(self._limit.run, f"delivery {model.delivery_id}", work)
-        with held(model, trace):  # so loading is not charged to the time limit
+        with in_use(model, trace):  # so loading is not charged to the time limit
             trial.predictions = predictions = trace.timed("predict", limited)
         refusal = first_refusal(trial, Phase.RUN)
         if refusal is None and key is not None:
-            self.predictions.keep(key, predictions)
+            self.predictions.put(key, predictions)
         return refusal or predictions

@@ -24,7 +24,7 @@ from itertools import groupby
 
 import numpy as np
 
-from fairweather_app.common.lru import Memo
+from fairweather_app.common.lru import LruCache
 from fairweather_app.common.times import MICROSECOND, from_microseconds
 from fairweather_app.forecasting.forecast_log import (
     ForecastLog,
@@ -33,7 +33,7 @@ from fairweather_app.forecasting.forecast_log import (
     to_log,
 )
 from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
-from fairweather_app.observations import ObservationStore, ReadyWindows
+from fairweather_app.observations import ObservationStore, WindowCache
 from fairweather_app.observations.series import Times, Values
 from fairweather_app.observations.windows import sample_means
 
@@ -66,7 +66,7 @@ class LiveScores:
     def __init__(
         self,
         store: ObservationStore,
-        windows: ReadyWindows,
+        windows: WindowCache,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -76,7 +76,7 @@ class LiveScores:
         self._clock = clock
         self._pending: deque[tuple[AreaAndTime, list[LoggedForecast]]] = deque()
         self._dropped: deque[int] = deque()
-        self._known: Memo[tuple[str, str, datetime], bool] = Memo(MOST_REMEMBERED)
+        self._known: LruCache[tuple[str, str, datetime], bool] = LruCache(MOST_REMEMBERED)
         self._lock = threading.Lock()
         self._all: tuple[float, list[LiveScore]] | None = None
 
@@ -93,7 +93,7 @@ class LiveScores:
         latest = self._windows.latest(area)
         if latest is not None and latest.replace(microsecond=0) > reference_time:
             return
-        self._known.keep(key, True)  # noqa: FBT003 - a set that forgets
+        self._known.put(key, True)  # noqa: FBT003 - a set that forgets
         self.enqueue((area, reference_time), to_log(model, area, reference_time, predictions))
 
     def enqueue(self, key: AreaAndTime, forecasts: list[LoggedForecast]) -> None:

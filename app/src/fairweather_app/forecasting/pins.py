@@ -61,7 +61,7 @@ def why_not(rules: Rules, area: str, entry: Entry | None) -> str | None:
     if entry is None:
         return "it is not in the store"
     if not entry.live:
-        return f"it is {entry.told}"
+        return f"it is {entry.summary}"
     if area not in entry.areas:
         return f"it declares {', '.join(entry.areas)}, and not {area}"
     refusal = rules.check(entry, area, None)

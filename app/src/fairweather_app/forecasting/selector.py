@@ -19,7 +19,7 @@ from fairweather_interface.refusals import Code, Refusal
 
 from fairweather_app.catalogue.entries import Declared, Entry
 from fairweather_app.catalogue.overrides import Named, Overrides
-from fairweather_app.catalogue.snapshot import Contents, count_elsewhere
+from fairweather_app.catalogue.snapshot import Contents, count_undeclared
 from fairweather_app.forecasting.ranking import rank
 from fairweather_app.refusals import CountedRefusals, Refusals, RefusedDelivery
 
@@ -189,7 +189,7 @@ class Selector:
         pinned = self.contents.pinned(area)
         is_pinned = any(each.delivery_id == pinned for each in candidates)
         overridden = f"the operator pinned {area} to {pinned}"
-        here = count_elsewhere(entries)
+        here = count_undeclared(entries)
         return Choice(
             ranked=_Replayed(self._in_order(area, variables, candidates)),
             declared_refusals=(

@@ -1,9 +1,8 @@
-"""Backends: what loads a delivered artifact and runs it.
+"""Backends: each loads a delivered artifact of one format, and runs it.
 
-`protocol` says what a backend is, `onnx` is the one every installation has, `tensorflow` the one
-that the extra of that name brings and a setting allows, `remote` hands over to a server elsewhere
-(`inference_server`), `proof` is how a loaded model shows that it runs here as it ran where it was
-trained. `remote` is imported where it is used: most apps need no HTTP client.
+`protocol` defines a backend. `onnx` is installed always; `tensorflow` needs the extra of that name
+and a setting; `open_inference` hands over to a server elsewhere, and is imported where it is used,
+because most apps need no HTTP client. `acceptance` tests a loaded model before it may serve.
 """
 
 from fairweather_app.models_backend.onnx import OnnxBackend

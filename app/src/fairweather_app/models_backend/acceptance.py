@@ -1,8 +1,7 @@
-"""Proof that a loaded model is what its metadata says, and runs here as it ran where it was made.
+"""Acceptance test of a loaded model: it matches its metadata, and runs here as it was trained.
 
-Each check raises `LoadError`: this release can feed every input and knows every unit; the
-runtime's signature is the metadata's, quantiles included; the examples come out as the trainer
-computed them.
+Each check raises `LoadError`: this release can supply every input and knows every unit; the
+runtime's signature is the metadata's, quantiles included; the examples give the trainer's outputs.
 """
 
 from __future__ import annotations
@@ -21,29 +20,43 @@ from fairweather_app.models_backend.checks import check_predictions
 from fairweather_app.models_backend.runtime_model import ROLES, RuntimeModel
 from fairweather_app.models_backend.session import Arrays, Tensor
 
-FED_AS = {"reference_time": ("int64", (BATCH,)), "area_index": ("int64", (BATCH,))}
-"""How the inputs that are no observations are fed: dtype and shape by role."""
+SUPPLIED_AS = {"reference_time": ("int64", (BATCH,)), "area_index": ("int64", (BATCH,))}
+"""Dtype and shape of the inputs that are not observations, by role."""
 
 
-def prove(model: RuntimeModel) -> None:
-    """Hold a freshly loaded model against its metadata and its examples.
+def accept(model: RuntimeModel) -> None:
+    """Compare a freshly loaded model with its metadata and replay its examples.
 
     Raises:
-        LoadError: it is not what it says.
+        LoadError: they differ.
     """
     check_signature(model)
     replay_examples(model)
 
 
 def check_roles(metadata: ModelMetadata) -> None:
-    """Every input has a role, a type and a shape that this release can feed."""
-    problems = [problem for each in metadata.inputs for problem in _role_problems(each)]
+    """Refuse an input whose role, type or shape this release cannot supply."""
+    problems = []
+    for each in metadata.inputs:
+        found = (each.dtype, each.shape)
+        if each.role not in ROLES:
+            problems.append(
+                f"input {each.name!r} has the role {each.role!r}; this release feeds "
+                f"{', '.join(ROLES)}"
+            )
+            continue
+        expected = ("float32", each.shape) if each.role == OBSERVATIONS else SUPPLIED_AS[each.role]
+        if found != expected:
+            problems.append(
+                f"input {each.name!r} of role {each.role!r} is {each.dtype} {list(each.shape)}; "
+                f"this release feeds {expected[0]} {list(expected[1])}"
+            )
     if problems:
         raise LoadError(Code.RUNTIME_UNAVAILABLE, "; ".join(problems))
 
 
 def check_units(metadata: ModelMetadata) -> None:
-    """Inputs and outputs of variables that the contract knows are in the contract's unit."""
+    """Refuse inputs and outputs of a known variable in another unit than the contract's."""
     named: list[Input | Output] = [*metadata.required_inputs, *metadata.outputs]
     problems = []
     for each in named:
@@ -58,7 +71,7 @@ def check_units(metadata: ModelMetadata) -> None:
 
 
 def check_signature(model: RuntimeModel) -> None:
-    """The artifact takes exactly the declared inputs and gives at least the declared outputs.
+    """Refuse an artifact whose inputs differ from the declared ones, or that lacks an output.
 
     Quantiles are outputs here: each is declared with the shape of the output that it is of.
     """
@@ -69,8 +82,8 @@ def check_signature(model: RuntimeModel) -> None:
     ]
     for name, each in declared.items():
         expected = Tensor(each.dtype, _sizes(each))
-        problems += _difference("input", name, expected, found.inputs.get(name), open_sizes=False)
-    for name, output in _given(model.metadata).items():
+        problems += _difference("input", name, expected, found.inputs.get(name))
+    for name, output in _outputs(model.metadata).items():
         expected = Tensor("float32", _sizes(output))
         problems += _difference("output", name, expected, found.outputs.get(name), open_sizes=True)
     if problems:
@@ -80,10 +93,15 @@ def check_signature(model: RuntimeModel) -> None:
 
 
 def replay_examples(model: RuntimeModel) -> None:
-    """Every example comes out within the declared tolerance, and what is to be served is sane."""
+    """Refuse examples that differ beyond the tolerance, or that give no forecast where they must.
+
+    Raises:
+        LoadError: they differ.
+        RemoteUnavailableError: as `run_examples`.
+    """
     examples = read_examples(model)
     found = run_examples(model, examples)
-    differences = list(_replay_problems(model.metadata, found, examples))
+    differences = list(_differences(model.metadata, found, examples))
     if differences:
         raise LoadError(Code.CORRUPT, "; ".join(differences))
     for row in np.flatnonzero(examples["expect"] == SERVE).tolist():
@@ -93,44 +111,31 @@ def replay_examples(model: RuntimeModel) -> None:
 
 
 def read_examples(model: RuntimeModel) -> Arrays:
-    """The arrays of a delivery's examples, by name."""
+    """Read the arrays of a delivery's examples, by name."""
     with np.load(model.delivery.path / EXAMPLES, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 
 def run_examples(model: RuntimeModel, examples: Arrays) -> Arrays:
-    """Every output and every quantile that the metadata declare, for all examples at once.
+    """Return every declared output and quantile, for all examples in one batch.
 
     Raises:
         LoadError: the runtime failed on them.
-        RemoteUnavailableError: what runs the model elsewhere failed, which says nothing about it.
+        RemoteUnavailableError: the server that runs the model failed, which tells nothing about it.
     """
     feeds = {each.name: examples[f"input/{each.name}"] for each in model.metadata.inputs}
     try:
-        return model.session.run(feeds, list(_given(model.metadata)))
+        return model.session.run(feeds, list(_outputs(model.metadata)))
     except PredictionError as error:
         if error.code is not Code.INVALID_OUTPUT:
             raise RemoteUnavailableError(f"the examples cannot be run: {error}") from error
         raise LoadError(Code.CORRUPT, f"the examples cannot be run: {error}") from error
 
 
-def _given(metadata: ModelMetadata) -> dict[str, Output]:
-    """What the artifact has to give: tensors by name, each with the output whose shape it has."""
+def _outputs(metadata: ModelMetadata) -> dict[str, Output]:
+    """Return the tensors that the artifact must give, each with the output that has its shape."""
     outputs = {each.name: each for each in metadata.outputs}
     return outputs | {each.name: outputs[each.output] for each in metadata.uncertainty or ()}
-
-
-def _role_problems(each: Input) -> Iterator[str]:
-    if each.role not in ROLES:
-        known = ", ".join(ROLES)
-        yield f"input {each.name!r} has the role {each.role!r}; this release feeds {known}"
-        return
-    expected = ("float32", each.shape) if each.role == OBSERVATIONS else FED_AS[each.role]
-    if (each.dtype, each.shape) != expected:
-        yield (
-            f"input {each.name!r} of role {each.role!r} is {each.dtype} {list(each.shape)}; "
-            f"this release feeds {expected[0]} {list(expected[1])}"
-        )
 
 
 def _sizes(declared: Input | Output) -> tuple[int | None, ...]:
@@ -138,27 +143,22 @@ def _sizes(declared: Input | Output) -> tuple[int | None, ...]:
 
 
 def _difference(
-    kind: str, name: str, expected: Tensor, found: Tensor | None, *, open_sizes: bool
+    kind: str, name: str, expected: Tensor, found: Tensor | None, *, open_sizes: bool = False
 ) -> list[str]:
-    """How a tensor differs from what is declared; `open_sizes`: a size left open differs not."""
+    """Describe how a tensor differs from the declared one; an `open_sizes` None matches any."""
     if found is None:
         return [f"{kind} {name!r} is not in the artifact"]
-    same = found.dtype == expected.dtype and (
-        _fits(found.shape, expected.shape) if open_sizes else found.shape == expected.shape
-    )
-    return [] if same else [f"{kind} {name!r} is {found}, the metadata says {expected}"]
+    sizes, wanted = found.shape, expected.shape or ()
+    if open_sizes and (sizes is None or len(sizes) == len(wanted)):
+        pairs = zip(sizes or wanted, wanted, strict=True)
+        sizes = tuple(want if size is None else size for size, want in pairs)
+    if sizes == expected.shape and found.dtype == expected.dtype:
+        return []
+    return [f"{kind} {name!r} is {found}, the metadata says {expected}"]
 
 
-def _fits(found: tuple[int | None, ...] | None, expected: tuple[int | None, ...] | None) -> bool:
-    if found is None or expected is None:
-        return True
-    return len(found) == len(expected) and all(
-        size is None or size == wanted for size, wanted in zip(found, expected, strict=True)
-    )
-
-
-def _replay_problems(metadata: ModelMetadata, found: Arrays, examples: Arrays) -> Iterator[str]:
-    for name in _given(metadata):
+def _differences(metadata: ModelMetadata, found: Arrays, examples: Arrays) -> Iterator[str]:
+    for name in _outputs(metadata):
         expected, got = examples[f"output/{name}"], found[name]
         if got.shape != expected.shape:
             yield f"output {name!r} came out as {got.shape}, expected {expected.shape}"

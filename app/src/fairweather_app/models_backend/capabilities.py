@@ -1,8 +1,8 @@
 """Named capabilities: what a model can do beyond a plain forecast.
 
-Taken from what its metadata say, never from a version: a newer schema that says the same has the
-same capability, and an unknown `model_type` is served by what it declares. To add one, name it
-here with the test that shows it; whoever uses it asks ``model.can(IT, variable)``.
+They follow from the metadata's fields, never from a version or a `model_type`: a newer schema with
+the same fields has the same capability. To add one, name it here with its test; callers use
+``model.can(IT, variable)``.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ MEDIAN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A name for people and programs, and the test whether the metadata declare it of an output."""
+    """A name, and the test whether the metadata declare it of an output."""
 
     name: str
     declared: Callable[[ModelMetadata, Output], bool]
 
 
 def band_of(metadata: ModelMetadata, output: Output) -> tuple[Quantile, Quantile] | None:
-    """The outermost quantiles of an output, the lower first; None unless they enclose the median.
+    """Return the outermost quantiles of an output, the lower first, if they enclose the median.
 
-    All that an answer shows of a model's uncertainty: its lower and upper bound.
+    They are the lower and upper bound of a forecast.
     """
     quantiles = metadata.quantiles(output.name)  # the lowest first
     if not quantiles or not quantiles[0].probability < MEDIAN < quantiles[-1].probability:
@@ -43,7 +43,7 @@ CAPABILITIES = (UNCERTAINTY,)
 
 
 def can(metadata: ModelMetadata, capability: Capability, variable: str | None = None) -> bool:
-    """Whether a model can do something: of `variable`, or of any that it forecasts."""
+    """Return whether a model has a capability: for `variable`, or for any that it forecasts."""
     return any(
         capability.declared(metadata, output)
         for output in metadata.outputs
@@ -52,5 +52,5 @@ def can(metadata: ModelMetadata, capability: Capability, variable: str | None = 
 
 
 def names_of(metadata: ModelMetadata) -> list[str]:
-    """The names of everything that a model can."""
+    """List the names of a model's capabilities."""
     return [each.name for each in CAPABILITIES if can(metadata, each)]

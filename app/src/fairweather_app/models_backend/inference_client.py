@@ -1,8 +1,8 @@
-"""A server of the Open Inference Protocol V2, over HTTP: one request, one answer, in time.
+"""HTTP client of a server of the Open Inference Protocol V2, with a limit to the whole request.
 
-A time limit of HTTP libraries is one between two reads: a server that sends a byte now and then
-keeps its caller for ever. Here the whole answer has to be there in time, or the connection is
-ended under whoever reads from it.
+The time limit of HTTP libraries applies between two reads: a server that sends a byte now and then
+keeps its client for ever. Here the whole response has to be there in time, or the connection is
+shut down.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ BINARY = "binary_tensor_data"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """Status and content of an answer: its JSON, else its text; `binary` is what follows JSON."""
+class InferenceResponse:
+    """Status and content: the JSON, else the text; `binary` is the data after the JSON."""
 
     status: int
     content: Any
     binary: bytes = b""
 
 
-class InferenceServer:
-    """One server: requests with a limit to their whole time, and retries of what did not reach it.
+class InferenceClient:
+    """Sends requests to one server, and retries those that did not reach it.
 
-    `seconds` is how long an answer may take, from the moment a connection is wanted.
+    `seconds` is how long a response may take, from the moment a connection is wanted.
     """
 
     def __init__(self, url: str, seconds: float) -> None:
@@ -48,16 +48,18 @@ class InferenceServer:
         self._http = urllib3.PoolManager(
             maxsize=16,
             timeout=urllib3.Timeout(connect=min(1.0, seconds), total=seconds),
-            # what may have been computed is not asked again: a slow server would get slower
+            # what may have been computed is not requested again: a slow server would get slower
             retries=urllib3.Retry(connect=1, read=0, redirect=0, status=0, backoff_factor=0.05),
         )
         self._http.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
-    def ask(self, method: str, path: str, content: object = None, binary: bytes = b"") -> Answer:
+    def request(
+        self, method: str, path: str, content: object = None, binary: bytes = b""
+    ) -> InferenceResponse:
         """Send JSON, and binary data after it where there is any.
 
         Raises:
-            urllib3.exceptions.HTTPError: there is no answer.
+            urllib3.exceptions.HTTPError: there is no response.
         """
         body = None if content is None else orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
         headers = {"Content-Type": "application/json"}
@@ -65,29 +67,29 @@ class InferenceServer:
             headers = {"Content-Type": "application/octet-stream", JSON_LENGTH: str(len(body))}
             body += binary
         found = self._http.request(method, self.url + path, body=body, headers=headers)
-        told = found.headers.get(JSON_LENGTH, "")
-        length = int(told) if told.isdecimal() else len(found.data)
+        header = found.headers.get(JSON_LENGTH, "")
+        length = int(header) if header.isdecimal() else len(found.data)
         try:
-            read = orjson.loads(found.data[:length])
+            parsed, binary = orjson.loads(found.data[:length]), found.data[length:]
         except orjson.JSONDecodeError:
-            return Answer(status=found.status, content=found.data[:SHOWN].decode(errors="replace"))
-        return Answer(status=found.status, content=read, binary=found.data[length:])
+            parsed, binary = found.data[:SHOWN].decode(errors="replace"), b""
+        return InferenceResponse(status=found.status, content=parsed, binary=binary)
 
     def offers_binary(self) -> bool:
-        """Whether the server takes and gives tensors as binary data; it need not tell."""
+        """Return whether the server states that it takes and gives tensors as binary data."""
         try:
-            told = self.ask("GET", "/v2")
+            found = self.request("GET", "/v2")
         except HTTPError:
             return False
-        extensions = told.content.get("extensions") if isinstance(told.content, dict) else None
-        return told.status == OK and isinstance(extensions, list) and BINARY in extensions
+        extensions = found.content.get("extensions") if isinstance(found.content, dict) else None
+        return found.status == OK and isinstance(extensions, list) and BINARY in extensions
 
 
-class _InTime(HTTPConnection):
-    """A connection whose answers are whole within its time limit, or that is shut down."""
+class _LimitedConnection(HTTPConnection):
+    """A connection that is shut down unless the whole response is there in time."""
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 does
-        """Wait for the whole answer, headers and body.
+        """Wait for the whole response, headers and body.
 
         Raises:
             TimeoutError: it was not there in time.
@@ -111,18 +113,18 @@ class _InTime(HTTPConnection):
             raise
         finally:
             timer.cancel()
-        if late:  # headers that were cut off look like a short answer
+        if late:  # headers that were cut off look like a short response
             raise TimeoutError
         return found
 
 
-class _InTimeTLS(_InTime, HTTPSConnection):
+class _LimitedTLSConnection(_LimitedConnection, HTTPSConnection):
     """The same, encrypted."""
 
 
 class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _InTime
+    ConnectionCls = _LimitedConnection
 
 
 class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _InTimeTLS
+    ConnectionCls = _LimitedTLSConnection

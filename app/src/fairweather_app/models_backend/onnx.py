@@ -1,4 +1,4 @@
-"""ONNX Runtime, in process: the backend every installation has."""
+"""Backend for ONNX artifacts, in process, with ONNX Runtime: in every installation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from onnxruntime.capi import (  # type: ignore[import-untyped]
     onnxruntime_pybind11_state as ort_errors,
 )
 
-from fairweather_app.common.time_limit import current_interrupt
+from fairweather_app.common.time_limit import current_token
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend.protocol import ModelsBackend, artifact_of
 from fairweather_app.models_backend.runtime_model import RuntimeModel
@@ -35,12 +35,12 @@ _INVALID = (ort_errors.InvalidProtobuf, ort_errors.InvalidGraph, ort_errors.Inva
 
 
 class OnnxBackend(ModelsBackend):
-    """Loads ONNX artifacts; one thread a call, so that requests do not fight for cores."""
+    """Loads ONNX artifacts; one thread a call, so that requests do not compete for cores."""
 
     format = ONNX
 
     def describe(self) -> Runtime:
-        """Name, version, and the newest opset and IR version, found by trying."""
+        """Describe the runtime, with the newest opset and IR version, found by trying."""
         max_opset, max_ir_version = newest_supported()
         return Runtime(
             format=ONNX,
@@ -51,7 +51,7 @@ class OnnxBackend(ModelsBackend):
         )
 
     def cannot_run(self, artifact: Artifact) -> str | None:
-        """Hold the opset and IR version an artifact needs against the newest there are here."""
+        """Compare the opset and IR version that an artifact needs with the newest here."""
         max_opset, max_ir_version = newest_supported()
         needs = artifact.needs
         if needs is None:
@@ -96,10 +96,10 @@ class _OnnxSession:
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Arrays:
         options = None
-        limit = current_interrupt()
-        if limit is not None:  # onnxruntime looks at it before every operation
+        token = current_token()
+        if token is not None:  # onnxruntime reads it before every operation
             options = ort.RunOptions()
-            limit.listen(partial(setattr, options, "terminate", True))  # noqa: FBT003 - its value
+            token.on_cancel(partial(setattr, options, "terminate", True))  # noqa: FBT003 - its value
         try:
             found = self._session.run(list(outputs), dict(feeds), options)
         except _ORT_ERRORS as error:
@@ -114,7 +114,7 @@ def _tensor(node: Any) -> Tensor:  # noqa: ANN401 - a NodeArg of onnxruntime
 
 
 def _words(error: Exception) -> str:
-    """What onnxruntime says, without its error numbers, paths and source lines."""
+    """Return the error's text without its numbers, paths and source lines."""
     return _NOISE.sub("", str(error).split(" : ", 3)[-1]).strip()
 
 
@@ -135,9 +135,9 @@ _OLDEST_OPSET, _OLDEST_IR_VERSION = 13, 8
 
 @cache
 def newest_supported() -> tuple[int, int]:
-    """The newest ONNX opset and IR version of the installed runtime.
+    """Return the newest ONNX opset and IR version of the installed runtime.
 
-    Onnxruntime does not tell, so tiny identity models of rising versions are tried: a few
+    It does not report them, so tiny identity models of rising versions are tried: a few
     milliseconds, once a process.
     """
     opset, ir_version = _OLDEST_OPSET, _OLDEST_IR_VERSION
@@ -157,7 +157,7 @@ def _loads(opset: int, ir_version: int) -> bool:
 
 
 def _identity(opset: int, ir_version: int) -> bytes:
-    """An ONNX model that gives what it takes: float32 of any shape, ``x`` to ``y``."""
+    """Return an ONNX model of the identity: float32 of any shape, ``x`` to ``y``."""
 
     def field(number: int, content: bytes | int) -> bytes:
         if isinstance(content, int):

@@ -1,6 +1,6 @@
-"""What a backend is: something that makes a `RuntimeModel` of a delivery.
+"""The protocol of backends: each makes a `RuntimeModel` of a delivery.
 
-`app_context` chooses the app's own; others are found by the setting ``FAIRWEATHER_BACKENDS``.
+`forecasting.context` chooses the app's own; the setting ``FAIRWEATHER_BACKENDS`` names others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fairweather_app.settings import find_named
 GROUP = "fairweather_app.backends"
 """The group of entry points that name backends, each a callable of `Deliveries`."""
 Deliveries = Callable[[str], Delivery]
-"""Gives the delivery of an id, verified now; raises what `Cache.bring` raises."""
+"""Returns the delivery of an id, verified now; raises as `DeliveryCache.fetch_verified`."""
 
 
 class ModelsBackend(ABC):
@@ -33,11 +33,11 @@ class ModelsBackend(ABC):
 
     @abstractmethod
     def describe(self) -> Runtime:
-        """What it can run, for the software manifest."""
+        """Describe what it can run, for the software manifest."""
 
     @abstractmethod
     def cannot_run(self, artifact: Artifact) -> str | None:
-        """Why an artifact needs more than this runtime offers; None when it can be tried."""
+        """Return why an artifact needs more than this runtime offers; None when it can be tried."""
 
     @abstractmethod
     def load(self, delivery: Delivery) -> RuntimeModel:
@@ -53,15 +53,15 @@ class ModelsBackend(ABC):
 
 
 def find_backend(name: str, deliveries: Deliveries) -> ModelsBackend:
-    """The backend that the setting names.
+    """Make the backend of a name.
 
     Raises:
-        SettingsError: there is none of that name, or what it names makes no backend.
+        SettingsError: there is none of that name, or it names something else.
     """
     make = find_named("backends", name, GROUP)
     try:
         found = make(deliveries)
-    except Exception as error:  # noqa: BLE001 - somebody else's may raise anything
+    except Exception as error:  # noqa: BLE001 - foreign code
         found = error
     if not isinstance(found, ModelsBackend):
         problem = f"FAIRWEATHER_BACKENDS is {name!r}: expected it to give a ModelsBackend"
@@ -70,7 +70,7 @@ def find_backend(name: str, deliveries: Deliveries) -> ModelsBackend:
 
 
 def artifact_of(delivery: Delivery, format_: str) -> Artifact | None:
-    """The artifact of one format that a delivery carries; None when it was left out."""
+    """Return the artifact of one format in a delivery; None when it was left out."""
     for artifact in delivery.metadata.artifacts:
         if artifact.format == format_ and artifact.path is not None:
             return artifact

@@ -1,7 +1,4 @@
-"""What a loaded artifact looks like to the app, whichever runtime holds it.
-
-A backend makes sessions, a `RuntimeModel` runs one; neither needs to know the other.
-"""
+"""Sessions: loaded artifacts, the same for every runtime. Backends make them, models run them."""
 
 from __future__ import annotations
 
@@ -42,11 +39,11 @@ class Session(Protocol):
 
     @property
     def runtime(self) -> str:
-        """What runs it, for people: ``onnxruntime 1.32.0``."""
+        """Name and version of its runtime: ``onnxruntime 1.32.0``."""
 
     @property
     def signature(self) -> Signature:
-        """What it takes and gives."""
+        """Its inputs and outputs."""
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Arrays:
         """Run one batch and return the named outputs.

@@ -1,4 +1,4 @@
-"""What this release supports, as data: its software manifest."""
+"""The software manifest: what this release supports, as data."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ OLDEST_SCHEMA = "0.1"
 NEWEST_SCHEMA = "0.3"
 """The newest metadata schema whose fields this release obeys.
 
-Not what the installed interface could parse: that may be newer than the app, and obeying a field
-is the app's work.
+The installed interface may be newer and read more; obeying a field is the app's work.
 """
 
 
 def describe_software(backends: Sequence[ModelsBackend]) -> Software:
-    """This release's software manifest, with the runtimes that this process has."""
+    """Return this release's software manifest, with the runtimes of this process."""
     return Software(
         name="fairweather-app",
         version=packages.version("fairweather-app"),

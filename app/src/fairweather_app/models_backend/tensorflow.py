@@ -1,9 +1,8 @@
-"""TensorFlow SavedModels, in process: needs the extra ``[tensorflow]`` and a setting.
+"""Backend for TensorFlow SavedModels, in process: needs the extra ``[tensorflow]`` and a setting.
 
-A SavedModel is a program: whoever can write to the store can run code here. TensorFlow itself
-is imported when the first SavedModel is loaded, which takes seconds and hundreds of megabytes.
-It does not survive a fork: a session refuses to run in another process than the one that
-loaded it, because TensorFlow would hang there.
+A SavedModel is a program: everyone who can write to the store can run code here. TensorFlow is
+imported when the first SavedModel is loaded, which takes seconds and hundreds of megabytes. It
+would hang after a fork, so a session refuses to run in another process than the one that loaded it.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ class TensorFlowBackend(ModelsBackend):
     format = SAVED_MODEL
 
     def describe(self) -> Runtime:
-        """Name and version; TensorFlow is not imported for it."""
+        """Describe the runtime without importing TensorFlow."""
         return Runtime(
             format=SAVED_MODEL, name="tensorflow", version=packages.version("tensorflow")
         )
 
     def cannot_run(self, artifact: Artifact) -> str | None:
-        """Hold the TensorFlow version an artifact needs against the one that is installed."""
+        """Compare the TensorFlow version that an artifact needs with the installed one."""
         needed = artifact.needs.tensorflow if artifact.needs else None
         if needed is None:
             return None
@@ -108,7 +107,7 @@ def _import_tensorflow() -> Any:  # noqa: ANN401 - no types there
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tensorflow = importlib.import_module("tensorflow")  # slow and large: only when needed
     with contextlib.suppress(RuntimeError):
-        # TensorFlow takes these before its first operation only: the first SavedModel sets them
+        # possible before its first operation only: the first SavedModel sets them
         tensorflow.config.threading.set_intra_op_parallelism_threads(1)
         tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     return tensorflow

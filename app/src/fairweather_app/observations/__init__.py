@@ -1,14 +1,14 @@
-"""Observations: reading archives, keeping them in a database, and the windows models are fed with.
+"""Observations: archives, the database that stores them, and the windows that models need.
 
-`reading` judges a file and makes an `archive` of it, `store` keeps that, `windows` makes of it
-what a model asks for, `ready` keeps that in memory, `given` does so with what a request brings
-along. Nothing here knows of
-deliveries or HTTP; `reading` brings a large library and is imported by the command that needs it.
+`archive_file` reads a file into an `Archive`, `store` stores it, `windows` computes the windows of
+a model's inputs, `window_cache` keeps them in memory, `request_windows` makes those of a request.
+Nothing here depends on deliveries or HTTP. `archive_file` imports a large library: import it only
+where a command needs it.
 """
 
 from fairweather_app.observations.series import Archive
 from fairweather_app.observations.store import ObservationStore
-from fairweather_app.observations.window_cache import ReadyWindows
-from fairweather_app.observations.windows import Wanted, Window, get_inputs
+from fairweather_app.observations.window_cache import WindowCache
+from fairweather_app.observations.windows import Window, WindowSpec, get_inputs
 
-__all__ = ["Archive", "ObservationStore", "ReadyWindows", "Wanted", "Window", "get_inputs"]
+__all__ = ["Archive", "ObservationStore", "Window", "WindowCache", "WindowSpec", "get_inputs"]

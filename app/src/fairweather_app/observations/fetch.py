@@ -1,15 +1,14 @@
-"""Fetching: from what a provider hands on to what the database keeps.
+"""Check the readings of a provider and store them.
 
 Laws:
 
-- Either everything a provider hands on can be understood, or nothing of it is kept: not an unknown
-  variable, another unit, a time without a zone, a value that is no number, or an area that nobody
-  asked for.
+- All readings can be understood, or none is stored: an unknown variable, another unit, a time
+  without a zone, a value that is no number or an area that was not requested is an error.
 - A value that cannot be real is dropped and counted; so is one of the future, which is no
-  observation. A time without a value says nothing.
-- A time that comes twice is merged and counted; where values differ, the later one holds.
-- Only what is new or differs is written: fetching again writes nothing, and no window is made
-  anew for it.
+  observation. A time without a value is no observation either.
+- A repeated time is merged and counted; where values differ, the later one counts.
+- Only new and changed values are written: fetching again writes nothing, and no window is computed
+  again.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.common.times import MICROSECOND, from_microseconds, to_microseconds
 from fairweather_app.errors import ProviderError
@@ -29,12 +28,12 @@ from fairweather_app.observations.providers import Reading
 from fairweather_app.observations.series import Archive, Key, Times, Values
 from fairweather_app.observations.store import ObservationStore
 
-PROBLEMS_TOLD = 5
+PROBLEMS_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fetched:
-    """What became of the readings of one area: counts, and the time of the latest that holds.
+    """The result for one area: counts of its readings, and the time of the latest one stored.
 
     `readings` have a value and lie between `since` and now. Each of them is `new`, `changed`,
     `known` before, `impossible` (dropped) or `repeated` (merged). `missing` had no value, and
@@ -54,7 +53,7 @@ class Fetched:
     future: int
 
 
-def keep_readings(
+def store_readings(
     store: ObservationStore,
     readings: Iterable[Reading],
     *,
@@ -62,41 +61,39 @@ def keep_readings(
     since: Mapping[str, datetime],
     until: datetime,
 ) -> list[Fetched]:
-    """Judge what `provider` handed on, and keep it: all or nothing.
+    """Check the readings of a provider and store them, all or none.
 
     Args:
-        store: where it is kept.
+        store: the database.
         readings: in any order.
-        provider: its name, for what is said of it.
-        since: the areas that were asked for, each with the earliest time that is kept.
-        until: the latest time that is kept: now.
+        provider: its name, for error texts.
+        since: the requested areas, each with the earliest time that is stored.
+        until: the latest time that is stored: now.
 
     Returns:
         An entry for each area of `since`, in that order.
 
     Raises:
-        ProviderError: something cannot be understood; the message lists what.
+        ProviderError: a reading cannot be understood; the text lists the problems.
         ObservationStoreError: the database cannot be used.
     """
     counts: dict[str, Counter[str]] = {area: Counter() for area in since}
-    judged = _judge(readings, counts, provider=provider, since=since, until=until)
+    valid = _check(readings, counts, provider=provider, since=since, until=until)
     fresh: dict[Key, tuple[Times, Values]] = {}
-    for key, values in judged.items():
-        found = _what_differs(store, key, values, counts[key[0]])
-        if len(found[0]):
-            fresh[key] = found
+    latest: dict[str, datetime] = {}
+    for (area, variable), values in valid.items():
+        times = _changed_times(store, (area, variable), values, counts[area])
+        if times:
+            fresh[area, variable] = np.array(times), np.array([values[time] for time in times])
+        last = from_microseconds(max(values))
+        latest[area] = max(last, latest.get(area, last))
     if fresh:
         store.add(Archive(path=Path(provider), series=fresh))
-    times = {key: max(values) for key, values in judged.items()}
-    latest = {
-        area: max((at for key, at in times.items() if key[0] == area), default=None)
-        for area in since
-    }
     return [
         Fetched(
             area=area,
             since=since[area],
-            latest=None if (at := latest[area]) is None else from_microseconds(at),
+            latest=latest.get(area),
             **{name: counts[area][name] for name in _COUNTS},
         )
         for area in since
@@ -106,7 +103,7 @@ def keep_readings(
 _COUNTS = ("readings", "new", "changed", "known", "impossible", "repeated", "missing", "future")
 
 
-def _judge(
+def _check(
     readings: Iterable[Reading],
     counts: Mapping[str, Counter[str]],
     *,
@@ -114,8 +111,8 @@ def _judge(
     since: Mapping[str, datetime],
     until: datetime,
 ) -> dict[Key, dict[int, float]]:
-    """Values by microsecond, by area and variable, of what can be real."""
-    judged: dict[Key, dict[int, float]] = defaultdict(dict)
+    """Return the possible values by microsecond, by area and variable; count all readings."""
+    valid: dict[Key, dict[int, float]] = defaultdict(dict)
     problems: Counter[str] = Counter()
     for reading in readings:
         area, time, name, _, value = reading
@@ -132,20 +129,20 @@ def _judge(
             if not limits.minimum <= value <= limits.maximum:
                 counts[area]["impossible"] += 1
                 continue
-            of_key, at = judged[area, name], to_microseconds(time)
-            counts[area]["repeated"] += at in of_key
-            of_key[at] = float(value)
+            series, at = valid[area, name], to_microseconds(time)
+            counts[area]["repeated"] += at in series
+            series[at] = float(value)
     if problems:
-        told = [f"{problem} ({n} times)" for problem, n in problems.most_common(PROBLEMS_TOLD)]
-        more = len(problems) - len(told)
-        raise ProviderError(provider, "; ".join(told) + (f"; and {more} more" if more else ""))
-    return {key: values for key, values in judged.items() if values}
+        shown = [f"{problem} ({n} times)" for problem, n in problems.most_common(PROBLEMS_SHOWN)]
+        more = len(problems) - len(shown)
+        raise ProviderError(provider, "; ".join(shown) + (f"; and {more} more" if more else ""))
+    return valid
 
 
 def _problem(reading: Reading, areas: Container[str]) -> str | None:
-    """Why a reading cannot be understood."""
+    """Return why a reading cannot be understood, or None."""
     area, name, unit = reading.area, reading.variable, reading.unit
-    time: object = reading.time  # a provider of somebody else's may hand on anything
+    time: object = reading.time  # a foreign provider may yield anything
     value: object = reading.value
     if area not in areas:
         return f"found the area {area!r}, which nobody asked for"
@@ -160,15 +157,14 @@ def _problem(reading: Reading, areas: Container[str]) -> str | None:
     return None
 
 
-def _what_differs(
+def _changed_times(
     store: ObservationStore, key: Key, values: Mapping[int, float], counts: Counter[str]
-) -> tuple[Times, Values]:
-    """What the database does not hold yet, or holds otherwise."""
+) -> list[int]:
+    """Return the times whose value the database lacks or has otherwise, in order; count them."""
     ordered = sorted(values)
     first, last = from_microseconds(ordered[0]) - MICROSECOND, from_microseconds(ordered[-1])
     known = dict(zip(*(each.tolist() for each in store.series(*key, first, last)), strict=True))
     fresh = [time for time in ordered if known.get(time) != values[time]]
     new = sum(time not in known for time in fresh)
     counts.update(new=new, changed=len(fresh) - new, known=len(values) - len(fresh))
-    times = np.array(fresh, dtype=np.int64)
-    return times, np.array([values[time] for time in fresh], dtype=np.float64)
+    return fresh

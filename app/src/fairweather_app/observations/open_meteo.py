@@ -1,11 +1,11 @@
 """Open-Meteo: hourly values for any place, from https://open-meteo.com or a server of one's own.
 
-Its values are analyses of weather models at the place, not readings of a station there. Asked
-with ``timezone=GMT``, its times are UTC and say no offset. The same question may be put to the
-address of its archive. Free use is non-commercial and limited; the data are CC BY 4.0.
+Its values are analyses of weather models at the place, not readings of a station there. With
+``timezone=GMT`` its times are UTC without an offset. The address of its archive takes the same
+query. Free use is non-commercial and limited; the data are CC BY 4.0.
 
-What may pass is asked again: a connection that breaks, 429 and the server errors that speak of
-overload. ``Retry-After`` is obeyed, but for one longer than `LONGEST_WAIT`.
+A request is repeated when a connection breaks, on 429 and on the server errors of overload.
+``Retry-After`` is obeyed, unless it is longer than `LONGEST_WAIT`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 
 import urllib3
 from fairweather_interface.metadata import Area
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.errors import ProviderError
 from fairweather_app.observations.providers import Reading
@@ -35,23 +36,23 @@ READ_SECONDS = 60.0
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _SHOWN = 200
 
-VARIABLES = {
+NAMES = {
     "temperature_2m": "temperature",
     "relative_humidity_2m": "humidity",
     "dew_point_2m": "dew_point",
     "pressure_msl": "pressure",
     "wind_speed_10m": "wind_speed",
 }
-"""Its names of what is observed, and the contract's."""
-UNITS = {"°C": "degC", "%": "%", "hPa": "hPa", "m/s": "m s-1"}
-"""Its units, and UDUNITS; one that is not here is handed on as it is, and told as wrong."""
+"""Its names of variables, and the contract's."""
+UNITS = {variable.symbol: variable.unit for variable in VARIABLES.values()}
+"""Units as people write them, and UDUNITS; any other is passed on, and refused as wrong."""
 
 Wrong = Callable[[str], ProviderError]
-"""Makes the error that says what is wrong."""
+"""Makes the error of a problem."""
 
 
 class OpenMeteo:
-    """Asks at `url`: its forecast address by default, or that of its archive.
+    """The provider at `url`: its forecast address by default, or that of its archive.
 
     A `url` may have a query of its own, such as ``?apikey=...``.
     """
@@ -62,27 +63,26 @@ class OpenMeteo:
     def fetch(
         self, places: Mapping[str, Area], *, since: datetime, until: datetime
     ) -> Iterator[Reading]:
-        """What it knows of `places` in [since, until], whole days of it, nulls included.
+        """Yield the readings of `places` in [since, until], in whole days, nulls included.
 
         Raises:
-            ProviderError: it cannot be asked, refuses, or answers what cannot be understood.
+            ProviderError: it cannot be reached, refuses, or its response cannot be understood.
         """
         names = sorted(places)
         for start in range(0, len(names), PLACES_AT_ONCE):
             asked = names[start : start + PLACES_AT_ONCE]
-            answer = self._ask([places[name] for name in asked], since, until)
-            for name, location in zip(asked, answer, strict=True):
+            locations = self._request([places[name] for name in asked], since, until)
+            for name, location in zip(asked, locations, strict=True):
                 yield from _readings(name, location)
 
-    def _ask(self, places: Sequence[Area], since: datetime, until: datetime) -> list[Any]:
-        """One answer for each place."""
+    def _request(self, places: Sequence[Area], since: datetime, until: datetime) -> list[Any]:
         status, answer = ask_json(
             NAME,
             self.url,
             {
                 "latitude": ",".join(f"{each.latitude:g}" for each in places),
                 "longitude": ",".join(f"{each.longitude:g}" for each in places),
-                "hourly": ",".join(VARIABLES),
+                "hourly": ",".join(NAMES),
                 "wind_speed_unit": "ms",
                 "timezone": "GMT",
                 "start_date": f"{since.astimezone(UTC):%Y-%m-%d}",
@@ -99,7 +99,7 @@ class OpenMeteo:
 
 
 def _readings(area: str, location: object) -> Iterator[Reading]:
-    """The readings of one location of an answer."""
+    """Yield the readings of one location."""
 
     def wrong(found: str) -> ProviderError:
         return ProviderError(NAME, f"its answer for {area} cannot be understood: {found}")
@@ -113,7 +113,7 @@ def _readings(area: str, location: object) -> Iterator[Reading]:
     if not isinstance(hourly, dict) or not isinstance(units, dict):
         raise wrong("expected hourly and hourly_units")
     times = [_time(text, wrong) for text in _column(hourly, "time", None, wrong)]
-    for name, variable in VARIABLES.items():
+    for name, variable in NAMES.items():
         unit = str(units.get(name, "none"))
         for time, value in zip(times, _column(hourly, name, len(times), wrong), strict=True):
             yield Reading(area, time, variable, UNITS.get(unit, unit), value)
@@ -140,7 +140,7 @@ def _time(text: object, wrong: Wrong) -> datetime:
 
 
 class _Patience(urllib3.Retry):
-    """Retries that give up where they are told to come back much later."""
+    """Retries that give up when the server asks for a much longer wait."""
 
     def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
         seconds = super().get_retry_after(response)
@@ -150,14 +150,14 @@ class _Patience(urllib3.Retry):
 
 
 class _TooLongError(urllib3.exceptions.HTTPError):
-    """The server wants to be asked much later."""
+    """The server asks for a much longer wait."""
 
 
 def ask_json(provider: str, url: str, query: Mapping[str, str]) -> tuple[int, Any]:
-    """The status and the JSON that `url` answers, with `query` added to its own.
+    """Return the status and the JSON of a GET of `url`, with `query` added to its own.
 
     Raises:
-        ProviderError: there is no answer, or it is not JSON.
+        ProviderError: there is no response, or it is not JSON.
     """
     bare = url.partition("?")[0]  # the query may hold a key
     full = f"{url}{'&' if '?' in url else '?'}{urlencode(query, safe=',')}"
@@ -188,5 +188,5 @@ def ask_json(provider: str, url: str, query: Mapping[str, str]) -> tuple[int, An
 
 
 def _why(reason: Exception | None) -> str:
-    """What urllib3 says, without the object that it was said by."""
+    """Return the text of urllib3 without the object that it names."""
     return re.sub(r"^.*?\): ", "", str(reason)) or type(reason).__name__

@@ -1,8 +1,8 @@
-"""Providers: where `observations fetch` gets observations from.
+"""Providers: the sources of `observations fetch`.
 
-Whoever brings one writes a callable that takes an address, or None for the provider's own, and
-gives an object with `fetch`. It hands on what it found and judges nothing: units, limits, times
-and repetitions are judged by `fairweather_app.observations.fetch`, for every provider alike.
+To add one, write a callable that takes an address, or None for the provider's own, and returns an
+object with `fetch`. It yields what it finds without checks: units, limits, times and repetitions
+are checked by `fairweather_app.observations.fetch`, for every provider alike.
 
 A setting names it: a packaged provider (``open-meteo``), an entry point of the group
 ``fairweather_app.providers``, or ``package.module:callable``.
@@ -34,33 +34,33 @@ class Reading(NamedTuple):
 
 
 class Provider(Protocol):
-    """Where observations come from."""
+    """A source of observations."""
 
     def fetch(
         self, places: Mapping[str, Area], *, since: datetime, until: datetime
     ) -> Iterable[Reading]:
-        """What was observed at `places`, keyed by area, in [since, until].
+        """Return the observations at `places`, keyed by area, in [since, until].
 
-        May give more times than asked for, in any order, and times without a value.
+        May return more times than requested, in any order, and times without a value.
 
         Raises:
-            ProviderError: it cannot be asked, or answers what cannot be understood.
+            ProviderError: it cannot be reached, or its response cannot be understood.
         """
 
 
 def find_provider(name: str, url: str | None) -> Provider:
-    """The provider of a name, asking at `url` or at its own address.
+    """Make the provider of a name, for `url` or for its own address.
 
     Raises:
-        SettingsError: there is none of that name, or it cannot be made. Whatever code of somebody
-            else's raises on the way is told in the sentence.
+        SettingsError: there is none of that name, or it cannot be made; the text quotes whatever
+            foreign code raises on the way.
     """
     make = find_named("provider", name, GROUP, PACKAGED)
     try:
         provider: Provider = make(url)
     except AppError:
-        raise  # says itself what is wrong
-    except Exception as error:  # noqa: BLE001 - likewise
+        raise
+    except Exception as error:  # noqa: BLE001 - foreign code
         problem = (
             f"FAIRWEATHER_PROVIDER is {name!r}: it cannot be made with the address {url!r} "
             f"({type(error).__name__}: {error}); expected a callable that takes the address of "

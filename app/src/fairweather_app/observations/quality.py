@@ -1,14 +1,13 @@
-"""Status: how old the observations of an area are, how whole, and how good.
+"""Quality report of the stored observations: age, gaps and doubtful values.
 
-Each series (an area's variable) is looked at over the days before its own latest observation. What
-is told of its quality:
+Each series (an area's variable) is assessed over the days before its own latest observation:
 
 - ``stale``: it lags more than `STALE_STEPS` of its steps behind, or an hour where that is longer;
 - ``gaps``: observations are missing between its first and its last of these days;
-- ``stuck``: one value for `STUCK` or longer, seen all along: a gap that would be ``stale`` ends the
-  stretch. But for values that stand at their variable's limit, as humidity does in fog and wind in
-  a calm;
-- ``impossible``: values beyond what can be real, which only another program can have written;
+- ``stuck``: one value for as long as the contract's table allows, or longer; a gap that would be
+  ``stale`` ends the stretch, and a value at the variable's limit does not count, as humidity in fog
+  and wind in a calm;
+- ``impossible``: values beyond the variable's limits, which only another program can have written;
 - ``none``: there is no observation at all.
 """
 
@@ -18,23 +17,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.common.times import MICROSECOND, from_microseconds
 from fairweather_app.observations.series import Times, Values
 from fairweather_app.observations.store import ObservationStore
 
 STALE_STEPS = 3
-STUCK = timedelta(hours=24)
 _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SeriesStatus:
+class SeriesQuality:
     """One series; all but `area` and `quality` are None or 0 where there is no observation.
 
     `age` counts from `latest` to now; `step` is the usual distance of two observations. Of the
-    days looked at: how many `observations` there are and how many are `missing`, the longest `gap`
+    assessed days: how many `observations` there are and how many are `missing`, the longest `gap`
     as the observations before and after it, the longest time on one value, how many `impossible`.
     """
 
@@ -51,33 +49,33 @@ class SeriesStatus:
     quality: tuple[str, ...] = ("none",)
 
 
-def look_at(
+def assess_quality(
     store: ObservationStore, areas: tuple[str, ...], *, days: int, now: datetime, behind: datetime
-) -> list[SeriesStatus]:
-    """The status of every series of `areas`, in their order.
+) -> list[SeriesQuality]:
+    """Return the quality of every series of `areas`, in their order.
 
     Args:
-        store: where they are.
-        areas: which; one without any observation has one entry, of no variable.
-        days: how long before its latest observation each series is looked at.
-        now: what ages count to.
-        behind: what a series must not lag behind: now, or the latest observation of all.
+        store: the observations.
+        areas: one without any observation has one entry, of no variable.
+        days: how many days before its latest observation each series is assessed.
+        now: the time that ages count to.
+        behind: the time that a series must not lag behind: now, or the latest observation of all.
 
     Raises:
         ObservationStoreError: the database cannot be used.
     """
-    found: list[SeriesStatus] = []
+    found: list[SeriesQuality] = []
     for area in areas:
         of_area = [
-            _look_at_series(area, variable, latest, store, days=days, now=now, behind=behind)
+            _assess_series(area, variable, latest, store, days=days, now=now, behind=behind)
             for variable in VARIABLES
             if (latest := store.latest(area, variable)) is not None
         ]
-        found += of_area or [SeriesStatus(area=area)]
+        found += of_area or [SeriesQuality(area=area)]
     return found
 
 
-def _look_at_series(
+def _assess_series(
     area: str,
     variable: str,
     latest: datetime,
@@ -86,20 +84,21 @@ def _look_at_series(
     days: int,
     now: datetime,
     behind: datetime,
-) -> SeriesStatus:
+) -> SeriesQuality:
     times, values = store.series(area, variable, latest - timedelta(days=days), latest)
     step, missing, gap = _gaps(times)
     silence = max(_HOUR, STALE_STEPS * (step or _HOUR))
     stuck = _longest_on_one_value(variable, times, values, silence)
     limits = VARIABLES[variable]
+    most = limits.stuck
     impossible = int(np.count_nonzero((values < limits.minimum) | (values > limits.maximum)))
     words = {
         "stale": behind - latest > silence,
         "gaps": missing > 0,
-        "stuck": stuck >= STUCK,
+        "stuck": most is not None and stuck >= most,
         "impossible": impossible > 0,
     }
-    return SeriesStatus(
+    return SeriesQuality(
         area=area,
         variable=variable,
         latest=latest,
@@ -115,7 +114,7 @@ def _look_at_series(
 
 
 def _gaps(times: Times) -> tuple[timedelta | None, int, tuple[datetime, datetime] | None]:
-    """The usual step, how many observations are missing by it, and the longest gap."""
+    """Return the usual step, how many observations are missing by it, and the longest gap."""
     distances = np.diff(times)
     if not len(distances):
         return None, 0, None
@@ -129,7 +128,7 @@ def _gaps(times: Times) -> tuple[timedelta | None, int, tuple[datetime, datetime
 def _longest_on_one_value(
     variable: str, times: Times, values: Values, silence: timedelta
 ) -> timedelta:
-    """The longest stretch of one value; where nothing was seen for `silence` it ends."""
+    """Return the longest stretch of one value; a gap of `silence` ends it."""
     lost = np.diff(times) > silence // MICROSECOND
     starts = np.flatnonzero(np.concatenate([[True], (values[1:] != values[:-1]) | lost]))
     ends = np.concatenate([starts[1:] - 1, [len(values) - 1]])

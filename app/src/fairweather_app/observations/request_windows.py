@@ -1,4 +1,4 @@
-"""Observations that a request brings along, held against the inputs that could take them."""
+"""Windows made of the observations in a request, checked against the inputs that may take them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Input
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.errors import InvalidRequestError, UnsuppliedInputError
 from fairweather_app.observations.series import Values
 from fairweather_app.observations.windows import Window
 
 Series = Sequence[float | None]
-"""What a request gives of one input, oldest first; None where a value is missing."""
+"""The values of one input in a request, oldest first; None where one is missing."""
 
 
-class GivenObservations:
+class RequestObservations:
     """Values by input name, oldest first, None where missing, checked against all candidates.
 
     Raises:
@@ -35,55 +35,52 @@ class GivenObservations:
         for required in candidates:
             for each in required:
                 takers[each.name].append(each)
-        if not values or not takers:
+        if not takers:
             return
-        problems = [
-            problem
-            for name, series in self._values.items()
-            for problem in _problems(name, series, takers)
-        ]
+        found = {name: _problem(name, series, takers) for name, series in self._values.items()}
+        problems = [f"observations.{name}: {problem}" for name, problem in found.items() if problem]
         if problems:
             raise InvalidRequestError(problems)
 
     def windows(
         self, required_inputs: Iterable[Input], reference_time: datetime
     ) -> dict[str, Window]:
-        """The windows of one model's inputs that were given.
+        """Return the windows of one model's inputs that the request has, by input name.
 
         Raises:
-            UnsuppliedInputError: a series was given that has not the length this model takes.
+            UnsuppliedInputError: a series has not the length that this model takes.
         """
         windows = {}
-        for wanted in required_inputs:
-            series = self._values.get(wanted.name)
-            if series is None or wanted.sample_rate is None:
+        for required in required_inputs:
+            series = self._values.get(required.name)
+            if series is None or required.sample_rate is None:
                 continue
-            if len(series) != wanted.samples:
+            if len(series) != required.samples:
                 raise UnsuppliedInputError(
-                    f"input {wanted.name!r} takes {wanted.samples} values, {len(series)} were given"
+                    f"input {required.name!r} takes {required.samples} values, {len(series)} were "
+                    "given"
                 )
-            windows[wanted.name] = Window(
+            windows[required.name] = Window(
                 values=series.astype(np.float32),
                 reference_time=reference_time,
-                sample_rate=wanted.sample_rate,
+                sample_rate=required.sample_rate,
             )
         return windows
 
 
-def _problems(name: str, series: Values, takers: Mapping[str, Sequence[Input]]) -> list[str]:
+def _problem(name: str, series: Values, takers: Mapping[str, Sequence[Input]]) -> str | None:
     if name not in takers:
         names = ", ".join(sorted(takers))
-        return [f"observations.{name}: no model for this area has such an input; expected {names}"]
+        return f"no model for this area has such an input; expected {names}"
     lengths = sorted({each.samples for each in takers[name]})
     if len(series) not in lengths:
         expected = " or ".join(str(length) for length in lengths)
-        found = f"found {len(series)} values"
-        return [f"observations.{name}: {found}; expected {expected}, oldest first"]
+        return f"found {len(series)} values; expected {expected}, oldest first"
     variable = VARIABLES.get(takers[name][0].variable or "")
     low, high = (-1e30, 1e30) if variable is None else (variable.minimum, variable.maximum)
-    # what passes over NaN finds NaN where there is nothing else, which lies nowhere
+    # fmin and fmax ignore NaN, unless there is nothing else: NaN compares as False
     if not (np.fmin.reduce(series) < low or np.fmax.reduce(series) > high):
-        return []
+        return None
     position = int(np.argmax((series < low) | (series > high)))
     possible = f"possible is {low:g} to {high:g}, null where missing"
-    return [f"observations.{name}: value {position + 1} is {series[position]:g}; {possible}"]
+    return f"value {position + 1} is {series[position]:g}; {possible}"

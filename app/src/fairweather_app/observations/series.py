@@ -1,4 +1,4 @@
-"""An archive: the observations of one file, checked and ready to be kept."""
+"""Series of observations, and the `Archive` of one file: checked and ready to be stored."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from fairweather_interface.archive import Origin
 
 Times = npt.NDArray[np.int64]
 """Whole microseconds since 1970 in UTC, shape (observations,)."""
@@ -15,16 +16,10 @@ Times = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 """Values in the contract's unit of their variable, shape (observations,)."""
 
+Mask = npt.NDArray[np.bool_]
+
 Key = tuple[str, str]
 """Area and variable."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
-    """What a file says of its data: whether they are made up, and whom to name."""
-
-    synthetic: bool
-    attribution: str | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +27,7 @@ class Archive:
     """The observations of one file.
 
     `series` maps each key to times, rising and each once, and as many finite values. `origin` is
-    None where the file says nothing of it; the database keeps nothing of it.
+    None where the file states none; the database does not keep it.
     """
 
     path: Path

@@ -1,10 +1,10 @@
-"""The observation store: the observations of all areas, and what arrived when.
+"""The observation store: the observations of all areas, and a log of arrivals.
 
-A time is kept as whole microseconds since 1970 in UTC, so that both databases compare and index
+A time is stored as whole microseconds since 1970 in UTC, so that both databases compare and index
 it alike and windows are exact. The unit of a variable is the contract's; it is checked on import
 and not repeated in every row. Importing is an upsert: the same archive twice changes nothing, a
-corrected one replaces what it corrects. The same transaction notes, for every series, from when
-to when anything was written: so other processes learn what arrived without reading it again.
+corrected one replaces what it corrects. The same transaction logs, for every series, from when to
+when anything was written, so that other processes need not read it again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
-from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.common.database import PATIENCE, TABLES, Database
 from fairweather_app.common.times import from_microseconds, to_microseconds
@@ -84,7 +84,7 @@ class ObservationStore:
     def series(
         self, area: str, variable: str, after: datetime, until: datetime
     ) -> tuple[Times, Values]:
-        """Times (microseconds) and values of the observations in (after, until], oldest first."""
+        """Return times (microseconds) and values in (after, until], oldest first."""
         table = _observations.c
         query = (
             sa.select(table.time, table.value)
@@ -103,7 +103,7 @@ class ObservationStore:
         return times, values
 
     def latest(self, area: str | None = None, variable: str | None = None) -> datetime | None:
-        """The time of the latest observation, of all or as narrowed; None when there is none."""
+        """Return the time of the latest observation, of all or as narrowed; None without any."""
         areas = self.areas() if area is None else (area,)
         newest = [
             sa.select(sa.func.max(_observations.c.time)).where(
@@ -118,19 +118,19 @@ class ObservationStore:
         return from_microseconds(max(times)) if times else None
 
     def areas(self) -> tuple[str, ...]:
-        """The areas that have an observation, sorted."""
+        """List the areas that have an observation, sorted."""
         area = _observations.c.area
         with self.database.transaction() as connection:
             return tuple(connection.scalars(sa.select(area).distinct().order_by(area)))
 
     def knows(self, area: str) -> bool:
-        """Whether there is any observation of the area."""
+        """Return whether there is any observation of the area."""
         query = sa.select(sa.exists().where(_observations.c.area == area))
         with self.database.transaction() as connection:
             return bool(connection.scalar(query))
 
     def arrived_since(self, seen: int) -> tuple[Arrival, ...] | None:
-        """What arrived after the arrival `seen`, in order; None when that is no longer known."""
+        """List the arrivals after `seen`, in order; None when they are no longer known."""
         table = _arrivals.c
         query = sa.select(*table).where(table.id > seen).order_by(table.id)
         with self.database.transaction() as connection:
@@ -140,7 +140,7 @@ class ObservationStore:
         return None if lost else found
 
     def newest_arrival(self) -> int:
-        """The id of the newest arrival, 0 when there is none."""
+        """Return the id of the newest arrival, 0 when there is none."""
         with self.database.transaction() as connection:
             return connection.scalar(sa.select(sa.func.max(_arrivals.c.id))) or 0
 
@@ -149,10 +149,10 @@ class ObservationStore:
         self.database.close()
 
     def _note_arrivals(self, connection: sa.Connection, archive: Archive) -> None:
-        """Write down what was written, last of all in its transaction.
+        """Log what was written, last of all in its transaction.
 
-        On PostgreSQL numbers are given before transactions end, so they are given one at a time:
-        else a reader could see 6 before 5, and never look for 5 again.
+        PostgreSQL gives ids before transactions end, so transactions are serialised here: else a
+        reader could see 6 before 5, and never look for 5 again.
         """
         spans = [
             {"area": area, "variable": variable, "first": int(times[0]), "last": int(times[-1])}

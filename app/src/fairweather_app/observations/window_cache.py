@@ -1,14 +1,14 @@
-"""Windows kept ready: in memory, and at every moment what a fresh read would give.
+"""In-memory cache of windows, always consistent with the database.
 
 Laws:
 
-- `window`, `latest`, `areas` and `knows` give what the database held when they were called, or
-  later: before each, whatever has arrived since is looked for. On SQLite that costs microseconds
-  while nothing arrives; on PostgreSQL one query.
-- What arrived makes stale only the windows that it lies in. Of a series only what is not here yet
-  is read, and what something arrived in.
-- Rows that others than this app write into the table are noticed within `FORGET_SECONDS`.
-- At most `MOST_OBSERVATIONS` and `MOST_SAMPLES` are held, the least recently used leave first.
+- `window`, `latest`, `areas` and `knows` return what the database held when they were called, or
+  later: each first looks for new arrivals. On SQLite that costs microseconds while nothing arrives;
+  on PostgreSQL one query.
+- An arrival makes stale only the windows that it lies in. Of a series only the missing part is
+  read, and the part with new arrivals.
+- Rows that other programs write into the table are noticed within `FORGET_SECONDS`.
+- At most `MOST_OBSERVATIONS` and `MOST_SAMPLES` are kept, the least recently used leave first.
 - The database is read within the time limit; one that fails or hangs is `ObservationStoreError`,
   never an old answer.
 """
@@ -22,14 +22,14 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar, cast
 
-from fairweather_app.common.lru import Memo
+from fairweather_app.common.lru import LruCache
 from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.common.times import to_microseconds
 from fairweather_app.errors import GivenUpError, ObservationStoreError
-from fairweather_app.observations.series_cache import SeriesInMemory
+from fairweather_app.observations.series_cache import SeriesCache
 from fairweather_app.observations.store import Arrival, ObservationStore
-from fairweather_app.observations.windows import Wanted, Window, read_window
+from fairweather_app.observations.windows import Window, WindowSpec, read_window
 
 MOST_OBSERVATIONS = 2_000_000
 MOST_SAMPLES = 5_000_000
@@ -39,7 +39,7 @@ DATABASE = "the observation database"
 T = TypeVar("T")
 
 
-class ReadyWindows:
+class WindowCache:
     """The windows of one observation store. Safe to share between threads."""
 
     def __init__(
@@ -52,52 +52,46 @@ class ReadyWindows:
         self._store = store
         self._limit = time_limit
         self._clock = clock
-        self._lock = threading.RLock()
+        self._lock = _Lock(time_limit.seconds)
         self._revision = 0
-        self._windows: Memo[Wanted, Window] = Memo(
+        self._windows: LruCache[WindowSpec, Window] = LruCache(
             MOST_SAMPLES, size=lambda window: window.values.size
         )
         self._facts: dict[tuple[str | None, ...], object] = {}
         self._seen: int | None = None
         self._version: tuple[int, int] | None = None
-        self._series = SeriesInMemory(store, MOST_OBSERVATIONS)
+        self._series = SeriesCache(store, MOST_OBSERVATIONS)
         self._forgotten = clock()
 
     def revision(self) -> int:
-        """A number that is another one after anything arrived; the same while nothing did.
+        """Return a number that changes when anything arrives, and only then.
 
         Raises:
             ObservationStoreError: the database cannot be used.
         """
-        self._hold()
-        try:
+        with self._lock:
             if self._clock() - self._forgotten > FORGET_SECONDS:
                 self._forget()
-            if self._version is None or not self._store.database.is_quiet():
+            if self._version is None or not self._store.database.is_unchanged():
                 version = self._limited(self._store.database.version)  # a file may hang, too
                 if version is None or version != self._version:
                     self._catch_up(version)
             return self._revision
-        finally:
-            self._lock.release()
 
-    def window(self, wanted: Wanted, trace: RequestTrace | None = None) -> Window:
-        """Return the window as `read_window` would read it now; count it in the `trace`."""
+    def window(self, spec: WindowSpec, trace: RequestTrace | None = None) -> Window:
+        """Return the window, as `read_window` would read it now; count it in the `trace`."""
         trace = trace or RequestTrace()
-        self._hold()
-        try:
+        with self._lock:
             self.revision()
-            found = self._windows.get(wanted)
+            found = self._windows.get(spec)
             if found is not None:
                 trace.windows["kept"] += 1
                 return found
-            made = self._limited(partial(read_window, self._series, wanted))
+            made = self._limited(partial(read_window, self._series, spec))
             made.values.flags.writeable = False  # many answers share it
-            self._windows.keep(wanted, made)
+            self._windows.put(spec, made)
             trace.windows["made"] += 1
             return made
-        finally:
-            self._lock.release()
 
     def latest(self, area: str | None = None, variable: str | None = None) -> datetime | None:
         """As `ObservationStore.latest`."""
@@ -108,37 +102,34 @@ class ReadyWindows:
         return self._fact(("areas",), self._store.areas)
 
     def knows(self, area: str) -> bool:
-        """Whether there is any observation of the area."""
+        """Return whether there is any observation of the area."""
         return area in self.areas()
 
     def _fact(self, key: tuple[str | None, ...], find: Callable[[], T]) -> T:
-        self._hold()
-        try:
+        with self._lock:
             self.revision()
             if key not in self._facts:
                 self._facts[key] = self._limited(find)
             return cast("T", self._facts[key])
-        finally:
-            self._lock.release()
 
     def _catch_up(self, version: tuple[int, int] | None) -> None:
-        """Learn what arrived; forget everything where that cannot be known."""
+        """Read the arrivals since the last time; forget everything where they are not known."""
         seen = self._seen
         if version and self._version and version[0] != self._version[0]:
             seen = None  # another file, which counts anew
 
-        def look() -> tuple[Sequence[Arrival] | None, int]:
+        def read() -> tuple[Sequence[Arrival] | None, int]:
             arrived = None if seen is None else self._store.arrived_since(seen)
             if arrived is None:
                 return None, self._store.newest_arrival()
             return arrived, arrived[-1].id if arrived else seen or 0
 
-        arrived, newest = self._limited(look)
+        arrived, newest = self._limited(read)
         if arrived is None:
             self._forget()
         for each in arrived or ():
             self._series.arrived(each.area, each.variable, each.first, each.last)
-            self._windows.drop(partial(_lies_in, each))
+            self._windows.drop(partial(_may_change, each))
         if arrived:
             self._facts.clear()
             self._revision += 1
@@ -146,33 +137,43 @@ class ReadyWindows:
 
     def _forget(self) -> None:
         self._seen = self._version = None
-        self._series = SeriesInMemory(self._store, MOST_OBSERVATIONS)
+        self._series = SeriesCache(self._store, MOST_OBSERVATIONS)
         self._windows.drop()
         self._facts = {}
         self._forgotten = self._clock()
         self._revision += 1
 
     def _limited(self, work: Callable[[], T]) -> T:
-        """Let the database work, on another thread while this one holds the lock."""
+        """Run database work on another thread while this one holds the lock."""
         try:
             return self._limit.run(DATABASE, work)
         except GivenUpError as error:
-            # what was given up may still be at work on the old one
-            self._series = SeriesInMemory(self._store, MOST_OBSERVATIONS)
+            # the work that was given up may still use the old one
+            self._series = SeriesCache(self._store, MOST_OBSERVATIONS)
             raise ObservationStoreError(str(error)) from None
 
-    def _hold(self) -> None:
-        """Take the lock; whoever holds it longer than the time limit waits for the database."""
-        if not self._lock.acquire(timeout=self._limit.seconds):
-            raise ObservationStoreError(f"{DATABASE} did not answer within {self._limit.seconds} s")
+
+class _Lock:
+    """A reentrant lock; a thread that holds it longer than `seconds` waits for the database."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=self._seconds):
+            raise ObservationStoreError(f"{DATABASE} did not answer within {self._seconds} s")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
-def _lies_in(arrival: Arrival, wanted: Wanted) -> bool:
-    """Whether what arrived may lie in a window."""
-    until = wanted.reference_time
+def _may_change(arrival: Arrival, spec: WindowSpec) -> bool:
+    """Return whether an arrival may lie in a window."""
+    until = spec.reference_time
     return (
-        wanted.variable == arrival.variable
-        and arrival.area in wanted.areas
+        spec.variable == arrival.variable
+        and arrival.area in spec.areas
         and arrival.first <= to_microseconds(until)
-        and arrival.last > to_microseconds(until - wanted.period)
+        and arrival.last > to_microseconds(until - spec.period)
     )

@@ -1,4 +1,4 @@
-"""Windows: what a model is fed with, made of observations exactly as the contract says.
+"""Windows of observations: the inputs of models, computed exactly as the contract defines them.
 
 The window of an input at reference time t0 has N = period / sample_rate samples, oldest first.
 Sample k stands for t_k = t0 - (N - k) * sample_rate and is the mean of the observations in
@@ -19,9 +19,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 from fairweather_interface.applicability import Observed
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
 from fairweather_interface.metadata import Input
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.times import MICROSECOND, to_microseconds, write_time
@@ -30,21 +30,21 @@ from fairweather_app.observations.series import Times, Values
 
 LONGEST_PERIOD = timedelta(days=366)
 SHORTEST_SAMPLE_RATE = timedelta(minutes=1)
-GAPS_TOLD = 3
+GAPS_SHOWN = 3
 
 
 class Observations(Protocol):
-    """Where observations come from; `ObservationStore` is one."""
+    """A source of observations; `ObservationStore` is one."""
 
     def series(
         self, area: str, variable: str, after: datetime, until: datetime
     ) -> tuple[Times, Values]:
-        """Times (microseconds) and values of the observations in (after, until]."""
+        """Return times (microseconds) and values of the observations in (after, until]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """Which window: of one variable for one area, or for a region given by its members."""
+class WindowSpec:
+    """The window of one variable for one area, or for a region given by its members."""
 
     areas: tuple[str, ...]
     variable: str
@@ -54,15 +54,15 @@ class Wanted:
 
 
 class Windows(Protocol):
-    """Where windows come from; `ReadyWindows` is one."""
+    """A source of windows; `WindowCache` is one."""
 
-    def window(self, wanted: Wanted, trace: RequestTrace | None = None) -> Window:
+    def window(self, spec: WindowSpec, trace: RequestTrace | None = None) -> Window:
         """Return the window that `read_window` would read now, counted in the `trace`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Window:
-    """The observations one input is fed with: float32, shape (samples,), NaN where missing."""
+    """The values of one input: float32, shape (samples,), NaN where missing."""
 
     values: npt.NDArray[np.float32]
     reference_time: datetime
@@ -70,23 +70,23 @@ class Window:
 
     @cached_property
     def observed(self) -> Observed:
-        """Its lowest and highest value and how many are missing, as the contract's rules ask."""
+        """Its lowest and highest value and how many are missing, for the contract's rules."""
         missing = int(np.count_nonzero(np.isnan(self.values)))
         if missing == self.values.size:
             return Observed(lowest=None, highest=None, missing=missing)
         return Observed(
-            lowest=float(np.fmin.reduce(self.values)),  # which passes over NaN
+            lowest=float(np.fmin.reduce(self.values)),  # which ignores NaN
             highest=float(np.fmax.reduce(self.values)),
             missing=missing,
         )
 
     @cached_property
     def digest(self) -> bytes:
-        """Differs when a value does."""
+        """A hash of the values."""
         return blake2b(self.values.tobytes(), digest_size=16).digest()
 
     def gaps(self) -> tuple[tuple[datetime, datetime], ...]:
-        """Where samples are missing, longest gap first: no observation lies in (from, to]."""
+        """Return the gaps, the longest first: no observation lies in (from, to]."""
         missing = np.concatenate([[False], np.isnan(self.values), [False]])
         starts, ends = np.flatnonzero(np.diff(missing.astype(np.int8))).reshape(-1, 2).T.tolist()
         oldest = self.reference_time - len(self.values) * self.sample_rate
@@ -97,18 +97,18 @@ class Window:
         )
 
     def describe_gaps(self) -> str:
-        """The longest gaps in words, with times in UTC."""
+        """Return the longest gaps in words, with times in UTC."""
         gaps = self.gaps()
-        told = [f"from {write_time(start)} to {write_time(end)}" for start, end in gaps[:GAPS_TOLD]]
-        more = f" and {len(gaps) - GAPS_TOLD} shorter gaps" if len(gaps) > GAPS_TOLD else ""
-        return ", ".join(told) + more
+        longest = [f"from {write_time(a)} to {write_time(b)}" for a, b in gaps[:GAPS_SHOWN]]
+        more = f" and {len(gaps) - GAPS_SHOWN} shorter gaps" if len(gaps) > GAPS_SHOWN else ""
+        return ", ".join(longest) + more
 
 
-def what_to_read(wanted: Input) -> tuple[str, timedelta, timedelta]:
-    """Variable, period and sample rate of an input that the app's own observations can feed.
+def _window_spec(wanted: Input, area: str, reference_time: datetime) -> WindowSpec:
+    """Return the window of an input.
 
     Raises:
-        UnsuppliedInputError: they never can; the message says why.
+        UnsuppliedInputError: the app's own observations can never supply it; the text says why.
     """
 
     def never(reason: str) -> UnsuppliedInputError:
@@ -124,7 +124,13 @@ def what_to_read(wanted: Input) -> tuple[str, timedelta, timedelta]:
         raise never(f"its period is longer than {format_duration(LONGEST_PERIOD)}")
     if wanted.sample_rate is None or wanted.sample_rate < SHORTEST_SAMPLE_RATE:
         raise never(f"its sample rate is shorter than {format_duration(SHORTEST_SAMPLE_RATE)}")
-    return wanted.variable, wanted.period, wanted.sample_rate
+    return WindowSpec(
+        areas=tuple(wanted.areas or (area,)),
+        variable=wanted.variable,
+        reference_time=reference_time,
+        period=wanted.period,
+        sample_rate=wanted.sample_rate,
+    )
 
 
 def get_inputs(
@@ -136,7 +142,7 @@ def get_inputs(
     given: Mapping[str, Window] | None = None,
     trace: RequestTrace | None = None,
 ) -> dict[str, Window]:
-    """The window of every required input, by input name; what is `given` is not read.
+    """Return the window of every required input, by input name; `given` ones are not read.
 
     Raises:
         UnsuppliedInputError: an input is not given and can never be read here.
@@ -144,36 +150,25 @@ def get_inputs(
     windows = dict(given or {})
     for wanted in required_inputs:
         if wanted.name not in windows:
-            variable, period, sample_rate = what_to_read(wanted)
-            windows[wanted.name] = observations.window(
-                Wanted(
-                    areas=tuple(wanted.areas or (area,)),
-                    variable=variable,
-                    reference_time=reference_time,
-                    period=period,
-                    sample_rate=sample_rate,
-                ),
-                trace,
-            )
+            spec = _window_spec(wanted, area, reference_time)
+            windows[wanted.name] = observations.window(spec, trace)
     return windows
 
 
-def read_window(observations: Observations, wanted: Wanted) -> Window:
-    """Make a window of the observations that there are."""
-    until = wanted.reference_time
+def read_window(observations: Observations, spec: WindowSpec) -> Window:
+    """Compute a window from the observations."""
+    until, rate = spec.reference_time, spec.sample_rate
     members = [
         sample_means(
-            *observations.series(area, wanted.variable, until - wanted.period, until),
+            *observations.series(area, spec.variable, until - spec.period, until),
             reference_time=until,
-            samples=wanted.period // wanted.sample_rate,
-            sample_rate=wanted.sample_rate,
+            samples=spec.period // rate,
+            sample_rate=rate,
         )
-        for area in wanted.areas
+        for area in spec.areas
     ]
     values = region_mean(np.stack(members)) if len(members) > 1 else members[0]
-    return Window(
-        values=values.astype(np.float32), reference_time=until, sample_rate=wanted.sample_rate
-    )
+    return Window(values=values.astype(np.float32), reference_time=until, sample_rate=rate)
 
 
 def sample_means(
@@ -184,7 +179,7 @@ def sample_means(
     samples: int,
     sample_rate: timedelta,
 ) -> Values:
-    """The mean of the observations of each sample, shape (samples,); NaN where there is none.
+    """Return the mean of the observations of each sample, shape (samples,); NaN without any.
 
     `times` (microseconds) may be in any order and reach beyond the window; NaN values do not count.
     """
@@ -200,7 +195,7 @@ def sample_means(
 
 
 def region_mean(members: npt.NDArray[np.float64]) -> Values:
-    """The mean over members, shape (members, samples) -> (samples,); NaN below half of them."""
+    """Return the mean over members, (members, samples) -> (samples,); NaN below half of them."""
     present = ~np.isnan(members)
     counts = present.sum(axis=0)
     sums = np.where(present, members, 0.0).sum(axis=0)

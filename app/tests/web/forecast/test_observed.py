@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fairweather_app.api.schemas import Forecast
-from fairweather_app.observations import ReadyWindows
+from fairweather_app.observations import WindowCache
 from fairweather_app.web.forecast.observed import check
 from fairweather_app.web.forecast.observed import observe as _observe
 
@@ -44,7 +44,7 @@ def forecast(hours: int = 3, step: timedelta = HOUR, **variables: Any) -> Foreca
 
 
 def test_what_was_observed_before_and_after_the_start_is_told_apart(
-    observe: Callable[..., None], windows: ReadyWindows
+    observe: Callable[..., None], windows: WindowCache
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0, None, 5.0], until=START + 2 * HOUR)
     found = _observe(windows, forecast(), START + 2 * HOUR)["temperature"]
@@ -56,14 +56,14 @@ def test_what_was_observed_before_and_after_the_start_is_told_apart(
 
 
 def test_nothing_came_of_a_forecast_that_starts_at_the_latest_observation(
-    observe: Callable[..., None], windows: ReadyWindows
+    observe: Callable[..., None], windows: WindowCache
 ) -> None:
     observe("JFK", [1.0], until=START)
     found = _observe(windows, forecast(), START)["temperature"]
     assert (found.any_recent, found.any_came) == (True, False)
 
 
-def test_without_observations_there_is_nothing_to_show(windows: ReadyWindows) -> None:
+def test_without_observations_there_is_nothing_to_show(windows: WindowCache) -> None:
     assert _observe(windows, forecast(), None) == {}
 
 
@@ -75,13 +75,13 @@ def test_without_observations_there_is_nothing_to_show(windows: ReadyWindows) ->
     ],
 )
 def test_what_nobody_observes_in_this_unit_is_left_out(
-    windows: ReadyWindows, variables: dict[str, Any]
+    windows: WindowCache, variables: dict[str, Any]
 ) -> None:
     assert _observe(windows, forecast(**variables), START) == {}
 
 
 def test_a_value_of_a_longer_step_is_held_against_the_mean_over_that_step(
-    observe: Callable[..., None], windows: ReadyWindows
+    observe: Callable[..., None], windows: WindowCache
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], until=START + 6 * HOUR)
     found = _observe(windows, forecast(2, 3 * HOUR), START + 6 * HOUR)["temperature"]
@@ -89,7 +89,7 @@ def test_a_value_of_a_longer_step_is_held_against_the_mean_over_that_step(
 
 
 def test_each_variable_is_held_against_means_over_its_own_step(
-    observe: Callable[..., None], windows: ReadyWindows
+    observe: Callable[..., None], windows: WindowCache
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], until=START + 6 * HOUR)
     observe(
@@ -107,7 +107,7 @@ def test_each_variable_is_held_against_means_over_its_own_step(
 
 
 def test_a_variable_without_any_value_is_held_against_nothing(
-    observe: Callable[..., None], windows: ReadyWindows
+    observe: Callable[..., None], windows: WindowCache
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0], until=START + 3 * HOUR)
     mute = forecast(

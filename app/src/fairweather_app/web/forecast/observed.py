@@ -16,7 +16,7 @@ from itertools import pairwise
 from fairweather_interface.definitions import VARIABLES
 
 from fairweather_app.api.schemas import Forecast
-from fairweather_app.observations.windows import LONGEST_PERIOD, Wanted, Windows
+from fairweather_app.observations.windows import LONGEST_PERIOD, Windows, WindowSpec
 
 RECENT = timedelta(hours=48)
 """How far before its start a forecast is shown beside what was observed."""
@@ -73,7 +73,7 @@ def observe(windows: Windows, forecast: Forecast, latest: datetime | None) -> di
 
     def means(variable: str, until: datetime, samples: int, step: timedelta) -> Values:
         window = windows.window(
-            Wanted(
+            WindowSpec(
                 areas=(forecast.area,),
                 variable=variable,
                 reference_time=until,

@@ -17,7 +17,7 @@ from fairweather_app.api.schemas import Forecast
 from fairweather_app.errors import UnknownDeliveryError
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.selection import find_best_model
-from fairweather_app.observations import ReadyWindows
+from fairweather_app.observations import WindowCache
 
 Span = tuple[datetime, datetime]
 """From when to when; a value at a time speaks of what is before it, so (start, end]."""
@@ -122,7 +122,7 @@ def _learned(metadata: ModelMetadata, area: str) -> Learned:
     )
 
 
-def _oldest(metadata: ModelMetadata, area: str, ready: ReadyWindows) -> Fed | None:
+def _oldest(metadata: ModelMetadata, area: str, ready: WindowCache) -> Fed | None:
     """What is fed to the model and was observed last the longest ago, or never."""
     oldest: Fed | None = None
     for wanted in metadata.required_inputs:

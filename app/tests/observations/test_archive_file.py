@@ -1,3 +1,5 @@
+"""Archives are read whole or refused with everything that is wrong in them."""
+
 from __future__ import annotations
 
 import json
@@ -8,13 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
+from fairweather_interface.archive import Origin
 from pyarrow import parquet
 
 from fairweather_app.common.times import from_microseconds
 from fairweather_app.errors import ArchiveError
 from fairweather_app.observations import archive_file
 from fairweather_app.observations.archive_file import read_archive
-from fairweather_app.observations.series import Origin
 
 HEADER = "area,time,variable,unit,value\n"
 GOOD = HEADER + "JFK,2013-12-20T00:00Z,temperature,degC,1.5\n"
@@ -98,7 +100,7 @@ def test_what_a_file_says_of_its_origin_is_read(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_an_origin_that_cannot_be_understood_is_a_problem(tmp_path: Path, said: object) -> None:
     path = parquet_file(tmp_path)
-    with pytest.raises(ArchiveError, match=r"says of its origin .* expected JSON with `synthetic`"):
+    with pytest.raises(ArchiveError, match=r"found the origin .* expected JSON with `attribution`"):
         origin_of(path, said)
 
 
@@ -114,7 +116,7 @@ def test_a_column_that_is_there_twice_is_told(tmp_path: Path, suffix: str) -> No
         )
         parquet.write_table(twice, path)
     (problem,) = problems_of(path)
-    assert problem.startswith("more than one column area; expected the columns area, time,")
+    assert problem.startswith("found more than one column area, expected area, time,")
 
 
 def test_dictionary_columns_and_whole_numbers_are_read(tmp_path: Path) -> None:
@@ -210,9 +212,9 @@ def test_two_values_for_one_time_are_refused_with_the_time_and_both(tmp_path: Pa
 def test_missing_columns_are_named(tmp_path: Path) -> None:
     path = csv_file(tmp_path, "area,time,value\nJFK,2013-12-20T00:00Z,1\n")
     (problem,) = problems_of(path)
-    assert problem.startswith("no column variable, unit; expected the columns area, time,")
+    assert problem.startswith("found no column variable, unit, expected area, time,")
     (problem,) = problems_of(parquet_file(tmp_path, unit=None))
-    assert problem.startswith("no column unit")
+    assert problem.startswith("found no column unit")
 
 
 def test_all_problems_are_told_at_once_each_with_its_first_row_and_how_many_more(
