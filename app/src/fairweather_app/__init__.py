@@ -8,7 +8,7 @@ A tour in two minutes::
     app.extensions["fairweather"].catalogue.refresh()       # look at the store once
     app.test_client().get("/weather/predict?area=JFK").json
 
-A **delivery** that appears in the store is copied, verified, loaded and proven (`ingestion`), and is
+A **delivery** that appears in the store is copied, verified, loaded and tested (`ingestion`). It is
 live in the next **snapshot** of the `catalogue`. A request walks the models that `selection`
 ranks, feeds each with windows of `observations`, and takes the first that holds (`forecasts`);
 every delivery that is passed over leaves a refusal with a code. ``flask --app fairweather_app run``
