@@ -5,14 +5,14 @@ A tour in two minutes::
     from fairweather_app import create_app
 
     app = create_app({"store": "deliveries", "observations": "sqlite:///observations.sqlite"})
-    app.extensions["fairweather"].catalogue.refresh()       # look at the store once
+    app.extensions["fairweather"].catalogue.refresh()       # scan the store once
     app.test_client().get("/weather/predict?area=JFK").json
 
-A **delivery** that appears in the store is copied, verified, loaded and tested (`catalogue`), and is
+A **delivery** that appears in the store is copied, verified, loaded and tested (`catalogue`). It is
 live in the next **snapshot**. A request tries the models in the order that `forecasting` ranks
 them, with windows of `observations`, and returns the first forecast that passes every check; each
-delivery that was refused is listed with a code. ``flask --app fairweather_app run``
-serves, and polls the store while it does (`serving`).
+delivery that was refused is listed with a code. ``flask --app fairweather_app run`` serves, and
+polls the store while it does (`background.poller`).
 """
 
 from fairweather_app.background.poller import start_polling

@@ -266,7 +266,9 @@ class ModelCache:
     def _evict(self) -> None:
         """Remove the least recently used slots without users, until the rest fits."""
         over = self._used() - self.budget
-        for digest, slot in list(self._slots.items())[:-1] if over > 0 else ():
+        if over <= 0:
+            return
+        for digest, slot in list(self._slots.items())[:-1]:
             if over <= 0:
                 return
             if not slot.users:
