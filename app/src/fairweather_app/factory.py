@@ -21,8 +21,7 @@ from fairweather_app.common.logging import show_log
 from fairweather_app.errors import OverridesError, SettingsError
 from fairweather_app.forecasting.context import EXTENSION, build_app_context
 from fairweather_app.settings import Settings, load_settings, unknown_variables
-from fairweather_app.web import blueprint as page
-from fairweather_app.web import offer_pages
+from fairweather_app.web import register_pages
 
 
 def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
@@ -50,8 +49,7 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
     app.extensions[EXTENSION] = app_context
     app.register_blueprint(api)
-    app.register_blueprint(page)
-    offer_pages(app)
+    register_pages(app)
     account = account_for_requests(app, app_context)
     compress_answers(app)
     install_cors(app, chosen.cors_origins)
