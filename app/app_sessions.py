@@ -69,7 +69,7 @@ def screenshots(session: nox.Session) -> None:
 @nox.session(python=False, default=False, name="screenshots-current")
 def screenshots_current(session: nox.Session) -> None:
     """Say when those pictures are older than the pages that they show."""
-    pictures = ("app/browser/pictured.py", "app/docs")
+    pictures = ("app/browser/pictures_current.py", "app/docs")
     session.run(sys.executable, *pictures, external=True)
 
 
