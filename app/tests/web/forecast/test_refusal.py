@@ -22,7 +22,7 @@ def test_a_refusal_is_a_page_with_reasons_and_other_areas(winter_week: FlaskClie
     assert answer.status_code == 422
     assert answer.mimetype == "text/html"
     for text in (
-        "No forecast for LGA None of the 2 models covers LGA.",
+        "No forecast for LGA Neither model covers LGA.",
         "You asked for: LGA, latest forecast.",
         "A forecast appears here as soon as a model for LGA is delivered.",
         "fairweather-research train",
@@ -43,10 +43,13 @@ def test_a_refusal_is_a_page_with_reasons_and_other_areas(winter_week: FlaskClie
         ([{"areas": ("TLV",)}] * 3, "None of the 3 models covers JFK."),
         ([{"model": b"no"}], "The only model for JFK is damaged."),
         ([{"areas": ("TLV",)}, {"valid_months": [6]}], "The only model for JFK is for another"),
-        ([{"valid_months": [6]}, {"valid_months": [7]}], "All 2 models for JFK are for another"),
+        (
+            [{"valid_months": [6]}, {"valid_months": [7]}],
+            "Both models for JFK are for another season.",
+        ),
         (
             [{"areas": ("TLV",)}, {"valid_months": [6]}, {"model": b"no"}],
-            "None of the 2 models for JFK can be used: 1 is damaged and 1 is for another season.",
+            "Neither model for JFK can be used: 1 is damaged and 1 is for another season.",
         ),
     ],
 )

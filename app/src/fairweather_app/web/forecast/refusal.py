@@ -51,7 +51,7 @@ REASONS: Mapping[str, Reason] = {
     ),
     Code.OBSERVATIONS_MISSING: Reason(
         *("lacks observations", "lack observations"),
-        "Choose an earlier time, or import observations.",
+        "Choose another time, or import observations.",
     ),
     Code.SCHEMA_TOO_NEW: Reason("needs a newer app", "need a newer app", "Update the app."),
     Code.RUNTIME_UNAVAILABLE: Reason(*("cannot run here",) * 2, "The reason is given below."),
@@ -69,7 +69,8 @@ REASONS: Mapping[str, Reason] = {
 
 def reasons_in_words(counts: Mapping[str, int], area: str) -> str:
     """Return the reasons of several models: ``41 do not cover LGA and 2 are damaged``."""
-    return listed([f"{count} {_reason(code, count, area)}" for code, count in counts.items()])
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return listed([f"{count} {_reason(code, count, area)}" for code, count in ordered])
 
 
 def _reason(code: str, count: int, area: str) -> str:
@@ -135,21 +136,20 @@ def _no_model(error: NoApplicableModelError, area: str, declaring: Collection[st
     # refusals of deliveries that declare the area come first
     for_area = takewhile(lambda each: each.delivery_id in declaring, error.refused)
     counts = {Code.OBSERVATIONS_MISSING.value: 1} if missing else count_refusals(for_area)
-    cause = _cause(counts, f"for {area}", area)
-    if missing:
-        cause = f"Observations for {area} are missing."
-    elif not counts:
+    which = f" for {area}"
+    if not counts:
+        which = ""
         counts = error.refused_counts
         uncovered = counts.get(Code.AREA_NOT_DECLARED, 0)
         if uncovered:
             counts = {Code.AREA_NOT_DECLARED.value: uncovered}
-        cause = _cause(counts, "", area)
+    codes = sorted(counts, key=lambda code: -counts[code])
     listed_here = tuple(first_refusals(error.refused))
-    advice = (REASONS[code].advice.format(area=area) for code in counts if code in REASONS)
+    advice = (REASONS[code].advice.format(area=area) for code in codes if code in REASONS)
     return RefusalView(
         status=503 if missing else 422,
         title=f"No forecast for {area}",
-        cause=cause,
+        cause=f"Observations for {area} are missing." if missing else _cause(counts, which, area),
         counts=reasons_in_words(error.refused_counts, area)
         if len(error.refused_counts) > 1
         else "",
@@ -162,13 +162,12 @@ def _no_model(error: NoApplicableModelError, area: str, declaring: Collection[st
 
 def _cause(counts: Mapping[str, int], which: str, area: str) -> str:
     """Return why none of some models makes a forecast: one reason, or how many have which."""
-    total = sum(counts.values())
-    named = f" {which}" if which else ""
-    if total == 1:
-        return f"The only model{named} {reasons_in_words(counts, area).removeprefix('1 ')}."
-    if set(counts) == {Code.AREA_NOT_DECLARED}:
-        return f"None of the {total} models covers {area}."
-    if len(counts) == 1:
-        (code,) = counts
-        return f"All {total} models{named} {_reason(code, total, area)}."
-    return f"None of the {total} models{named} can be used: {reasons_in_words(counts, area)}."
+    total, (code, *more) = sum(counts.values()), counts
+    models, none = f"All {total} models", f"None of the {total} models"
+    if total <= 2:  # noqa: PLR2004 - which English has words for
+        models, none = ("The only model", "") if total == 1 else ("Both models", "Neither model")
+    if more:
+        return f"{none}{which} can be used: {reasons_in_words(counts, area)}."
+    if code == Code.AREA_NOT_DECLARED and none:
+        return f"{none} covers {area}."
+    return f"{models}{which} {_reason(code, total, area)}."

@@ -81,7 +81,7 @@ def headline(
         few = digits(each.variable)
         low, high = (quantity(end, each.unit, few) for end in (min(values), max(values)))
         if each.variable == MAIN:  # "low 4 °C, high 9 °C" needs no name
-            parts.append(low if low == high else f"low {low}, high {high}")
+            parts.append(low if low == high else f"low{NO_BREAK}{low}, high{NO_BREAK}{high}")
         else:
             text = span(min(values), max(values), each.unit, few)
             parts.append(f"{each.label.lower()} {text}")
