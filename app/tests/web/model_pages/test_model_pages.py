@@ -66,6 +66,18 @@ def test_the_page_of_models_shows_every_state_and_how_many(several: FlaskClient)
     assert "A better winter" not in filtered
 
 
+def test_filters_and_further_pages_keep_the_question(several: FlaskClient) -> None:
+    page = read(several.get("/models?q=winter&limit=1", headers={"Accept": BROWSER}))
+    links = {each["href"]: each for each in page.all("a")}
+    for address in ("/models?q=winter", "/models?state=live&q=winter"):
+        assert address in links
+    assert links["/models?q=winter"]["aria-current"] == "true"
+    (further,) = (each for each, link in links.items() if link.get("rel") == "next")
+    second = read(several.get(further, headers={"Accept": BROWSER}))
+    assert "First page" in second.text
+    assert "2 deliveries found" in second.text
+
+
 def test_the_page_of_a_delivery_shows_its_metadata(several: FlaskClient) -> None:
     (coast,) = asked(several, "?q=coast")["models"]
     text = read(several.get(f"/models/{coast['delivery_id']}", headers={"Accept": BROWSER})).text

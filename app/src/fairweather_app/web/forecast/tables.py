@@ -75,9 +75,9 @@ def day_rows(
         own = present(main.values, day.steps)
         note = ""
         if not day.whole and day is days[0]:
-            note = f"from {_clocks(day, times, zone)[0]}"
+            note = f"from {clocks(day, times, zone)[0]}"
         elif not day.whole:
-            note = f"until {_clocks(day, times, zone)[-1]}"
+            note = f"until {clocks(day, times, zone)[-1]}"
         rows.append(
             DayRow(
                 name=day_name(day.date),
@@ -122,7 +122,7 @@ def hour_rows(
             if verified
             else (),
         )
-        for step, shown in zip(day.steps, _clocks(day, times, zone), strict=True)
+        for step, shown in zip(day.steps, clocks(day, times, zone), strict=True)
     )
 
 
@@ -138,16 +138,12 @@ def recent_rows(
                 clock=shown,
                 cells=tuple(_number(each, each.recent, step) for each in series),
             )
-            for step, shown in zip(day.steps, _clocks(day, times, zone), strict=True)
+            for step, shown in zip(day.steps, clocks(day, times, zone), strict=True)
             if any(each.recent and each.recent[step] is not None for each in series)
         )
         if rows:
             groups.append(HourGroup(name=day_name(day.date), rows=rows))
     return tuple(groups)
-
-
-def _clocks(day: LocalDay, times: Sequence[datetime], zone: tzinfo) -> tuple[str, ...]:
-    return clocks([times[step] for step in day.steps], zone)
 
 
 def _number(series: Series, values: Values, step: int) -> str:

@@ -104,17 +104,14 @@ def clock(time: datetime, zone: tzinfo) -> str:
     return f"{time.astimezone(zone):%H:%M}"
 
 
-def clocks(times: Sequence[datetime], zone: tzinfo) -> tuple[str, ...]:
+def clocks(day: LocalDay, times: Sequence[datetime], zone: tzinfo) -> tuple[str, ...]:
     """Return the clock at the times of a local day, with the zone on a day on which clocks change.
 
     So ``01:00 EDT`` and ``01:00 EST`` can be told apart.
     """
-    labels = [zone_label(time, zone) for time in times]
-    change = len(set(labels)) > 1
-    return tuple(
-        f"{clock(time, zone)} {label}" if change else clock(time, zone)
-        for time, label in zip(times, labels, strict=True)
-    )
+    own = times[day.steps.start : day.steps.stop]
+    change = len({zone_label(time, zone) for time in own}) > 1
+    return tuple(clock(each, zone) + change * f" {zone_label(each, zone)}" for each in own)
 
 
 def moment(time: datetime, zone: tzinfo) -> str:

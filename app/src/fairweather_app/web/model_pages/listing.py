@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
-from urllib.parse import urlencode
 
 import flask
 
 from fairweather_app.api.model_listing import list_deliveries, summarize
 from fairweather_app.api.requests import read_models_query
-from fairweather_app.api.schemas import ModelsQuery
 from fairweather_app.catalogue.entries import State
-from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.errors import InvalidRequestError
 from fairweather_app.forecasting.context import current_context
 from fairweather_app.forecasting.pins import pins
@@ -37,7 +33,6 @@ def show_models() -> flask.Response:
         return answer_with(page, 400)
     limited = query.model_copy(update={"limit": min(query.limit, ON_A_PAGE)})
     found = list_deliveries(contents, limited)
-    asked = {name: text for name, text in pairs if name in {"state", "area", "q"}}
     page = render(
         "models.html",
         rows=[summarize(each) for each in found.entries],
@@ -45,33 +40,13 @@ def show_models() -> flask.Response:
         date_name=date_name,
         listing=found,
         query=query,
-        filters=_filters(contents, query),
-        next_address=_address(asked, after=found.next_after) if found.next_after else "",
-        first_address=_address(asked) if query.after else "",
+        states=Counter(entry.state for entry in contents.entries.values()),
+        all_states=tuple(State),
+        asked={"state": query.state, "area": query.area, "q": query.q},
         pins=pins(app_context, contents),
         problem=app_context.catalogue.snapshot.problem,
     )
     return answer_with(page)
-
-
-def _filters(contents: Contents, query: ModelsQuery) -> list[dict[str, Any]]:
-    """Return the states to choose from, each with its count and its address."""
-    rest = {name: text for name, text in (("area", query.area), ("q", query.q)) if text}
-    counts = Counter(entry.state for entry in contents.entries.values())
-    rows = [
-        ("all", None, len(contents.entries), _address(rest)),
-        *((state, state, counts[state], _address(rest, state=state)) for state in State),
-    ]
-    return [
-        {"name": name, "count": count, "address": address, "chosen": query.state == state}
-        for name, state, count, address in rows
-    ]
-
-
-def _address(asked: dict[str, str], **more: str) -> str:
-    query = urlencode(asked | more)
-    address = flask.url_for("api.models")
-    return f"{address}?{query}" if query else address
 
 
 PAGE = Page(endpoint="api.models", view=show_models, title="Models")
