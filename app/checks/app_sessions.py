@@ -39,7 +39,7 @@ def browser(session: nox.Session) -> None:
     session.chdir(BROWSER)
     session.run("pytest", *session.posargs, env=seen)
     if not session.posargs:  # the documents' pictures show the pages as they are
-        session.run("python", "pictured.py", str(ROOT / "app" / "docs"))
+        session.run("python", "pictures_current.py", str(ROOT / "app" / "docs"))
 
 
 @nox.session(python=PYTHON, default=False)

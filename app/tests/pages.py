@@ -12,6 +12,8 @@ from werkzeug.test import TestResponse
 
 EVENING = datetime(2013, 12, 20, 0, tzinfo=UTC)  # Thursday 19 December, 19:00 in New York
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+
 Deliver = Callable[..., Path]
 Observe = Callable[..., None]
 MakeApp = Callable[..., Flask]

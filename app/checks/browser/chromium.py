@@ -24,7 +24,7 @@ class NoChromiumError(Exception):
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A started browser; it ends on leaving.
+    """Start a browser; it ends on leaving.
 
     Raises:
         NoChromiumError: there is none.

@@ -3,7 +3,7 @@
     python pictures.py DEMO TARGET
 
 serves the deliveries and the observations that ``nox -s demo-deliver`` left in the folder DEMO, and
-writes a few small PNG files into TARGET, and of which sources they were made (see `pictured`).
+writes a few small PNG files into TARGET, with a record of their sources (see `pictures_current`).
 """
 
 # ruff: noqa: INP001, T201 - a script beside its siblings
@@ -17,7 +17,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import pictured
+import pictures_current
 import world
 from chromium import NoChromiumError, chromium
 from PIL import Image
@@ -54,7 +54,7 @@ PICTURES = (
 
 
 def shoot(browser: Browser, address: str, picture: Picture) -> bytes:
-    """The PNG of one picture."""
+    """Return the PNG of one picture."""
     context = browser.new_context(
         viewport={"width": picture.width, "height": picture.height},
         color_scheme="dark" if picture.dark else "light",
@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument("target", type=Path, help="where the pictures go")
     options = parser.parse_args()
     made: dict[str, bytes] = {}
-    drawn_by = pictured.sources()
+    drawn_by = pictures_current.sources()
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
@@ -103,7 +103,7 @@ def main() -> int:
     for name, content in made.items():
         (options.target / f"{name}.png").write_bytes(content)
         print(f"{options.target / name}.png  {len(content)} bytes")
-    pictured.record(options.target, drawn_by)
+    pictures_current.record(options.target, drawn_by)
     return 0
 
 

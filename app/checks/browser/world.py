@@ -1,8 +1,8 @@
 """A small world to look at: deliveries of every state, observations of today, a real server.
 
-What models say here is known beforehand: a delivery of the testing kit hands its window on, so the
-coming week is the last one once more. Weather is made by a generator with a fixed seed and ends at
-the last full hour, so that the pages have a tomorrow to speak of.
+What models forecast here is known beforehand: a delivery of the testing kit hands its window on, so
+the coming week is the last one once more. Weather is made by a generator with a fixed seed and ends
+at the last full hour, so that the forecasts have a tomorrow.
 """
 
 # ruff: noqa: INP001 - a module beside its siblings, not a package
@@ -37,7 +37,7 @@ def write_world(folder: Path, now: datetime) -> None:
     store = folder / "store"
     week: dict[str, Any] = {"samples": _WEEK, "max_missing": 0.5}
     both = ("temperature", "humidity")
-    said: dict[str, Any] = {"topic": "The week ahead in New York", "author": "The coast team"}
+    texts: dict[str, Any] = {"topic": "The week ahead in New York", "author": "The coast team"}
     build_delivery(
         store,
         areas=("EWR", "JFK"),
@@ -46,7 +46,7 @@ def write_world(folder: Path, now: datetime) -> None:
         skill=0.31,
         skill_interval=(0.28, 0.34),
         model_type="CoastPredictor",
-        **said,
+        **texts,
         **week,
     )
     build_delivery(
@@ -79,7 +79,7 @@ def write_world(folder: Path, now: datetime) -> None:
         store,
         areas=("Jerusalem",),
         model_type="TrialPredictor",
-        topic="A trial on made-up weather",
+        topic="A trial on simulated weather",
         author="The other team",
         change=invented,
         **week,
@@ -94,7 +94,7 @@ def write_world(folder: Path, now: datetime) -> None:
 
 
 def _write_observations(path: Path, now: datetime) -> None:
-    """Three weeks of hourly weather for three areas; those of EWR ended two days ago."""
+    """Write three weeks of hourly weather; those of EWR ended two days ago."""
     chance = random.Random(7)  # noqa: S311 - weather, not a secret
     last = now.replace(minute=0, second=0, microsecond=0)
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -118,7 +118,7 @@ def _write_observations(path: Path, now: datetime) -> None:
 
 
 def environment(folder: Path, store: Path) -> dict[str, str]:
-    """The settings of an app that keeps everything but its store in a folder."""
+    """Return the settings of an app that keeps everything but its store in a folder."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("FAIRWEATHER_")}
     return kept | {
         "FAIRWEATHER_STORE": str(store),
@@ -162,8 +162,8 @@ def serving(folder: Path, *, store: Path, archive: Path) -> Iterator[str]:
         deadline = time.monotonic() + _PATIENCE
         while not _ready(address):
             if process.poll() is not None or time.monotonic() > deadline:
-                told = log.read_text(encoding="utf-8", errors="replace")
-                raise RuntimeError(f"the app is not ready:\n{told}")
+                text = log.read_text(encoding="utf-8", errors="replace")
+                raise RuntimeError(f"the app is not ready:\n{text}")
             time.sleep(0.1)
         yield address
     finally:
@@ -180,5 +180,5 @@ def _ready(address: str) -> bool:
 
 
 def present() -> datetime:
-    """The real time, in UTC."""
+    """Return the real time, in UTC."""
     return datetime.now(UTC)

@@ -22,8 +22,7 @@ from fairweather_app.common.logging import show_log
 from fairweather_app.errors import OverridesError, SettingsError
 from fairweather_app.forecasting.context import EXTENSION, build_app_context
 from fairweather_app.settings import Settings, load_settings, unknown_variables
-from fairweather_app.web import blueprint as page
-from fairweather_app.web import offer_pages
+from fairweather_app.web import register_pages
 
 
 def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
@@ -52,8 +51,7 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     responses = ForecastResponses(app_context)
     app.extensions.update({EXTENSION: app_context, RESPONSES: responses})
     app.register_blueprint(api)
-    app.register_blueprint(page)
-    offer_pages(app)
+    register_pages(app)
     log = install_request_log(app, app_context)
     compress_answers(app)
     install_cors(app, chosen.cors_origins)

@@ -1,15 +1,14 @@
-"""What the pages weigh, whom they ask, and what axe-core finds."""
+"""What the pages weigh, what they load, and what axe-core finds."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import world
+from addresses import ALL, filled
 from playwright.sync_api import Browser, Page
 
 Open = Callable[..., Page]
@@ -26,28 +25,15 @@ RUN_AXE = """axe.run(document, {resultTypes: ["violations"]}).then(
   ({violations}) => violations.map(({id, impact, help, nodes}) => ({
     id, impact, help, where: nodes.map(({target}) => target.join(" ")),
   })))"""
-PAGES = {
-    "forecast": "/?area=JFK",
-    "past": "/?area=JFK&reference_time={week_ago}",
-    "stale": "/?area=EWR",
-    "refusal": "/?area=LGA",
-    "refused-start": "/?area=JFK&reference_time=2015-07-01T12:00",
-    "unknown": "/?area=Atlantis",
-    "choose": "/?area=",
-    "models": "/models",
-    "coverage": "/coverage",
-}
-
-
-def addressed(path: str) -> str:
-    return path.format(week_ago=(world.present() - timedelta(days=7)).strftime("%Y-%m-%dT%H:00Z"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing(open_page: Open, measured: Measured, name: str, scheme: str) -> None:
+@pytest.mark.parametrize("name", sorted(set(ALL) - {"docs"}))
+def test_axe_finds_nothing(
+    open_page: Open, address: str, measured: Measured, name: str, scheme: str
+) -> None:
     assert AXE, "set AXE to axe.min.js: npm install --ignore-scripts axe-core"
-    page = open_page(addressed(PAGES[name]), color_scheme=scheme)
+    page = open_page(filled(address, ALL[name]), color_scheme=scheme)
     for summary in page.locator("summary").all():
         summary.click()
     if name == "forecast":
@@ -56,14 +42,6 @@ def test_axe_finds_nothing(open_page: Open, measured: Measured, name: str, schem
     found = page.evaluate(RUN_AXE)
     measured(f"axe {name} {scheme}", {"findings": found})
     assert found == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_the_page_of_a_delivery(open_page: Open, scheme: str) -> None:
-    page = open_page("/models", color_scheme=scheme)
-    page.locator(".deliveries a").first.click()
-    page.evaluate(Path(AXE).read_text(encoding="utf-8"))
-    assert page.evaluate(RUN_AXE) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -80,9 +58,9 @@ def test_axe_finds_on_the_page_of_the_interface_only_what_is_known_of_its_librar
     assert [each for each in ours if not each["id"].startswith("landmark-")] == []
 
 
-@pytest.mark.parametrize("name", ["forecast", "past", "refusal", "models", "coverage"])
+@pytest.mark.parametrize("name", sorted(set(ALL) - {"docs"}))
 def test_a_page_weighs_little_and_asks_for_little(
-    open_page: Open, measured: Measured, name: str
+    open_page: Open, address: str, measured: Measured, name: str
 ) -> None:
     page = open_page("/healthz")
     session = page.context.new_cdp_session(page)
@@ -90,18 +68,18 @@ def test_a_page_weighs_little_and_asks_for_little(
     sizes: dict[str, float] = {}
     addresses: dict[str, str] = {}
 
-    def asked(event: dict[str, Any]) -> None:
+    def sent(event: dict[str, Any]) -> None:
         addresses[event["requestId"]] = event["request"]["url"]
 
-    def came(event: dict[str, Any]) -> None:
+    def arrived(event: dict[str, Any]) -> None:
         asked_for = addresses.get(event["requestId"], "data:")
         # the browser's own: what draws its date field, and the icon of the page before
         if not asked_for.startswith("data:") and not asked_for.endswith("/favicon.ico"):
             sizes[event["requestId"]] = event["encodedDataLength"]
 
-    session.on("Network.requestWillBeSent", asked)
-    session.on("Network.loadingFinished", came)
-    page.goto(addressed(PAGES[name]))
+    session.on("Network.requestWillBeSent", sent)
+    session.on("Network.loadingFinished", arrived)
+    page.goto(filled(address, ALL[name]))
     page.wait_for_load_state("networkidle")
     timing = page.evaluate(
         "(() => { const [n] = performance.getEntriesByType('navigation');"

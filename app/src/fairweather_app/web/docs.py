@@ -13,25 +13,16 @@ from pathlib import Path
 import flask
 from werkzeug.exceptions import NotFound
 
-from fairweather_app.api.operation import Operation
 from fairweather_app.web.layout.assets import digest, send_text
-from fairweather_app.web.layout.rendering import answer_with, blueprint, render
+from fairweather_app.web.layout.page import Page
+from fairweather_app.web.layout.rendering import answer_with, render
 
 LIBRARY = ("swagger-ui-bundle.js", "swagger-ui.css")
 """The files of the library that the page needs."""
 
 
-@blueprint.get("/docs")
-@Operation(
-    name="docs_page",
-    summary="This document, to be read and tried.",
-    tag="pages",
-    answer="text/html",
-    means="The page.",
-    headers={"Content-Security-Policy": "Content-Security-Policy"},
-)
-def docs() -> flask.Response:
-    """The interface as a page; `/openapi.json` is the same for programs."""
+def show_docs() -> flask.Response:
+    """Return the page; ``/openapi.json`` is the same for programs."""
     addresses = {
         name: flask.url_for("page.docs_file", name=name, v=digest(_folder() / name))
         for name in LIBRARY
@@ -39,9 +30,8 @@ def docs() -> flask.Response:
     return answer_with(render("api.html", addresses=addresses))
 
 
-@blueprint.get("/docs/<name>")
-def docs_file(name: str) -> flask.Response:
-    """One of the library's files."""
+def send_library(name: str) -> flask.Response:
+    """Return one of the library's files."""
     if name not in LIBRARY:
         raise NotFound
     return send_text(_folder() / name)
@@ -54,3 +44,13 @@ def _folder() -> Path:
     if found is None or found.origin is None:
         raise RuntimeError("found no flask-swagger-ui; pip install 'fairweather-app' brings it")
     return Path(found.origin).parent / "dist"
+
+
+PAGE = Page(
+    endpoint="page.docs",
+    view=show_docs,
+    rule="/docs",
+    title="API",
+    name="docs_page",
+    summary="This document, to read and try.",
+)

@@ -1,4 +1,4 @@
-"""What was observed around a forecast."""
+"""What was observed beside a forecast."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.observations import WindowCache
-from fairweather_app.web.forecast.observed import check
+from fairweather_app.web.forecast.observed import NO_OBSERVATIONS
 from fairweather_app.web.forecast.observed import observe as _observe
 
 START = datetime(2013, 6, 20, 12, tzinfo=UTC)
@@ -47,24 +47,24 @@ def test_what_was_observed_before_and_after_the_start_is_told_apart(
     observe: Callable[..., None], windows: WindowCache
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0, None, 5.0], until=START + 2 * HOUR)
-    found = _observe(windows, forecast(), START + 2 * HOUR)["temperature"]
+    found = _observe(windows, forecast(), START + 2 * HOUR)
     assert found.times[-1] == START
-    assert list(found.recent[-3:]) == [1.0, 2.0, 3.0]
-    assert len(found.recent) == len(found.times) == 48
-    assert list(found.came) == [None, 5.0, None]
-    assert (found.any_recent, found.any_came) == (True, True)
+    assert list(found.recent["temperature"][-3:]) == [1.0, 2.0, 3.0]
+    assert len(found.recent["temperature"]) == len(found.times) == 48
+    assert list(found.later["temperature"]) == [None, 5.0, None]
 
 
-def test_nothing_came_of_a_forecast_that_starts_at_the_latest_observation(
+def test_nothing_is_later_than_a_forecast_that_starts_at_the_latest_observation(
     observe: Callable[..., None], windows: WindowCache
 ) -> None:
     observe("JFK", [1.0], until=START)
-    found = _observe(windows, forecast(), START)["temperature"]
-    assert (found.any_recent, found.any_came) == (True, False)
+    found = _observe(windows, forecast(), START)
+    assert found.recent["temperature"][-1] == 1.0
+    assert found.later == {}
 
 
 def test_without_observations_there_is_nothing_to_show(windows: WindowCache) -> None:
-    assert _observe(windows, forecast(), None) == {}
+    assert _observe(windows, forecast(), None) == NO_OBSERVATIONS
 
 
 @pytest.mark.parametrize(
@@ -74,21 +74,21 @@ def test_without_observations_there_is_nothing_to_show(windows: WindowCache) -> 
         {"temperature": {"unit": "K", "value": [0.0] * 3}},
     ],
 )
-def test_what_nobody_observes_in_this_unit_is_left_out(
+def test_what_is_not_observed_in_this_unit_is_left_out(
     windows: WindowCache, variables: dict[str, Any]
 ) -> None:
-    assert _observe(windows, forecast(**variables), START) == {}
+    assert _observe(windows, forecast(**variables), START) == NO_OBSERVATIONS
 
 
-def test_a_value_of_a_longer_step_is_held_against_the_mean_over_that_step(
+def test_a_value_of_a_longer_step_is_compared_with_the_mean_over_that_step(
     observe: Callable[..., None], windows: WindowCache
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], until=START + 6 * HOUR)
-    found = _observe(windows, forecast(2, 3 * HOUR), START + 6 * HOUR)["temperature"]
-    assert list(found.came) == [2.0, 5.0]
+    found = _observe(windows, forecast(2, 3 * HOUR), START + 6 * HOUR)
+    assert list(found.later["temperature"]) == [2.0, 5.0]
 
 
-def test_each_variable_is_held_against_means_over_its_own_step(
+def test_each_variable_is_compared_with_means_over_its_own_step(
     observe: Callable[..., None], windows: WindowCache
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], until=START + 6 * HOUR)
@@ -101,12 +101,12 @@ def test_each_variable_is_held_against_means_over_its_own_step(
         humidity={"unit": "%", "value": [None, None, 30.0, None, None, 60.0]},
     )
     found = _observe(windows, mixed, START + 6 * HOUR)
-    assert list(found["temperature"].came) == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
-    assert list(found["humidity"].came) == [None, None, 30.0, None, None, 60.0]
-    assert found["humidity"].times == found["temperature"].times
+    assert list(found.later["temperature"]) == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert list(found.later["humidity"]) == [None, None, 30.0, None, None, 60.0]
+    assert len(found.recent["humidity"]) == len(found.recent["temperature"]) == len(found.times)
 
 
-def test_a_variable_without_any_value_is_held_against_nothing(
+def test_a_variable_without_any_value_is_compared_with_nothing(
     observe: Callable[..., None], windows: WindowCache
 ) -> None:
     observe("JFK", [1.0, 2.0, 3.0], until=START + 3 * HOUR)
@@ -115,21 +115,4 @@ def test_a_variable_without_any_value_is_held_against_nothing(
         temperature={"unit": "degC", "value": [None] * 3},
         humidity={"unit": "%", "value": [1.0] * 3},
     )
-    assert not _observe(windows, mute, START + 3 * HOUR)["temperature"].any_came
-
-
-def test_a_check_counts_only_what_can_be_compared() -> None:
-    found = check(
-        "temperature",
-        "°C",
-        [HOUR, 2 * HOUR, 30 * HOUR, 31 * HOUR],
-        said=[1.0, None, 5.0, 7.0],
-        came=[2.0, 2.0, 2.0, None],
-        band=([0.0, 0.0, 3.0, 0.0], [2.0, 2.0, 6.0, 9.0]),
-    )
-    assert found is not None
-    assert (found.count, found.error, found.first_day, found.inside) == (2, 2.0, 1.0, 0.5)
-
-
-def test_without_anything_to_compare_there_is_no_check() -> None:
-    assert check("t", "°C", [HOUR], said=[1.0], came=[None], band=None) is None
+    assert set(_observe(windows, mute, START + 3 * HOUR).later) == {"humidity"}

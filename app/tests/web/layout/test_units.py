@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fairweather_app.api.schemas import VariableForecast
-from fairweather_app.web.layout.units import CELSIUS, FAHRENHEIT, read_units, shown_forecast
+from fairweather_app.web.layout.units import (
+    CELSIUS,
+    FAHRENHEIT,
+    read_units,
+    shown_unit,
+    shown_values,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,25 +23,18 @@ def test_units_are_read_in_either_case_and_nothing_else_is(
     assert read_units(text) == units
 
 
-def test_degrees_are_converted_with_their_band_and_gaps_stay_gaps() -> None:
-    forecast = VariableForecast(
-        unit="degC", value=[-40.0, None, 100.0], lower=[0.0, None, 37.0], upper=[10.0, None, 40.0],
-        interval=(0.1, 0.9),
-    )  # fmt: skip
-    shown = shown_forecast(forecast, FAHRENHEIT)
-    assert shown.unit == "°F"
-    assert shown.value == [-40.0, None, 212.0]
-    assert shown.lower == [32.0, None, pytest.approx(98.6)]
-    assert shown.upper == [50.0, None, 104.0]
-    assert shown.interval == (0.1, 0.9)
+def test_degrees_are_converted_and_gaps_stay_gaps() -> None:
+    assert shown_unit("degC", FAHRENHEIT) == "°F"
+    shown = shown_values([-40.0, None, 100.0, 37.0], "degC", FAHRENHEIT)
+    assert shown == [-40.0, None, 212.0, pytest.approx(98.6)]
 
 
 @pytest.mark.parametrize("unit", ["%", "hPa", "K"])
 def test_every_other_quantity_keeps_its_unit(unit: str) -> None:
-    forecast = VariableForecast(unit=unit, value=[1.0])
-    assert shown_forecast(forecast, FAHRENHEIT) is forecast
+    assert shown_unit(unit, FAHRENHEIT) == unit
+    assert shown_values([1.0], unit, FAHRENHEIT) == [1.0]
 
 
 def test_degrees_celsius_stay_what_they_are() -> None:
-    forecast = VariableForecast(unit="degC", value=[1.0])
-    assert shown_forecast(forecast, CELSIUS) is forecast
+    assert shown_unit("degC", CELSIUS) == "degC"
+    assert shown_values([1.0], "degC", CELSIUS) == [1.0]

@@ -7,103 +7,95 @@ its units.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from itertools import chain
 from typing import Any
 
-from fairweather_app.api.schemas import VariableForecast
+from fairweather_app.api.schemas import Forecast
 from fairweather_app.web.forecast import sentences
-from fairweather_app.web.forecast.observed import Observed
-from fairweather_app.web.layout.local_time import LocalDay, midnight, moment, noon, short_day_name
+from fairweather_app.web.forecast.daylight import Night
+from fairweather_app.web.forecast.series import Series
+from fairweather_app.web.layout import wording
+from fairweather_app.web.layout.local_time import (
+    local_days,
+    midnight,
+    moment,
+    noon,
+    short_day_name,
+)
 
 _PERCENT = (0.0, 100.0, 50.0)
-_STEPS = (1.0, 2.0, 5.0, 10.0)
+_STEPS = (1.0, 2.0, 5.0, 10.0, 20.0)
 _MOST_STEPS = {True: 7, False: 3}
-"""How many steps the axis of the first panel, and of every other one, has at most."""
+"""How many steps the axis of the first panel, and of the others, has at most."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
-    """One variable as tables and charts name it."""
-
-    variable: str
-    label: str
-    unit: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
-    """What a chart shows of time: where it begins and ends, and when it is dark in between."""
-
-    begin: datetime
-    start: datetime
-    end: datetime
-    now: datetime | None
-    days: Sequence[LocalDay]
-    nights: Sequence[tuple[datetime, datetime]]
-    zone: tzinfo
+def chart_begin(forecast: Forecast, past: Sequence[datetime], series: Sequence[Series]) -> datetime:
+    """Return the first time of the chart: of the first observation, else the start."""
+    observed = (
+        past[k] for each in series for k, value in enumerate(each.recent) if value is not None
+    )
+    return min(observed, default=forecast.reference_time)
 
 
 def chart_numbers(
-    span: Span,
+    forecast: Forecast,
+    past: Sequence[datetime],
+    series: Sequence[Series],
     *,
-    times: Sequence[datetime],
-    variables: Mapping[str, VariableForecast],
-    observed: Mapping[str, Observed],
-    columns: Sequence[Column],
+    nights: Sequence[Night],
+    now: datetime,
+    zone: tzinfo,
     description: str,
 ) -> dict[str, Any]:
     """Return the chart as plain data: times in milliseconds since 1970, values as shown."""
-    zone = span.zone
-    midnights = [midnight(day.date, zone) for day in span.days]
-    past = next((each.times for each in observed.values()), ())
+    start, times = forecast.reference_time, forecast.forecast.time
+    begin, end = chart_begin(forecast, past, series), times[-1] if times else start
+    days = [day.date for day in local_days([at for at in (*past, *times) if at >= begin], zone)]
     return {
-        "begin": _milliseconds(span.begin),
-        "start": _milliseconds(span.start),
-        "end": _milliseconds(span.end),
-        "now": None if span.now is None else _milliseconds(span.now),
+        "begin": _milliseconds(begin),
+        "start": _milliseconds(start),
+        "end": _milliseconds(end),
+        "now": _milliseconds(now) if begin <= now <= end else None,
         "time": [_milliseconds(time) for time in times],
         "when": [moment(time, zone) for time in times],
         "past": [_milliseconds(time) for time in past],
         "days": [
-            {"at": _milliseconds(noon(day.date, zone)), "name": short_day_name(day.date)}
-            for day in span.days
+            {"at": _milliseconds(noon(day, zone)), "name": short_day_name(day)} for day in days
         ],
-        "midnights": [_milliseconds(time) for time in midnights if span.begin < time < span.end],
-        "nights": [[_milliseconds(dusk), _milliseconds(dawn)] for dusk, dawn in span.nights],
+        "midnights": [
+            _milliseconds(at) for day in days if begin < (at := midnight(day, zone)) < end
+        ],
+        "nights": [[_milliseconds(dusk), _milliseconds(dawn)] for dusk, dawn in nights],
         "description": description,
-        "series": [
-            _series(each, column, observed.get(name), first=position == 0)
-            for position, ((name, each), column) in enumerate(
-                zip(variables.items(), columns, strict=True)
-            )
-        ],
+        "series": [_panel(each, first=each is series[0]) for each in series],
     }
 
 
-def _series(
-    forecast: VariableForecast, column: Column, observed: Observed | None, *, first: bool
-) -> dict[str, Any]:
-    recent = [] if observed is None else list(observed.recent)
-    came = [] if observed is None or not observed.any_came else list(observed.came)
+def _panel(series: Series, *, first: bool) -> dict[str, Any]:
     low, high, step = _PERCENT
-    if column.unit != "%":
+    if series.unit != "%":
         low, high, step = scale(
-            chain(forecast.value, forecast.lower or (), forecast.upper or (), recent, came),
+            chain(series.values, series.lower, series.upper, series.recent, series.observed),
             most=_MOST_STEPS[first],
         )
+
+    def rounded(values: Iterable[float | None]) -> list[float | None]:
+        digits = wording.digits(series.variable, 2)  # more than a chart shows
+        return [None if value is None else round(value, digits) for value in values]
+
     return {
-        "name": column.variable,
-        "label": column.label,
-        "unit": column.unit,
-        "value": _rounded(forecast.value),
-        "lower": _rounded(forecast.lower),
-        "upper": _rounded(forecast.upper),
-        "recent": _rounded(recent),
-        "came": _rounded(came),
-        "inside": forecast.interval and f"{sentences.inside(forecast.interval)} expected between",
+        "name": series.variable,
+        "label": series.label,
+        "unit": series.unit,
+        "digits": wording.digits(series.variable, 1),
+        "value": rounded(series.values),
+        "lower": rounded(series.lower) if series.interval else None,
+        "upper": rounded(series.upper) if series.interval else None,
+        "recent": rounded(series.recent),
+        "observed": rounded(series.observed),
+        "band": series.interval and sentences.band_name(series.interval),
         "low": low,
         "high": high,
         "step": step,
@@ -115,23 +107,16 @@ def scale(values: Iterable[float | None], *, most: int) -> tuple[float, float, f
 
     Both ends are multiples of the step. An axis without values goes from 0 to 1.
     """
-    held = [value for value in values if value is not None and math.isfinite(value)]
-    low, high = min(held, default=0.0), max(held, default=1.0)
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=1.0)
     if high - low < 1:
         low, high = low - 0.5, high + 0.5
     size = 10.0 ** math.floor(math.log10((high - low) / most))
-    for step in (size * each for each in (*_STEPS, 20.0)):
+    for step in (size * each for each in _STEPS):
         bottom, top = math.floor(low / step) * step, math.ceil(high / step) * step
         if round((top - bottom) / step) <= most:
             break
     return round(bottom, 6), round(top, 6), round(step, 6)
-
-
-def _rounded(values: Sequence[float | None] | None) -> list[float | None] | None:
-    """Round to two decimals, more than a chart shows."""
-    if values is None:
-        return None
-    return [None if value is None else round(value, 2) for value in values]
 
 
 def _milliseconds(time: datetime) -> int:

@@ -12,12 +12,15 @@ from math import asin, atan2, cos, degrees, radians, sin
 HORIZON = -0.833
 """Degrees: the sun's centre when its upper edge appears to set, refraction counted."""
 
+Night = tuple[datetime, datetime]
+"""From sunset to sunrise."""
+
 _J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
 _STEP = timedelta(minutes=10)
 
 
 def elevation(time: datetime, latitude: float, longitude: float) -> float:
-    """The sun's height above the horizon in degrees, at degrees north and east."""
+    """Return the height of the sun above the horizon in degrees, at degrees north and east."""
     days = (time - _J2000) / timedelta(days=1)
     mean_longitude = 280.460 + 0.9856474 * days
     anomaly = radians(357.528 + 0.9856003 * days)
@@ -33,14 +36,12 @@ def elevation(time: datetime, latitude: float, longitude: float) -> float:
     return degrees(height)
 
 
-def nights(
-    start: datetime, end: datetime, latitude: float, longitude: float
-) -> tuple[tuple[datetime, datetime], ...]:
-    """The stretches of night between two instants, to ten minutes, ascending and disjoint.
+def nights(start: datetime, end: datetime, latitude: float, longitude: float) -> tuple[Night, ...]:
+    """Return the nights between two instants, to ten minutes, ascending and disjoint.
 
-    Stretches are cut at `start` and `end`; in polar night there is one, in polar day none.
+    They are cut at `start` and `end`; in polar night there is one, in polar day none.
     """
-    found: list[tuple[datetime, datetime]] = []
+    found: list[Night] = []
     begun: datetime | None = None
     time = start
     while time < end:

@@ -1,12 +1,12 @@
-"""Describe the model that answered: its rank, its training data, and the age of its inputs.
+"""Describe the delivery of a forecast: its rank, its training data, the age of its inputs.
 
 A receipt names the delivery. The rest follows from the delivery's metadata, from the ranking, and
-from the observations. Where the delivery has left the store meanwhile, nothing is said.
+from the observations; nothing is known where the delivery has left the store meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -18,42 +18,48 @@ from fairweather_app.errors import UnknownDeliveryError
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.selection import find_best_model
 from fairweather_app.observations import WindowCache
+from fairweather_app.web.forecast.series import Series
 
-Span = tuple[datetime, datetime]
-"""From when to when; a value at a time speaks of what is before it, so (start, end]."""
+TimeRange = tuple[datetime, datetime]
+"""From when to when; a value at a time is of what is before it, so (start, end]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Learned:
-    """What a model learned from: a span of time, but for the blocks held out to judge it.
+class TrainingData:
+    """What a model was trained on: a range of time, without the blocks held out to evaluate it.
 
     Attributes:
         source: where the data came from.
         location: where they can be had, and whom to name.
-        span: from the first to the last of them.
-        held_out: by variable, the blocks of the forecast's area that it was never shown.
+        period: from the first to the last of them.
+        held_out: by variable, the blocks of the forecast's area that were no training data.
     """
 
     source: str
     location: str
-    span: Span
-    held_out: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+    period: TimeRange
+    held_out: Mapping[str, tuple[TimeRange, ...]] = field(default_factory=dict)
 
-    def was_shown(self, variable: str, time: datetime) -> bool:
-        """Whether it may have learned from what came of a variable at a time."""
-        return _within(time, self.span) and not self.was_judged_by(variable, time)
-
-    def was_judged_by(self, variable: str, time: datetime) -> bool:
-        """Whether what came of a variable at a time was held out to judge it."""
-        return any(_within(time, block) for block in self.held_out.get(variable, ()))
+    def overlap(self, series: Sequence[Series], times: Sequence[datetime]) -> tuple[int, int]:
+        """Count the verified values that may be training data, and those that were held out."""
+        trained = held_out = 0
+        for each in series:
+            blocks = self.held_out.get(each.variable, ())
+            for time, value, observed in zip(times, each.values, each.observed, strict=False):
+                if value is None or observed is None:
+                    continue
+                if any(_within(time, block) for block in blocks):
+                    held_out += 1
+                elif _within(time, self.period):
+                    trained += 1
+        return trained, held_out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fed:
-    """What a model starts from, of an area or of a region's members.
+class InputStatus:
+    """When an input was observed last, of a region by at least half of its members.
 
-    `latest` is when it was observed last, of a region by at least half of it; None where there is
-    none, and `areas` are then those that it lacks.
+    None where it never was, and `areas` are then those that it lacks.
     """
 
     variable: str
@@ -62,27 +68,27 @@ class Fed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answering:
-    """What is known of the delivery that answered; None where it is not.
+class Provenance:
+    """What is known of the delivery of a forecast; None where it is not.
 
     Attributes:
-        before: how many deliveries were asked before it, and refused.
+        better: how many better-ranked deliveries refused.
         pinned: whether the operator pinned the area to it.
-        learned: what it learned from.
-        oldest: of all that it is fed with, what was observed last the longest ago.
+        training: its training data.
+        oldest: of its inputs, the one that was observed last the longest ago, or never.
     """
 
-    before: int | None = None
+    better: int | None = None
     pinned: bool = False
-    learned: Learned | None = None
-    oldest: Fed | None = None
+    training: TrainingData | None = None
+    oldest: InputStatus | None = None
 
 
-NOT_KNOWN = Answering()
+UNKNOWN = Provenance()
 
 
-def answering(app_context: AppContext, forecast: Forecast) -> Answering:
-    """What is known of the delivery that answered with a forecast of all there is.
+def describe(app_context: AppContext, forecast: Forecast) -> Provenance:
+    """Return what is known of the delivery that made a forecast of all its variables.
 
     Raises:
         ObservationStoreError: the database cannot be used.
@@ -91,40 +97,34 @@ def answering(app_context: AppContext, forecast: Forecast) -> Answering:
     try:
         entry = app_context.catalogue.snapshot.entry(receipt.delivery_id)
     except UnknownDeliveryError:
-        return NOT_KNOWN
+        return UNKNOWN
     delivery = app_context.catalogue.delivery(entry)
     if delivery is None:
-        return NOT_KNOWN
+        return UNKNOWN
     selection = find_best_model(area, app_context)
-    asked = islice(selection.candidates, sum(receipt.refused_counts.values()) + 1)
-    position = next(
-        (k for k, each in enumerate(asked) if each.delivery_id == entry.delivery_id), None
-    )
-    return Answering(
-        before=None if position is None else position + len(selection.failed_to_open),
+    tried = islice(selection.candidates, sum(receipt.refused_counts.values()) + 1)
+    rank = next((k for k, each in enumerate(tried) if each.delivery_id == entry.delivery_id), None)
+    metadata = delivery.metadata
+    return Provenance(
+        better=None if rank is None else rank + len(selection.failed_to_open),
         pinned=selection.choice.pinned == entry.delivery_id,
-        learned=_learned(delivery.metadata, area),
-        oldest=_oldest(delivery.metadata, area, app_context.windows),
+        training=TrainingData(
+            source=metadata.training.data_source,
+            location=metadata.training.data_location,
+            period=(metadata.training.train_start_time, metadata.training.train_end_time),
+            held_out={
+                each.variable: tuple((block.start, block.end) for block in each.held_out)
+                for each in metadata.performance
+                if each.area == area
+            },
+        ),
+        oldest=_oldest(metadata, area, app_context.windows),
     )
 
 
-def _learned(metadata: ModelMetadata, area: str) -> Learned:
-    training = metadata.training
-    return Learned(
-        source=training.data_source,
-        location=training.data_location,
-        span=(training.train_start_time, training.train_end_time),
-        held_out={
-            each.variable: tuple((block.start, block.end) for block in each.held_out)
-            for each in metadata.performance
-            if each.area == area
-        },
-    )
-
-
-def _oldest(metadata: ModelMetadata, area: str, ready: WindowCache) -> Fed | None:
-    """What is fed to the model and was observed last the longest ago, or never."""
-    oldest: Fed | None = None
+def _oldest(metadata: ModelMetadata, area: str, ready: WindowCache) -> InputStatus | None:
+    """Return the input that was observed last the longest ago, or never."""
+    oldest: InputStatus | None = None
     for wanted in metadata.required_inputs:
         if wanted.variable is None:
             continue
@@ -135,12 +135,12 @@ def _oldest(metadata: ModelMetadata, area: str, ready: WindowCache) -> Fed | Non
         half = (len(areas) + 1) // 2
         if len(found) < half:
             never = tuple(each for each, time in by_area.items() if time is None)
-            return Fed(variable=wanted.variable, areas=never, latest=None)
+            return InputStatus(variable=wanted.variable, areas=never, latest=None)
         latest = found[half - 1]
         if oldest is None or oldest.latest is None or latest < oldest.latest:
-            oldest = Fed(variable=wanted.variable, areas=areas, latest=latest)
+            oldest = InputStatus(variable=wanted.variable, areas=areas, latest=latest)
     return oldest
 
 
-def _within(time: datetime, span: Span) -> bool:
-    return span[0] < time <= span[1]
+def _within(time: datetime, period: TimeRange) -> bool:
+    return period[0] < time <= period[1]

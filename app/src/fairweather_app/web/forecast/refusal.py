@@ -1,8 +1,11 @@
-"""Put a refusal into words: what happened, the reasons, and what can be asked instead."""
+"""Put a refusal into words: what happened, the reasons, and what to do."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
+from typing import NamedTuple
 
 from fairweather_interface.refusals import Code
 
@@ -15,66 +18,78 @@ from fairweather_app.errors import (
     RequestError,
     UnknownAreaError,
 )
-from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
-from fairweather_app.web.layout.wording import in_counts, listed, sentence
+from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery, count_refusals
+from fairweather_app.web.layout.wording import listed, sentence
 
 TRAIN = "fairweather-research train RECIPE.yaml --store STORE"
-
 IMPORT = "flask --app fairweather_app observations import FILE"
+HOW_TO_WRITE_A_TIME = "Use local time, 2013-12-20T19:00, or name the zone, 2013-12-20T00:00Z."
+TRY_AGAIN = "Try again in a minute. The log has the reason."
 
-LOOKED_AT_AGAIN = (
-    "This app looks at its store every few seconds: try again in a minute. Whoever runs this app "
-    "finds the cause in its log."
-)
 
-_HOW_TO_WRITE_A_START = (
-    "Write the start as local time of the area, such as 2013-12-20T19:00, or with a zone, such as "
-    "2013-12-20T00:00Z."
-)
+class Reason(NamedTuple):
+    """A code in words, of one model and of several, and what a reader can do, if anything."""
 
-_ADVICE: dict[str, str] = {
-    Code.AREA_NOT_DECLARED: "A model speaks only for the areas it declares, and a nearby area is "
-    "never a substitute. A model that declares this one answers here soon after it is delivered.",
-    Code.VARIABLE_NOT_DECLARED: "Ask for another quantity, or for everything there is.",
-    Code.OUT_OF_SEASON: "Ask for a start in the months that a model is made for, or deliver a "
-    "model for this season.",
-    Code.OUT_OF_DOMAIN: "The recent weather is outside what a model declares itself fit for: "
-    "beyond the lowest or highest values it has seen, or with more gaps. Ask for another start, "
-    "or deliver a model trained on such weather.",
-    Code.OBSERVATIONS_MISSING: "A model starts from recent observations. Ask for a start at which "
-    "they are there, or bring them.",
-    Code.SCHEMA_TOO_NEW: "A model was delivered for a newer release of this app: update the app.",
-    Code.RUNTIME_UNAVAILABLE: "A model cannot be run here, or has not been read yet; it says why.",
-    Code.BELOW_BASELINE: "A model does no better than a simple guess, and this app is set to "
-    "refuse such models.",
-    Code.CORRUPT: "A delivery is damaged: deliver it once more.",
+    one: str
+    many: str
+    advice: str = ""
+
+
+_NOT_COVERED = "A forecast appears here as soon as a model for {area} is delivered."
+_OTHER_WEATHER = "Choose another time, or deliver a model trained for such weather."
+_NO_SKILL = "This app is set to refuse models that are no better than a simple guess."
+
+REASONS: Mapping[str, Reason] = {
+    Code.AREA_NOT_DECLARED: Reason("does not cover {area}", "do not cover {area}", _NOT_COVERED),
+    Code.VARIABLE_NOT_DECLARED: Reason("lacks this variable", "lack this variable"),
+    Code.OUT_OF_SEASON: Reason(
+        *("is for another season", "are for another season"),
+        "Choose a time in the months that these models are valid for.",
+    ),
+    Code.OUT_OF_DOMAIN: Reason(
+        *("was not trained for such weather", "were not trained for such weather"), _OTHER_WEATHER
+    ),
+    Code.OBSERVATIONS_MISSING: Reason(
+        *("lacks observations", "lack observations"),
+        "Choose another time, or import observations.",
+    ),
+    Code.SCHEMA_TOO_NEW: Reason("needs a newer app", "need a newer app", "Update the app."),
+    Code.RUNTIME_UNAVAILABLE: Reason(*("cannot run here",) * 2, "The reason is given below."),
+    Code.BELOW_BASELINE: Reason(
+        *("is no better than a simple guess", "are no better than a simple guess"), _NO_SKILL
+    ),
+    Code.INVALID_OUTPUT: Reason(*("returned no valid forecast",) * 2),
+    Code.TIMED_OUT: Reason(*("took too long",) * 2, "Try again in a minute."),
+    Code.WITHDRAWN: Reason("was withdrawn", "were withdrawn"),
+    Code.OVERRIDDEN: Reason("was set aside by the operator", "were set aside by the operator"),
+    Code.CORRUPT: Reason("is damaged", "are damaged", "Damaged models must be delivered again."),
 }
-"""What can be done, by code; a code that needs no advice, or that is unknown here, has none."""
+"""By code; every code of the contract has a row."""
 
-_FEW_SAID_NO = {
-    1: "The one model there is was asked, and it does not declare itself fit for this.",
-    2: "Both models were asked, and neither declares itself fit for this.",
-}
+
+def reasons_in_words(counts: Mapping[str, int], area: str) -> str:
+    """Return the reasons of several models: ``41 do not cover LGA and 2 are damaged``."""
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return listed([f"{count} {_reason(code, count, area)}" for code, count in ordered])
+
+
+def _reason(code: str, count: int, area: str) -> str:
+    unknown = f"refused with {code}"
+    words = REASONS.get(code, Reason(unknown, unknown))
+    return (words.one if count == 1 else words.many).format(area=area)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refused:
-    """What the page says instead of a forecast.
+class RefusalView:
+    """What the page shows instead of a forecast.
 
-    Attributes:
-        status: the HTTP status of the page.
-        title: one line.
-        sentence: what happened, whole.
-        counts: how many deliveries gave each code, in words; empty where there is one code.
-        candidates: what each of them said, as many as an answer lists.
-        more: how many others said something too.
-        advice: what can be done, most to the point first.
-        command: what an operator types next, if anything.
+    `counts` is empty where there is one reason; of the refusals `candidates` are as many as an
+    answer lists, and `more` is how many others there are; `command` is for operators.
     """
 
     status: int
     title: str
-    sentence: str
+    cause: str
     counts: str = ""
     candidates: tuple[RefusedDelivery, ...] = ()
     more: int = 0
@@ -82,69 +97,77 @@ class Refused:
     command: str = ""
 
 
-def refused_page(error: RequestError | ObservationStoreError, area: str) -> Refused:
-    """Return what to show for a request that cannot be answered with a forecast of `area`."""
-    if isinstance(error, NotReadyError):
-        return Refused(
-            status=503,
-            title="The models are not known yet",
-            sentence=sentence(str(error)),
-            advice=(LOOKED_AT_AGAIN,),
-        )
-    if isinstance(error, UnknownAreaError):
-        return Refused(
-            status=404,
-            title=f"Nobody here knows {area}",
-            sentence="No model, no definition and no observation has an area of this name.",
-            advice=("Check the spelling, or choose an area below.",) if error.known else (),
-        )
+def refusal_view(
+    error: RequestError | ObservationStoreError, area: str, declaring: Collection[str] = ()
+) -> RefusalView:
+    """Return what to show for a request that cannot be answered with a forecast of `area`.
+
+    `declaring` are the ids of the deliveries that declare the area.
+    """
     if isinstance(error, NoApplicableModelError):
-        return _no_model(error, area)
-    if isinstance(error, ObservationStoreError):
-        return Refused(
-            status=503,
-            title="The observations cannot be read",
-            sentence="The app cannot use its database of observations at the moment.",
-            advice=("Try again in a minute; whoever runs this app finds the cause in its log.",),
-        )
-    problems = error.problems if isinstance(error, InvalidRequestError) else (str(error),)
-    return Refused(
-        status=400,
-        title="This cannot be asked",
-        sentence=sentence(listed(problems)),
-        advice=(_HOW_TO_WRITE_A_START,),
+        return _no_model(error, area, declaring)
+    status, title, cause, advice = 400, "That request is not valid", str(error), HOW_TO_WRITE_A_TIME
+    if isinstance(error, InvalidRequestError):
+        cause = listed(error.problems)
+    elif isinstance(error, NotReadyError):
+        status, title, advice = 503, "Still loading models", TRY_AGAIN
+    elif isinstance(error, ObservationStoreError):
+        status, title, advice = 503, "The observations cannot be read", TRY_AGAIN
+        cause = "the app cannot use its database of observations at the moment"
+    elif isinstance(error, UnknownAreaError):
+        status, title = 404, f"We have no place called “{area}”"
+        cause = "no model, definition or observation has this name"
+        advice = "Check the spelling, or choose a place below." if error.known else ""
+    return RefusalView(
+        status=status, title=title, cause=sentence(cause), advice=(advice,) if advice else ()
     )
 
 
-def _no_model(error: NoApplicableModelError, area: str) -> Refused:
+def _no_model(error: NoApplicableModelError, area: str, declaring: Collection[str]) -> RefusalView:
     if not error.refused:
-        return Refused(
+        return RefusalView(
             status=422,
             title="No model has been delivered yet",
-            sentence=f"Without a model there is no forecast, for {area} or anywhere.",
-            advice=("Train a model; this page answers as soon as it is delivered.",),
+            cause="There is no forecast without a model.",
+            advice=("A forecast appears here as soon as a model is delivered.",),
             command=TRAIN,
         )
-    listed_here = tuple(error.refused[:MOST_REFUSALS])
-    codes = dict.fromkeys([*(each.code for each in listed_here), *error.refused_counts])
     missing = isinstance(error, ObservationsMissingError)
-    advice = tuple(_ADVICE[code] for code in codes if code in _ADVICE)
-    if missing:  # those that declare the area come first; what the others say helps nobody
-        advice = (_ADVICE[Code.OBSERVATIONS_MISSING],)
-    return Refused(
+    # refusals of deliveries that declare the area come first
+    for_area = takewhile(lambda each: each.delivery_id in declaring, error.refused)
+    counts = {Code.OBSERVATIONS_MISSING.value: 1} if missing else count_refusals(for_area)
+    which = f" for {area}"
+    if not counts:
+        which = ""
+        counts = error.refused_counts
+        uncovered = counts.get(Code.AREA_NOT_DECLARED, 0)
+        if uncovered:
+            counts = {Code.AREA_NOT_DECLARED.value: uncovered}
+    codes = sorted(counts, key=lambda code: -counts[code])
+    listed_here = tuple(error.refused[:MOST_REFUSALS])
+    advice = (REASONS[code].advice.format(area=area) for code in codes if code in REASONS)
+    return RefusalView(
         status=503 if missing else 422,
-        title=f"Observations for {area} are missing"
-        if missing
-        else f"No model can answer for {area}",
-        sentence="There are models for this area, but not the recent weather they start from."
-        if missing
-        else _FEW_SAID_NO.get(
-            len(error.refused),
-            f"All {len(error.refused)} models were asked, and none declares itself fit for this.",
-        ),
-        counts=in_counts(error.refused_counts) if len(codes) > 1 else "",
+        title=f"No forecast for {area}",
+        cause=f"Observations for {area} are missing." if missing else _cause(counts, which, area),
+        counts=reasons_in_words(error.refused_counts, area)
+        if len(error.refused_counts) > 1
+        else "",
         candidates=listed_here,
         more=len(error.refused) - len(listed_here),
-        advice=advice,
-        command=IMPORT if missing else TRAIN if set(codes) == {Code.AREA_NOT_DECLARED} else "",
+        advice=tuple(each for each in advice if each),
+        command=IMPORT if missing else TRAIN if set(counts) == {Code.AREA_NOT_DECLARED} else "",
     )
+
+
+def _cause(counts: Mapping[str, int], which: str, area: str) -> str:
+    """Return why none of some models makes a forecast: one reason, or how many have which."""
+    total, (code, *more) = sum(counts.values()), counts
+    models, none = f"All {total} models", f"None of the {total} models"
+    if total <= 2:  # noqa: PLR2004 - which English has words for
+        models, none = ("The only model", "") if total == 1 else ("Both models", "Neither model")
+    if more:
+        return f"{none}{which} can be used: {reasons_in_words(counts, area)}."
+    if code == Code.AREA_NOT_DECLARED and none:
+        return f"{none} covers {area}."
+    return f"{models}{which} {_reason(code, total, area)}."

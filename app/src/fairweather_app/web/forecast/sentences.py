@@ -1,56 +1,53 @@
-"""Write the pages' sentences about numbers, as pure functions.
+"""Write the sentences of the forecast page, as pure functions.
 
-Numbers are rounded to what a forecast can carry, the minus is a real minus sign, and units stand
-after a no-break space.
+Numbers are rounded to what a forecast can carry, as `wording` writes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from statistics import median
 
-from fairweather_app.web.forecast.observed import Check
+from fairweather_app.web.forecast.daylight import Night
+from fairweather_app.web.forecast.series import Series, present
+from fairweather_app.web.forecast.verification import Verification
 from fairweather_app.web.layout.local_time import (
     NO_BREAK,
     LocalDay,
+    clock,
     day_name,
     local_days,
     moment,
 )
-from fairweather_app.web.layout.wording import counted, label, number, quantity, span, symbol
+from fairweather_app.web.layout.wording import (
+    MAIN,
+    counted,
+    digits,
+    error_symbol,
+    label,
+    number,
+    quantity,
+    span,
+)
 
 OBSERVATIONS_STALE_AFTER = timedelta(hours=3)
-"""Observations come every hour; when three are missing, a page says so."""
+"""Observations come every hour; when three are missing, a page warns of it."""
 
 STALE_AFTER = timedelta(hours=36)
-"""A forecast that started longer ago is of the past: the page says so and never says tomorrow."""
+"""A forecast that started longer ago is of the past: its tomorrow is over."""
 
-_MUCH_BETTER, _BETTER = 0.3, 0.1
+GUESS = "the best simple guess (same as yesterday, or usual for the season)"
 
 _WHOLE = 1e-6
 
-_WIDE_SPAN = 3
-
-_UNNAMED = "temperature"  # "4 to 9 °C" needs no name; every other quantity does
-
 
 def is_past(reference_time: datetime, now: datetime) -> bool:
-    """Whether a forecast started so long ago that its tomorrow is over."""
+    """Return whether a forecast started so long ago that its tomorrow is over."""
     return now - reference_time > STALE_AFTER
 
 
-def day_in_words(day: date, today: date) -> str:
-    """``Today``, ``Tomorrow`` or ``Tuesday 31 December``, as the reader's calendar has it."""
-    if day == today:
-        return "Today"
-    if day == today + timedelta(days=1):
-        return "Tomorrow"
-    return day_name(day)
-
-
-def spoken_of(days: Sequence[LocalDay], today: date) -> LocalDay | None:
-    """The day that a headline speaks of: the first whole one that is not over yet.
+def headline_day(days: Sequence[LocalDay], today: date) -> LocalDay | None:
+    """Return the day of the headline: the first whole one that is not over yet.
 
     Else the first whole one, and else the fullest.
     """
@@ -66,72 +63,56 @@ def spoken_of(days: Sequence[LocalDay], today: date) -> LocalDay | None:
 
 
 def headline(
-    times: Sequence[datetime],
-    series: Mapping[str, tuple[str, Sequence[float | None]]],
-    *,
-    zone: tzinfo,
-    now: datetime,
+    times: Sequence[datetime], series: Sequence[Series], *, zone: tzinfo, now: datetime
 ) -> str:
-    """Say the first thing: ``Tomorrow 4 to 9 °C, likely around 6, humidity 55 to 80 %``.
+    """Return the first sentence: ``Tomorrow: low 4 °C, high 9 °C, humidity 80 %``.
 
-    Args:
-        times: ascending valid times, UTC.
-        series: by variable its unit and one value per time; the first is the main one.
-        zone: the area's zone.
-        now: the reader's present, which decides what is today and what is over.
-
-    Speaks of the day of `spoken_of`. What is likely is the middle one of its values.
+    `now` decides what is today and what is over.
     """
     today = now.astimezone(zone).date()
-    day = spoken_of(local_days(times, zone), today)
+    day = headline_day(local_days(times, zone), today)
     if day is None:
         return "The forecast is empty."
     parts: list[str] = []
-    for variable, (unit, values) in series.items():
-        held = [value for value in (values[step] for step in day.steps) if value is not None]
-        if held:
-            text = span(min(held), max(held), symbol(variable, unit))
-            if not parts and max(held) - min(held) >= _WIDE_SPAN:
-                text += f", likely around{NO_BREAK}{number(median(held))}"
-            parts.append(text if variable == _UNNAMED else f"{label(variable).lower()} {text}")
+    for each in series:
+        values = present(each.values, day.steps)
+        if not values:
+            continue
+        few = digits(each.variable)
+        low, high = (quantity(end, each.unit, few) for end in (min(values), max(values)))
+        if each.variable == MAIN:  # "low 4 °C, high 9 °C" needs no name
+            parts.append(low if low == high else f"low{NO_BREAK}{low}, high{NO_BREAK}{high}")
+        else:
+            text = span(min(values), max(values), each.unit, few)
+            parts.append(f"{each.label.lower()} {text}")
     if not parts:
         return f"{day_name(day.date)} has no values."
-    name = day_in_words(day.date, today)
-    colon = ":" if name == day_name(day.date) or parts[0][:1].isalpha() else ""
-    return f"{name}{colon} {', '.join(parts)}."
+    name = {today: "Today", today + timedelta(days=1): "Tomorrow"}.get(day.date)
+    return f"{name or day_name(day.date)}: {', '.join(parts)}."
 
 
-def extremes(
-    times: Sequence[datetime],
-    variable: str,
-    unit: str,
-    values: Sequence[float | None],
-    *,
-    zone: tzinfo,
-) -> str:
-    """``Highest Sunday 22 December around 15:00, 17 °C; lowest …``; empty without values."""
-    held = [(value, time) for value, time in zip(values, times, strict=True) if value is not None]
-    if not held:
+def extremes(times: Sequence[datetime], series: Series, *, zone: tzinfo) -> str:
+    """Return when the highest and the lowest value are; empty without values.
+
+    ``Warmest: Sunday 22 December, 15:00, 17 °C. Coldest: …``
+    """
+    known = [(value, k) for k, value in enumerate(series.values) if value is not None]
+    if not known:
         return ""
-    low = min(held, key=lambda each: each[0])
-    high = max(held, key=lambda each: each[0])
-    high_word, low_word = (
-        ("warmest", "coldest") if variable == "temperature" else ("highest", "lowest")
-    )
-    unit = symbol(variable, unit)
 
-    def when(time: datetime) -> str:
-        local = time.astimezone(zone)
-        return f"{day_name(local.date())} around {local:%H:%M}"
+    def at(word: str, value: float, step: int) -> str:
+        day = day_name(times[step].astimezone(zone).date())
+        amount = quantity(value, series.unit, digits(series.variable))
+        return f"{word.capitalize()}: {day}, {clock(times[step], zone)}, {amount}."
 
-    return (
-        f"In the whole forecast {high_word} on {when(high[1])}, {quantity(high[0], unit)}, and "
-        f"{low_word} on {when(low[1])}, {quantity(low[0], unit)}."
-    )
+    lowest, highest = series.extremes
+    high = max(known, key=lambda each: each[0])
+    low = min(known, key=lambda each: each[0])
+    return f"{at(highest, *high)} {at(lowest, *low)}"
 
 
 def age(reference_time: datetime, now: datetime) -> str:
-    """How long ago: ``5 hours ago``, ``3 days ago``, ``12 years ago``; whole and rounded down."""
+    """Return how long ago: ``5 hours ago``, ``3 days ago``; whole and rounded down."""
     hours = max(0, (now - reference_time) // timedelta(hours=1))
     for size, word in ((24 * 365, "year"), (24 * 30, "month"), (24, "day"), (1, "hour")):
         if hours >= size:
@@ -139,79 +120,70 @@ def age(reference_time: datetime, now: datetime) -> str:
     return "just now"
 
 
-def started(
+def based_on(
     reference_time: datetime, zone: tzinfo, now: datetime, *, announced: bool = False
 ) -> str:
-    """When the forecast starts, and a word of caution when that is past and not announced."""
-    text = f"Starts {moment(reference_time, zone)}"
+    """Return where the observations end; and that it is long ago, where that is not announced."""
+    text = f"Based on observations up to {moment(reference_time, zone)}"
     if is_past(reference_time, now) and not announced:
-        return f"{text}, {age(reference_time, now)}: a forecast of the past, not of today"
-    return text
+        return f"{text}, {age(reference_time, now)}: a past forecast."
+    return f"{text}."
 
 
 def skill(variable: str, value: float | None) -> str:
-    """What a skill, 1 less MAE / MAE(baseline), means, in plain words."""
+    """Return what a skill, 1 less MAE / MAE(baseline), means."""
     name = label(variable)
     if value is None:
-        return f"{name}: no skill is stated for this area."
+        return f"{name}: accuracy unknown for this area."
     percent = round(value * 100)
-    guess = "the better of two simple guesses (yesterday once more, or the usual for the season)"
-    if percent <= 0:
-        return f"{name}: no better than {guess} on weather it had not seen."
-    much = "much " if value >= _MUCH_BETTER else "" if value >= _BETTER else "slightly "
-    return (
-        f"{name}: {much}better than {guess}. On weather it had not seen its error was "
-        f"{percent}{NO_BREAK}% smaller."
-    )
+    better = f"{percent}{NO_BREAK}% more accurate" if percent > 0 else "no more accurate"
+    return f"{name}: {better} than {GUESS}, measured on weather it was not trained on."
 
 
-def inside(interval: tuple[float, float]) -> str:
-    """``8 of 10 outcomes``: how many are expected between two probabilities.
-
-    ``19 of 20`` or ``99.8 % of outcomes`` where tenths do not say it.
-    """
-    share = interval[1] - interval[0]
-    for whole in (10, 20, 100):
-        part = share * whole
-        if abs(part - round(part)) < _WHOLE:
-            return f"{round(part)} of {whole} outcomes"
-    return f"{100 * share:.3g}{NO_BREAK}% of outcomes"
+def share(interval: tuple[float, float]) -> str:
+    """Return the probability of a band: ``80 %``."""
+    return f"{100 * (interval[1] - interval[0]):.3g}{NO_BREAK}%"
 
 
-def band(intervals: Mapping[str, tuple[float, float] | None]) -> str:
-    """What a band means, by variable; None where one has none: empty when none has one.
-
-    ``8 of 10 outcomes are expected inside``; ``for humidity 8 of 10 …`` where they differ.
-    """
-    shares = {name: inside(each) for name, each in intervals.items() if each is not None}
-    if len(shares) == len(intervals) and len(set(shares.values())) == 1:
-        return f"{next(iter(shares.values()))} are expected inside"
-    return "; ".join(
-        f"for {label(name).lower()} {share} are expected inside" for name, share in shares.items()
-    )
+def band_name(interval: tuple[float, float]) -> str:
+    """Return what a band is called: ``80 % range``."""
+    return f"{share(interval)} range"
 
 
-def reach(
-    day: str, interval: tuple[float, float], low: float | None, high: float | None, unit: str
-) -> str:
-    """How far a day's band goes, as a sentence; empty where it has no values."""
-    if low is None or high is None:
+def bands(series: Sequence[Series]) -> str:
+    """Return what the bands are called, by variable where they differ; empty without any."""
+    names = {each.label.lower(): band_name(each.interval) for each in series if each.interval}
+    if len(names) == len(series) and len(set(names.values())) == 1:
+        return next(iter(names.values()))
+    return ", ".join(f"{name} for {variable}" for variable, name in names.items())
+
+
+def band_on(day: LocalDay | None, series: Series | None) -> str:
+    """Return how far the band of a series goes on a day, as a sentence; empty without a band."""
+    if day is None or series is None or series.interval is None:
         return ""
+    low, high = present(series.lower, day.steps), present(series.upper, day.steps)
+    if not low or not high:
+        return ""
+    ends = [number(end, digits(series.variable)) for end in (min(low), max(high))]
+    tenths = 10 * (series.interval[1] - series.interval[0])
+    whole = abs(tenths - round(tenths)) < _WHOLE
+    often = f"{round(tenths)} times in 10" if whole else f"with {share(series.interval)} certainty"
     return (
-        f"At any hour {inside(interval)} are expected inside the band, which on {day} goes from "
-        f"{span(low, high, unit)}."
+        f"At any hour on {day_name(day.date)}, the {series.label.lower()} should be between "
+        f"{ends[0]} and {ends[1]}{NO_BREAK}{series.unit} ({often})."
     )
 
 
-def light(
+def sun(
     day: LocalDay,
     times: Sequence[datetime],
-    nights: Sequence[tuple[datetime, datetime]],
+    nights: Sequence[Night],
     zone: tzinfo,
 ) -> str:
-    """When the sun is up on a day of a series: ``light from 07:20 to 16:40``.
+    """Return when the sun rises and sets on a day: ``sunrise 07:20, sunset 16:40``.
 
-    Empty where the day does not show both ends of it.
+    Empty where the series does not show both.
     """
     if not day.whole:
         return ""
@@ -220,8 +192,7 @@ def light(
     sets = [dusk for dusk, _ in nights if begin <= dusk <= end]
     if not rises or not sets or sets[-1] <= rises[0]:
         return ""
-    up, down = rises[0].astimezone(zone), sets[-1].astimezone(zone)
-    return f"light from {up:%H:%M} to {down:%H:%M}"
+    return f"sunrise {clock(rises[0], zone)}, sunset {clock(sets[-1], zone)}"
 
 
 def stale(
@@ -233,79 +204,76 @@ def stale(
     *,
     variable: str = "",
 ) -> str:
-    """An announcement when the newest observation of an area is old; empty when it is fresh.
+    """Return a warning when the newest observation of an area is old; empty when it is fresh.
 
     Args:
         area: where, in words.
         latest: when it was last observed; None when it never was.
-        zone: the area's zone.
+        zone: the area's.
         now: the reader's present.
-        until: the last time that the forecast speaks of; None when it speaks of none.
-        variable: what was observed, where it is not all that the model starts from.
+        until: the last valid time of the forecast; None when it has none.
+        variable: what was observed; empty where it is the weather as a whole.
     """
-    what = label(variable).lower() if variable else "observation"
+    name = label(variable)
     if latest is None:
-        never = f"No {what} of {area} was ever observed, so this forecast does not know it."
-        return never if variable else ""
+        return f"{name} was never observed at {area} and is not included." if variable else ""
     if now - latest <= OBSERVATIONS_STALE_AFTER:
         return ""
-    text = f"The newest {what} of {area} is from {moment(latest, zone)}, {age(latest, now)}."
+    what = f"{name.lower()} observation" if variable else "observation"
+    text = f"The newest {what} for {area} is from {moment(latest, zone)}, {age(latest, now)}."
     if until is None or until < now:
-        return f"{text} What follows is a forecast of the past, not of today."
-    return f"{text} This forecast does not know the {what if variable else 'weather'} since."
+        return f"{text} This forecast is out of date."
+    return f"{text} {name if variable else 'Weather'} since then is not included."
 
 
-def checked(check: Check) -> str:
-    """What came of a forecast, in plain words: ``Temperature: off by 1.2 °C on average …``."""
-    error = f"{number(check.error, 1)}{NO_BREAK}{check.unit}"
-    text = (
-        f"{label(check.variable)}: off by {error} on average over {counted(check.count, 'value')}"
-    )
-    if check.first_day is not None:
-        text += f", by {number(check.first_day, 1)}{NO_BREAK}{check.unit} on the first day"
-    if check.inside is not None:
-        text += f"; {number(100 * check.inside)}{NO_BREAK}% came out inside the band"
+def verified(found: Verification) -> str:
+    """Return how a forecast turned out: ``Temperature: wrong by 1.2 °C on average …``."""
+    series = found.series
+    unit, more = error_symbol(series.unit), digits(series.variable, 1)
+    values = counted(found.count, "value")
+    text = f"{series.label}: wrong by {quantity(found.error, unit, more)} on average over {values}"
+    if found.first_day is not None:
+        text += f" ({quantity(found.first_day, unit, more)} on day 1)"
+    if found.inside is not None and series.interval is not None:
+        text += (
+            f". {number(100 * found.inside)}{NO_BREAK}% of values were inside the range; "
+            f"{share(series.interval)} were expected"
+        )
     return f"{text}."
 
 
-def learned_from(shown: int, judged: int, count: int) -> str:
-    """What a forecast proves that is held against what came: less, where its model knew that.
+def training_note(trained: int, kept_out: int, count: int) -> str:
+    """Return what a verified forecast proves: less, where the weather was training data.
 
-    Args:
-        shown: how many of the values that came its model may have learned from.
-        judged: how many of them were held out to judge it.
-        count: how many came.
+    Of `count` values, `trained` may be training data and `kept_out` were held out to evaluate.
     """
-    if shown:
-        some = "" if shown == count else "some of "
-        return (
-            f"This model learned from {some}the very weather shown here: expect a larger error on "
-            "days it had not seen."
-        )
-    if judged:
-        why = ": it was held out to judge the model" if judged == count else ""
-        return f"This model did not learn from the weather shown here{why}."
+    if trained:
+        what = "This weather" if trained == count else "Part of this weather"
+        return f"{what} was in the model's training data, so real errors are usually larger."
+    if kept_out:
+        why = ": it was held out to evaluate the model" if kept_out == count else ""
+        return f"This weather was not in the model's training data{why}."
     return ""
 
 
-def ranked(area: str, refused: int, *, before: int | None, pinned: bool) -> str:
-    """Why this model and no other.
+def ranked(area: str, refused: int, *, better: int | None, pinned: bool) -> str:
+    """Return why this model and no other.
 
-    Args:
-        area: what the forecast is for.
-        refused: how many deliveries were passed over, for whatever reason.
-        before: how many of those come before it, and refused; None where that is not known.
-        pinned: whether the operator pinned the area to it.
+    Of `refused` deliveries, `better` rank before it; None where that is not known.
     """
-    fit = "declares this area and holds for this time of the year and for this weather"
-    others = counted(refused, "other delivery", "other deliveries")
-    over = f" {others} {'was' if refused == 1 else 'were'} passed over." if refused else ""
+    sentences = ["It covers this area, season and weather."]
     if pinned:
-        return f"The operator pinned {area} to it, and it {fit}.{over}"
-    if before is None:
-        return f"It {fit}.{over}"
-    if not before:
-        return f"It {fit}, and ranks first.{over}"
-    first = f"{before} {'comes' if before == 1 else 'come'} before it and refused."
-    over = f" In all, {others} {'was' if refused == 1 else 'were'} passed over."
-    return f"It {fit}, and is the best that does: {first}{over if refused > before else ''}"
+        sentences = [f"The operator chose it for {area}. {sentences[0]}"]
+    elif better is not None:
+        sentences = ["It covers this area, season and weather, and is the best-ranked that does."]
+    tried = 0 if pinned else better or 0
+    if tried:
+        models = "One better-ranked model" if tried == 1 else f"{tried} better-ranked models"
+        sentences.append(f"{models} could not be used.")
+    rest = refused - tried
+    if rest:
+        models = counted(rest, "other model does", "other models do")
+        why = "were set aside" if pinned else "could not be used"
+        why = "was set aside" if pinned and rest == 1 else why
+        sentences.append(f"{models} not cover {area} or {why}.")
+    return " ".join(sentences)

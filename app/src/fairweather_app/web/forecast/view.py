@@ -1,4 +1,4 @@
-"""Turn a forecast into what the page shows: days, hours, checks, and the chart.
+"""Turn a forecast into what the page shows: days, hours, verification, and the chart.
 
 Templates compute nothing; they print what these objects hold. Every text may come from a delivery
 and is plain, never markup; the templates escape it.
@@ -6,85 +6,36 @@ and is plain, never markup; the templates escape it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
-from fairweather_app.api.schemas import Forecast, VariableForecast
+from fairweather_app.api.schemas import Forecast
 from fairweather_app.web.forecast import sentences
-from fairweather_app.web.forecast.chart import Column, Span, chart_numbers
+from fairweather_app.web.forecast.chart import chart_begin, chart_numbers
 from fairweather_app.web.forecast.daylight import nights
-from fairweather_app.web.forecast.observed import Check, Observed, check
-from fairweather_app.web.forecast.provenance import NOT_KNOWN, Answering, Fed, Learned
+from fairweather_app.web.forecast.observed import NO_OBSERVATIONS, Observations
+from fairweather_app.web.forecast.provenance import UNKNOWN, Provenance, TrainingData
+from fairweather_app.web.forecast.refusal import reasons_in_words
+from fairweather_app.web.forecast.series import Series, shown_series
 from fairweather_app.web.forecast.tables import (
-    DayRow,
     HourGroup,
     day_rows,
-    held,
     hour_rows,
     recent_rows,
 )
+from fairweather_app.web.forecast.verification import verify
 from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import (
-    LocalDay,
     day_name,
     local_days,
-    wall_clock,
     zone_of,
     zones_in_use,
 )
-from fairweather_app.web.layout.units import (
-    CELSIUS,
-    Units,
-    shown_forecast,
-    shown_unit,
-    shown_values,
-)
-
-MAIN = "temperature"
+from fairweather_app.web.layout.units import CELSIUS, Units
 
 LONGEST_SOURCE = 300
 """Characters: room for an address and for whom a licence wants to be named."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ForecastView:
-    """Everything the page says about one forecast.
-
-    Attributes:
-        stale: an announcement when the newest observation is old, else empty.
-        reach: how far the band goes on the day of the headline, else empty.
-        checks: what came of the forecast, by variable; empty while nothing did.
-        learned_from: what those checks prove of a model that learned from such days, else empty.
-        knew: whether it had learned from any of the weather that came.
-        recent: what was observed before the start, newest day first.
-        source: what the model learned from, and where that can be had; empty where not known.
-    """
-
-    forecast: Forecast
-    headline: str
-    started: str
-    past: bool
-    stale: str
-    reach: str
-    summary: str
-    band: str
-    zone_name: str
-    zone_labels: str
-    reference_wall_clock: str
-    columns: tuple[Column, ...]
-    days: tuple[DayRow, ...]
-    hours: tuple[HourGroup, ...]
-    checks: tuple[str, ...]
-    learned_from: str
-    knew: bool
-    recent: tuple[HourGroup, ...]
-    source: str
-    ranked: str
-    skills: tuple[str, ...]
-    trained_until: str
-    chart: Mapping[str, Any]
 
 
 def forecast_view(
@@ -93,212 +44,110 @@ def forecast_view(
     now: datetime,
     place: tuple[float, float] | None = None,
     units: Units = CELSIUS,
-    observed: Mapping[str, Observed] | None = None,
+    observed: Observations = NO_OBSERVATIONS,
     latest: datetime | None = None,
     asked: bool = False,
-    answering: Answering = NOT_KNOWN,
-) -> ForecastView:
-    """Return what to show of a forecast.
+    provenance: Provenance = UNKNOWN,
+) -> dict[str, Any]:
+    """Return what to show of a forecast, by its names in the template.
+
+    A text is empty where there is nothing to write.
 
     Args:
         forecast: as the app answers it; may hold any variables, with or without a band.
         now: the reader's present.
         place: degrees north and east of the area, for the nights; without it none are drawn.
         units: what temperatures are shown in.
-        observed: what was observed around the forecast, by variable, in the variable's unit.
+        observed: what was observed beside the forecast.
         latest: when the area was last observed.
         asked: whether the reader chose the start, and so knows how old it is.
-        answering: what is known of the model beyond its receipt.
+        provenance: what is known of the model beyond its receipt.
     """
     zone = zone_of(forecast.timezone)
-    times = forecast.forecast.time
-    declared = dict(sorted(forecast.forecast.variables.items(), key=lambda item: item[0] != MAIN))
-    variables = {name: shown_forecast(each, units) for name, each in declared.items()}
-    seen = {
-        name: _shown(observed[name], declared[name].unit, units)
-        for name in variables
-        if observed and name in observed
-    }
-    columns = tuple(
-        Column(variable=name, label=wording.label(name), unit=wording.symbol(name, each.unit))
-        for name, each in variables.items()
-    )
-    span = _span(forecast, seen, now, place, zone)
-    dark = span.nights
+    times, receipt, start = forecast.forecast.time, forecast.receipt, forecast.reference_time
+    series = shown_series(forecast, observed, units)
+    first = series[0] if series else None
     days = local_days(times, zone)
-    band = sentences.band({name: each.interval for name, each in variables.items()})
-    headline = sentences.headline(
-        times,
-        {name: (each.unit, each.value) for name, each in variables.items()},
-        zone=zone,
-        now=now,
-    )
-    checks = tuple(_checks(forecast, variables, seen, columns))
-    came = {name: each.came for name, each in seen.items() if each.any_came}
-    chart = chart_numbers(
-        span,
-        times=times,
-        variables=variables,
-        observed=seen,
-        columns=columns,
-        description=_description(forecast.area, headline, band, seen),
-    )
-    stale = "" if asked else _stale(forecast, answering.oldest, latest, zone, now)
-    shown, judged = _known_before(times, variables, seen, answering.learned)
-    first = next(iter(variables), None)
-    receipt = forecast.receipt
-    return ForecastView(
-        forecast=forecast,
-        headline=headline,
-        started=sentences.started(forecast.reference_time, zone, now, announced=bool(stale)),
-        past=sentences.is_past(forecast.reference_time, now) and not stale,
-        stale=stale,
-        reach=_reach(sentences.spoken_of(days, now.astimezone(zone).date()), variables, columns),
-        summary=sentences.extremes(
-            times, first, variables[first].unit, variables[first].value, zone=zone
-        )
-        if first
-        else "",
-        band=band,
-        zone_name=forecast.timezone,
-        zone_labels=zones_in_use(times, zone),
-        reference_wall_clock=wall_clock(forecast.reference_time, zone),
-        columns=columns,
-        days=day_rows(days, times, variables, columns, zone),
-        hours=tuple(
+    bands = sentences.bands(series)
+    headline = sentences.headline(times, series, zone=zone, now=now)
+    found = [verify(each, [time - start for time in times]) for each in series]
+    verified = [each for each in found if each is not None]
+    training = provenance.training
+    trained, held_out = training.overlap(series, times) if training else (0, 0)
+    stale = "" if asked else _stale(forecast, provenance, latest, zone, now)
+    begin, end = chart_begin(forecast, observed.times, series), max(times, default=start)
+    dark = nights(begin, end, *place) if place else ()
+    unused = sum(receipt.refused_counts.values())
+    return {
+        "forecast": forecast,
+        "headline": headline,
+        "based_on": sentences.based_on(start, zone, now, announced=bool(stale)),
+        "past": sentences.is_past(start, now) and not stale,
+        "stale": stale,
+        "band_on_day": sentences.band_on(
+            sentences.headline_day(days, now.astimezone(zone).date()), first
+        ),
+        "extremes": sentences.extremes(times, first, zone=zone) if first else "",
+        "bands": bands,
+        "zone_labels": zones_in_use(times, zone),
+        "series": series,
+        "days": day_rows(days, times, series, zone),
+        "hours": tuple(
             HourGroup(
                 name=day_name(day.date),
-                light=sentences.light(day, times, dark, zone),
-                rows=hour_rows(day, times, variables, zone, came),
+                sun=sentences.sun(day, times, dark, zone),
+                rows=hour_rows(day, times, series, zone),
             )
             for day in days
         ),
-        checks=tuple(sentences.checked(each) for each in checks),
-        learned_from=sentences.learned_from(shown, judged, sum(each.count for each in checks)),
-        knew=shown > 0,
-        recent=recent_rows(seen, variables, zone),
-        source=_source(answering.learned),
-        ranked=sentences.ranked(
-            forecast.area,
-            sum(receipt.refused_counts.values()),
-            before=answering.before,
-            pinned=answering.pinned,
+        "verified": tuple(sentences.verified(each) for each in verified),
+        "training_note": sentences.training_note(
+            trained, held_out, sum(each.count for each in verified)
         ),
-        skills=tuple(
-            sentences.skill(name, receipt.skill[name])
-            for name in variables
-            if name in receipt.skill
+        "trained_on_this": trained > 0,
+        "recent": recent_rows(observed.times, series, zone),
+        "training_source": _source(training),
+        "ranked": sentences.ranked(
+            forecast.area, unused, better=provenance.better, pinned=provenance.pinned
         ),
-        trained_until=wording.trained_until(receipt.train_end_time),
-        chart=chart,
-    )
+        "skills": tuple(
+            sentences.skill(each.variable, receipt.skill[each.variable])
+            for each in series
+            if each.variable in receipt.skill
+        ),
+        "unused": (
+            wording.counted(unused, "model was", "models were") + " not used",
+            reasons_in_words(receipt.refused_counts, forecast.area),
+        ),
+        "chart": chart_numbers(
+            forecast,
+            observed.times,
+            series,
+            nights=dark,
+            now=now,
+            zone=zone,
+            description=_description(forecast.area, headline, bands, series),
+        ),
+    }
 
 
-def _shown(observed: Observed, unit: str, units: Units) -> Observed:
-    if shown_unit(unit, units) == unit:
-        return observed
-    return replace(
-        observed,
-        recent=shown_values(observed.recent, unit, units),
-        came=shown_values(observed.came, unit, units),
-    )
-
-
-def _span(
-    forecast: Forecast,
-    around: Mapping[str, Observed],
-    now: datetime,
-    place: tuple[float, float] | None,
-    zone: tzinfo,
-) -> Span:
-    """What the chart shows of time: from the first thing observed to the last valid time."""
-    start, times = forecast.reference_time, forecast.forecast.time
-    known = [
-        time
-        for each in around.values()
-        for time, value in zip(each.times, each.recent, strict=True)
-        if value is not None
-    ]
-    begin = min(known, default=start)
-    end = times[-1] if times else start
-    shown = [*sorted({time for each in around.values() for time in each.times}), *times]
-    return Span(
-        begin=begin,
-        start=start,
-        end=end,
-        now=now if begin <= now <= end else None,
-        days=local_days([time for time in shown if time >= begin], zone),
-        nights=nights(begin, end, *place) if place else (),
-        zone=zone,
-    )
-
-
-def _checks(
-    forecast: Forecast,
-    variables: Mapping[str, VariableForecast],
-    around: Mapping[str, Observed],
-    columns: Sequence[Column],
-) -> Sequence[Check]:
-    """Every variable held against what came of it."""
-    leads = [time - forecast.reference_time for time in forecast.forecast.time]
-    found = []
-    for column in columns:
-        each, observed = variables[column.variable], around.get(column.variable)
-        band = (each.lower, each.upper) if each.lower and each.upper else None
-        if observed is None:
-            continue
-        held = check(
-            column.variable,
-            column.unit,
-            leads,
-            said=each.value,
-            came=observed.came,
-            band=band,
-        )
-        if held is not None:
-            found.append(held)
-    return found
-
-
-def _known_before(
-    times: Sequence[datetime],
-    variables: Mapping[str, VariableForecast],
-    seen: Mapping[str, Observed],
-    learned: Learned | None,
-) -> tuple[int, int]:
-    """How many of the values that came the model may have learned from, and was judged by."""
-    if learned is None:
-        return 0, 0
-    checked = [
-        (name, time)
-        for name, each in variables.items()
-        if name in seen
-        for time, said, came in zip(times, each.value, seen[name].came, strict=True)
-        if said is not None and came is not None
-    ]
-    return (
-        sum(learned.was_shown(name, time) for name, time in checked),
-        sum(learned.was_judged_by(name, time) for name, time in checked),
-    )
-
-
-def _source(learned: Learned | None) -> str:
-    """What a model learned from, in a line; where the data can be had only if that is short."""
-    if learned is None:
+def _source(training: TrainingData | None) -> str:
+    """Return what a model was trained on; where the data can be had only if that is short."""
+    if training is None:
         return ""
-    whole = f"{learned.source}: {learned.location}"
-    return whole if len(whole) <= LONGEST_SOURCE else learned.source
+    whole = f"{training.source}: {training.location}"
+    return whole if len(whole) <= LONGEST_SOURCE else training.source
 
 
 def _stale(
     forecast: Forecast,
-    oldest: Fed | None,
+    provenance: Provenance,
     latest: datetime | None,
     zone: tzinfo,
     now: datetime,
 ) -> str:
-    """Announce old observations: of what the model is fed with, else of the area."""
-    until = max(forecast.forecast.time, default=None)
+    """Return a warning of old observations: of the model's inputs, else of the area."""
+    until, oldest = max(forecast.forecast.time, default=None), provenance.oldest
     if oldest is None or (oldest.areas == (forecast.area,) and oldest.latest == latest):
         return sentences.stale(forecast.area, latest, zone, now, until)
     where = wording.listed(oldest.areas)
@@ -307,32 +156,13 @@ def _stale(
     return sentences.stale(where, oldest.latest, zone, now, until, variable=oldest.variable)
 
 
-def _reach(
-    day: LocalDay | None,
-    variables: Mapping[str, VariableForecast],
-    columns: Sequence[Column],
-) -> str:
-    """How far the first variable's band goes on the day of the headline; empty without a band."""
-    first = next(iter(variables.values()), None)
-    if day is None or first is None or not (first.interval and first.lower and first.upper):
-        return ""
-    low, high = held(first.lower, day.steps), held(first.upper, day.steps)
-    return sentences.reach(
-        day_name(day.date),
-        first.interval,
-        min(low, default=None),
-        max(high, default=None),
-        columns[0].unit,
-    )
-
-
-def _description(area: str, headline: str, band: str, around: Mapping[str, Observed]) -> str:
-    """The chart in words, for those who do not see it."""
-    said = [f"Chart of the forecast for {area}.", headline]
-    if band:
-        said.append(f"Around each line a band: {band}.")
-    if any(each.any_recent for each in around.values()):
-        said.append("Before its start, what was observed.")
-    if any(each.any_came for each in around.values()):
-        said.append("After its start, what came.")
-    return " ".join([*said, "The same numbers are in the tables below."])
+def _description(area: str, headline: str, bands: str, series: Sequence[Series]) -> str:
+    """Describe the chart in words, for those who do not see it."""
+    parts = [f"Chart of the forecast for {area}.", headline]
+    if bands:
+        parts.append(f"Shaded: {bands}.")
+    if any(each.recent for each in series):
+        parts.append("Dashed before the start: what was observed.")
+    if any(each.observed for each in series):
+        parts.append("Dashed after the start: what was observed since.")
+    return " ".join([*parts, "The tables below hold the same numbers."])

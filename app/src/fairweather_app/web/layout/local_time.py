@@ -42,7 +42,7 @@ class LocalDay:
 
 
 def zone_of(name: str | None) -> tzinfo:
-    """The zone of an IANA name; UTC where there is none or this machine does not know it."""
+    """Return the zone of an IANA name; UTC without one, or where this machine lacks it."""
     if not name:
         return UTC
     try:
@@ -75,71 +75,68 @@ def local_days(times: Sequence[datetime], zone: tzinfo) -> tuple[LocalDay, ...]:
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
-    """The instant, in UTC, at which a local date begins."""
+    """Return the instant, in UTC, at which a local date begins."""
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def noon(day: date, zone: tzinfo) -> datetime:
-    """The instant, in UTC, at which the clock shows 12:00 on a local date."""
+    """Return the instant, in UTC, at which the clock shows 12:00 on a local date."""
     return datetime(day.year, day.month, day.day, 12, tzinfo=zone).astimezone(UTC)
 
 
 def day_name(day: date) -> str:
-    """``Friday 20 December``."""
+    """Return ``Friday 20 December``."""
     return f"{WEEKDAYS[day.weekday()]} {day.day}{NO_BREAK}{MONTHS[day.month - 1]}"
 
 
 def short_day_name(day: date) -> str:
-    """``Fri 20``."""
+    """Return ``Fri 20``."""
     return f"{WEEKDAYS[day.weekday()][:3]}{NO_BREAK}{day.day}"
 
 
 def date_name(day: date) -> str:
-    """``20 December 2013``."""
+    """Return ``20 December 2013``."""
     return f"{day.day}{NO_BREAK}{MONTHS[day.month - 1]} {day.year}"
 
 
 def clock(time: datetime, zone: tzinfo) -> str:
-    """``19:00``, by the area's clock."""
+    """Return ``19:00``, by the area's clock."""
     return f"{time.astimezone(zone):%H:%M}"
 
 
-def clocks(times: Sequence[datetime], zone: tzinfo) -> tuple[str, ...]:
-    """The clock at each time of one local day, with its zone on a day on which clocks change.
+def clocks(day: LocalDay, times: Sequence[datetime], zone: tzinfo) -> tuple[str, ...]:
+    """Return the clock at the times of a local day, with the zone on a day on which clocks change.
 
     So ``01:00 EDT`` and ``01:00 EST`` can be told apart.
     """
-    labels = [zone_label(time, zone) for time in times]
-    change = len(set(labels)) > 1
-    return tuple(
-        f"{clock(time, zone)} {label}" if change else clock(time, zone)
-        for time, label in zip(times, labels, strict=True)
-    )
+    own = times[day.steps.start : day.steps.stop]
+    change = len({zone_label(time, zone) for time in own}) > 1
+    return tuple(clock(each, zone) + change * f" {zone_label(each, zone)}" for each in own)
 
 
 def moment(time: datetime, zone: tzinfo) -> str:
-    """``Friday 20 December 2013, 19:00 EST``: date, time and zone of an instant."""
+    """Return ``Friday 20 December 2013, 19:00 EST``: date, time and zone of an instant."""
     local = time.astimezone(zone)
     return f"{day_name(local.date())} {local.year}, {local:%H:%M} {zone_label(time, zone)}"
 
 
 def zone_label(time: datetime, zone: tzinfo) -> str:
-    """``EST``, ``UTC``, or ``UTC+03`` where the zone has no letters of its own."""
+    """Return ``EST``, ``UTC``, or ``UTC+03`` where the zone has no letters of its own."""
     name = time.astimezone(zone).tzname() or "UTC"
     return name if name[:1].isalpha() else f"UTC{name}"
 
 
 def zones_in_use(times: Sequence[datetime], zone: tzinfo) -> str:
-    """The labels of the zone over a series: ``EST``, or ``EDT, then EST`` where clocks change."""
+    """Return the labels of the zone over a series: ``EST``; ``EDT, then EST`` at a change."""
     labels = dict.fromkeys(zone_label(time, zone) for time in times)
     return ", then ".join(labels)
 
 
 def read_reference_time(text: str, zone: tzinfo) -> datetime:
-    """A reference time from the page's address; the result is in UTC.
+    """Read a reference time from the page's address; the result is in UTC.
 
-    A time with a zone means what it says, as in the HTTP interface. One without, which is what a
-    browser's date-and-time field sends, is the area's wall clock (the earlier of the two, where
+    A time with a zone is as in the HTTP interface. One without, which is what a browser's
+    date-and-time field sends, is the area's wall clock (the earlier of the two, where
     clocks are put back).
 
     Raises:
@@ -155,5 +152,5 @@ def read_reference_time(text: str, zone: tzinfo) -> datetime:
 
 
 def wall_clock(time: datetime, zone: tzinfo) -> str:
-    """The value of a browser's date-and-time field: ``2013-12-20T19:00``, local."""
+    """Return the value of a browser's date-and-time field: ``2013-12-20T19:00``, local."""
     return f"{time.astimezone(zone):%Y-%m-%dT%H:%M}"

@@ -18,32 +18,30 @@ UNITS = "fairweather-units"
 FOR = timedelta(days=365)
 
 
-def remembered_area() -> str:
+def last_area() -> str:
     """Return the area that was read last; empty when there is none."""
     return unquote(flask.request.cookies.get(AREA, ""), errors="replace")
 
 
 def chosen_units() -> Units:
-    """Return the units to show: the address's, else the remembered ones, else °C."""
+    """Return the units to show: the address's, else the cookie's, else °C."""
     asked = read_units(flask.request.args.get("units"))
     return asked or read_units(flask.request.cookies.get(UNITS)) or CELSIUS
 
 
-def remember(answer: flask.Response, *, area: str = "", units: Units | None = None) -> None:
-    """Remember what was chosen, where it is not remembered already."""
-    if area and area != remembered_area():
-        _keep(answer, AREA, quote(area))
-    if units is not None and units != flask.request.cookies.get(UNITS):
-        _keep(answer, UNITS, units)
-
-
-def _keep(answer: flask.Response, name: str, value: str) -> None:
-    answer.set_cookie(
-        name,
-        value,
-        max_age=FOR,
-        path=flask.url_for("page.index"),
-        secure=flask.request.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+def keep_preferences(answer: flask.Response, *, area: str = "") -> flask.Response:
+    """Set cookies for an area and for the units of the address, where they are not set already."""
+    units = read_units(flask.request.args.get("units"))
+    chosen = {AREA: quote(area), UNITS: units or ""}
+    for name, value in chosen.items():
+        if value and value != flask.request.cookies.get(name):
+            answer.set_cookie(
+                name,
+                value,
+                max_age=FOR,
+                path=flask.url_for("page.index"),
+                secure=flask.request.is_secure,
+                httponly=True,
+                samesite="Lax",
+            )
+    return answer

@@ -7,46 +7,54 @@ from typing import Any
 
 import flask
 
-from fairweather_app.forecasting.areas import AreaSummary
-from fairweather_app.web.layout.assets import asset_url, has_chart_library
+from fairweather_app.errors import ObservationStoreError
+from fairweather_app.forecasting.areas import AreaSummary, area_summaries
+from fairweather_app.forecasting.context import current_context
+from fairweather_app.web.layout.assets import has_chart_library
 from fairweather_app.web.layout.preferences import chosen_units
 from fairweather_app.web.layout.units import NAMES, read_units
-from fairweather_app.web.layout.wording import how_many, in_counts, sentence, why_command
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+LONGEST_AREA = 200
+"""Names beyond this are cut before they are looked up or shown; no area has one."""
 
-def render(template: str, areas: Sequence[AreaSummary] = (), **values: object) -> str:
-    """Return a page in the layout of all pages; its search box offers `areas`."""
+
+def render(template: str, areas: Sequence[AreaSummary] | None = None, **values: object) -> str:
+    """Return a page in the layout of all pages.
+
+    `areas` are what its search box offers: those the app knows, by default; none while the
+    observations cannot be read.
+    """
+    if areas is None:
+        try:
+            context = current_context()
+            areas = area_summaries(context.catalogue.snapshot.contents, context.windows)
+        except ObservationStoreError:
+            areas = []
     return flask.render_template(
         f"fairweather/{template}",
         areas=areas,
-        served=[each for each in areas if each.models],
-        asset_url=asset_url,
+        covered=[each for each in areas if each.models],
         has_chart=has_chart_library(),
-        how_many=how_many,
-        in_counts=in_counts,
-        index_address=index_address,
-        sentence=sentence,
         units=chosen_units(),
         units_asked=read_units(flask.request.args.get("units")) is not None,
         unit_names=NAMES,
-        why_command=why_command,
         **values,
     )
 
 
-def index_address(**asked: str | None) -> str:
-    """Return the address of the page for a query; units in the current address are kept.
+def index_address(**query: str | None) -> str:
+    """Return the address of the forecast page for a query; units in the current address are kept.
 
     So the units stay for readers without cookies.
     """
     units = read_units(flask.request.args.get("units"))
-    query: dict[str, Any] = ({"units": units} if units else {}) | asked
-    return flask.url_for("page.index", **query)
+    asked: dict[str, Any] = ({"units": units} if units else {}) | query
+    return flask.url_for("page.index", **asked)
 
 
 def answer_with(page: str, status: int = 200) -> flask.Response:
@@ -59,11 +67,8 @@ def answer_with(page: str, status: int = 200) -> flask.Response:
 
 
 def lock_down(answer: flask.Response) -> flask.Response:
-    """Let a page load nothing but its own files, and be framed by nobody."""
+    """Let a page load nothing but its own files, and no other page frame it."""
     answer.headers["Content-Security-Policy"] = POLICY
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
-
-
-blueprint = flask.Blueprint("page", __name__, template_folder="../templates")

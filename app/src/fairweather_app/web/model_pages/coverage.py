@@ -1,4 +1,4 @@
-"""Make the coverage map: which model ranks first for each area, variable and month.
+"""Show the coverage map: which model ranks first for each area, variable and month.
 
 A row is an area and a variable, a column a month of the year. Each model on the map has a letter,
 so that colour carries nothing alone.
@@ -6,37 +6,63 @@ so that colour carries nothing alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count, product
+from datetime import UTC, datetime
+from itertools import chain, count, product
 from string import ascii_uppercase
 
-from fairweather_app.catalogue.entries import Entry
-from fairweather_app.forecasting.selector import MONTHS, Selector
+import flask
+
+from fairweather_app.catalogue.snapshot import Contents
+from fairweather_app.errors import ObservationStoreError
+from fairweather_app.forecasting.areas import defined_areas
+from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.web.layout import wording
-from fairweather_app.web.layout.local_time import MONTHS as MONTH_NAMES
+from fairweather_app.web.layout.local_time import MONTHS
+from fairweather_app.web.layout.page import Page
+from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, render
 
 AREAS_ON_A_PAGE = 20
-_SHORT = 3
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
-    """One month: the letter of the model that ranks first, empty without one, and its type."""
+def show_coverage() -> flask.Response:
+    """Return the page of the map, of all known areas or of those whose name holds a text.
 
-    month: str
-    letter: str
-    name: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One area and variable; `first_of` is how many rows the area has, on its first one only."""
-
-    area: str
-    first_of: int
-    variable: str
-    cells: tuple[Cell, ...]
+    Areas that are only observed are left out while the observations cannot be read.
+    """
+    app_context = current_context()
+    contents = app_context.catalogue.snapshot.contents
+    asked = flask.request.args.get("q", "").strip()[:LONGEST_AREA]
+    after = flask.request.args.get("after", "")[:LONGEST_AREA]
+    observed: frozenset[str] | None
+    try:
+        observed = frozenset(app_context.windows.areas())
+        month = app_context.clock("").month  # that forecasts start in now
+    except ObservationStoreError:  # the map is drawn all the same
+        observed, month = None, datetime.now(UTC).month
+    names = sorted(set(contents.declaring).union(defined_areas(), observed or ()))
+    chosen = [name for name in names if asked.casefold() in name.casefold()]
+    left = [name for name in chosen if name > after]
+    areas = left[:AREAS_ON_A_PAGE]
+    rows, key = map_rows(app_context, contents, areas)
+    covered = {row.area for row in rows if any(row.months)}
+    missing = [area for area in areas if area not in covered]
+    page = render(
+        "coverage.html",
+        rows=rows,
+        key=key,
+        months=MONTHS,
+        current=month - 1,
+        observed=[area for area in missing if area in (observed or ())],
+        uncovered=[area for area in missing if area not in (observed or ())],
+        observed_known=observed is not None,
+        total=len(chosen),
+        next_after=areas[-1] if len(left) > len(areas) else None,
+        asked=asked,
+        after=after,
+    )
+    return answer_with(page)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,99 +76,61 @@ class KeyEntry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CoverageMap:
-    """One page of the map.
+class Row:
+    """One area and variable: by month, what ranks first; None where no model is valid.
 
-    Attributes:
-        rows: by area and variable.
-        key: what the letters on this page stand for.
-        months: the short names of the columns.
-        current: the position of the month that forecasts start in at present, from 0.
-        observed: areas of this page that are observed, and for which nobody answers.
-        uncovered: all others for which nobody answers.
-        looked: whether it is known which areas are observed.
-        next_after: after which area the next page begins; None on the last one.
+    `first_of` is how many rows the area has, on its first one only.
     """
 
-    rows: tuple[Row, ...]
-    key: tuple[KeyEntry, ...]
-    months: tuple[str, ...]
-    current: int
-    observed: tuple[str, ...]
-    uncovered: tuple[str, ...]
-    looked: bool
-    total: int
-    next_after: str | None
+    area: str
+    first_of: int
+    variable: str
+    months: tuple[KeyEntry | None, ...]
 
 
-def coverage_map(
-    selector: Selector,
-    areas: Sequence[str],
-    *,
-    month: int,
-    observed: Collection[str] | None = None,
-    after: str = "",
-) -> CoverageMap:
-    """Return a page of the map over `areas`, sorted, beginning after the area `after`.
-
-    `month` is that of now; of the areas in `observed` there are observations, None while that
-    cannot be read.
-    """
-    left = [area for area in areas if area > after]
-    page = left[:AREAS_ON_A_PAGE]
-    letters = _letters()
-    known: dict[str, KeyEntry] = {}
+def map_rows(
+    app_context: AppContext, contents: Contents, areas: Sequence[str]
+) -> tuple[list[Row], list[KeyEntry]]:
+    """Return the rows of some areas, in their order, and what their letters stand for."""
+    letters = map(
+        "".join, chain.from_iterable(product(ascii_uppercase, repeat=k) for k in count(1))
+    )
+    key: dict[str, KeyEntry] = {}
     rows: list[Row] = []
-    uncovered = []
-    for area in page:
-        found = {name: who for name, who in selector.firsts(area).items() if name}
-        if not any(entry for by_month in found.values() for entry in by_month):
-            uncovered.append(area)
-        main_first = sorted(found.items(), key=lambda item: (item[0] != "temperature", item[0]))
+    for area in areas:
+        found = {
+            name: each
+            for name, each in app_context.selectors.of(contents).firsts(area).items()
+            if name
+        }
+        main_first = sorted(found.items(), key=lambda item: (item[0] != wording.MAIN, item[0]))
         for position, (variable, by_month) in enumerate(main_first):
-            cells = [
-                _cell(month, entry, known, letters)
-                for month, entry in zip(MONTHS, by_month, strict=True)
-            ]
+            for entry in by_month:
+                if entry is None or entry.declared is None or entry.delivery_id in key:
+                    continue
+                key[entry.delivery_id] = KeyEntry(
+                    letter=next(letters),
+                    delivery_id=entry.delivery_id,
+                    model_type=entry.declared.model_type,
+                    topic=entry.declared.topic,
+                )
             rows.append(
                 Row(
                     area=area,
                     first_of=0 if position else len(found),
                     variable=wording.label(variable),
-                    cells=tuple(cells),
+                    months=tuple(key.get(each.delivery_id) if each else None for each in by_month),
                 )
             )
-    return CoverageMap(
-        rows=tuple(rows),
-        key=tuple(known.values()),
-        months=tuple(name[:_SHORT] for name in MONTH_NAMES),
-        current=month - 1,
-        observed=tuple(area for area in uncovered if area in (observed or ())),
-        uncovered=tuple(area for area in uncovered if area not in (observed or ())),
-        looked=observed is not None,
-        total=len(areas),
-        next_after=page[-1] if len(left) > len(page) else None,
-    )
+    return rows, list(key.values())
 
 
-def _cell(
-    month: int, entry: Entry | None, known: dict[str, KeyEntry], letters: Iterator[str]
-) -> Cell:
-    name = MONTH_NAMES[month - 1]
-    if entry is None or entry.declared is None:
-        return Cell(month=name, letter="", name="nobody")
-    if entry.delivery_id not in known:
-        known[entry.delivery_id] = KeyEntry(
-            letter=next(letters),
-            delivery_id=entry.delivery_id,
-            model_type=entry.declared.model_type,
-            topic=entry.declared.topic,
-        )
-    key = known[entry.delivery_id]
-    return Cell(month=name, letter=key.letter, name=key.model_type)
-
-
-def _letters() -> Iterator[str]:
-    """Yield A, B, …, Z, AA, AB, …."""
-    for length in count(1):
-        yield from map("".join, product(ascii_uppercase, repeat=length))
+PAGE = Page(
+    endpoint="page.coverage",
+    view=show_coverage,
+    rule="/coverage",
+    title="Coverage",
+    name="coverage_page",
+    summary="The best model for each area, variable and month, and the areas without one.",
+    parameters=("coverage:q", "coverage:after"),
+)

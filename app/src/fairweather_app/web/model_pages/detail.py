@@ -1,95 +1,81 @@
-"""Put what a delivery declares into words, for the page of one delivery.
-
-Metadata are read as plain data, so that a delivery of a newer schema is shown with all that this
-release does not know.
-"""
+"""Show one delivery as a page: its state, its metadata in words, and how it did."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from fairweather_interface.definitions import VARIABLES
-from fairweather_interface.durations import parse_iso_duration
+import flask
+from fairweather_interface.applicability import domain_of
+from fairweather_interface.metadata import Input, ModelMetadata
+from fairweather_interface.metadata.evidence import Performance
 
-from fairweather_app.api.schemas import LiveScoreSummary, ModelDetail
+from fairweather_app.api.model_listing import model_detail
+from fairweather_app.api.schemas import LiveScoreSummary
+from fairweather_app.errors import UnknownDeliveryError
+from fairweather_app.forecasting.context import current_context
 from fairweather_app.web.layout import wording
-from fairweather_app.web.layout.local_time import MONTHS, NO_BREAK
+from fairweather_app.web.layout.local_time import MONTHS, NO_BREAK, date_name
+from fairweather_app.web.layout.page import Page
+from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, render
 
 ALL_MONTHS = 12
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SkillRow:
-    """How well it did on held-out time, for one area and variable."""
-
-    area: str
-    variable: str
-    error: str
-    skill: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScoreRow:
-    """How well its answers did, for one area and variable on one lead day."""
-
-    area: str
-    variable: str
-    lead_day: int
-    count: int
-    error: str
-    bias: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeclaredView:
-    """What the page of a delivery shows of what it declares.
-
-    Attributes:
-        source: what it learned from.
-        location: where that can be had again, and whom its licence wants to be named.
-        span: from when to when that goes; empty while it is not known.
-    """
-
-    season: str
-    horizon: str
-    needs: tuple[str, ...]
-    bounds: tuple[str, ...]
-    artifacts: tuple[str, ...]
-    source: str
-    location: str
-    span: str
-    skills: tuple[SkillRow, ...]
-    scores: tuple[ScoreRow, ...]
-
-
-def declared_view(detail: ModelDetail) -> DeclaredView:
-    """Return what to show of a delivery; all of it empty while its metadata cannot be read."""
-    metadata = detail.metadata or {}
-    training = metadata.get("training", {})
-    units = {each["variable"]: each["unit"] for each in metadata.get("outputs", ())}
-    return DeclaredView(
-        season=season(detail.valid_months),
-        horizon=_horizon(metadata.get("outputs", ())),
-        needs=tuple(_needs(metadata.get("inputs", ()))),
-        bounds=tuple(_bounds(metadata)),
-        artifacts=tuple(each["format"] for each in metadata.get("artifacts", ())),
-        source=training.get("data_source", ""),
-        location=training.get("data_location", ""),
-        span=" to ".join(
-            wording.trained_until(datetime.fromisoformat(training[end]))
-            for end in ("train_start_time", "train_end_time")
-            if training.get(end)
-        ),
-        skills=tuple(_skill(each, units) for each in metadata.get("performance", ())),
-        scores=tuple(_score(each, units) for each in detail.live_scores or ()),
+def show_model(delivery_id: str) -> flask.Response:
+    """Return the page of one delivery."""
+    app_context = current_context()
+    snapshot = app_context.catalogue.snapshot
+    card = flask.url_for("api.card", delivery_id=delivery_id)
+    try:
+        detail = model_detail(app_context, delivery_id, card=card)
+        entry = snapshot.entry(delivery_id)
+    except UnknownDeliveryError:
+        lines = (
+            f"asked for: {delivery_id[:LONGEST_AREA]}",
+            "it may have left the store, or not have been read yet",
+        )
+        return answer_with(render("notice.html", title="No such delivery", lines=lines), 404)
+    delivery = app_context.catalogue.delivery(entry)
+    described = {} if delivery is None else _described(delivery.metadata)
+    units = {} if delivery is None else _units(delivery.metadata)
+    page = render(
+        "model.html",
+        detail=detail,
+        model=described,
+        scores=[_score_row(each, units) for each in detail.live_scores or ()],
+        switched_off=app_context.selectors.rules.why_nowhere(entry) if entry.live else None,
     )
+    return answer_with(page)
+
+
+def _described(metadata: ModelMetadata) -> dict[str, Any]:
+    """Return what the page shows of metadata, by its names in the template."""
+    training = metadata.training
+    begin, end = training.train_start_time.date(), training.train_end_time.date()
+    steps = sorted({(each.step, each.horizon) for each in metadata.outputs})
+    return {
+        "season": season(metadata.valid_months),
+        "horizon": wording.listed(
+            [f"{wording.duration(horizon)}, every {_step(step)}" for step, horizon in steps]
+        ),
+        "inputs": [_input(each) for each in metadata.required_inputs],
+        "bounds": list(_bounds(metadata)),
+        "artifacts": [each.format for each in metadata.artifacts],
+        "source": training.data_source,
+        "location": training.data_location,
+        "period": f"{date_name(begin)} to {date_name(end)}",
+        "performance": [_performance_row(each, _units(metadata)) for each in metadata.performance],
+    }
+
+
+def _units(metadata: ModelMetadata) -> dict[str, str]:
+    return {each.variable: each.unit for each in metadata.outputs}
 
 
 def season(months: Sequence[int]) -> str:
-    """``October to March``, ``all year``, ``January, June and July``."""
+    """Return ``October to March``, ``all year``, or ``January, June and July``."""
     if not months or len(set(months)) == ALL_MONTHS:
         return "all year" if months else ""
     chosen = set(months)
@@ -100,94 +86,65 @@ def season(months: Sequence[int]) -> str:
     return wording.listed([MONTHS[each - 1] for each in sorted(chosen)])
 
 
-def _horizon(outputs: Sequence[Mapping[str, Any]]) -> str:
-    """Return how far it forecasts: ``7 days, every hour``."""
-    spans = {(parse_iso_duration(each["step"]), each["shape"][-1]) for each in outputs}
-    return wording.listed(
-        [f"{duration(step * count)}, {every(step)}" for step, count in sorted(spans)]
-    )
+def _step(step: timedelta) -> str:
+    """Return what follows ``every``: ``hour``, ``5 minutes``."""
+    return wording.duration(step).removeprefix("1 ")
 
 
-def duration(span: timedelta) -> str:
-    """``7 days``, ``1 hour``, ``90 minutes``; in the largest unit that says it whole."""
-    for size, word in (
-        (timedelta(days=1), "day"),
-        (timedelta(hours=1), "hour"),
-        (timedelta(minutes=1), "minute"),
-    ):
-        if span >= size and not span % size:
-            return wording.counted(span // size, word)
-    return wording.counted(round(span.total_seconds()), "second")
+def _input(wanted: Input) -> str:
+    """Return ``Hourly temperature for the last 30 days (up to 10 % missing)``."""
+    if wanted.variable is None or wanted.period is None or wanted.sample_rate is None:
+        return wanted.name
+    name = wording.label(wanted.variable)
+    step = _step(wanted.sample_rate)
+    what = f"Hourly {name.lower()}" if step == "hour" else f"{name} every {step}"
+    where = f", mean of {wording.listed(wanted.areas)}," if wanted.areas else ""
+    share = wanted.max_missing
+    missing = f"up to {100 * share:.3g}{NO_BREAK}% missing" if share else "none missing"
+    return f"{what}{where} for the last {wording.duration(wanted.period)} ({missing})"
 
 
-def every(span: timedelta) -> str:
-    """``every hour``, ``every 5 minutes``."""
-    return f"every {duration(span).removeprefix('1 ')}"
-
-
-def _needs(inputs: Sequence[Mapping[str, Any]]) -> Sequence[str]:
-    """Return its inputs: ``temperature of the last 30 days, every hour``."""
-    told = []
-    for each in inputs:
-        if each.get("role") != "observations":
+def _bounds(metadata: ModelMetadata) -> Iterator[str]:
+    """Yield the limits of each input: ``Temperature: not above 35.0 °C``."""
+    domain = domain_of(metadata)
+    for wanted in metadata.required_inputs:
+        bounds, variable = domain.get(wanted.name), wanted.variable or wanted.name
+        if bounds is None:
             continue
-        period, rate = parse_iso_duration(each["period"]), parse_iso_duration(each["sample_rate"])
-        where = f", mean of {wording.listed(each['areas'])}" if each.get("areas") else ""
-        told.append(
-            f"{wording.label(each['variable']).lower()} of the last {duration(period)}, "
-            f"{every(rate)}{where}; {round(100 * each['max_missing'])}"
-            f"{NO_BREAK}% may be missing"
-        )
-    return told
+        unit = wording.symbol(variable, wanted.unit or "")
+        parts = [
+            f"not {word} {wording.quantity(limit, unit, wording.digits(variable, 1))}"
+            for word, limit in (("below", bounds.minimum), ("above", bounds.maximum))
+            if limit is not None
+        ]
+        if bounds.max_missing is not None:
+            parts.append(f"at most {100 * bounds.max_missing:.3g}{NO_BREAK}% missing")
+        yield f"{wording.label(wanted.name)}: {wording.listed(parts)}"
 
 
-def _bounds(metadata: Mapping[str, Any]) -> Sequence[str]:
-    """Return the bounds of the inputs that it declares itself fit for."""
-    found = {
-        name: dict(bounds) for name, bounds in metadata.get("applicability_domain", {}).items()
-    }
-    for variable in ("temperature", "humidity"):
-        seen = metadata.get(f"max_{variable}_seen")
-        if seen is not None:
-            found.setdefault(variable, {}).setdefault("maximum", seen)
-    return [_bound(name, bounds) for name, bounds in found.items()]
+def _performance_row(each: Performance, units: Mapping[str, str]) -> tuple[str, ...]:
+    skill = wording.number(each.skill, 2)
+    if each.skill_interval:
+        low, high = (wording.number(end, 2) for end in each.skill_interval)
+        skill += f" ({low} to {high})"
+    error = _error(each.variable, each.mae, units)
+    return (each.area, wording.label(each.variable), error, skill)
 
 
-def _bound(variable: str, bounds: Mapping[str, Any]) -> str:
-    said = []
-    known = VARIABLES.get(variable)
-    unit = f"{NO_BREAK}{known.symbol}" if known else ""
-    if bounds.get("minimum") is not None:
-        said.append(f"not below {wording.number(bounds['minimum'], 1)}{unit}")
-    if bounds.get("maximum") is not None:
-        said.append(f"not above {wording.number(bounds['maximum'], 1)}{unit}")
-    if bounds.get("max_missing") is not None:
-        said.append(f"at most {round(100 * bounds['max_missing'])}{NO_BREAK}% missing")
-    return f"{wording.label(variable)}: {wording.listed(said)}"
-
-
-def _skill(each: Mapping[str, Any], units: Mapping[str, str]) -> SkillRow:
-    unit = wording.symbol(each["variable"], units.get(each["variable"], ""))
-    skill, interval = each.get("skill"), each.get("skill_interval")
-    text = wording.NOTHING if skill is None else wording.number(skill, 2)
-    if interval:
-        low, high = (wording.number(end, 2) for end in interval)
-        text += f" ({low} to {high})"
-    return SkillRow(
-        area=each["area"],
-        variable=wording.label(each["variable"]),
-        error=f"{wording.number(each['mae'], 2)}{NO_BREAK}{unit}",
-        skill=text,
+def _score_row(each: LiveScoreSummary, units: Mapping[str, str]) -> tuple[str, ...]:
+    return (
+        each.area,
+        wording.label(each.variable),
+        str(each.lead_day),
+        str(each.count),
+        _error(each.variable, each.mae, units),
+        _error(each.variable, each.bias, units),
     )
 
 
-def _score(each: LiveScoreSummary, units: Mapping[str, str]) -> ScoreRow:
-    unit = wording.symbol(each.variable, units.get(each.variable, ""))
-    return ScoreRow(
-        area=each.area,
-        variable=wording.label(each.variable),
-        lead_day=each.lead_day,
-        count=each.count,
-        error=f"{wording.number(each.mae, 2)}{NO_BREAK}{unit}",
-        bias=f"{wording.number(each.bias, 2)}{NO_BREAK}{unit}",
-    )
+def _error(variable: str, value: float, units: Mapping[str, str]) -> str:
+    unit = wording.error_symbol(wording.symbol(variable, units.get(variable, "")))
+    return wording.quantity(value, unit, wording.digits(variable, 2))
+
+
+PAGE = Page(endpoint="api.model", view=show_model)

@@ -177,8 +177,8 @@ function lines(series, numbers, colour, i) {
     },
   };
   const lines = [line];
-  // What was observed is dashed and in ink: it differs from what was said by more than colour.
-  for (const [when, values] of [["past", series.recent], ["time", series.came]]) {
+  // Observations are dashed and in ink: they differ from the forecast by more than colour.
+  for (const [when, values] of [["past", series.recent], ["time", series.observed]]) {
     if (values?.some((value) => value !== null)) {
       lines.push({
         ...common,
@@ -232,7 +232,7 @@ function edges(numbers, colour, named) {
 }
 
 // Built from elements and classes: the page allows no inline style, and no text becomes markup.
-// Before the start there is nothing to say of an hour but the line that is drawn.
+// Hours before the start have no tip: their values are in the table of recent observations.
 function tip(points, numbers) {
   const at = points[0]?.axisValue ?? numbers.time[0];
   const k = numbers.time.indexOf(at);
@@ -240,30 +240,27 @@ function tip(points, numbers) {
   const box = element("div", "tip");
   box.append(element("p", "when", numbers.when[k]));
   const list = box.appendChild(element("dl"));
-  for (const [name, value, kind] of said(numbers, k)) {
+  for (const [name, value, kind] of readings(numbers, k)) {
     list.append(element("dt", kind, name), element("dd", kind, value));
   }
   return box;
 }
 
-// What there is to say of hour k: name, value and class of each line.
-function said(numbers, k) {
+// What is shown of hour k: name, value and class of each line.
+function readings(numbers, k) {
   return numbers.series.flatMap((series, i) => {
     if (series.value[k] === null) return [];
+    const text = (value) => value.toFixed(series.digits).replace("-", "\u2212");
     const found = [[series.label, `${text(series.value[k])} ${series.unit}`, `tone-${i % TONES.length}`]];
     if (series.lower && series.lower[k] !== null) {
       const band = `${text(series.lower[k])} to ${text(series.upper[k])} ${series.unit}`;
-      found.push([series.inside, band, "band"]);
+      found.push([series.band, band, "band"]);
     }
-    if (series.came[k] !== undefined && series.came[k] !== null) {
-      found.push(["came", `${text(series.came[k])} ${series.unit}`, "band"]);
+    if (series.observed[k] !== undefined && series.observed[k] !== null) {
+      found.push(["observed", `${text(series.observed[k])} ${series.unit}`, "band"]);
     }
     return found;
   });
-}
-
-function text(value) {
-  return value.toFixed(1).replace("-", "\u2212");
 }
 
 function element(name, className = "", content = "") {
@@ -273,7 +270,7 @@ function element(name, className = "", content = "") {
   return made;
 }
 
-// The arrow keys walk along the hours, Escape puts the pointer away; what is shown is also told.
+// The arrow keys walk along the hours, Escape puts the pointer away; screen readers read it out.
 function walkByKeyboard(plot, chart, numbers, live) {
   let at = -1;
   plot.addEventListener("keydown", (event) => {
@@ -287,8 +284,8 @@ function walkByKeyboard(plot, chart, numbers, live) {
       at = Math.min(Math.max(at + step, 0), numbers.time.length - 1);
       const seriesIndex = chart.getOption().series.findIndex((series) => series.z === 3);
       chart.dispatchAction({ type: "showTip", seriesIndex, dataIndex: at });
-      const told = said(numbers, at).map(([name, value]) => `${name} ${value}`);
-      live.textContent = [numbers.when[at], ...told].join(", ");
+      const lines = readings(numbers, at).map(([name, value]) => `${name} ${value}`);
+      live.textContent = [numbers.when[at], ...lines].join(", ");
     }
   });
 }

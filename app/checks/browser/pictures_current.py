@@ -1,8 +1,8 @@
-"""Whether the pictures of the documents are older than the pages that they show.
+"""Check whether the pictures of the documents are older than the pages that they show.
 
 When ``nox -s screenshots`` makes the pictures, it records beside them the digest of every source
-that draws a page. ``python pictured.py TARGET`` compares, and exits 1 with what has changed since;
-it is asked at night and not at every change, because not every change of a source can be seen.
+that draws a page. ``python pictures_current.py TARGET`` compares, and exits 1 with what has changed
+since; it runs at night and not at every change, because not every change of a source can be seen.
 """
 
 # ruff: noqa: INP001, T201 - a script beside its siblings
@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 APP = HERE.parents[1]
 RECORD = "pictures.json"
 DRAWN_BY = (
-    *("src/fairweather_app/web/*.py", "src/fairweather_app/web/templates/**/*.html"),
+    *("src/fairweather_app/web/**/*.py", "src/fairweather_app/web/templates/**/*.html"),
     *("src/fairweather_app/web/static/*.css", "src/fairweather_app/web/static/*.js"),
     *("src/fairweather_app/web/static/*.svg", "src/fairweather_app/web/bundle/*"),
     *("package-lock.json", "checks/browser/pictures.py"),
@@ -29,7 +29,7 @@ DRAWN_BY = (
 
 
 def sources(app: Path = APP) -> dict[str, str]:
-    """``sha256:<hex>`` of everything that draws a page, by its path below the app's folder."""
+    """Return ``sha256:<hex>`` of what draws a page, by its path below the app's folder."""
     found = {path for pattern in DRAWN_BY for path in app.glob(pattern) if path.is_file()}
     return {
         path.relative_to(app).as_posix(): f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
@@ -38,12 +38,12 @@ def sources(app: Path = APP) -> dict[str, str]:
 
 
 def record(target: Path, now: Mapping[str, str]) -> None:
-    """Write down of which sources the pictures in `target` were made."""
+    """Record of which sources the pictures in `target` were made."""
     (target / RECORD).write_text(json.dumps(dict(now), indent=1) + "\n", encoding="utf-8")
 
 
 def changed(target: Path, now: Mapping[str, str]) -> list[str] | None:
-    """The sources that are not what the pictures in `target` were made of; None: nobody knows."""
+    """Return the sources that changed since the pictures in `target`; None without a record."""
     try:
         then: dict[str, str] = json.loads((target / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -52,7 +52,7 @@ def changed(target: Path, now: Mapping[str, str]) -> list[str] | None:
 
 
 def main() -> int:
-    """Compare, tell, and return the exit code."""
+    """Compare, print the result, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("target", type=Path, help="where the pictures are")
     target = parser.parse_args().target
@@ -60,7 +60,7 @@ def main() -> int:
     if found == []:
         print(f"the pictures in {target} show the pages as they are")
         return 0
-    what = "nobody wrote down of what they were made" if found is None else ", ".join(found)
+    what = "their sources were not recorded" if found is None else ", ".join(found)
     print(
         f"the pictures in {target} may be older than the pages: {what}. "
         "Look, and make them anew: nox -s screenshots",

@@ -1,4 +1,4 @@
-"""Pictures that are older than the pages are told, with what has changed since."""
+"""Pictures that are older than the pages are reported, with what has changed since."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pictured
+import pictures_current
 
 
 def test_every_kind_of_source_that_draws_a_page_counts() -> None:
-    found = pictured.sources()
+    found = pictures_current.sources()
     for name in (
         "src/fairweather_app/web/templates/fairweather/forecast.html",
         "src/fairweather_app/web/static/page.css",
         "src/fairweather_app/web/static/page.js",
-        "src/fairweather_app/web/chart.py",
+        "src/fairweather_app/web/forecast/chart.py",
         "src/fairweather_app/web/bundle/echarts.js",
         "checks/browser/pictures.py",
     ):
@@ -24,26 +24,26 @@ def test_every_kind_of_source_that_draws_a_page_counts() -> None:
 
 
 def test_what_changed_came_or_went_since_is_named(tmp_path: Path) -> None:
-    assert pictured.changed(tmp_path, {"a": "1"}) is None
-    pictured.record(tmp_path, {"a": "1", "b": "1", "c": "1"})
-    assert pictured.changed(tmp_path, {"a": "1", "b": "1", "c": "1"}) == []
-    assert pictured.changed(tmp_path, {"a": "1", "b": "2", "d": "1"}) == ["b", "c", "d"]
+    assert pictures_current.changed(tmp_path, {"a": "1"}) is None
+    pictures_current.record(tmp_path, {"a": "1", "b": "1", "c": "1"})
+    assert pictures_current.changed(tmp_path, {"a": "1", "b": "1", "c": "1"}) == []
+    assert pictures_current.changed(tmp_path, {"a": "1", "b": "2", "d": "1"}) == ["b", "c", "d"]
 
 
-def test_the_command_says_what_to_do(tmp_path: Path) -> None:
+def test_the_command_names_what_to_do(tmp_path: Path) -> None:
     def asked() -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - a program of our own
-            [sys.executable, pictured.__file__, str(tmp_path)],
+            [sys.executable, pictures_current.__file__, str(tmp_path)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     unknown = asked()
     assert (unknown.returncode, unknown.stdout) == (1, "")
-    assert "nobody wrote down" in unknown.stderr
-    now = pictured.sources()
-    pictured.record(tmp_path, now)
+    assert "their sources were not recorded" in unknown.stderr
+    now = pictures_current.sources()
+    pictures_current.record(tmp_path, now)
     assert asked().returncode == 0
-    pictured.record(tmp_path, now | {"checks/browser/pictures.py": "sha256:of before"})
+    pictures_current.record(tmp_path, now | {"checks/browser/pictures.py": "sha256:of before"})
     stale = asked()
     assert stale.returncode == 1
     told = "the pages: checks/browser/pictures.py. Look, and make them anew: nox -s screenshots"
