@@ -186,11 +186,11 @@ def test_all_are_the_areas_that_live_deliveries_declare_or_are_fed_with(
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        ((), 2, "say which areas: --area AREA, once or more, or --all"),
-        (("--all", "--area", "JFK"), 2, "say which areas"),
+        ((), 2, "give --area AREA, once or more, or --all"),
+        (("--all", "--area", "JFK"), 2, "give --area AREA"),
         (("--area", "JFK", "--since", "noon"), 2, "'noon' is not an ISO-8601 time"),
-        (("--area", "JFK", "--since", "2199-01-01T00:00Z"), 2, "is not over yet"),
-        (("--area", "Atlantis"), 1, "nobody knows the area 'Atlantis'; the areas there are: "),
+        (("--area", "JFK", "--since", "2199-01-01T00:00Z"), 2, "is in the future"),
+        (("--area", "Atlantis"), 1, "Unknown area 'Atlantis'. Known areas: "),
         (("--area", "JFK"), 1, "nothing was fetched from open-meteo: it answers 400: Parameter"),
     ],
 )
@@ -212,7 +212,7 @@ def test_an_area_of_which_nothing_came_is_a_negative_answer(fetch: Fetch, meteo:
     meteo.will_answer(answer)
     result = fetch("--area", "JFK", *SINCE)
     assert result.exit_code == 1
-    assert "open-meteo knows nothing of JFK" in result.stderr
+    assert "open-meteo has no data for JFK" in result.stderr
 
 
 # ------------------------------------------------------------------- what is judged for every one
