@@ -289,7 +289,7 @@ def test_of_many_problems_a_few_are_told_and_the_rest_counted(
 
 # ----------------------------------------------------------------------- a provider from outside
 
-COMMANDS = (Path(__file__).parents[2] / "COMMANDS.md").read_text(encoding="utf-8")
+COMMANDS = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
 (STATION,) = re.findall(r"```python\n(.*?)```", COMMANDS, re.DOTALL)
 (ENTRY_POINT,) = re.findall(r"```toml\n(.*?)```", COMMANDS, re.DOTALL)
 

@@ -212,6 +212,7 @@ def _start(context: AppContext, area: str, now: datetime) -> datetime:
 @click.option("--area", "areas", multiple=True, metavar="AREA", help="Only this; may be repeated.")
 @click.option(
     "--days",
+    metavar="N",
     type=click.IntRange(1, 366),
     default=DAYS,
     show_default=True,

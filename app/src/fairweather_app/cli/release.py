@@ -102,7 +102,9 @@ def check(*, as_json: bool) -> None:
         if found.lost:
             output.print_text(f"Areas left without any model: {', '.join(found.areas) or 'none'}.")
         if found.unreadable:
-            lost = f"{found.unreadable} lost deliveries"
+            lost = (
+                f"{found.unreadable} lost {'delivery' if found.unreadable == 1 else 'deliveries'}"
+            )
             output.print_text(f"The areas of {lost} are unknown (unreadable metadata).")
     if found.lost:
         raise SystemExit(1)

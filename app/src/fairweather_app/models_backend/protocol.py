@@ -1,6 +1,6 @@
 """What a backend is: something that makes a `RuntimeModel` of a delivery.
 
-`app_context` chooses the app's own; others are found by the setting ``FAIRWEATHER_BACKENDS``.
+`forecasting.context` chooses the app's own; the setting ``FAIRWEATHER_BACKENDS`` names others.
 """
 
 from __future__ import annotations
