@@ -181,7 +181,7 @@ def format_table(
 
 
 def short_ids(ids: Iterable[str]) -> Mapping[str, str]:
-    """Shorten ids to what tells them all apart on a terminal; leave them whole elsewhere."""
+    """Shorten ids on a terminal as far as they stay distinct; leave them whole elsewhere."""
     names = sorted(set(ids))
     if terminal_width() is None:
         return {name: name for name in names}
