@@ -1,7 +1,7 @@
 #!/usr/bin/env -S uv run --script
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["nox[uv]>=2025.10.16", "packaging"]
+# dependencies = ["nox[uv]>=2026.8.17", "packaging"]
 # ///
 """Every development command of the project."""
 
@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import filecmp
+import os
 import runpy
 import shutil
 import sys
@@ -22,6 +23,7 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is imported again and again compiles once
 sys.path.insert(0, str(ROOT / ".releases" / "tools"))
 
 import release_cut  # noqa: E402 - beside the records of releases, not installed
@@ -44,10 +46,12 @@ from wheelhouse import (  # noqa: E402
     unpack_tree,
 )
 
-nox.needs_version = ">=2025.10.16"
+nox.needs_version = ">=2026.8.17"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = True
+if len(sys.argv) == 1:  # `nox` alone: what takes one core runs beside another such session
+    nox.options.parallel = 2
 
 for beside in sorted(ROOT.glob("*/checks/*_sessions.py")):  # nox finds what they define
     runpy.run_path(str(beside), run_name=beside.stem)
@@ -55,7 +59,7 @@ for beside in sorted(ROOT.glob("*/checks/*_sessions.py")):  # nox finds what the
 TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0")
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=PYTHON, allow_parallel=True)
 def lint(session: nox.Session) -> None:
     """Check style, formatting, workflow files, and that the packages share one configuration."""
     session.install(*TOOLS)
@@ -78,7 +82,7 @@ def lint(session: nox.Session) -> None:
         session.error("[tool.ruff] and [tool.mypy] differ between the packages: make them one")
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=PYTHON, allow_parallel=True)
 @PACKAGES
 def types(session: nox.Session, package: str) -> None:
     """Check the types of a package's source and tests, strictly."""
@@ -111,12 +115,12 @@ def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests against its built wheel, beside nothing but its own dependencies."""
     install(session, *NEEDS[package], groups=("test",))
     session.chdir(ROOT / FOLDERS[package])
-    # a training takes one core: two files at a time, so that what a file trains is trained once
-    beside = ("-n", "2", "--dist", "loadfile") if package == "research" else ()
-    session.run("pytest", *beside, *session.posargs)
+    # what a file of research's trains is trained once
+    beside = ("--dist", "loadfile") if package == "research" else ()
+    session.run("pytest", "-n", "2", *beside, *session.posargs)
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=PYTHON, allow_parallel=True)
 def contract(session: nox.Session) -> None:
     """Hold the contract against every release of it: what may change, and what never does."""
     install(session, "interface")
@@ -126,7 +130,7 @@ def contract(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=PYTHON, allow_parallel=True)
 def tools(session: nox.Session) -> None:
     """Test what builds wheels and cuts releases, on a small repository of its own."""
     session.install("pytest", "packaging", "uv", "nox")

@@ -75,3 +75,37 @@ def test_every_link_leads_to_a_file_and_a_heading_that_are_there(document: Path)
 
 def test_the_names_of_sessions_are_found() -> None:
     assert {"tests", "own-domain", "matrix-table", "lint"} <= sessions()
+
+
+PLACE = re.compile(
+    r"`((?:app|research|shared-interface|\.github)/[\w./*-]+|noxfile\.py)`(?:: `(\w+)`)?"
+)
+PAGES = (
+    ROOT / ".github" / "WHERE.md",
+    ROOT / "shared-interface" / "docs" / "from-the-talk.md",
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_place_that_a_page_names_exists_and_defines_the_name(page: Path) -> None:
+    places = PLACE.findall(page.read_text(encoding="utf-8"))
+    assert len(places) > 10
+    for place, name in places:
+        path = ROOT / place
+        assert path.exists(), f"{page.name} names {place}, which is not there"
+        if name:
+            names = defined(path)
+            assert name in names, f"{page.name} looks for {name} in {place}; found {sorted(names)}"
+
+
+def defined(path: Path) -> set[str]:
+    """The names that a module defines at its top."""
+    found: set[str] = set()
+    for item in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(item, ast.FunctionDef | ast.ClassDef):
+            found.add(item.name)
+        elif isinstance(item, ast.Assign):
+            found |= {ast.unparse(target) for target in item.targets}
+        elif isinstance(item, ast.AnnAssign):
+            found.add(ast.unparse(item.target))
+    return found

@@ -98,11 +98,9 @@ def savedmodel(session: nox.Session) -> None:
     store = Path(session.create_tmp()).resolve() / "store"
     shutil.rmtree(store, ignore_errors=True)
     install(session, "interface", "research[samples]")
-    session.run(
-        *("fairweather-research", "train", str(CHECKS / "matrix" / "recipes" / "bands-0.3.yaml")),
-        *("--store", str(store)),
-        env={"PYTHONPATH": str(ROOT / FOLDERS["research"] / "tests" / "wrong_converter")},
-    )
+    recipe = str(CHECKS / "matrix" / "recipes" / "bands.research-0.3.yaml")
+    wrong = {"PYTHONPATH": str(ROOT / FOLDERS["research"] / "tests" / "wrong_converter")}
+    session.run("fairweather-research", "train", recipe, "--store", str(store), env=wrong)
     install(session, "interface[testing]", "app[tensorflow]", groups=("test",))
     session.chdir(ROOT / FOLDERS["app"])
     session.run("pytest", "checks/savedmodel", env={"FAIRWEATHER_DELIVERED": str(store)})

@@ -8,8 +8,13 @@ from typing import Any
 from fairweather_interface.refusals import Code
 from werkzeug.test import TestResponse
 
+from fairweather_app.api.forecast_response import ForecastResponses
 from fairweather_app.api.problems import PROBLEMS
+from fairweather_app.api.schemas import Forecast
 from fairweather_app.catalogue.ingestion import Ingested
+from fairweather_app.common.request_trace import RequestTrace
+from fairweather_app.forecasting.context import AppContext
+from fairweather_app.forecasting.forecaster import ForecastRequest
 
 
 def the_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
@@ -30,3 +35,8 @@ def refused_with(found: Ingested, state: str, code: Code, *words: str) -> None:
     assert found.entry.reason is not None
     for each in words:
         assert each in found.entry.reason
+
+
+def forecast(context: AppContext, request: ForecastRequest) -> Forecast:
+    """A forecast as it is answered over HTTP, of an app that nothing else has asked."""
+    return ForecastResponses(context).forecast(request, RequestTrace())

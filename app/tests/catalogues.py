@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fairweather_app.catalogue.catalogue import Catalogue
+from fairweather_app.catalogue.decisions import Decisions, DecisionStore
 from fairweather_app.catalogue.delivery_cache import Cache
 from fairweather_app.catalogue.index import Index
 from fairweather_app.catalogue.ingestion import Ingested, Pickup, Proven
@@ -36,6 +37,16 @@ class CountingPickup(Pickup):
         return picked
 
 
+class NoDecisions(DecisionStore):
+    """An operator who decided nothing."""
+
+    def __init__(self) -> None:
+        """Need no database."""
+
+    def read(self) -> Decisions:
+        return Decisions()
+
+
 class Kit:
     """What one process has of a store and a cache."""
 
@@ -45,6 +56,7 @@ class Kit:
         self.pickup = CountingPickup(self.cache, backends)
         self.pickup.picked, self.pickup.proven = [], []
         self.index = Index(self.cache.folder, lambda: "tests")
+        more.setdefault("decisions", NoDecisions())
         self.catalogue = Catalogue(self.cache, self.pickup, self.index, **more)
 
     @property

@@ -208,7 +208,7 @@ def test_a_database_that_is_locked_is_503_and_served_again_when_it_is_free(
         other.execute("CREATE TABLE held (x)")
         unavailable(impatient)
         other.execute("ROLLBACK")
-    context_of(impatient).ready._limit._paused.clear()  # as after so many seconds
+    context_of(impatient).windows._limit._paused.clear()  # as after so many seconds
     assert impatient.get(JFK).status_code == 200
 
 
@@ -239,7 +239,7 @@ def test_a_database_that_hangs_is_503_in_time_and_asked_again_later(
             unavailable(impatient)
     assert len(asked) == 1  # one request waited for it, and no other
     let_go.set()
-    context_of(impatient).ready._limit._paused.clear()  # as after so many seconds
+    context_of(impatient).windows._limit._paused.clear()  # as after so many seconds
     assert impatient.get(JFK).status_code == 200
 
 

@@ -90,5 +90,5 @@ def test_a_database_that_lets_no_reader_in_is_given_up_in_time_also_when_nothing
     assert impatient.post("/weather/predict", json=body).status_code == 200  # needs no database
     process.communicate()
     context: AppContext = impatient.application.extensions["fairweather"]
-    context.ready._limit._paused.clear()  # as after so many seconds
+    context.windows._limit._paused.clear()  # as after so many seconds
     assert impatient.get(JFK).status_code == 200

@@ -19,7 +19,7 @@ from flask import Flask
 from answers import refused_with
 from catalogues import PickUp
 from fairweather_app.common.times import write_time
-from fairweather_app.forecasting.release_check import find_loss
+from fairweather_app.forecasting.release_check import find_regression
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
 
 
@@ -35,7 +35,7 @@ def test_a_golden_delivery_is_lost_only_where_its_major_is_a_later_one(
     if is_of_a_later_major(golden_delivery):
         refused_with(found, "refused", Code.SCHEMA_TOO_NEW, f"up to {NEWEST_SCHEMA}", "upgrade")
     else:
-        assert find_loss(found) is None
+        assert find_regression(found) is None
 
 
 def test_a_golden_delivery_answers_with_what_its_trainer_computed_or_is_shown_as_refused(

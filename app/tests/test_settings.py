@@ -110,7 +110,7 @@ def test_tensorflow_is_a_backend_only_where_it_is_switched_on(
     monkeypatch.setattr("fairweather_app.settings.find_spec", lambda _name: object())
     for enabled, formats in ((False, ["onnx"]), (True, ["onnx", "tensorflow-saved-model"])):
         context = build_app_context(load_settings({"tensorflow": enabled, "cache": tmp_path}))
-        assert [backend.format for backend in context.backends] == formats
+        assert [backend.format for backend in context.catalogue.backends] == formats
 
 
 def test_all_wrong_settings_are_told_at_once() -> None:
@@ -204,7 +204,7 @@ def test_a_backend_from_outside_comes_after_the_apps_own(
     monkeypatch.syspath_prepend(str(tmp_path))
     for names in ("echo", f"{__name__}:echo"):
         context = build_app_context(load_settings({"backends": names, "cache": tmp_path / "c"}))
-        assert [each.format for each in context.backends] == ["onnx", "echo"]
+        assert [each.format for each in context.catalogue.backends] == ["onnx", "echo"]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def torch(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, default=False)
 def reproduce(session: nox.Session) -> None:
-    """Deliver in one environment; make it again in another, and in one made from its record."""
+    """Deliver in one environment; make it again in another, and in one of the recorded packages."""
     install(session, "interface", "research[samples]")
     session.install("pytest", "uv")
     wheels = [wheel(session, head_wheel, package) for package in ("interface", "research")]

@@ -17,17 +17,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from fairweather_research.networks import HOURS, NetworkInputs, NetworkShape
-from fairweather_research.results import EpochRecord
+from fairweather_research.networks.base import (
+    HOURS,
+    EpochRecord,
+    FitPlan,
+    Lessons,
+    NetworkInputs,
+    NetworkShape,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
-
-    from fairweather_research.networks import Lessons
-    from fairweather_research.recipe import FitPlan
 
 _UNITS = 64
 _DROPPED = 0.5
@@ -152,7 +155,7 @@ class TorchMixer:
 
 
 def build(shape: NetworkShape, _sample: NetworkInputs) -> TorchMixer:
-    """Build the network; see ``fairweather_research.networks.Build``."""
+    """Build the network; see ``fairweather_research.networks.base.Build``."""
     return TorchMixer(shape)
 
 

@@ -19,10 +19,11 @@ from fairweather_interface.delivery import Delivery, open_delivery
 from fairweather_interface.metadata import ModelMetadata
 
 from fairweather_research import Recipe, load_observations, train, write_archive
-from fairweather_research._forkserver import ForkServer
-from fairweather_research.dataset import WindowSet
-from fairweather_research.observations import Archive, Observations
-from fairweather_research.training import Progress
+from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.observations.archive import Archive
+from fairweather_research.observations.loading import Observations
+from fairweather_research.training.forkserver import ForkServer
+from fairweather_research.training.train import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

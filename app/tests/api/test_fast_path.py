@@ -1,4 +1,4 @@
-"""The short cut of forecasts: nobody can tell it from the way through Flask."""
+"""The fast path of forecasts: a client cannot tell it from the way through Flask."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from flask import Response
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from fairweather_app.api import forecast_response, request_log
-from fairweather_app.api.fast_path import ShortCut
+from fairweather_app.api import request_log
+from fairweather_app.api.fast_path import FastPath
 from fairweather_app.api.request_log import LOGS_REQUESTS
+from fairweather_app.forecasting.forecaster import Forecaster
 from fairweather_app.models_backend import onnx
 from fairweather_app.models_backend.session import Arrays
 
@@ -25,17 +26,17 @@ BODY = {"area": "JFK", "reference_time": "2013-06-21T00:00Z"}
 GIVEN = {"observations": {"temperature": [4.5] * 24}}
 
 
-def short_cut(client: FlaskClient) -> ShortCut:
+def fast_path(client: FlaskClient) -> FastPath:
     found: Any = client.application.wsgi_app
-    assert isinstance(found, ShortCut)
+    assert isinstance(found, FastPath)
     return found
 
 
 def both_ways(client: FlaskClient, method: str, path: str, **how: Any) -> list[TestResponse]:
-    """What is answered on the short cut, and through Flask alone."""
+    """What is answered on the fast path, and through Flask alone."""
     answers = [client.open(path, method=method, **how)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client.application, "wsgi_app", short_cut(client).flask)
+        patch.setattr(client.application, "wsgi_app", fast_path(client).flask)
         answers.append(client.open(path, method=method, **how))
     return answers
 
@@ -90,7 +91,7 @@ def test_status_headers_and_bytes_are_those_of_flask(
 def test_a_plain_forecast_does_not_reach_flask(
     serving: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(short_cut(serving), "flask", None)
+    monkeypatch.setattr(fast_path(serving), "flask", None)
     assert serving.get(GET).status_code == 200
     assert serving.post(PATH, json=BODY | GIVEN).status_code == 200
 
@@ -106,7 +107,7 @@ def test_the_request_id_is_answered(serving: FlaskClient) -> None:
 def test_who_takes_a_compressed_answer_goes_through_flask(
     serving: FlaskClient, monkeypatch: pytest.MonkeyPatch, accepted: str
 ) -> None:
-    monkeypatch.setattr(short_cut(serving), "flask", Response("from Flask"))
+    monkeypatch.setattr(fast_path(serving), "flask", Response("from Flask"))
     assert serving.get(GET, headers={"Accept-Encoding": accepted}).text == "from Flask"
 
 
@@ -160,7 +161,7 @@ def test_an_error_of_our_own_making_is_a_problem_and_stands_in_the_log(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("of our own making")
 
-    monkeypatch.setattr(forecast_response, "decide", fail)
+    monkeypatch.setattr(Forecaster, "decide", fail)
     serving.application.config["PROPAGATE_EXCEPTIONS"] = False
     with caplog.at_level(logging.ERROR):
         answer = serving.get(GET, headers={"X-Request-ID": "mine-2"})

@@ -19,11 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairweather_app.api import forecast_response
-from fairweather_app.api.forecast_response import OPTIONS, make_answer
+from fairweather_app.api.forecast_response import OPTIONS, RESPONSES, ForecastResponses
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.forecasting.forecast_request import ForecastRequest
-from fairweather_app.forecasting.forecasts import decide
+from fairweather_app.forecasting.forecaster import ForecastRequest, SelectedForecast
 from fairweather_app.models_backend.runtime_model import Prediction
 
 Build = Callable[..., Path]
@@ -33,9 +32,18 @@ Observe = Callable[..., None]
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 
 
-def written(app: Flask, area: str = "EWR", **asked: Any) -> bytes:
+def responses_of(app: Flask) -> ForecastResponses:
+    found: ForecastResponses = app.extensions[RESPONSES]
+    return found
+
+
+def decide(app: Flask, *, area: str = "EWR", **asked: Any) -> SelectedForecast:
     context: AppContext = app.extensions["fairweather"]
-    return make_answer(decide(context, ForecastRequest(area=area, **asked))).body
+    return context.forecaster.decide(ForecastRequest(area=area, **asked))
+
+
+def written(app: Flask, area: str = "EWR", **asked: Any) -> bytes:
+    return responses_of(app).write(decide(app, area=area, **asked)).body
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False)))
@@ -80,9 +88,11 @@ def test_a_prediction_of_any_layout_in_memory_is_written(
 ) -> None:
     tiny_delivery()
     observe("EWR", day)
-    decision = decide(make_app().extensions["fairweather"], ForecastRequest(area="EWR"))
+    app = make_app()
+    selected = decide(app)
     strided = np.arange(48, dtype=np.float32)[::2]
-    body = make_answer(replace(decision, predictions={"temperature": Prediction(strided)}))
+    predictions = {"temperature": Prediction(strided)}
+    body = responses_of(app).write(replace(selected, predictions=predictions))
     assert json.loads(body.body)["forecast"]["temperature"]["value"] == strided.tolist()
 
 
@@ -93,18 +103,18 @@ def test_what_answers_of_a_model_have_in_common_is_bounded_and_goes_with_it(
     day: list[float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(forecast_response, "FRAMES_KEPT", 3)
+    monkeypatch.setattr(forecast_response, "TEMPLATES_KEPT", 3)
     tiny_delivery()
     observe("EWR", day)
     app = make_app()
-    request = ForecastRequest(area="EWR")
-    decision = decide(app.extensions["fairweather"], request)
-    decision = replace(decision, model=replace(decision.model))  # one that nobody else has
+    responses, selected = responses_of(app), decide(app)
+    request = selected.request
+    selected = replace(selected, model=replace(selected.model))  # one that nobody else has
     for number in range(5):
         variables = ("temperature", f"v{number}")
-        make_answer(replace(decision, request=replace(request, variables=variables)))
-    assert 0 < len(forecast_response._frames[decision.model]) <= 3
-    model = weakref.ref(decision.model)
-    del decision
+        responses.write(replace(selected, request=replace(request, variables=variables)))
+    assert 0 < len(responses.templates[selected.model]) <= 3
+    model = weakref.ref(selected.model)
+    del selected
     gc.collect()
     assert model() is None

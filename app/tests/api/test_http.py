@@ -289,7 +289,7 @@ def test_a_failure_of_the_app_is_a_problem_without_a_stack_trace_and_is_logged(
     def explode(*_arguments: object, **_more: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr("fairweather_app.api.forecast_response.decide", explode)
+    monkeypatch.setattr("fairweather_app.forecasting.forecaster.Forecaster.decide", explode)
     answer = serving.get("/weather/predict?area=JFK")
     problem = the_problem(answer, 500, "internal-error")
     assert "secret" not in json.dumps(problem)

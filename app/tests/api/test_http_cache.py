@@ -13,9 +13,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from answers import the_problem
+from fairweather_app.api.forecast_response import RESPONSES, CachedResponse, ForecastResponses
 from fairweather_app.catalogue.entries import Entry
+from fairweather_app.common.lru import Memo
 from fairweather_app.errors import LoadError
 from fairweather_app.forecasting.context import AppContext
+from fairweather_app.forecasting.forecaster import ForecastRequest
 from fairweather_app.models_backend import onnx
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 
@@ -33,6 +36,11 @@ JFK = "/weather/predict?area=JFK"
 def context(serving: FlaskClient) -> AppContext:
     found: AppContext = serving.application.extensions["fairweather"]
     return found
+
+
+def cache(client: FlaskClient) -> Memo[ForecastRequest, CachedResponse]:
+    responses: ForecastResponses = client.application.extensions[RESPONSES]
+    return responses.cache
 
 
 @pytest.fixture
@@ -194,7 +202,7 @@ def test_a_post_brings_nothing_into_the_memory(
         "observations": {"temperature": [7.0] * 24},
     }
     serving.post("/weather/predict", json=given)
-    assert (len(context.answers), len(context.predictions)) == (0, 0)
+    assert (len(cache(serving)), len(context.forecaster.predictions)) == (0, 0)
     answer = serving.get(JFK)
     assert answer.json is not None
     assert answer.json["forecast"]["temperature"]["value"] == day
@@ -235,15 +243,15 @@ def test_an_answer_after_a_failure_of_a_better_model_is_not_remembered(
 
 
 def test_the_memory_for_answers_is_bounded(
-    serving: FlaskClient, context: AppContext, observe: Observe, day: list[float]
+    serving: FlaskClient, observe: Observe, day: list[float]
 ) -> None:
     observe("JFK", day * 4)
     kept = len(serving.get(JFK).data)
-    context.answers.most = 3 * kept
+    cache(serving).most = 3 * kept
     for hour in range(12):
         time = f"2013-06-20T{hour:02}:00Z"
         assert serving.get(f"{JFK}&reference_time={time}").status_code == 200
-    assert 0 < context.answers.held <= 3 * kept
+    assert 0 < cache(serving).held <= 3 * kept
 
 
 def test_the_page_uses_the_same_memory(serving: FlaskClient, counts: Counts) -> None:

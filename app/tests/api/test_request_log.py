@@ -16,10 +16,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from fairweather_app.api.metrics import MOST_AREAS, OTHER, area_label
-from fairweather_app.api.request_log import LOGS_REQUESTS
+from fairweather_app.api.request_log import LOGS_REQUESTS, begin, end
 from fairweather_app.catalogue.snapshot import Snapshot
-from fairweather_app.common import request_trace
-from fairweather_app.common.logging import request_log, show_log
+from fairweather_app.common.logging import REQUEST_ID, request_log, show_log
+from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.forecasting.live_scores import LiveScore, LiveScores
 
 Build = Callable[..., Path]
@@ -127,30 +127,35 @@ def test_only_so_many_areas_have_numbers_of_their_own() -> None:
     assert area_label(snapshot, None) == ""
 
 
-def test_notes_outside_a_request_are_lost_and_harmless() -> None:
-    with request_trace.stage("windows"):
-        noted = request_trace.current()
-        noted.area, noted.delivery_id, noted.memo, noted.problem = "EWR", "id", "hit", "not-found"
-        noted.refusals["corrupt"] += 1
-    now = request_trace.current()
-    assert (now.area, now.delivery_id, now.memo, now.problem) == (None, None, None, None)
-    assert (now.request_id, now.stages, now.refusals) == ("", {}, {})
+def test_a_stage_that_has_many_parts_or_fails_is_timed_as_a_whole() -> None:
+    trace = RequestTrace()
+    assert trace.timed("windows", lambda: 7) == 7
+    once = trace.stages["windows"]
+    with pytest.raises(ZeroDivisionError):
+        trace.timed("windows", lambda: 1 / 0)
+    assert trace.stages["windows"] > once > 0
 
 
-def test_what_is_done_aside_is_no_part_of_the_request() -> None:
-    begun = request_trace.begin("a")
-    with request_trace.aside():
-        with request_trace.stage("predict"):
-            request_trace.current().memo = "hit"
-        request_trace.current().refusals["corrupt"] += 1
-    assert request_trace.current() is begun
-    assert (begun.memo, begun.stages, begun.refusals) == (None, {}, {})
-    request_trace.end()
+def test_starts_that_are_tried_for_a_refusal_page_are_no_part_of_the_request(
+    make_app: Callable[..., Flask],
+    tiny_delivery: Build,
+    observe: Callable[..., None],
+    day: list[float],
+    counted: Callable[..., float],
+) -> None:
+    tiny_delivery(areas=("JFK",), valid_months=[6])
+    observe("JFK", day)
+    page = make_app().test_client().get("/?area=JFK&reference_time=2013-12-20T12:00Z")
+    assert page.status_code == 422
+    assert "2013-06-20T12:00Z" in page.text  # which was tried
+    assert counted("fairweather_predictions_total", outcome="made") == 0
+    assert counted("fairweather_refusals_total", code="out-of-season") == 1
 
 
-def test_a_trail_ends_with_its_request(serving: FlaskClient) -> None:
-    serving.get(PREDICT)
-    assert not request_trace.current().request_id
+def test_an_id_ends_with_its_request(serving: FlaskClient) -> None:
+    for headers in ({}, {"Accept-Encoding": "gzip"}):
+        serving.get(PREDICT, headers=headers)
+        assert REQUEST_ID.get() == ""
 
 
 # ------------------------------------------------------------------------------------- lines
@@ -211,12 +216,12 @@ def test_what_is_told_while_answering_carries_the_requests_id(
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     show_log("json")
-    request_trace.begin("42")
+    begin("42")
     try:
         1 / 0  # noqa: B018 - to have a stack trace
     except ZeroDivisionError:
         logging.getLogger("fairweather_app.test").exception("it failed: %s", "badly")
-    request_trace.end()
+    end()
     line = json.loads(stream.getvalue())
     assert (line["event"], line["level"], line["request_id"]) == ("it failed: badly", "error", "42")
     assert "ZeroDivisionError" in line["exception"]

@@ -227,8 +227,10 @@ def test_a_pin_whose_delivery_may_not_answer_leaves_the_area_to_the_ranking_and_
     assert "narrowed" in pin["problem"]
     context = context_of(narrowed)
     for _ in range(2):
-        report_pins(context, Contents(), context.catalogue.snapshot.contents)
-        report_pins(context, *[context.catalogue.snapshot.contents] * 2)  # told once
+        report_pins(context.selectors.rules, Contents(), context.catalogue.snapshot.contents)
+        report_pins(
+            context.selectors.rules, *[context.catalogue.snapshot.contents] * 2
+        )  # told once
     assert caplog.text.count(told) == 2
 
 
@@ -321,7 +323,7 @@ def test_a_reason_and_an_author_are_some_words(
     code, output = run(two, *(word.format(good=good) for word in words))
     assert code == 2
     assert "expected some words" in output
-    assert context_of(two).decisions.read() == Decisions()
+    assert context_of(two).catalogue.decisions.read() == Decisions()
 
 
 def test_a_withdrawal_is_stronger_than_an_answer_that_is_remembered(

@@ -41,7 +41,7 @@ def test_a_backend_loads_a_model_by_its_id_from_a_verified_copy(
     tiny_delivery: Build, context: AppContext
 ) -> None:
     path = tiny_delivery()
-    (backend,) = context.backends
+    (backend,) = context.catalogue.backends
     model = backend.load_by_id(path.name)
     assert model.delivery_id == path.name
     assert model.delivery.path.is_relative_to(context.settings.cache)

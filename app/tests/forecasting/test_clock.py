@@ -11,7 +11,7 @@ NOW = datetime(2026, 11, 22, 16, 12, 44, 5, tzinfo=UTC)
 
 
 def test_now_is_the_last_full_hour(observations: ObservationStore) -> None:
-    clock = make_clock("now", observations, wall=lambda: NOW)
+    clock = make_clock("now", observations.latest, wall=lambda: NOW)
     assert clock("JFK") == datetime(2026, 11, 22, 16, tzinfo=UTC)
 
 
@@ -20,7 +20,7 @@ def test_the_latest_observation_is_that_of_the_area(
 ) -> None:
     observe("JFK", [1.0])
     observe("LGA", [1.0], until=NOON + timedelta(hours=3))
-    clock = make_clock("latest-observation", observations)
+    clock = make_clock("latest-observation", observations.latest)
     assert clock("JFK") == NOON
 
 
@@ -28,10 +28,10 @@ def test_an_area_without_observations_starts_at_the_latest_of_all(
     observations: ObservationStore, observe: Callable[..., None]
 ) -> None:
     observe("LGA", [1.0], until=NOON + timedelta(seconds=1, microseconds=5))
-    clock = make_clock("latest-observation", observations)
+    clock = make_clock("latest-observation", observations.latest)
     assert clock("JFK") == NOON + timedelta(seconds=1)
 
 
 def test_without_any_observation_it_is_the_last_full_hour(observations: ObservationStore) -> None:
-    clock = make_clock("latest-observation", observations, wall=lambda: NOW)
+    clock = make_clock("latest-observation", observations.latest, wall=lambda: NOW)
     assert clock("JFK") == datetime(2026, 11, 22, 16, tzinfo=UTC)

@@ -12,8 +12,8 @@ import pytest
 from fairweather_interface import SCHEMA_VERSION
 from flask import Flask
 
+from answers import forecast
 from fairweather_app import create_app
-from fairweather_app.api.forecast_response import forecast
 from fairweather_app.catalogue.refresh import GRACE_PASSES
 from fairweather_app.errors import (
     InvalidRequestError,
@@ -25,8 +25,7 @@ from fairweather_app.errors import (
 )
 from fairweather_app.forecasting.areas import area_summaries, known_areas
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.forecasting.forecast_request import ForecastRequest
-from fairweather_app.forecasting.forecasts import decide
+from fairweather_app.forecasting.forecaster import ForecastRequest
 from fairweather_app.models_backend import onnx
 
 Build = Callable[..., Path]
@@ -177,15 +176,16 @@ def test_a_name_is_known_to_a_delivery_a_definition_or_an_observation(
     tiny_delivery(areas=("Gaza",), model=b"no")
     observe("Haifa", [20.0])
     context = context_of(make_app())
-    assert {"Hebron", "Gaza", "Haifa", "Jerusalem", "JFK"} <= set(known_areas(context))
-    assert list(known_areas(context)) == sorted(known_areas(context))
+    known = known_areas(context.catalogue.snapshot.contents, context.windows)
+    assert {"Hebron", "Gaza", "Haifa", "Jerusalem", "JFK"} <= set(known)
+    assert list(known) == sorted(known)
     for area in ("Haifa", "Jerusalem", "Gaza"):
         with pytest.raises(NoApplicableModelError) as caught:
             forecast(context, ForecastRequest(area=area))
         assert caught.value.refused_counts
     with pytest.raises(UnknownAreaError) as unknown:
         forecast(context, ForecastRequest(area="hebron"))
-    assert unknown.value.known == known_areas(context)
+    assert unknown.value.known == known
 
 
 def test_a_nearby_airport_is_no_substitute(
@@ -207,7 +207,9 @@ def test_summaries_tell_what_there_is_for_each_area(
     tiny_delivery(areas=("JFK",), variables=("humidity", "temperature"))
     observe("JFK", day)
     observe("Haifa", day)
-    found = {each.area: each for each in area_summaries(context_of(make_app()))}
+    context = context_of(make_app())
+    summaries = area_summaries(context.catalogue.snapshot.contents, context.windows)
+    found = {each.area: each for each in summaries}
     assert (found["JFK"].models, set(found["JFK"].variables)) == (2, {"temperature", "humidity"})
     assert found["JFK"].latest_observation == NOON
     assert (found["Atlantis"].latitude, found["Atlantis"].timezone) == (0.0, "UTC")
@@ -377,7 +379,7 @@ def test_the_next_candidate_answers_when_the_best_is_not_fit(
     best = tiny_delivery(max_temperature_seen=1.0, skill_interval=(0.8, 0.9))
     second = tiny_delivery(skill_interval=(0.1, 0.2))
     observe("EWR", day)
-    decision = decide(context_of(make_app()), ForecastRequest(area="EWR"))
+    decision = context_of(make_app()).forecaster.decide(ForecastRequest(area="EWR"))
     assert decision.model.delivery_id == second.name
     assert [(each.delivery_id, each.code) for each in decision.refused] == [
         (best.name, "out-of-domain")
@@ -429,7 +431,7 @@ def test_a_removed_delivery_finishes_the_request_that_it_had_begun(
     tiny_delivery(areas=("LGA",))
     observe("EWR", day)
     context = context_of(make_app())
-    decision = decide(context, ForecastRequest(area="EWR"))
+    decision = context.forecaster.decide(ForecastRequest(area="EWR"))
     (store / path.name).rename(store / ".gone")
     for _ in range(GRACE_PASSES):
         context.catalogue.refresh()

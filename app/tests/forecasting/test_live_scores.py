@@ -19,7 +19,8 @@ from fairweather_app.common.times import to_microseconds
 from fairweather_app.errors import LoadError, ObservationStoreError
 from fairweather_app.forecasting import forecast_log, live_scores
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.forecasting.live_scores import KeptForecast, score
+from fairweather_app.forecasting.forecast_log import LoggedForecast
+from fairweather_app.forecasting.live_scores import score
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.observations.series import Times, Values
 
@@ -39,8 +40,8 @@ def context_of(client: FlaskClient) -> AppContext:
     return found
 
 
-def a_forecast(values: list[float], name: str = "a") -> KeptForecast:
-    return KeptForecast(
+def a_forecast(values: list[float], name: str = "a") -> LoggedForecast:
+    return LoggedForecast(
         delivery_id=name,
         area="JFK",
         variable="temperature",
@@ -136,7 +137,7 @@ def test_the_first_forecast_stays_when_another_worker_makes_it_again(
     observe("JFK", [30.0])
     other.get(JFK)
     record(context_of(other))
-    (found,) = context_of(other).live.kept.read()
+    (found,) = context_of(other).live.log.read()
     assert found.decoded[-1] != 30.0
 
 
@@ -164,7 +165,7 @@ def test_forecasts_wait_while_the_database_fails(
         raise ObservationStoreError("locked")
 
     with monkeypatch.context() as patch:
-        patch.setattr(context.live.kept, "keep", fail)
+        patch.setattr(context.live.log, "add", fail)
         with pytest.raises(ObservationStoreError):
             record(context)
     assert record(context) == 1
@@ -173,7 +174,7 @@ def test_forecasts_wait_while_the_database_fails(
 def test_too_many_that_wait_are_lost_and_counted(
     serving: FlaskClient, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_scores, "MOST_WAITING", 1)
+    monkeypatch.setattr(live_scores, "MOST_PENDING", 1)
     for area in ("JFK", "EWR"):
         serving.get(f"/weather/predict?area={area}")
     assert record(context_of(serving)) == 1
@@ -186,8 +187,8 @@ def test_only_the_newest_forecasts_are_kept(
 ) -> None:
     monkeypatch.setattr(forecast_log, "MOST_FORECASTS", 3)
     for name in "abcde":
-        context.live.kept.keep([a_forecast([1.0], name)])
-    assert [each.delivery_id for each in context.live.kept.read()] == ["c", "d", "e"]
+        context.live.log.add([a_forecast([1.0], name)])
+    assert [each.delivery_id for each in context.live.log.read()] == ["c", "d", "e"]
 
 
 def test_the_recorder_keeps_what_waits_when_it_is_stopped(serving: FlaskClient) -> None:
@@ -196,7 +197,7 @@ def test_the_recorder_keeps_what_waits_when_it_is_stopped(serving: FlaskClient) 
     recorder.start()
     serving.get(JFK)
     recorder.stop()
-    assert len(context.live.kept.read()) == 1
+    assert len(context.live.log.read()) == 1
 
 
 @pytest.mark.sqlite

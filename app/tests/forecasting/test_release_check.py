@@ -11,12 +11,14 @@ import pytest
 from click.testing import Result
 from fairweather_interface.examples import EXAMPLES
 from fairweather_interface.manifest import write_manifest
-from fairweather_interface.refusals import Code
+from fairweather_interface.refusals import Code, Phase, Refusal
 from flask import Flask
 
 from catalogues import PickUp
 from fairweather_app.catalogue.ingestion import Pickup
-from fairweather_app.forecasting.release_check import find_loss
+from fairweather_app.forecasting.release_check import find_regression
+from fairweather_app.models_backend import checks
+from fairweather_app.models_backend.checks import Check
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -197,7 +199,7 @@ def test_an_example_to_be_served_that_this_release_refuses_is_a_loss(
     pick_up: PickUp, tiny_delivery: Build, changes: Document, code: str, told: str
 ) -> None:
     path = tiny_delivery(change=lambda document: document.update(changes))
-    loss = find_loss(pick_up(path))
+    loss = find_regression(pick_up(path))
     assert loss is not None
     assert (loss.delivery_id, loss.model_type, loss.code) == (path.name, "IdentityPredictor", code)
     assert told in loss.reason
@@ -209,22 +211,22 @@ def test_missing_values_are_judged_before_the_domain_and_the_output(
     def allow_none(document: Document) -> None:
         document["inputs"][0]["max_missing"] = 0.0
 
-    assert find_loss(pick_up(tiny_delivery(max_missing=0.25))) is None
-    loss = find_loss(pick_up(tiny_delivery(max_missing=0.25, change=allow_none)))
+    assert find_regression(pick_up(tiny_delivery(max_missing=0.25))) is None
+    loss = find_regression(pick_up(tiny_delivery(max_missing=0.25, change=allow_none)))
     assert loss is not None
     assert "must be refused with invalid-output, and this release refuses it with observ" in (
         loss.reason
     )
     bounds = {"temperature": {"max_missing": 0.0}}
     gaps = tiny_delivery(max_missing=0.25, applicability_domain=bounds)
-    assert find_loss(pick_up(gaps)) is None  # the kit expects out-of-domain
+    assert find_regression(pick_up(gaps)) is None  # the kit expects out-of-domain
 
 
 def test_an_example_to_be_refused_that_this_release_would_serve_is_a_loss(
     pick_up: PickUp, tiny_delivery: Build
 ) -> None:
     path = rewrite_examples(tiny_delivery(), expecting(2, "out-of-domain"))
-    loss = find_loss(pick_up(path))
+    loss = find_regression(pick_up(path))
     assert loss is not None
     assert loss.code == Code.CORRUPT
     assert "must be refused with out-of-domain, and this release serves it" in loss.reason
@@ -235,7 +237,7 @@ def test_refusals_are_judged_without_the_margins_that_an_operator_gives(
 ) -> None:
     path = tiny_delivery(max_temperature_seen=20.0)
     rewrite_examples(path, expecting(2, "out-of-domain", 20.5))  # the default margin is 3
-    assert find_loss(pick_up(path)) is None
+    assert find_regression(pick_up(path)) is None
 
 
 @pytest.mark.parametrize("code", ["serve", "out-of-domain"])
@@ -246,11 +248,11 @@ def test_a_window_at_the_edge_of_float32_makes_no_loss(
     for domain in ({}, {"applicability_domain": {"temperature": {"maximum": bound}}}):
         path = tiny_delivery(max_temperature_seen=bound, **domain)
         rewrite_examples(path, expecting(2, code, float(np.float32(bound))))
-        assert find_loss(pick_up(path)) is None
+        assert find_regression(pick_up(path)) is None
     beyond = rewrite_examples(
         tiny_delivery(max_temperature_seen=bound), expecting(2, "serve", bound + 0.001)
     )
-    assert find_loss(pick_up(beyond)) is not None
+    assert find_regression(pick_up(beyond)) is not None
 
 
 @pytest.mark.parametrize("code", ["too-windy", "below-baseline", "withdrawn"])
@@ -258,7 +260,7 @@ def test_a_verdict_that_no_window_gets_here_is_not_judged(
     pick_up: PickUp, tiny_delivery: Build, code: str
 ) -> None:
     path = rewrite_examples(tiny_delivery(), expecting(2, code))
-    assert find_loss(pick_up(path)) is None
+    assert find_regression(pick_up(path)) is None
 
 
 def test_examples_that_this_release_cannot_even_judge_are_a_loss_and_no_crash(
@@ -267,8 +269,30 @@ def test_examples_that_this_release_cannot_even_judge_are_a_loss_and_no_crash(
     def at_no_time(arrays: dict[str, Any]) -> Mapping[str, Any]:
         return {"reference_time": np.full_like(arrays["reference_time"], 2**62)}
 
-    loss = find_loss(pick_up(rewrite_examples(tiny_delivery(), at_no_time)))
+    loss = find_regression(pick_up(rewrite_examples(tiny_delivery(), at_no_time)))
     assert loss is not None
     assert loss.code == Code.CORRUPT
     assert "this release failed on its examples" in loss.reason
     assert "Traceback" in caplog.text
+
+
+def test_a_new_check_counts_in_a_request_and_in_the_release_check(
+    *,
+    make_app: MakeApp,
+    pick_up: PickUp,
+    tiny_delivery: Build,
+    observe: Callable[..., None],
+    day: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refusal = Refusal(code=Code.OUT_OF_DOMAIN, reason="too windy")
+    windy = Check(phase=Phase.WINDOWS, find=lambda trial: refusal if trial.windows else None)
+    monkeypatch.setattr(checks, "CHECKS", (windy, *checks.CHECKS))
+    path = tiny_delivery(areas=("JFK",))
+    observe("JFK", day)
+    answer = make_app().test_client().get("/weather/predict?area=JFK")
+    assert answer.json is not None
+    assert answer.json["refused"][0]["reason"] == "too windy"
+    regression = find_regression(pick_up(path))
+    assert regression is not None
+    assert regression.code == "out-of-domain"

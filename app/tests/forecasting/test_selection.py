@@ -25,7 +25,10 @@ def context_of(app: Flask) -> AppContext:
 def codes(selection: Selection) -> dict[str, str]:
     return {
         each.delivery_id: each.code
-        for each in (*selection.choice.declaring, *selection.choice.others)
+        for each in (
+            *selection.choice.declared_refusals,
+            *selection.choice.undeclared_refusals.read(),
+        )
     }
 
 
@@ -37,7 +40,7 @@ def test_who_declares_the_area_is_a_candidate_and_nobody_else(
     selection = find_best_model("JFK", context_of(make_app()))
     assert {model.delivery_id for model in selection.candidates} == {jfk.name, both.name}
     assert codes(selection) == {ewr.name: "area-not-declared"}
-    (refusal,) = selection.choice.others
+    (refusal,) = selection.choice.undeclared_refusals.read()
     assert refusal.reason == "it declares EWR, and not JFK"
     assert refusal.model_type == "IdentityPredictor"
 
@@ -57,7 +60,13 @@ def test_every_delivery_is_a_candidate_or_leaves_exactly_one_refusal(
     ]
     selection = find_best_model("JFK", context_of(make_app()), variables=("temperature",))
     listed = [model.delivery_id for model in selection.candidates]
-    listed += [each.delivery_id for each in (*selection.choice.declaring, *selection.choice.others)]
+    listed += [
+        each.delivery_id
+        for each in (
+            *selection.choice.declared_refusals,
+            *selection.choice.undeclared_refusals.read(),
+        )
+    ]
     assert sorted(listed) == sorted(path.name for path in made)
     assert codes(selection) == {
         made[1].name: "area-not-declared",
@@ -65,7 +74,7 @@ def test_every_delivery_is_a_candidate_or_leaves_exactly_one_refusal(
         made[3].name: "schema-too-new",
         made[4].name: "variable-not-declared",
     }
-    declaring = [each.delivery_id for each in selection.choice.declaring]
+    declaring = [each.delivery_id for each in selection.choice.declared_refusals]
     assert declaring == [made[4].name, made[2].name]
 
 
@@ -91,7 +100,7 @@ def test_overrides_narrow_and_never_widen(
     assert list(find_best_model("JFK", context).candidates)
     narrowed = find_best_model("EWR", context)
     assert not list(narrowed.candidates)
-    assert [each.code for each in narrowed.choice.declaring] == ["overridden"]
+    assert [each.code for each in narrowed.choice.declared_refusals] == ["overridden"]
     assert codes(find_best_model("LGA", context)) == {path.name: "area-not-declared"}
 
 
@@ -116,7 +125,7 @@ def test_below_the_baseline_is_refused_only_where_the_operator_asks(
     selection = find_best_model("EWR", context_of(make_app(refuse_below_baseline=refuse)))
     assert bool(list(selection.candidates)) is answers
     if not answers:
-        (refusal,) = selection.choice.declaring
+        (refusal,) = selection.choice.declared_refusals
         assert refusal.code == "below-baseline"
         assert "temperature" in refusal.reason
 
@@ -241,6 +250,6 @@ def test_a_candidate_that_can_no_longer_be_opened_is_refused_and_the_next_one_tr
     context.catalogue.residency.keep(frozenset())  # as after a restart: nothing is in memory
     selection = find_best_model("EWR", context)
     assert [model.delivery_id for model in selection.candidates] == [second.name]
-    (lost,) = selection.lost
+    (lost,) = selection.failed_to_open
     assert (lost.delivery_id, lost.code) == (first.name, "runtime-unavailable")
     assert selection.refusals(()).counts == {"runtime-unavailable": 1}

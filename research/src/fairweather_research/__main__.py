@@ -1,5 +1,5 @@
 """``python -m fairweather_research`` is ``fairweather-research``."""
 
-from fairweather_research.cli import main
+from fairweather_research.cli.main import main
 
 main()

@@ -15,6 +15,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -23,7 +24,17 @@ from packaging.utils import canonicalize_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OURS", "PYTHON", "digest_of_source", "machine", "packages", "source_of", "version_of"]
+__all__ = [
+    "NETWORK",
+    "OURS",
+    "PYTHON",
+    "THREADS",
+    "digest_of_source",
+    "machine",
+    "packages",
+    "source_of",
+    "version_of",
+]
 
 #: Our own packages and the folders that their code lies in.
 OURS = {
@@ -31,12 +42,20 @@ OURS = {
     "fairweather-research": "fairweather_research",
 }
 PYTHON = "python"
+#: What a record calls the code of a network that a recipe brings: ``network package.module:name``.
+NETWORK = "network "
+#: Threads a training computes with. One, on every machine, so that results do not depend on it.
+THREADS = 1
 
 _LABEL = re.compile(r"\+source\.([0-9a-f]{12})$")
 
 
 @cache
-def _packages() -> tuple[tuple[str, str], ...]:
+def packages() -> Mapping[str, str]:
+    """Every package that this one needs, directly or not, with its version; and Python's.
+
+    Names are normalized. What is installed beside them, such as extras, is left out.
+    """
     found: dict[str, str] = {}
     wanted = ["fairweather-research"]
     while wanted:
@@ -54,15 +73,7 @@ def _packages() -> tuple[tuple[str, str], ...]:
                 wanted.append(required.name)
     for name, folder in OURS.items():
         found[name] = f"{found[name]}+source.{_source_here(folder)}"
-    return ((PYTHON, platform.python_version()), *sorted(found.items()))
-
-
-def packages() -> dict[str, str]:
-    """Every package that this one needs, directly or not, with its version; and Python's.
-
-    Names are normalized. What is installed beside them, such as extras, is left out.
-    """
-    return dict(_packages())
+    return MappingProxyType({"python": platform.python_version(), **dict(sorted(found.items()))})
 
 
 def version_of(recorded: str) -> str:

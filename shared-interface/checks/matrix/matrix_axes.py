@@ -190,12 +190,13 @@ class Recipe:
 def recipes(version: Version, folder: Path = RECIPES) -> tuple[Recipe, ...]:
     """Return the recipes that a research of this version delivers, those for everybody first.
 
-    Of a kind with several (``newest-0.1.yaml``, ``newest-0.2.yaml``) it is the newest that the
-    version can read; one without a number every version can read.
+    A file is named by its kind and by the research that can first read it, such as
+    ``newest.research-0.2.yaml``; of a kind with several it is the newest that the version can
+    read. What names no research every version can read.
     """
     chosen: dict[str, Recipe] = {}
     for path in sorted(folder.glob("*.yaml")):
-        kind, _, number = path.stem.partition("-")
+        kind, _, number = path.stem.partition(".research-")
         major, minor = Version(number or "0.1").release[:2]
         since = (major, minor)
         known = chosen.get(kind)
@@ -208,7 +209,7 @@ def must_serve(app: Version, recipe: Recipe) -> bool:
     """Whether the rule of parallel movement asks this app to serve what comes of this recipe.
 
     Every app serves, within its major, what asks nothing new of it; what is newest it serves from
-    the minor on that brought it.
+    the minor on that research brought it with: research and app that can the same share a minor.
     """
     if recipe.since[0] != app.major:
         return False

@@ -1,4 +1,4 @@
-"""The changes that OWN_DOMAIN.md asks for, read from the page itself and applied to copies."""
+"""The changes that docs/own-domain.md asks for, read from the page itself and applied to copies."""
 
 # ruff: noqa: INP001 - a script beside its siblings, not a package
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "shared-interface" / "OWN_DOMAIN.md"
+PAGE = ROOT / "shared-interface" / "docs" / "own-domain.md"
 SOURCES = ("shared-interface/src", "research/src")
 
 _CHANGE = re.compile(

@@ -1,31 +1,27 @@
-"""A short cut for forecasts: from WSGI to the answer, past what Flask does for other requests.
+"""A fast path for forecasts: from WSGI to the response, past what Flask does for other requests.
 
-Routing, contexts, hooks and response objects take longer than a forecast that is kept, and as long
-as one that is made. So a plain request for a forecast is read, answered and accounted for here, by
-the functions that the routes call. Laws:
+A plain request for a forecast is read, answered and recorded here, by the functions that the routes
+call. Laws:
 
-- A client cannot tell: status, headers and bytes are those that Flask would have sent.
+- Status, headers and bytes are those that Flask would have sent.
 - What is not plain goes to Flask: other addresses and methods, conditional requests, requests from
   pages of other origins, requests that take a compressed answer, bodies of unknown length or
   another type.
-- What fails goes to Flask unread, which does all of it again and says what is wrong: problems are
-  written in one place, and only what Flask does is counted.
+- What fails goes to Flask unread, which does all of it again and reports what is wrong: problems
+  are written in one place, and only what Flask does is counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
-
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from fairweather_app.api.cors import headers_without_origin
-from fairweather_app.api.forecast_response import answer, ready_answer
-from fairweather_app.api.request_log import PREDICT, Account, begin
+from fairweather_app.api.forecast_response import ForecastResponses
+from fairweather_app.api.request_log import HEADER, PREDICT, RequestLog, begin, end
 from fairweather_app.api.requests import read_body, read_query
-from fairweather_app.common import request_trace
-from fairweather_app.forecasting.context import AppContext
+from fairweather_app.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,14 +31,21 @@ _ELSEWHERE = ("SCRIPT_NAME", "HTTP_IF_NONE_MATCH", "HTTP_ORIGIN", "HTTP_TRANSFER
 _AS_IT_IS = ("", "identity")
 
 
-class ShortCut:
-    """A WSGI application in front of Flask's own."""
+class FastPath:
+    """A WSGI application to be put in front of Flask's own."""
 
-    def __init__(self, flask: WSGIApplication, app_context: AppContext, account: Account) -> None:
+    def __init__(
+        self,
+        flask: WSGIApplication,
+        responses: ForecastResponses,
+        log: RequestLog,
+        settings: Settings,
+    ) -> None:
         self.flask = flask
-        self._context = app_context
-        self._account = account
-        self._vary = headers_without_origin(app_context.settings.cors_origins, "Accept-Encoding")
+        self._responses = responses
+        self._log = log
+        self._body_limit = settings.body_limit
+        self._vary = headers_without_origin(settings.cors_origins, "Accept-Encoding")
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """Answer a plain request for a forecast, and give all others to Flask."""
@@ -54,36 +57,29 @@ class ShortCut:
         encoding = environ.get("HTTP_ACCEPT_ENCODING", "")
         if (body is None and method != "GET") or encoding not in _AS_IT_IS:
             return self.flask(environ, start)
-        done = begin(environ.get("HTTP_X_REQUEST_ID"))
+        trace = begin(environ.get("HTTP_X_REQUEST_ID"))
         try:
             if body is None:
                 query = environ.get("QUERY_STRING", "").encode("latin-1")
-                made = ready_answer(self._context, read_query(query))
-                headers = [("Cache-Control", "no-cache"), ("ETag", made.etag)]
+                response = self._responses.get(read_query(query), trace)
+                headers = [("Cache-Control", "no-cache"), ("ETag", response.etag)]
             else:
-                made, headers = answer(self._context, read_body(body)), []
-        except Exception:  # noqa: BLE001 - Flask meets it again, and says what it is
-            request_trace.end()
+                response, headers = self._responses.make(read_body(body), trace), []
+        except Exception:  # noqa: BLE001 - Flask meets it again, and reports it
             return self.flask(environ, start)
-        self._account(done, route=PREDICT, method=method, path=PREDICT, status=200)
-        request_trace.end()
-        headers += [("X-Content-Type-Options", "nosniff"), ("X-Request-ID", done.request_id)]
-        headers += self._vary
-        length = str(len(made.body))
+        finally:
+            end()
+        self._log.record(trace, route=PREDICT, method=method, path=PREDICT, status=200)
+        headers += [("X-Content-Type-Options", "nosniff"), (HEADER, trace.request_id), *self._vary]
+        length = str(len(response.body))
         start("200 OK", [("Content-Type", JSON), ("Content-Length", length), *headers])
-        return [made.body]
+        return [response.body]
 
     def _body(self, environ: WSGIEnvironment) -> bytes | None:
         """Read the body and put it back; return None where its length is none that is taken."""
         length = environ.get("CONTENT_LENGTH", "")
-        if not length.isdecimal() or int(length) > self._context.settings.body_limit:
+        if not length.isdecimal() or int(length) > self._body_limit:
             return None
         body: bytes = environ["wsgi.input"].read(int(length))
         environ["wsgi.input"] = BytesIO(body)
         return body
-
-
-def take_short_cut(app: Flask, app_context: AppContext, account: Account) -> None:
-    """Put a short cut in front of an app."""
-    short_cut: Any = ShortCut(app.wsgi_app, app_context, account)
-    app.wsgi_app = short_cut  # type: ignore[method-assign]

@@ -1,45 +1,74 @@
-"""Writing: from a decision to its answer, written once and as fast as it can be.
+"""From a request for a forecast to the bytes of its response, kept while they are true.
 
-The bytes are what `api.schemas.Forecast` would write: every answer validates as one, with times in
-UTC and ``Z``, and numbers as the shortest decimals that read back as the model's own float32 (a
+The bytes are what `api.schemas.Forecast` would write: every response validates as one, with times
+in UTC and ``Z``, and numbers as the shortest decimals that read back as the model's own float32 (a
 float32 widened to a float shows digits that the model never had: 21.3 as 21.299999237060547).
 What does not depend on the request is made once for each model, area and choice of variables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
+import flask
 import numpy as np
 import numpy.typing as npt
 import orjson
 from fairweather_interface.metadata import Output
 
 from fairweather_app.api.schemas import Forecast, Receipt
-from fairweather_app.common import request_trace
+from fairweather_app.catalogue.snapshot import Contents
+from fairweather_app.common.lru import Memo
+from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.times import MICROSECOND
-from fairweather_app.forecasting.answers import Answer, KeptAnswer
+from fairweather_app.errors import NoApplicableModelError
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.forecasting.forecast_request import ForecastRequest
-from fairweather_app.forecasting.forecasts import Decision, decide
+from fairweather_app.forecasting.forecaster import ForecastRequest, SelectedForecast
 from fairweather_app.models_backend.runtime_model import RuntimeModel, Values
+from fairweather_app.refusals import RefusedDelivery
 
+RESPONSES = "fairweather-responses"
+RESPONSE_BYTES_KEPT = 16_000_000
+TEMPLATES_KEPT = 1000
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
-OF_THE_REQUEST = {"refused", "refused_counts"}
-FRAMES_KEPT = 1000
+PER_REQUEST_FIELDS = {"refused", "refused_counts"}
 
 Times = npt.NDArray[np.datetime64]
 Axis = tuple[timedelta, int]
 """The step of an output, and how many steps it has."""
 
 
+@dataclass(frozen=True, eq=False)
+class ForecastResponse:
+    """A forecast as JSON."""
+
+    body: bytes
+
+    @cached_property
+    def etag(self) -> str:
+        """The entity tag of the body: the same exactly when the bytes are."""
+        return f'"{blake2b(self.body, digest_size=16).hexdigest()}"'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class CachedResponse:
+    """A response that is true for as long as contents and observations are those it was made of."""
+
+    response: ForecastResponse
+    delivery_id: str
+    contents: Contents
+    revision: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Frame:
-    """What every answer of one model, for one area and choice of variables, has in common."""
+class ResponseTemplate:
+    """What every response of one model, for one area and choice of variables, has in common."""
 
     outputs: tuple[Output, ...]
     axes: frozenset[Axis]
@@ -47,98 +76,116 @@ class Frame:
     receipt: dict[str, orjson.Fragment]
 
 
-_frames: WeakKeyDictionary[RuntimeModel, dict[tuple[str, tuple[str, ...] | None], Frame]] = (
-    WeakKeyDictionary()
-)
-"""By model, while it is in use: by area and wanted variables."""
+class ForecastResponses:
+    """Makes the responses of one app, and keeps them. Safe to share between threads.
 
-
-def answer(app_context: AppContext, request: ForecastRequest) -> Answer:
-    """Forecast with the best model that declares itself fit, whatever was asked before.
-
-    Raises:
-        AppError: as `decide` does.
+    Every method raises what `Forecaster.decide` raises, and fills in the `trace` once, at its end.
     """
-    return make_answer(decide(app_context, request))
 
-
-def ready_answer(app_context: AppContext, request: ForecastRequest) -> Answer:
-    """Forecast from the app's own observations, or give the answer that is still true.
-
-    An answer is true until the contents of the catalogue change or an observation arrives; what
-    led to it must repeat. The memo is looked into after both were asked for, so nothing is ever
-    answered that was not true when the request came.
-
-    Raises:
-        AppError: as `decide` does.
-    """
-    contents, revision = app_context.catalogue.snapshot.contents, app_context.ready.revision()
-    if request.reference_time is None and app_context.settings.clock == "now":
-        # else it follows from the observations
-        request = replace(request, reference_time=app_context.clock(request.area))
-    kept = app_context.answers.get(request)
-    if kept is not None and kept.contents is contents and kept.revision == revision:
-        done = request_trace.current()
-        done.area, done.memo, done.delivery_id = request.area, "hit", kept.delivery_id
-        return kept.answer
-    decision = decide(app_context, request, remember=True)
-    made = make_answer(decision)
-    model = decision.model
-    if decision.repeatable:
-        kept = KeptAnswer(
-            answer=made, delivery_id=model.delivery_id, contents=contents, revision=revision
+    def __init__(self, app_context: AppContext) -> None:
+        self._context = app_context
+        self.cache: Memo[ForecastRequest, CachedResponse] = Memo(
+            RESPONSE_BYTES_KEPT, size=lambda kept: len(kept.response.body)
         )
-        app_context.answers.keep(request, kept)
-    app_context.live.answered(model, request.area, decision.reference_time, decision.predictions)
-    return made
+        # by area and wanted variables, of each model while it is in use
+        self.templates: WeakKeyDictionary[
+            RuntimeModel, dict[tuple[str, tuple[str, ...] | None], ResponseTemplate]
+        ] = WeakKeyDictionary()
+
+    def make(self, request: ForecastRequest, trace: RequestTrace) -> ForecastResponse:
+        """Forecast with the best model that declares itself fit, and use no cache."""
+        return self.write(self._decide(request, trace))
+
+    def get(self, request: ForecastRequest, trace: RequestTrace) -> ForecastResponse:
+        """Forecast from the app's own observations, or return the response that is still true.
+
+        A response is true until the contents of the catalogue change or an observation arrives;
+        what led to it must repeat. The cache is read after both were asked for, so no response is
+        returned that was not true when the request came.
+        """
+        context = self._context
+        contents, revision = context.catalogue.snapshot.contents, context.windows.revision()
+        if request.reference_time is None and context.settings.clock == "now":
+            # else it follows from the observations
+            request = replace(request, reference_time=context.clock(request.area))
+        kept = self.cache.get(request)
+        if kept is not None and kept.contents is contents and kept.revision == revision:
+            trace.area, trace.cache, trace.delivery_id = request.area, "hit", kept.delivery_id
+            return kept.response
+        selected = self._decide(request, trace, use_cache=True)
+        response, model = self.write(selected), selected.model
+        if selected.repeatable:
+            kept = CachedResponse(
+                response=response,
+                delivery_id=model.delivery_id,
+                contents=contents,
+                revision=revision,
+            )
+            self.cache.keep(request, kept)
+        context.live.add(model, request.area, selected.reference_time, selected.predictions)
+        return response
+
+    def forecast(self, request: ForecastRequest, trace: RequestTrace) -> Forecast:
+        """Return the response as its schema: from `get`, or `make` where observations are given."""
+        make = self.get if request.observations is None else self.make
+        return Forecast.model_validate_json(make(request, trace).body)
+
+    def write(self, selected: SelectedForecast) -> ForecastResponse:
+        """Serialize a selected forecast."""
+        area = selected.request.area
+        template = self._template(selected.model, area, selected.request.variables)
+        content = {
+            "area": area,
+            "reference_time": _naive(selected.reference_time),
+            "timezone": template.timezone,
+            "forecast": _series(template, selected),
+            "receipt": template.receipt | selected.refused.as_json,
+        }
+        return ForecastResponse(orjson.dumps(content, option=OPTIONS))
+
+    def _decide(
+        self, request: ForecastRequest, trace: RequestTrace, *, use_cache: bool = False
+    ) -> SelectedForecast:
+        trace.area = request.area
+        tried: tuple[RefusedDelivery, ...] = ()
+        try:
+            selected = self._context.forecaster.decide(request, trace, use_cache=use_cache)
+            trace.delivery_id, tried = selected.model.delivery_id, selected.refused.tried
+        except NoApplicableModelError as error:
+            tried = error.refused.tried
+            raise
+        finally:
+            if use_cache and trace.predictions:
+                trace.cache = "hit" if "kept" in trace.predictions else "miss"
+            if tried:
+                trace.refusals = Counter(each.code for each in tried)
+        return selected
+
+    def _template(
+        self, model: RuntimeModel, area: str, variables: tuple[str, ...] | None
+    ) -> ResponseTemplate:
+        templates = self.templates.setdefault(model, {})
+        template = templates.get((area, variables))
+        if template is None:
+            template = _make_template(model, area, variables)
+            if len(templates) >= TEMPLATES_KEPT:  # a client chooses the key
+                templates.clear()
+            templates[area, variables] = template
+        return template
 
 
-def forecast(app_context: AppContext, request: ForecastRequest) -> Forecast:
-    """The answer, read as its schema says: `ready_answer` unless observations are given.
-
-    Raises:
-        AppError: as `decide` does.
-    """
-    make = ready_answer if request.observations is None else answer
-    return Forecast.model_validate_json(make(app_context, request).body)
+def current_responses() -> ForecastResponses:
+    """Return the `ForecastResponses` of the app that answers the current request."""
+    return cast("ForecastResponses", flask.current_app.extensions[RESPONSES])
 
 
-def make_answer(decision: Decision) -> Answer:
-    """Write a decision down."""
-    area = decision.request.area
-    frame = _frame(decision.model, area, decision.request.variables)
-    return Answer(
-        orjson.dumps(
-            {
-                "area": area,
-                "reference_time": _naive(decision.reference_time),
-                "timezone": frame.timezone,
-                "forecast": _series(frame, decision),
-                "receipt": frame.receipt | decision.refused.told,
-            },
-            option=OPTIONS,
-        )
-    )
-
-
-def _frame(model: RuntimeModel, area: str, variables: tuple[str, ...] | None) -> Frame:
-    frames = _frames.setdefault(model, {})
-    frame = frames.get((area, variables))
-    if frame is None:
-        outputs = tuple(
-            each
-            for each in model.metadata.outputs
-            if variables is None or each.variable in variables
-        )
-        frame = _make_frame(model, area, outputs)
-        if len(frames) >= FRAMES_KEPT:  # whoever asks chooses the key
-            frames.clear()
-        frames[area, variables] = frame
-    return frame
-
-
-def _make_frame(model: RuntimeModel, area: str, outputs: tuple[Output, ...]) -> Frame:
+def _make_template(
+    model: RuntimeModel, area: str, variables: tuple[str, ...] | None
+) -> ResponseTemplate:
     metadata = model.metadata
+    outputs = tuple(
+        each for each in metadata.outputs if variables is None or each.variable in variables
+    )
     receipt = Receipt(
         delivery_id=model.delivery_id,
         digest=model.delivery.digest,
@@ -153,42 +200,40 @@ def _make_frame(model: RuntimeModel, area: str, outputs: tuple[Output, ...]) -> 
         refused=[],
         refused_counts={},
     )
-    return Frame(
+    fields = receipt.model_dump(mode="json", exclude=PER_REQUEST_FIELDS)
+    return ResponseTemplate(
         outputs=outputs,
         axes=frozenset((each.step, each.shape[-1]) for each in outputs),
         timezone=metadata.areas[area].timezone,
-        receipt={
-            name: orjson.Fragment(orjson.dumps(value))
-            for name, value in receipt.model_dump(mode="json", exclude=OF_THE_REQUEST).items()
-        },
+        receipt={name: orjson.Fragment(orjson.dumps(value)) for name, value in fields.items()},
     )
 
 
-def _series(frame: Frame, decision: Decision) -> dict[str, Any]:
+def _series(template: ResponseTemplate, selected: SelectedForecast) -> dict[str, Any]:
     """Put outputs on one time axis; where steps differ, a variable has null between its own."""
-    start = _naive(decision.reference_time)
-    if len(frame.axes) == 1:
-        (axis,) = frame.axes
+    start = _naive(selected.reference_time)
+    if len(template.axes) == 1:
+        (axis,) = template.axes
         series: dict[str, Any] = {"time": _valid_times(start, *axis)}
         times = None
     else:
-        times = _valid_times_of_all(start, frame.axes)
+        times = np.unique(np.concatenate([_valid_times(start, *each) for each in template.axes]))
         series = {"time": times}
-    for each in frame.outputs:
+    for each in template.outputs:
         at = None if times is None else (times, _valid_times(start, each.step, each.shape[-1]))
-        prediction = decision.predictions[each.variable]
-        told = {"unit": each.unit, "value": _spread(prediction.value, at)}
+        prediction = selected.predictions[each.variable]
+        forecast = {"unit": each.unit, "value": _spread(prediction.value, at)}
         if prediction.lower is not None and prediction.upper is not None:
-            low, high = decision.model.bands[each.variable]
-            told["lower"] = _spread(prediction.lower, at)
-            told["upper"] = _spread(prediction.upper, at)
-            told["interval"] = (low.probability, high.probability)
-        series[each.variable] = told
+            low, high = selected.model.bands[each.variable]
+            forecast["lower"] = _spread(prediction.lower, at)
+            forecast["upper"] = _spread(prediction.upper, at)
+            forecast["interval"] = (low.probability, high.probability)
+        series[each.variable] = forecast
     return series
 
 
 def _spread(values: Values, at: tuple[Times, Times] | None) -> Values:
-    """Values at all times of an answer, NaN (written as null) where they have none.
+    """Return values at all times of a response, NaN (written as null) where they have none.
 
     `at` are those times and the values' own, None where these are the same.
     """
@@ -200,10 +245,6 @@ def _spread(values: Values, at: tuple[Times, Times] | None) -> Values:
     return spread
 
 
-def _valid_times_of_all(start: datetime, axes: Iterable[Axis]) -> Times:
-    return np.unique(np.concatenate([_valid_times(start, *each) for each in axes]))
-
-
 def _valid_times(start: datetime, step: timedelta, count: int) -> Times:
     leads = np.arange(1, count + 1) * np.timedelta64(step // MICROSECOND, "us")
     times: Times = np.datetime64(start, "us") + leads
@@ -211,5 +252,5 @@ def _valid_times(start: datetime, step: timedelta, count: int) -> Times:
 
 
 def _naive(time: datetime) -> datetime:
-    """A time in UTC without saying so, as NumPy takes it and orjson is told to understand it."""
+    """Return a time in UTC without its zone, as NumPy takes it and `OPTIONS` declare it."""
     return time.replace(tzinfo=None)

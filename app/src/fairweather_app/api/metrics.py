@@ -2,7 +2,7 @@
 
 Under ``fairweather-app serve`` counters and histograms lie in files that all workers share
 (``PROMETHEUS_MULTIPROC_DIR``, read when prometheus_client is imported), so that whichever worker
-answers tells of all. Gauges are what the answering worker sees; every worker watches the same
+answers reports all. Gauges are what the answering worker sees; every worker watches the same
 store and database. Labels are bounded: an area is one that a delivery declares, or ``other``.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
@@ -21,7 +22,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from fairweather_app.catalogue.snapshot import Contents, Snapshot
-from fairweather_app.common.request_trace import Trail
+from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.forecasting.context import AppContext
 
@@ -45,7 +46,7 @@ STAGES = prometheus.Histogram(
 REFUSALS = prometheus.Counter(
     "fairweather_refusals", "Candidates that were tried for a forecast and passed over.", ["code"]
 )
-MEMO = prometheus.Counter(
+CACHE = prometheus.Counter(
     "fairweather_memo", "Forecasts looked for among those kept: hit or miss.", ["outcome"]
 )
 WINDOWS = prometheus.Counter(
@@ -74,7 +75,7 @@ LOOKS = prometheus.Counter(
 )
 
 COUNTED = (
-    *(REQUESTS, STAGES, REFUSALS, MEMO, WINDOWS, PREDICTIONS),
+    *(REQUESTS, STAGES, REFUSALS, CACHE, WINDOWS, PREDICTIONS),
     *(RECORDED, SHADOWS, PICKUPS, LOOKS),
 )
 """What workers count; the rest is what the one that answers sees."""
@@ -83,21 +84,20 @@ _children = cache(lambda metric, *labels: metric.labels(*labels))
 """A metric with its labels; finding it in a dict is faster than making it again."""
 
 
-def count_request(trail: Trail, route: str, status: int, code: str, area: str) -> None:
+def count_request(trace: RequestTrace, route: str, status: int, code: str, area: str) -> None:
     """Count a request that is done."""
     _children(REQUESTS, route, status, code, area).inc()
-    for name, seconds in trail.stages.items():
+    for name, seconds in trace.stages.items():
         _children(STAGES, name).observe(seconds)
-    counts = (
-        (REFUSALS, trail.refusals),
-        (WINDOWS, trail.windows),
-        (PREDICTIONS, trail.predictions),
-    )
-    for metric, found in counts:
-        for label, count in found.items():
+    for metric, counts in (
+        (REFUSALS, trace.refusals),
+        (WINDOWS, trace.windows),
+        (PREDICTIONS, trace.predictions),
+    ):
+        for label, count in counts.items():
             _children(metric, label).inc(count)
-    if trail.memo is not None:
-        _children(MEMO, trail.memo).inc()
+    if trace.cache is not None:
+        _children(CACHE, trace.cache).inc()
 
 
 def count_look(before: Snapshot, after: Snapshot) -> None:
@@ -109,14 +109,14 @@ def count_look(before: Snapshot, after: Snapshot) -> None:
 
 
 def area_label(snapshot: Snapshot, area: str | None) -> str:
-    """The label of an area that a request names, which may be any text."""
+    """Return the label of an area that a request names, which may be any text."""
     if area is None:
         return ""
     return area if area in _labelled(snapshot) else OTHER
 
 
 def exposition(app_context: AppContext) -> bytes:
-    """Everything there is to tell, in Prometheus' text format."""
+    """Return all metrics in Prometheus' text format."""
     registry = CollectorRegistry()
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
@@ -134,7 +134,7 @@ class _State(Collector):
         self._context = app_context
 
     def collect(self) -> Iterator[Metric]:
-        snapshot = self._context.catalogue.snapshot
+        snapshot, now = self._context.catalogue.snapshot, datetime.now(UTC)
         yield GaugeMetricFamily(
             "fairweather_live_models", "Models that can serve.", value=len(snapshot.live)
         )
@@ -143,13 +143,10 @@ class _State(Collector):
             "Deliveries that cannot serve, by state and code.",
             labels=["state", "code"],
         )
-        counts: Counter[tuple[str, str]] = Counter()
-        for entry in snapshot.not_live:
-            counts[entry.state, str(entry.code)] += 1
-        for labels, count in counts.items():
-            states.add_metric(labels, count)
+        counts = Counter((entry.state, str(entry.code)) for entry in snapshot.not_live)
+        for state, count in counts.items():
+            states.add_metric(state, count)
         yield states
-        now = datetime.now(UTC)
         if snapshot.checked_at is not None:
             yield GaugeMetricFamily(
                 "fairweather_store_look_age_seconds",
@@ -161,11 +158,11 @@ class _State(Collector):
             "1 while the store, or a delivery in it, cannot be read.",
             value=1 if snapshot.problem else 0,
         )
-        yield self._observation_age(snapshot, now)
-        yield from self._live_scores()
-
-    def _live_scores(self) -> Iterator[Metric]:
-        """How good the forecasts turned out that the app answered; in each variable's unit."""
+        ages = GaugeMetricFamily(
+            "fairweather_observation_age_seconds",
+            "Time since the latest observation of an area that a delivery declares.",
+            labels=["area"],
+        )
         labels = ["delivery_id", "area", "variable", "lead_day"]
         mae = GaugeMetricFamily(
             "fairweather_live_mae", "Mean absolute error of what was answered.", labels=labels
@@ -173,37 +170,25 @@ class _State(Collector):
         bias = GaugeMetricFamily(
             "fairweather_live_bias", "Mean of forecast minus observed.", labels=labels
         )
-        try:
-            scores = self._context.live.all()
-        except ObservationStoreError:
-            scores = []  # absent while the database cannot be read: alert on absence
-        for each in scores:
-            of = [each.delivery_id, each.area, each.variable, str(each.lead_day)]
-            mae.add_metric(of, each.mae)
-            bias.add_metric(of, each.bias)
-        yield from (mae, bias)
-
-    def _observation_age(self, snapshot: Snapshot, now: datetime) -> Metric:
-        ages = GaugeMetricFamily(
-            "fairweather_observation_age_seconds",
-            "Time since the latest observation of an area that a delivery declares.",
-            labels=["area"],
-        )
-        try:
+        # absent while the database cannot be read: alert on absence
+        with suppress(ObservationStoreError):
             for area in sorted(_labelled(snapshot)):
                 latest = self._context.observations.latest(area)
                 if latest is not None:
                     ages.add_metric([area], (now - latest).total_seconds())
-        except ObservationStoreError:
-            pass  # the series is absent while the database cannot be read: alert on absence
-        return ages
+        with suppress(ObservationStoreError):
+            for each in self._context.live.all():
+                of = [each.delivery_id, each.area, each.variable, str(each.lead_day)]
+                mae.add_metric(of, each.mae)
+                bias.add_metric(of, each.bias)
+        yield from (ages, mae, bias)
 
 
 _known: tuple[Contents | None, frozenset[str]] = (None, frozenset())
 
 
 def _labelled(snapshot: Snapshot) -> frozenset[str]:
-    """The areas that have numbers of their own: the first by name of those declared."""
+    """Return the areas that have numbers of their own: the first by name of those declared."""
     global _known  # noqa: PLW0603 - worked out once for what the store holds
     seen, areas = _known
     if seen is not snapshot.contents:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import urlencode
@@ -19,7 +19,6 @@ from fairweather_app.api.schemas import (
     Models,
     ModelsQuery,
     ModelSummary,
-    PinSummary,
     StoreReport,
 )
 from fairweather_app.catalogue.entries import Entry
@@ -33,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 def summarize(entry: Entry) -> ModelSummary:
-    """One delivery; what its metadata would tell is null while that cannot be read."""
+    """Summarize one delivery; what stands in its metadata is null while that cannot be read."""
     declared = entry.declared
     texts = ("schema_version", "model_type", "topic", "author", "synthetic", "runtime")
     lists = ("variables", "valid_months", "capabilities", "unknown_fields")
@@ -51,7 +50,7 @@ def summarize(entry: Entry) -> ModelSummary:
 
 
 def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Models:
-    """A page of deliveries; `path` is the address that the next page is asked from."""
+    """Return a page of deliveries; `path` is the address that the next page is asked from."""
     snapshot = app_context.catalogue.snapshot
     contents = snapshot.contents
     listing = list_deliveries(contents, query)
@@ -61,7 +60,7 @@ def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Mo
         following = f"{path}?{urlencode(asked | {'after': listing.next_after})}"
     return Models(
         store=store_report(snapshot),
-        pins=[PinSummary(**asdict(each)) for each in pins(app_context, contents)],
+        pins=list(pins(app_context.selectors.rules, contents)),
         models=[summarize(each) for each in listing.entries],
         total=None if listing.total == len(listing.entries) else listing.total,
         next=following,
@@ -69,7 +68,7 @@ def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Mo
 
 
 def model_detail(app_context: AppContext, delivery_id: str, *, card: str) -> ModelDetail:
-    """One delivery with its metadata; `card` is the address of its card, if it has one.
+    """Describe one delivery with its metadata; `card` is the address of its card, if it has one.
 
     Raises:
         UnknownDeliveryError: there is none.
@@ -91,12 +90,12 @@ def model_detail(app_context: AppContext, delivery_id: str, *, card: str) -> Mod
 
 
 def store_report(snapshot: Snapshot) -> StoreReport:
-    """How the last look at the store went."""
+    """Return how the last refresh from the store went."""
     return StoreReport(checked_at=snapshot.checked_at, problem=snapshot.problem)
 
 
 def live_scores(live: LiveScores, delivery_id: str) -> list[LiveScoreSummary] | None:
-    """The live scores of one delivery; None while the database cannot be used."""
+    """Return the live scores of one delivery; None while the database cannot be used."""
     try:
         found = live.of(delivery_id)
     except ObservationStoreError as error:
@@ -144,15 +143,16 @@ def _matching(contents: Contents, query: ModelsQuery) -> Iterable[Entry]:
 
 
 def _text(entry: Entry) -> str:
-    """Everything of a delivery that is searched, in one case."""
-    said = (entry.delivery_id, entry.state, entry.code or "", entry.reason or "")
-    return "\n".join(said).casefold() + "\n" + _declared_text(entry.record)
+    """Return all text of a delivery that is searched, in one case."""
+    texts = (entry.delivery_id, entry.state, entry.code or "", entry.reason or "")
+    return "\n".join(texts).casefold() + "\n" + _declared_text(entry.record)
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
 def _declared_text(record: bytes) -> str:
     if not record:
         return ""
-    told = orjson.loads(record)
-    parts = (told["model_type"], told["topic"], told["author"], *told["areas"], *told["variables"])
+    found = orjson.loads(record)
+    names = (found["model_type"], found["topic"], found["author"])
+    parts = (*names, *found["areas"], *found["variables"])
     return "\n".join(parts).casefold()

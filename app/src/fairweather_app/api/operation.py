@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of an operation, written beside its route.
+"""The description of an operation in the OpenAPI document, written beside its route.
 
 `openapi` makes the document of the app's routes and of what is written here; a route without an
 `Operation` (files) is not in it.
@@ -34,7 +34,7 @@ class Operation:
         also: other statuses that are no problem, and what each means.
         links: where its success leads to.
         problems: the codes of its problems, beside ``internal-error``.
-        invalid: the statuses with which it says ``invalid-request``.
+        invalid: the statuses of its ``invalid-request``.
     """
 
     name: str
@@ -59,6 +59,6 @@ class Operation:
 
 
 def operation_of(view: Callable[..., Any]) -> Operation | None:
-    """What describes a view, or the one that it wraps."""
+    """Return the description of a view, or of the one that it wraps."""
     found: Operation | None = vars(view).get(_KEY)
     return found

@@ -16,8 +16,8 @@ from typing import Any
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from fairweather_app.api.request_log import current_trace
 from fairweather_app.api.schemas import Problem
-from fairweather_app.common import request_trace
 from fairweather_app.errors import (
     RETRY_SECONDS,
     InvalidRequestError,
@@ -28,7 +28,7 @@ from fairweather_app.errors import (
     UnknownAreaError,
     UnknownDeliveryError,
 )
-from fairweather_app.refusals import RefusedDelivery, count_refusals, first_refusals
+from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery, count_refusals
 
 CONTENT_TYPE = "application/problem+json"
 INTERNAL_ERROR = "internal-error"
@@ -36,7 +36,7 @@ INTERNAL_ERROR = "internal-error"
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ProblemKind:
     """All problems of one code.
 
@@ -160,18 +160,10 @@ PROBLEMS = {
             remedy="retry after `Retry-After` seconds",
             shown={"detail": "the store has not been looked at yet"},
         ),
-        ProblemKind(code="not-found", title="Not found", statuses=(404,)),
-        ProblemKind(
-            code="method-not-allowed",
-            title="Method not allowed",
-            statuses=(405,),
-        ),
-        ProblemKind(code="body-too-large", title="The request body is too large", statuses=(413,)),
-        ProblemKind(
-            code="unsupported-media-type",
-            title="The request body is not JSON",
-            statuses=(415,),
-        ),
+        ProblemKind("not-found", "Not found", (404,)),
+        ProblemKind("method-not-allowed", "Method not allowed", (405,)),
+        ProblemKind("body-too-large", "The request body is too large", (413,)),
+        ProblemKind("unsupported-media-type", "The request body is not JSON", (415,)),
         ProblemKind(
             code=INTERNAL_ERROR,
             title="Internal error",
@@ -198,8 +190,8 @@ def register_problems(app: Flask) -> None:
 def _answer(kind: ProblemKind, error: Exception) -> Response:
     if kind.public is not None:
         unforeseen = kind.code == INTERNAL_ERROR
-        text = "the app failed on a request" if unforeseen else error
-        logger.error("%s", text, exc_info=error if unforeseen else None)
+        event = "the app failed on a request" if unforeseen else error
+        logger.error("%s", event, exc_info=error if unforeseen else None)
     status, members = kind.statuses[0], dict[str, Any]()
     match error:
         case InvalidRequestError():
@@ -208,7 +200,7 @@ def _answer(kind: ProblemKind, error: Exception) -> Response:
             members = {"areas": list(error.known)}
         case NoApplicableModelError():
             members = {
-                "refused": first_refusals(error.refused),
+                "refused": error.refused[:MOST_REFUSALS],
                 "refused_counts": error.refused_counts,
             }
     return _respond(kind, status, detail=kind.public or str(error), **members)
@@ -228,7 +220,7 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _respond(kind: ProblemKind, status: int, **members: Any) -> Response:  # noqa: ANN401 - likewise
-    request_trace.current().problem = kind.code
+    current_trace().problem = kind.code
     content = kind.body(status, **members).model_dump_json()
     answer = Response(content, status=status, content_type=CONTENT_TYPE)
     answer.headers["Cache-Control"] = "no-store"

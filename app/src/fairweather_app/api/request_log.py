@@ -1,4 +1,4 @@
-"""What is done around every request: its id, its trail, its numbers, its line in the log."""
+"""Per-request bookkeeping: request id, trace, metrics and the line in the access log."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import random
 import re
 from http import HTTPStatus
 from time import perf_counter
-from typing import Protocol
+from typing import cast
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from fairweather_app.api.operation import Operation
-from fairweather_app.common import request_trace
-from fairweather_app.common.logging import request_log
+from fairweather_app.common.logging import REQUEST_ID, request_log
+from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.forecasting.context import AppContext
 
-REQUEST_ID = "X-Request-ID"
+HEADER = "X-Request-ID"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _UNKNOWN_ROUTE = "none"
 PREDICT = "/weather/predict"
@@ -23,50 +23,57 @@ LOGS_REQUESTS = "FAIRWEATHER_LOGS_REQUESTS"
 """Key of the Flask config: whether each request leaves a line. `create_app` does not set it."""
 
 
-def begin(given: str | None) -> request_trace.Trail:
-    """Start the trail of a request; a client's well-formed ``X-Request-ID`` is its id."""
-    if given and _WELL_FORMED.fullmatch(given):
-        return request_trace.begin(given)
-    return request_trace.begin(f"{random.getrandbits(128):032x}")
+def begin(given: str | None) -> RequestTrace:
+    """Start the trace of a request; a client's well-formed ``X-Request-ID`` is its id."""
+    if not (given and _WELL_FORMED.fullmatch(given)):
+        given = f"{random.getrandbits(128):032x}"
+    REQUEST_ID.set(given)
+    return RequestTrace(given)
 
 
-class Account(Protocol):
-    """Counts a request that is done, and writes its line where requests are logged."""
+def end() -> None:
+    """Leave the request: no line that is logged from now on carries its id."""
+    REQUEST_ID.set("")
 
-    def __call__(
-        self, done: request_trace.Trail, *, route: str, method: str, path: str, status: int
+
+def current_trace() -> RequestTrace:
+    """Return the trace of the request that Flask answers now."""
+    return cast("RequestTrace", g.setdefault("trace", RequestTrace()))
+
+
+class RequestLog:
+    """Counts requests that are done, and writes their lines where requests are logged."""
+
+    def __init__(self, app: Flask, app_context: AppContext) -> None:
+        # which files it counts in is decided at import: as late as can be
+        from fairweather_app.api import metrics  # noqa: PLC0415
+
+        self._metrics = metrics
+        self._config = app.config
+        self._context = app_context
+
+    def record(
+        self, trace: RequestTrace, *, route: str, method: str, path: str, status: int
     ) -> None:
-        """Do so, once for each request."""
+        """Count a request and write its line: to be called once for each request."""
+        seconds = perf_counter() - trace.started
+        if route == PREDICT:
+            trace.stages["total"] = seconds
+        code = trace.problem or ("error" if status >= HTTPStatus.BAD_REQUEST else "")
+        area = self._metrics.area_label(self._context.catalogue.snapshot, trace.area)
+        self._metrics.count_request(trace, route, status, code, area)
+        if self._config.get(LOGS_REQUESTS):
+            fields = _line(trace, method, path, status, seconds)
+            request_log(self._context.settings.log_format)(**fields)
 
 
-def account_for_requests(app: Flask, app_context: AppContext) -> Account:
+def install_request_log(app: Flask, app_context: AppContext) -> RequestLog:
     """Give every request an id, count it and, where that is asked for, write its line in the log.
 
     A client's ``X-Request-ID`` is kept when it is well-formed, else one is made; it is answered.
-    What answers requests before Flask does has to call what is returned.
+    What answers requests before Flask does has to call `RequestLog.record`.
     """
-    # which files it counts in is decided at import: as late as can be
-    from fairweather_app.api.metrics import (  # noqa: PLC0415
-        CONTENT_TYPE,
-        area_label,
-        count_request,
-        exposition,
-    )
-
-    def account(
-        done: request_trace.Trail, *, route: str, method: str, path: str, status: int
-    ) -> None:
-        seconds = perf_counter() - done.started
-        if route == PREDICT:
-            done.stages["total"] = seconds
-        code = done.problem or ""
-        if status >= HTTPStatus.BAD_REQUEST:
-            code = code or "error"
-        area = area_label(app_context.catalogue.snapshot, done.area)
-        count_request(done, route, status, code, area)
-        if app.config.get(LOGS_REQUESTS):
-            fields = _line(done, method, path, status, seconds)
-            request_log(app_context.settings.log_format)(**fields)
+    log = RequestLog(app, app_context)
 
     @app.get("/metrics")
     @Operation(
@@ -77,51 +84,53 @@ def account_for_requests(app: Flask, app_context: AppContext) -> Account:
         means="Numbers for Prometheus.",
     )
     def metrics() -> Response:
-        """What Prometheus reads."""
+        """Return what Prometheus reads."""
+        from fairweather_app.api.metrics import CONTENT_TYPE, exposition  # noqa: PLC0415 - likewise
+
         return Response(exposition(app_context), content_type=CONTENT_TYPE)
 
     @app.before_request
     def _begin() -> None:
-        begin(request.headers.get(REQUEST_ID))
+        g.trace = begin(request.headers.get(HEADER))
 
     @app.after_request
-    def _account(response: Response) -> Response:
-        done = request_trace.current()
-        if not done.request_id:  # a handler of its own making answered before any request was begun
+    def _record(response: Response) -> Response:
+        trace = current_trace()
+        if not trace.request_id:  # a handler of its own making answered before the request began
             return response
-        account(
-            done,
+        log.record(
+            trace,
             route=request.url_rule.rule if request.url_rule else _UNKNOWN_ROUTE,
             method=request.method,
             path=request.path,
             status=response.status_code,
         )
-        response.headers[REQUEST_ID] = done.request_id
+        response.headers[HEADER] = trace.request_id
         return response
 
     @app.teardown_request
     def _end(_error: BaseException | None) -> None:
-        request_trace.end()
+        end()
 
-    return account
+    return log
 
 
 def _line(
-    done: request_trace.Trail, method: str, path: str, status: int, seconds: float
+    trace: RequestTrace, method: str, path: str, status: int, seconds: float
 ) -> dict[str, object]:
-    """The fields of a request's line; what a request did not have is left out."""
+    """Return the fields of a request's line, without those that the request did not have."""
     fields: dict[str, object] = {
-        "request_id": done.request_id,
+        "request_id": trace.request_id,
         "method": method,
         "path": path,
         "status": status,
         "ms": round(seconds * 1000, 3),
-        "problem": done.problem,
-        "area": done.area,
-        "delivery_id": done.delivery_id,
-        "memo": done.memo,
-        "passed_over": dict(done.refusals) or None,
+        "problem": trace.problem,
+        "area": trace.area,
+        "delivery_id": trace.delivery_id,
+        "memo": trace.cache,
+        "passed_over": dict(trace.refusals) or None,
     }
-    stages = {f"{name}_ms": round(each * 1000, 3) for name, each in done.stages.items()}
+    stages = {f"{name}_ms": round(each * 1000, 3) for name, each in trace.stages.items()}
     stages.pop("total_ms", None)
     return {name: value for name, value in (fields | stages).items() if value is not None}

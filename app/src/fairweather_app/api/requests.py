@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from fairweather_app.api.schemas import ModelsQuery, PredictRequest
 from fairweather_app.errors import InvalidRequestError
-from fairweather_app.forecasting.forecast_request import ForecastRequest
+from fairweather_app.forecasting.forecaster import ForecastRequest
 
 QUERY = ("area", "variable", "reference_time")
 
@@ -109,19 +109,19 @@ def _refuse_repeated(body: bytes) -> None:
 def _invalid(error: ValidationError, status: Literal[400, 422]) -> InvalidRequestError:
     problems = []
     for each in error.errors():
-        where, message = told_of(each)
+        where, message = error_path_and_message(each)
         problems.append(f"{where}: {message}" if where else message)
     return InvalidRequestError(problems, status=status)
 
 
-def told_of(error: ErrorDetails) -> tuple[str, str]:
+def error_path_and_message(error: ErrorDetails) -> tuple[str, str]:
     """Return where something is wrong, and what, of an error of pydantic's for a caller to read."""
     where = ".".join(str(part) for part in error["loc"])
     return where, error["msg"].removeprefix("Value error, ")
 
 
 def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
-    """What is asked of ``/models``.
+    """Read what is asked of ``/models``.
 
     Raises:
         InvalidRequestError: it cannot be asked; `problems` lists everything.
@@ -135,7 +135,7 @@ def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
         found = ModelsQuery.model_validate(asked)
     except ValidationError as error:
         for each in error.errors():
-            name, message = told_of(each)
+            name, message = error_path_and_message(each)
             if each["type"] == "extra_forbidden":
                 known = ", ".join(ModelsQuery.model_fields)
                 problems.append(f"{name}: not a parameter; expected {known}")

@@ -14,9 +14,10 @@ from werkzeug.datastructures import ETags
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.compression import CODINGS
-from fairweather_app.api.forecast_response import answer, ready_answer
+from fairweather_app.api.forecast_response import current_responses
 from fairweather_app.api.model_listing import model_detail, models_page, store_report
 from fairweather_app.api.operation import Operation
+from fairweather_app.api.request_log import current_trace
 from fairweather_app.api.requests import QUERY, read_body, read_models_query, read_query
 from fairweather_app.api.schemas import (
     Areas,
@@ -51,7 +52,7 @@ api = Blueprint("api", __name__)
 
 
 def _to_the_model(delivery_id: str) -> dict[str, object]:
-    """A link of the OpenAPI document."""
+    """Return a link of the OpenAPI document."""
     return {
         "operationId": "get_model",
         "description": "Who answered, or may.",
@@ -60,7 +61,7 @@ def _to_the_model(delivery_id: str) -> dict[str, object]:
 
 
 @api.after_app_request
-def _say_what_it_is(response: Response) -> Response:
+def _forbid_sniffing(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
 
@@ -83,15 +84,15 @@ def _say_what_it_is(response: Response) -> Response:
 def predict_from_query() -> Response:
     """Forecast an area from the app's own observations.
 
-    The answer may be another one as soon as an observation or a delivery arrives, so whoever
-    keeps it has to ask whether it still holds: with its ``ETag`` that is 304 without a body.
+    The answer may be another one as soon as an observation or a delivery arrives, so a client that
+    keeps it has to revalidate it: with its ``ETag`` that is 304 without a body.
     """
-    found = ready_answer(current_context(), read_query(request.query_string))
+    found = current_responses().get(read_query(request.query_string), current_trace())
     headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
     if IF_NONE_MATCH in request.environ:
-        held = _held(request.if_none_match, found.etag)
-        if held is not None:
-            headers[1] = ("ETag", held)
+        known = _known_form(request.if_none_match, found.etag)
+        if known is not None:
+            headers[1] = ("ETag", known)
             return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(found.body, content_type="application/json", headers=headers)
 
@@ -113,7 +114,8 @@ def predict_from_body() -> Response:
     if not request.is_json:
         found = request.content_type or "no content type"
         raise UnsupportedMediaType(f"found {found}; expected application/json")
-    made = answer(current_context(), read_body(request.get_data(cache=False)))
+    asked = read_body(request.get_data(cache=False))
+    made = current_responses().make(asked, current_trace())
     return Response(made.body, content_type="application/json")
 
 
@@ -134,8 +136,9 @@ def predict_from_body() -> Response:
     problems=("observations-unavailable",),
 )
 def areas() -> Response:
-    """Every area the app knows of, and what there is for it."""
-    return _json(Areas(areas=area_summaries(current_context())))
+    """List every area the app knows of, and what there is for it."""
+    context = current_context()
+    return _json(Areas(areas=area_summaries(context.catalogue.snapshot.contents, context.windows)))
 
 
 @api.get("/models")
@@ -151,7 +154,7 @@ def areas() -> Response:
     invalid=(400,),
 )
 def models() -> Response:
-    """The deliveries the app knows of, each with its state and the reason for it.
+    """List the deliveries the app knows of, each with its state and the reason for it.
 
     At most `MOST_LISTED` at a time; ``next`` is where the others are.
     """
@@ -170,7 +173,7 @@ def models() -> Response:
     problems=("unknown-delivery", "not-found"),
 )
 def model(delivery_id: str) -> Response:
-    """One delivery, with its metadata, unknown fields included."""
+    """Describe one delivery, with its metadata, unknown fields included."""
     card_address = flask.url_for("api.card", delivery_id=delivery_id)
     return _json(model_detail(current_context(), delivery_id, card=card_address))
 
@@ -187,7 +190,7 @@ def model(delivery_id: str) -> Response:
     problems=("unknown-delivery", "not-found"),
 )
 def card(delivery_id: str, name: str = "index.html") -> Response:
-    """A file of the model card, in a sandbox: cards come from whoever can write to the store."""
+    """Send a file of the model card, in a sandbox: who can write to the store can write cards."""
     catalogue = current_context().catalogue
     delivery = catalogue.delivery(catalogue.snapshot.entry(delivery_id))
     content = _read(delivery_id, delivery, f"{CARD_FOLDER}/{name}")
@@ -205,15 +208,15 @@ def card(delivery_id: str, name: str = "index.html") -> Response:
     answer=Software,
 )
 def software() -> Response:
-    """What this release supports: its software manifest."""
-    content = dump_software(describe_software(current_context().backends))
+    """Return what this release supports: its software manifest."""
+    content = dump_software(describe_software(current_context().catalogue.backends))
     return Response(content, mimetype="application/json")
 
 
 @api.get("/healthz")
 @Operation(name="is_up", summary="The process is up.", tag="operating", answer=Health)
 def healthz() -> Response:
-    """The process is up."""
+    """Report that the process is up."""
     return _json(Health())
 
 
@@ -226,7 +229,7 @@ def healthz() -> Response:
     problems=("not-ready",),
 )
 def readyz() -> Response:
-    """At least one verified delivery is loaded."""
+    """Report that at least one verified delivery is loaded."""
     snapshot = current_context().catalogue.snapshot
     if snapshot.live:
         return _json(Readiness(live=len(snapshot.live), store=store_report(snapshot)))
@@ -243,13 +246,13 @@ def readyz() -> Response:
     means="This document.",
 )
 def openapi() -> Response:
-    """This interface, as OpenAPI 3.1."""
+    """Return this interface, as OpenAPI 3.1."""
     from fairweather_app.api.openapi import openapi_document  # noqa: PLC0415 - few ask for it
 
     return Response(openapi_document(flask.current_app), mimetype="application/json")
 
 
-def _held(known: ETags, etag: str) -> str | None:
+def _known_form(known: ETags, etag: str) -> str | None:
     """Return the `ETag` of the form that a client holds of an answer, compressed or not; else None.
 
     Tags are compared weakly, as RFC 9110 has it.
@@ -260,7 +263,7 @@ def _held(known: ETags, etag: str) -> str | None:
 
 
 def _read(delivery_id: str, delivery: Delivery | None, name: str) -> bytes:
-    """A file of a verified delivery; only names that its manifest lists, so nothing else."""
+    """Read a file of a verified delivery; only names that its manifest lists."""
     if delivery is None or name not in delivery.manifest.files:
         raise NotFound(f"delivery {delivery_id} has no file {name}")
     try:

@@ -22,11 +22,13 @@ from pydantic import (
 from fairweather_app.catalogue.entries import State
 from fairweather_app.common.times import parse_time
 from fairweather_app.forecasting.areas import AreaSummary
+from fairweather_app.forecasting.pins import PinSummary
 from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
 
 
-def _absent(value: object) -> bool:
-    return value is None
+def _optional(description: str | None = None) -> Any:  # noqa: ANN401 - the default of any field
+    """Return a field that is left out while it is None."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
 
 
 WHOLE_SECONDS = r"^(19|20|21)\d\d-[^.]+(\.0+)?(Z|[+-]\d\d:\d\d)$"
@@ -40,8 +42,8 @@ RequestTime = Annotated[
 ]
 
 
-class _Answer(BaseModel):
-    """An answer: frozen once built."""
+class _Response(BaseModel):
+    """The body of a response: frozen once built."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -89,51 +91,37 @@ class PredictRequest(BaseModel):
     )
 
 
-class Problem(_Answer):
+class Problem(_Response):
     """An RFC 9457 problem: every answer that is not a success."""
 
     type: str = Field(description="/problems/<code>")
     title: str = Field(description="The code in words.")
     status: int = Field(description="The HTTP status once more.")
     detail: str = Field(description="What is wrong with this request, in a sentence for people.")
-    problems: list[str] | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="invalid-request: everything that is wrong with it.",
+    problems: list[str] | None = _optional("invalid-request: everything that is wrong with it.")
+    areas: list[str] | None = _optional("unknown-area: the areas there are.")
+    refused: list[RefusedDelivery] | None = _optional(
+        "no-applicable-model, observations-missing: who refuses, at most 20."
     )
-    areas: list[str] | None = Field(
-        default=None, exclude_if=_absent, description="unknown-area: the areas there are."
-    )
-    refused: list[RefusedDelivery] | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="no-applicable-model, observations-missing: who refuses, at most 20.",
-    )
-    refused_counts: dict[str, int] | None = Field(
-        default=None, exclude_if=_absent, description="How many refuse with each code, of all."
-    )
+    refused_counts: dict[str, int] | None = _optional("How many refuse with each code, of all.")
 
 
 # ---------------------------------------------------------------------------------- forecasts
-class VariableForecast(_Answer):
+class VariableForecast(_Response):
     """The forecast of one variable, one value for each time of the series."""
 
     unit: str = Field(description="A UDUNITS string, such as degC.")
     value: list[float | None] = Field(
         description="null at a time of the series for which this variable has no step."
     )
-    lower: list[float | None] | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="Lower bounds, shaped like value; only where the model can tell its "
-        "uncertainty. Then upper and interval are there too.",
+    lower: list[float | None] | None = _optional(
+        "Lower bounds, shaped like value; only where the model can tell its "
+        "uncertainty. Then upper and interval are there too."
     )
-    upper: list[float | None] | None = Field(default=None, exclude_if=_absent)
-    interval: tuple[float, float] | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="The probabilities that a value comes out below lower and below upper, such "
-        "as [0.1, 0.9]: four of five are expected between the two.",
+    upper: list[float | None] | None = _optional()
+    interval: tuple[float, float] | None = _optional(
+        "The probabilities that a value comes out below lower and below upper, such "
+        "as [0.1, 0.9]: four of five are expected between the two."
     )
 
 
@@ -156,7 +144,7 @@ class ForecastSeries(BaseModel):
         return self.__pydantic_extra__
 
 
-class Receipt(_Answer):
+class Receipt(_Response):
     """Which delivery answered, what it is, and who was refused."""
 
     delivery_id: str
@@ -175,7 +163,7 @@ class Receipt(_Answer):
     refused_counts: dict[str, int]
 
 
-class Forecast(_Answer):
+class Forecast(_Response):
     """The answer of ``/weather/predict``."""
 
     area: str
@@ -185,7 +173,7 @@ class Forecast(_Answer):
     receipt: Receipt
 
 
-class Areas(_Answer):
+class Areas(_Response):
     """The answer of ``/areas``."""
 
     areas: list[AreaSummary]
@@ -215,7 +203,7 @@ class ModelsQuery(BaseModel):
     )
 
 
-class ModelSummary(_Answer):
+class ModelSummary(_Response):
     """One delivery as the catalogue sees it; fields are null while metadata cannot be read."""
 
     delivery_id: str
@@ -242,42 +230,26 @@ class ModelSummary(_Answer):
     unknown_fields: list[str] = Field(description="Fields of a newer schema, kept and not used.")
 
 
-class StoreReport(_Answer):
+class StoreReport(_Response):
     """How the last look at the store went."""
 
     checked_at: AwareDatetime | None = Field(description="null before the first look.")
     problem: str | None = Field(description="Why what is live was kept as it was; else null.")
 
 
-class PinSummary(_Answer):
-    """An area that the operator pinned to a delivery."""
-
-    area: str
-    delivery_id: str
-    problem: str | None = Field(
-        description="Why the pin does not hold, so that the ranking decides; null while it holds."
-    )
-
-
-class Models(_Answer):
+class Models(_Response):
     """The answer of ``/models``."""
 
     store: StoreReport
     pins: list[PinSummary]
     models: list[ModelSummary] = Field(description="By delivery id.")
-    total: int | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="How many deliveries match; only where this page does not hold all of them.",
+    total: int | None = _optional(
+        "How many deliveries match; only where this page does not hold all of them."
     )
-    next: str | None = Field(
-        default=None,
-        exclude_if=_absent,
-        description="The address of the next page; only where there is one.",
-    )
+    next: str | None = _optional("The address of the next page; only where there is one.")
 
 
-class LiveScoreSummary(_Answer):
+class LiveScoreSummary(_Response):
     """How past forecasts of a delivery did, for one area and variable on one lead day."""
 
     area: str
@@ -304,13 +276,13 @@ class ModelDetail(ModelSummary):
     )
 
 
-class Health(_Answer):
+class Health(_Response):
     """The answer of ``/healthz``: the process is up."""
 
     status: Literal["ok"] = "ok"
 
 
-class Readiness(_Answer):
+class Readiness(_Response):
     """The answer of ``/readyz`` when at least one verified delivery is loaded."""
 
     status: Literal["ready"] = "ready"

@@ -119,7 +119,7 @@ def start_polling(app: Flask) -> Poller:
         app_context.catalogue,
         app_context.settings.reload_seconds,
         partial(preload, app_context),
-        partial(report_pins, app_context),
+        partial(report_pins, app_context.selectors.rules),
     )
     app.extensions[POLLER] = poller
     poller.start()

@@ -14,9 +14,8 @@ from fairweather_interface.refusals import Refusal
 
 from fairweather_app.errors import AppError, LoadError, ObservationStoreError
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.forecasting.forecast_log import KeptForecast, to_keep
-from fairweather_app.forecasting.forecasts import attempt
-from fairweather_app.forecasting.live_scores import Of
+from fairweather_app.forecasting.forecast_log import LoggedForecast, to_log
+from fairweather_app.forecasting.live_scores import AreaAndTime
 
 RECORDER = "fairweather-recorder"
 SECONDS = 2.0
@@ -33,23 +32,23 @@ def record(app_context: AppContext) -> int:
     from fairweather_app.api.metrics import RECORDED  # noqa: PLC0415 - see `accounting`
 
     live = app_context.live
-    RECORDED.labels("lost").inc(live.lost())
-    waiting = live.taken()
+    RECORDED.labels("lost").inc(live.take_dropped())
+    waiting = live.take_pending()
     told = [each for _, forecasts in waiting for each in forecasts]
     told += [each for of, _ in waiting for each in _shadows(app_context, of)]
     if not told:
         return 0
     try:
-        live.kept.keep(told)
+        live.log.add(told)
     except ObservationStoreError:
         for of, forecasts in waiting:
-            live.wait(of, forecasts)
+            live.enqueue(of, forecasts)
         raise
     RECORDED.labels("kept").inc(len(told))
     return len(told)
 
 
-def _shadows(app_context: AppContext, of: Of) -> list[KeptForecast]:
+def _shadows(app_context: AppContext, of: AreaAndTime) -> list[LoggedForecast]:
     from fairweather_app.api.metrics import SHADOWS  # noqa: PLC0415 - see `accounting`
 
     area, reference_time = of
@@ -64,12 +63,12 @@ def _shadows(app_context: AppContext, of: Of) -> list[KeptForecast]:
         except LoadError as error:
             logger.warning("the shadow %s cannot be opened: %s", name, error)
             continue
-        outcome = attempt(model, app_context, area, reference_time)
+        outcome = app_context.forecaster.attempt(model, area, reference_time)
         if isinstance(outcome, Refusal):
             logger.info("the shadow %s would refuse %s: %s", name, area, outcome.reason)
             continue
         SHADOWS.inc()
-        told += to_keep(model, area, reference_time, outcome)
+        told += to_log(model, area, reference_time, outcome)
     return told
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from fairweather_interface.delivery import Delivery
 from fairweather_interface.refusals import Code
 
-from fairweather_app.catalogue.decisions import Decisions, load_decisions
+from fairweather_app.catalogue.decisions import Decisions, DecisionStore, load_decisions
 from fairweather_app.catalogue.delivery_cache import Cache
 from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.catalogue.index import Index
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 class Catalogue:
     """Holds the current snapshot of one store, and replaces it. Safe to share between threads.
 
-    `decisions` reads what the operator decided, `budget` is the memory for loaded models.
+    `decisions` keeps what the operator decided, `budget` is the memory for loaded models.
     `may_answer` says whether a live delivery may answer for an area that it declares, as the
     operator's settings have it. `before_publish` is called with the contents that are shown and
     those that will be, before they are: what it works out, no request has to.
@@ -50,7 +50,7 @@ class Catalogue:
         pickup: Pickup,
         index: Index,
         *,
-        decisions: Callable[[], Decisions] = Decisions,
+        decisions: DecisionStore,
         budget: int = DEFAULT_BUDGET,
         may_answer: MayAnswer = lambda _entry, _area: True,
         before_publish: Callable[[Contents, Contents], object] = lambda _before, _after: None,
@@ -73,7 +73,8 @@ class Catalogue:
             publish=lambda known: self._publish(known, self._snapshot.problem),
         )
         self._index = index
-        self._read_decisions = decisions
+        self.decisions = decisions
+        self.backends = pickup.backends
         self._decisions: Decisions | None = None
         self._decisions_missing = False
         self._refreshing = threading.Lock()
@@ -116,7 +117,7 @@ class Catalogue:
     def _decide(self) -> None:
         """Read what the operator decided; while that fails, what was read last holds."""
         try:
-            read = self._read_decisions()
+            read = self.decisions.read()
         except ObservationStoreError as error:
             if not self._decisions_missing:
                 logger.warning("withdrawals and pins stay as they were last read: %s", error)

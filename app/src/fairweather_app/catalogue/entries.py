@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Self
 
+from fairweather_interface.applicability import start_months
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code
 from pydantic import TypeAdapter
@@ -145,7 +146,7 @@ def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:
             for name, area in metadata.areas.items()
         },
         variables=metadata.variables,
-        valid_months=tuple(metadata.valid_months),
+        valid_months=start_months(metadata),
         capabilities=tuple(names_of(metadata)),
         train_end_time=metadata.training.train_end_time.timestamp(),
         synthetic=metadata.training.synthetic,

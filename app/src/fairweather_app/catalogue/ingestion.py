@@ -65,7 +65,7 @@ class Pickup:
 
     def __init__(self, cache: Cache, backends: Sequence[ModelsBackend]) -> None:
         self._cache = cache
-        self._backends = tuple(backends)
+        self.backends = tuple(backends)
 
     def __call__(self, name: str, *, proven: Proven | None = None) -> Ingested:
         """Pick a delivery up; what is among `proven` is verified, and not proven again.
@@ -84,7 +84,7 @@ class Pickup:
             LoadError: none does.
         """
         reasons = []
-        for backend in self._backends:
+        for backend in self.backends:
             artifact = artifact_of(delivery, backend.format)
             if artifact is None:
                 continue
@@ -124,7 +124,7 @@ class Pickup:
             delivery = self._cache.described(entry.delivery_id, str(entry.digest))
         except (FairweatherError, OSError):
             return 0
-        for backend in self._backends:
+        for backend in self.backends:
             artifact = artifact_of(delivery, backend.format)
             if artifact is not None and backend.cannot_run(artifact) is None:
                 return estimate(_size(delivery, artifact))
@@ -179,7 +179,7 @@ class Pickup:
         carried = ", ".join(
             each.format for each in delivery.metadata.artifacts if each.path is not None
         )
-        runs = ", ".join(backend.format for backend in self._backends)
+        runs = ", ".join(backend.format for backend in self.backends)
         omitted = [
             f" ({each.format} was left out: {each.omitted})"
             for each in delivery.metadata.artifacts

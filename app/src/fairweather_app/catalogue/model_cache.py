@@ -33,7 +33,7 @@ import numpy.typing as npt
 from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.entries import Entry
-from fairweather_app.common import request_trace
+from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.models_backend.session import Arrays, Session, Signature
@@ -176,15 +176,17 @@ class Residency:
             return bool(gone)
 
     @contextmanager
-    def lease(self, entry: Entry) -> Iterator[Session]:
+    def lease(self, entry: Entry, trace: RequestTrace | None = None) -> Iterator[Session]:
         """The session of an entry, loaded if need be; it stays in memory until it is given back.
+
+        Waiting for it is the stage "load" of the `trace`.
 
         Raises:
             LoadError: it cannot be loaded, or not within `patience`.
         """
         slot = self._taken(entry)
         try:
-            yield (slot.loaded or self._awaited(slot)).session
+            yield (slot.loaded or self._awaited(slot, trace or RequestTrace())).session
         finally:
             self._give_back(slot)
 
@@ -227,16 +229,16 @@ class Residency:
         slot.coming.set_result(loaded)
         self._give_back(slot)
 
-    def _awaited(self, slot: _Slot) -> Loaded:
-        with request_trace.stage("load"):
-            try:
-                return slot.coming.result(0 if slot.overdue else self._patience)
-            except TimeoutError:
-                if slot.coming.done():  # the load itself raised it
-                    raise
-                slot.overdue = True
-                reason = f"it is still being loaded after {self._patience:g} s"
-                raise _not_yet(reason) from None
+    def _awaited(self, slot: _Slot, trace: RequestTrace) -> Loaded:
+        seconds = 0 if slot.overdue else self._patience
+        try:
+            return trace.timed("load", lambda: slot.coming.result(seconds))
+        except TimeoutError:
+            if slot.coming.done():  # the load itself raised it
+                raise
+            slot.overdue = True
+            reason = f"it is still being loaded after {self._patience:g} s"
+            raise _not_yet(reason) from None
 
     def _give_back(self, slot: _Slot) -> None:
         with self._lock:
@@ -302,13 +304,15 @@ class _LazySession:
         except LoadError as error:
             raise PredictionError(str(error), code=error.code) from error
 
-    def held(self) -> AbstractContextManager[Session]:
+    def held(self, trace: RequestTrace | None = None) -> AbstractContextManager[Session]:
         """The loaded session, kept in memory for as long as the context lasts."""
         kept = self.kept
-        return self._residency.lease(self._entry) if kept is None else nullcontext(kept.session)
+        if kept is not None:
+            return nullcontext(kept.session)
+        return self._residency.lease(self._entry, trace)
 
 
-def held(model: RuntimeModel) -> AbstractContextManager[object]:
+def held(model: RuntimeModel, trace: RequestTrace | None = None) -> AbstractContextManager[object]:
     """Keep a model in memory, loaded first if need be, for as long as the context lasts.
 
     So loading is not charged to the time limit of a model that is run inside.
@@ -317,7 +321,7 @@ def held(model: RuntimeModel) -> AbstractContextManager[object]:
         LoadError: when the context is entered: it cannot be loaded, or not in time.
     """
     session = model.session
-    return session.held() if isinstance(session, _LazySession) else nullcontext()
+    return session.held(trace) if isinstance(session, _LazySession) else nullcontext()
 
 
 def _not_yet(reason: str) -> LoadError:

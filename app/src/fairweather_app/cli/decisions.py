@@ -16,7 +16,6 @@ from fairweather_app.cli import output
 from fairweather_app.errors import DecisionError
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.pins import why_not
-from fairweather_app.forecasting.selection import may_answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +94,7 @@ def restore(delivery_id: str, author: str, *, as_json: bool) -> None:
     Example: flask --app fairweather_app models restore ID
     """
     delivery_id = _whole_id(delivery_id)
-    if delivery_id not in current_context().decisions.read().withdrawals:
+    if delivery_id not in current_context().catalogue.decisions.read().withdrawals:
         raise DecisionError(f"{delivery_id} is not withdrawn; nothing was changed")
     _decide("restore", delivery_id, f"{delivery_id} is restored", author=author, as_json=as_json)
 
@@ -130,7 +129,7 @@ def unpin(area: str, author: str, *, as_json: bool) -> None:
     Example: flask --app fairweather_app models unpin JFK
     """
     output.require_database(current_context())
-    if area not in current_context().decisions.read().pins:
+    if area not in current_context().catalogue.decisions.read().pins:
         raise DecisionError(f"{area} is not pinned; nothing was changed")
     _decide("unpin", area, f"{area} is unpinned", author=author, as_json=as_json)
 
@@ -150,7 +149,9 @@ def _decide(
 ) -> None:
     """Store a decision and print it."""
     context = current_context()
-    context.decisions.add(action, subject, author=author, delivery_id=delivery_id, reason=reason)
+    context.catalogue.decisions.add(
+        action, subject, author=author, delivery_id=delivery_id, reason=reason
+    )
     decided = Decided(
         action=action,
         subject=subject,
@@ -172,7 +173,10 @@ def _whole_id(text: str) -> str:
     output.require_database(context)
     return output.resolve_id(
         text,
-        lambda: {*context.catalogue.refresh().entries, *context.decisions.read().withdrawals},
+        lambda: {
+            *context.catalogue.refresh().entries,
+            *context.catalogue.decisions.read().withdrawals,
+        },
     )
 
 
@@ -185,11 +189,11 @@ def check_withdrawal(context: AppContext, delivery_id: str) -> None:
     """
     entry = _entry(context, delivery_id)
     declaring = context.catalogue.snapshot.contents.declaring
+    may_answer = context.selectors.rules.may_answer
     alone = [
         area
         for area in entry.areas
-        if [each for each in declaring[area] if each.live and may_answer(context, each, area)]
-        == [entry]
+        if [each for each in declaring[area] if each.live and may_answer(each, area)] == [entry]
     ]
     if alone:
         raise DecisionError(
@@ -205,7 +209,7 @@ def check_pin(context: AppContext, area: str, delivery_id: str) -> None:
     Raises:
         DecisionError: it is not live, or not allowed for the area.
     """
-    problem = why_not(context, area, _entry(context, delivery_id))
+    problem = why_not(context.selectors.rules, area, _entry(context, delivery_id))
     if problem is not None:
         raise DecisionError(
             f"{delivery_id} may not answer for {area}: {problem}; nothing was changed"
@@ -214,7 +218,7 @@ def check_pin(context: AppContext, area: str, delivery_id: str) -> None:
 
 def _entry(context: AppContext, delivery_id: str) -> Entry:
     """Return the entry of a delivery that lies in the store now and was not withdrawn before."""
-    before = context.decisions.read().withdrawals.get(delivery_id)
+    before = context.catalogue.decisions.read().withdrawals.get(delivery_id)
     if before is not None:
         raise DecisionError(f"{delivery_id} was withdrawn by {before}; nothing was changed")
     snapshot = context.catalogue.refresh()

@@ -11,18 +11,16 @@ import click
 from flask.cli import AppGroup
 
 from fairweather_app.api.model_listing import store_report, summarize
-from fairweather_app.api.schemas import Models, ModelSummary, PinSummary
+from fairweather_app.api.schemas import Models, ModelSummary
 from fairweather_app.catalogue.entries import Entry
 from fairweather_app.cli import output
 from fairweather_app.cli.decisions import COMMANDS
 from fairweather_app.common.times import write_time
 from fairweather_app.errors import NoApplicableModelError, UnknownDeliveryError
 from fairweather_app.forecasting.context import AppContext, current_context
-from fairweather_app.forecasting.forecast_request import ForecastRequest
-from fairweather_app.forecasting.forecasts import decide
+from fairweather_app.forecasting.forecaster import ForecastRequest
 from fairweather_app.forecasting.live_scores import LiveScore
 from fairweather_app.forecasting.pins import pins
-from fairweather_app.forecasting.selection import ranked_entries
 from fairweather_app.refusals import Refusals, RefusedDelivery
 
 models = AppGroup("models", help="Deliveries: which are live, and why the others are not.")
@@ -43,14 +41,10 @@ def list_models(*, as_json: bool) -> None:
     with output.only_reading(context):
         snapshot = context.catalogue.refresh()
     summaries = [summarize(each) for each in snapshot.entries.values()]
-    pinned = pins(context, snapshot.contents)
+    pinned = pins(context.selectors.rules, snapshot.contents)
     ids = output.short_ids(each.delivery_id for each in summaries)
     output.print_answer(
-        Models(
-            store=store_report(snapshot),
-            pins=[PinSummary(**asdict(each)) for each in pinned],
-            models=summaries,
-        ),
+        Models(store=store_report(snapshot), pins=list(pinned), models=summaries),
         ("delivery", "state", "type", "areas", "capabilities", "reason"),
         [
             (
@@ -167,11 +161,11 @@ def why(area: str, time: datetime | None, *, as_json: bool) -> None:
         snapshot = context.catalogue.refresh()
         if snapshot.problem and not snapshot.not_ready:  # else it is the error, printed below
             output.print_text(snapshot.problem, err=True)
-        for pin in pins(context, snapshot.contents):
+        for pin in pins(context.selectors.rules, snapshot.contents):
             if pin.area == area:
                 output.print_text(str(pin), err=True)
         try:
-            decision = decide(context, ForecastRequest(area=area, reference_time=time))
+            decision = context.forecaster.decide(ForecastRequest(area=area, reference_time=time))
         except NoApplicableModelError as error:
             moment = time or context.clock(area)
             _print_ranking(_ranking(context, area, moment, None, error.refused), as_json=as_json)
@@ -184,7 +178,7 @@ def why(area: str, time: datetime | None, *, as_json: bool) -> None:
 def _ranking(
     context: AppContext, area: str, time: datetime, answering: str | None, refused: Refusals
 ) -> Ranking:
-    order = list(ranked_entries(area, context, None, context.catalogue.snapshot.contents))
+    order = list(context.selectors.of(context.catalogue.snapshot.contents).ranked(area))
     names = [each.delivery_id for each in order]
     candidates = set(names)
     refusals = {each.delivery_id: each for each in refused if each.delivery_id in candidates}

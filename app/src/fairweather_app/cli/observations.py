@@ -147,7 +147,7 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
     if since is not None and since > now:
         raise click.UsageError(f"--since {write_time(since)} is in the future")
     context.catalogue.refresh()
-    places = _places(context, areas_to_observe(context) if everywhere else areas)
+    places = _places(context, areas_to_observe(context.catalogue) if everywhere else areas)
     if not places:
         raise click.ClickException("no live delivery needs observations: give --area AREA")
     starts = {area: since or _start(context, area, now) for area in sorted(places)}
@@ -187,11 +187,16 @@ def _places(context: AppContext, areas: Sequence[str]) -> Mapping[str, Area]:
     Raises:
         UnknownAreaError: neither a delivery nor a definition has the place of one.
     """
+    contents = context.catalogue.snapshot.contents
     places = {}
     for area in dict.fromkeys(areas):
-        place = find_place(context, area)
+        place = find_place(contents, area)
         if place is None:
-            known = [name for name in known_areas(context) if find_place(context, name)]
+            known = [
+                each
+                for each in known_areas(contents, context.windows)
+                if find_place(contents, each)
+            ]
             raise UnknownAreaError(area, known=known)
         places[area] = place
     return places
@@ -235,9 +240,10 @@ def status(areas: Sequence[str], days: int, *, as_json: bool) -> None:
     observed = store.areas()
     context.catalogue.refresh()
     declared = {area for each in context.catalogue.snapshot.live for area in each.areas}
+    known = known_areas(context.catalogue.snapshot.contents, context.windows)
     for area in areas:
-        if area not in observed and area not in known_areas(context):
-            raise UnknownAreaError(area, known=known_areas(context))
+        if area not in observed and area not in known:
+            raise UnknownAreaError(area, known=known)
     now = datetime.now(UTC)
     latest = store.latest()
     behind = now if context.settings.clock == "now" or latest is None else latest

@@ -19,7 +19,7 @@ from fairweather_app.cli.models import models
 from fairweather_app.cli.observations import observations
 from fairweather_app.errors import StoreError
 from fairweather_app.forecasting.context import current_context
-from fairweather_app.forecasting.release_check import Losses, find_losses
+from fairweather_app.forecasting.release_check import Regressions, find_regressions
 from fairweather_app.models_backend.software import describe_software
 from fairweather_app.refusals import count_refusals
 
@@ -40,11 +40,13 @@ def software() -> None:
 
     Example: flask --app fairweather_app software > app.json
     """
-    click.echo(dump_software(describe_software(current_context().backends)).decode().rstrip())
+    click.echo(
+        dump_software(describe_software(current_context().catalogue.backends)).decode().rstrip()
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReleaseCheck(Losses):
+class ReleaseCheck(Regressions):
     """The deliveries that this release cannot serve.
 
     Attributes:
@@ -82,12 +84,12 @@ def check(*, as_json: bool) -> None:
     shown = sys.stderr.isatty()
     with click.progressbar(names, label="checking", file=sys.stderr, hidden=not shown) as progress:
         deliveries = (catalogue.refresher.ingest(name) for name in progress)
-        losses = find_losses(each for each in deliveries if each is not None)
-    manifest = describe_software(context.backends)
+        regressions = find_regressions(each for each in deliveries if each is not None)
+    manifest = describe_software(catalogue.backends)
     found = ReleaseCheck(
         release=f"{manifest.name} {manifest.version}",
         store=str(catalogue.store),
-        **{each.name: getattr(losses, each.name) for each in fields(losses)},
+        **{each.name: getattr(regressions, each.name) for each in fields(regressions)},
     )
     rows = [
         (each.delivery_id, each.model_type or "-", each.code, each.reason) for each in found.lost

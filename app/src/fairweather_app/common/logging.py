@@ -12,13 +12,12 @@ import logging
 import sys
 import unicodedata
 from collections.abc import Callable, MutableMapping
+from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal, TextIO
 
 import orjson
-
-from fairweather_app.common import request_trace
 
 if "rich" not in sys.modules:
     # structlog imports rich where there is one, for tracebacks as this app never shows them: it
@@ -30,6 +29,9 @@ import structlog
 
 LogFormat = Literal["auto", "json", "text"]
 Fields = MutableMapping[str, Any]
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+"""The id of the request that is answered now, for the lines that are logged meanwhile."""
 
 
 def show_log(form: LogFormat = "auto") -> None:
@@ -128,7 +130,7 @@ def _traceback(stream: TextIO, error: Any) -> None:  # noqa: ANN401 - structlog'
 
 
 def _name_request(_logger: object, _name: str, fields: Fields) -> Fields:
-    request_id = request_trace.current().request_id
+    request_id = REQUEST_ID.get()
     if request_id:
         fields["request_id"] = request_id
     return fields

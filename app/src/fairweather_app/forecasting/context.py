@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Literal, Protocol, cast
+from typing import Literal, cast
 
 import flask
-from fairweather_interface.definitions import load_definitions, packaged_definitions
-from fairweather_interface.metadata import Area
 
 from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.catalogue.decisions import DecisionStore
 from fairweather_app.catalogue.delivery_cache import Cache
 from fairweather_app.catalogue.index import Index, release_key
 from fairweather_app.catalogue.ingestion import Pickup
-from fairweather_app.catalogue.overrides import Overrides, read_overrides
+from fairweather_app.catalogue.overrides import read_overrides
 from fairweather_app.catalogue.stores import open_store
-from fairweather_app.common.lru import Memo
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.errors import RETRY_SECONDS, SettingsError
-from fairweather_app.forecasting.answers import KeptAnswer
-from fairweather_app.forecasting.forecast_request import ForecastRequest
+from fairweather_app.forecasting.forecaster import Clock, Forecaster
 from fairweather_app.forecasting.live_scores import LiveScores
 from fairweather_app.forecasting.selector import Rules, Selectors
 from fairweather_app.models_backend import (
@@ -32,101 +28,82 @@ from fairweather_app.models_backend import (
     TensorFlowBackend,
     find_backend,
 )
-from fairweather_app.models_backend.runtime_model import Predictions
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
 from fairweather_app.observations import ObservationStore, ReadyWindows
 from fairweather_app.settings import Settings, cannot_write_cache
 
-PREDICTIONS_KEPT = 2000
-
-ANSWER_BYTES_KEPT = 16_000_000
+EXTENSION = "fairweather"
 
 PATIENCE_SHARE = 0.8
-"""Of the time limit: a lock that is waited for in vain is told before the wait is given up."""
-
-PAUSE_SECONDS = 30.0
-"""A model that was given up is not asked again for so long."""
-
-PredictionKey = tuple[str, str, datetime, bytes]
-"""Delivery digest, area, reference time, digest of the windows."""
+"""Of the time limit: waiting for a lock of the database fails before the wait is given up."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AppContext:
-    """Settings, overrides and clock, and the two places where models and observations are.
-
-    `definitions` are the areas that the contract's packaged definitions know by name.
-    """
+    """Settings, overrides (in `selectors`) and clock, and what models and observations are in."""
 
     settings: Settings
-    overrides: Overrides
     selectors: Selectors
     clock: Clock
-    observations: ObservationStore
-    decisions: DecisionStore
     catalogue: Catalogue
-    backends: Sequence[ModelsBackend]
-    ready: ReadyWindows
-    time_limit: TimeLimit
-    predictions: Memo[PredictionKey, Predictions]
-    answers: Memo[ForecastRequest, KeptAnswer]
+    observations: ObservationStore
+    windows: ReadyWindows
+    forecaster: Forecaster
     live: LiveScores
-    definitions: Mapping[str, Area] = field(default_factory=dict)
 
 
 def build_app_context(settings: Settings) -> AppContext:
-    """Put an app together: the overrides are read, the cache is tried, and nothing is started.
+    """Put an app together: read the overrides, try the cache, and start nothing.
 
     Raises:
         OverridesError: the file of overrides is wrong.
         SettingsError: the cache cannot be written.
     """
     overrides = replace(read_overrides(settings.overrides), shadows=frozenset(settings.shadow))
-    patience = PATIENCE_SHARE * settings.time_limit
-    observations = ObservationStore(settings.observations, patience=patience)
-    ready = ReadyWindows(observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS))
+    observations = ObservationStore(
+        settings.observations, patience=PATIENCE_SHARE * settings.time_limit
+    )
+    windows = ReadyWindows(observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS))
     cache = Cache(settings.cache, store=open_store(settings.store), reader=NEWEST_SCHEMA)
     try:
         cache.try_out()
     except OSError as error:
         raise SettingsError([cannot_write_cache(settings.cache, error)]) from None
     backends = _choose_backends(settings, cache)
-    decisions = DecisionStore(observations.database)
     selectors = Selectors(
         Rules(overrides=overrides, refuse_below_baseline=settings.refuse_below_baseline)
     )
+    catalogue = Catalogue(
+        cache,
+        Pickup(cache, backends),
+        Index(cache.folder, partial(release_key, backends)),
+        decisions=DecisionStore(observations.database),
+        budget=settings.model_memory,
+        may_answer=selectors.rules.may_answer,
+        before_publish=selectors.prepare,
+    )
+    clock = make_clock(settings.clock, windows.latest)
     return AppContext(
         settings=settings,
-        overrides=overrides,
         selectors=selectors,
-        clock=make_clock(settings.clock, ready),
+        clock=clock,
+        catalogue=catalogue,
         observations=observations,
-        decisions=decisions,
-        catalogue=Catalogue(
-            cache,
-            Pickup(cache, backends),
-            Index(cache.folder, partial(release_key, backends)),
-            decisions=decisions.read,
-            budget=settings.model_memory,
-            may_answer=selectors.rules.may_answer,
-            before_publish=selectors.prepare,
+        windows=windows,
+        forecaster=Forecaster(
+            catalogue,
+            selectors,
+            windows,
+            clock,
+            seconds=settings.time_limit,
+            margins=settings.domain_margins,
         ),
-        backends=tuple(backends),
-        ready=ready,
-        time_limit=TimeLimit(settings.time_limit, pause=PAUSE_SECONDS),
-        predictions=Memo(PREDICTIONS_KEPT),
-        answers=Memo(ANSWER_BYTES_KEPT, size=lambda kept: len(kept.answer.body)),
-        live=LiveScores(observations, ready),
-        definitions={
-            name: area
-            for source in packaged_definitions()
-            for name, area in load_definitions(source).areas.items()
-        },
+        live=LiveScores(observations, windows),
     )
 
 
 def _choose_backends(settings: Settings, cache: Cache) -> tuple[ModelsBackend, ...]:
-    """What runs models, the preferred first: a server elsewhere where one is named, else this one.
+    """Return what runs models, the preferred first: a server where one is named, else this process.
 
     Not both: a model that is too large for this process must not come here when its server fails.
     What the setting names beside them comes last.
@@ -142,39 +119,29 @@ def _choose_backends(settings: Settings, cache: Cache) -> tuple[ModelsBackend, .
     return (*own, *(find_backend(name, cache.bring) for name in settings.backends))
 
 
-Clock = Callable[[str], datetime]
-"""Gives the reference time for an area: aware, in UTC, on a whole second."""
-
-
-class Latest(Protocol):
-    """Who knows when the latest observation of an area, or of all, was made."""
-
-    def latest(self, area: str | None = None) -> datetime | None:
-        """Its time; None when there is none."""
-
-
 def make_clock(
     kind: Literal["latest-observation", "now"],
-    observations: Latest,
+    latest: Callable[[str | None], datetime | None],
     *,
     wall: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Clock:
-    """Make the clock that the settings ask for; `wall` tells the real time."""
+    """Make the clock that the settings ask for.
+
+    `latest` gives the time of the latest observation of an area or, for None, of all; None where
+    there is none. `wall` gives the real time.
+    """
 
     def last_full_hour(_area: str) -> datetime:
         return wall().replace(minute=0, second=0, microsecond=0)
 
     def latest_observation(area: str) -> datetime:
-        """Of the area, else of any area, else the last full hour."""
-        latest = observations.latest(area) or observations.latest()
-        return last_full_hour(area) if latest is None else latest.replace(microsecond=0)
+        """Return that of the area, else of any area, else the last full hour."""
+        time = latest(area) or latest(None)
+        return last_full_hour(area) if time is None else time.replace(microsecond=0)
 
     return last_full_hour if kind == "now" else latest_observation
 
 
-EXTENSION = "fairweather"
-
-
 def current_context() -> AppContext:
-    """The `AppContext` of the app that answers the current request or runs the command."""
+    """Return the `AppContext` of the app that answers the current request or runs the command."""
     return cast("AppContext", flask.current_app.extensions[EXTENSION])

@@ -1,4 +1,4 @@
-"""Kept forecasts: what was forecast, in the app's database, until it can be scored and after.
+"""The forecast log: forecasts in the app's database, until they can be scored and after.
 
 One row for each delivery, area, variable and reference time: the first forecast that was made.
 Only the newest `MOST_FORECASTS` rows are kept.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import sqlalchemy as sa
@@ -35,7 +35,7 @@ _forecasts = sa.Table(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class KeptForecast:
+class LoggedForecast:
     """One variable of one forecast; times in microseconds, `values` float32, little-endian."""
 
     delivery_id: str
@@ -52,16 +52,16 @@ class KeptForecast:
 
     @property
     def until(self) -> int:
-        """The last time it speaks of."""
+        """The last time it is for."""
         return self.reference_time + len(self.values) // 4 * self.step
 
 
-def to_keep(
+def to_log(
     model: RuntimeModel, area: str, reference_time: datetime, predictions: Predictions
-) -> list[KeptForecast]:
-    """What a prediction is kept as."""
+) -> list[LoggedForecast]:
+    """Return the rows of one forecast."""
     return [
-        KeptForecast(
+        LoggedForecast(
             delivery_id=model.delivery_id,
             area=area,
             variable=each.variable,
@@ -73,14 +73,14 @@ def to_keep(
     ]
 
 
-class KeptForecasts:
-    """The table of kept forecasts; every method raises `ObservationStoreError`."""
+class ForecastLog:
+    """The table of forecasts; every method raises `ObservationStoreError`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def keep(self, forecasts: Sequence[KeptForecast]) -> None:
-        """Keep forecasts; of what is there already the first stays. The oldest leave."""
+    def add(self, forecasts: Sequence[LoggedForecast]) -> None:
+        """Add forecasts; of what is there already the first stays. Drop the oldest."""
         insert = self._database.insert(_forecasts)
         newest = sa.select(sa.func.max(_forecasts.c.id)).scalar_subquery()
         with self._database.transaction() as connection:
@@ -91,30 +91,21 @@ class KeptForecasts:
                 _forecasts.delete().where(_forecasts.c.id <= newest - MOST_FORECASTS)
             )
 
-    def read(self, delivery_id: str | None = None) -> list[KeptForecast]:
-        """The forecasts of a delivery (or of all), by area and variable, the oldest first."""
+    def read(self, delivery_id: str | None = None) -> list[LoggedForecast]:
+        """Return the forecasts of a delivery (or of all), by area and variable, oldest first."""
         table = _forecasts.c
-        query = sa.select(
-            table.delivery_id,
-            table.area,
-            table.variable,
-            table.reference_time,
-            table.step,
-            table["values"],
-        ).order_by(table.area, table.variable, table.reference_time, table.delivery_id)
+        names = ("delivery_id", "area", "variable", "reference_time", "step", "values")
+        query = sa.select(*(table[name] for name in names)).order_by(
+            table.area, table.variable, table.reference_time, table.delivery_id
+        )
         if delivery_id is not None:
             query = query.where(table.delivery_id == delivery_id)
         with self._database.transaction() as connection:
-            return [KeptForecast(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - public, whatever its name
+            return [LoggedForecast(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - public, whatever its name
 
 
-def span(forecasts: Sequence[KeptForecast]) -> tuple[datetime, datetime]:
-    """From when to when forecasts speak; the first is not among it."""
+def time_range(forecasts: Sequence[LoggedForecast]) -> tuple[datetime, datetime]:
+    """Return the times that forecasts are for: after the first, up to the second."""
     first = min(each.reference_time for each in forecasts)
     last = max(each.until for each in forecasts)
     return from_microseconds(first), from_microseconds(last)
-
-
-def step_of(forecast: KeptForecast) -> timedelta:
-    """The step of a forecast."""
-    return forecast.step * MICROSECOND

@@ -1,15 +1,15 @@
-"""Scores: the mean absolute error and the bias of kept forecasts, by lead day.
+"""Scores: the mean absolute error and the bias of logged forecasts, by lead day.
 
 Laws:
 
-- A score is a pure function of the forecasts that are kept and of the observations there are: it
+- A score is a pure function of the forecasts that are logged and of the observations there are: it
   changes when an observation arrives or is corrected, and no process has to notice.
-- What came is reckoned as a window's sample is: the mean of the observations in (t - step, t].
-  Times without an observation do not count.
+- The observed value of a step is computed as a window's sample is: the mean of the observations in
+  (t - step, t]. Times without an observation do not count.
 - Only a forecast counts of which nothing had been observed when it was made. So asking for the
   past, which the model may have been trained on, improves nothing.
 - Bias is forecast minus observed. Lead day 1 is the first 24 hours.
-- Only forecasts from the app's own observations count: what a request brings may be made up.
+- Only forecasts from the app's own observations count: those of a request may be made up.
 """
 
 from __future__ import annotations
@@ -27,25 +27,24 @@ import numpy as np
 from fairweather_app.common.lru import Memo
 from fairweather_app.common.times import MICROSECOND, from_microseconds
 from fairweather_app.forecasting.forecast_log import (
-    KeptForecast,
-    KeptForecasts,
-    span,
-    step_of,
-    to_keep,
+    ForecastLog,
+    LoggedForecast,
+    time_range,
+    to_log,
 )
 from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
 from fairweather_app.observations import ObservationStore, ReadyWindows
 from fairweather_app.observations.series import Times, Values
 from fairweather_app.observations.windows import sample_means
 
-MOST_WAITING = 10_000
+MOST_PENDING = 10_000
 
 MOST_REMEMBERED = 20_000
 
 DAY = timedelta(days=1) // MICROSECOND
 
-Of = tuple[str, datetime]
-"""Area and reference time."""
+AreaAndTime = tuple[str, datetime]
+"""Area and reference time of a forecast."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,87 +68,86 @@ class LiveScore:
 
 
 class LiveScores:
-    """The scores of one app, and what waits to be kept. Safe to share between threads."""
+    """The scores of one app, and the forecasts to be logged. Safe to share between threads."""
 
     def __init__(
         self,
         store: ObservationStore,
-        ready: ReadyWindows,
+        windows: ReadyWindows,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.kept = KeptForecasts(store.database)
+        self.log = ForecastLog(store.database)
         self._store = store
-        self._ready = ready
+        self._windows = windows
         self._clock = clock
-        self._waiting: deque[tuple[Of, list[KeptForecast]]] = deque()
-        self._lost: deque[int] = deque()
+        self._pending: deque[tuple[AreaAndTime, list[LoggedForecast]]] = deque()
+        self._dropped: deque[int] = deque()
         self._known: Memo[tuple[str, str, datetime], bool] = Memo(MOST_REMEMBERED)
         self._lock = threading.Lock()
         self._all: tuple[float, list[LiveScore]] | None = None
 
-    def answered(
+    def add(
         self, model: RuntimeModel, area: str, reference_time: datetime, predictions: Predictions
     ) -> None:
-        """Note a forecast that was made; it is kept a moment later, beside the requests.
+        """Note a forecast that was made; it is logged a moment later, beside the requests.
 
         One of a time of which something has been observed already is not noted.
         """
         key = (model.delivery_id, area, reference_time)
-        if self._known.get(key) or not self._is_ahead(area, reference_time):
+        if self._known.get(key):
+            return
+        latest = self._windows.latest(area)
+        if latest is not None and latest.replace(microsecond=0) > reference_time:
             return
         self._known.keep(key, True)  # noqa: FBT003 - a set that forgets
-        self.wait((area, reference_time), to_keep(model, area, reference_time, predictions))
+        self.enqueue((area, reference_time), to_log(model, area, reference_time, predictions))
 
-    def wait(self, of: Of, forecasts: list[KeptForecast]) -> None:
-        """Let forecasts wait until they are kept; too many are lost, and counted."""
-        if len(self._waiting) >= MOST_WAITING:
-            self._lost.append(len(forecasts))
+    def enqueue(self, key: AreaAndTime, forecasts: list[LoggedForecast]) -> None:
+        """Let forecasts wait until they are logged; too many are dropped, and counted."""
+        if len(self._pending) >= MOST_PENDING:
+            self._dropped.append(len(forecasts))
             return
-        self._waiting.append((of, forecasts))
+        self._pending.append((key, forecasts))
 
-    def taken(self) -> list[tuple[Of, list[KeptForecast]]]:
-        """All that waits, which then waits no more."""
-        return [self._waiting.popleft() for _ in range(len(self._waiting))]
+    def take_pending(self) -> list[tuple[AreaAndTime, list[LoggedForecast]]]:
+        """Return all that waits, which then waits no more."""
+        return [self._pending.popleft() for _ in range(len(self._pending))]
 
-    def lost(self) -> int:
-        """How many forecasts were lost since this was asked last."""
-        return sum(self._lost.popleft() for _ in range(len(self._lost)))
+    def take_dropped(self) -> int:
+        """Return how many forecasts were dropped since the last call."""
+        return sum(self._dropped.popleft() for _ in range(len(self._dropped)))
 
     def of(self, delivery_id: str) -> list[LiveScore]:
-        """The scores of one delivery now.
+        """Compute the scores of one delivery.
 
         Raises:
             ObservationStoreError: the database cannot be used.
         """
-        return score(self.kept.read(delivery_id), self._store.series)
+        return score(self.log.read(delivery_id), self._store.series)
 
     def all(self, *, max_age: float = 60.0) -> list[LiveScore]:
-        """The scores of every delivery, at most so many seconds old.
+        """Return the scores of every delivery, at most so many seconds old.
 
         Raises:
             ObservationStoreError: the database cannot be used.
         """
         with self._lock:
             if self._all is None or self._clock() - self._all[0] > max_age:
-                self._all = (self._clock(), score(self.kept.read(), self._store.series))
+                self._all = (self._clock(), score(self.log.read(), self._store.series))
             return self._all[1]
-
-    def _is_ahead(self, area: str, reference_time: datetime) -> bool:
-        latest = self._ready.latest(area)
-        return latest is None or latest.replace(microsecond=0) <= reference_time
 
 
 Read = Callable[[str, str, datetime, datetime], tuple[Times, Values]]
 """Reads the observations of an area and a variable in (after, until]."""
 
 
-def score(forecasts: Sequence[KeptForecast], observed: Read) -> list[LiveScore]:
-    """Hold forecasts, sorted by area and variable, against what was observed."""
+def score(forecasts: Sequence[LoggedForecast], observed: Read) -> list[LiveScore]:
+    """Score forecasts, sorted by area and variable, with what was observed."""
     errors: dict[tuple[str, str, str, int], list[Values]] = defaultdict(list)
     for (area, variable), group in groupby(forecasts, key=lambda each: (each.area, each.variable)):
         of_series = list(group)
-        times, values = observed(area, variable, *span(of_series))
+        times, values = observed(area, variable, *time_range(of_series))
         for each in of_series:
             start, end = np.searchsorted(times, [each.reference_time, each.until], side="right")
             for day, error in _errors(each, times[start:end], values[start:end]):
@@ -169,23 +167,20 @@ def score(forecasts: Sequence[KeptForecast], observed: Read) -> list[LiveScore]:
     ]
 
 
-def _errors(forecast: KeptForecast, times: Times, values: Values) -> Iterable[tuple[int, Values]]:
-    """The errors of one forecast where something was observed, by lead day."""
+def _errors(forecast: LoggedForecast, times: Times, values: Values) -> Iterable[tuple[int, Values]]:
+    """Yield the errors of one forecast by lead day, where anything was observed."""
     if not len(times):
         return
-    said = forecast.decoded.astype(np.float64)
-    came = sample_means(
+    predicted = forecast.decoded.astype(np.float64)
+    observed = sample_means(
         times,
         values,
         reference_time=from_microseconds(forecast.until),
-        samples=len(said),
-        sample_rate=step_of(forecast),
+        samples=len(predicted),
+        sample_rate=forecast.step * MICROSECOND,
     )
-    days = (np.arange(1, len(said) + 1) * forecast.step - 1) // DAY + 1
-    known = ~np.isnan(came)
+    days = (np.arange(1, len(predicted) + 1) * forecast.step - 1) // DAY + 1
+    known = ~np.isnan(observed)
     for day in np.unique(days[known]):
         chosen = known & (days == day)
-        yield int(day), said[chosen] - came[chosen]
-
-
-__all__ = ["KeptForecast", "LiveScore", "LiveScores"]
+        yield int(day), predicted[chosen] - observed[chosen]

@@ -1,7 +1,7 @@
-"""Pins: what the operator pinned areas to, and whether each pin holds.
+"""Pins: the areas that the operator pinned to deliveries, and whether each pin holds.
 
 A pin holds while its delivery is live, declares the area and may answer for it. One that does not
-hold changes nothing: the ranking decides, as `selection` says, and it is told here: in the log,
+hold changes nothing: the ranking decides, as `selection` states, and it is reported: in the log,
 in ``/models`` and by ``models list | why | pin``.
 """
 
@@ -9,21 +9,32 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
 
 from fairweather_app.catalogue.entries import Entry
 from fairweather_app.catalogue.snapshot import Contents
-from fairweather_app.forecasting.context import AppContext
+from fairweather_app.forecasting.selector import Rules
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pin:
-    """One pinned area; `problem` says why the pin does not hold, None while it does."""
+class PinSummary:
+    """An area that the operator pinned to a delivery."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     area: str
     delivery_id: str
-    problem: str | None
+    problem: Annotated[
+        str | None,
+        Field(
+            description="Why the pin does not hold, so that the ranking decides; "
+            "null while it holds."
+        ),
+    ]
 
     def __str__(self) -> str:
         pinned = f"{self.area} is pinned to {self.delivery_id}"
@@ -35,44 +46,39 @@ class Pin:
         )
 
 
-def pins(app_context: AppContext, contents: Contents | None = None) -> tuple[Pin, ...]:
-    """The pinned areas of some contents, by default those that are shown, sorted by area."""
-    contents = app_context.catalogue.snapshot.contents if contents is None else contents
+def pins(rules: Rules, contents: Contents) -> tuple[PinSummary, ...]:
+    """Return the pinned areas of some contents, sorted by area."""
     return tuple(
-        Pin(
-            area=area,
-            delivery_id=name,
-            problem=why_not(app_context, area, contents.entries.get(name)),
+        PinSummary(
+            area=area, delivery_id=name, problem=why_not(rules, area, contents.entries.get(name))
         )
         for area, name in sorted(contents.pins.items())
     )
 
 
-def why_not(app_context: AppContext, area: str, entry: Entry | None) -> str | None:
-    """Why a delivery that an area is (to be) pinned to may not answer for it; None when it may."""
+def why_not(rules: Rules, area: str, entry: Entry | None) -> str | None:
+    """Return why a delivery that an area is (to be) pinned to may not answer; None when it may."""
     if entry is None:
         return "it is not in the store"
     if not entry.live:
         return f"it is {entry.told}"
     if area not in entry.areas:
         return f"it declares {', '.join(entry.areas)}, and not {area}"
-    refusal = app_context.selectors.rules.check(entry, area, None)
+    refusal = rules.check(entry, area, None)
     return None if refusal is None else refusal.reason
 
 
-def report_pins(app_context: AppContext, before: Contents, contents: Contents) -> None:
+def report_pins(rules: Rules, before: Contents, contents: Contents) -> None:
     """Log the pins that are new, hold no longer, hold again or are gone."""
-    told = {each.area: each for each in pins(app_context, before)} if before.pins else {}
-    for each in pins(app_context, contents):
-        known = told.pop(each.area, None)
-        if each == known:
+    known = {each.area: each for each in pins(rules, before)}
+    for each in pins(rules, contents):
+        previous = known.pop(each.area, None)
+        if each == previous:
             continue
-        again = ", and the pin holds again" if known is not None and known.problem else ""
-        logger.log(
-            logging.INFO if each.problem is None else logging.WARNING,
-            "%s%s",
-            each,
-            again if each.problem is None else "",
-        )
-    for area in told:
+        if each.problem is not None:
+            logger.warning("%s", each)
+        else:
+            again = ", and the pin holds again" if previous and previous.problem else ""
+            logger.info("%s%s", each, again)
+    for area in known:
         logger.info("%s is no longer pinned", area)

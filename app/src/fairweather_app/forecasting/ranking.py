@@ -43,14 +43,18 @@ class Contender:
         return (-math.inf, math.inf) if claim is None else claim[1:]
 
     def dominates(self, other: Contender) -> bool:
-        """Whether this one is better beyond doubt; irreflexive and transitive."""
-        return self.claims.keys() == other.claims.keys() and all(
-            _above(claim, other.claims[variable]) for variable, claim in self.claims.items()
+        """Return whether this one is better beyond doubt; irreflexive and transitive."""
+        if self.claims.keys() != other.claims.keys():
+            return False
+        pairs = ((claim, other.claims[variable]) for variable, claim in self.claims.items())
+        return all(
+            claim and rival and claim[0] == rival[0] and claim[1] > rival[2]
+            for claim, rival in pairs
         )
 
 
 def rank(entries: Iterable[Entry], area: str, wanted: tuple[str, ...] | None) -> Iterator[Entry]:
-    """Yield live deliveries, the best first; no further than anybody asks.
+    """Yield live deliveries, the best first; no further than the caller iterates.
 
     `wanted` are the variables asked for; None asks for as many as there are.
     """
@@ -78,10 +82,10 @@ def _by_layers(tier: list[Contender]) -> Iterator[Contender]:
 
 
 def _layers_of_kind(kind: list[Contender]) -> Iterator[Sequence[Contender]]:
-    """The layers of contenders that forecast the same variables.
+    """Yield the layers of contenders that forecast the same variables.
 
-    Whoever dominates has his lower end above the other's upper end in every variable, so also in
-    the first: with the highest lower ends in front, most of the others need not be looked at.
+    One that dominates has its lower end above the other's upper end in every variable, so also in
+    the first: with the highest lower ends in front, most of the others need not be compared.
     """
     left = sorted(kind, key=lambda each: -each.first_interval[0])
     while left:
@@ -92,16 +96,9 @@ def _layers_of_kind(kind: list[Contender]) -> Iterator[Sequence[Contender]]:
 
 
 def _is_dominated(each: Contender, by_lower_end: list[Contender]) -> bool:
-    _, high = each.first_interval
+    high = each.first_interval[1]
     rivals = takewhile(lambda other: other.first_interval[0] > high, by_lower_end)
-    return any(other.dominates(each) for other in rivals)
-
-
-def _above(claim: tuple[str, float, float] | None, other: tuple[str, float, float] | None) -> bool:
-    if claim is None or other is None:
-        return False
-    (evaluation, low, _), (other_evaluation, _, other_high) = claim, other
-    return evaluation == other_evaluation and low > other_high
+    return any(rival.dominates(each) for rival in rivals)
 
 
 def _contender(entry: Entry, area: str, wanted: tuple[str, ...] | None) -> Contender:

@@ -1,8 +1,8 @@
-"""Selection: which models may answer for an area, the best first, and why each other may not.
+"""Selection: the models that may answer for an area, the best first, and why the others may not.
 
 `find_best_model` is pure: the same snapshot, settings and request give the same answer. It looks
 at what deliveries declare and at what the operator decided, and at nothing else (`selector`); the
-request path (`forecasts`) then walks the candidates, holds each against observations and season,
+request path (`forecaster`) then walks the candidates, checks each against start and observations,
 and takes the first that is fit. A nearby city is never a substitute.
 
 A pinned delivery goes before the ranking, and never instead of it: while it answers the others are
@@ -13,18 +13,30 @@ pin. So no pin can leave an area without an answer.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from fairweather_app.catalogue.entries import Entry
-from fairweather_app.catalogue.snapshot import Contents, Snapshot
+from fairweather_app.catalogue.catalogue import Catalogue
+from fairweather_app.catalogue.snapshot import Snapshot
 from fairweather_app.errors import LoadError
-from fairweather_app.forecasting.context import AppContext
-from fairweather_app.forecasting.selector import Choice, refused
+from fairweather_app.forecasting.selector import Choice, Selectors, Variables, refused
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.refusals import Refusals, RefusedDelivery
 
 logger = logging.getLogger(__name__)
+
+
+class SelectionContext(Protocol):
+    """The part of an `AppContext` that a selection depends on."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The deliveries."""
+
+    @property
+    def selectors(self) -> Selectors:
+        """The settings and overrides that count, and the choices made under them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,28 +44,29 @@ class Selection:
     """A choice, and the models of one request.
 
     `candidates` yields, lazily and once, the models that may answer, the best first; one that can
-    no longer be opened is passed over and noted in `lost`.
+    no longer be opened is passed over and added to `failed_to_open`.
     """
 
     choice: Choice
     candidates: Iterator[RuntimeModel]
-    lost: list[RefusedDelivery]
+    failed_to_open: list[RefusedDelivery]
 
     def refusals(self, passed_over: Sequence[RefusedDelivery]) -> Refusals:
-        """All refusals: candidates first, then what else declares the area, then the rest."""
-        if not passed_over and not self.lost:
-            return self.choice.unpassed
-        tried = (*passed_over, *self.lost)
-        pin_failed = any(each.delivery_id == self.choice.pinned for each in tried)
-        aside = () if pin_failed else self.choice.aside
-        return Refusals((*tried, *aside, *self.choice.declaring), self.choice.others)
+        """Return all refusals: candidates, then what else declares the area, then the rest."""
+        choice, failed = self.choice, self.failed_to_open
+        if not passed_over and not failed:
+            return choice.default_refusals
+        pin_failed = any(each.delivery_id == choice.pinned for each in (*passed_over, *failed))
+        pinned_away = () if pin_failed else choice.pinned_away
+        known = (*failed, *pinned_away, *choice.declared_refusals)
+        return Refusals(known, choice.undeclared_refusals, tried=passed_over)
 
 
 def find_best_model(
     area: str,
-    app_context: AppContext,
+    app_context: SelectionContext,
     *,
-    variables: tuple[str, ...] | None = None,
+    variables: Variables = None,
     snapshot: Snapshot | None = None,
 ) -> Selection:
     """Split the deliveries of a snapshot into ranked candidates and refusals.
@@ -64,34 +77,20 @@ def find_best_model(
         variables: what is wanted; None asks for as many as there are.
         snapshot: the catalogue's current one, if not given.
     """
-    contents = (app_context.catalogue.snapshot if snapshot is None else snapshot).contents
+    catalogue = app_context.catalogue
+    contents = (catalogue.snapshot if snapshot is None else snapshot).contents
     choice = app_context.selectors.of(contents).choose(area, variables)
-    lost: list[RefusedDelivery] = []
-    candidates = _models(choice.ranked, app_context, lost)
-    return Selection(choice=choice, candidates=candidates, lost=lost)
+    failed: list[RefusedDelivery] = []
+    candidates = _open_models(choice, catalogue, failed)
+    return Selection(choice=choice, candidates=candidates, failed_to_open=failed)
 
 
-def ranked_entries(
-    area: str,
-    app_context: AppContext,
-    variables: tuple[str, ...] | None,
-    contents: Contents,
-) -> Iterator[Entry]:
-    """Yield the deliveries that `find_best_model` would try for an area, and open no model."""
-    return app_context.selectors.of(contents).ranked(area, variables)
-
-
-def may_answer(app_context: AppContext, entry: Entry, area: str) -> bool:
-    """Whether a live delivery may answer for an area that it declares, if only some variable."""
-    return app_context.selectors.rules.may_answer(entry, area)
-
-
-def _models(
-    ranked: Iterable[Entry], app_context: AppContext, lost: list[RefusedDelivery]
+def _open_models(
+    choice: Choice, catalogue: Catalogue, failed: list[RefusedDelivery]
 ) -> Iterator[RuntimeModel]:
-    for entry in ranked:
+    for entry in choice.ranked:
         try:
-            yield app_context.catalogue.model(entry)
+            yield catalogue.model(entry)
         except LoadError as error:
             logger.warning("delivery %s cannot be opened: %s", entry.delivery_id, error)
-            lost.append(refused(entry, error.code, str(error)))
+            failed.append(refused(entry, error.code, str(error)))

@@ -1,16 +1,16 @@
-"""Selectors: of one snapshot, which deliveries may answer for an area, and in which order.
+"""Selectors: the deliveries of one snapshot that may answer for an area, and their order.
 
-A choice follows from what deliveries declare and from what the operator decided, and from nothing
-else. It is made once for each area and set of variables, from the deliveries that declare the area
-alone: its cost does not grow with those that do not. What was asked of one snapshot is chosen for
-the next before that one is shown (`Selectors.prepare`): no request pays for it.
+A choice depends on what deliveries declare and on what the operator decided, and on nothing else.
+It is made once for each area and set of variables, from the deliveries that declare the area alone:
+its cost does not grow with those that do not. What was asked of one snapshot is chosen for the next
+before that one is published (`Selectors.prepare`): no request pays for it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -21,18 +21,18 @@ from fairweather_app.catalogue.entries import Declared, Entry
 from fairweather_app.catalogue.overrides import Named, Overrides
 from fairweather_app.catalogue.snapshot import Contents, count_elsewhere
 from fairweather_app.forecasting.ranking import rank
-from fairweather_app.refusals import Others, Refusals, RefusedDelivery
+from fairweather_app.refusals import CountedRefusals, Refusals, RefusedDelivery
 
 CHOICES_KEPT = 10_000
 CHOICES_PREPARED = 1000
-AREAS_TOLD = 10
+AREAS_LISTED = 10
 MONTHS = range(1, 13)
 
 Variables = tuple[str, ...] | None
 """What is wanted; None asks for as many as there are."""
 
 Firsts = tuple[Entry | None, ...]
-"""By month, January first: who comes first in it; None where nobody declares it."""
+"""By month, January first: the delivery that ranks first; None where none declares the month."""
 
 
 def refused(delivery: Named, code: Code | None, reason: str | None) -> RefusedDelivery:
@@ -47,9 +47,9 @@ def refused(delivery: Named, code: Code | None, reason: str | None) -> RefusedDe
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What keeps a live delivery from answering for an area that it declares.
+    """The rules that keep a live delivery from answering for an area that it declares.
 
-    Its own declaration, and what the operator narrowed.
+    They are its own declaration and what the operator narrowed.
     """
 
     overrides: Overrides
@@ -72,53 +72,58 @@ class Rules:
             )
         return _check_skill(declared, area, answered) if self.refuse_below_baseline else None
 
-    def held_back(self, entry: Entry, area: str) -> Refusal | None:
-        """Return why it may answer nothing for the area; None where it may answer something."""
+    def check_all(self, entry: Entry, area: str) -> Refusal | None:
+        """Return why it may answer no variable for the area; None where it may answer one."""
         refusal = self.check(entry, area, None)
         declared = entry.declared
         if refusal is None or declared is None:
             return refusal
-        for name in declared.variables:
-            if self.check(entry, area, (name,)) is None:
-                return None
-        return refusal
+        every = (self.check(entry, area, (name,)) for name in declared.variables)
+        return refusal if all(every) else None
 
     def may_answer(self, entry: Entry, area: str) -> bool:
-        """Whether it may answer for the area, if only some variable."""
-        return self.held_back(entry, area) is None
+        """Return whether it may answer for the area, if only some variable."""
+        return self.check_all(entry, area) is None
+
+    def why_nowhere(self, entry: Entry) -> Refusal | None:
+        """Return why it may answer for none of its areas, by the first; None where it may."""
+        refusals = [self.check_all(entry, area) for area in entry.areas]
+        return refusals[0] if refusals and all(refusals) else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Who may answer for one area and set of variables, and who may not.
+    """The deliveries that may answer for one area and set of variables, and the refusals.
 
-    Together `ranked`, `declaring` and `others` name every delivery of the contents, each once.
+    Together `ranked`, `declared_refusals` and `undeclared_refusals` name every delivery of the
+    contents, each once.
 
     Attributes:
-        ranked: the entries that may answer, the best first; found as far as anybody asks.
-        declaring: the refusals of deliveries that declare the area.
-        others: the refusals of all the rest.
-        here: how many deliveries declare the area, by the code that they refuse others with.
+        ranked: the entries that may answer, the best first; found as far as a caller iterates.
+        declared_refusals: the refusals of deliveries that declare the area.
+        undeclared_refusals: the refusals of all the rest.
+        counted_here: the number of deliveries that declare the area, by the code that they would
+            refuse other areas with.
         pinned: the delivery that the area is pinned to, None while no pin holds.
-        aside: the refusals of the candidates that the pin keeps from answering; they hold as long
-            as the pinned one was not passed over.
+        pinned_away: the refusals of the candidates that the pin keeps from answering; they hold as
+            long as the pinned one was not passed over.
     """
 
     ranked: Iterable[Entry]
-    declaring: tuple[RefusedDelivery, ...]
-    others: Others
-    here: Counter[str]
+    declared_refusals: tuple[RefusedDelivery, ...]
+    undeclared_refusals: CountedRefusals
+    counted_here: Counter[str]
     pinned: str | None
-    aside: tuple[RefusedDelivery, ...]
+    pinned_away: tuple[RefusedDelivery, ...]
 
     @cached_property
-    def unpassed(self) -> Refusals:
+    def default_refusals(self) -> Refusals:
         """All refusals when the first candidate answers, made once."""
-        return Refusals((*self.aside, *self.declaring), self.others)
+        return Refusals((*self.pinned_away, *self.declared_refusals), self.undeclared_refusals)
 
 
 class Selector:
-    """Chooses among one snapshot's contents, and remembers what it chose. Safe between threads."""
+    """Chooses among one snapshot's contents, and keeps its choices. Safe between threads."""
 
     def __init__(self, contents: Contents, rules: Rules) -> None:
         self.contents = contents
@@ -131,13 +136,13 @@ class Selector:
         choice = self.choices.get((area, variables))
         if choice is None:
             choice = self._choose(area, variables)
-            if len(self.choices) >= CHOICES_KEPT:  # whoever asks chooses the key
+            if len(self.choices) >= CHOICES_KEPT:  # a client chooses the key
                 self.choices.clear()
             self.choices[area, variables] = choice
         return choice
 
     def ranked(self, area: str, variables: Variables = None) -> Iterator[Entry]:
-        """Yield the candidates, the best first, and remember nothing: for lists of all areas."""
+        """Yield the candidates, the best first, and keep nothing: for lists of all areas."""
         candidates = (
             each
             for each in self.contents.declaring.get(area, ())
@@ -146,7 +151,7 @@ class Selector:
         return self._in_order(area, variables, candidates)
 
     def firsts(self, area: str) -> Mapping[str | None, Firsts]:
-        """Return who ranks first, by variable; under None, when everything is asked for."""
+        """Return the deliveries that rank first, by variable; under None, for all at once."""
         found = self._firsts.get(area)
         if found is None:
             declared = [
@@ -170,8 +175,8 @@ class Selector:
         for (area, variables), known in tuple(self.choices.items())[-CHOICES_PREPARED:]:
             same = before.declaring.get(area) == contents.declaring.get(area)
             if same and before.pinned(area) == contents.pinned(area):
-                others = _others(area, known.here, contents)
-                made.choices[area, variables] = replace(known, others=others)
+                rest = _undeclared(area, known.counted_here, contents)
+                made.choices[area, variables] = replace(known, undeclared_refusals=rest)
             else:
                 next(iter(made.choose(area, variables).ranked), None)
         return made
@@ -186,15 +191,15 @@ class Selector:
         overridden = f"the operator pinned {area} to {pinned}"
         here = count_elsewhere(entries)
         return Choice(
-            ranked=_Remembered(self._in_order(area, variables, candidates)),
-            declaring=(
+            ranked=_Replayed(self._in_order(area, variables, candidates)),
+            declared_refusals=(
                 *(refused(each, why.code, why.reason) for each, why in checked if why is not None),
                 *(refused(each, each.code, each.reason) for each in entries if not each.live),
             ),
-            others=_others(area, here, self.contents),
-            here=here,
+            undeclared_refusals=_undeclared(area, here, self.contents),
+            counted_here=here,
             pinned=pinned,
-            aside=tuple(
+            pinned_away=tuple(
                 refused(each, Code.OVERRIDDEN, overridden)
                 for each in candidates
                 if is_pinned and each.delivery_id != pinned
@@ -224,9 +229,9 @@ class Selector:
 
 
 class Selectors:
-    """The selectors of the contents that are shown and of those before them, under the same rules.
+    """The selectors of the published contents and of those before them, under the same rules.
 
-    For other contents a new one is made whenever it is asked for.
+    For other contents a new one is made at each call.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -244,13 +249,13 @@ class Selectors:
         return made
 
     def prepare(self, before: Contents, contents: Contents) -> None:
-        """Choose of contents that are about to be shown what was asked of those before."""
+        """Choose of contents that are about to be published what was asked of those before."""
         shown = self.of(before)
         self._kept = (shown, shown.successor(contents))
 
 
-class _Remembered:
-    """Iterates over what an iterator yields, as often as it is asked to; safe between threads."""
+class _Replayed:
+    """Iterates over what an iterator yields, any number of times; safe between threads."""
 
     def __init__(self, source: Iterator[Entry]) -> None:
         self._found: list[Entry] = []
@@ -271,25 +276,21 @@ class _Remembered:
             position += 1
 
 
-def _others(area: str, here: Counter[str], contents: Contents) -> Others:
-    """What refuses because it does not declare the area; `here` counts what does."""
-    return Others(counts=contents.counts - here, told=lambda: _tell_others(area, contents))
+def _undeclared(area: str, here: Counter[str], contents: Contents) -> CountedRefusals:
+    """Return the refusals of what does not declare the area; `here` counts what does."""
 
+    def read() -> Iterator[RefusedDelivery]:
+        for entry in contents.live:
+            if area not in entry.areas:
+                more = len(entry.areas) - AREAS_LISTED  # each listed refusal names its areas
+                areas = ", ".join(entry.areas[:AREAS_LISTED]) + (f" and {more} more" * (more > 0))
+                reason = f"it declares {areas}, and not {area}"
+                yield refused(entry, Code.AREA_NOT_DECLARED, reason)
+        for entry in contents.not_live:
+            if area not in entry.areas:
+                yield refused(entry, entry.code, entry.reason)
 
-def _tell_others(area: str, contents: Contents) -> Iterator[RefusedDelivery]:
-    for entry in contents.live:
-        if area not in entry.areas:
-            reason = f"it declares {_some(entry.areas)}, and not {area}"
-            yield refused(entry, Code.AREA_NOT_DECLARED, reason)
-    for entry in contents.not_live:
-        if area not in entry.areas:
-            yield refused(entry, entry.code, entry.reason)
-
-
-def _some(areas: Sequence[str]) -> str:
-    """The first of them, and how many more: an answer repeats it for every delivery it lists."""
-    more = len(areas) - AREAS_TOLD
-    return ", ".join(areas[:AREAS_TOLD]) + (f" and {more} more" if more > 0 else "")
+    return CountedRefusals(counts=contents.counts - here, read=read)
 
 
 def _check_skill(declared: Declared, area: str, answered: list[str]) -> Refusal | None:

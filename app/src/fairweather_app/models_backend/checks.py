@@ -1,26 +1,63 @@
-"""Fitness: may this model answer this request, and is what it says a forecast at all?
+"""The checks of one forecast in their order, and what obeys each duty of the contract.
 
-Each check looks at one thing and returns a refusal, or None when there is nothing against it.
-The rules are the contract's; here they meet windows and arrays.
+`CHECKS` is the only place where the order is written: a request (`forecasting.forecaster`) and the
+release check iterate it. A field that readers must obey is named by the check that obeys it, or in
+`OBEYED_BY_CONSTRUCTION`; a test compares both with the ledger up to `NEWEST_SCHEMA`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
-from fairweather_interface.applicability import check_applicability, check_missing
-from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.applicability import check_applicability, check_missing, check_start
 from fairweather_interface.metadata import ModelMetadata, Output
-from fairweather_interface.refusals import Code, Refusal
+from fairweather_interface.refusals import Code, Phase, Refusal
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.models_backend.runtime_model import Prediction, Values
 from fairweather_app.observations.windows import Window
 
 
+@dataclass(kw_only=True, slots=True)
+class Trial:
+    """What is known of one model's forecast so far; windows and predictions are filled in.
+
+    `margins` are how far beyond a minimum or maximum the operator goes, by variable.
+    """
+
+    metadata: ModelMetadata
+    area: str
+    reference_time: datetime
+    margins: Mapping[str, float]
+    windows: Mapping[str, Window] = field(default_factory=dict)
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One check: when it can be made, and the ledger's fields that it obeys."""
+
+    phase: Phase
+    find: Callable[[Trial], Refusal | None]
+    obeys: tuple[str, ...] = ()
+
+
+def first_refusal(trial: Trial, phase: Phase | None = None) -> Refusal | None:
+    """Return the first refusal of the checks of a phase, or of all, in their order."""
+    for check in CHECKS:
+        if phase is None or check.phase is phase:
+            refusal = check.find(trial)
+            if refusal is not None:
+                return refusal
+    return None
+
+
 def check_windows(metadata: ModelMetadata, windows: Mapping[str, Window]) -> Refusal | None:
-    """Every window has at least the share of values that its input asks for."""
+    """Refuse when a window lacks more of its values than its input allows."""
     reasons = []
     for required in metadata.required_inputs:
         window = windows[required.name]
@@ -35,7 +72,7 @@ def check_windows(metadata: ModelMetadata, windows: Mapping[str, Window]) -> Ref
 def check_observed(
     metadata: ModelMetadata, windows: Mapping[str, Window], *, margins: Mapping[str, float]
 ) -> Refusal | None:
-    """Every window is inside the domain that the model declares, and the margin of its variable.
+    """Refuse when a window lies outside the domain that the model declares, and its margin.
 
     A margin widens a minimum as much as a maximum; a share of missing values has none.
     """
@@ -46,7 +83,7 @@ def check_observed(
 def check_predictions(
     metadata: ModelMetadata, predictions: Mapping[str, Prediction]
 ) -> Refusal | None:
-    """What is forecast of every variable is a forecast; the first that is not is told."""
+    """Refuse when the prediction of a variable is no forecast; the first is named."""
     for output in metadata.outputs:
         refusal = check_output(output, predictions[output.variable])
         if refusal is not None:
@@ -55,7 +92,7 @@ def check_predictions(
 
 
 def check_output(output: Output, prediction: Prediction) -> Refusal | None:
-    """Values, and their band where there is one, are what a forecast can be.
+    """Refuse values, or their band where there is one, that cannot be a forecast.
 
     Every one is finite and, where the contract knows the variable, physically possible, and at no
     step does the lower bound lie above the upper one.
@@ -85,3 +122,57 @@ def _impossible(output: Output, what: str, values: Values) -> str | None:
         f"it forecasts {what} from {lowest:g} to {highest:g} {output.unit}, possible is "
         f"{variable.minimum:g} to {variable.maximum:g}"
     )
+
+
+CHECKS = (
+    Check(  # no observation helps a model that may not be asked at this time
+        phase=Phase.START,
+        find=lambda trial: check_start(trial.metadata, trial.area, trial.reference_time),
+        obeys=("valid_months", "areas{}.timezone"),
+    ),
+    Check(
+        phase=Phase.WINDOWS,
+        find=lambda trial: check_windows(trial.metadata, trial.windows),
+        obeys=("inputs[].max_missing",),
+    ),
+    Check(
+        phase=Phase.WINDOWS,
+        find=lambda trial: check_observed(trial.metadata, trial.windows, margins=trial.margins),
+        obeys=(
+            "max_temperature_seen",
+            "max_humidity_seen",
+            "applicability_domain",
+            "applicability_domain{}.minimum",
+            "applicability_domain{}.maximum",
+            "applicability_domain{}.max_missing",
+        ),
+    ),
+    Check(phase=Phase.RUN, find=lambda trial: check_predictions(trial.metadata, trial.predictions)),
+)
+"""Every check of a forecast, in the order in which they are made."""
+
+OBEYED_BY_CONSTRUCTION: Mapping[str, str] = {
+    "fairweather_interface.metadata:read_metadata": "min_reader schema_version",
+    "fairweather_interface.delivery:open_delivery": "delivery_id",
+    "fairweather_app.models_backend.protocol:artifact_of": (
+        "artifacts artifacts[].format artifacts[].path"
+    ),
+    "fairweather_app.models_backend.protocol:ModelsBackend.cannot_run": (
+        "artifacts[].needs artifacts[].needs.ir_version artifacts[].needs.opset "
+        "artifacts[].needs.tensorflow"
+    ),
+    "fairweather_app.models_backend.acceptance:check_roles": (
+        "inputs[].dtype inputs[].role inputs[].shape"
+    ),
+    "fairweather_app.models_backend.acceptance:check_units": "inputs[].unit outputs[].unit",
+    "fairweather_app.models_backend.acceptance:check_signature": (
+        "inputs inputs[].name outputs outputs[].name outputs[].shape"
+    ),
+    "fairweather_app.models_backend.runtime_model:RuntimeModel.predict": (
+        "areas outputs[].step outputs[].variable"
+    ),
+    "fairweather_app.observations.windows:get_inputs": (
+        "inputs[].areas inputs[].period inputs[].sample_rate inputs[].variable"
+    ),
+}
+"""By what obeys them, the fields of the first schema without which no model is loaded or run."""

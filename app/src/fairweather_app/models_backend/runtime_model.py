@@ -1,4 +1,4 @@
-"""`RuntimeModel`: a delivered model, loaded, that knows what it declares and can predict."""
+"""`RuntimeModel`: a delivered model, loaded, with what it declares; it can predict."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from fairweather_app.models_backend.session import Arrays, Session
 from fairweather_app.observations.windows import Window
 
 ROLES = (OBSERVATIONS, REFERENCE_TIME, AREA_INDEX)
-"""The roles of inputs that this release can feed."""
+"""The roles of inputs that this release can supply."""
 
 Values = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What a model forecasts of one variable: float32, each of shape (steps,), in its unit.
+    """The forecast of one variable: float32, each of shape (steps,), in its unit.
 
     `lower` and `upper` are there exactly when the model can `UNCERTAINTY` of the variable.
     """
@@ -43,7 +43,7 @@ class Prediction:
 
 
 Predictions = dict[str, Prediction]
-"""What a model forecasts, by variable."""
+"""Predictions of a model by variable."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,7 +70,7 @@ class RuntimeModel:
 
     @cached_property
     def required_inputs(self) -> tuple[Input, ...]:
-        """The observations it has to be fed with."""
+        """The inputs that observations have to be supplied for."""
         return self.metadata.required_inputs
 
     @cached_property
@@ -85,15 +85,15 @@ class RuntimeModel:
         return {variable: band for variable, band in bands.items() if band is not None}
 
     def can(self, capability: Capability, variable: str | None = None) -> bool:
-        """Whether it can do something: of `variable`, or of any that it forecasts."""
+        """Return whether it has a capability: of `variable`, or of any that it forecasts."""
         return can(self.metadata, capability, variable)
 
     def performance(self, area: str, variable: str) -> Performance | None:
-        """How well it did on held-out time, None where it states nothing."""
+        """Return what it states of its held-out performance; None where it states nothing."""
         return self._performance.get((area, variable))
 
     def skill(self, area: str, variable: str) -> float | None:
-        """Its held-out skill, None where it states none."""
+        """Return its held-out skill; None where it states none."""
         stated = self.performance(area, variable)
         return None if stated is None else stated.skill
 
@@ -103,7 +103,7 @@ class RuntimeModel:
         """Forecast one area from the windows of its required inputs, keyed by input name.
 
         The result is by variable; value k (from 1) is for reference_time + k * step. Bands come
-        out of the same run as values. Nothing is checked: see `fitness`.
+        out of the same run as values. Nothing is checked here: see `checks`.
 
         Raises:
             PredictionError: the runtime failed.
@@ -119,7 +119,7 @@ class RuntimeModel:
         return self.predictions(self.session.run(feeds, self._asked_for), 0)
 
     def predictions(self, found: Arrays, row: int) -> Predictions:
-        """What one row of a batch forecasts, by variable; `found` holds tensors by name."""
+        """Return the predictions of one row of a batch; `found` holds tensors by name."""
         made = {}
         for each in self.metadata.outputs:
             band: tuple[Quantile, ...] = self.bands.get(each.variable, ())

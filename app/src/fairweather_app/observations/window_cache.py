@@ -22,8 +22,8 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar, cast
 
-from fairweather_app.common import request_trace
 from fairweather_app.common.lru import Memo
+from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.common.times import to_microseconds
 from fairweather_app.errors import GivenUpError, ObservationStoreError
@@ -81,19 +81,20 @@ class ReadyWindows:
         finally:
             self._lock.release()
 
-    def window(self, wanted: Wanted) -> Window:
-        """The window, as `read_window` would read it from the store now."""
+    def window(self, wanted: Wanted, trace: RequestTrace | None = None) -> Window:
+        """Return the window as `read_window` would read it now; count it in the `trace`."""
+        trace = trace or RequestTrace()
         self._hold()
         try:
             self.revision()
             found = self._windows.get(wanted)
             if found is not None:
-                request_trace.current().windows["kept"] += 1
+                trace.windows["kept"] += 1
                 return found
             made = self._limited(partial(read_window, self._series, wanted))
             made.values.flags.writeable = False  # many answers share it
             self._windows.keep(wanted, made)
-            request_trace.current().windows["made"] += 1
+            trace.windows["made"] += 1
             return made
         finally:
             self._lock.release()

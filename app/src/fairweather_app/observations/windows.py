@@ -23,6 +23,7 @@ from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
 from fairweather_interface.metadata import Input
 
+from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.times import MICROSECOND, to_microseconds, write_time
 from fairweather_app.errors import UnsuppliedInputError
 from fairweather_app.observations.series import Times, Values
@@ -55,8 +56,8 @@ class Wanted:
 class Windows(Protocol):
     """Where windows come from; `ReadyWindows` is one."""
 
-    def window(self, wanted: Wanted) -> Window:
-        """The window that `read_window` would read now."""
+    def window(self, wanted: Wanted, trace: RequestTrace | None = None) -> Window:
+        """Return the window that `read_window` would read now, counted in the `trace`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,6 +134,7 @@ def get_inputs(
     observations: Windows,
     *,
     given: Mapping[str, Window] | None = None,
+    trace: RequestTrace | None = None,
 ) -> dict[str, Window]:
     """The window of every required input, by input name; what is `given` is not read.
 
@@ -150,7 +152,8 @@ def get_inputs(
                     reference_time=reference_time,
                     period=period,
                     sample_rate=sample_rate,
-                )
+                ),
+                trace,
             )
     return windows
 

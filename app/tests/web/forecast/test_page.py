@@ -23,9 +23,9 @@ def test_the_models_page_tells_which_pins_hold(
 ) -> None:
     context = winter_week.application.extensions["fairweather"]
     winter, gone = tiny_delivery(areas=("JFK",)).name, tiny_delivery(areas=("EWR",)).name
-    context.decisions.add("pin", "JFK", author="ann", delivery_id=winter)
-    context.decisions.add("pin", "EWR", author="ann", delivery_id=gone)
-    context.decisions.add("withdraw", gone, author="ann", reason="too warm at night")
+    context.catalogue.decisions.add("pin", "JFK", author="ann", delivery_id=winter)
+    context.catalogue.decisions.add("pin", "EWR", author="ann", delivery_id=gone)
+    context.catalogue.decisions.add("withdraw", gone, author="ann", reason="too warm at night")
     context.catalogue.refresh()
     text = read(winter_week.get("/models", headers={"Accept": "text/html"})).text
     assert f"so before all others: JFK to {winter[:8]} ." in text

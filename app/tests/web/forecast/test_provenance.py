@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from fairweather_app.forecasting import forecasts
 from fairweather_app.forecasting.context import AppContext
+from fairweather_app.forecasting.forecaster import Forecaster
 from fairweather_app.web.forecast.provenance import Learned
 from pages import EVENING, Deliver, MakeApp, Observe, read
 
@@ -39,7 +39,7 @@ def text_of(client: FlaskClient, address: str = "/?area=JFK") -> str:
 def pinned(app: Flask, delivery_id: str) -> FlaskClient:
     """A client of an app whose operator has pinned JFK to a delivery."""
     context: AppContext = app.extensions["fairweather"]
-    context.decisions.add("pin", "JFK", author="ann", delivery_id=delivery_id)
+    context.catalogue.decisions.add("pin", "JFK", author="ann", delivery_id=delivery_id)
     context.catalogue.refresh()
     return app.test_client()
 
@@ -203,8 +203,8 @@ def test_a_week_earlier_is_linked_and_costs_no_prediction(
         tried.append(arguments[3])
         return attempt(*arguments, **options)
 
-    attempt = forecasts.attempt
-    monkeypatch.setattr(forecasts, "attempt", count)
+    attempt = Forecaster.attempt
+    monkeypatch.setattr(Forecaster, "attempt", count)
     tiny_delivery(areas=("JFK",))
     observe("JFK", [5.0] * 24 * 9, until=EVENING)
     client = make_app().test_client()

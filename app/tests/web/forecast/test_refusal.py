@@ -155,7 +155,7 @@ def test_with_models_and_no_observations_the_page_says_how_to_bring_them(
 def test_a_database_that_fails_is_a_page_without_its_secrets(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_context: object) -> None:
+    def fail(*_: object) -> None:
         raise ObservationStoreError("postgresql://user:secret@host is gone")
 
     monkeypatch.setattr("fairweather_app.web.forecast.page.area_summaries", fail)

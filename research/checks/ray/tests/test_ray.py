@@ -27,7 +27,7 @@ from fairweather_interface.testing import assert_delivery_conforms
 
 from fairweather_research import Fleet, Recipe, load_observations, load_plan, train, write_archive
 from fairweather_research.fleet import State
-from fairweather_research.observations import Archive
+from fairweather_research.observations.archive import Archive
 
 PORT = 26379
 ADDRESS = f"127.0.0.1:{PORT}"
@@ -100,7 +100,7 @@ class Cluster:
         """Process ids of trainings on the second node: what its forkservers have forked."""
         assert self.second is not None
         found = [self.second.pid, *children_of(self.second.pid)]
-        servers = [each for each in found if "fairweather_research._forkserver" in command(each)]
+        servers = [each for each in found if ".training.forkserver" in command(each)]
         return [each for server in servers for each in children_of(server)]
 
     def lose_second(self) -> None:

@@ -14,9 +14,8 @@ from fairweather_interface.testing import assert_delivery_conforms
 from torch_mixer import TorchMixer
 
 from fairweather_research import Recipe, load_recipe, train
-from fairweather_research.networks import Lessons, NetworkInputs, NetworkShape
-from fairweather_research.networks.plugged import hold_to_promises
-from fairweather_research.recipe import FitPlan
+from fairweather_research.networks.base import FitPlan, Lessons, NetworkInputs, NetworkShape
+from fairweather_research.networks.external import hold_to_promises
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 SHAPE = NetworkShape(inputs=2, steps=60, steps_a_day=24, areas=3, calendar=16, outputs=2, leads=30)

@@ -22,19 +22,20 @@ from typing import TYPE_CHECKING
 from fairweather_interface.delivery import clear_dead_stagings
 from fairweather_interface.errors import FairweatherError, listed
 
-from fairweather_research.checking import foresee
+from fairweather_research.dataset.source_data import observations_of
+from fairweather_research.delivery.compatibility import foresee
 from fairweather_research.errors import TrainingError, UnsupportedError
 from fairweather_research.fleet.delivered import clear_dead_claims, identity
 from fairweather_research.fleet.tasks import Outcome, State, Task, shelf_of
-from fairweather_research.reading import observations_of
+from fairweather_research.training.train import logs_beside, make_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Generator, Iterator, Sequence
 
     from fairweather_interface.software import Software
 
-    from fairweather_research.plan import Plan
-    from fairweather_research.training import Progress
+    from fairweather_research.recipes.plan import Plan
+    from fairweather_research.training.train import Progress
 
 __all__ = ["Fleet", "Outcome", "State"]
 
@@ -60,12 +61,7 @@ class Fleet:
         self.plan = plan
         self.store = Path(store).expanduser().resolve()
         self._software = None if software is None else tuple(software)
-        self._logs = None if tensorboard is None else Path(tensorboard).expanduser().resolve()
-        if self._logs is not None and self._logs.is_relative_to(self.store):
-            raise TrainingError(
-                f"found the folder {self._logs} for logs, expected one outside the store "
-                f"{self.store}: a delivery never changes; choose a folder beside it"
-            )
+        self._logs = logs_beside(self.store, tensorboard)
 
     def foreseen(self, *, strict: bool = False) -> tuple[str, ...]:
         """What no live software supports yet, each with how many trainings it concerns.
@@ -133,13 +129,7 @@ class Fleet:
                 "core"
             )
         run = _engine(engine)
-        try:
-            self.store.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TrainingError(
-                f"{self.store}: cannot be used as a store ({error.strerror}); "
-                "give a folder that you may write"
-            ) from error
+        make_store(self.store)
         tasks = [
             Task(
                 name=each.name,

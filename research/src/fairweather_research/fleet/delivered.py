@@ -24,18 +24,17 @@ from typing import IO, TYPE_CHECKING, Any
 from fairweather_interface.delivery import METADATA, list_deliveries, open_delivery
 from fairweather_interface.errors import FairweatherError
 
-from fairweather_research.differences import NETWORK
-from fairweather_research.environment import OURS, packages
-from fairweather_research.networks import NETWORKS
-from fairweather_research.networks.plugged import source_digest
+from fairweather_research.environment import NETWORK, OURS, packages
+from fairweather_research.networks.base import NETWORKS
+from fairweather_research.networks.external import source_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fairweather_interface.delivery import Delivery
 
-    from fairweather_research.observations import Observations
-    from fairweather_research.recipe import Recipe
+    from fairweather_research.observations.loading import Observations
+    from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["HIDDEN", "Shelf", "claimed", "clear_dead_claims", "identity"]
 
@@ -54,7 +53,7 @@ def identity(recipe: Recipe, observations: Observations) -> str:
     """
     document = recipe.document()
     document["observations"]["source"] = observations.source
-    found = packages()
+    found = {**packages()}
     if recipe.network not in NETWORKS:
         found[f"{NETWORK}{recipe.network}"] = source_digest(recipe.network)
     return _digest(document, observations.archive.digest(), found)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from fairweather_interface.metadata import ModelMetadata
 
-    from fairweather_research.plan import Plan
+    from fairweather_research.recipes.plan import Plan
 
 __all__ = ["Row", "rows", "usual_place", "write_index"]
 
@@ -100,8 +100,8 @@ def write_index(
     Raises:
         TrainingError: it cannot be written. The deliveries are there all the same.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    template = jinja2.Template(
+        Path(__file__).with_name("index.html.j2").read_text(encoding="utf-8"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -112,7 +112,7 @@ def write_index(
         target = Path(str(row.outcome.path)) / CARD
         return quote(os.path.relpath(target, path.parent))
 
-    page = environment.get_template("index.html.j2").render(
+    page = template.render(
         plan=plan,
         store=store,
         rows=found,

@@ -16,15 +16,15 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from fairweather_research._forkserver import ForkServer
 from fairweather_research.errors import TrainingError
 from fairweather_research.fleet.tasks import Outcome, State, carry_out
+from fairweather_research.training.forkserver import ForkServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from fairweather_research.fleet.tasks import Task
-    from fairweather_research.training import Progress
+    from fairweather_research.training.train import Progress
 
 __all__ = ["run_on_ray"]
 

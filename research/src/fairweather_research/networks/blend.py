@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from fairweather_research.networks import Lessons, NetworkInputs, NetworkShape
-    from fairweather_research.recipe import FitPlan
-    from fairweather_research.results import EpochRecord
+    from fairweather_research.networks.base import (
+        EpochRecord,
+        FitPlan,
+        Lessons,
+        NetworkInputs,
+        NetworkShape,
+    )
 
 __all__ = ["Blend", "build"]
 

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 import keras  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research.networks._keras import KerasNetwork
+from fairweather_research.networks.keras_network import KerasNetwork
 from fairweather_research.networks.recent_anomalies import features, inputs_of
 
 if TYPE_CHECKING:
-    from fairweather_research.networks import NetworkInputs, NetworkShape
+    from fairweather_research.networks.base import NetworkInputs, NetworkShape
 
 __all__ = ["build"]
 

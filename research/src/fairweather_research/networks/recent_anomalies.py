@@ -20,17 +20,15 @@ from typing import TYPE_CHECKING, Any
 import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
 
-from fairweather_research.networks import HOURS, NetworkInputs, NetworkShape
-from fairweather_research.networks._keras import fading
-from fairweather_research.results import EpochRecord
+from fairweather_research.networks.base import HOURS, EpochRecord, NetworkInputs, NetworkShape
+from fairweather_research.networks.keras_network import fading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
 
-    from fairweather_research.networks import Lessons
-    from fairweather_research.recipe import FitPlan
+    from fairweather_research.networks.base import FitPlan, Lessons
 
 __all__ = ["RecentAnomalies", "build"]
 

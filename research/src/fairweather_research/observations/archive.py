@@ -9,25 +9,25 @@ twice. Quality control (see ``quality``) establishes them; nothing after it need
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # ships no types
-from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.archive import COLUMNS, ORIGIN_KEY, Origin, dump_origin, parse_origin
+from fairweather_interface.errors import ArchiveError
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_research.errors import ObservationsError
-from fairweather_research.observations.units import conversion, known_units
-from fairweather_research.sources import SOURCES
+from fairweather_research.observations.sources import SOURCES
+from fairweather_research.observations.units import convert, known_units
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
 
@@ -36,31 +36,15 @@ __all__ = [
     "Archive",
     "Origin",
     "Series",
+    "declared_units",
+    "epoch_seconds",
     "read_origin",
     "read_table",
+    "series_table",
     "write_archive",
 ]
 
-COLUMNS = ("area", "time", "variable", "unit", "value")
-
 _SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV"}
-_ORIGIN = b"fairweather"  # key of an origin in the metadata of a Parquet file
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """What must be said wherever the data, or what was made from them, goes.
-
-    A Parquet file that ``write_archive`` wrote carries it; CSV has no place for it.
-    """
-
-    attribution: str | None = None  # whom to name
-    synthetic: bool = False  # the weather is made up
-
-    def sentences(self) -> tuple[str, ...]:
-        """What to tell people; nothing where nothing must be said."""
-        said = ["Synthetic: this weather was generated, nobody observed it."] * self.synthetic
-        return (*said, *([f"Attribution: {self.attribution}."] if self.attribution else []))
 
 
 class Series(NamedTuple):
@@ -113,6 +97,19 @@ class Archive:
         return f"sha256:{state.hexdigest()}"
 
 
+def series_table(area: str, variable: str, series: Series) -> pd.DataFrame:
+    """The rows of a series in the declared unit, in the archive's columns."""
+    return pd.DataFrame(
+        {
+            "area": area,
+            "time": pd.to_datetime(series.time, unit="s", utc=True).as_unit("s"),
+            "variable": variable,
+            "unit": VARIABLES[variable].unit,
+            "value": series.value,
+        }
+    )
+
+
 def epoch_seconds(times: pd.Series) -> npt.NDArray[np.int64]:
     """Seconds since 1970-01-01T00:00Z of aware times."""
     return np.asarray(times.dt.as_unit("s").astype("int64"), dtype=np.int64)
@@ -132,41 +129,29 @@ def read_table(path: Path) -> pd.DataFrame:
     table = _read_columns(path)
     source = str(path)
     for column in ("area", "variable", "unit"):
-        if table[column].isna().any():
-            row = int(table[column].isna().to_numpy().argmax())
-            raise ObservationsError(
-                source, f"row {row + 1}: `{column}` is empty; every row must say its {column}"
-            )
+        told = f"`{column}` is empty; every row must say its {column}"
+        _refuse(source, table[column].isna(), told)
         table[column] = table[column].astype(str)
     table["time"] = _utc(table["time"], source)
     table["value"] = _numbers(table["value"], source)
-    return _declared_units(table, source)
+    return declared_units(table, source)
 
 
 def read_origin(path: Path) -> Origin:
-    """What a file says must be said of its data; an empty origin where it says nothing.
+    """Return the origin that a file carries; an empty one where it carries none.
 
     Raises:
         ObservationsError: the file says something that cannot be understood.
     """
     if _kind(path) != "Parquet":
         return Origin()
-    said = (pq.read_schema(path).metadata or {}).get(_ORIGIN)
+    said = (pq.read_schema(path).metadata or {}).get(ORIGIN_KEY)
     if said is None:
         return Origin()
     try:
-        found = json.loads(said)
-        attribution, synthetic = found["attribution"], found["synthetic"]
-        understood = isinstance(attribution, str | None) and isinstance(synthetic, bool)
-    except (ValueError, LookupError, TypeError):
-        understood = False
-    if not understood:
-        raise ObservationsError(
-            str(path),
-            f"says of its origin {said[:80]!r}, expected JSON with `attribution` and `synthetic`; "
-            "write it again with `fairweather-research observations`",
-        )
-    return Origin(attribution=attribution, synthetic=synthetic)
+        return parse_origin(said)
+    except ArchiveError as error:
+        raise ObservationsError(str(path), str(error)) from error
 
 
 def write_archive(archive: Archive, path: Path, *, origin: Origin | None = None) -> None:
@@ -194,9 +179,8 @@ def write_archive(archive: Archive, path: Path, *, origin: Origin | None = None)
         if kind == "Parquet":
             table = pa.Table.from_pandas(archive.table, preserve_index=False)
             if origin is not None:
-                said = json.dumps(asdict(origin)).encode()
                 table = table.replace_schema_metadata(
-                    {**(table.schema.metadata or {}), _ORIGIN: said}
+                    {**(table.schema.metadata or {}), ORIGIN_KEY: dump_origin(origin)}
                 )
             pq.write_table(table, staged)
         else:
@@ -248,6 +232,14 @@ def _read_columns(path: Path) -> pd.DataFrame:
     return table[list(COLUMNS)].copy()
 
 
+def _refuse(source: str, bad: pd.Series, told: str, values: pd.Series | None = None) -> None:
+    """Refuse the first row that is bad; ``{!r}`` in the words stands for its value."""
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        value = None if values is None else values.iloc[row]
+        raise ObservationsError(source, f"row {row + 1}: {told.format(value)}")
+
+
 def _utc(times: pd.Series, source: str) -> pd.Series:
     naive = (
         "has no time zone, so the hour it means is unknown; "
@@ -260,55 +252,44 @@ def _utc(times: pd.Series, source: str) -> pd.Series:
     else:
         text = times.astype(str).str.strip()
         zoned = text.str.fullmatch(r".*(?:[zZ]|[+-]\d{2}:?\d{2})").fillna(value=False)
-        parsed = pd.to_datetime(text, utc=True, errors="coerce", format="ISO8601")
-        if parsed.isna().any():
-            row = int(parsed.isna().to_numpy().argmax())
-            raise ObservationsError(
-                source,
-                f"row {row + 1}: time {text.iloc[row]!r} cannot be read; "
-                "write ISO 8601 in UTC, for example 2013-12-20T00:00:00Z",
-            )
-        if not zoned.all():
-            row = int((~zoned).to_numpy().argmax())
-            raise ObservationsError(source, f"row {row + 1}: time {text.iloc[row]!r} {naive}")
-        converted = parsed
-    if converted.isna().any():
-        row = int(converted.isna().to_numpy().argmax())
-        raise ObservationsError(
-            source, f"row {row + 1}: `time` is empty; every row must say its time"
-        )
+        converted = pd.to_datetime(text, utc=True, errors="coerce", format="ISO8601")
+        unread = "cannot be read; write ISO 8601 in UTC, for example 2013-12-20T00:00:00Z"
+        _refuse(source, converted.isna(), f"time {{!r}} {unread}", text)
+        _refuse(source, ~zoned, f"time {{!r}} {naive}", text)
+    _refuse(source, converted.isna(), "`time` is empty; every row must say its time")
     seconds: pd.Series = converted.dt.as_unit("s")
     return seconds
 
 
 def _numbers(values: pd.Series, source: str) -> pd.Series:
     numbers = pd.to_numeric(values, errors="coerce")
-    broken = numbers.isna() & values.notna()
-    if broken.any():
-        row = int(broken.to_numpy().argmax())
-        raise ObservationsError(
-            source,
-            f"row {row + 1}: value {values.iloc[row]!r} is not a number; "
-            "leave the field empty where nothing was observed",
-        )
+    told = "value {!r} is not a number; leave the field empty where nothing was observed"
+    _refuse(source, numbers.isna() & values.notna(), told, values)
     return numbers.astype("float64")
 
 
-def _declared_units(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    for variable, unit in sorted(set(zip(table["variable"], table["unit"], strict=True))):
+def declared_units(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Bring a long table of the archive's columns to the declared units, in place.
+
+    Raises:
+        ObservationsError: a variable or a unit that is not known.
+    """
+    value = table["value"].to_numpy(np.float64, copy=True)
+    places: Mapping[Any, Any] = table.groupby(["variable", "unit"]).indices
+    for (variable, unit), rows in places.items():
         if variable not in VARIABLES:
             raise ObservationsError(
                 source,
                 f"unknown variable {variable!r}; expected one of {', '.join(sorted(VARIABLES))}",
             )
-        convert = conversion(variable, unit)
-        if convert is None:
+        converted = convert(value[rows], variable, unit)
+        if converted is None:
             raise ObservationsError(
                 source,
                 f"{variable} in the unit {unit!r} cannot be used; "
                 f"expected one of {', '.join(known_units(variable))}",
             )
-        rows = ((table["variable"] == variable) & (table["unit"] == unit)).to_numpy()
-        table.loc[rows, "value"] = convert(table.loc[rows, "value"].to_numpy(np.float64))
+        value[rows] = converted
+    table["value"] = value
     table["unit"] = table["variable"].map({name: spec.unit for name, spec in VARIABLES.items()})
     return table

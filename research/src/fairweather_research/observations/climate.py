@@ -10,18 +10,17 @@ from 2000 to 2023: temperature 18.0 degC on average with a standard deviation of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-__all__ = ["AREAS", "LAG_0", "LAG_1", "Place", "means", "spatial_correlation", "spreads"]
+__all__ = ["AREAS", "LAG_0", "LAG_1", "Place", "seasons", "spatial_correlation"]
 
 _LAPSE = -6.5e-3  # degC a metre
 _CORRELATION_LENGTH = 200.0  # kilometres in which the likeness of two areas' days falls by e
 _EARTH = 6371.0  # kilometres
+
+_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,32 +68,25 @@ LAG_0 = np.array([[1.0, 0.633, -0.45], [0.633, 1.0, -0.20], [-0.45, -0.20, 1.0]]
 LAG_1 = np.array([[0.621, 0.445, -0.25], [0.572, 0.664, -0.20], [-0.30, -0.20, 0.55]])
 
 
-def means(place: Place, day: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """What is usual on days of the year (1.0 is 1 January), shape [days, 3]."""
-    usual = _yearly(day) @ _MEANS.T
-    middle = usual[:, :2].mean(axis=1)
-    half = (usual[:, 0] - usual[:, 1]) / 2 * place.range
-    lift = _LAPSE * (place.elevation - AREAS["Jerusalem"].elevation)
-    return np.stack(
-        [middle + half + lift, middle - half + lift, usual[:, 2] + place.moisture], axis=1
-    )
+def seasons(place: Place, day: _Floats) -> tuple[_Floats, _Floats]:
+    """What is usual on days of the year (1.0 is 1 January), and the standard deviation around it.
+
+    Both of shape [days, 3].
+    """
+    angle = (day - 1) * (2 * np.pi / 365.2425)
+    waves = [wave(k * angle) for k in (1, 2) for wave in (np.sin, np.cos)]
+    yearly = np.stack([np.ones_like(angle), *waves], axis=-1)
+    highest, lowest, level = (yearly @ _MEANS.T).T
+    middle = (highest + lowest) / 2 + _LAPSE * (place.elevation - AREAS["Jerusalem"].elevation)
+    half = (highest - lowest) / 2 * place.range
+    usual = np.stack([middle + half, middle - half, level + place.moisture], axis=1)
+    return usual, yearly @ _SPREADS.T
 
 
-def spreads(day: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The standard deviation around what is usual on days of the year, shape [days, 3]."""
-    return np.asarray(_yearly(day) @ _SPREADS.T)
-
-
-def spatial_correlation() -> npt.NDArray[np.float64]:
+def spatial_correlation() -> _Floats:
     """How alike the days of two areas are, shape [areas, areas]: the nearer, the more."""
     north = np.radians([place.latitude for place in AREAS.values()])
     east = np.radians([place.longitude for place in AREAS.values()])
     width = (east[:, None] - east) * np.cos((north[:, None] + north) / 2)
     distance = _EARTH * np.hypot(north[:, None] - north, width)
     return np.asarray(np.exp(-distance / _CORRELATION_LENGTH))
-
-
-def _yearly(day: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    angle = (day - 1) * (2 * np.pi / 365.2425)
-    waves = [wave(k * angle) for k in (1, 2) for wave in (np.sin, np.cos)]
-    return np.stack([np.ones_like(angle), *waves], axis=-1)

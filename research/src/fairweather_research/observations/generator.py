@@ -31,18 +31,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from fairweather_interface.definitions import VARIABLES
 
 from fairweather_research.errors import ObservationsError
-from fairweather_research.observations.archive import COLUMNS
+from fairweather_research.observations.archive import Series, series_table
 from fairweather_research.observations.climate import (
     AREAS,
     LAG_0,
     LAG_1,
     Place,
-    means,
+    seasons,
     spatial_correlation,
-    spreads,
 )
 
 if TYPE_CHECKING:
@@ -134,8 +132,8 @@ def generate(
             "give a start on a whole minute and a later end",
         )
     time = np.arange(first, last, _MINUTE, dtype=np.int64)
-    begin = _day_of(first) - 1  # a first night began the day before
-    residuals = _residuals(begin, _day_of(last) + 2, seed)
+    begin = (first + _SOLAR) // _DAY - 1  # a first night began the day before
+    residuals = _residuals(begin, (last + _SOLAR) // _DAY + 2, seed)
     parts = []
     for number, (area, place) in enumerate(AREAS.items()):
         if area not in areas:
@@ -144,22 +142,9 @@ def generate(
         temperature, humidity = _minutes(days, area, time, seed)
         for variable, value in (("temperature", temperature), ("humidity", humidity)):
             use = time % CADENCE[variable] == 0
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "area": area,
-                        "time": pd.to_datetime(time[use], unit="s", utc=True).as_unit("s"),
-                        "variable": variable,
-                        "unit": VARIABLES[variable].unit,
-                        "value": np.round(value[use], _DECIMALS) + 0.0,  # and no -0.0
-                    }
-                )
-            )
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
-
-
-def _day_of(second: int) -> int:
-    return (second + _SOLAR) // _DAY
+            rounded = np.round(value[use], _DECIMALS) + 0.0  # and no -0.0
+            parts.append(series_table(area, variable, Series(time[use], rounded)))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _residuals(first: int, last: int, seed: int) -> _Floats:
@@ -183,7 +168,8 @@ def _days(place: Place, first: int, residuals: _Floats) -> _Days:
     number = first + np.arange(len(residuals))
     dates = number.astype("datetime64[D]")
     of_year = (dates - dates.astype("datetime64[Y]")).astype(np.float64) + 1.0
-    said = means(place, of_year) + spreads(of_year) * residuals
+    usual, spread = seasons(place, of_year)
+    said = usual + spread * residuals
     tilt = np.radians(-23.44) * np.cos(2 * np.pi * (of_year + 10) / 365.2425)
     cosine = -np.tan(np.radians(place.latitude)) * np.tan(tilt)
     return _Days(

@@ -7,9 +7,11 @@ For each area and variable, in this order:
    contradict each other, because nobody knows which one is right;
 3. **range** - values no instrument on Earth's surface should report (the interface's limits);
 4. **step** - a single value that leaves both its neighbours, in the same direction, further than
-   the weather moves in that time: a spike. A front moves and stays; it is kept;
-5. **persistence** - a value that does not move for a day: a stuck sensor. Its first reading is
-   kept. Saturated air and calm wind stand still by nature and are exempt.
+   the weather moves in that time (``largest_step``): a spike. A front moves and stays; it is kept;
+5. **persistence** - a value that does not move for longer than ``stuck``: a stuck sensor. Its first
+   reading is kept. Values in the range ``still``, saturated air and calm wind, are exempt.
+
+The limits are columns of the contract's table of variables; a test without its column is left out.
 
 Order and gaps of what remains are reported, never repaired.
 """
@@ -18,14 +20,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from fairweather_interface.archive import COLUMNS
 from fairweather_interface.definitions import VARIABLES
 
-from fairweather_research.observations.archive import COLUMNS, Archive, Series, epoch_seconds
+from fairweather_research.observations.archive import (
+    Archive,
+    Series,
+    epoch_seconds,
+    series_table,
+)
 
 __all__ = ["CHECKS", "Gap", "QualityReport", "SeriesReport", "control"]
 
@@ -34,25 +42,6 @@ CHECKS = ("empty", "repeated", "range", "step", "persistence")
 _MINUTE = 60
 _HOUR = 3600
 
-
-class _Limits(NamedTuple):
-    """What one variable may do; steps between a minute and an hour are interpolated."""
-
-    step_minute: float  # largest excursion from both neighbours one minute away
-    step_hour: float  # the same, one hour or more away
-    stuck: timedelta  # no longer than this on one value
-    still: tuple[float, float] = (np.nan, np.nan)  # values in this range may stand still
-
-
-# One-minute steps after the World Meteorological Organization's guide to quality control of
-# automatic stations; hourly steps are generous, so that fronts and thunderstorms pass.
-_LIMITS = {
-    "temperature": _Limits(3.0, 12.0, timedelta(hours=24)),
-    "dew_point": _Limits(4.0, 15.0, timedelta(hours=24)),
-    "humidity": _Limits(15.0, 60.0, timedelta(hours=24), still=(95.0, 100.0)),
-    "pressure": _Limits(2.0, 10.0, timedelta(hours=24)),
-    "wind_speed": _Limits(20.0, 25.0, timedelta(hours=24), still=(0.0, 0.5)),
-}
 
 _Times: TypeAlias = npt.NDArray[np.int64]
 _Values: TypeAlias = npt.NDArray[np.float64]
@@ -147,19 +136,9 @@ def control(table: pd.DataFrame) -> tuple[Archive, QualityReport]:
         area, variable = map(str, key)
         series, report = _control_series(area, variable, rows)
         reports.append(report)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "area": area,
-                    "time": pd.to_datetime(series.time, unit="s", utc=True).as_unit("s"),
-                    "variable": variable,
-                    "unit": VARIABLES[variable].unit,
-                    "value": series.value,
-                }
-            )
-        )
-    archive = pd.concat(parts, ignore_index=True) if parts else table
-    return Archive(archive[list(COLUMNS)]), QualityReport(series=tuple(reports))
+        parts.append(series_table(area, variable, series))
+    archive = pd.concat(parts, ignore_index=True) if parts else table[list(COLUMNS)]
+    return Archive(archive), QualityReport(series=tuple(reports))
 
 
 def _control_series(area: str, variable: str, rows: pd.DataFrame) -> tuple[Series, SeriesReport]:
@@ -221,13 +200,11 @@ def _in_range(variable: str, time: _Times, value: _Values) -> _Mask:  # noqa: AR
 
 def _no_spike(variable: str, time: _Times, value: _Values) -> _Mask:
     keep = np.ones(len(value), dtype=np.bool_)
-    if len(value) < 3:  # noqa: PLR2004 - a spike needs two neighbours
+    largest = VARIABLES[variable].largest_step
+    if len(value) < 3 or largest is None:  # noqa: PLR2004 - a spike needs two neighbours
         return keep
-    limits = _LIMITS[variable]
     step, distance = np.diff(value), np.diff(time)
-    allowed = np.interp(
-        np.log(distance), np.log([_MINUTE, _HOUR]), [limits.step_minute, limits.step_hour]
-    )
+    allowed = np.interp(np.log(distance), np.log([_MINUTE, _HOUR]), [largest.minute, largest.hour])
     jump = (np.abs(step) > allowed) & (distance <= _NEIGHBOUR)
     back_again = np.sign(step[:-1]) != np.sign(step[1:])
     keep[1:-1] = ~(jump[:-1] & jump[1:] & back_again)
@@ -236,12 +213,12 @@ def _no_spike(variable: str, time: _Times, value: _Values) -> _Mask:
 
 def _moves(variable: str, time: _Times, value: _Values) -> _Mask:
     keep = np.ones(len(value), dtype=np.bool_)
-    if not len(value):
+    limits = VARIABLES[variable]
+    if not len(value) or limits.stuck is None:
         return keep
-    limits = _LIMITS[variable]
     first = np.flatnonzero(np.r_[True, np.diff(value) != 0])
     last = np.r_[first[1:] - 1, len(value) - 1]
-    low, high = limits.still
+    low, high = limits.still or (np.nan, np.nan)
     still = (value[first] >= low) & (value[first] <= high)
     stuck = (time[last] - time[first] > limits.stuck.total_seconds()) & ~still
     for begin, end in zip(first[stuck], last[stuck], strict=True):

@@ -79,10 +79,10 @@ def test_a_side_is_called_by_what_is_special_about_it() -> None:
 @pytest.mark.parametrize(
     ("version", "expected"),
     [
-        ("0.1.1", ["plain", "newest-0.1"]),
-        ("0.2.0", ["plain", "newest-0.2"]),
-        ("0.3.0.dev0", ["bands-0.3", "plain", "newest-0.3"]),
-        ("0.12.0", ["bands-0.3", "plain", "newest-0.3"]),
+        ("0.1.1", ["plain", "newest.research-0.1"]),
+        ("0.2.0", ["plain", "newest.research-0.2"]),
+        ("0.3.0.dev0", ["bands.research-0.3", "plain", "newest.research-0.3"]),
+        ("0.12.0", ["bands.research-0.3", "plain", "newest.research-0.3"]),
     ],
 )
 def test_research_trains_the_newest_recipe_of_each_kind_that_it_can_read(

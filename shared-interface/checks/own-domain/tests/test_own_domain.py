@@ -1,4 +1,4 @@
-"""OWN_DOMAIN.md, done: the app as it is serves the electricity load of districts."""
+"""docs/own-domain.md, done: the app as it is serves the electricity load of districts."""
 
 from __future__ import annotations
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import flask
 
-from fairweather_app.api import forecast_response
+from fairweather_app.api.forecast_response import current_responses
 from fairweather_app.api.operation import Operation
+from fairweather_app.api.request_log import current_trace
 from fairweather_app.common.times import write_time
 from fairweather_app.errors import (
     InvalidRequestError,
@@ -22,7 +23,7 @@ from fairweather_app.errors import (
 )
 from fairweather_app.forecasting.areas import AreaSummary, area_summaries
 from fairweather_app.forecasting.context import AppContext, current_context
-from fairweather_app.forecasting.forecast_request import ForecastRequest
+from fairweather_app.forecasting.forecaster import ForecastRequest
 from fairweather_app.web.forecast.observed import observe
 from fairweather_app.web.forecast.provenance import answering
 from fairweather_app.web.forecast.refusal import IMPORT, LOOKED_AT_AGAIN, TRAIN, refused_page
@@ -84,7 +85,7 @@ def index() -> flask.Response:
     areas: list[AreaSummary] = []
     area = asked
     try:
-        areas = area_summaries(app_context)
+        areas = area_summaries(app_context.catalogue.snapshot.contents, app_context.windows)
         known = [each.area for each in areas]
         area = spelled(asked, known)
         if not area:
@@ -138,7 +139,7 @@ def _forecast_page(
     summary = {each.area: each for each in areas}.get(area)
     reference_time = _reference_time(asked_time, summary)
     request = ForecastRequest(area=area, reference_time=reference_time)
-    answer = forecast_response.forecast(app_context, request)
+    answer = current_responses().forecast(request, current_trace())
     latest = summary.latest_observation if summary else None
     place = None
     if summary and summary.latitude is not None and summary.longitude is not None:
@@ -148,7 +149,7 @@ def _forecast_page(
         now=datetime.now(UTC),
         place=place,
         units=chosen_units(),
-        observed=observe(app_context.ready, answer, latest),
+        observed=observe(app_context.windows, answer, latest),
         latest=latest,
         asked=bool(asked_time),
         answering=answering(app_context, answer),

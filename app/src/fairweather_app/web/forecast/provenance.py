@@ -101,10 +101,10 @@ def answering(app_context: AppContext, forecast: Forecast) -> Answering:
         (k for k, each in enumerate(asked) if each.delivery_id == entry.delivery_id), None
     )
     return Answering(
-        before=None if position is None else position + len(selection.lost),
+        before=None if position is None else position + len(selection.failed_to_open),
         pinned=selection.choice.pinned == entry.delivery_id,
         learned=_learned(delivery.metadata, area),
-        oldest=_oldest(delivery.metadata, area, app_context.ready),
+        oldest=_oldest(delivery.metadata, area, app_context.windows),
     )
 
 

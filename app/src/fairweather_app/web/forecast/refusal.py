@@ -15,7 +15,7 @@ from fairweather_app.errors import (
     RequestError,
     UnknownAreaError,
 )
-from fairweather_app.refusals import RefusedDelivery, first_refusals
+from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
 from fairweather_app.web.layout.wording import in_counts, listed, sentence
 
 TRAIN = "fairweather-research train RECIPE.yaml --store STORE"
@@ -125,7 +125,7 @@ def _no_model(error: NoApplicableModelError, area: str) -> Refused:
             advice=("Train a model; this page answers as soon as it is delivered.",),
             command=TRAIN,
         )
-    listed_here = tuple(first_refusals(error.refused))
+    listed_here = tuple(error.refused[:MOST_REFUSALS])
     codes = dict.fromkeys([*(each.code for each in listed_here), *error.refused_counts])
     missing = isinstance(error, ObservationsMissingError)
     advice = tuple(_ADVICE[code] for code in codes if code in _ADVICE)

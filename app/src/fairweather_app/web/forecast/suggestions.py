@@ -12,10 +12,8 @@ from itertools import islice
 
 from fairweather_interface.refusals import Refusal
 
-from fairweather_app.common import request_trace
 from fairweather_app.common.times import write_time
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.forecasting.forecasts import attempt
 from fairweather_app.forecasting.selection import find_best_model
 from fairweather_app.web.layout.local_time import midnight, moment
 
@@ -59,8 +57,7 @@ def suggest(
             if tried == STARTS_TRIED or len(found) == STARTS_SUGGESTED:
                 break
             tried += 1
-            with request_trace.aside():
-                outcome = attempt(model, app_context, area, start, remember=True)
+            outcome = app_context.forecaster.attempt(model, area, start, use_cache=True)
             if not isinstance(outcome, Refusal):
                 found[start] = model.metadata.model_type
     return tuple(

@@ -12,10 +12,7 @@ from itertools import count, product
 from string import ascii_uppercase
 
 from fairweather_app.catalogue.entries import Entry
-from fairweather_app.catalogue.snapshot import Contents
-from fairweather_app.forecasting.context import AppContext
-from fairweather_app.forecasting.precedence import firsts
-from fairweather_app.forecasting.selector import MONTHS
+from fairweather_app.forecasting.selector import MONTHS, Selector
 from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import MONTHS as MONTH_NAMES
 
@@ -79,8 +76,7 @@ class CoverageMap:
 
 
 def coverage_map(
-    app_context: AppContext,
-    contents: Contents,
+    selector: Selector,
     areas: Sequence[str],
     *,
     month: int,
@@ -99,7 +95,7 @@ def coverage_map(
     rows: list[Row] = []
     uncovered = []
     for area in page:
-        found = {name: who for name, who in firsts(app_context, contents, area).items() if name}
+        found = {name: who for name, who in selector.firsts(area).items() if name}
         if not any(entry for by_month in found.values() for entry in by_month):
             uncovered.append(area)
         main_first = sorted(found.items(), key=lambda item: (item[0] != "temperature", item[0]))

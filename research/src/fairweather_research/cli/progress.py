@@ -1,0 +1,135 @@
+"""What a person sees of a training on a terminal: its stages, its skill, and what to type next."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from fairweather_research.cli.terminal import console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from fairweather_interface.delivery import Delivery
+    from rich.table import Table
+
+    from fairweather_research.training.train import Progress
+
+__all__ = ["show_skill", "shown"]
+
+
+@contextmanager
+def shown(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:
+    """Show progress on stderr: a bar where someone is watching, a line a stage where not."""
+    from rich.progress import (  # noqa: PLC0415 - rich is slow
+        BarColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    from fairweather_research.training.train import STAGES  # noqa: PLC0415
+
+    terminal = console()
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:<34}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=terminal, disable=not terminal.is_terminal) as bars:
+        task = bars.add_task("", total=len(STAGES), note="")
+        order = list(STAGES)
+
+        def show(progress: Progress) -> None:
+            done = float(order.index(progress.stage))
+            note = ""
+            if progress.epoch and progress.epochs:
+                done += progress.epoch.number / progress.epochs
+                note = f"epoch {progress.epoch.number}, loss {progress.epoch.calibration:.3f}"
+            elif not terminal.is_terminal:
+                terminal.print(STAGES[progress.stage])
+            for line in progress.foresight.lines if progress.foresight else ():
+                terminal.print(f"warning: {line}", markup=False, soft_wrap=True)
+            bars.update(task, completed=done, description=STAGES[progress.stage], note=note)
+
+        yield show
+        bars.update(task, completed=len(STAGES), description=end, note="")
+
+
+def show_skill(delivery: Delivery, unserved: Sequence[str] = ()) -> None:
+    """Print the table of skill, what stands in the way of being served, and what to type next.
+
+    Args:
+        delivery: what was trained.
+        unserved: why no live software can serve it; empty where one does.
+    """
+    metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))
+    metadata = delivery.metadata
+    table, lines = _table(metadata.model_type, metrics["judgements"])
+    if metadata.training.synthetic:
+        lines.insert(
+            0,
+            "Synthetic: trained on generated weather, and judged on it; these figures say nothing "
+            "about real weather.",
+        )
+    lines += [
+        f"No {each.format} artifact: {each.omitted}" for each in metadata.artifacts if each.omitted
+    ]
+    lines += [f"No live software can serve this: {reason}" for reason in unserved]
+    lines += [
+        f"Model card: {delivery.path / 'card' / 'index.html'}",
+        f"Details: fairweather-interface show {delivery.path}",
+        f"It stays in the store, for software that can: {delivery.path}"
+        if unserved
+        else f"Serve: FAIRWEATHER_STORE={delivery.path.parent} flask --app fairweather_app run",
+    ]
+    terminal = console()
+    terminal.print(table)
+    terminal.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(model_type: str, judgements: Sequence[dict[str, Any]]) -> tuple[Table, list[str]]:
+    """Return the table of skill, and a sentence for each band that is too narrow or too wide."""
+    from fairweather_interface.definitions import VARIABLES  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415 - rich is slow
+
+    from fairweather_research.evaluation.scores import BASELINES  # noqa: PLC0415 - NumPy is slow
+
+    table = Table(
+        title=f"{model_type}: mean absolute error on held-out time, by lead day",
+        title_justify="left",
+        caption="skill: error reduction relative to the best baseline",
+        caption_justify="left",
+    )
+    table.add_column("area, variable")
+    table.add_column("")
+    numbers = sorted({day["day"] for one in judgements for day in one["days"]})
+    for number in (*numbers, "all"):
+        table.add_column(str(number), justify="right")
+    off: list[str] = []
+    for one in judgements:
+        name = f"{one['area']} {one['variable']} ({VARIABLES[one['variable']].symbol})"
+
+        rows = [("model", "mae", one)]
+        rows += [(baseline, f"{baseline}_mae", one) for baseline in reversed(BASELINES)]
+        rows.append(("skill", "skill", one))
+        if coverage := one["coverage"]:
+            held = {"days": coverage["days"], "inside": coverage["whole"]["inside"]}
+            rows.append((f"in the {_percent(coverage['declared'])} band", "inside", held))
+            if coverage["whole"]["verdict"].startswith("too"):
+                off.append(f"The band of {name} is {coverage['whole']['verdict']}.")
+        for label, key, scores in rows:
+            form = "{:.2f}".format if key.endswith("mae") else _percent
+            found = {day["day"]: form(day[key]) for day in scores["days"]}
+            cells = (found.get(number, "-") for number in numbers)  # a day may lack observations
+            table.add_row(name if label == "model" else "", label, *cells, form(scores[key]))
+        table.add_section()
+    return table, off
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{round(100 * share) + 0} %"

@@ -1,0 +1,1 @@
+"""From observations to training windows: sampling, split, climatology, branches, statistics."""

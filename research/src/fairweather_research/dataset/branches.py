@@ -1,0 +1,220 @@
+"""Branches: which of a model's networks answers a window. One meaning, for training and graph.
+
+A switch by the *reference time* goes by its month in UTC, as everything inside a model does; the
+local month can differ for some hours around the turn of a month.
+
+A switch by an *input* goes by a statistic of its newest steps, a step being the mean of the samples
+that are there. **A step that is missing counts as what is usual at its time in its area**: it is
+what the rest of the graph takes it for, and it leaves no window without an answer, not even one
+that is all missing. What is at a threshold belongs to the branch above. A mean is compared as a
+sum, so that whole numbers at a threshold are added up without a rounding, on every machine.
+
+The graph does the same with tensors (``_graph``); a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from fairweather_interface.durations import format_duration
+
+from fairweather_research.dataset.climatology import fit_climatology, terms
+from fairweather_research.dataset.split import DAY, Part
+from fairweather_research.errors import UnfitDataError
+from fairweather_research.recipes.switch import REFERENCE_TIME, Statistic, SwitchPlan
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from fairweather_research.dataset.window_set import WindowSet
+    from fairweather_research.recipes.recipe import Recipe
+
+__all__ = ["ByInput", "ByMonth", "Switch", "find_switch", "month_of_day"]
+
+#: Days of windows, in every area, that a branch needs of each part of the split.
+_LEAST = {Part.TRAINING: 7, Part.CALIBRATION: 1, Part.HELD_OUT: 1}
+
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+_CYCLE = 146_097  # days after which the calendar repeats
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByMonth:
+    """A switch by the month of the reference time."""
+
+    branch_of: tuple[int, ...]  # of January to December
+
+    @property
+    def branches(self) -> int:
+        """Number of branches."""
+        return max(self.branch_of) + 1
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What chooses each branch, for people."""
+        return tuple(
+            "reference time in "
+            + ", ".join(
+                _MONTHS[3 * month : 3 * month + 3]
+                for month, of_month in enumerate(self.branch_of)
+                if of_month == branch
+            )
+            + " (UTC)"
+            for branch in range(self.branches)
+        )
+
+    def of(self, windows: WindowSet) -> npt.NDArray[np.int64]:
+        """The branch that answers each window, shape [rows]."""
+        days = windows.reference // DAY % _CYCLE
+        return np.asarray(self.branch_of)[month_of_day()[days]]
+
+    def distance(self, windows: WindowSet) -> npt.NDArray[np.float64]:
+        """How far each window is from the nearest that another branch answers, shape [rows]."""
+        time = windows.reference[:, None] // DAY + np.arange(-183, 184)
+        branch = np.asarray(self.branch_of)[month_of_day()[time % _CYCLE]]
+        other = branch != branch[:, 183:184]
+        return np.asarray(np.where(other, np.abs(np.arange(-183, 184)), 366).min(axis=1), float)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByInput:
+    """A switch by a statistic of an input's newest steps."""
+
+    input: int  # position among the inputs
+    steps: int
+    statistic: Statistic
+    at: tuple[float, ...]  # thresholds in the input's unit, ascending
+    usual: npt.NDArray[np.float64]  # climatology's coefficients, [areas, TERMS]
+    described: tuple[str, str]  # what is compared, and its unit, for people
+
+    @property
+    def branches(self) -> int:
+        """Number of branches."""
+        return len(self.at) + 1
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What chooses each branch, for people."""
+        what, unit = self.described
+        edges = [f"{at:.6g} {unit}" for at in self.at]
+        between = [f"{what} from {low} to {high}" for low, high in pairwise(edges)]
+        return (f"{what} below {edges[0]}", *between, f"{what} at or above {edges[-1]}")
+
+    def of(self, windows: WindowSet) -> npt.NDArray[np.int64]:
+        """The branch that answers each window, shape [rows]."""
+        value, factor = self._compared(windows)
+        return np.searchsorted(np.array(self.at) * factor, value, side="right")
+
+    def level(self, windows: WindowSet) -> npt.NDArray[np.float64]:
+        """The statistic of each window, in the input's unit, shape [rows]."""
+        value, factor = self._compared(windows)
+        return value / factor
+
+    def distance(self, windows: WindowSet) -> npt.NDArray[np.float64]:
+        """How far each window is from the nearest threshold, in the input's unit, shape [rows]."""
+        level = self.level(windows)
+        return np.asarray(np.abs(level[:, None] - np.array(self.at)).min(axis=1))
+
+    def _compared(self, windows: WindowSet) -> tuple[npt.NDArray[np.float64], int]:
+        value = np.empty((len(windows), self.steps))
+        for area in np.unique(windows.area).tolist():
+            rows = windows.area == area
+            series = windows.coarse_input(self.input, area)
+            newest = series.windows(windows.reference[rows], self.steps).copy()
+            ages = series.rate * np.arange(self.steps - 1, -1, -1)
+            lost = np.isnan(newest)
+            times = (windows.reference[rows][:, None] - ages)[lost]
+            newest[lost] = terms(times) @ self.usual[area]
+            value[rows] = newest
+        match self.statistic:
+            case "minimum":
+                return value.min(axis=1), 1
+            case "maximum":
+                return value.max(axis=1), 1
+            case "mean":
+                return value.sum(axis=1), self.steps
+
+
+Switch: TypeAlias = "ByMonth | ByInput"
+
+
+def find_switch(recipe: Recipe, windows: WindowSet) -> Switch | None:
+    """Find what a recipe's switch leaves to training; None where there is no switch.
+
+    The usual of the input is fitted, and quantiles are taken, without a look at held-out time.
+
+    Raises:
+        UnfitDataError: a branch has too few windows to learn from or be judged by.
+    """
+    if recipe.switch is None:
+        return None
+    switch = _resolved(recipe.switch, windows)
+    problems = _thin(switch, windows)
+    if problems:
+        raise UnfitDataError(recipe.observations.source, problems)
+    return switch
+
+
+def month_of_day() -> npt.NDArray[np.int8]:
+    """The month, 0 to 11, of every day of the calendar's cycle from 1970-01-01, [146097]."""
+    days = np.arange(_CYCLE).astype("datetime64[D]")
+    return (days.astype("datetime64[M]").astype(np.int64) % 12).astype(np.int8)
+
+
+def _resolved(plan: SwitchPlan, windows: WindowSet) -> Switch:
+    if plan.by == REFERENCE_TIME:
+        assert plan.months is not None  # noqa: S101 - the recipe was checked
+        of_month = {month: branch for branch, group in enumerate(plan.months) for month in group}
+        return ByMonth(branch_of=tuple(of_month[month] for month in range(1, 13)))
+    assert plan.period is not None and plan.statistic is not None  # noqa: S101, PT018
+    inputs = windows.plan.inputs
+    number = next(place for place, item in enumerate(inputs) if item.name == plan.by)
+    switch = ByInput(
+        input=number,
+        steps=plan.period // windows.plan.step,
+        statistic=plan.statistic,
+        at=plan.at or (0.0,),
+        usual=np.stack([_usual(windows, number, area) for area in range(len(windows.plan.areas))]),
+        described=(
+            f"{plan.statistic} {plan.by} of the last {format_duration(plan.period)}",
+            inputs[number].unit,
+        ),
+    )
+    if plan.at_quantile is None:
+        return switch
+    level = switch.level(_reaching(windows, Part.TRAINING))
+    found = np.quantile(level, plan.at_quantile).astype(np.float32)
+    return replace(switch, at=tuple(found.tolist()))
+
+
+def _usual(windows: WindowSet, number: int, area: int) -> npt.NDArray[np.float64]:
+    series = windows.coarse_input(number, area)
+    known = windows.split.part(series.time) != Part.HELD_OUT
+    return fit_climatology(series.time[known], series.value[known])
+
+
+def _reaching(windows: WindowSet, part: Part) -> WindowSet:
+    return windows.rows((windows.parts() == part).any(axis=1))
+
+
+def _thin(switch: Switch, windows: WindowSet) -> list[str]:
+    """The branches that have too few windows of a part of the split, for people."""
+    problems = []
+    for part, days in _LEAST.items():
+        there = _reaching(windows, part)
+        branch = switch.of(there)
+        least = days * windows.plan.steps_a_day
+        for number, condition in enumerate(switch.conditions):
+            for place, name in enumerate(windows.plan.areas):
+                found = int(((branch == number) & (there.area == place)).sum())
+                if found < least:
+                    told = part.name.lower().replace("_", "-")
+                    problems.append(
+                        f"`switch`: branch {number + 1} ({condition}) has {found} {told} windows "
+                        f"of {name}, expected at least {least}; move the condition, or bring more "
+                        "observations"
+                    )
+    return problems

@@ -1,0 +1,92 @@
+"""Climatology: what is usual at an hour of the day on a day of the year.
+
+A small harmonic regression: a constant, one yearly wave, three daily waves, and the yearly change
+of the first two daily waves. It is the baseline a forecast must beat, the usual value inside every
+exported graph (which computes the same terms), and what forecasts return to at long leads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fairweather_research.dataset.split import DAY
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = [
+    "DAILY_WAVES",
+    "DAILY_WAVES_THAT_CHANGE",
+    "TERMS",
+    "YEAR",
+    "fit_climatology",
+    "shifted",
+    "terms",
+]
+
+YEAR = 31_556_952  # seconds in a mean Gregorian year
+DAILY_WAVES = 3
+DAILY_WAVES_THAT_CHANGE = 2
+TERMS = 3 + 2 * DAILY_WAVES + 4 * DAILY_WAVES_THAT_CHANGE
+
+# Share of the observations' number added to the normal equations: it leaves a year of data as it
+# is, and keeps a season's data from inventing the other half of the yearly wave.
+_RIDGE = 1e-3
+
+
+def terms(time: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """The regression's terms at times in seconds since 1970-01-01T00:00Z; adds a last axis."""
+    day = (time % DAY) * (2 * np.pi / DAY)
+    year = (time % YEAR) * (2 * np.pi / YEAR)
+    yearly = [np.sin(year), np.cos(year)]
+    daily = [wave(k * day) for k in range(1, DAILY_WAVES + 1) for wave in (np.sin, np.cos)]
+    changing = [y * d for d in daily[: 2 * DAILY_WAVES_THAT_CHANGE] for y in yearly]
+    return np.stack([np.ones_like(day), *yearly, *daily, *changing], axis=-1)
+
+
+def shifted(
+    coefficients: npt.NDArray[np.float64], offsets: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Coefficients that give at a time what the given ones give at the time plus an offset.
+
+    Shape [..., TERMS] and offsets in seconds, shape [offsets], make [..., offsets, TERMS]: a wave
+    that is shifted is a mixture of its own sine and cosine, so that the usual of many times is a
+    linear map of the terms of one.
+    """
+    year = _turns(offsets * (2 * np.pi / YEAR))
+    days = [_turns(k * offsets * (2 * np.pi / DAY)) for k in range(1, DAILY_WAVES + 1)]
+    turned = np.zeros((len(offsets), TERMS, TERMS))
+    turned[:, 0, 0] = 1.0
+    place = 1
+    changing = [
+        np.einsum("oij,okl->oikjl", day, year).reshape(-1, 4, 4)
+        for day in days[:DAILY_WAVES_THAT_CHANGE]
+    ]
+    for block in (year, *days, *changing):
+        size = block.shape[-1]
+        turned[:, place : place + size, place : place + size] = block
+        place += size
+    return np.asarray(np.einsum("...i,oij->...oj", coefficients, turned), dtype=np.float64)
+
+
+def _turns(angle: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """What makes (sin x, cos x) that of x plus an angle, shape [angles, 2, 2]."""
+    sin, cos = np.sin(angle), np.cos(angle)
+    return np.moveaxis(np.array([[cos, sin], [-sin, cos]]), -1, 0)
+
+
+def fit_climatology(
+    time: npt.NDArray[np.int64], value: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Coefficients of the terms, shape [TERMS]; values that are NaN do not count.
+
+    There must be at least one value; callers have checked that there are enough.
+    """
+    present = np.isfinite(value)
+    design, known = terms(time[present]), value[present]
+    penalty = np.full(TERMS, _RIDGE * len(known))
+    penalty[0] = 0.0
+    solved = np.linalg.solve(design.T @ design + np.diag(penalty), design.T @ known)
+    return np.asarray(solved, dtype=np.float64)

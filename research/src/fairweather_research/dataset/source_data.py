@@ -1,0 +1,95 @@
+"""What a recipe reads of its source, and whether the source has changed since.
+
+A source is read once and kept while it stays as it is, so that a fleet of trainings does not read
+it again and again; whether it did is decided by its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairweather_research.dataset.window_set import areas_and_variables
+from fairweather_research.errors import ObservationsError, RecipeError, TrainingError
+from fairweather_research.observations.loading import Observations, load_observations
+from fairweather_research.observations.sources import SOURCES
+
+if TYPE_CHECKING:
+    from fairweather_research.recipes.recipe import Recipe
+
+__all__ = ["observations_of", "refuse_changed"]
+
+_KEPT = 4  # sources; a year of minutes takes a hundred megabytes
+_lock = threading.Lock()
+
+
+def observations_of(recipe: Recipe) -> Observations:
+    """The part of the recipe's source that it reads; the digest covers just this.
+
+    Raises:
+        ObservationsError: the source cannot be read.
+        RecipeError: its weather is made up, and the recipe does not say so.
+    """
+    source = recipe.observations.source
+    areas, variables = areas_and_variables(recipe)
+    wanted = areas if source in SOURCES else None  # a file is read as a whole
+    with _lock:
+        found = _read(source, wanted, _fingerprint(source))
+    if found.origin.synthetic and not recipe.observations.synthetic:
+        problem = (
+            "`observations.synthetic`: the file says that its weather is made up, and the recipe "
+            "does not; write `synthetic: true`, which every forecast will then say"
+        )
+        raise RecipeError(source, [problem])
+    place = recipe.observations.location or found.location
+    return replace(
+        found,
+        archive=found.archive.select(areas=areas, variables=variables),
+        report=found.report.select(areas=areas, variables=variables),
+        location="; ".join(filter(None, (place, found.origin.attribution))),
+    )
+
+
+def refuse_changed(recipe: Recipe, observations: Observations) -> None:
+    """Refuse to deliver what was trained on observations that are no longer there.
+
+    Raises:
+        TrainingError: the recipe's source holds other observations than these, or none.
+    """
+    learned = observations.archive.digest()
+    try:
+        found = observations_of(recipe).archive.digest()
+    except ObservationsError as error:
+        found = f"none: {error}"
+    if found != learned:
+        raise TrainingError(
+            f"{recipe.observations.source} changed while a model was trained on it: found the data "
+            f"digest {found}, expected {learned}; nothing was delivered; train again"
+        )
+
+
+@lru_cache(maxsize=_KEPT)
+def _read(
+    source: str,
+    areas: tuple[str, ...] | None,
+    fingerprint: str,  # noqa: ARG001 - the cache's key
+) -> Observations:
+    return load_observations(source, areas=areas)
+
+
+def _fingerprint(source: str) -> str:
+    """Changes when a file does. Packaged sources stay as they are."""
+    path = Path(source).expanduser()
+    if source in SOURCES or not path.is_file():
+        return ""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ObservationsError(
+            source, f"cannot be read ({error.strerror}); choose a file you may read"
+        ) from error

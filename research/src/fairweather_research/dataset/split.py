@@ -1,0 +1,80 @@
+"""How time is divided into training, calibration and held-out blocks.
+
+Time is cut by the time a value *speaks of*. Of every 48 days (a recipe may say otherwise), counted
+from 1970-01-01 so that more data never moves a block, the last 12 are held out for judging, and two
+blocks of 5 inside the rest are for calibration: when to stop and how far to trust the network. A
+forecast that starts in training time may reach into a held-out block; its values there are judged,
+never learned. The windows of observations before it may lie anywhere: they are what is known then.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fairweather_research.recipes.recipe import SplitPlan
+
+__all__ = ["DAY", "Part", "Span", "TimeSplit"]
+
+DAY = 86_400
+
+
+class Part(IntEnum):
+    """What the values of a stretch of time are used for."""
+
+    TRAINING = 0
+    CALIBRATION = 1
+    HELD_OUT = 2
+
+
+class Span(NamedTuple):
+    """A stretch of time [start, end), seconds since 1970-01-01T00:00Z."""
+
+    start: int
+    end: int
+
+
+class TimeSplit:
+    """The division of all time that a recipe's ``split`` describes."""
+
+    def __init__(self, plan: SplitPlan) -> None:
+        self.every = plan.every.days
+        cycle = np.full(self.every, Part.TRAINING, dtype=np.int8)
+        rest = self.every - plan.held_out.days
+        cycle[rest:] = Part.HELD_OUT
+        half = plan.calibration.days // 2
+        for centre in (rest / 4, 3 * rest / 4):
+            first = round(centre - half / 2)
+            cycle[first : first + half] = Part.CALIBRATION
+        self._cycle = cycle
+
+    def part(self, time: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+        """The part each value belongs to; a value at time t stands for the moments before t."""
+        return self._cycle[self._day(time) % self.every]
+
+    def block(self, time: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """A number per block: equal for times in one unbroken run of days of one part."""
+        starts = np.flatnonzero(np.r_[True, np.diff(self._cycle) != 0])
+        cycle, day = np.divmod(self._day(time), self.every)
+        within = np.searchsorted(starts, day, side="right") - 1
+        return cycle * len(starts) + within
+
+    def held_out(self, start: int, end: int) -> tuple[Span, ...]:
+        """The held-out blocks that overlap [start, end), whole, in order."""
+        days = np.arange(start // DAY - self.every, end // DAY + self.every + 1)
+        held = self._cycle[days % self.every] == Part.HELD_OUT
+        edges = np.diff(np.r_[False, held, False].astype(np.int8))
+        spans = (
+            Span(int(days[first]) * DAY, (int(days[last - 1]) + 1) * DAY)
+            for first, last in zip(
+                np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True
+            )
+        )
+        return tuple(span for span in spans if span.start < end and span.end > start)
+
+    @staticmethod
+    def _day(time: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        return (time - 1) // DAY

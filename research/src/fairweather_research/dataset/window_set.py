@@ -1,0 +1,375 @@
+"""The windows a recipe chooses from its observations, and the targets that go with them.
+
+``WindowSet.choose`` applies the recipe's rules: reference times on whole steps whose local month is
+in the season, inputs with few enough missing values, at least one target that was observed. It
+refuses, naming the key, observations that cannot carry the recipe. Nothing here learns anything.
+
+A model declares the months of its season, so every area must bring windows in each of them: a
+whole day of reference times whose forecasts were observed, at least one of which teaches. Those
+that reach held-out time alone count towards the day, because a block may cover most of a month
+that the record barely reaches, and the model is judged there; a month that teaches nothing is
+refused all the same.
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+from fairweather_interface.durations import format_duration
+
+from fairweather_research.dataset.input_ranges import Seen
+from fairweather_research.dataset.split import Part, TimeSplit
+from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
+from fairweather_research.errors import UnfitDataError
+from fairweather_research.recipes.blueprint import Blueprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy.typing as npt
+
+    from fairweather_research.observations.archive import Archive
+    from fairweather_research.recipes.recipe import Recipe
+
+__all__ = ["WindowSet", "areas_and_variables", "covered", "local_month"]
+
+# What is held in memory at once of an input's windows.
+_MOST_WINDOWS = 256
+_MOST_VALUES = 2_000_000
+
+
+def areas_and_variables(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Every area and every variable whose observations the recipe reads, sorted."""
+    plan = recipe.blueprint
+    areas = {read for area in plan.areas for i in plan.inputs for read in i.areas_read(area)}
+    variables = {i.variable for i in plan.inputs} | {o.variable for o in plan.outputs}
+    return tuple(sorted(areas | set(plan.areas))), tuple(sorted(variables))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowSet:
+    """Chosen windows: row i is a forecast from ``reference[i]`` for area number ``area[i]``.
+
+    Rows are in order of area, then time.
+    """
+
+    plan: Blueprint
+    split: TimeSplit
+    reference: npt.NDArray[np.int64]  # [rows] seconds since 1970-01-01T00:00Z
+    area: npt.NDArray[np.int64]  # [rows] position in plan.areas
+    sources: dict[tuple[int, int], SampledSeries]  # (input, area) -> series at its sample rate
+    truths: dict[tuple[int, int], SampledSeries]  # (output, area) -> series at the step
+
+    @classmethod
+    def choose(cls, recipe: Recipe, archive: Archive) -> WindowSet:
+        """Choose the windows of a recipe.
+
+        Raises:
+            UnfitDataError: the observations lack an area or variable, are too short, hold nothing
+                in the season or in a month of it, or too little of a part of the split; every
+                problem names its key.
+        """
+        plan = recipe.blueprint
+        source = recipe.observations.source
+        _refuse(source, _absent(recipe, plan, archive))
+        start, steps = _grid(plan, archive)
+        _refuse(source, _too_short(recipe, plan, start, steps))
+        sources, truths = _sampled(plan, archive, start, steps)
+
+        reference = start + plan.step_seconds * np.arange(steps, dtype=np.int64)
+        chosen = []
+        problems: list[str] = []
+        for number, (name, area) in enumerate(plan.areas.items()):
+            season = np.isin(local_month(reference, area.timezone), recipe.season)
+            if not season.any():
+                problems.append(
+                    f"`season`: no observation at {name} falls in the months "
+                    f"{', '.join(map(str, recipe.season))}; they run from {_day(reference[0])} to "
+                    f"{_day(reference[-1])}; choose months inside, or bring more observations"
+                )
+                continue
+            fit = season
+            for place, wanted in enumerate(plan.inputs):
+                missing = _missing(sources[place, number], reference, wanted.samples)
+                fit = fit & (missing <= wanted.max_missing)
+            if not fit.any():
+                problems.append(
+                    f"`max_missing`: no window of {name} in the season has at most "
+                    f"{recipe.max_missing:.0%} of its values missing; choose other months, raise "
+                    "`max_missing`, or bring more observations"
+                )
+                continue
+            chosen.append((reference[fit], np.full(fit.sum(), number)))
+        _refuse(source, problems)
+        windows = cls(
+            plan=plan,
+            split=TimeSplit(recipe.split),
+            reference=np.concatenate([times for times, _ in chosen]),
+            area=np.concatenate([areas for _, areas in chosen]),
+            sources=sources,
+            truths=truths,
+        )
+        _refuse(source, [*windows._without_windows(recipe.season), *windows._too_little()])
+        return windows
+
+    def __len__(self) -> int:
+        return len(self.reference)
+
+    def lead_times(self) -> npt.NDArray[np.int64]:
+        """The time each target speaks of, shape [rows, leads]."""
+        return self.reference[:, None] + self.plan.step_seconds * np.arange(
+            1, self.plan.leads + 1, dtype=np.int64
+        )
+
+    def parts(self) -> npt.NDArray[np.int8]:
+        """The part of the split each target belongs to, shape [rows, leads]."""
+        return self.split.part(self.lead_times())
+
+    def targets(
+        self, series: Mapping[tuple[int, int], SampledSeries] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """What was observed, shape [rows, outputs, leads], NaN where nothing was.
+
+        Another series of each (output, area) may be read in place of the observed one.
+        """
+        values = np.empty((len(self), len(self.plan.outputs), self.plan.leads))
+        reach = self.plan.leads * self.plan.step_seconds
+        for (output, area), source in (series or self.truths).items():
+            rows = self.area == area
+            values[rows, output] = source.windows(self.reference[rows] + reach, self.plan.leads)
+        return values
+
+    def last_day(self) -> npt.NDArray[np.float64]:
+        """The last 24 hours of each output's variable, shape [rows, outputs, steps a day]."""
+        values = np.empty((len(self), len(self.plan.outputs), self.plan.steps_a_day))
+        for (output, area), series in self.truths.items():
+            rows = self.area == area
+            values[rows, output] = series.windows(self.reference[rows], self.plan.steps_a_day)
+        return values
+
+    def rows(self, use: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> WindowSet:
+        """The windows where ``use``, shape [rows], holds; or those at these positions, in turn."""
+        return replace(self, reference=self.reference[use], area=self.area[use])
+
+    def inputs(self) -> dict[str, npt.NDArray[np.float32]]:
+        """What the model is fed with, by input name, float32 [rows, samples], NaN missing."""
+        found = {}
+        for number, plan in enumerate(self.plan.inputs):
+            values = np.empty((len(self), plan.samples), dtype=np.float32)
+            for area in range(len(self.plan.areas)):
+                rows = self.area == area
+                values[rows] = self.sources[number, area].windows(
+                    self.reference[rows], plan.samples
+                )
+            found[plan.name] = values
+        return found
+
+    def batches(self, size: int | None = None) -> Iterator[tuple[slice, WindowSet]]:
+        """The windows in order, at most ``size`` at a time, each batch with its place.
+
+        Without a size there are 256, or fewer where they are long: 30 days by the minute are
+        43,200 values a window.
+        """
+        if size is None:
+            longest = max(plan.samples for plan in self.plan.inputs)
+            size = max(min(_MOST_WINDOWS, _MOST_VALUES // longest), 1)
+        for first in range(0, len(self), size):
+            place = slice(first, min(first + size, len(self)))
+            yield place, self.rows(np.arange(place.start, place.stop))
+
+    def coarse_input(self, number: int, area: int) -> SampledSeries:
+        """An input's series brought to the step, as the graph does it."""
+        series = self.sources[number, area]
+        factor = self.plan.step_seconds // series.rate
+        # A step ends on its last sample; the series starts on one, so a run misses its head.
+        padded = np.r_[np.full(factor - 1, np.nan), series.value]
+        values = padded[: len(padded) // factor * factor]
+        return SampledSeries(series.start, self.plan.step_seconds, coarsen(values, factor))
+
+    def seen(self) -> dict[str, Seen]:
+        """What all windows here hold of every input, by input name."""
+        found: dict[str, Seen] = {}
+        for number, plan in enumerate(self.plan.inputs):
+            values, missing = [], []
+            for area in np.unique(self.area).tolist():
+                series, reference = self.sources[number, area], self.reference[self.area == area]
+                values.append(series.value[covered(series, reference, plan.samples)])
+                missing.append(_missing(series, reference, plan.samples))
+            found[plan.name] = Seen(
+                lowest=float(np.nanmin(np.concatenate(values))),
+                highest=float(np.nanmax(np.concatenate(values))),
+                missing=float(np.concatenate(missing).max()),
+            )
+        return found
+
+    def _without_windows(self, season: tuple[int, ...]) -> list[str]:
+        """The months of the season that an area has too few windows in, for people."""
+        present = np.isfinite(self.targets())
+        learned = present & (self.parts() == Part.TRAINING)[:, None, :]
+        observed, teaching = _every_output(present), _every_output(learned)
+        least = self.plan.steps_a_day
+        found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+        for number, (name, area) in enumerate(self.plan.areas.items()):
+            rows = self.area == number
+            month = local_month(self.reference[rows], area.timezone)
+            taught = np.bincount(month[teaching[rows]], minlength=13)
+            enough = np.bincount(month[observed[rows]], minlength=13) >= least
+            never = tuple(m for m in _in_turn(season) if not taught[m])
+            seldom = tuple(m for m in _in_turn(season) if taught[m] and not enough[m])
+            for words, months in (
+                ("no training window", never),
+                (f"fewer than {least} windows", seldom),
+            ):
+                if months:
+                    found.setdefault((words, months), []).append(name)
+        return [
+            f"`season`: {words} of {_and(areas)} in "
+            f"{_and([calendar.month_name[month] for month in months])}; "
+            f"take {'this month' if len(months) == 1 else 'these months'} out "
+            "or bring more observations"
+            for (words, months), areas in found.items()
+        ]
+
+    def _too_little(self) -> list[str]:
+        present = np.isfinite(self.targets())
+        parts = self.parts()
+        problems = []
+        for number, area in enumerate(self.plan.areas):
+            rows = self.area == number
+            for position, output in enumerate(self.plan.outputs):
+                for part in Part:
+                    found = int((present[rows, position] & (parts[rows] == part)).sum())
+                    if found < self.plan.steps_a_day:
+                        name = part.name.lower().replace("_", "-")
+                        problems.append(
+                            f"`split`: too short a record of {output.variable} at {area}: "
+                            f"{found} {name} values in the season, expected at least "
+                            f"{self.plan.steps_a_day}; bring more observations, widen `season`, "
+                            "or make `split.every` shorter"
+                        )
+        return problems
+
+
+def _refuse(source: str, problems: list[str]) -> None:
+    if problems:
+        raise UnfitDataError(source, problems)
+
+
+def _absent(recipe: Recipe, plan: Blueprint, archive: Archive) -> list[str]:
+    found = archive.series_names()
+    needed = {
+        (read, i.variable) for a in plan.areas for i in plan.inputs for read in i.areas_read(a)
+    } | {(area, output.variable) for area in plan.areas for output in plan.outputs}
+    areas = {area for area, _ in found}
+    problems = [
+        f"`areas`: no observations at {area}; {recipe.observations.source} holds "
+        f"{', '.join(sorted(areas)) or 'nothing'}; choose one of these or another `observations`"
+        for area in sorted({area for area, _ in needed} - areas)
+    ]
+    problems += [
+        f"`variables`: no observations of {variable} at {area}; {recipe.observations.source} holds "
+        f"{', '.join(sorted(v for a, v in found if a == area))} there"
+        for area, variable in sorted(needed - found)
+        if area in areas
+    ]
+    return problems
+
+
+def _grid(plan: Blueprint, archive: Archive) -> tuple[int, int]:
+    """The steps that cover an archive: the time of the first in seconds, and how many.
+
+    Steps count from 1970-01-01T00:00Z.
+    """
+    times = [
+        archive.series(area, output.variable).time for area in plan.areas for output in plan.outputs
+    ]
+    step = plan.step_seconds
+    start = -(-min(int(time[0]) for time in times) // step) * step
+    return start, max((max(int(time[-1]) for time in times) - start) // step + 1, 1)
+
+
+def _sampled(
+    plan: Blueprint, archive: Archive, start: int, steps: int
+) -> tuple[dict[tuple[int, int], SampledSeries], dict[tuple[int, int], SampledSeries]]:
+    """Inputs at their sample rates and outputs at the step, over the whole grid."""
+
+    def sampled(area: str, variable: str, rate: int) -> SampledSeries:
+        count = (steps - 1) * (plan.step_seconds // rate) + 1
+        return sample(archive.series(area, variable), start=start, rate=rate, count=count)
+
+    sources, truths = {}, {}
+    for position, area in enumerate(plan.areas):
+        for number, wanted in enumerate(plan.inputs):
+            rate = int(wanted.sample_rate.total_seconds())
+            members = [sampled(read, wanted.variable, rate) for read in wanted.areas_read(area)]
+            mean = region_mean([member.value for member in members])
+            sources[number, position] = SampledSeries(start, rate, mean)
+        for number, output in enumerate(plan.outputs):
+            truths[number, position] = sampled(area, output.variable, plan.step_seconds)
+    return sources, truths
+
+
+def _too_short(recipe: Recipe, plan: Blueprint, start: int, steps: int) -> list[str]:
+    longest = max(wanted.period for wanted in plan.inputs)
+    needed = longest + recipe.horizon
+    span = steps * plan.step
+    if span >= needed:
+        return []
+    problem = (
+        f"`observations`: too short a record: {span.days} days from {_day(start)}; one window "
+        f"and its forecast need {format_duration(needed)} (period {format_duration(longest)}, "
+        f"horizon {format_duration(recipe.horizon)}); bring more observations or shorten either"
+    )
+    return [problem]
+
+
+def _missing(
+    series: SampledSeries, reference: npt.NDArray[np.int64], samples: int
+) -> npt.NDArray[np.float64]:
+    """The share of the window that ends at each reference time which is missing."""
+    present = np.r_[0, np.cumsum(np.isfinite(series.value))]
+    last = (reference - series.start) // series.rate + 1
+    found = present[last] - present[np.maximum(last - samples, 0)]
+    return np.asarray((samples - found) / samples)
+
+
+def covered(
+    series: SampledSeries, reference: npt.NDArray[np.int64], samples: int
+) -> npt.NDArray[np.bool_]:
+    """The samples that lie in at least one window ending at a reference time."""
+    last = (reference - series.start) // series.rate + 1
+    edges = np.zeros(len(series.value) + 1, dtype=np.int64)
+    np.add.at(edges, np.maximum(last - samples, 0), 1)
+    np.add.at(edges, last, -1)
+    return np.cumsum(edges[:-1]) > 0
+
+
+def local_month(reference: npt.NDArray[np.int64], timezone: str) -> npt.NDArray[np.int64]:
+    """Return the month, 1 to 12, that each moment falls in by a zone's calendar."""
+    import pandas as pd  # noqa: PLC0415 - reading a recipe needs none of it
+
+    local = pd.to_datetime(reference, unit="s", utc=True).tz_convert(timezone)
+    return local.month.to_numpy().astype(np.int64)
+
+
+def _every_output(targets: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The windows, shape [rows], that have a target of every output; of [rows, outputs, leads]."""
+    return np.asarray(np.all(np.any(targets, axis=2), axis=1), dtype=np.bool_)
+
+
+def _in_turn(season: tuple[int, ...]) -> tuple[int, ...]:
+    """The months as people tell them: a winter begins in October, not in January."""
+    first = next((m for m in season if (m - 2) % 12 + 1 not in season), season[0])
+    return tuple(sorted(season, key=lambda month: (month - first) % 12))
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _day(seconds: int | np.int64) -> str:
+    return f"{datetime.fromtimestamp(int(seconds), tz=UTC):%Y-%m-%d}"

@@ -1,0 +1,1 @@
+"""What is delivered: metadata, examples, the model card, and how it is published."""

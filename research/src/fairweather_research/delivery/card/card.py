@@ -1,0 +1,243 @@
+"""The model card: one page for people, generated from metadata and evaluation.
+
+``index.html`` carries everything inside itself - styles and drawings, no scripts, no address it
+would ask for - and reads under the strictest content security policy. ``metrics.json`` holds the
+numbers. A result whose figures are not those of the metadata is refused: the card cannot disagree
+with its delivery.
+"""
+
+from __future__ import annotations
+
+import calendar
+import dataclasses
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jinja2
+import yaml
+from fairweather_interface.applicability import domain_of
+from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.durations import format_duration
+from fairweather_interface.metadata import Bounds, Input, ModelMetadata
+from fairweather_interface.verdict import Verdict
+from markupsafe import Markup
+
+from fairweather_research.delivery.card.plots import (
+    Plot,
+    bias_plot,
+    coverage_plot,
+    error_plot,
+    named,
+    reliability_plot,
+    season_plot,
+    spread_plot,
+    training_plot,
+    week_plot,
+)
+from fairweather_research.delivery.result import TrainingResult
+from fairweather_research.errors import TrainingError
+from fairweather_research.evaluation.scores import BASELINES, Judgement
+from fairweather_research.networks.base import NETWORKS
+from fairweather_research.observations.quality import QualityReport
+from fairweather_research.observations.sources import SOURCES
+from fairweather_research.recipes.blueprint import lead_days
+
+__all__ = ["write_card"]
+
+_HELD = {
+    "as declared": "as declared (within sampling error)",
+    "too narrow": "too narrow (more values outside than declared)",
+    "too wide": "too wide (fewer values outside than declared)",
+    "not known": "unknown (too little held-out data)",
+}
+#: Series that are drawn; a card of many areas would be too large to open on a phone.
+_PICTURED = 12
+#: Points that all lines of one kind may have together, and each of them at least and at most.
+_POINTS, _FEWEST, _MOST = 2400, 56, 168
+
+
+def write_card(
+    folder: Path,
+    metadata: ModelMetadata,
+    result: TrainingResult,
+    report: QualityReport,
+    *,
+    verdicts: Sequence[tuple[str, Verdict]] = (),
+) -> None:
+    """Write ``index.html`` and ``metrics.json`` into ``folder``, which is made.
+
+    Args:
+        folder: where; its parent is there.
+        metadata: what the delivery says of itself.
+        result: what its training found out besides.
+        report: of the quality control of its observations.
+        verdicts: releases of the software it was checked against, such as ``fairweather-app
+            0.3.0``, each with what it said.
+
+    Raises:
+        TrainingError: metadata and result are not of one training.
+    """
+    _refuse_unlike(metadata, result)
+    folder.mkdir()
+    most = max(_FEWEST, min(_MOST, _POINTS // min(len(result.judgements), _PICTURED)))
+    network = metadata.training.recipe.get("network")
+    page = _template().render(
+        metadata=metadata,
+        training=metadata.training,
+        months=[calendar.month_name[month] for month in metadata.valid_months],
+        series=[
+            {
+                "judgement": one,
+                "pictures": _pictures(one, metadata.areas[one.area].timezone, most)
+                if place < _PICTURED
+                else [],
+            }
+            for place, one in enumerate(result.judgements)
+        ],
+        pictured=_PICTURED,
+        baselines=BASELINES,
+        domain=[_input(item, metadata, result) for item in metadata.required_inputs],
+        held=_HELD,
+        curve=training_plot(
+            result.epochs,
+            [branch.best_epoch for branch in result.branches] or [result.best_epoch],
+        )
+        if result.epochs
+        else None,
+        result=result,
+        report=report,
+        verdicts=verdicts,
+        source=SOURCES.get(metadata.training.data_source),
+        packaged=metadata.training.data_source in SOURCES,
+        plugged=None if network in (None, *NETWORKS) else network,
+        trust=[
+            (output.variable, _by_day(result.shrinkage[output.name], output.step))
+            for output in metadata.outputs
+        ],
+        recipe=yaml.safe_dump(dict(metadata.training.recipe), sort_keys=False, allow_unicode=True),
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    (folder / "metrics.json").write_text(
+        json.dumps(_metrics(metadata, result, report), indent=2, default=_plain) + "\n",
+        encoding="utf-8",
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "counted": lambda share: f"{100 * share:.1f} %",
+        "drawn": Markup,  # our own drawings, whose texts are escaped
+        "duration": format_duration,
+        "label": lambda variable: VARIABLES[variable].label,
+        "number": lambda value: f"{value:.2f}".replace("-", "\N{MINUS SIGN}"),
+        "percent": lambda share: f"{round(100 * share, 8):g} %",
+        "share": _share,
+        "signed": lambda value: f"{value:+.2f}".replace("-", "\N{MINUS SIGN}"),
+        "symbol": lambda variable: VARIABLES[variable].symbol,
+        "utc": lambda time: f"{time:%Y-%m-%d %H:%M} UTC",
+    }
+    return environment.get_template("card.html.j2")
+
+
+def _refuse_unlike(metadata: ModelMetadata, result: TrainingResult) -> None:
+    """Refuse to draw a result under metadata that say other things."""
+    fields = attrgetter(
+        *("area", "variable", "count", "mae", "rmse", "bias", "skill", "skill_interval")
+    )
+    said = [fields(one) for one in metadata.performance]
+    found = [fields(one) for one in result.judgements]
+    if said != found:
+        raise TrainingError(
+            f"found metadata of {len(said)} and a result of {len(found)} judgements that do not "
+            "agree, expected those of one training: no card was written"
+        )
+
+
+def _pictures(judgement: Judgement, timezone: str, most: int) -> list[Plot]:
+    """How far it is off, by lead day and in two weeks, and how its bands held."""
+    plots = [error_plot(judgement), bias_plot(judgement)]
+    for rule, trace in (("median", judgement.trace), ("largest", judgement.worst)):
+        if trace:
+            plots.append(week_plot(judgement, trace, timezone, rule=rule, most=most))
+    if coverage := judgement.coverage:
+        plots += [coverage_plot(judgement, coverage), reliability_plot(judgement, coverage)]
+    return plots
+
+
+def _input(item: Input, metadata: ModelMetadata, result: TrainingResult) -> dict[str, Any]:
+    """One input: what it is called, what bounds hold, and how training saw it."""
+    bounds = domain_of(metadata).get(item.name, Bounds())
+    portrait = result.portraits.get(item.name)
+    return {
+        "input": item,
+        "name": named(item),
+        "bounds": _bounds(item, bounds),
+        "pictures": [spread_plot(item, bounds, portrait), season_plot(item, bounds, portrait)]
+        if portrait
+        else [],
+    }
+
+
+def _bounds(item: Input, bounds: Bounds) -> str:
+    """What was seen of an input, in words; empty where nothing bounds it."""
+    edges = [
+        f"{word} {edge:.1f}"
+        for word, edge in (("from", bounds.minimum), ("up to", bounds.maximum))
+        if edge is not None
+    ]
+    said = [f"{' '.join(edges)} {VARIABLES[item.variable or ''].symbol}"] if edges else []
+    if bounds.max_missing is not None:
+        said.append(f"with up to {bounds.max_missing:.1%} of the values missing")
+    return ", ".join(said)
+
+
+def _by_day(leads: Sequence[float], step: timedelta) -> list[float]:
+    """What holds in the middle of each lead day, the last of which may be short."""
+    days = lead_days(len(leads), timedelta(days=1) // step)
+    return [leads[(day.start + day.stop) // 2] for day in days]
+
+
+def _metrics(
+    metadata: ModelMetadata, result: TrainingResult, report: QualityReport
+) -> dict[str, Any]:
+    found = result.model_dump(mode="json")
+    for judgement in found["judgements"]:
+        for score in (judgement, *judgement["days"]):
+            score |= {f"{name}_mae": error for name, error in score.pop("baselines").items()}
+    return {
+        "delivery_id": metadata.delivery_id,
+        "model_digest": metadata.model_digest,
+        "synthetic": metadata.training.synthetic,
+        **found,
+        "quality": [dataclasses.asdict(series) for series in report.series],
+    }
+
+
+def _plain(value: object) -> str | float:
+    if isinstance(value, datetime):
+        return value.astimezone(ZoneInfo("UTC")).isoformat().replace("+00:00", "Z")
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    raise TypeError(f"{type(value).__name__} has no place in metrics.json")
+
+
+def _share(value: float | None) -> str:
+    if value is None:
+        return "\N{EN DASH}"
+    percent = round(100 * value, 1) + 0.0  # never a negative zero
+    sign = "+" if percent > 0 else "\N{MINUS SIGN}" if percent < 0 else ""
+    return f"{sign}{abs(percent):.1f} %"

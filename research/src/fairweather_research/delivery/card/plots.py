@@ -1,0 +1,261 @@
+"""Plots of the model card: what is drawn, and in words what it shows.
+
+The words are both caption and description: whoever does not see a drawing reads the same.
+"""
+
+from __future__ import annotations
+
+import calendar
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import chain, cycle, pairwise
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.metadata import Bounds, Input
+
+from fairweather_research.dataset.input_statistics import Portrait
+from fairweather_research.dataset.split import DAY
+from fairweather_research.delivery.card.svg import Axis, Chart, label, ticks
+from fairweather_research.evaluation.coverage import Coverage, Held
+from fairweather_research.evaluation.scores import BASELINES, DayScore, Judgement, Trace
+from fairweather_research.networks.base import EpochRecord
+
+__all__ = [
+    "Plot",
+    "bias_plot",
+    "coverage_plot",
+    "error_plot",
+    "named",
+    "reliability_plot",
+    "season_plot",
+    "spread_plot",
+    "training_plot",
+    "week_plot",
+]
+
+_MONTHS = calendar.month_abbr
+
+
+class Plot(NamedTuple):
+    """One drawing, and what it shows in words, which stand in the element called ``name``."""
+
+    svg: str
+    text: str
+    name: str
+
+
+def error_plot(judgement: Judgement) -> Plot:
+    """Mean absolute error by lead day beside the baselines."""
+    spec = VARIABLES[judgement.variable]
+    days = judgement.days
+    rows = [
+        (name, f"baseline {name}", shape, [score.baselines[name] for score in days])
+        for name, shape in zip(BASELINES, cycle(("triangle", "square")), strict=False)
+    ]
+    rows.append(("this model", "model", "dot", [score.mae for score in days]))
+    every = [value for *_, values in rows for value in values]
+    chart = Chart(_lead_axis(days), Axis.around(f"error, {spec.symbol}", *every, include=(0.0,)))
+    for name, kind, mark, values in rows:
+        chart.line([day.day for day in days], values, kind, name, mark)
+    return _plot(
+        chart,
+        f"Mean absolute error of {spec.label.lower()} at {judgement.area} by lead day, beside "
+        f"{' and '.join(BASELINES)}. Lower is better; the table has the numbers.",
+    )
+
+
+def bias_plot(judgement: Judgement) -> Plot:
+    """Mean error, with its sign, by lead day."""
+    spec = VARIABLES[judgement.variable]
+    bias = [score.bias for score in judgement.days]
+    name = f"forecast \N{MINUS SIGN} observed, {spec.symbol}"
+    chart = Chart(_lead_axis(judgement.days), Axis.around(name, *bias, include=(0.0,), room=0.15))
+    chart.level(0.0, "bound", "no bias")
+    chart.line([day.day for day in judgement.days], bias, "model", "this model", "dot")
+    return _plot(
+        chart,
+        f"Bias of {spec.label.lower()} at {judgement.area} by lead day: above the dashed line it "
+        "forecasts too much on average, below it too little.",
+    )
+
+
+def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, most: int) -> Plot:
+    """One forecast beside what came, in local time.
+
+    ``rule`` says how it was chosen, ``median`` or ``largest``; a line has ``most`` points at most.
+    """
+    spec = VARIABLES[judgement.variable]
+    zone = ZoneInfo(timezone)
+    stride = -(-len(trace.time) // most)
+    times = trace.time[::stride]
+    lines = {
+        "climatology": ("baseline climatology", trace.climatology[::stride]),
+        "observed": ("truth", trace.observed[::stride]),
+        "forecast": ("model", trace.forecast[::stride]),
+    }
+    edges = [edge[::stride] for edge in trace.band or ()]
+    every = [*chain(*edges, *(values for _, values in lines.values()))]
+    begin, end = trace.reference_time, trace.time[-1]
+    chart = Chart(
+        Axis(f"local time, {timezone}", begin, end, list(_moments(begin, end, zone))),
+        Axis.around(spec.symbol, *every),
+    )
+    if edges:
+        chart.area(times, edges[0], edges[1], "band", "band")
+    for name, (kind, values) in lines.items():
+        chart.line(times, values, kind, name)
+    start = datetime.fromtimestamp(begin, tz=zone)
+    word = {"median": "Typical", "largest": "Worst"}[rule]
+    return _plot(
+        chart,
+        f"{word}: {spec.label.lower()} at {judgement.area} as forecast from "
+        f"{start:%Y-%m-%d %H:%M %Z}, and as it came; mean absolute error "
+        f"{trace.mae:.2f} {spec.symbol}, the {rule} of {trace.among:,} held-out forecasts "
+        "that were observed in full.",
+    )
+
+
+def coverage_plot(judgement: Judgement, coverage: Coverage) -> Plot:
+    """The share of held-out values inside the band by lead day, with its interval."""
+    inside = [100 * day.inside for day in coverage.days]
+    reach = [100 * edge for day in coverage.days for edge in day.interval or ()]
+    low = 10 * math.floor(min([60.0, *inside, *reach]) / 10)
+    chart = Chart(_lead_axis(coverage.days), _percent_axis("inside the band, %", low))
+    chart.level(100 * coverage.declared, "bound", "declared")
+    for held in coverage.days:
+        if held.interval:
+            edges = (100 * held.interval[0], 100 * held.interval[1])
+            chart.line((held.day, held.day), edges, "reach")
+    name = "held, 95 % interval"
+    chart.marks([held.day for held in coverage.days], inside, "reach", name, "dot")
+    return _plot(
+        chart,
+        f"{VARIABLES[judgement.variable].label} at {judgement.area}: the share of held-out values "
+        "inside the band by lead day, with its 95 % interval, beside the "
+        f"{100 * coverage.declared:g} % that it declares.",
+    )
+
+
+def reliability_plot(judgement: Judgement, coverage: Coverage) -> Plot:
+    """How often what came was not above each quantile, by lead day."""
+    chart = Chart(_lead_axis(coverage.days), _percent_axis("not above, %", 0))
+    for place, probability in enumerate(coverage.probabilities):
+        below = [100 * day.below[place] for day in coverage.days]
+        chart.level(100 * probability, "bound", "declared")
+        chart.line([day.day for day in coverage.days], below, "model", "held", "dot")
+    quantiles = ", ".join(f"{100 * probability:g} %" for probability in coverage.probabilities)
+    return _plot(
+        chart,
+        f"{VARIABLES[judgement.variable].label} at {judgement.area}: how often what came was not "
+        f"above the {quantiles} quantile, by lead day. A reliable quantile keeps to its dashed "
+        "line.",
+    )
+
+
+def spread_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
+    """The histogram of an input's training values, with its bounds."""
+    spec = VARIABLES[item.variable or ""]
+    edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
+    total = sum(portrait.counts)
+    shares = [100 * count / total for count in portrait.counts]
+    chart = Chart(
+        Axis.around(f"{spec.label.lower()}, {spec.symbol}", *portrait.edges, *edges),
+        Axis.around("share of values, %", *shares, include=(0.0,)),
+    )
+    sides = [side for pair in pairwise(portrait.edges) for side in pair]
+    chart.area(sides, [0.0] * len(sides), [share for share in shares for _ in range(2)], "bar")
+    if bounds.minimum is not None:
+        chart.wall(bounds.minimum, "bound", f"from {label(round(bounds.minimum, 1))}")
+    if bounds.maximum is not None:
+        text = f"up to {label(round(bounds.maximum, 1))}"
+        chart.wall(bounds.maximum, "bound", text, leftwards=True)
+    return _plot(
+        chart,
+        f"{named(item)}: the distribution of its {total:,} training values"
+        f"{', with the declared bounds (dashed)' if edges else '; no bound is declared'}.",
+    )
+
+
+def season_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
+    """What every month of training held of an input, with its bounds."""
+    edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
+    every = [value for month in portrait.months for value in (month.lowest, month.highest)]
+    letters = [(float(number), _MONTHS[number][:1]) for number in range(1, 13)]
+    chart = Chart(
+        Axis("month, local calendar", 0.4, 12.6, letters),
+        Axis.around(VARIABLES[item.variable or ""].symbol, *every, *edges),
+    )
+    for month in portrait.months:
+        sides = (month.month - 0.32, month.month + 0.32)
+        chart.area(sides, (month.low, month.low), (month.high, month.high), "bar", "9 of 10")
+        chart.line(sides, (month.middle, month.middle), "truth", "median")
+        chart.line((month.month, month.month), (month.lowest, month.highest), "reach", "all")
+    for edge in edges:
+        chart.level(edge, "bound", "bound")
+    return _plot(
+        chart,
+        f"{named(item)} by month, as training held it: all values, nine of ten, "
+        f"and the median{'; dashed: the bounds declared' if edges else ''}. "
+        "No column: no training data that month.",
+    )
+
+
+def training_plot(epochs: Sequence[EpochRecord], best: Sequence[int]) -> Plot:
+    """The loss on training and on calibration time, and where each network went back to."""
+    last = len(epochs) + 0.5
+    whole = [(tick, label(tick)) for tick in ticks(0.5, last, 10) if tick % 1 == 0]
+    every = [loss for epoch in epochs for loss in (epoch.training, epoch.calibration)]
+    chart = Chart(Axis("epoch", 0.5, last, whole), Axis.around("loss", *every))
+    for epoch in best:
+        chart.wall(float(epoch), "bound", f"kept: {epoch}", leftwards=epoch > len(epochs) / 2)
+    numbers = [epoch.number for epoch in epochs]
+    mark = "dot" if len(epochs) == 1 else ""
+    losses = [epoch.training for epoch in epochs]
+    chart.line(numbers, losses, "baseline persistence", "training time", mark)
+    losses = [epoch.calibration for epoch in epochs]
+    chart.line(numbers, losses, "model", "calibration time", mark)
+    return _plot(
+        chart,
+        "Loss by epoch on training time and on calibration time; the weights of "
+        f"epoch{'s' if len(best) > 1 else ''} {' and '.join(map(str, best))} were kept.",
+    )
+
+
+def _plot(chart: Chart, text: str) -> Plot:
+    name = f"p{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return Plot(chart.svg(name), text, name)
+
+
+def _lead_axis(days: Sequence[DayScore | Held]) -> Axis:
+    stride = -(-len(days) // 10)
+    named = [(float(each.day), str(each.day)) for each in days[::stride]]
+    return Axis("lead day", days[0].day - 0.4, days[-1].day + 0.4, named)
+
+
+def _percent_axis(name: str, low: float) -> Axis:
+    return Axis(name, low, 102.0, [(tick, label(tick)) for tick in ticks(low, 100.0)])
+
+
+def _moments(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, str]]:
+    """Local midnights inside a stretch of seconds, with their dates; some days have 23 hours.
+
+    In a stretch of up to two days every sixth hour stands besides.
+    """
+    first, last = (datetime.fromtimestamp(moment, tz=zone).date() for moment in (begin, end))
+    days = (last - first).days
+    for number in range(0, days + 1, max(1, -(-days // 8))):
+        day = first + timedelta(days=number)
+        for hour in (0, 6, 12, 18) if end - begin <= 2 * DAY else (0,):
+            moment = datetime(day.year, day.month, day.day, hour, tzinfo=zone).timestamp()
+            if begin <= moment <= end - (end - begin) / 30:  # a date needs room
+                yield moment, f"{hour:02}:00" if hour else f"{day.day} {_MONTHS[day.month]}"
+
+
+def named(item: Input) -> str:
+    """Return what people call an input."""
+    over = f" over {', '.join(item.areas)}" if item.areas else ""
+    return VARIABLES[item.variable or ""].label + over

@@ -1,0 +1,196 @@
+"""Examples: held-out windows that prove to a reader that it runs the model right.
+
+Among them are windows at the edge of what was seen, and the cases in which converters and runtimes
+fail silently: missing values inside a window and at its newest end, and windows out of domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.metadata import Bounds
+from fairweather_interface.refusals import Code
+
+from fairweather_research.dataset.branches import Switch
+from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.recipes.blueprint import InputPlan
+
+__all__ = ["SERVE", "choose_examples"]
+
+SERVE = "serve"
+
+_REGULAR = 8
+_CONSIDERED = 500  # windows looked at
+_BEYOND = 25.0  # degC past a bound: further than any reader's margin
+_UNDECIDED = 1e-3  # of the switch's unit: float32 tells no nearer, whoever computes
+_COLDEST = VARIABLES["temperature"].minimum  # no reader takes a value that cannot be real
+_HOTTEST = VARIABLES["temperature"].maximum
+
+_Arrays: TypeAlias = "dict[str, npt.NDArray[Any]]"
+_Edit: TypeAlias = "Callable[[_Arrays], None]"  # of one window of each input, in place
+
+
+def choose_examples(
+    windows: WindowSet, domain: Mapping[str, Bounds], switch: Switch | None = None
+) -> _Arrays:
+    """Choose examples from held-out windows; outputs are for the model to add.
+
+    Where a window to serve goes beyond a bound, its values are cut at the bound, and values are put
+    where too many are missing: the edge of the domain itself is an example, and no reader may
+    refuse it.
+
+    Args:
+        windows: held-out windows.
+        domain: every bound that holds, by input name.
+        switch: how several networks share the windows, where there are several.
+
+    Returns:
+        ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
+        ``expect``, all with one row an example: eight spread over areas and time, the windows of
+        lowest and highest mean of the first input, one with as many missing values as are allowed
+        (where any are) and, for every bound of temperature that real weather can pass and a bound
+        on missing values that is stricter than the input's own, one beyond it. With a switch
+        also, of every branch, the window nearest to another branch's, and one far from it; and no
+        window so near to a threshold that rounding may decide, where its branch has others.
+    """
+    if switch is not None:
+        windows = _decided(windows, switch)
+    stride = -(-len(windows) // _CONSIDERED)
+    considered = np.arange(len(windows)) % stride == 0
+    sides = np.zeros(len(windows), dtype=np.bool_) if switch is None else _sides(windows, switch)
+    near = np.flatnonzero(sides[considered | sides]).tolist()
+    windows = windows.rows(considered | sides)
+    plans = windows.plan.inputs
+    bounds = {plan.name: domain.get(plan.name, Bounds()) for plan in plans}
+    levels = [np.nanmean(batch.inputs()[plans[0].name], axis=1) for _, batch in windows.batches()]
+    level = np.concatenate(levels)
+    spread = np.linspace(0, len(windows) - 1, _REGULAR).round().astype(np.int64)
+    rows = [*spread.tolist(), int(level.argmin()), int(level.argmax()), *near]
+
+    losses = {plan.name: _may_lack(plan, bounds[plan.name]) for plan in plans}
+    gaps = [partial(_lack, losses)] if any(losses.values()) else []
+    refused = _refused(plans, bounds)
+    expect = [SERVE] * len(rows + gaps) + [str(Code.OUT_OF_DOMAIN)] * len(refused)
+    edits = gaps + refused
+    rows += [len(windows) // 2] * len(edits)
+
+    windows = windows.rows(np.array(rows))
+    chosen = windows.inputs()
+    for plan in plans:
+        for window in chosen[plan.name]:
+            _fill(window, losses[plan.name])
+        least, most = _inside(bounds[plan.name])
+        chosen[plan.name] = np.clip(chosen[plan.name], least, most)
+    for row, edit in enumerate(edits, start=len(rows) - len(edits)):
+        edit({name: values[row] for name, values in chosen.items()})
+
+    names = np.array(list(windows.plan.areas))
+    return {
+        **{f"input/{name}": values for name, values in chosen.items()},
+        "input/reference_time": windows.reference,
+        "input/area_index": windows.area,
+        "area": names[windows.area],
+        "reference_time": windows.reference,
+        "expect": np.array(expect),
+    }
+
+
+def _decided(windows: WindowSet, switch: Switch) -> WindowSet:
+    """The windows that every runtime finds on the same side of the switch.
+
+    Of others, a reader on another machine might take the other network and call the delivery
+    broken. A branch that has no such windows keeps all it has.
+    """
+    branch, decided = switch.of(windows), switch.distance(windows) > _UNDECIDED
+    for number in range(switch.branches):
+        decided[branch == number] |= not decided[branch == number].any()
+    return windows.rows(decided)
+
+
+def _sides(windows: WindowSet, switch: Switch) -> npt.NDArray[np.bool_]:
+    """Where a window is the nearest to, or the furthest from, the windows of another branch."""
+    branch, distance = switch.of(windows), switch.distance(windows)
+    chosen = np.zeros(len(windows), dtype=np.bool_)
+    for number in range(switch.branches):
+        rows = np.flatnonzero((branch == number) & (distance > _UNDECIDED))
+        if len(rows):
+            chosen[rows[[distance[rows].argmin(), distance[rows].argmax()]]] = True
+    return chosen
+
+
+def _refused(plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds]) -> list[_Edit]:
+    """Return what makes a window one to refuse: each goes beyond bounds of one kind alone."""
+    edits: list[_Edit] = []
+    for bound, by in (("maximum", _BEYOND), ("minimum", -_BEYOND)):
+        edges = {
+            plan.name: edge
+            for plan in plans
+            if plan.variable == "temperature"
+            and (edge := getattr(bounds[plan.name], bound)) is not None
+            and _COLDEST < edge < _HOTTEST
+        }
+        if edges:
+            edits.append(partial(_move, edges, by))
+    gaps = {
+        plan.name: allowed
+        for plan in plans
+        if (allowed := _may_lack(plan, Bounds())) > _may_lack(plan, bounds[plan.name])
+    }
+    return [*edits, partial(_lack, gaps)] if gaps else edits
+
+
+def _move(edges: Mapping[str, float], by: float, windows: _Arrays) -> None:
+    """Move windows as they are until they go beyond their edge by so much, and stay real."""
+    for name, edge in edges.items():
+        furthest = np.nanmax(windows[name]) if by > 0 else np.nanmin(windows[name])
+        moved = windows[name] + (edge + by - furthest)
+        windows[name][:] = np.clip(moved, np.float32(_COLDEST), np.float32(_HOTTEST))
+
+
+def _lack(missing: Mapping[str, int], windows: _Arrays) -> None:
+    """Lose so many values of each window: the newest one, and a stretch in the middle."""
+    for name, allowed in missing.items():
+        window = windows[name]
+        places = np.array([len(window) - 1, *range(len(window) // 2, len(window) - 1)])
+        there = places[~np.isnan(window[places])]
+        window[there[: max(allowed - int(np.isnan(window).sum()), 0)]] = np.nan
+
+
+def _may_lack(plan: InputPlan, bounds: Bounds) -> int:
+    """Return how many values of a window may be missing, by the input's law and the bound's.
+
+    It is the largest number for which ``number / samples <= share`` holds, in floating point.
+    """
+    share = plan.max_missing
+    if bounds.max_missing is not None:
+        share = min(share, bounds.max_missing)
+    near = int(share * plan.samples)
+    return near + ((near + 1) / plan.samples <= share)
+
+
+def _inside(bounds: Bounds) -> tuple[np.float32, np.float32]:
+    """Return the float32 nearest to the bounds from inside; windows are float32, bounds are not.
+
+    They are compared as Python floats: NumPy would round the bound to float32 first.
+    """
+    edges = (
+        -np.inf if bounds.minimum is None else bounds.minimum,
+        np.inf if bounds.maximum is None else bounds.maximum,
+    )
+    least, most = np.float32(edges[0]), np.float32(edges[1])
+    if float(least) < edges[0]:
+        least = np.nextafter(least, np.float32(np.inf))
+    if float(most) > edges[1]:
+        most = np.nextafter(most, np.float32(-np.inf))
+    return least, most
+
+
+def _fill(window: npt.NDArray[np.float32], allowed: int) -> None:
+    """Put the mean where more values are missing than are allowed, the oldest first."""
+    missing = np.flatnonzero(np.isnan(window))
+    window[missing[: max(len(missing) - allowed, 0)]] = np.nanmean(window)

@@ -1,0 +1,152 @@
+"""Publish: the one way from store to store.
+
+A delivery is copied as it is, byte for byte, verified before anything is written, and visible at
+its destination whole or not at all: in a folder it is staged beside its place and renamed, at any
+other URL of fsspec its manifest is written last, and by one writer only. Publishing what is there
+already changes nothing; other bytes under the same id are refused.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import fsspec  # type: ignore[import-untyped]
+from fairweather_interface.delivery import MANIFEST, read_manifest, verify_delivery
+from fairweather_interface.errors import FairweatherError
+
+from fairweather_research.errors import PublishError
+
+_HIDDEN = ".publishing-"
+
+
+def publish(delivery: str, store: str) -> str:
+    """Verify a delivery, copy it to a store, and return where it lies there.
+
+    Both are paths or URLs; the delivery is its folder.
+
+    Raises:
+        PublishError: the delivery does not conform, the store holds another of its id, or either
+            cannot be reached.
+    """
+    try:
+        with _at_hand(delivery) as folder:
+            _verify(folder)
+            if _is_remote(store):
+                return _upload(folder, store.rstrip("/"))
+            return _copy(folder, Path(store.removeprefix("file://")).expanduser())
+    except FairweatherError:
+        raise
+    except Exception as error:  # file systems raise what their clients raise
+        raise PublishError(
+            f"found {delivery} or {store} out of reach ({type(error).__name__}: {error}), expected "
+            "a delivery's folder and a store, each a path or a URL of fsspec"
+        ) from error
+
+
+def _verify(folder: Path) -> None:
+    if problems := verify_delivery(folder):
+        told = "; ".join(problems)
+        raise PublishError(
+            f"found a delivery that does not conform, expected one that does: {told}"
+        )
+
+
+def _copy(folder: Path, store: Path) -> str:
+    """Stage in a hidden sibling and rename: whoever lists the store sees all of it or nothing."""
+    final = store / folder.name
+    if not _is_there(folder, final):
+        staging = store / f"{_HIDDEN}{uuid.uuid4().hex}"
+        staging.mkdir(parents=True)
+        try:
+            shutil.copytree(folder, staging / folder.name, symlinks=True)
+            digest, copy = read_manifest(folder).digest, staging / folder.name
+            if (problems := verify_delivery(copy)) or read_manifest(copy).digest != digest:
+                raise PublishError(f"{folder} changed while it was copied: {'; '.join(problems)}")
+            for path in (staging, *staging.rglob("*")):
+                _flush(path)
+            try:
+                (staging / folder.name).rename(final)
+            except OSError:
+                if not _is_there(folder, final):
+                    raise
+            _flush(store)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    return str(final)
+
+
+def _upload(folder: Path, url: str) -> str:
+    """Upload everything, then the manifest, exclusively: it makes the delivery visible."""
+    system, root = fsspec.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
+    final = f"{root}/{folder.name}"
+    if not _is_there_remotely(folder, system, final):
+        paths = [path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST]
+        for path in paths:
+            remote = f"{final}/{path.relative_to(folder).as_posix()}"
+            system.makedirs(remote.rpartition("/")[0], exist_ok=True)
+            system.put_file(str(path), remote)
+            if system.size(remote) != path.stat().st_size:
+                raise PublishError(f"{remote}: uploaded with another size; publish again")
+        try:
+            with system.open(f"{final}/{MANIFEST}", "xb") as file:
+                file.write((folder / MANIFEST).read_bytes())
+        except FileExistsError:
+            _is_there_remotely(folder, system, final)  # another writer won; were they our bytes?
+    return f"{url}/{folder.name}"
+
+
+def _is_there(folder: Path, final: Path) -> bool:
+    return final.exists() and _same(folder, (final / MANIFEST).read_bytes(), str(final))
+
+
+def _is_there_remotely(folder: Path, system: Any, final: str) -> bool:  # noqa: ANN401 - untyped
+    manifest = f"{final}/{MANIFEST}"
+    return system.exists(manifest) and _same(folder, system.cat_file(manifest), final)
+
+
+def _same(folder: Path, manifest: bytes, final: str) -> bool:
+    if manifest != (folder / MANIFEST).read_bytes():
+        raise PublishError(
+            f"found another delivery at {final}, expected none or this one: a delivery is never "
+            "replaced; deliver under a new id"
+        )
+    return True
+
+
+@contextmanager
+def _at_hand(delivery: str) -> Iterator[Path]:
+    """The delivery as a folder here, downloaded if need be."""
+    if not _is_remote(delivery):
+        yield Path(delivery.removeprefix("file://")).expanduser().absolute()
+        return
+    system, root = fsspec.url_to_fs(
+        delivery.rstrip("/"), use_listings_cache=False, skip_instance_cache=True
+    )
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made) / root.rpartition("/")[2]
+        for remote in system.find(root):
+            path = folder / remote.removeprefix(root).lstrip("/")
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise PublishError(f"found the path {remote}, expected one below {delivery}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            system.get_file(remote, str(path))
+        yield folder
+
+
+def _is_remote(text: str) -> bool:
+    return "://" in text and not text.startswith("file://")
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

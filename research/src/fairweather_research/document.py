@@ -1,0 +1,54 @@
+"""What documents are made of: recipes, plans, and what a training hands back."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from fairweather_interface.definitions import load_yaml
+from fairweather_interface.durations import format_duration, parse_duration
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+__all__ = ["Duration", "StrictModel", "nearest", "read_yaml"]
+
+#: A duration, written in words.
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+]
+
+
+class StrictModel(BaseModel):
+    """Frozen, with no other keys than its own, and with numbers that JSON can say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def read_yaml(path: Path) -> object:
+    """Return what a YAML file holds.
+
+    Raises:
+        ValueError: it cannot be read, or is not YAML in which every key stands once.
+    """
+    try:
+        return load_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(
+            f"cannot be read ({error.strerror}); give the path of a YAML file"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise ValueError(f"not valid YAML{line}: {reason}") from error
+
+
+def nearest(key: object, keys: Collection[str]) -> str:
+    """Say which key may have been meant by an unknown one."""
+    close = difflib.get_close_matches(str(key), keys, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"expected one of {', '.join(keys)}"

@@ -1,0 +1,272 @@
+"""Evaluation: how good a forecast is on time it has never seen, against honest ``BASELINES``.
+
+A point counts when the observation, the forecast and all baselines are there, so that all are
+judged on the same points. The best baseline is chosen for each area and variable by its MAE over
+all leads; skill is 1 - MAE / MAE(that baseline), of the whole and of each lead day, with a 95 %
+interval over resampled ``spells``. Bands, where there are any, are judged by their ``coverage``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fairweather_research.dataset.climatology import fit_climatology, terms
+from fairweather_research.dataset.split import Part, Span
+from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.document import StrictModel
+from fairweather_research.evaluation.bootstrap import share_interval
+from fairweather_research.evaluation.coverage import Coverage, cover
+from fairweather_research.recipes.blueprint import lead_days
+
+__all__ = ["BASELINES", "Baseline", "DayScore", "Judgement", "Score", "Trace", "judge"]
+
+
+def _persistence(windows: WindowSet) -> npt.NDArray[np.float64]:
+    repeats = -(-windows.plan.leads // windows.plan.steps_a_day)
+    return np.tile(windows.last_day(), (1, 1, repeats))[:, :, : windows.plan.leads]
+
+
+def _climatology(windows: WindowSet) -> npt.NDArray[np.float64]:
+    """Forecast what is usual, fitted on time that is not held out."""
+    series = {}
+    for key, observed in windows.truths.items():
+        known = windows.split.part(observed.time) != Part.HELD_OUT
+        coefficients = fit_climatology(observed.time[known], observed.value[known])
+        series[key] = observed._replace(value=terms(observed.time) @ coefficients)
+    return windows.targets(series)
+
+
+class Baseline(NamedTuple):
+    """A forecast that needs no network, which a model has to beat."""
+
+    label: str  # what it says, for people
+    method: str  # part of evaluation ids: a change of it makes all evaluations others
+    predict: Callable[[WindowSet], npt.NDArray[np.float64]]  # [rows, outputs, leads]
+
+
+#: Every baseline by its name, in metrics, logs and on the card. Tables list the last one first.
+BASELINES: dict[str, Baseline] = {
+    "persistence": Baseline("the last 24 hours, repeated", "last 24 hours repeated", _persistence),
+    "climatology": Baseline(
+        "what is usual at that hour on that day", "harmonics 1/3/2, ridge 1e-3", _climatology
+    ),
+}
+
+
+class Score(StrictModel):
+    """Errors of a model and, on the same points, of the baselines; in the variable's unit."""
+
+    count: int
+    mae: float
+    rmse: float
+    bias: float
+    baselines: dict[str, float]  # name -> MAE
+    skill: float | None  # None where the best baseline is perfect
+
+
+class DayScore(Score):
+    """One lead day; 1 is the first 24 hours."""
+
+    day: int
+
+
+class Trace(StrictModel):
+    """One forecast beside what came, of those held out and observed in full."""
+
+    reference_time: int
+    mae: float  # of this forecast alone
+    among: int  # how many such forecasts it was chosen from
+    time: tuple[int, ...]
+    forecast: tuple[float, ...]
+    observed: tuple[float, ...]
+    climatology: tuple[float, ...]
+    band: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # the outermost quantiles
+
+
+class Judgement(Score):
+    """The forecasts of one variable at one area, judged on held-out time."""
+
+    area: str
+    variable: str
+    unit: str
+    baseline: str  # the best one
+    skill_interval: tuple[float, float] | None
+    evaluation_id: str
+    held_out: tuple[Span, ...]
+    days: tuple[DayScore, ...]
+    trace: Trace | None  # the forecast of median error; None where none was observed in full
+    worst: Trace | None = None  # the one of largest error
+    coverage: Coverage | None = None  # None without bands
+
+
+def judge(
+    windows: WindowSet,
+    forecast: npt.NDArray[np.float64],
+    quantiles: npt.NDArray[np.float64] | None = None,
+) -> tuple[Judgement, ...]:
+    """Judge forecasts in physical units, area by area.
+
+    Every area and variable must have held-out observations; ``WindowSet.choose`` sees to it.
+
+    Args:
+        windows: what was forecast.
+        forecast: shape [rows, outputs, leads].
+        quantiles: of the plan's probabilities, shape [quantiles, rows, outputs, leads].
+    """
+    truth = windows.targets()
+    baselines = {name: baseline.predict(windows) for name, baseline in BASELINES.items()}
+    return tuple(
+        _judge_one(
+            windows.rows(rows),
+            area,
+            output,
+            truth=truth[rows, output],
+            said=forecast[rows, output],
+            band=None if quantiles is None else quantiles[:, rows, output],
+            baselines={name: values[rows, output] for name, values in baselines.items()},
+        )
+        for number, area in enumerate(windows.plan.areas)
+        for rows in [windows.area == number]
+        for output in range(len(windows.plan.outputs))
+    )
+
+
+def _judge_one(
+    windows: WindowSet,
+    area: str,
+    output: int,
+    *,
+    truth: npt.NDArray[np.float64],
+    said: npt.NDArray[np.float64],
+    band: npt.NDArray[np.float64] | None,
+    baselines: Mapping[str, npt.NDArray[np.float64]],
+) -> Judgement:
+    points = (windows.parts() == Part.HELD_OUT) & np.isfinite(truth) & np.isfinite(said)
+    for values in baselines.values():
+        points &= np.isfinite(values)
+    error = np.where(points, said - truth, np.nan)
+    errors = {n: np.where(points, np.abs(v - truth), np.nan) for n, v in baselines.items()}
+    best = min(reversed(errors), key=lambda name: _mean(errors[name]))
+
+    def score(leads: slice) -> dict[str, Any]:
+        mae, best_mae = _mean(np.abs(error[:, leads])), _mean(errors[best][:, leads])
+        return {
+            "count": int(points[:, leads].sum()),
+            "mae": mae,
+            "rmse": float(np.sqrt(_mean(error[:, leads] ** 2))),
+            "bias": _mean(error[:, leads]),
+            "baselines": {name: _mean(values[:, leads]) for name, values in errors.items()},
+            "skill": 1.0 - mae / best_mae if best_mae > 0 else None,
+        }
+
+    times = windows.lead_times()
+    spans = windows.split.held_out(int(times[points].min()), int(times[points].max()))
+    days = lead_days(windows.plan.leads, windows.plan.steps_a_day)
+    plan = windows.plan.outputs[output]
+    shares = share_interval(np.abs(error)[points], errors[best][points], times[points])
+    typical, worst = _traces(
+        windows, said=said, band=band, truth=truth, usual=baselines["climatology"]
+    )
+    return Judgement(
+        **score(slice(None)),
+        area=area,
+        variable=plan.variable,
+        unit=plan.unit,
+        baseline=best,
+        skill_interval=shares and (1.0 - shares[1], 1.0 - shares[0]),
+        coverage=None
+        if band is None
+        else cover(
+            np.where(points, truth, np.nan),
+            band,
+            times,
+            probabilities=windows.plan.probabilities,
+            lead_days=days,
+        ),
+        evaluation_id=_evaluation_id(windows, output, points, truth, *baselines.values()),
+        held_out=tuple(
+            s for s in spans if ((times[points] > s.start) & (times[points] <= s.end)).any()
+        ),
+        days=tuple(
+            DayScore(day=day, **score(leads))
+            for day, leads in enumerate(days, start=1)
+            if points[:, leads].any()
+        ),
+        trace=typical,
+        worst=worst,
+    )
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    return float(np.nanmean(values))
+
+
+def _evaluation_id(
+    windows: WindowSet,
+    output: int,
+    points: npt.NDArray[np.bool_],
+    *judged: npt.NDArray[np.float64],
+) -> str:
+    """A digest of the points judged, what was observed there, and what the baselines said.
+
+    Two models with the same id were judged on the same questions against the same baselines.
+    """
+    head = {
+        "variable": windows.plan.outputs[output].variable,
+        "step": windows.plan.step_seconds,
+        "baselines": {name: baseline.method for name, baseline in BASELINES.items()},
+    }
+    state = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    judged_rows = points.any(axis=1)
+    state.update(windows.reference[judged_rows].astype("<i8").tobytes())
+    for values in judged:
+        exact = np.where(points, values, np.nan)[judged_rows]
+        state.update(np.round(exact, 3).astype("<f4").tobytes())
+    return f"sha256:{state.hexdigest()}"
+
+
+def _traces(
+    windows: WindowSet,
+    *,
+    said: npt.NDArray[np.float64],
+    band: npt.NDArray[np.float64] | None,
+    truth: npt.NDArray[np.float64],
+    usual: npt.NDArray[np.float64],
+) -> tuple[Trace | None, Trace | None]:
+    """The forecast of median and the one of largest error among those held out as a whole.
+
+    Where the horizon outlasts every held-out block, those held out in part stand in.
+    """
+    held = windows.parts() == Part.HELD_OUT
+    seen = np.isfinite(truth).all(axis=1) & np.isfinite(said).all(axis=1)
+    whole = seen & held.all(axis=1)
+    if not whole.any():
+        whole = seen & held.any(axis=1)
+    if not whole.any():
+        return None, None
+    rows = np.flatnonzero(whole)
+    errors = np.abs(said[rows] - truth[rows]).mean(axis=1)
+    order = np.argsort(errors, kind="stable")
+
+    def trace(place: int) -> Trace:
+        row = rows[place]
+        return Trace(
+            reference_time=int(windows.reference[row]),
+            mae=float(errors[place]),
+            among=len(rows),
+            time=tuple(windows.lead_times()[row].tolist()),
+            forecast=tuple(said[row].tolist()),
+            observed=tuple(truth[row].tolist()),
+            climatology=tuple(usual[row].tolist()),
+            band=None
+            if band is None
+            else (tuple(band[0, row].tolist()), tuple(band[-1, row].tolist())),
+        )
+
+    return trace(int(order[len(rows) // 2])), trace(int(order[-1]))

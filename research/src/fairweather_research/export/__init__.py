@@ -1,0 +1,1 @@
+"""The graph, its SavedModel, and the ONNX artifact made from it."""

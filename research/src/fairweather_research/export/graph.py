@@ -1,0 +1,290 @@
+"""The graph that is delivered: raw observations in, a forecast in physical units out.
+
+Everything between is inside: bringing inputs to the step, setting missing values aside, calendar
+terms from the reference time, anomalies, the network (or several, and the switch between them),
+shrinkage, units again, bands where there are any, and the limits of the real. Its terms are those
+of ``climatology``; a test holds the two together.
+
+A graph of many small operations takes a runtime longer than the arithmetic in them. So the waves
+are computed once, at the reference time; what is usual at all other times is a linear map of them
+(``climatology.shifted``), and what is done to every output is done to all at once.
+
+Time arithmetic is done on int64 before anything becomes float32, which cannot count the seconds of
+a decade. Missing values are replaced with ``tf.where(tf.math.is_nan(x), zeros, x)``, the one form
+that is known to survive conversion to ONNX.
+
+Where there is a switch (see ``branches``), all networks are computed for every row, and each row
+keeps the answer of its own branch: a batch may hold rows of all branches, and no runtime has to
+know control flow. The choice is a gather, which takes an answer as it is. tf2onnx 1.17 turns a
+``tf.where`` into a sum of products, in which a branch that was not chosen still speaks where its
+answer is infinite or no number; and it divides whole numbers towards 0, so that times before 1970
+are moved past it before they are divided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
+
+from fairweather_research.dataset.branches import ByMonth, month_of_day
+from fairweather_research.dataset.climatology import (
+    DAILY_WAVES,
+    DAILY_WAVES_THAT_CHANGE,
+    TERMS,
+    YEAR,
+    shifted,
+)
+from fairweather_research.dataset.split import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from fairweather_research.dataset.branches import Switch
+    from fairweather_research.recipes.blueprint import Blueprint, InputPlan
+
+__all__ = ["Bands", "Constants", "ForecastGraph", "Multiplexed", "reaches", "waves"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constants:
+    """What was measured on training time and is part of the model."""
+
+    input_usual: npt.NDArray[np.float64]  # climatology's coefficients, [areas, inputs, TERMS]
+    input_spread: npt.NDArray[np.float64]  # [areas, inputs] in the input's unit
+    output_usual: npt.NDArray[np.float64]  # [areas, outputs, TERMS]
+    output_spread: npt.NDArray[np.float64]  # [areas, outputs] in the output's unit
+    shrinkage: npt.NDArray[np.float64]  # [outputs, leads]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bands:
+    """How far from the forecast its quantiles lie, in usual spreads: a linear map of the calendar.
+
+    Its input is ``waves`` of the reference time, then the area, one-hot, and where there is a
+    switch the branch that answers, one-hot; its output, [outputs, quantiles, leads] laid flat,
+    becomes a reach by ``reaches`` and ``widening``.
+    """
+
+    kernel: npt.NDArray[np.float64]  # [terms of its input, outputs * quantiles * leads]
+    bias: npt.NDArray[np.float64]  # [outputs * quantiles * leads]
+    widening: npt.NDArray[np.float64]  # [outputs, quantiles, leads]
+
+
+def waves(time: Any) -> Any:  # noqa: ANN401 - tensors have no types
+    """``climatology.terms`` but the constant, in the graph: int64 [n] -> float32 [n, TERMS - 1]."""
+    periods = np.array([YEAR, *[DAY] * DAILY_WAVES])
+    times = np.array([1, *range(1, DAILY_WAVES + 1)])
+    phase = tf.cast(tf.math.floormod(time[:, None] * times, periods), tf.float32)
+    angle = phase * (2 * np.pi / periods).astype(np.float32)
+    pairs = tf.stack([tf.sin(angle), tf.cos(angle)], axis=2)
+    steady = tf.reshape(pairs, [-1, 2 + 2 * DAILY_WAVES])
+    daily = steady[:, 2 : 2 + 2 * DAILY_WAVES_THAT_CHANGE]
+    changing = daily[:, :, None] * pairs[:, :1]
+    return tf.concat([steady, tf.reshape(changing, [-1, 4 * DAILY_WAVES_THAT_CHANGE])], axis=1)
+
+
+def reaches(raw: Any) -> Any:  # noqa: ANN401 - tensors have no types
+    """What makes any number a reach: above 0, smooth, and known to ONNX."""
+    return tf.math.softplus(raw)
+
+
+class Multiplexed:
+    """Networks that stand in the graph as one, and the switch that chooses among them."""
+
+    def __init__(self, networks: Sequence[Any], switch: Switch) -> None:
+        self.networks = tuple(networks)
+        self.switch = switch
+
+    @property
+    def variables(self) -> list[Any]:
+        """Those of all networks."""
+        return [variable for network in self.networks for variable in network.variables]
+
+    def __call__(self, inputs: list[Any], *, branch: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        """Answer, [rows, outputs, leads]; ``branch`` says for each row who, int32 [rows]."""
+        said = tf.stack([network(inputs, training=False) for network in self.networks], axis=1)
+        rows = tf.range(tf.shape(branch)[0])
+        return tf.gather_nd(said, tf.stack([rows, branch], axis=1))
+
+
+class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
+    """A trained network with its batteries.
+
+    ``forecast`` is the concrete function of the signature ``model_signature``: keyword tensors
+    named as the blueprint names them, in any batch size, and a mapping of outputs.
+    """
+
+    def __init__(
+        self,
+        plan: Blueprint,
+        network: Any,  # noqa: ANN401 - Keras has no types; or a ``Multiplexed``
+        constants: Constants,
+        bands: Bands | None = None,
+    ) -> None:
+        super().__init__(name="fairweather")
+        self._plan = plan
+        # Only the network's variables are tracked: the saved model needs no Keras to be read.
+        self.network_variables = [variable.value for variable in network.variables]
+        self.input_usual = _Usual(constants.input_usual, plan, 1 - plan.steps, 1, "input_usual")
+        self.input_spread = _variable(constants.input_spread, "input_spread")
+        self.output_usual = _Usual(constants.output_usual, plan, 1, plan.leads + 1, "output_usual")
+        self.output_spread = _variable(constants.output_spread, "output_spread")
+        self.shrinkage = _variable(constants.shrinkage, "shrinkage")
+        if bands is not None:
+            self.bands_kernel = _variable(bands.kernel, "bands_kernel")
+            self.bands_bias = _variable(bands.bias, "bands_bias")
+            self.bands_widening = _variable(bands.widening, "bands_widening")
+        specs = {
+            item.name: tf.TensorSpec([None, item.samples], tf.float32, name=item.name)
+            for item in plan.inputs
+        }
+        specs["reference_time"] = tf.TensorSpec([None], tf.int64, name="reference_time")
+        specs["area_index"] = tf.TensorSpec([None], tf.int64, name="area_index")
+
+        @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # ships no types
+        def forecast(**tensors: Any) -> dict[str, Any]:  # noqa: ANN401 - tensors have no types
+            return self.trace(network, tensors)
+
+        self.forecast = forecast.get_concrete_function(**specs)
+
+    def trace(self, network: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+        """Return the outputs of the inputs, ``network`` answering what it is shown."""
+        area, calendar = tensors["area_index"], waves(tensors["reference_time"])
+        value, present = self._at_the_steps(tensors)
+        usual = self.input_usual(calendar, area)
+        weight = 1.0 / tf.gather(self.input_spread, area)[:, :, None]
+        anomalies = present * (value - usual) * weight
+        one_hot = tf.one_hot(area, len(self._plan.areas), dtype=tf.float32)
+        seen, known = [anomalies, present, one_hot, calendar], [calendar, one_hot]
+        if isinstance(network, Multiplexed):
+            newest = value + (1.0 - present) * usual  # a value is 0 where it is missing
+            branch = _branch_of_rows(network.switch, tensors["reference_time"], newest)
+            said = network(seen, branch=branch) * self.shrinkage
+            known.append(tf.one_hot(branch, network.switch.branches, dtype=tf.float32))
+        else:
+            said = network(seen, training=False) * self.shrinkage
+        spread = tf.gather(self.output_spread, area)[:, :, None]
+        value = self.output_usual(calendar, area) + said * spread
+        limits = np.array([(each.minimum, each.maximum) for each in self._plan.outputs], np.float32)
+        low, high = limits[:, :1], limits[:, 1:]
+        value = tf.minimum(tf.maximum(value, low), high)
+        answer = dict(
+            zip((each.name for each in self._plan.outputs), tf.unstack(value, axis=1), strict=True)
+        )
+        if self._plan.probabilities:
+            reach = self._reach(tf.concat(known, axis=1), spread)
+            bounds = value[:, :, None] + reach
+            bounds = tf.minimum(tf.maximum(bounds, low[:, None]), high[:, None])
+            for output, of_output in zip(
+                self._plan.outputs, tf.unstack(bounds, axis=1), strict=True
+            ):
+                names = (each.name for each in output.quantiles)
+                answer |= dict(zip(names, tf.unstack(of_output, axis=1), strict=True))
+        return answer
+
+    def _reach(self, shown: Any, spread: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        """How far from the forecast each quantile lies, [batch, outputs, quantiles, leads].
+
+        Below 0 on the lower side. None is nearer to the forecast than the one before it, outwards.
+        """
+        outputs, chances = self._plan.outputs, self._plan.probabilities
+        raw = tf.matmul(shown, self.bands_kernel) + self.bands_bias
+        shape = [-1, len(outputs), len(chances), self._plan.leads]
+        reach = tf.reshape(reaches(raw), shape) * (self.bands_widening * spread[:, :, :, None])
+        below = [number for number, chance in enumerate(chances) if chance < 0.5]  # noqa: PLR2004
+        above = list(range(len(below), len(chances)))
+        if len(below) > 1 or len(above) > 1:
+            furthest = tf.unstack(reach, axis=2)
+            for outwards in (below[::-1], above):
+                for inner, outer in pairwise(outwards):
+                    furthest[outer] = tf.maximum(furthest[outer], furthest[inner])
+            reach = tf.stack(furthest, axis=2)
+        return reach * np.array([[-1.0]] * len(below) + [[1.0]] * len(above), np.float32)
+
+    def _at_the_steps(self, tensors: dict[str, Any]) -> tuple[Any, Any]:
+        """All inputs at the step, 0 where missing, and where they are present.
+
+        Inputs with a shorter period than the longest are missing before they begin.
+        """
+        values, presents = zip(
+            *(self._at_the_step(tensors[item.name], item) for item in self._plan.inputs),
+            strict=True,
+        )
+        return tf.stack(values, axis=1), tf.stack(presents, axis=1)
+
+    def _at_the_step(self, window: Any, item: InputPlan) -> tuple[Any, Any]:  # noqa: ANN401
+        """One raw window as [batch, steps] of means over the present samples, and where any is."""
+        steps = item.period // self._plan.step
+        if item.samples == steps:
+            missing = tf.math.is_nan(window)
+            mean = tf.where(missing, tf.zeros_like(window), window)
+            present = tf.cast(tf.logical_not(missing), tf.float32)
+        else:
+            runs = tf.reshape(window, [-1, steps, item.samples // steps])
+            missing = tf.math.is_nan(runs)
+            number = tf.reduce_sum(tf.cast(tf.logical_not(missing), tf.float32), axis=-1)
+            total = tf.reduce_sum(tf.where(missing, tf.zeros_like(runs), runs), axis=-1)
+            mean, present = total / tf.maximum(number, 1.0), tf.minimum(number, 1.0)
+        if steps == self._plan.steps:
+            return mean, present
+        before = [[0, 0], [self._plan.steps - steps, 0]]
+        return tf.pad(mean, before), tf.pad(present, before)
+
+
+class _Usual(tf.Module):  # type: ignore[misc]  # ships no types
+    """Climatology of every series at the steps ``first`` to ``end`` from the reference time."""
+
+    def __init__(
+        self,
+        coefficients: npt.NDArray[np.float64],
+        plan: Blueprint,
+        first: int,
+        end: int,
+        name: str,
+    ) -> None:
+        super().__init__(name=name)
+        at_steps = shifted(coefficients, plan.step_seconds * np.arange(first, end))
+        areas, series, steps, _ = at_steps.shape
+        self._shape = [-1, series, steps]
+        self.of_waves = _variable(at_steps[..., 1:].reshape(areas, -1, TERMS - 1), "of_waves")
+        self.mean = _variable(coefficients[..., :1], "mean")
+
+    def __call__(self, calendar: Any, area: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        """Waves at the reference time, [batch, TERMS - 1], make [batch, series, steps]."""
+        moving = tf.matmul(tf.gather(self.of_waves, area), calendar[:, :, None])
+        return tf.reshape(moving, self._shape) + tf.gather(self.mean, area)
+
+
+def _variable(value: npt.NDArray[np.float64], name: str) -> Any:  # noqa: ANN401
+    return tf.Variable(value.astype(np.float32), trainable=False, name=name)
+
+
+def _branch_of_rows(switch: Switch, reference: Any, newest: Any) -> Any:  # noqa: ANN401 - tensors have no types
+    """The branch that answers each row, int32 [rows].
+
+    Args:
+        switch: the condition.
+        reference: reference times, int64 [rows] seconds.
+        newest: all inputs at the step, what is missing filled in with what is usual,
+            float32 [rows, inputs, steps].
+    """
+    if isinstance(switch, ByMonth):
+        branch_of_day = np.array(switch.branch_of, np.int32)[month_of_day()]
+        cycle = DAY * len(branch_of_day)  # 400 years
+        moment = tf.math.floormod(reference + cycle, cycle)
+        return tf.gather(branch_of_day, tf.math.floordiv(moment, DAY))
+    steps = newest[:, switch.input, -switch.steps :]
+    compared, factor = {
+        "minimum": (tf.reduce_min, 1),
+        "maximum": (tf.reduce_max, 1),
+        "mean": (tf.reduce_sum, switch.steps),
+    }[switch.statistic]
+    thresholds = np.array(switch.at, np.float32) * np.float32(factor)
+    reached = tf.greater_equal(compared(steps, axis=1)[:, None], thresholds)
+    return tf.reduce_sum(tf.cast(reached, tf.int32), axis=1)

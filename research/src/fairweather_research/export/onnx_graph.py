@@ -1,0 +1,197 @@
+"""Two ONNX models made one, and one ONNX model made canonical.
+
+Converters name and order things as they like, and not always alike. A model whose bytes are its
+identity is named and ordered here by what leads to its outputs, so that equal models are equal
+bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import onnx
+import onnx.compose
+import onnx.numpy_helper
+
+from fairweather_research.export.onnx_format import IR_VERSION, OPSET
+from fairweather_research.networks.base import NetworkInputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["SAID", "SHOWN", "canonical", "compose", "unfit"]
+
+_NETWORK = "network"
+
+#: The hole's input, and its outputs: what a network says, and what it is shown.
+SAID = f"{_NETWORK}_said"
+SHOWN = tuple(f"{_NETWORK}_{name}" for name in NetworkInputs.NAMES)
+
+_RANDOM = {
+    *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
+    *("Bernoulli", "Multinomial"),
+}
+
+
+def unfit(path: Path) -> list[str]:
+    """What is wrong with a network's ONNX; nothing where it can be put into the graph."""
+    try:
+        model = onnx.load(str(path))
+        onnx.checker.check_model(model)
+    except Exception as error:  # noqa: BLE001 - a missing file, no ONNX, or not a valid one
+        return [f"cannot be read ({' '.join(str(error).split())[:200]}); write one valid file"]
+    problems = []
+    opset = {item.domain or "ai.onnx": item.version for item in model.opset_import}
+    if opset.pop("ai.onnx", None) != OPSET:
+        found = next((i.version for i in model.opset_import if i.domain in {"", "ai.onnx"}), None)
+        problems.append(f"is of opset {found}, expected {OPSET}; export it with that opset")
+    used = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
+    if used or model.functions:
+        told = ", ".join(sorted(used)) or "functions of its own"
+        problems.append(f"uses {told}, expected operations of ONNX itself")
+    random = sorted({node.op_type for node in _nodes(model.graph)} & _RANDOM)
+    if random:
+        problems.append(f"draws random numbers ({', '.join(random)}), expected none at inference")
+    constants = {item.name for item in model.graph.initializer}
+    strangers = {item.name for item in model.graph.input} - constants - set(NetworkInputs.NAMES)
+    if strangers:
+        problems.append(
+            f"has the inputs {', '.join(sorted(strangers))}, expected of "
+            f"{', '.join(NetworkInputs.NAMES)}"
+        )
+    if len(model.graph.output) != 1:
+        problems.append(f"has {len(model.graph.output)} outputs, expected one")
+    return problems
+
+
+def compose(ours: onnx.ModelProto, theirs: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
+    """Put a network into the hole: ``theirs`` between ``network_*`` and ``network_said`` of ours.
+
+    ``onnx.compose.merge_models`` joins one way only, and equal IR versions only. Nodes come out in
+    no order; ``canonical`` gives them one.
+
+    Args:
+        ours: the graph around the hole.
+        theirs: the network, its inputs named as ``NetworkInputs`` names them.
+        names: the outputs to keep.
+    """
+    network = onnx.compose.add_prefix(theirs, f"{_NETWORK}/").graph
+    joints = [(f"{_NETWORK}_{name}", f"{_NETWORK}/{name}") for name in NetworkInputs.NAMES]
+    joints.append((network.output[0].name, SAID))
+    links = (onnx.helper.make_node("Identity", [source], [target]) for source, target in joints)
+    by_name = {item.name: item for item in ours.graph.output}
+    graph = onnx.helper.make_graph(
+        [*ours.graph.node, *network.node, *links],
+        "whole",
+        [item for item in ours.graph.input if item.name != SAID],
+        [by_name[name] for name in names],
+        [*ours.graph.initializer, *network.initializer],
+    )
+    return onnx.helper.make_model(graph)
+
+
+def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model, named and ordered by what leads to its outputs, and by nothing else.
+
+    Inputs and outputs keep their names and order. What leads to no output is left out, and so is
+    whatever a converter tells of itself.
+    """
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output if name}
+    constants = {item.name: item for item in graph.initializer}
+    names = {item.name: item.name for item in (*graph.input, *graph.output)}
+    ordered: list[onnx.NodeProto] = []
+    used: list[str] = []
+    done: set[int] = set()
+    waiting = [(item.name, False) for item in reversed(graph.output)]
+    while waiting:
+        name, ready = waiting.pop()
+        if name in constants:
+            if name not in used:
+                used.append(name)
+                names.setdefault(name, f"constant_{len(used)}")
+            continue
+        node = makers.get(name)
+        if node is None or id(node) in done:
+            continue
+        if ready:
+            done.add(id(node))
+            ordered.append(node)
+            for output in node.output:
+                if output:
+                    names.setdefault(output, f"value_{len(names)}")
+        else:
+            waiting.append((name, True))
+            waiting.extend((read, False) for read in reversed(_reads(node)))
+    return onnx.helper.make_model(
+        onnx.helper.make_graph(
+            [_renamed(node, names) for node in ordered],
+            "fairweather",
+            [_bare(item) for item in graph.input],
+            [_bare(item) for item in graph.output],
+            [
+                onnx.numpy_helper.from_array(
+                    onnx.numpy_helper.to_array(constants[name]), names[name]
+                )
+                for name in used
+            ],
+        ),
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="fairweather-research",
+    )
+
+
+def _reads(node: onnx.NodeProto) -> list[str]:
+    """The values that a node reads, those that only a graph inside it reads included."""
+    inside = [name for graph in _graphs(node) for each in graph.node for name in _reads(each)] + [
+        item.name for graph in _graphs(node) for item in graph.output
+    ]
+    return [name for name in (*node.input, *inside) if name]
+
+
+def _renamed(node: onnx.NodeProto, names: Mapping[str, str]) -> onnx.NodeProto:
+    made = onnx.NodeProto()
+    made.CopyFrom(node)
+    made.name, made.doc_string = "", ""
+    del made.metadata_props[:]
+    made.input[:] = [names.get(name, name) for name in node.input]
+    made.output[:] = [names.get(name, name) for name in node.output]
+    for graph in _graphs(made):
+        inner = [_renamed(each, names) for each in graph.node]
+        del graph.node[:]
+        graph.node.extend(inner)
+        for item in graph.output:
+            item.name = names.get(item.name, item.name)
+    attributes = sorted(made.attribute, key=lambda attribute: attribute.name)
+    del made.attribute[:]
+    made.attribute.extend(attributes)
+    for attribute in made.attribute:
+        attribute.doc_string = ""
+        if attribute.type == onnx.AttributeProto.TENSOR:
+            attribute.t.CopyFrom(
+                onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(attribute.t))
+            )
+    return made
+
+
+def _graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    kinds = onnx.AttributeProto
+    found = [each.g for each in node.attribute if each.type == kinds.GRAPH]
+    return found + [g for each in node.attribute if each.type == kinds.GRAPHS for g in each.graphs]
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for inner in _graphs(node):
+            yield from _nodes(inner)
+
+
+def _bare(item: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
+    """An input or output with its type and width; every one has the same rows."""
+    kind = item.type.tensor_type
+    width = [side.dim_value for side in kind.shape.dim][1:]
+    return onnx.helper.make_tensor_value_info(item.name, kind.elem_type, ["rows", *width])

@@ -1,0 +1,170 @@
+"""Serialization: the SavedModel, and the same model as ONNX when it proves to be the same.
+
+The SavedModel comes out identical, byte for byte, from every fresh process with the same settings.
+``fingerprint.pb`` holds a random identifier and is not kept. The ONNX file is converted from the
+exported SavedModel by tf2onnx's own command, in a process of its own: whatever goes wrong in there,
+the result is a sentence. Its bytes may differ from run to run; what is checked is what it answers.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
+
+from fairweather_research.export.onnx_format import IR_VERSION, OPSET, OnnxReport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from fairweather_research.export.graph import ForecastGraph
+
+__all__ = [
+    "ONNX_FILE",
+    "SAVED_MODEL_FOLDER",
+    "SIGNATURE_KEY",
+    "Conversion",
+    "load_signature",
+    "serialize_model",
+]
+
+SAVED_MODEL_FOLDER = "model"
+ONNX_FILE = "model.onnx"
+SIGNATURE_KEY = "model_signature"
+
+_CONVERSION_SECONDS = 300
+
+
+def serialize_model(graph: ForecastGraph, folder: Path) -> Path:
+    """Export the graph under the signature ``model_signature`` to ``folder / "model"``.
+
+    Must be the process's first export: a second one in the same process gives other bytes.
+    """
+    path = folder / SAVED_MODEL_FOLDER
+    tf.saved_model.save(graph, str(path), signatures={SIGNATURE_KEY: graph.forecast})
+    (path / "fingerprint.pb").unlink()
+    shutil.rmtree(path / "assets", ignore_errors=True)  # always empty
+    return path
+
+
+def load_signature(path: Path) -> Any:  # noqa: ANN401 - tensors have no types
+    """The delivered bytes as a function: keyword tensors in, a mapping of tensors out."""
+    loaded = tf.saved_model.load(str(path))
+    signature = loaded.signatures[SIGNATURE_KEY]
+    signature.owner = loaded  # a signature does not keep its variables alive
+    return signature
+
+
+class Conversion:
+    """A conversion to ONNX that runs beside the training process; ``finish`` waits for it.
+
+    As a context manager it leaves neither a process nor a log behind, whatever happens.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / ONNX_FILE
+        self._log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed on exit
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            [
+                *(sys.executable, "-P", "-m", "tf2onnx.convert"),
+                *("--saved-model", SAVED_MODEL_FOLDER),  # it stands in the file: no folder of ours
+                *("--tag", "serve", "--signature_def", SIGNATURE_KEY),
+                *("--opset", str(OPSET), "--output", ONNX_FILE),
+            ],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+    def finish(
+        self,
+        inputs: Mapping[str, npt.NDArray[Any]],
+        expected: Mapping[str, npt.NDArray[np.float32]],
+        tolerance: Mapping[str, tuple[float, float]],
+    ) -> OnnxReport:
+        """Keep the file when it answers as the SavedModel does, remove it when it does not.
+
+        Args:
+            inputs: the examples' inputs, by name.
+            expected: what the SavedModel answers, by output name.
+            tolerance: by output name, (absolute, relative).
+        """
+        omitted = (
+            self._failure()
+            or _disagreement(self._path, inputs, expected, tolerance)
+            or _excess(self._path)
+        )
+        if omitted is not None:
+            self._path.unlink(missing_ok=True)
+            return OnnxReport(omitted=omitted)
+        return OnnxReport(opset=OPSET, ir_version=IR_VERSION)
+
+    def _failure(self) -> str | None:
+        try:
+            code = self._process.wait(timeout=_CONVERSION_SECONDS)
+        except subprocess.TimeoutExpired:
+            return f"tf2onnx did not finish within {_CONVERSION_SECONDS} seconds"
+        if code == 0 and self._path.is_file():
+            return None
+        self._log.seek(0)
+        said = [line for line in self._log.read().splitlines() if line.strip()]
+        return f"tf2onnx ended with code {code}: {said[-1] if said else 'it said nothing'}"
+
+
+def _excess(path: Path) -> str | None:
+    """What the model needs of a runtime that was not promised; None where it keeps the promise."""
+    import onnx  # noqa: PLC0415 - only here, and slow
+
+    model = onnx.load(str(path))
+    opset = next(item.version for item in model.opset_import if item.domain in {"", "ai.onnx"})
+    if (opset, model.ir_version) == (OPSET, IR_VERSION):
+        return None
+    return (
+        f"the converted model needs opset {opset} and IR version {model.ir_version}, "
+        f"expected {OPSET} and {IR_VERSION}"
+    )
+
+
+def _disagreement(
+    path: Path,
+    inputs: Mapping[str, npt.NDArray[Any]],
+    expected: Mapping[str, npt.NDArray[np.float32]],
+    tolerance: Mapping[str, tuple[float, float]],
+) -> str | None:
+    """How ONNX Runtime's answers differ from the SavedModel's; None when they do not."""
+    import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 - only here, and ships no types
+
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        wanted = {item.name for item in session.get_inputs()}
+        if wanted != set(inputs):
+            return f"the converted model wants the inputs {sorted(wanted)}, not {sorted(inputs)}"
+        found = dict(zip(expected, session.run(list(expected), dict(inputs)), strict=True))
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base
+        return f"ONNX Runtime {onnxruntime.__version__} cannot run it: {error}"[:500]
+    for name, values in expected.items():
+        absolute, relative = tolerance[name]
+        difference = np.abs(found[name] - values)
+        if not (difference <= absolute + relative * np.abs(values)).all():
+            return (
+                f"{name} differs from the SavedModel by up to {float(np.max(difference)):g} on the "
+                f"examples, more than the tolerance of {absolute:g} + {relative:g} * |value|"
+            )
+    return None

@@ -1,0 +1,1 @@
+"""Recipes and plans, and what follows from them."""

@@ -1,0 +1,161 @@
+"""The blueprint: what goes into a model and what comes out, as its recipe decides it.
+
+Training, the exported graph and the metadata all read names, shapes and units from here, so that
+they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from fairweather_interface.definitions import VARIABLES, Definitions
+from fairweather_interface.metadata import Area
+
+__all__ = ["Blueprint", "InputPlan", "OutputPlan", "QuantilePlan", "lead_days", "make_blueprint"]
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputPlan:
+    """One window of observations that the model is fed with."""
+
+    name: str
+    variable: str
+    unit: str
+    period: timedelta
+    sample_rate: timedelta
+    max_missing: float
+    members: tuple[str, ...] | None  # fixed areas whose mean it is; None: the requested area
+
+    @property
+    def samples(self) -> int:
+        """Number of values in the window."""
+        return self.period // self.sample_rate
+
+    def areas_read(self, area: str) -> tuple[str, ...]:
+        """The areas whose observations feed this input when a forecast is for ``area``."""
+        return self.members or (area,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantilePlan:
+    """What an output stays below with a probability: a tensor like the output's own."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputPlan:
+    """One forecast variable: ``leads`` values, ``step`` apart, within the limits of the real."""
+
+    name: str
+    variable: str
+    unit: str
+    minimum: float
+    maximum: float
+    quantiles: tuple[QuantilePlan, ...] = ()  # ascending; of every output the same probabilities
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blueprint:
+    """Names, shapes and units of one model."""
+
+    areas: Mapping[str, Area]  # in the order that area_index counts
+    inputs: tuple[InputPlan, ...]
+    outputs: tuple[OutputPlan, ...]
+    step: timedelta
+    leads: int
+
+    @property
+    def steps(self) -> int:
+        """Length of the longest input, counted in steps: what networks see of the past."""
+        return max(plan.period // self.step for plan in self.inputs)
+
+    @property
+    def steps_a_day(self) -> int:
+        """Number of steps in 24 hours; lead days are counted with it."""
+        return _DAY // self.step
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """Of the quantiles of every output, ascending; none when there are no bands."""
+        return tuple(quantile.probability for quantile in self.outputs[0].quantiles)
+
+    @property
+    def step_seconds(self) -> int:
+        """The step in seconds."""
+        return int(self.step.total_seconds())
+
+
+def make_blueprint(
+    definitions: Definitions,
+    *,
+    areas: Iterable[str],
+    variables: Iterable[str],
+    quantiles: Iterable[float],
+    max_missing: float,
+    step: timedelta,
+    leads: int,
+) -> Blueprint:
+    """Derive a blueprint from a recipe's values.
+
+    An input is called after its variable; the mean of a region, or a fixed area, adds that name
+    (``temperature_israel``). An output is called ``<variable>_forecast``, its quantiles add their
+    percentage (``temperature_forecast_q10``; 0.025 is ``_q2_5``).
+    """
+    inputs = []
+    for required in definitions.required_inputs:
+        members: tuple[str, ...] | None = None
+        name = required.variable
+        if required.area is not None:
+            name += "_" + "".join(c if c.isalnum() else "_" for c in required.area.lower())
+            region = required.area == definitions.region
+            members = tuple(definitions.areas) if region else (required.area,)
+        inputs.append(
+            InputPlan(
+                name=name,
+                variable=required.variable,
+                unit=VARIABLES[required.variable].unit,
+                period=required.period,
+                sample_rate=required.sample_rate,
+                max_missing=max_missing,
+                members=members,
+            )
+        )
+    outputs = tuple(
+        OutputPlan(
+            name=f"{variable}_forecast",
+            variable=variable,
+            unit=VARIABLES[variable].unit,
+            minimum=VARIABLES[variable].minimum,
+            maximum=VARIABLES[variable].maximum,
+            quantiles=tuple(
+                QuantilePlan(name=f"{variable}_forecast_q{_percent(p)}", probability=p)
+                for p in quantiles
+            ),
+        )
+        for variable in variables
+    )
+    return Blueprint(
+        areas={area: definitions.areas[area] for area in areas},
+        inputs=tuple(inputs),
+        outputs=outputs,
+        step=step,
+        leads=leads,
+    )
+
+
+def lead_days(leads: int, steps_a_day: int) -> list[slice]:
+    """Cut leads into lead days, of which the last may be shorter."""
+    return [slice(first, min(first + steps_a_day, leads)) for first in range(0, leads, steps_a_day)]
+
+
+def _percent(probability: float) -> str:
+    """A probability in percent, as part of a name: exact, without a point."""
+    exact = (100 * Decimal(repr(probability))).normalize()
+    return f"{exact:f}".replace(".", "_")

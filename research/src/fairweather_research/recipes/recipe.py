@@ -1,0 +1,413 @@
+"""Recipes: everything that decides what a training makes, in one YAML file.
+
+::
+
+    recipe = load_recipe("recipes/winter-predictor.yaml")
+    recipe.areas                       # ('EWR', 'JFK')
+    Recipe.parse(recipe.document(), source="metadata.json") == recipe
+
+A recipe is *resolved* when it is loaded: the definitions it names are read and become part of it.
+``document()`` is that resolved form, plain JSON; it is what provenance records, and a training can
+be repeated from it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from fairweather_interface.definitions import (
+    VARIABLES,
+    Definitions,
+    load_definitions,
+    packaged_definitions,
+    parse_definitions,
+    plain_definitions,
+)
+from fairweather_interface.durations import format_duration
+from fairweather_interface.errors import DefinitionsError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from fairweather_research.document import Duration, StrictModel, nearest, read_yaml
+from fairweather_research.errors import RecipeError
+from fairweather_research.networks.base import NETWORKS, PLUGGED, FitPlan
+from fairweather_research.observations.sources import SOURCES
+from fairweather_research.recipes.blueprint import Blueprint, make_blueprint
+from fairweather_research.recipes.switch import SwitchPlan
+
+__all__ = [
+    "Declares",
+    "ObservationsPlan",
+    "Recipe",
+    "SplitPlan",
+    "load_recipe",
+    "resolve_definitions",
+]
+
+_DAY = timedelta(days=1)
+
+
+def _ascending(months: tuple[int, ...]) -> tuple[int, ...]:
+    if not months or set(months) - set(range(1, 13)) or len(set(months)) != len(months):
+        raise ValueError(
+            f"found {list(months)}, expected months from 1 to 12, each once; "
+            "write, for example, [12, 1, 2]"
+        )
+    return tuple(sorted(months))
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != len(names):
+        raise ValueError(f"found {list(names)}, expected each name once")
+    return names
+
+
+def _around_the_middle(probabilities: tuple[float, ...]) -> tuple[float, ...]:
+    problems = {
+        "probabilities above 0 and below 1": not all(0 < p < 1 for p in probabilities),
+        "them ascending, each once": any(low >= high for low, high in pairwise(probabilities)),
+        "none of 0.5: the forecast itself is the middle": 0.5 in probabilities,  # noqa: PLR2004
+        "at least one below and one above 0.5, the two edges of a band": bool(probabilities)
+        and not probabilities[0] < 0.5 < probabilities[-1],  # noqa: PLR2004
+    }
+    for expected, is_wrong in problems.items():
+        if is_wrong:
+            raise ValueError(
+                f"found {list(probabilities)}, expected {expected}; write, for example, [0.1, 0.9]"
+            )
+    return probabilities
+
+
+def _network(name: str) -> str:
+    if name not in NETWORKS and not PLUGGED.match(name):
+        raise ValueError(
+            f"found {name!r}, expected one of {', '.join(NETWORKS)}, or a callable of your own as "
+            "package.module:callable"
+        )
+    return name
+
+
+_Months = Annotated[tuple[int, ...], AfterValidator(_ascending)]
+_Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
+_Network = Annotated[str, Field(max_length=200), AfterValidator(_network)]
+_Text = Annotated[str, Field(min_length=1, max_length=200)]
+_Quantiles = Annotated[tuple[float, ...], AfterValidator(_around_the_middle)]
+_Bounds = Annotated[
+    tuple[Literal["minimum", "maximum", "max_missing"], ...], AfterValidator(_each_once)
+]
+
+
+class ObservationsPlan(StrictModel):
+    """Where the observations come from: a named source, or a file in the archive format."""
+
+    source: _Text
+    location: _Text | None = None
+    synthetic: bool = False
+
+    @model_validator(mode="after")
+    def _own_what_is_made_up(self) -> Self:
+        if self.source in SOURCES and SOURCES[self.source].synthetic and not self.synthetic:
+            raise ValueError(
+                f"the weather of the source {self.source!r} is made up, and `synthetic` does not "
+                "say so; write `synthetic: true`, which every forecast will then say"
+            )
+        return self
+
+
+class SplitPlan(StrictModel):
+    """How time is divided: of every ``every``, the last ``held_out`` is for judging alone."""
+
+    every: Duration = timedelta(days=48)
+    held_out: Duration = timedelta(days=12)
+    calibration: Duration = timedelta(days=10)
+
+    @model_validator(mode="after")
+    def _leaves_time_to_train(self) -> Self:
+        for name in ("every", "held_out", "calibration"):
+            if getattr(self, name) % _DAY:
+                raise ValueError(
+                    f"`{name}` is no whole number of days; write, for example, 12 days"
+                )
+        if self.calibration % (2 * _DAY):
+            raise ValueError("`calibration` is an odd number of days; it is cut in two blocks")
+        if 2 * (self.held_out + self.calibration) > self.every * 3 / 2:
+            raise ValueError(
+                "`held_out` and `calibration` leave less than a quarter of the time to train on; "
+                "make `every` longer"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class Declares:
+    """What a key of a recipe says in the metadata; it stands beside the key.
+
+    The key's value is the field's, where training does not find another one.
+
+    Attributes:
+        field: of the metadata.
+        meaning: what readers of an older schema cannot be told, for people; of a key that holds a
+            list of such things, the meaning of each. Empty where every schema has the field.
+        without: the value of the key that asks for nothing.
+    """
+
+    field: str
+    meaning: str | Mapping[str, str] = ""
+    without: object = None
+
+
+class Recipe(StrictModel):
+    """A checked, resolved recipe. Every key is described in this package's README."""
+
+    topic: Annotated[_Text, Declares("topic")]
+    author: Annotated[_Text, Declares("author")]
+    model_type: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100),
+        Declares("model_type"),
+    ]
+    areas: _Names
+    variables: _Names
+    season: Annotated[_Months, Declares("valid_months")]
+    definitions: dict[str, Any]
+    observations: ObservationsPlan
+    step: Duration = timedelta(hours=1)
+    horizon: Duration = timedelta(days=7)
+    max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    max_temperature_seen: Annotated[
+        bool,
+        Declares("max_temperature_seen", "the highest temperature seen in training", without=False),
+    ] = True
+    max_humidity_seen: Annotated[
+        bool,
+        Declares("max_humidity_seen", "the highest humidity seen in training", without=False),
+    ] = False
+    applicability_domain: Annotated[
+        _Bounds,
+        Declares(
+            "applicability_domain",
+            {
+                "minimum": "the lowest value of each input seen in training",
+                "maximum": "the highest value of each input seen in training",
+                "max_missing": "the largest share of missing values seen in training",
+            },
+            without=(),
+        ),
+    ] = ()
+    quantiles: Annotated[
+        _Quantiles, Declares("uncertainty", "bands of uncertainty", without=())
+    ] = ()
+    network: _Network = "blend"
+    switch: SwitchPlan | None = None
+    fit: FitPlan = FitPlan()
+    split: SplitPlan = SplitPlan()
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = [*self._names(), *self._times()]
+        if self.switch is not None:
+            problems += self.switch.problems()
+            if not problems:
+                problems += self.switch.unfit(self.blueprint)
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @classmethod
+    def declares(cls) -> dict[str, Declares]:
+        """What keys say in the metadata, by key."""
+        return {
+            key: item
+            for key, field in cls.model_fields.items()
+            for item in field.metadata
+            if isinstance(item, Declares)
+        }
+
+    @property
+    def defined(self) -> Definitions:
+        """The areas and required inputs of the definitions that the recipe carries."""
+        return parse_definitions(self.definitions, source="definitions")
+
+    @cached_property
+    def blueprint(self) -> Blueprint:
+        """What goes into the model and what comes out."""
+        return make_blueprint(
+            self.defined,
+            areas=self.areas,
+            variables=self.variables,
+            quantiles=self.quantiles,
+            max_missing=self.max_missing,
+            step=self.step,
+            leads=self.leads,
+        )
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other values, whose blueprint is its own."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("blueprint", None)
+        return copy
+
+    @property
+    def leads(self) -> int:
+        """Number of forecast steps: ``horizon / step``."""
+        return self.horizon // self.step
+
+    def document(self) -> dict[str, Any]:
+        """The resolved recipe as plain JSON; ``parse`` gives an equal recipe back."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def parse(cls, document: object, *, source: str, folder: Path | None = None) -> Recipe:
+        """Check a document and resolve the definitions it names.
+
+        Args:
+            document: the mapping that a YAML file holds, or a recipe's ``document()``.
+            source: what error messages call it.
+            folder: what relative paths in it start from; the working directory when absent.
+
+        Raises:
+            RecipeError: with every problem, each naming its key.
+        """
+        if not isinstance(document, dict):
+            found = "nothing" if document is None else type(document).__name__
+            raise RecipeError(
+                source, [f"found {found}, expected keys and values; start with `topic: ...`"]
+            )
+        resolved, problems = resolve_definitions(document, folder or Path.cwd())
+        try:
+            recipe = cls.model_validate(resolved)
+        except ValidationError as error:
+            problems = [*problems, *_problems(error, are_defined=not problems)]
+        if problems:
+            raise RecipeError(source, problems)
+        return recipe
+
+    def _names(self) -> list[str]:
+        defined = self.defined
+        problems = [
+            f"`areas`: unknown area {area!r}; expected one of {', '.join(defined.areas)}; "
+            "choose one of them, or define it in a definitions file of your own"
+            for area in self.areas
+            if area not in defined.areas
+        ]
+        problems += [
+            f"`variables`: unknown variable {variable!r}; expected one of {', '.join(VARIABLES)}"
+            for variable in self.variables
+            if variable not in VARIABLES
+        ]
+        return problems
+
+    def _times(self) -> list[str]:
+        problems = []
+        step = format_duration(self.step)
+        if _DAY % self.step:
+            problems.append(f"`step`: {step} does not divide a day; write, for example, 1 hour")
+        if self.horizon % self.step or self.horizon < self.step:
+            problems.append(
+                f"`horizon`: {format_duration(self.horizon)} is no whole number of steps of {step}"
+            )
+        problems += [
+            f"`step`: {step} does not fit the input {required.variable} "
+            f"({format_duration(required.period)} every {format_duration(required.sample_rate)}); "
+            "the step must be a multiple of the sample rate, and the period a multiple of the step"
+            for required in self.defined.required_inputs
+            if self.step % required.sample_rate or required.period % self.step
+        ]
+        return problems
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read, check and resolve a recipe file. Relative paths in it start from its folder.
+
+    Raises:
+        RecipeError: with every problem found, each naming its key.
+    """
+    path = Path(path)
+    try:
+        document = read_yaml(path)
+    except ValueError as error:
+        raise RecipeError(str(path), [str(error)]) from error
+    return Recipe.parse(document, source=str(path), folder=path.resolve().parent)
+
+
+def resolve_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Replace the name or path of definitions, and of observations, by what it stands for.
+
+    Returns:
+        The resolved document, and what is wrong with the definitions.
+    """
+    resolved = dict(document)
+    problems: list[str] = []
+    named = document.get("definitions")
+    try:
+        if isinstance(named, str):
+            packaged = named in packaged_definitions()
+            definitions = load_definitions(named if packaged else folder / named)
+            resolved["definitions"] = plain_definitions(definitions)
+        elif isinstance(named, dict):
+            resolved["definitions"] = plain_definitions(
+                parse_definitions(named, source="definitions")
+            )
+    except DefinitionsError as error:
+        resolved["definitions"] = None
+        problems += [f"`definitions`: {problem}" for problem in error.problems]
+    plan = document.get("observations")
+    if isinstance(plan, dict) and isinstance(plan.get("source"), str):
+        beside = folder / plan["source"]
+        if beside.suffix and beside.is_file():
+            resolved["observations"] = {**plan, "source": str(beside)}
+    return resolved, problems
+
+
+def _problems(error: ValidationError, *, are_defined: bool) -> list[str]:
+    """Say each problem in the recipe's own keys.
+
+    What follows from unusable definitions alone is left out where those are a problem already.
+    """
+    problems: list[str] = []
+    for part in error.errors(include_url=False):
+        where, found = ".".join(str(step) for step in part["loc"]), part["input"]
+        said = part["msg"].removeprefix("Value error, ")
+        match part["type"]:
+            case "missing":
+                said = "missing; a recipe must say it"
+            case "extra_forbidden":
+                said = f"unknown key; {_nearest(part['loc'])}"
+            case "tuple_type":
+                said = f"found {found!r}, expected a list; write it in square brackets"
+            case "invalid_key":
+                where = where.rpartition(".")[0]
+                said = (
+                    f"found the key {found}, expected a word; "
+                    "YAML reads on, off, yes and no as true or false"
+                )
+            case "model_type":
+                said = f"found {found!r}, expected keys and values"
+            case kind if kind != "value_error":
+                if where.startswith("definitions") and not are_defined:
+                    continue
+                said = f"found {found!r}; {said}"
+        problems += [f"`{where}`: {said}"] if where else said.splitlines()
+    return problems
+
+
+def _nearest(location: tuple[int | str, ...]) -> str:
+    owner: type[BaseModel] = Recipe
+    for step in location[:-1]:
+        annotation = owner.model_fields[str(step)].annotation
+        for part in (annotation, *get_args(annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                owner = part
+    return nearest(location[-1], list(owner.model_fields))

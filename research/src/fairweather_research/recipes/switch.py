@@ -1,0 +1,158 @@
+"""A recipe's switch: the condition by which one model answers with one of several networks.
+
+::
+
+    switch: {by: reference_time, months: [[5, 6, 7, 8, 9], [10, 11, 12, 1, 2, 3, 4]]}
+    switch: {by: humidity, statistic: mean, period: 1 day, at: 60}
+    switch: {by: humidity, statistic: mean, period: 1 day, at_quantile: 0.5}
+
+Each list of months is a branch, and so is what lies below, between and above the thresholds. What
+the condition means, to the last digit, is said by ``branches``; here it is only checked. The key
+is not ``on``: YAML reads this word as true.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.durations import format_duration
+from pydantic import BeforeValidator, Field, model_serializer
+
+from fairweather_research.document import Duration, StrictModel
+
+if TYPE_CHECKING:
+    from pydantic import SerializerFunctionWrapHandler
+
+    from fairweather_research.recipes.blueprint import Blueprint, InputPlan
+
+__all__ = ["REFERENCE_TIME", "Statistic", "SwitchPlan"]
+
+REFERENCE_TIME = "reference_time"
+
+Statistic = Literal["mean", "minimum", "maximum"]
+
+_ALL_MONTHS = tuple(range(1, 13))
+_OF_TIME = ("months",)
+_OF_AN_INPUT = ("statistic", "period", "at", "at_quantile")
+
+
+def _one_or_several(value: object) -> object:
+    return value if value is None or isinstance(value, list | tuple) else (value,)
+
+
+_Numbers = Annotated[
+    tuple[float, ...], BeforeValidator(_one_or_several), Field(min_length=1, max_length=11)
+]
+
+
+class SwitchPlan(StrictModel):
+    """By what a model switches, and where; see ``problems`` for what fits together."""
+
+    by: Annotated[str, Field(min_length=1, max_length=200)]
+    months: tuple[tuple[int, ...], ...] | None = None
+    statistic: Statistic | None = None
+    period: Duration | None = None
+    at: _Numbers | None = None  # thresholds in the input's unit, ascending
+    at_quantile: _Numbers | None = None  # thresholds as shares of the training windows below
+
+    @property
+    def branches(self) -> int:
+        """Number of networks the model holds."""
+        if self.months is not None:
+            return len(self.months)
+        return len(self.at or self.at_quantile or ()) + 1
+
+    def problems(self) -> list[str]:
+        """What is wrong with the keys themselves, each with its key."""
+        on_time = self.by == REFERENCE_TIME
+        strangers = _OF_AN_INPUT if on_time else _OF_TIME
+        problems = [
+            f"`switch.{key}`: does not belong to a switch by {self.by}; take it out, "
+            f"or write `by: {'the name of an input' if on_time else REFERENCE_TIME}`"
+            for key in strangers
+            if getattr(self, key) is not None
+        ]
+        return problems + (self._of_months() if on_time else self._of_an_input())
+
+    def unfit(self, plan: Blueprint) -> list[str]:
+        """What does not go with the inputs of the recipe."""
+        if self.by == REFERENCE_TIME:
+            return []
+        item = next((item for item in plan.inputs if item.name == self.by), None)
+        if item is None:
+            names = ", ".join(item.name for item in plan.inputs)
+            return [
+                (
+                    f"`switch.by`: unknown input {self.by!r}; expected {REFERENCE_TIME}, or an "
+                    f"input of the definitions: {names}"
+                )
+            ]
+        return [*self._period_of(plan, item), *self._thresholds_of(item)]
+
+    def _of_months(self) -> list[str]:
+        if self.months is None:
+            return ["`switch.months`: missing; write, for example, [[5, 6, 7, 8, 9], [10, ..., 4]]"]
+        told = [list(months) for months in self.months]
+        every = sorted(month for months in self.months for month in months)
+        if len(told) > 1 and all(told) and tuple(every) == _ALL_MONTHS:
+            return []
+        return [
+            (
+                f"`switch.months`: found {told}, expected two or more lists that hold each of the "
+                "months 1 to 12 once; months outside `season` go to any of them"
+            )
+        ]
+
+    def _of_an_input(self) -> list[str]:
+        problems = [
+            f"`switch.{key}`: missing; write, for example, `{key}: {example}`"
+            for key, example in (("statistic", "mean"), ("period", "1 day"))
+            if getattr(self, key) is None
+        ]
+        if (self.at is None) == (self.at_quantile is None):
+            found = "neither" if self.at is None else "both"
+            problems.append(
+                f"`switch.at`: found {found} of `at` and `at_quantile`, expected one: thresholds "
+                "in the input's unit, or as shares of the training windows"
+            )
+        for key in ("at", "at_quantile"):
+            numbers = getattr(self, key) or ()
+            if any(low >= high for low, high in pairwise(numbers)):
+                problems.append(
+                    f"`switch.{key}`: found {list(numbers)}, expected them ascending, each once"
+                )
+        if not all(0 < share < 1 for share in self.at_quantile or ()):
+            problems.append(
+                f"`switch.at_quantile`: found {list(self.at_quantile or ())}, expected shares "
+                "above 0 and below 1; write, for example, 0.5"
+            )
+        return problems
+
+    def _period_of(self, plan: Blueprint, item: InputPlan) -> list[str]:
+        if self.period is None or not (self.period % plan.step or self.period > item.period):
+            return []
+        return [
+            (
+                f"`switch.period`: found {format_duration(self.period)}, expected whole steps of "
+                f"{format_duration(plan.step)}, at most the {format_duration(item.period)} of "
+                f"{self.by}"
+            )
+        ]
+
+    def _thresholds_of(self, item: InputPlan) -> list[str]:
+        limits = VARIABLES[item.variable]
+        if all(limits.minimum < at < limits.maximum for at in self.at or ()):
+            return []
+        return [
+            (
+                f"`switch.at`: found {list(self.at or ())}, expected {item.variable} between "
+                f"{limits.minimum:g} and {limits.maximum:g} {item.unit}: no other can be"
+            )
+        ]
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Only the keys that belong to this switch."""
+        return {key: value for key, value in handler(self).items() if value is not None}

@@ -1,0 +1,1 @@
+"""Train a delivery again and compare."""

@@ -1,0 +1,141 @@
+"""Bands: how far around the forecast what comes may lie. Only the training process comes here.
+
+Every quantile is the forecast minus or plus a reach that is never negative, so that a band holds
+its forecast. A second, small network learns the reach of every lead from the calendar of the
+reference time and the area (and, where a model switches, the branch that answers), with the pinball
+loss, from the errors of the forecast on training time. It does not see recent observations: bands
+that did were no sharper. ``calibration.widening`` then moves each edge, lead day by lead day, to
+hold what it declares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras  # type: ignore[import-untyped]  # ships no types
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
+
+from fairweather_research.dataset import climatology
+from fairweather_research.dataset.split import Part
+from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.export.graph import Bands, Constants, reaches
+from fairweather_research.networks.base import EpochRecord, FitPlan
+from fairweather_research.networks.keras_network import fit_network
+from fairweather_research.training.calibration import widening
+from fairweather_research.training.fitting import Fitted
+
+__all__ = ["fit_bands"]
+
+_PENALTY = 1e-3
+
+
+def fit_bands(
+    windows: WindowSet,
+    fitted: Fitted,
+    plan: FitPlan,
+    progress: Callable[[EpochRecord], None],
+) -> Bands:
+    """Fit and calibrate the bands around a finished forecast.
+
+    The values of held-out blocks are not looked at.
+
+    Args:
+        windows: what the forecast was fitted on.
+        fitted: the forecast.
+        plan: how to fit.
+        progress: called after every epoch.
+    """
+    parts = windows.parts()[:, None, :]
+    error = _errors(windows, fitted.said, fitted.constants)
+    learn = np.where(parts == Part.TRAINING, error, np.nan)
+    check = np.where(parts == Part.CALIBRATION, error, np.nan)
+    seen = _seen(windows, fitted)
+    outputs, leads = error.shape[1:]
+    probabilities = np.array(windows.plan.probabilities)
+    model = _network(seen.shape[1], (outputs, len(probabilities), leads))
+    teaching, checking = (np.isfinite(part).any(axis=(1, 2)) for part in (learn, check))
+    fit_network(
+        model,
+        _pinball(probabilities),
+        plan,
+        teaching=(seen[teaching], learn[teaching].astype(np.float32)),
+        checking=(seen[checking], check[checking].astype(np.float32)),
+        progress=progress,
+    )
+    reach = model.predict(seen, batch_size=1024, verbose=0)
+    known = np.where(parts == Part.HELD_OUT, np.nan, error)
+    factors = [
+        [
+            widening(
+                known[:, output] * (1.0 if probability > 0.5 else -1.0),  # noqa: PLR2004
+                reach[:, output, number].astype(np.float64),
+                windows.lead_times(),
+                (windows.parts() == Part.CALIBRATION) & (fitted.constants.shrinkage[output] > 0),
+                beyond=min(probability, 1.0 - probability),
+                steps_a_day=windows.plan.steps_a_day,
+            )
+            for number, probability in enumerate(probabilities.tolist())
+        ]
+        for output in range(outputs)
+    ]
+    kernel, bias = model.layers[1].get_weights()
+    return Bands(kernel=kernel, bias=bias, widening=np.array(factors))
+
+
+def _errors(
+    windows: WindowSet, said: npt.NDArray[np.float32], constants: Constants
+) -> npt.NDArray[np.float64]:
+    """How far above the forecast what came was, in usual spreads, [rows, outputs, leads]."""
+    usual = windows.targets(
+        {
+            (output, area): series._replace(
+                value=climatology.terms(series.time) @ constants.output_usual[area, output]
+            )
+            for (output, area), series in windows.truths.items()
+        }
+    )
+    spread = constants.output_spread[windows.area][:, :, None]
+    limits = np.array([(output.minimum, output.maximum) for output in windows.plan.outputs])
+    forecast = np.clip(usual + said * constants.shrinkage * spread, limits[:, :1], limits[:, 1:])
+    return np.asarray((windows.targets() - forecast) / spread)
+
+
+def _seen(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float32]:
+    """What the graph will show the network: calendar terms but the constant one, area, branch."""
+    seen = [
+        climatology.terms(windows.reference)[:, 1:],
+        np.eye(len(windows.plan.areas))[windows.area],
+    ]
+    if fitted.switch is not None:
+        seen.append(np.eye(fitted.switch.branches)[fitted.switch.of(windows)])
+    return np.concatenate(seen, axis=1).astype(np.float32)
+
+
+def _network(seen: int, shape: tuple[int, int, int]) -> Any:  # noqa: ANN401 - Keras has no types
+    shown = keras.Input((seen,))
+    raw = keras.layers.Dense(
+        int(np.prod(shape)),
+        kernel_initializer="zeros",
+        bias_initializer="ones",
+        kernel_regularizer=keras.regularizers.L2(_PENALTY),
+    )(shown)
+    return keras.Model(shown, keras.layers.Reshape(shape)(keras.layers.Activation(reaches)(raw)))
+
+
+def _pinball(probabilities: npt.NDArray[np.float64]) -> Callable[[Any, Any], Any]:
+    """The pinball loss of the errors [rows, outputs, leads], over those that are there."""
+    share = tf.constant(probabilities[:, None], tf.float32)
+    side = tf.constant(np.where(probabilities > 0.5, 1.0, -1.0)[:, None], tf.float32)  # noqa: PLR2004
+
+    def pinball(error: Any, reach: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        error = error[:, :, None, :]
+        absent = tf.math.is_nan(error)
+        above = tf.where(absent, tf.zeros_like(reach), error - side * reach)
+        number = tf.reduce_sum(1.0 - tf.cast(absent, tf.float32))
+        loss = tf.maximum(share * above, (share - 1.0) * above)
+        return tf.reduce_sum(loss) / tf.maximum(number * len(probabilities), 1.0)
+
+    return pinball

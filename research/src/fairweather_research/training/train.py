@@ -1,0 +1,276 @@
+"""Training: the one way from a recipe to a delivery.
+
+``train`` either returns a verified delivery that lies in the store, or raises and leaves the store
+as it was. There is no way to fit without delivering, nor to save without metadata.
+"""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairweather_interface.delivery import (
+    METADATA,
+    Delivery,
+    new_delivery_id,
+    open_delivery,
+    staged_delivery,
+)
+from fairweather_interface.metadata import dump_metadata
+
+from fairweather_research.dataset.branches import find_switch
+from fairweather_research.dataset.source_data import observations_of, refuse_changed
+from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.delivery.compatibility import Foresight, foresee, refuse_unwritable
+from fairweather_research.delivery.metadata import create_model_metadata
+from fairweather_research.delivery.result import TrainingResult
+from fairweather_research.errors import (
+    AbsentNetworkError,
+    NetworkError,
+    RecipeError,
+    TrainingError,
+    UnfitDataError,
+)
+from fairweather_research.networks.base import EpochRecord
+from fairweather_research.networks.external import refuse_absent
+from fairweather_research.observations.archive import epoch_seconds
+from fairweather_research.recipes.recipe import Recipe, load_recipe
+from fairweather_research.training.forkserver import SAID, ForkServer, Work, last_words
+from fairweather_research.training.worker import CARD, RESULT, TRAINED, Prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from fairweather_interface.software import Software
+
+__all__ = ["STAGES", "Progress", "logs_beside", "make_store", "train"]
+
+#: The stages of a training, in order, and what each does.
+STAGES = {
+    "check": "checking compatibility with the app",
+    "observations": "reading observations",
+    "windows": "choosing windows",
+    "start": "starting the training process",
+    "fit": "fitting the network",
+    "bands": "fitting the bands",
+    "export": "exporting the SavedModel",
+    "evaluate": "judging held-out forecasts",
+    "examples": "computing examples",
+    "convert": "converting to ONNX",
+    "card": "writing the model card",
+    "deliver": "delivering",
+}
+
+# What a training process may refuse, by name.
+_REFUSALS = {
+    each.__name__: each for each in (RecipeError, UnfitDataError, NetworkError, AbsentNetworkError)
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a training is: its stage and, while fitting, the epoch that has just ended."""
+
+    stage: str
+    epoch: EpochRecord | None = None
+    epochs: int | None = None  # the most there can be
+    foresight: Foresight | None = None  # what live software says, with the stage "check"
+
+
+def train(
+    recipe: Recipe | str | Path,
+    store: str | Path,
+    *,
+    schema: str | None = None,
+    software: Sequence[Software] | None = None,
+    strict: bool = False,
+    tensorboard: str | Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    server: ForkServer | None = None,
+) -> Delivery:
+    """Train what a recipe describes and deliver it to a store.
+
+    Two trainings of one recipe on the same observations, package versions and kind of machine give
+    the same ``model_digest``, and are two deliveries.
+
+    Args:
+        recipe: a recipe, or the path of one.
+        store: a folder; made when it is not there.
+        schema: write the metadata in this schema, the newest or one of the two before it.
+        software: releases that are live, to hold the recipe against; when absent the newest that
+            was released before this package.
+        strict: refuse what none of them supports; it is told with the stage ``check`` otherwise.
+        tensorboard: a folder for logs, in a folder called after the delivery. Not in the store.
+        progress: called at every stage and after every epoch.
+        server: where training processes come from, for who trains more than once.
+
+    Raises:
+        RecipeError: the recipe cannot be used.
+        NotExpressibleError: the schema asked for has no words for what the recipe asks for.
+        UnsupportedError: no live software supports what the recipe asks for, and ``strict``.
+        ObservationsError: its observations cannot be read.
+        UnfitDataError: its observations hold too little of what it asks for.
+        NetworkError: the network it names cannot be had, or is not what a network must be.
+        TrainingError: the store cannot be written, the training process failed, or the observations
+            changed while it trained.
+        DeliveryError: what came out does not conform to the contract.
+    """
+    tell = progress or (lambda _: None)
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe)
+    store = Path(store).expanduser().resolve()
+    logs = logs_beside(store, tensorboard)
+    refuse_unwritable(recipe, schema)
+    refuse_absent(recipe.network)
+    foresight = foresee(recipe, software)
+    tell(Progress(stage="check", foresight=foresight))
+    if strict:
+        foresight.refuse()
+    tell(Progress(stage="observations"))
+    observations = observations_of(recipe)
+    tell(Progress(stage="windows"))
+    windows = WindowSet.choose(recipe, observations.archive)
+    time = epoch_seconds(observations.archive.table["time"])
+    delivery_id = new_delivery_id()
+    prepared = Prepared(
+        recipe=recipe,
+        windows=windows,
+        switch=find_switch(recipe, windows),
+        observed=(int(time.min()), int(time.max())),
+        quality=observations.report,
+        software=tuple(release for release, _ in foresight.answers),
+        events=logs and logs / delivery_id,
+    )
+    with (
+        ForkServer() if server is None else nullcontext(server) as starts,
+        _writable(store),
+        staged_delivery(store, delivery_id) as folder,
+        _working(starts, prepared, folder) as working,
+    ):
+        result = working.train(tell)
+        metadata = create_model_metadata(
+            recipe,
+            result,
+            data={
+                "data_source": observations.source,
+                "data_location": observations.location,
+                "data_digest": observations.archive.digest(),
+            },
+            delivery_id=delivery_id,
+            folder=folder,
+        )
+        (folder / METADATA).write_bytes(dump_metadata(metadata, schema=schema))
+        tell(Progress(stage="card"))
+        working.write_card()
+        refuse_changed(recipe, observations)
+        tell(Progress(stage="deliver"))
+    return open_delivery(store / delivery_id)
+
+
+def make_store(store: Path) -> None:
+    """Make a store's folder where there is none.
+
+    Raises:
+        TrainingError: it cannot be used as a store.
+    """
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"{store}: cannot be used as a store ({error.strerror}); "
+            "give a folder that you may write"
+        ) from error
+
+
+def logs_beside(store: Path, tensorboard: str | Path | None) -> Path | None:
+    """Return the folder of logs: nothing that grows may lie where deliveries do.
+
+    Raises:
+        TrainingError: it lies in the store.
+    """
+    if tensorboard is None:
+        return None
+    logs = Path(tensorboard).expanduser().resolve()
+    if logs.is_relative_to(store):
+        raise TrainingError(
+            f"found the folder {logs} for logs, expected one outside the store {store}: a delivery "
+            "never changes; choose a folder beside it"
+        )
+    return logs
+
+
+@contextmanager
+def _writable(store: Path) -> Iterator[None]:
+    make_store(store)
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"{store}: could not be written ({error}); nothing was delivered; "
+            "free space or permissions and train again"
+        ) from error
+
+
+class _Working:
+    """A training process at work, and the folder it is talked to through."""
+
+    def __init__(self, work: Work, scratch: Path, epochs: int) -> None:
+        self._work = work
+        self._events = work.events()
+        self._scratch = scratch
+        self._epochs = epochs
+
+    def train(self, tell: Callable[[Progress], None]) -> TrainingResult:
+        """Wait until all is there but the card."""
+        stage = "start"
+        for event in self._events:
+            if "refused" in event:
+                refused = event["refused"]
+                raise _REFUSALS[refused["error"]](refused["source"], refused["problems"])
+            stage = event.get("stage", stage)
+            if "epoch" in event:
+                epoch = EpochRecord.model_validate(event["epoch"])
+                tell(Progress(stage=stage, epoch=epoch, epochs=self._epochs))
+            elif stage in STAGES:
+                tell(Progress(stage=stage))
+            elif stage == TRAINED:
+                text = (self._scratch / RESULT).read_text(encoding="utf-8")
+                return TrainingResult.model_validate_json(text)
+        raise self._failure()
+
+    def write_card(self) -> None:
+        """Let it write the card, and wait for its end."""
+        self._work.say(CARD)
+        for _event in self._events:
+            pass
+        if self._work.code != 0:
+            raise self._failure()
+
+    def _failure(self) -> TrainingError:
+        return TrainingError(epitaph(self._work.code, last_words(self._scratch / SAID)))
+
+
+@contextmanager
+def _working(server: ForkServer, prepared: Prepared, folder: Path) -> Iterator[_Working]:
+    """Start a training process that puts artifacts and examples into ``folder``."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name:
+        scratch = Path(name)
+        prepared.write(scratch)
+        networks = prepared.switch.branches if prepared.switch else 1
+        with server.start(folder, scratch) as work:
+            yield _Working(work, scratch, prepared.recipe.fit.epochs * networks)
+
+
+def epitaph(code: int | None, said: str) -> str:
+    """What to say of a training process that ended without a result."""
+    how = f"ended with code {code}"
+    if code is not None and code < 0:
+        how = f"was ended by {signal.Signals(-code).name}"
+    return (
+        f"the training process {how}, and nothing was delivered; its last words: {said}; "
+        "train again, with more memory or fewer windows if it was killed"
+    )

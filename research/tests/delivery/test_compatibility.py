@@ -1,0 +1,218 @@
+"""Does the software support what a recipe makes, before it is made?"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from fairweather_interface.errors import MetadataError, NotExpressibleError
+from fairweather_interface.metadata import LEDGER, WRITTEN_SCHEMAS
+from fairweather_interface.refusals import Code
+from fairweather_interface.software import Runtime, dump_software
+from fairweather_interface.versions import SchemaVersion
+
+from fairweather_research import Recipe, UnsupportedError, check_recipe
+from fairweather_research.delivery import metadata
+from fairweather_research.delivery.compatibility import (
+    _REMEDIES,
+    foresee,
+    newest_software,
+    refuse_unwritable,
+)
+from fairweather_research.export.onnx_format import IR_VERSION, OPSET
+from live_software import software
+from schemas import NEWEST, WRITTEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+EVERYTHING: dict[str, Any] = {
+    "max_humidity_seen": True,
+    "applicability_domain": ["minimum", "maximum", "max_missing"],
+    "quantiles": [0.1, 0.9],
+}
+
+
+@pytest.mark.parametrize("newest", ["0.1", "0.2", "0.3"])
+def test_a_plain_recipe_is_served_by_every_release(
+    tiny: Callable[..., Recipe], newest: str
+) -> None:
+    answer = check_recipe(tiny(), software(newest))
+    assert answer.verdict.serves
+    assert (answer.verdict.unused, answer.remedies) == ((), ())
+
+
+def test_bands_are_served_by_a_release_that_does_not_know_them_and_it_is_told(
+    tiny: Callable[..., Recipe],
+) -> None:
+    recipe = tiny(quantiles=[0.1, 0.9])
+    assert check_recipe(recipe, software("0.1")).verdict.serves
+    assert check_recipe(recipe, software("0.1")).verdict.unused == ("uncertainty",)
+    assert check_recipe(recipe, software("0.3")).verdict.unused == ()
+
+
+@pytest.mark.parametrize(
+    ("newest", "keys"),
+    [
+        ("0.1", ["max_humidity_seen", "minimum", "maximum", "max_missing"]),
+        ("0.2", ["minimum", "max_missing"]),
+        ("0.3", []),
+    ],
+)
+def test_what_is_too_new_is_named_key_by_key_and_nothing_else_is(
+    tiny: Callable[..., Recipe], newest: str, keys: list[str]
+) -> None:
+    answer = check_recipe(tiny(**EVERYTHING), software(newest))
+    assert [refusal.code for refusal in answer.verdict.refusals] == (
+        [Code.SCHEMA_TOO_NEW] if keys else []
+    )
+    assert [remedy.split("`")[1] for remedy in answer.remedies] == keys
+
+
+def test_every_reason_is_told_at_once_with_something_to_change_for_each(
+    tiny: Callable[..., Recipe],
+) -> None:
+    old = Runtime(format="onnx", name="onnxruntime", version="1.0.0", max_opset=OPSET - 1)
+    release = software(
+        "0.2", runtimes=(old,), longest_period=timedelta(days=1), variables={"humidity": "%"}
+    )
+    answer = check_recipe(tiny(**EVERYTHING), release)
+    assert {refusal.code for refusal in answer.verdict.refusals} == set(_REMEDIES)
+    told = "\n".join(answer.remedies)
+    for words in ("`minimum`", "nothing in a recipe changes what artifacts", "`definitions`"):
+        assert words in told
+
+
+@pytest.mark.parametrize("limit", [{"max_opset": OPSET - 1}, {"max_ir_version": IR_VERSION - 1}])
+def test_what_the_export_needs_is_what_the_answer_goes_by(
+    tiny: Callable[..., Recipe], limit: dict[str, int]
+) -> None:
+    runtime = Runtime(format="onnx", name="onnxruntime", version="1.20.0", **limit)
+    answer = check_recipe(tiny(), software(runtimes=(runtime,)))
+    assert [refusal.code for refusal in answer.verdict.refusals] == [Code.RUNTIME_UNAVAILABLE]
+
+
+def test_every_field_that_older_software_cannot_read_is_declared_by_a_key_with_its_meaning(
+    tiny: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated: set[str] = set()
+    monkeypatch.setattr(metadata, "create_metadata", lambda **fields: stated.update(fields))
+    metadata.expected_metadata(tiny())
+    first = min((row.since for row in LEDGER), key=SchemaVersion.parse)
+    newer = stated & {row.path for row in LEDGER if row.since != first}
+    declared = {item.field for item in Recipe.declares().values() if item.meaning}
+    assert {"max_humidity_seen", "applicability_domain", "uncertainty"} <= newer
+    assert newer <= declared, (
+        f"found {sorted(newer - declared)} in the metadata that research writes, which readers of "
+        f"schema {first} do not know, expected a key of the recipe that declares each: whose "
+        "software is older would be told to take out another key. Where: class Recipe in "
+        "recipe.py. What to do: write Declares(field, meaning, without=...) at the key"
+    )
+
+
+def out(bound: str) -> str:
+    return f"take out `{bound}` of `applicability_domain`"
+
+
+def test_an_older_schema_is_refused_with_every_meaning_it_has_no_words_for(
+    tiny: Callable[..., Recipe],
+) -> None:
+    with pytest.raises(NotExpressibleError) as refused:
+        refuse_unwritable(tiny(**EVERYTHING), "0.2")
+    assert refused.value.problems == (
+        f"the lowest value of each input seen in training: {out('minimum')}",
+        f"the largest share of missing values seen in training: {out('max_missing')}",
+        "bands of uncertainty: take out `quantiles`",
+    )
+    with pytest.raises(NotExpressibleError, match="5 meanings"):
+        refuse_unwritable(tiny(**EVERYTHING), "0.1")
+
+
+@pytest.mark.parametrize("schema", [*WRITTEN_SCHEMAS, None])
+def test_what_every_schema_can_say_is_written_in_each(
+    tiny: Callable[..., Recipe], schema: str | None
+) -> None:
+    refuse_unwritable(tiny(), schema)
+
+
+def test_a_schema_that_is_not_written_is_refused_with_those_that_are(
+    tiny: Callable[..., Recipe],
+) -> None:
+    with pytest.raises(MetadataError, match=rf"9\.9.*expected one of {re.escape(WRITTEN)}"):
+        refuse_unwritable(tiny(), "9.9")
+
+
+def test_the_answer_comes_without_any_library_of_training(
+    tmp_path: Path, tiny_document: dict[str, Any]
+) -> None:
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
+    (tmp_path / "app.json").write_bytes(dump_software(software()))
+    slow = ("tensorflow", "keras", "onnx", "onnxruntime", "pandas", "pyarrow")
+    code = (
+        "import json, sys\n"
+        "from fairweather_research.cli.main import app\n"
+        "try: app(['check', 'recipe.yaml', '--software', 'app.json'])\n"
+        "except SystemExit as end: code = end.code\n"
+        f"print(json.dumps([code, [name for name in {slow} if name in sys.modules]]))"
+    )
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    answer, loaded = done.stdout.splitlines()
+    assert answer.startswith(f"serves: fairweather-app {NEWEST}.0")
+    assert json.loads(loaded) == [0, []]
+
+
+def test_one_release_that_serves_is_enough_for_a_recipe_to_be_supported(
+    tiny: Callable[..., Recipe],
+) -> None:
+    recipe = tiny(applicability_domain=["minimum"])
+    foreseen = foresee(recipe, [software("0.2"), software("0.3")])
+    assert (foreseen.served, foreseen.lines) == (True, ())
+    foreseen.refuse()
+
+
+def test_what_no_release_serves_is_told_with_every_release_and_can_be_an_error(
+    tiny: Callable[..., Recipe],
+) -> None:
+    recipe = tiny(applicability_domain=["minimum"])
+    foreseen = foresee(recipe, [software("0.1"), software("0.2")])
+    assert [line.split(" refuses: ")[0] for line in foreseen.lines] == [
+        "fairweather-app 0.1.0",
+        "fairweather-app 0.2.0",
+    ]
+    assert all(out("minimum") in line for line in foreseen.lines)
+    with pytest.raises(UnsupportedError, match="found what no live software supports yet") as error:
+        foreseen.refuse()
+    assert error.value.problems == foreseen.lines
+
+
+def test_what_no_live_release_knows_is_told_though_it_serves_without(
+    tiny: Callable[..., Recipe],
+) -> None:
+    recipe = tiny(quantiles=[0.1, 0.9])
+    assert foresee(recipe, [software("0.2"), software("0.3")]).lines == ()
+    foreseen = foresee(recipe, [software("0.1"), software("0.2")])
+    assert foreseen.served
+    assert foreseen.lines == (
+        (
+            "`uncertainty` is unknown to fairweather-app 0.1.0, fairweather-app 0.2.0, which would "
+            "serve without"
+        ),
+    )
+
+
+def test_without_software_the_newest_known_release_is_asked_and_serves_what_there_is(
+    tiny: Callable[..., Recipe],
+) -> None:
+    newest = newest_software()
+    assert newest.name == "fairweather-app"
+    assert [release for release, _ in foresee(tiny()).answers] == [newest]
+    assert foresee(tiny(**EVERYTHING)).lines == ()

@@ -1,0 +1,212 @@
+"""Blueprint and metadata: one source of names, shapes and units."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fairweather_interface.metadata import (
+    ONNX,
+    Bounds,
+    ModelMetadata,
+    dump_metadata,
+    read_metadata,
+)
+
+from fairweather_research import Recipe, load_observations, load_recipe
+from fairweather_research.dataset.input_ranges import Seen
+from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.delivery.metadata import create_model_metadata, expected_metadata
+from fairweather_research.delivery.result import TrainingResult
+from fairweather_research.evaluation.scores import judge
+from fairweather_research.export.onnx_format import OnnxReport
+from fairweather_research.networks.base import EpochRecord
+from schemas import NEWEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+from conftest import RECIPES
+
+ID = "0b95678a-d565-4f80-924c-b172f778e790"
+ISRAEL = {
+    "topic": "weather",
+    "author": "someone",
+    "model_type": "WinterPredictor",
+    "areas": ["Beit-Shemesh", "Jerusalem"],
+    "variables": ["humidity", "temperature"],
+    "season": [12, 1],
+    "definitions": "israel",
+    "observations": {"source": "generated.parquet", "synthetic": True},
+}
+
+
+@pytest.fixture
+def described(
+    tiny: Callable[..., Recipe], tiny_windows: WindowSet, summer: Path, tmp_path: Path
+) -> Callable[..., ModelMetadata]:
+    """Metadata of a training that never was, with changes to its result."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "saved_model.pb").write_bytes(b"model")
+
+    def describe(recipe: Recipe | None = None, **changes: Any) -> ModelMetadata:
+        result = TrainingResult(
+            windows=10,
+            train_start=1_370_000_000,
+            train_end=1_375_000_000,
+            seen={
+                "humidity": Seen(lowest=20.0, highest=97.0, missing=0.05),
+                "temperature": Seen(lowest=11.5, highest=31.5, missing=0.0),
+            },
+            epochs=(EpochRecord(number=1, training=1.0, calibration=1.0),),
+            best_epoch=1,
+            shrinkage={"temperature_forecast": (1.0,)},
+            widening={},
+            judgements=judge(tiny_windows, tiny_windows.targets() + 1.0),
+            portraits={},
+            onnx=OnnxReport(opset=17, ir_version=8),
+            origin={},
+            threads=1,
+            platform="Linux",
+        )
+        return create_model_metadata(
+            recipe or tiny(),
+            result.model_copy(update=changes),
+            data={
+                "data_source": summer.name,
+                "data_location": summer.name,
+                "data_digest": load_observations(str(summer)).archive.digest(),
+            },
+            delivery_id=ID,
+            folder=tmp_path,
+        )
+
+    return describe
+
+
+def test_the_talks_example_is_a_blueprint() -> None:
+    plan = Recipe.parse(ISRAEL, source="israel.yaml").blueprint
+    humidity, temperature = plan.inputs
+    assert list(plan.areas) == ["Beit-Shemesh", "Jerusalem"]
+    assert (humidity.name, humidity.samples, humidity.members) == ("humidity", 43_200, None)
+    assert (temperature.name, temperature.samples) == ("temperature_israel", 8_640)
+    assert temperature.members == ("Jerusalem", "Beit-Shemesh")
+    assert temperature.areas_read("Jerusalem") == temperature.members
+    assert humidity.areas_read("Jerusalem") == ("Jerusalem",)
+    assert (plan.steps, plan.leads, plan.steps_a_day) == (720, 168, 24)
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_no_output_of_our_recipes_is_named_like_an_input(path: Path) -> None:
+    plan = load_recipe(path).blueprint
+    names = [item.name for item in plan.inputs] + [item.name for item in plan.outputs]
+    assert len(set(names)) == len(names)
+
+
+def test_the_limits_of_an_output_are_those_of_the_contract() -> None:
+    (output, *_) = Recipe.parse(ISRAEL, source="israel.yaml").blueprint.outputs
+    assert (output.unit, output.minimum, output.maximum) == ("%", 0, 100)
+
+
+def test_metadata_name_roles_units_and_durations(
+    described: Callable[..., ModelMetadata],
+) -> None:
+    metadata = described()
+    assert metadata.delivery_id == ID
+    assert [item.role for item in metadata.inputs] == [
+        "observations",
+        "observations",
+        "reference_time",
+        "area_index",
+    ]
+    assert metadata.required_inputs[0].sample_rate == timedelta(hours=1)
+    assert metadata.required_inputs[0].max_missing == 0.1
+    assert metadata.horizon == timedelta(days=2)
+    assert set(metadata.tolerance) == {output.name for output in metadata.outputs}
+    assert (metadata.schema_version, metadata.min_reader) == (NEWEST, "0.1")
+    assert metadata.max_temperature_seen == 31.5
+    assert metadata.max_humidity_seen is None
+    assert metadata.applicability_domain is None
+    assert metadata.uncertainty is None
+
+
+def test_bounds_are_those_that_the_recipe_asks_for_and_older_words_say_them_too(
+    described: Callable[..., ModelMetadata], tiny: Callable[..., Recipe]
+) -> None:
+    whole = described(tiny(applicability_domain=["minimum", "maximum", "max_missing"]))
+    assert whole.applicability_domain == {
+        "humidity": Bounds(minimum=20.0, maximum=97.0, max_missing=0.05),
+        "temperature": Bounds(minimum=11.5, maximum=31.5, max_missing=0.0),
+    }
+    assert (whole.max_humidity_seen, whole.max_temperature_seen) == (97.0, 31.5)
+    assert whole.min_reader == "0.3"
+
+    highest = described(tiny(applicability_domain=["maximum"], max_temperature_seen=False))
+    assert (highest.max_humidity_seen, highest.max_temperature_seen) == (97.0, 31.5)
+    assert highest.min_reader == "0.2"
+    older = read_metadata(dump_metadata(highest, schema="0.2"))
+    assert (older.schema_version, older.applicability_domain) == ("0.2", None)
+    assert (older.max_humidity_seen, older.max_temperature_seen) == (97.0, 31.5)
+
+
+def test_quantiles_are_declared_beside_the_outputs_with_a_tolerance_of_their_own(
+    described: Callable[..., ModelMetadata], tiny: Callable[..., Recipe]
+) -> None:
+    metadata = described(tiny(quantiles=[0.025, 0.9]))
+    assert [output.name for output in metadata.outputs] == [
+        "temperature_forecast",
+        "humidity_forecast",
+    ]
+    assert [(q.name, q.probability) for q in metadata.quantiles("humidity_forecast")] == [
+        ("humidity_forecast_q2_5", 0.025),
+        ("humidity_forecast_q90", 0.9),
+    ]
+    assert set(metadata.tolerance) == {
+        name
+        for output in metadata.outputs
+        for name in (output.name, *(q.name for q in metadata.quantiles(output.name)))
+    }
+    assert metadata.min_reader == "0.1"
+
+
+def test_what_is_expected_before_training_is_what_training_declares(
+    described: Callable[..., ModelMetadata], tiny: Callable[..., Recipe]
+) -> None:
+    recipe = tiny(quantiles=[0.1, 0.9], applicability_domain=["minimum", "maximum"])
+    expected, trained = expected_metadata(recipe), described(recipe)
+    for field in ("areas", "inputs", "outputs", "artifacts", "tolerance", "uncertainty"):
+        assert getattr(expected, field) == getattr(trained, field), field
+    assert expected.min_reader == trained.min_reader == "0.3"
+
+
+def test_an_onnx_artifact_that_was_left_out_says_why(
+    described: Callable[..., ModelMetadata],
+) -> None:
+    metadata = described(onnx=OnnxReport(omitted="it answers otherwise"))
+    onnx = next(artifact for artifact in metadata.artifacts if artifact.format == ONNX)
+    assert onnx.path is None
+    assert onnx.omitted == "it answers otherwise"
+    assert metadata.canonical.path == "model"
+
+
+def test_synthetic_observations_are_declared(
+    described: Callable[..., ModelMetadata], tiny: Callable[..., Recipe], summer: Path
+) -> None:
+    recipe = tiny(observations={"source": str(summer), "synthetic": True})
+    assert described(recipe).training.synthetic
+    assert not described().training.synthetic
+
+
+def test_a_performance_without_skill_has_none_and_no_number_is_invented(
+    described: Callable[..., ModelMetadata], tiny_windows: WindowSet
+) -> None:
+    judged = judge(tiny_windows, tiny_windows.targets())
+    perfect = tuple(
+        one.model_copy(update={"skill": None, "skill_interval": None}) for one in judged
+    )
+    for one in described(judgements=perfect).performance:
+        assert one.skill is None
+        assert one.skill_interval is None
+        assert one.count > 0
