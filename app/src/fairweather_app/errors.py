@@ -9,16 +9,16 @@
     ├── ProviderError               .provider     a provider of observations cannot be used
     ├── StoreError                                the store of deliveries cannot be read
     ├── ObservationStoreError                     the observation database cannot be used
-    ├── UnsuppliedInputError                      neither request nor observations can feed an input
+    ├── UnsuppliedInputError                      neither request nor observations have an input
     ├── LoadError                   .code         a delivery cannot be served by this release
     ├── PredictionError             .code         a runtime failed to run a model
-    ├── DecisionError                             an operator's decision that was not taken
+    ├── DecisionError                             a withdrawal or a pin that was not stored
     ├── GivenUpError                              a model or the database took too long
     ├── RemoteUnavailableError                    a server that runs models cannot be reached
-    └── RequestError                              a request that cannot be answered with a forecast
+    └── RequestError                              no forecast for a request
         ├── NotReadyError                         nothing is live, and the store is not known
         ├── InvalidRequestError     .problems     it is not a valid request
-        ├── UnknownAreaError        .area .known  nobody knows the name
+        ├── UnknownAreaError        .area .known  no delivery, definition or observation has it
         ├── UnknownDeliveryError    .delivery_id
         └── NoApplicableModelError  .area .refused    every delivery refuses
             └── ObservationsMissingError              every candidate lacks observations
@@ -35,7 +35,7 @@ from fairweather_interface.refusals import Code
 from fairweather_app.refusals import Refusals, RefusedDelivery
 
 RETRY_SECONDS = 5
-"""When to ask again what failed because the observation database or the store did."""
+"""When a request may be repeated that failed because of the database or the store."""
 
 
 class AppError(Exception):
@@ -51,7 +51,7 @@ class SettingsError(AppError):
 
 
 class OverridesError(AppError):
-    """The file named by ``FAIRWEATHER_OVERRIDES`` cannot be read or says what it cannot say."""
+    """The file named by ``FAIRWEATHER_OVERRIDES`` cannot be read or is wrong."""
 
     def __init__(self, path: Path, problem: str) -> None:
         self.path = path
@@ -68,7 +68,7 @@ class ArchiveError(AppError):
 
 
 class ProviderError(AppError):
-    """A provider of observations cannot be asked, or what it answers cannot be used."""
+    """A provider of observations cannot be reached, or its response cannot be used."""
 
     def __init__(self, provider: str, problem: str) -> None:
         self.provider = provider
@@ -84,10 +84,10 @@ class StoreError(AppError):
 
 
 class LoadError(AppError):
-    """A delivery cannot be served by this release; `code` is what it is refused with.
+    """This release cannot serve a delivery; it is refused with `code`.
 
-    ``runtime-unavailable`` where the delivery is sound and this release has nothing to run it
-    with, else something is wrong with the delivery itself.
+    ``runtime-unavailable`` where the delivery is sound and this release cannot run it, else
+    something is wrong with the delivery itself.
     """
 
     def __init__(self, code: Code, reason: str) -> None:
@@ -96,14 +96,11 @@ class LoadError(AppError):
 
 
 class UnsuppliedInputError(AppError):
-    """An input that neither the request nor, ever, this release's own observations can feed."""
+    """Neither the request nor, ever, this release's own observations have an input."""
 
 
 class PredictionError(AppError):
-    """A runtime failed to run a model, or to load it again; `code` is what it is refused with.
-
-    The model's own failure, unless it is said to be the runtime's.
-    """
+    """A runtime failed to run a model, or to load it again; the model is refused with `code`."""
 
     def __init__(self, reason: str, *, code: Code = Code.INVALID_OUTPUT) -> None:
         self.code = code
@@ -111,7 +108,7 @@ class PredictionError(AppError):
 
 
 class DecisionError(AppError):
-    """A withdrawal or a pin that was not taken; its text says what to do."""
+    """A withdrawal or a pin was not stored; the text names the remedy."""
 
 
 class GivenUpError(AppError):
@@ -119,21 +116,21 @@ class GivenUpError(AppError):
 
 
 class RemoteUnavailableError(AppError, OSError):
-    """A server that runs models elsewhere cannot be reached, or not yet: worth trying again."""
+    """A server that runs models cannot be reached, or not yet: worth another attempt."""
 
 
 class RequestError(AppError):
-    """A request that cannot be answered with what it asks for."""
+    """A request has no forecast for an answer."""
 
 
 class NotReadyError(RequestError):
-    """Nothing is live, and the store has not been looked at or cannot be read; its text says so."""
+    """Nothing is live, and the store has not been scanned or cannot be read."""
 
 
 class InvalidRequestError(RequestError):
-    """The request itself is wrong; `problems` lists everything that is.
+    """The request is wrong; `problems` lists everything.
 
-    `status` is the HTTP status: 400 when it cannot even be read, 422 when it says what cannot be.
+    `status` is the HTTP status: 400 when it cannot even be parsed, 422 when a value is wrong.
     """
 
     def __init__(self, problems: Sequence[str], *, status: Literal[400, 422] = 422) -> None:
@@ -143,15 +140,12 @@ class InvalidRequestError(RequestError):
 
 
 class UnknownAreaError(RequestError):
-    """No delivery, definition or observation knows the area; `known` lists the names there are."""
+    """No delivery, definition or observation has the area; `known` lists the areas there are."""
 
     def __init__(self, area: str, *, known: Sequence[str]) -> None:
         self.area = area
         self.known = tuple(known)
-        super().__init__(
-            f"nobody knows the area {area!r}; the areas there are: "
-            f"{', '.join(self.known) or 'none'}"
-        )
+        super().__init__(f"Unknown area {area!r}. Known areas: {', '.join(self.known) or 'none'}.")
 
 
 class UnknownDeliveryError(RequestError):
@@ -159,11 +153,11 @@ class UnknownDeliveryError(RequestError):
 
     def __init__(self, delivery_id: str) -> None:
         self.delivery_id = delivery_id
-        super().__init__(f"no delivery {delivery_id!r} is known; /models lists those that are")
+        super().__init__(f"Unknown delivery {delivery_id!r}. The known ones are listed at /models.")
 
 
 class NoApplicableModelError(RequestError):
-    """Every delivery refuses; `refused` says why, those that declare the area first."""
+    """Every delivery refuses; `refused` has the reasons, of those that declare the area first."""
 
     def __init__(self, area: str, *, refused: Sequence[RefusedDelivery]) -> None:
         self.area = area
@@ -172,19 +166,21 @@ class NoApplicableModelError(RequestError):
 
     @property
     def refused_counts(self) -> dict[str, int]:
-        """How many deliveries refuse with each code."""
+        """The number of refusals by code."""
         return self.refused.counts
 
     def _sentence(self) -> str:
         if not self.refused:
-            return f"no model can answer for {self.area}: no delivery is in the catalogue yet"
-        counts = ", ".join(f"{count} with {code}" for code, count in self.refused_counts.items())
-        return f"no model may answer for {self.area}; refused: {counts}"
+            return f"No model covers {self.area}: the store holds no delivery yet."
+        counts = self.refused_counts
+        codes = [f"{count} {code}" if len(counts) > 1 else code for code, count in counts.items()]
+        what = "covers" if set(counts) == {Code.AREA_NOT_DECLARED} else "can be used for"
+        return f"No model {what} {self.area} ({len(self.refused)} refused: {', '.join(codes)})."
 
 
 class ObservationsMissingError(NoApplicableModelError):
     """Models declare the area, but each of them lacks observations to start from."""
 
     def _sentence(self) -> str:
-        lacking = (each.reason for each in self.refused if each.code == "observations-missing")
-        return f"observations for {self.area} are missing: {next(lacking)}"
+        lacking = (each.reason for each in self.refused if each.code == Code.OBSERVATIONS_MISSING)
+        return f"Observations for {self.area} are missing: {next(lacking)}."

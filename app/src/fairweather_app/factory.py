@@ -42,8 +42,7 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     except (SettingsError, OverridesError) as error:
         if click.get_current_context(silent=True) is None:
             raise
-        # flask reports this without a stack trace, and goes on to find our commands missing
-        raise NoAppException(f"{error}\nUntil then the app's own commands are missing.") from None
+        raise NoAppException(str(error)) from None  # flask prints it without a stack trace
     for warning in unknown_variables():
         click.echo(f"Warning: {warning}", err=True)
     app = Flask("fairweather_app", static_folder=None, template_folder=None)

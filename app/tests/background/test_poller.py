@@ -266,7 +266,7 @@ def run_python(code: str, environment: dict[str, str]) -> str:
 def test_the_app_imports_no_tensorflow_and_serving_no_pyarrow() -> None:
     code = (
         "import sys, fairweather_app; fairweather_app.create_app();"
-        "unwanted = ('tensorflow', 'pyarrow', 'pandas', 'rich');"
+        "unwanted = ('tensorflow', 'pyarrow', 'pandas', 'wcwidth');"
         "print([name for name in unwanted if name in sys.modules])"
     )
     found = run_python(code, {})

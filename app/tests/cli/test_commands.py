@@ -53,8 +53,8 @@ def test_importing_says_that_weather_is_made_up_and_whom_to_name(
     result = flask_command("observations", "import", str(path))
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
-        f"{path}: 1 observations of JFK; synthetic: this weather was generated, nobody observed "
-        "it; attribution: somebody\n"
+        f"{path}: 1 observations of JFK; synthetic: this weather was generated, not "
+        "observed; attribution: somebody\n"
     )
     (found,) = json.loads(flask_command("observations", "import", str(path), "--json").stdout)
     assert (found["synthetic"], found["attribution"]) == (True, "somebody")
@@ -159,7 +159,7 @@ def test_models_why_exits_1_when_nobody_answers_and_says_why_in_json(
     assert [(each["delivery_id"], each["code"]) for each in content["refused"]] == [
         (path.name, "area-not-declared")
     ]
-    assert "no model may answer for LGA; refused: 1 with area-not-declared" in result.stderr
+    assert "No model covers LGA (1 refused: area-not-declared)." in result.stderr
 
 
 def test_models_why_asks_for_any_time(

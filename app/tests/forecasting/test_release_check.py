@@ -107,8 +107,8 @@ def test_every_lost_delivery_is_a_line_and_areas_without_a_model_are_named(
         f"would lose 4 of 5 deliveries in {store}: "
         "2 corrupt, 1 runtime-unavailable, 1 schema-too-new"
     )
-    assert areas == "areas left without any model: JFK, LGA, TLV"
-    assert unknown.startswith("of 2 lost the metadata cannot be read here")
+    assert areas == "Areas left without any model: JFK, LGA, TLV."
+    assert unknown == "The areas of 2 lost deliveries are unknown (unreadable metadata)."
 
 
 def test_an_area_that_another_model_keeps_is_not_left_without_any(
@@ -116,7 +116,7 @@ def test_an_area_that_another_model_keeps_is_not_left_without_any(
 ) -> None:
     tiny_delivery()
     tiny_delivery(model=b"no")
-    assert check().stdout.splitlines()[-1] == "areas left without any model: none"
+    assert check().stdout.splitlines()[-1] == "Areas left without any model: none."
 
 
 def test_a_store_that_cannot_be_read_is_wrong_use(check: Callable[[], Result], store: Path) -> None:

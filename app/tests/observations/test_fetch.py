@@ -186,11 +186,11 @@ def test_all_are_the_areas_that_live_deliveries_declare_or_are_fed_with(
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        ((), 2, "say which areas: --area AREA, once or more, or --all"),
-        (("--all", "--area", "JFK"), 2, "say which areas"),
+        ((), 2, "give --area AREA, once or more, or --all"),
+        (("--all", "--area", "JFK"), 2, "give --area AREA"),
         (("--area", "JFK", "--since", "noon"), 2, "'noon' is not an ISO-8601 time"),
-        (("--area", "JFK", "--since", "2199-01-01T00:00Z"), 2, "is not over yet"),
-        (("--area", "Atlantis"), 1, "nobody knows the area 'Atlantis'; the areas there are: "),
+        (("--area", "JFK", "--since", "2199-01-01T00:00Z"), 2, "is in the future"),
+        (("--area", "Atlantis"), 1, "Unknown area 'Atlantis'. Known areas: "),
         (("--area", "JFK"), 1, "nothing was fetched from open-meteo: it answers 400: Parameter"),
     ],
 )
@@ -212,7 +212,7 @@ def test_an_area_of_which_nothing_came_is_a_negative_answer(fetch: Fetch, meteo:
     meteo.will_answer(answer)
     result = fetch("--area", "JFK", *SINCE)
     assert result.exit_code == 1
-    assert "open-meteo knows nothing of JFK" in result.stderr
+    assert "open-meteo has no data for JFK" in result.stderr
 
 
 # ------------------------------------------------------------------- what is judged for every one
@@ -291,7 +291,7 @@ def test_of_many_problems_a_few_are_told_and_the_rest_counted(
 
 # ----------------------------------------------------------------------- a provider from outside
 
-COMMANDS = (Path(__file__).parents[2] / "COMMANDS.md").read_text(encoding="utf-8")
+COMMANDS = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
 (STATION,) = re.findall(r"```python\n(.*?)```", COMMANDS, re.DOTALL)
 (ENTRY_POINT,) = re.findall(r"```toml\n(.*?)```", COMMANDS, re.DOTALL)
 
@@ -325,13 +325,13 @@ def test_a_provider_from_outside_is_found_by_its_entry_point_or_its_module(
     ("name", "told"),
     [
         ("open-meteor", "expected garden, open-meteo, or package.module:callable"),
-        ("no.such:Thing", "no.such:Thing cannot be had (No module named 'no')"),
-        ("garden_station:Shed", "garden_station:Shed cannot be had"),
+        ("no.such:Thing", "cannot import no.such:Thing (No module named 'no')"),
+        ("garden_station:Shed", "cannot import garden_station:Shed"),
         ("garden_station:__doc__", "expected a callable"),
         ("builtins:str", "expected it to give an object with `fetch`"),
-        (":Station", "cannot be had"),
-        (".garden_station:Station", "cannot be had"),
-        ("broken:Station", "broken:Station cannot be had (invalid syntax"),
+        (":Station", "cannot import :Station"),
+        (".garden_station:Station", "cannot import .garden_station:Station"),
+        ("broken:Station", "cannot import broken:Station (invalid syntax"),
         ("garden_station:timedelta", "it cannot be made with the address 'http://"),
         ("json:loads", "it cannot be made with the address 'http://"),
         ("builtins:open", "(FileNotFoundError: "),

@@ -13,7 +13,7 @@ from click.testing import Result
 from flask import Flask
 
 from fairweather_app.observations import Archive, ObservationStore
-from fairweather_app.observations.quality import SeriesQuality, assess_quality
+from fairweather_app.observations.quality import Gap, SeriesQuality, assess_quality
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -34,8 +34,13 @@ def look(
 def test_a_whole_series_is_good(observations: ObservationStore, observe: Observe) -> None:
     observe("JFK", rising(24))
     found = look(observations)
-    assert (found.latest, found.age, found.step) == (NOON, 2 * HOUR, HOUR)
-    assert (found.observations, found.missing, found.gap, found.quality) == (24, 0, None, ())
+    assert (found.latest, found.age_seconds, found.step_seconds) == (NOON, 7200, 3600)
+    assert (found.observations, found.missing, found.longest_gap, found.quality) == (
+        24,
+        0,
+        None,
+        (),
+    )
 
 
 def test_gaps_are_counted_and_the_longest_is_named(
@@ -44,7 +49,7 @@ def test_gaps_are_counted_and_the_longest_is_named(
     observe("JFK", [*rising(10), None, 20.0, None, None, None, *rising(9)])
     found = look(observations)
     assert (found.observations, found.missing, found.quality) == (20, 4, ("gaps",))
-    assert found.gap == (NOON - 12 * HOUR, NOON - 8 * HOUR)
+    assert found.longest_gap == Gap(after=NOON - 12 * HOUR, until=NOON - 8 * HOUR)
 
 
 def test_only_the_days_asked_for_are_looked_at(
@@ -81,7 +86,7 @@ def test_a_gap_that_would_be_stale_ends_a_stretch_of_one_value(
     observe("JFK", [*rising(30), *[5.0] * 13, *[None] * hours, *[5.0] * 13, *rising(30)])
     found = look(observations)
     assert ("stuck" in found.quality) is stuck
-    assert found.stuck == (25 + hours if stuck else 12) * HOUR
+    assert found.stuck_seconds == 3600 * (25 + hours if stuck else 12)
 
 
 def test_a_value_that_another_program_wrote_and_cannot_be_real_is_impossible(
@@ -94,7 +99,7 @@ def test_a_value_that_another_program_wrote_and_cannot_be_real_is_impossible(
 def test_a_single_observation_has_no_step(observations: ObservationStore, observe: Observe) -> None:
     observe("JFK", [10.0])
     found = look(observations)
-    assert (found.step, found.missing, found.quality) == (None, 0, ())
+    assert (found.step_seconds, found.missing, found.quality) == (None, 0, ())
 
 
 # ------------------------------------------------------------------------------- the command
@@ -156,19 +161,19 @@ def test_an_area_that_a_live_delivery_declares_and_nobody_observed_is_listed(
     assert status().stdout.splitlines()[1].split() == ["EWR", *["-"] * 6, "none"]
     result = status("--area", "EWR")
     assert result.exit_code == 1
-    assert "nobody observed EWR yet; 'observations import'" in result.stderr
+    assert "no observations of EWR yet; 'observations import'" in result.stderr
 
 
 def test_an_area_nobody_knows_is_told_with_those_there_are(status: Callable[..., Result]) -> None:
     result = status("--area", "Atlantis")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "nobody knows the area 'Atlantis'" in result.stderr
+    assert "Unknown area 'Atlantis'" in result.stderr
 
 
 def test_an_empty_database_is_a_negative_answer(status: Callable[..., Result]) -> None:
     result = status()
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "nobody observed anything yet" in result.stderr
+    assert "no observations of any area yet" in result.stderr
 
 
 def test_a_database_that_is_not_there_is_told_and_not_made(

@@ -1,4 +1,4 @@
-"""The guide for callers: each of its examples, run as it stands against a running app."""
+"""The examples of docs/http-api.md, each run as it stands against a running app."""
 
 # ruff: noqa: S310, S603 - programs and addresses of our own
 
@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import world
 
-GUIDE = Path(__file__).parents[3] / "CALLING.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "http-api.md"
 WRITTEN = "http://127.0.0.1:5000"
 EXAMPLES = re.findall(
     r"^## ([^\n]+)$|^```(\w+)\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL
@@ -28,16 +28,16 @@ SAID = {
     ("A forecast", "sh"): r'"unit":"degC"',
     ("A forecast", "python"): r"degC\nfrom [0-9a-f-]{36} The week ahead in New York\n",
     ("A forecast", "js"): r"degC\nfrom [0-9a-f-]{36}\n",
-    ("Ask again only for what is new", "sh"): r"^304$",
-    ("Ask again only for what is new", "python"): r"^304 20\d\d-",
+    ("Conditional requests", "sh"): r"^304$",
+    ("Conditional requests", "python"): r"^304 20\d\d-",
     ("A forecast from your own observations", "python"): r"^\[5\.0, 5\.0, 5\.0\]$",
     ("A forecast from your own observations", "js"): r"^200 168$",
     ("A forecast from your own observations", "sh"): r'"receipt":{"delivery_id"',
-    ("When the answer is no", "python"): r"^404 unknown-area .*\nknown: .*JFK",
-    ("When the answer is no", "js"): r"^422 /problems/no-applicable-model ",
-    ("Ask again, politely", "python"): r"^200 JFK$",
-    ("Ask again, politely", "sh"): r'^200$(?s:.*)"area":"JFK"',
-    ("Ask again, politely", "js"): r"^200 JFK$",
+    ("Errors", "python"): r"^404 unknown-area .*\nknown: .*JFK",
+    ("Errors", "js"): r"^422 /problems/no-applicable-model ",
+    ("Retries", "python"): r"^200 JFK$",
+    ("Retries", "sh"): r'^200$(?s:.*)"area":"JFK"',
+    ("Retries", "js"): r"^200 JFK$",
 }
 """What each example must have said, by section and language; files that it wrote come last."""
 
@@ -120,7 +120,7 @@ def test_who_asks_politely_outlasts_a_start(written: Path, tmp_path: Path, langu
     address = f"http://127.0.0.1:{port}"
     try:
         wait_for_not_ready(address)
-        text = named("Ask again, politely", language).replace(WRITTEN, address)
+        text = named("Retries", language).replace(WRITTEN, address)
         (tmp_path / "example.mjs").write_text(text, encoding="utf-8")
         commands = {
             "python": [sys.executable, "-c", text],
@@ -170,7 +170,7 @@ def test_who_asks_politely_asks_again_only_where_it_helps(
     thread.start()
     try:
         address = f"http://127.0.0.1:{server.server_port}"
-        told = run(language, named("Ask again, politely", language), address, tmp_path)
+        told = run(language, named("Retries", language), address, tmp_path)
     finally:
         server.shutdown()
         server.server_close()

@@ -1,7 +1,7 @@
 """Problems: every answer that is not a success, as ``application/problem+json`` (RFC 9457).
 
-An operator reads the log, a client reads the problem and never a stack trace. Each code is one row
-of `PROBLEMS`: the handlers, the OpenAPI document and the handbook's tables follow it.
+An operator reads the log, a client the problem, which never holds a stack trace. `PROBLEMS` has one
+row a code: the handlers, the OpenAPI document and the table in ``docs/http-api.md`` follow it.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class ProblemKind:
     """All problems of one code.
 
     Attributes:
-        code: what programs decide by.
+        code: for programs.
         title: the code in words.
-        statuses: the HTTP statuses that come with it.
-        error: what is raised for it; None where HTTP itself refuses.
-        public: what clients are told; where it is absent, the error's own words. What is not fit
-            for them is in the log.
-        retry: whether it may be gone soon, and by itself.
-        remedy: what a client does about it.
+        statuses: its HTTP statuses.
+        error: the exception that becomes it; None where HTTP itself refuses.
+        public: the detail for clients; where it is absent, the text of the exception. The log has
+            what is not fit for clients.
+        retry: whether it may pass soon, and by itself.
+        remedy: what a client can do.
         shown: members of the example, its `detail` among them.
     """
 
@@ -62,17 +62,17 @@ class ProblemKind:
     shown: Mapping[str, Any] = field(default_factory=dict)
 
     def body(self, status: int, **members: Any) -> Problem:  # noqa: ANN401 - as Problem takes them
-        """Return a problem of this kind with one of its statuses."""
+        """Make a problem of this kind with one of its statuses."""
         return Problem(type=f"/problems/{self.code}", title=self.title, status=status, **members)
 
     def example(self, status: int) -> Problem:
-        """Return a problem of this kind as it may be answered."""
+        """Make an example of this kind."""
         detail = self.public or HTTPStatus(status).description or self.title
         return self.body(status, **{"detail": detail, **self.shown})
 
 
 def _shown(detail: str, **refused: str) -> dict[str, Any]:
-    """Return the example of a problem that one delivery refuses."""
+    """Return the example of a problem with one refusal."""
     all_refused = [RefusedDelivery(**refused)]
     return {
         "detail": detail,
@@ -88,35 +88,35 @@ PROBLEMS = {
     for each in (
         ProblemKind(
             code="unknown-area",
-            title="Nobody knows this area",
+            title="Unknown area",
             statuses=(404,),
             error=UnknownAreaError,
-            remedy="`areas` has the names there are",
+            remedy="`areas` lists the known names",
             shown={
-                "detail": "nobody knows the area 'Atlantis'; the areas there are: EWR, JFK",
+                "detail": str(UnknownAreaError("Atlantis", known=["EWR", "JFK"])),
                 "areas": ["EWR", "JFK"],
             },
         ),
         ProblemKind(
             code="unknown-delivery",
-            title="No such delivery is known",
+            title="Unknown delivery",
             statuses=(404,),
             error=UnknownDeliveryError,
             shown={"detail": str(UnknownDeliveryError(_OTHER_ID))},
         ),
         ProblemKind(
             code="no-applicable-model",
-            title="No model declares itself fit for this request",
+            title="No model can be used for this request",
             statuses=(422,),
             error=NoApplicableModelError,
-            remedy="`refused` and `refused_counts` say why. Do not ask again; ask for another "
-            "start or area, and never take a nearby area instead",
+            remedy="`refused` and `refused_counts` give the reasons. Do not retry; request another "
+            "start or area, and never use a nearby area instead",
             shown=_shown(
-                "no model may answer for JFK; refused: 1 with out-of-season",
+                "No model can be used for JFK (1 refused: out-of-season).",
                 delivery_id=_OTHER_ID,
                 model_type="SummerHumidityPredictor",
                 code="out-of-season",
-                reason="it may be asked for June, July and August, and not for December",
+                reason="valid in June, July and August, not in December",
             ),
         ),
         ProblemKind(
@@ -124,9 +124,9 @@ PROBLEMS = {
             title="Observations to start from are missing",
             statuses=(503,),
             error=ObservationsMissingError,
-            remedy="wait for observations, or bring your own",
+            remedy="wait for observations, or send your own",
             shown=_shown(
-                "observations for JFK are missing: temperature of JFK lacks 168 of 720 values",
+                "Observations for JFK are missing: temperature of JFK lacks 168 of 720 values.",
                 delivery_id="2b0f1f6e-6b0c-4f0e-9d61-3f1f7d6a3c11",
                 model_type="WinterPredictor",
                 code="observations-missing",
@@ -138,17 +138,17 @@ PROBLEMS = {
             title="The observation database cannot be used",
             statuses=(503,),
             error=ObservationStoreError,
-            public="the observation database cannot be used at the moment; the operator's log "
-            "says why",
+            public="The observation database cannot be used at the moment. The operator's log has "
+            "the reason.",
             retry=True,
-            remedy="ask again after `Retry-After` seconds",
+            remedy="retry after `Retry-After` seconds",
         ),
         ProblemKind(
             code="invalid-request",
             title="The request is not valid",
             statuses=(400, 422),
             error=InvalidRequestError,
-            remedy="`problems` lists everything that is wrong; asking again does not help",
+            remedy="`problems` lists everything that is wrong; a retry does not help",
             shown={"detail": "area: Field required", "problems": ["area: Field required"]},
         ),
         ProblemKind(
@@ -157,30 +157,30 @@ PROBLEMS = {
             statuses=(503,),
             error=NotReadyError,
             retry=True,
-            remedy="ask again after `Retry-After` seconds",
+            remedy="retry after `Retry-After` seconds",
             shown={"detail": "the store has not been looked at yet"},
         ),
-        ProblemKind("not-found", "There is nothing at this address", (404,)),
-        ProblemKind("method-not-allowed", "This address does not take this method", (405,)),
+        ProblemKind("not-found", "Not found", (404,)),
+        ProblemKind("method-not-allowed", "Method not allowed", (405,)),
         ProblemKind("body-too-large", "The request body is too large", (413,)),
         ProblemKind("unsupported-media-type", "The request body is not JSON", (415,)),
         ProblemKind(
             code=INTERNAL_ERROR,
-            title="The app failed on this request",
+            title="Internal error",
             statuses=(500,),
             error=Exception,
-            public="the app failed on this request; the operator's log says where",
-            remedy="tell the operator the `X-Request-ID` of the answer; the log has it",
+            public="The app failed on this request. The operator's log has the reason.",
+            remedy="give the operator the `X-Request-ID` of the answer; the log has it",
         ),
     )
 }
-"""Every problem there is, by its code."""
+"""All problems by code."""
 
 _OF_HTTP = {each.statuses[0]: each for each in PROBLEMS.values() if each.error in {None, Exception}}
 
 
 def register_problems(app: Flask) -> None:
-    """Turn everything that is raised while a request is answered into a problem."""
+    """Turn every exception of a request into a problem."""
     for kind in PROBLEMS.values():
         if kind.error is not None:
             app.register_error_handler(kind.error, partial(_answer, kind))
@@ -207,7 +207,7 @@ def _answer(kind: ProblemKind, error: Exception) -> Response:
 
 
 def _answer_http(error: HTTPException) -> Response:
-    """Redirects pass; everything else that HTTP itself refuses becomes a problem."""
+    """Turn what HTTP itself refuses into a problem; redirects pass."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status=status, headers=error.get_headers())
@@ -223,7 +223,7 @@ def _respond(kind: ProblemKind, status: int, **members: Any) -> Response:  # noq
     current_trace().problem = kind.code
     content = kind.body(status, **members).model_dump_json()
     answer = Response(content, status=status, content_type=CONTENT_TYPE)
-    answer.headers["Cache-Control"] = "no-store"  # it may be otherwise at the next moment
+    answer.headers["Cache-Control"] = "no-store"
     if kind.retry:
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer

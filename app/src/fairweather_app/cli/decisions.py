@@ -6,27 +6,39 @@ Each writes one row; the serving processes follow within one reload period.
 from __future__ import annotations
 
 import getpass
+from dataclasses import dataclass
 
 import click
-from flask.cli import with_appcontext
 
-from fairweather_app.catalogue.decisions import Action, Decisions
+from fairweather_app.catalogue.decisions import Action
 from fairweather_app.catalogue.entries import Entry
-from fairweather_app.cli.output import (
-    as_json_option,
-    require_database,
-    resolve_id,
-    say,
-    show_json,
-    told,
-)
+from fairweather_app.cli import output
 from fairweather_app.errors import DecisionError
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.pins import why_not
 
 
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """One decision, as it was stored.
+
+    Attributes:
+        action: `withdraw`, `restore`, `pin` or `unpin`.
+        subject: the delivery id, or of a pin the area.
+        delivery_id: what the area is pinned to, else null.
+        reason: or null.
+        within_seconds: until every serving process follows.
+    """
+
+    action: Action
+    subject: str
+    delivery_id: str | None = None
+    author: str
+    reason: str | None = None
+    within_seconds: float
+
+
 def _some_text(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
-    """An option's text; one of blanks alone tells nobody anything."""
     if value is not None and not value.strip():
         raise click.BadParameter(f"found {value!r}: expected some words", param=option)
     return value
@@ -41,119 +53,91 @@ def _user() -> str:
 
 _author = click.option(
     "--author",
+    metavar="NAME",
     default=_user,
     show_default="the user",
     callback=_some_text,
     help="Who decides this.",
 )
+_id = click.argument("delivery_id", metavar="ID")
+_answers = output.answers(Decided)
 
 
 @click.command("withdraw")
-@click.argument("delivery_id", metavar="ID")
-@click.option(
-    "--reason",
-    required=True,
-    callback=_some_text,
-    help="Why, for those who ask where it has gone.",
-)
+@_id
+@click.option("--reason", metavar="TEXT", required=True, callback=_some_text, help="Why.")
 @_author
-@as_json_option
 @click.option("--force", is_flag=True, help="Also when it is an area's last model, or unknown.")
-@with_appcontext
-@told
+@_answers
 def withdraw(delivery_id: str, reason: str, author: str, *, force: bool, as_json: bool) -> None:
-    """Let a delivery answer nowhere, from the next look at the store on.
+    """Stop serving a delivery.
 
-    Exits 1 when it is the last model for an area, unless --force is given.
+    Exits 1 when it is the last live model that may be served for an area, unless --force is given.
+    A shadow may not be served, nor what is narrowed by the operator or below the baseline.
 
     Example: flask --app fairweather_app models withdraw ID --reason "too warm at night"
     """
-    delivery_id = _whole_id(current_context(), delivery_id)
+    delivery_id = _whole_id(delivery_id)
     if not force:
         check_withdrawal(current_context(), delivery_id)
     done = f"{delivery_id} is withdrawn"
-    _decide(
-        current_context(),
-        "withdraw",
-        delivery_id,
-        done,
-        author=author,
-        reason=reason,
-        as_json=as_json,
-    )
+    _decide("withdraw", delivery_id, done, author=author, reason=reason, as_json=as_json)
 
 
 @click.command("restore")
-@click.argument("delivery_id", metavar="ID")
+@_id
 @_author
-@as_json_option
-@with_appcontext
-@told
+@_answers
 def restore(delivery_id: str, author: str, *, as_json: bool) -> None:
-    """Let a delivery that was withdrawn answer again.
+    """Serve a withdrawn delivery again.
 
     Example: flask --app fairweather_app models restore ID
     """
-    delivery_id = _whole_id(current_context(), delivery_id)
+    delivery_id = _whole_id(delivery_id)
     if delivery_id not in current_context().catalogue.decisions.read().withdrawals:
         raise DecisionError(f"{delivery_id} is not withdrawn; nothing was changed")
-    done = f"{delivery_id} is restored"
-    _decide(current_context(), "restore", delivery_id, done, author=author, as_json=as_json)
+    _decide("restore", delivery_id, f"{delivery_id} is restored", author=author, as_json=as_json)
 
 
 @click.command("pin")
 @click.argument("area")
-@click.argument("delivery_id", metavar="ID")
-@click.option("--reason", callback=_some_text, help="Why.")
+@_id
+@click.option("--reason", metavar="TEXT", callback=_some_text, help="Why.")
 @_author
-@as_json_option
-@with_appcontext
-@told
+@_answers
 def pin(area: str, delivery_id: str, reason: str | None, author: str, *, as_json: bool) -> None:
-    """Let one delivery answer for AREA before all others, as long as it may and can.
+    """Prefer one delivery for AREA.
 
-    Where it is not live, may not answer or refuses, the ranking decides. Exits 1, and pins
-    nothing, when it may not answer for AREA now.
+    The ranking decides where it is not live, is not allowed for AREA or refuses. Exits 1, and
+    pins nothing, when it is not allowed for AREA now.
 
     Example: flask --app fairweather_app models pin JFK ID
     """
-    delivery_id = _whole_id(current_context(), delivery_id)
-    check_pin(current_context(), area, delivery_id)
-    done = f"{area} is pinned to {delivery_id}"
-    _decide(
-        current_context(),
-        "pin",
-        area,
-        done,
-        author=author,
-        delivery_id=delivery_id,
-        reason=reason,
-        as_json=as_json,
-    )
+    chosen = _whole_id(delivery_id)
+    check_pin(current_context(), area, chosen)
+    done = f"{area} is pinned to {chosen}"
+    _decide("pin", area, done, author=author, delivery_id=chosen, reason=reason, as_json=as_json)
 
 
 @click.command("unpin")
 @click.argument("area")
 @_author
-@as_json_option
-@with_appcontext
-@told
+@_answers
 def unpin(area: str, author: str, *, as_json: bool) -> None:
-    """Let the best delivery answer for AREA again.
+    """Remove the pin of AREA, so that the ranking decides again.
 
     Example: flask --app fairweather_app models unpin JFK
     """
-    require_database(current_context())
+    output.require_database(current_context())
     if area not in current_context().catalogue.decisions.read().pins:
         raise DecisionError(f"{area} is not pinned; nothing was changed")
-    _decide(current_context(), "unpin", area, f"{area} is unpinned", author=author, as_json=as_json)
+    _decide("unpin", area, f"{area} is unpinned", author=author, as_json=as_json)
 
 
 COMMANDS = (withdraw, restore, pin, unpin)
 
 
 def _decide(
-    context: AppContext,
     action: Action,
     subject: str,
     done: str,
@@ -163,30 +147,31 @@ def _decide(
     delivery_id: str | None = None,
     reason: str | None = None,
 ) -> None:
-    """Write a decision down, and say so."""
+    """Store a decision and print it."""
+    context = current_context()
     context.catalogue.decisions.add(
         action, subject, author=author, delivery_id=delivery_id, reason=reason
     )
-    seconds = context.settings.reload_seconds
+    decided = Decided(
+        action=action,
+        subject=subject,
+        delivery_id=delivery_id,
+        author=author,
+        reason=reason,
+        within_seconds=context.settings.reload_seconds,
+    )
     if as_json:
-        show_json(
-            {
-                "action": action,
-                "subject": subject,
-                "delivery_id": delivery_id,
-                "author": author,
-                "reason": reason,
-                "within_seconds": seconds,
-            }
-        )
-        return
-    say(f"{done}; every serving process follows within {seconds:g} seconds")
+        output.print_json(decided)
+    else:
+        seconds = f"{decided.within_seconds:g} seconds"
+        output.print_text(f"{done}; every serving process follows within {seconds}")
 
 
-def _whole_id(context: AppContext, text: str) -> str:
-    """The id that an operator means: of a delivery in the store, or of a withdrawn one."""
-    require_database(context)
-    return resolve_id(
+def _whole_id(text: str) -> str:
+    """Return the id of a delivery in the store, or of a withdrawn one."""
+    context = current_context()
+    output.require_database(context)
+    return output.resolve_id(
         text,
         lambda: {
             *context.catalogue.refresh().entries,
@@ -196,59 +181,51 @@ def _whole_id(context: AppContext, text: str) -> str:
 
 
 def check_withdrawal(context: AppContext, delivery_id: str) -> None:
-    """Hold a withdrawal against what is live now.
+    """Check that a withdrawal leaves each area a model.
 
     Raises:
-        DecisionError: nobody knows the delivery, or an area would be left without any model that
-            may answer for it: shadows, and what the operator narrowed, may not.
+        DecisionError: the delivery is unknown, or an area would be left without any model that
+            may be served for it: shadows, and what the operator narrowed, may not.
     """
-    entry = _entry(context, delivery_id, context.catalogue.decisions.read())
+    entry = _entry(context, delivery_id)
     declaring = context.catalogue.snapshot.contents.declaring
+    may_answer = context.selectors.rules.may_answer
     alone = [
         area
         for area in entry.areas
-        if [
-            each
-            for each in declaring[area]
-            if each.live and context.selectors.rules.may_answer(each, area)
-        ]
-        == [entry]
+        if [each for each in declaring[area] if each.live and may_answer(each, area)] == [entry]
     ]
     if alone:
         raise DecisionError(
             f"{delivery_id} is the last live model for {', '.join(alone)}; nothing was changed. "
-            "Deliver another first, or say --force; 'models why' says who else declares an area, "
-            "and why it may not answer"
+            "Deliver another first, or use --force; 'models why' lists the other deliveries of an "
+            "area with the reason why each is not served"
         )
 
 
 def check_pin(context: AppContext, area: str, delivery_id: str) -> None:
-    """Hold a pin against what is live now.
+    """Check that a delivery may be served for an area now.
 
     Raises:
-        DecisionError: the delivery is not live, or may not answer for the area.
+        DecisionError: it is not live, or not allowed for the area.
     """
-    problem = why_not(
-        context.selectors.rules,
-        area,
-        _entry(context, delivery_id, context.catalogue.decisions.read()),
-    )
+    problem = why_not(context.selectors.rules, area, _entry(context, delivery_id))
     if problem is not None:
         raise DecisionError(
             f"{delivery_id} may not answer for {area}: {problem}; nothing was changed"
         )
 
 
-def _entry(context: AppContext, delivery_id: str, decisions: Decisions) -> Entry:
-    """The entry of a delivery that lies in the store now and was not withdrawn before."""
-    before = decisions.withdrawals.get(delivery_id)
+def _entry(context: AppContext, delivery_id: str) -> Entry:
+    """Return the entry of a delivery that lies in the store now and was not withdrawn before."""
+    before = context.catalogue.decisions.read().withdrawals.get(delivery_id)
     if before is not None:
         raise DecisionError(f"{delivery_id} was withdrawn by {before}; nothing was changed")
-    entry = context.catalogue.refresh().entries.get(delivery_id)
+    snapshot = context.catalogue.refresh()
+    entry = snapshot.entries.get(delivery_id)
     if entry is None:
-        problem = context.catalogue.snapshot.problem
         raise DecisionError(
             f"no delivery {delivery_id} is known; nothing was changed. 'models list' shows those "
-            f"that are{f' ({problem})' if problem else ''}"
+            f"that are{f' ({snapshot.problem})' if snapshot.problem else ''}"
         )
     return entry

@@ -5,31 +5,21 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
-from fairweather_interface.archive import Origin
 from fairweather_interface.metadata import Area
 from flask.cli import AppGroup
 
-from fairweather_app.cli.output import (
-    as_json_option,
-    in_words,
-    read_time,
-    require_database,
-    say,
-    show_json,
-    show_table,
-    told,
-)
+from fairweather_app.cli import output
 from fairweather_app.common.times import write_time
 from fairweather_app.errors import ArchiveError, UnknownAreaError
 from fairweather_app.forecasting.areas import areas_to_observe, find_place, known_areas
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.observations import Archive
-from fairweather_app.observations.fetch import store_readings
+from fairweather_app.observations.fetch import Fetched, store_readings
 from fairweather_app.observations.providers import Reading, find_provider
 from fairweather_app.observations.quality import SeriesQuality, assess_quality
 
@@ -37,7 +27,35 @@ OVERLAP = timedelta(days=1)
 REACH = timedelta(days=31)
 DAYS = 30
 
-observations = AppGroup("observations", help="Observations: what models are fed with.")
+observations = AppGroup("observations", help="Observations: the input of the models.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """One imported file.
+
+    Attributes:
+        observations: their number.
+        synthetic: true where the file states that its weather is synthetic; null where it states
+            nothing, as CSV.
+        attribution: the source that the file asks to be named, or null.
+    """
+
+    file: str
+    observations: int
+    areas: tuple[str, ...]
+    synthetic: bool | None
+    attribution: str | None
+
+    def __str__(self) -> str:
+        """Return the sentence for people."""
+        parts = [f"{self.file}: {self.observations} observations of "]
+        parts[0] += ", ".join(self.areas) or "no area"
+        if self.synthetic:
+            parts.append("synthetic: this weather was generated, not observed")
+        if self.attribution:
+            parts.append(f"attribution: {self.attribution}")
+        return "; ".join(parts)
 
 
 @observations.command("import")
@@ -48,15 +66,14 @@ observations = AppGroup("observations", help="Observations: what models are fed 
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE...",
 )
-@as_json_option
-@told
+@output.answers(list[Imported])
 def import_files(files: Sequence[Path], *, as_json: bool) -> None:
     """Import archives: Parquet or CSV, columns area, time, variable, unit, value.
 
-    All files are checked first; when anything is wrong in any of them, everything that is wrong
-    is listed and nothing is imported. Importing a file again changes nothing; importing a
-    corrected one replaces what it corrects. A Parquet file that says that its weather is made up
-    is imported all the same, and it is said: the database keeps no mark of it.
+    All files are checked first; when anything is wrong in any of them, all problems are listed
+    and nothing is imported. Importing a file again changes nothing; importing a corrected one
+    replaces what it corrects. Synthetic weather is imported with a notice: the database does not
+    mark it.
 
     Example: flask --app fairweather_app observations import new-york.parquet
     """
@@ -72,76 +89,67 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
         except ArchiveError as error:
             wrong += 1
             for problem in error.problems:
-                say(f"{path}: {problem}", err=True)
+                output.print_text(f"{path}: {problem}", err=True)
     if wrong:
         raise click.ClickException(f"nothing was imported: {wrong} of {len(files)} files are wrong")
-    store = current_context().observations
     imported = []
     for archive in archives:
-        store.add(archive)
-        areas = sorted({area for area, _ in archive.series})
-        origin = archive.origin
+        current_context().observations.add(archive)
         imported.append(
-            {
-                "file": str(archive.path),
-                "observations": len(archive),
-                "areas": areas,
-                "synthetic": None if origin is None else origin.synthetic,
-                "attribution": None if origin is None else origin.attribution,
-            }
+            Imported(
+                file=str(archive.path),
+                observations=len(archive),
+                areas=tuple(sorted({area for area, _ in archive.series})),
+                synthetic=archive.origin.synthetic if archive.origin else None,
+                attribution=archive.origin.attribution if archive.origin else None,
+            )
         )
         if not as_json:
-            told = f"{len(archive)} observations of {', '.join(areas) or 'no area'}"
-            say("; ".join([f"{archive.path}: {told}", *_origin_in_words(origin)]))
+            output.print_text(str(imported[-1]))
     if as_json:
-        show_json(imported)
-
-
-def _origin_in_words(origin: Origin | None) -> list[str]:
-    if origin is None:
-        return []
-    made_up = ["synthetic: this weather was generated, nobody observed it"] * origin.synthetic
-    return [*made_up, *([f"attribution: {origin.attribution}"] if origin.attribution else [])]
+        output.print_json(imported)
 
 
 # ----------------------------------------------------------------------------------- fetch
 
 
 @observations.command("fetch")
-@click.option("--area", "areas", multiple=True, metavar="AREA", help="Where; may be repeated.")
+@click.option("--area", "areas", multiple=True, metavar="AREA", help="Area; may be repeated.")
 @click.option(
-    "--all", "everywhere", is_flag=True, help="Wherever live deliveries need observations."
+    "--all",
+    "everywhere",
+    is_flag=True,
+    help="All areas for which live deliveries need observations.",
 )
 @click.option(
     "--since",
-    callback=read_time,
+    callback=output.read_time,
     metavar="TIME",
-    help="From when on, such as 2013-12-20T00:00Z. By default from a day before an area's latest "
-    "observation, but not from more than 31 days ago.",
+    help="Earliest time, such as 2013-12-20T00:00Z. [default: a day before an area's latest "
+    "observation, at most 31 days ago]",
 )
-@as_json_option
-@told
+@output.answers(list[Fetched])
 def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_json: bool) -> None:
-    """Fetch observations from the provider that FAIRWEATHER_PROVIDER names, up to now.
+    """Fetch observations up to now from the provider that FAIRWEATHER_PROVIDER names.
 
-    What cannot be real, or lies in the future, is dropped and counted; what cannot be understood
-    ends it, and nothing is kept, of no area. Fetching again changes nothing. A running app sees at
-    once what came. Exits 1 when the provider cannot be used, or knows nothing of an area.
+    Impossible and future values are dropped and counted. If the response cannot be parsed, nothing
+    is saved. Fetching again changes nothing. A running app uses new observations at once. Exits 1
+    when the provider cannot be used, or has no data for an area.
 
     Example: flask --app fairweather_app observations fetch --area JFK --since 2024-05-01T00:00Z
     """
     if bool(areas) == everywhere:
-        raise click.UsageError("say which areas: --area AREA, once or more, or --all")
+        raise click.UsageError("give --area AREA, once or more, or --all")
     context = current_context()
     settings = context.settings
     provider = find_provider(settings.provider, settings.provider_url)
     now = datetime.now(UTC)
     if since is not None and since > now:
-        raise click.UsageError(f"--since {write_time(since)} is not over yet")
+        raise click.UsageError(f"--since {write_time(since)} is in the future")
     context.catalogue.refresh()
     places = _places(context, areas_to_observe(context.catalogue) if everywhere else areas)
     if not places:
-        raise click.ClickException("no live delivery needs observations: say --area AREA")
+        raise click.ClickException("no live delivery needs observations: give --area AREA")
     starts = {area: since or _start(context, area, now) for area in sorted(places)}
     groups: dict[datetime, list[str]] = defaultdict(list)
     for area, start in starts.items():
@@ -151,40 +159,38 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
         for start, names in sorted(groups.items()):
             if sys.stderr.isatty():
                 asked = names[0] if len(names) == 1 else f"{len(names)} areas"
-                say(f"asking {settings.provider} for {asked}...", err=True)
+                output.print_text(f"fetching {asked} from {settings.provider}...", err=True)
             wanted = {name: places[name] for name in names}
             yield from provider.fetch(wanted, since=start, until=now)
 
     results = store_readings(
         context.observations, readings(), provider=settings.provider, since=starts, until=now
     )
-    if as_json:
-        show_json([asdict(each) for each in results])
-    else:
-        counted = ("new", "changed", "known", "missing", "impossible", "repeated", "future")
-        rows = [
-            (
-                each.area,
-                write_time(each.since),
-                write_time(each.latest) if each.latest else "-",
-                *(str(getattr(each, name)) for name in counted),
-            )
-            for each in results
-        ]
-        show_table(("area", "since", "latest", *counted), rows)
+    counted = ("new", "changed", "known", "missing", "impossible", "repeated", "future")
+    rows = [
+        (
+            each.area,
+            write_time(each.since),
+            write_time(each.latest) if each.latest else "-",
+            *(str(getattr(each, name)) for name in counted),
+        )
+        for each in results
+    ]
+    output.print_answer(results, ("area", "since", "latest", *counted), rows, as_json=as_json)
     if nothing := [each.area for each in results if not each.readings]:
-        raise click.ClickException(f"{settings.provider} knows nothing of {', '.join(nothing)}")
+        raise click.ClickException(f"{settings.provider} has no data for {', '.join(nothing)}")
 
 
 def _places(context: AppContext, areas: Sequence[str]) -> Mapping[str, Area]:
-    """Where each area lies.
+    """Return the place of each area.
 
     Raises:
-        UnknownAreaError: nobody says where one lies.
+        UnknownAreaError: neither a delivery nor a definition has the place of one.
     """
     contents = context.catalogue.snapshot.contents
-    places = {area: find_place(contents, area) for area in dict.fromkeys(areas)}
-    for area, place in places.items():
+    places = {}
+    for area in dict.fromkeys(areas):
+        place = find_place(contents, area)
         if place is None:
             known = [
                 each
@@ -192,11 +198,12 @@ def _places(context: AppContext, areas: Sequence[str]) -> Mapping[str, Area]:
                 if find_place(contents, each)
             ]
             raise UnknownAreaError(area, known=known)
-    return {area: place for area, place in places.items() if place is not None}
+        places[area] = place
+    return places
 
 
 def _start(context: AppContext, area: str, now: datetime) -> datetime:
-    """From when on an area is asked for, if nobody says: at a full hour."""
+    """Return the earliest time to fetch by default, a full hour."""
     latest = context.observations.latest(area)
     earliest = now - REACH
     start = earliest if latest is None else max(latest - OVERLAP, earliest)
@@ -210,25 +217,25 @@ def _start(context: AppContext, area: str, now: datetime) -> datetime:
 @click.option("--area", "areas", multiple=True, metavar="AREA", help="Only this; may be repeated.")
 @click.option(
     "--days",
+    metavar="N",
     type=click.IntRange(1, 366),
     default=DAYS,
     show_default=True,
-    help="How many days before its latest observation each series is looked at.",
+    help="Length of the checked period, up to the latest observation of each series.",
 )
-@as_json_option
-@told
+@output.answers(list[SeriesQuality])
 def status(areas: Sequence[str], days: int, *, as_json: bool) -> None:
-    """Say how old, how whole and how good the observations of each area are.
+    """Show age, gaps and quality of observations.
 
     A series is `stale` when it lags three of its steps behind (now where FAIRWEATHER_CLOCK is
     now, else the latest observation of all), has `gaps`, is `stuck` on one value for a day or
-    longer, or holds `impossible` values. Areas that live deliveries declare and that nobody
-    observed are listed too. Exits 1 when an area that was asked for, or every area, has none.
+    longer, or holds `impossible` values. Areas of live deliveries without observations are listed
+    too. Exits 1 when an area named by --area, or every area, has none.
 
     Example: flask --app fairweather_app observations status --area JFK
     """
     context = current_context()
-    require_database(context)
+    output.require_database(context)
     store = context.observations
     observed = store.areas()
     context.catalogue.refresh()
@@ -242,51 +249,27 @@ def status(areas: Sequence[str], days: int, *, as_json: bool) -> None:
     behind = now if context.settings.clock == "now" or latest is None else latest
     wanted = tuple(dict.fromkeys(areas)) or tuple(sorted({*observed, *declared}))
     found = assess_quality(store, wanted, days=days, now=now, behind=behind)
-    if as_json:
-        show_json([_for_programs(each) for each in found])
-    else:
-        header = ("area", "variable", "latest", "age", "seen", "missing", "gap")
-        show_table((*header, "quality"), [_for_people(each) for each in found])
+    header = ("area", "variable", "latest", "age", "seen", "missing", "gap", "quality")
+    output.print_answer(found, header, [_row(each) for each in found], as_json=as_json)
     unobserved = [each.area for each in found if each.variable is None]
     if not observed or set(areas) & set(unobserved):
         raise click.ClickException(
-            f"nobody observed {', '.join(unobserved) or 'anything'} yet; 'observations import' "
-            "and 'observations fetch' bring observations"
+            f"no observations of {', '.join(unobserved) or 'any area'} yet; 'observations import' "
+            "and 'observations fetch' add them"
         )
 
 
-def _for_people(each: SeriesQuality) -> tuple[str, ...]:
-    if each.variable is None or each.latest is None or each.age is None:
+def _row(each: SeriesQuality) -> tuple[str, ...]:
+    if each.variable is None or each.latest is None or each.age_seconds is None:
         return (each.area, *("-",) * 6, "none")
-    gap = "-"
-    if each.gap is not None:
-        gap = in_words((each.gap[1] - each.gap[0]).total_seconds())
+    gap = each.longest_gap
     return (
         each.area,
         each.variable,
         write_time(each.latest),
-        in_words(each.age.total_seconds()),
+        output.format_duration(each.age_seconds),
         str(each.observations),
         str(each.missing),
-        gap,
+        output.format_duration((gap.until - gap.after).total_seconds()) if gap else "-",
         ", ".join(each.quality) or "good",
     )
-
-
-def _for_programs(each: SeriesQuality) -> dict[str, object]:
-    def seconds(duration: timedelta | None) -> float | None:
-        return None if duration is None else duration.total_seconds()
-
-    return {
-        "area": each.area,
-        "variable": each.variable,
-        "latest": each.latest,
-        "age_seconds": seconds(each.age),
-        "step_seconds": seconds(each.step),
-        "observations": each.observations,
-        "missing": each.missing,
-        "longest_gap": None if each.gap is None else {"after": each.gap[0], "until": each.gap[1]},
-        "stuck_seconds": seconds(each.stuck),
-        "impossible": each.impossible,
-        "quality": list(each.quality),
-    }

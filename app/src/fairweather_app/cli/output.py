@@ -1,21 +1,22 @@
-"""What the commands share: how results are shown, and how an operator's mistake is told.
+"""Shared parts of the commands: tables, JSON, ids by their beginning, errors as sentences.
 
 A table on a terminal fits its width: ids are cut to what tells them apart, long cells are wrapped.
-Anywhere else it has one line a row and nothing is cut. Scripts use ``--json``. What deliveries and
-archives wrote is shown as `printable` text, whatever it is.
+Anywhere else it has one line a row and nothing is cut. Scripts use ``--json``. Texts of deliveries
+and archives are printed as `printable` text.
 """
 
 from __future__ import annotations
 
 import functools
-import io
 import json
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ParamSpec, TypeVar
@@ -24,6 +25,8 @@ import click
 from fairweather_interface.errors import FairweatherError
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.terminal import printable
+from flask.cli import with_appcontext
+from pydantic import BaseModel
 
 from fairweather_app.common.times import parse_time, write_time
 from fairweather_app.errors import AppError, ObservationStoreError, SettingsError
@@ -35,17 +38,34 @@ R = TypeVar("R")
 GAP = "  "
 SHORTEST_ID = 8
 SHORTEST_PREFIX = 4
-IDS_TOLD = 5
+MOST_IDS = 5
 YEAR = 365.25 * 86_400
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+class JsonOption(click.Option):
+    """The option ``--json``; the keys in the documents are those of `answer`, a type."""
+
+    def __init__(self, names: Sequence[str], *, answer: Any, **more: Any) -> None:  # noqa: ANN401 - as click takes them
+        super().__init__(names, **more)
+        self.answer = answer
 
 
-def told(command: Callable[P, R]) -> Callable[P, R]:
-    """Let an error that is made for people end the command with its sentence.
+def answers(answer: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:  # noqa: ANN401 - a type
+    """Give a command ``--json``, with which it prints an `answer`, and `handle_errors`."""
+    option = click.option(
+        "--json", "as_json", is_flag=True, help="Print JSON.", cls=JsonOption, answer=answer
+    )
 
-    Exit code 1, or 2 where a setting is wrong. So too when the disk or a permission stands in
-    the way.
+    def complete(command: Callable[P, R]) -> Callable[P, R]:
+        return option(with_appcontext(handle_errors(command)))
+
+    return complete
+
+
+def handle_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn the errors of the app, of a disk and of permissions into a sentence and an exit code.
+
+    2 where a setting or the use is wrong, else 1.
     """
 
     @functools.wraps(command)
@@ -53,13 +73,13 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except BrokenPipeError:
-            raise  # click ends quietly: whoever read has read enough
-        except SettingsError as error:
-            raise click.UsageError(printable(str(error))) from None
+            raise  # click ends quietly: the reader of the pipe has read enough
         except click.UsageError as error:
             raise click.UsageError(printable(error.message), error.ctx) from None
         except click.ClickException as error:
             raise click.ClickException(printable(error.message)) from None
+        except SettingsError as error:
+            raise click.UsageError(printable(str(error))) from None
         except (AppError, FairweatherError, OSError) as error:
             raise click.ClickException(printable(str(error))) from None
 
@@ -67,7 +87,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def require_database(context: AppContext) -> None:
-    """Let a command that only makes sense where an app has run not make an empty database.
+    """Refuse to make an empty database, for commands that make sense only where an app has run.
 
     Raises:
         ObservationStoreError: the database is a file that is not there.
@@ -79,7 +99,7 @@ def require_database(context: AppContext) -> None:
 
 @contextmanager
 def only_reading(context: AppContext) -> Iterator[None]:
-    """Inside the block, nothing makes a database: an empty one stands in where there is none."""
+    """Use an empty database inside the block where there is none, and make none."""
     database = context.observations.database
     if not database.would_be_created:
         yield
@@ -94,75 +114,74 @@ def only_reading(context: AppContext) -> Iterator[None]:
 def read_time(
     _context: click.Context, _option: click.Parameter, value: str | None
 ) -> datetime | None:
-    """An option's time; a wrong one is wrong use."""
+    """Parse the time of an option; a wrong one is wrong use."""
     try:
         return None if value is None else parse_time(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
 
-def say(text: str, *, err: bool = False) -> None:
+def print_text(text: str, *, err: bool = False) -> None:
     """Print a sentence for people."""
     click.echo(printable(text), err=err)
 
 
-def show_json(content: object) -> None:
-    """Print a result for programs; times are UTC with ``Z``. What cannot be printed is escaped."""
-    written = json.dumps(content, indent=2, ensure_ascii=False, default=_plain)
-    if not written.replace("\n", "").isprintable():
-        written = "".join(
-            each if each == "\n" or each.isprintable() else json.dumps(each)[1:-1]
-            for each in written
+def print_json(answer: object) -> None:
+    """Print a result for programs; times are UTC with ``Z``, control characters are escaped."""
+    text = json.dumps(answer, indent=2, ensure_ascii=False, default=_as_json)
+    if not text.replace("\n", "").isprintable():
+        text = "".join(
+            sign if sign == "\n" or sign.isprintable() else json.dumps(sign)[1:-1] for sign in text
         )
-    click.echo(written)
+    click.echo(text)
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - what json can write
+def _as_json(value: Any) -> object:  # noqa: ANN401 - a part of an answer
     if isinstance(value, datetime):
         return write_time(value)
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; nothing when there are no rows."""
-    if rows:
-        for line in lay_out(header, rows, terminal_width()):
+def print_answer(
+    answer: object, header: Sequence[str], rows: Sequence[Sequence[str]], *, as_json: bool
+) -> None:
+    """Print an answer as JSON for programs, or as a table, if it has rows, for people."""
+    if as_json:
+        print_json(answer)
+    elif rows:
+        for line in format_table(header, rows, terminal_width()):
             click.echo(line)
 
 
 def terminal_width() -> int | None:
-    """How many columns a person sees; None where the output goes elsewhere."""
+    """Return how many columns the terminal has; None where the output is no terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def lay_out(
+def format_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None
-) -> Iterable[str]:
-    """The lines of a table; where they would be longer than `width`, cells are wrapped."""
-    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415 - slow, and few commands need it
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+) -> Iterator[str]:
+    """Lay a table out in lines; where they would be longer than `width`, cells are wrapped."""
+    import wcwidth  # noqa: PLC0415 - 6 MB that no worker needs
 
-    cells = [tuple(printable(" ".join(cell.split())) for cell in row) for row in (header, *rows)]
-    if width is None:  # of tens of thousands of rows rich would take a minute
-        widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
-        for row in cells:
-            yield GAP.join(map(set_cell_size, row, widths)).rstrip()
-        return
-    table = Table(box=None, padding=(0, len(GAP), 0, 0), pad_edge=False, show_header=False)
-    for _ in header:
-        table.add_column(overflow="fold")
+    cells = [[printable(" ".join(cell.split())) for cell in row] for row in (header, *rows)]
+    widths = [max(map(wcwidth.width, column)) for column in zip(*cells, strict=True)]
+    if width is not None:
+        while sum(widths) + len(GAP) * (len(widths) - 1) > width and max(widths) > 1:
+            widths[widths.index(max(widths))] -= 1
     for row in cells:
-        table.add_row(*map(Text, row))
-    console = Console(file=io.StringIO(), width=width, color_system=None)
-    with console.capture() as captured:
-        console.print(table)
-    yield from (line.rstrip() for line in captured.get().splitlines())
+        wrapped = [
+            wcwidth.wrap(cell, size) if wcwidth.width(cell) > size else [cell]
+            for cell, size in zip(row, widths, strict=True)
+        ]
+        for line in zip_longest(*wrapped, fillvalue=""):
+            yield GAP.join(map(wcwidth.ljust, line, widths)).rstrip()
 
 
-def shown_ids(ids: Iterable[str]) -> Mapping[str, str]:
-    """How ids are shown: whole, but on a terminal as much of each as tells them all apart."""
+def short_ids(ids: Iterable[str]) -> Mapping[str, str]:
+    """Shorten ids on a terminal as far as they stay distinct; leave them whole elsewhere."""
     names = sorted(set(ids))
     if terminal_width() is None:
         return {name: name for name in names}
@@ -172,8 +191,8 @@ def shown_ids(ids: Iterable[str]) -> Mapping[str, str]:
     return {name: name[:length] for name in names}
 
 
-def in_words(seconds: float) -> str:
-    """A stretch of time for people: ``45 s``, ``12 min``, ``5 h``, ``3 days``, ``2.5 years``."""
+def format_duration(seconds: float) -> str:
+    """Write a duration for people: ``45 s``, ``12 min``, ``5 h``, ``3 days``, ``2.5 years``."""
     if seconds >= 2 * YEAR:
         return f"{seconds / YEAR:.1f} years"
     for size, unit, least in ((86_400, "days", 2), (3_600, "h", 1.5), (60, "min", 1.5)):
@@ -183,17 +202,15 @@ def in_words(seconds: float) -> str:
 
 
 def resolve_id(text: str, known: Callable[[], Iterable[str]]) -> str:
-    """The delivery id that `text` means: itself, or the only one of `known` that begins so.
-
-    What nothing begins with is given back as it is, for the caller to say that it is unknown.
+    """Return the delivery id that `text` is or begins; `text` itself where it begins none.
 
     Raises:
-        click.UsageError: several begin so.
+        click.UsageError: several of `known` begin so.
     """
     if re.fullmatch(DELIVERY_ID_PATTERN, text) or len(text) < SHORTEST_PREFIX:
         return text
     found = sorted({name for name in known() if name.startswith(text.lower())})
     if len(found) > 1:
-        told_ids = ", ".join(found[:IDS_TOLD]) + (", ..." if len(found) > IDS_TOLD else "")
-        raise click.UsageError(f"{text} begins {len(found)} ids: {told_ids}; say more of it")
+        names = ", ".join(found[:MOST_IDS]) + (", ..." if len(found) > MOST_IDS else "")
+        raise click.UsageError(f"{text} is the beginning of {len(found)} ids: {names}")
     return found[0] if found else text

@@ -7,16 +7,16 @@ is no, 2 on wrong use; an operator's mistake gets a sentence, never a stack trac
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import dataclass, fields
 
 import click
 from fairweather_interface.software import dump_software
 from flask import Flask
 from flask.cli import with_appcontext
 
+from fairweather_app.cli import output
 from fairweather_app.cli.models import models
 from fairweather_app.cli.observations import observations
-from fairweather_app.cli.output import as_json_option, say, show_json, show_table, told
 from fairweather_app.errors import StoreError
 from fairweather_app.forecasting.context import current_context
 from fairweather_app.forecasting.release_check import Regressions, find_regressions
@@ -34,7 +34,7 @@ def register_commands(app: Flask) -> None:
 
 @click.command("software")
 @with_appcontext
-@told
+@output.handle_errors
 def software() -> None:
     """Print this release's software manifest: what it supports, as JSON.
 
@@ -45,18 +45,31 @@ def software() -> None:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReleaseCheck(Regressions):
+    """The deliveries that this release cannot serve.
+
+    Attributes:
+        release: name and version.
+        deliveries: number of deliveries in the store.
+        lost: those that this release would not serve as declared.
+        areas: areas that would have no model left.
+        unreadable: number of lost deliveries whose metadata this release cannot read.
+    """
+
+    release: str
+    store: str
+
+
 @click.command("check")
-@as_json_option
-@with_appcontext
-@told
+@output.answers(ReleaseCheck)
 def check(*, as_json: bool) -> None:
-    """Hold this release against every delivery in the store: what would it lose?
+    """Check which deliveries this release cannot serve.
 
     Run it in a new release's environment, with its settings, before it serves. Each delivery is
-    picked up as a serving app does it, its examples are replayed within tolerance, and the
-    verdict on each (serve, or which refusal) is held against the one it expects. Lists every
-    delivery that this release would not serve as it asks to be, and the areas that would have no
-    model left.
+    ingested as by a serving app, its examples are replayed within tolerance, and the verdict on
+    each (serve, or which refusal) is compared with the expected one. Lists every delivery that
+    this release would not serve as declared, and the areas that would have no model left.
 
     Exits 0 when nothing would be lost, 1 when anything would, 2 when the store cannot be read.
 
@@ -68,43 +81,32 @@ def check(*, as_json: bool) -> None:
         names = sorted(catalogue.refresher.names())
     except StoreError as error:
         raise click.UsageError(str(error)) from None
-    seen = sys.stderr.isatty()
-    with click.progressbar(names, label="checking", file=sys.stderr, hidden=not seen) as progress:
+    shown = sys.stderr.isatty()
+    with click.progressbar(names, label="checking", file=sys.stderr, hidden=not shown) as progress:
         deliveries = (catalogue.refresher.ingest(name) for name in progress)
-        found = find_regressions(each for each in deliveries if each is not None)
-    release = describe_software(catalogue.backends)
-    name, store = f"{release.name} {release.version}", str(catalogue.store)
-    if as_json:
-        show_json(
-            {
-                "release": name,
-                "store": store,
-                "deliveries": found.deliveries,
-                "lost": [asdict(each) for each in found.lost],
-                "areas": list(found.areas),
-                "unreadable": found.unreadable,
-            }
-        )
-    else:
-        _print_regressions(found, name, store)
-    if found.lost:
-        raise SystemExit(1)
-
-
-def _print_regressions(found: Regressions, release: str, store: str) -> None:
+        regressions = find_regressions(each for each in deliveries if each is not None)
+    manifest = describe_software(catalogue.backends)
+    found = ReleaseCheck(
+        release=f"{manifest.name} {manifest.version}",
+        store=str(catalogue.store),
+        **{each.name: getattr(regressions, each.name) for each in fields(regressions)},
+    )
     rows = [
         (each.delivery_id, each.model_type or "-", each.code, each.reason) for each in found.lost
     ]
-    show_table(("lost", "type", "code", "reason"), rows)
-    lost = f"{len(found.lost) or 'none'} of {found.deliveries} deliveries in {store}"
-    if not found.lost:
-        say(f"{release} would lose {lost}")
-        return
-    counts = ", ".join(f"{n} {code}" for code, n in count_refusals(found.lost).items())
-    say(f"{release} would lose {lost}: {counts}")
-    say(f"areas left without any model: {', '.join(found.areas) or 'none'}")
-    if found.unreadable:
-        say(
-            f"of {found.unreadable} lost the metadata cannot be read here: "
-            "which areas they declare is not known"
+    output.print_answer(found, ("lost", "type", "code", "reason"), rows, as_json=as_json)
+    if not as_json:
+        counts = ", ".join(f"{n} {code}" for code, n in count_refusals(found.lost).items())
+        output.print_text(
+            f"{found.release} would lose {len(found.lost) or 'none'} of {found.deliveries} "
+            f"deliveries in {found.store}{f': {counts}' if counts else ''}"
         )
+        if found.lost:
+            output.print_text(f"Areas left without any model: {', '.join(found.areas) or 'none'}.")
+        if found.unreadable:
+            lost = (
+                f"{found.unreadable} lost {'delivery' if found.unreadable == 1 else 'deliveries'}"
+            )
+            output.print_text(f"The areas of {lost} are unknown (unreadable metadata).")
+    if found.lost:
+        raise SystemExit(1)

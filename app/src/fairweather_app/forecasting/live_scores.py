@@ -49,7 +49,14 @@ AreaAndTime = tuple[str, datetime]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LiveScore:
-    """How well a delivery did for one area and variable, on one lead day, in the unit."""
+    """The errors of a delivery for one area and variable on one lead day.
+
+    Attributes:
+        lead_day: 1 is the first 24 hours.
+        count: how many values were compared.
+        mae: mean absolute error, in the variable's unit.
+        bias: mean of forecast minus observed, in the variable's unit.
+    """
 
     delivery_id: str
     area: str

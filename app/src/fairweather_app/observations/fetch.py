@@ -33,11 +33,19 @@ PROBLEMS_SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fetched:
-    """The result for one area: counts of its readings, and the time of the latest one stored.
+    """The readings of one area, by what was done with them.
 
-    `readings` have a value and lie between `since` and now. Each of them is `new`, `changed`,
-    `known` before, `impossible` (dropped) or `repeated` (merged). `missing` had no value, and
-    `future` ones were dropped: neither counts among the `readings`.
+    Attributes:
+        since: the earliest time that was requested.
+        latest: time of the latest value that is valid, or null.
+        readings: with a value, from `since` to now: the sum of the next five.
+        new: written.
+        changed: written over another value.
+        known: unchanged.
+        impossible: dropped.
+        repeated: merged with an earlier reading of the same time.
+        missing: times without a value.
+        future: dropped, because it is later than now.
     """
 
     area: str

@@ -28,23 +28,44 @@ _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SeriesQuality:
-    """One series; all but `area` and `quality` are None or 0 where there is no observation.
+class Gap:
+    """A stretch without observations.
 
-    `age` counts from `latest` to now; `step` is the usual distance of two observations. Of the
-    assessed days: how many `observations` there are and how many are `missing`, the longest `gap`
-    as the observations before and after it, the longest time on one value, how many `impossible`.
+    Attributes:
+        after: the last observation before it.
+        until: the first one after it.
+    """
+
+    after: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeriesQuality:
+    """One series over some days, up to its latest observation.
+
+    Attributes:
+        variable: null where there is no observation of the area; then numbers are 0 or null.
+        latest: time of the latest observation.
+        age_seconds: from then to now.
+        step_seconds: the usual distance of two observations, null while there is but one.
+        observations: of the days looked at.
+        missing: likewise, by the usual distance.
+        longest_gap: null where there is none.
+        stuck_seconds: the longest time on one value.
+        impossible: how many values cannot be real.
+        quality: the words above; empty is good.
     """
 
     area: str
     variable: str | None = None
     latest: datetime | None = None
-    age: timedelta | None = None
-    step: timedelta | None = None
+    age_seconds: float | None = None
+    step_seconds: float | None = None
     observations: int = 0
     missing: int = 0
-    gap: tuple[datetime, datetime] | None = None
-    stuck: timedelta | None = None
+    longest_gap: Gap | None = None
+    stuck_seconds: float | None = None
     impossible: int = 0
     quality: tuple[str, ...] = ("none",)
 
@@ -102,27 +123,28 @@ def _assess_series(
         area=area,
         variable=variable,
         latest=latest,
-        age=max(now - latest, timedelta(0)),
-        step=step,
+        age_seconds=max((now - latest).total_seconds(), 0.0),
+        step_seconds=None if step is None else step.total_seconds(),
         observations=len(times),
         missing=missing,
-        gap=gap,
-        stuck=stuck,
+        longest_gap=gap,
+        stuck_seconds=stuck.total_seconds(),
         impossible=impossible,
         quality=tuple(word for word, holds in words.items() if holds),
     )
 
 
-def _gaps(times: Times) -> tuple[timedelta | None, int, tuple[datetime, datetime] | None]:
-    """Return the usual step, how many observations are missing by it, and the longest gap."""
+def _gaps(times: Times) -> tuple[timedelta | None, int, Gap | None]:
+    """The usual step, how many observations are missing by it, and the longest gap."""
     distances = np.diff(times)
     if not len(distances):
         return None, 0, None
     step = max(int(np.median(distances)), 1)
     missing = np.maximum(np.rint(distances / step).astype(np.int64) - 1, 0)
     longest = int(np.argmax(missing))
-    gap = (from_microseconds(int(times[longest])), from_microseconds(int(times[longest + 1])))
-    return step * MICROSECOND, int(missing.sum()), gap if missing[longest] else None
+    after, until = (from_microseconds(int(each)) for each in times[longest : longest + 2])
+    gap = Gap(after=after, until=until) if missing[longest] else None
+    return step * MICROSECOND, int(missing.sum()), gap
 
 
 def _longest_on_one_value(

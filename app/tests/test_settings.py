@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_app import Settings, create_app, load_settings
 from fairweather_app.errors import OverridesError, SettingsError
@@ -21,7 +22,8 @@ def test_the_defaults_need_nothing_but_a_folder_to_write_in() -> None:
     chosen = load_settings()
     assert chosen.clock == "latest-observation"
     assert chosen.observations == "sqlite:///observations.sqlite"
-    assert chosen.domain_margin == 3.0
+    assert chosen.domain_margins == {name: each.margin for name, each in VARIABLES.items()}
+    assert chosen.domain_margins["temperature"] == 3.0
     assert not chosen.refuse_below_baseline
     assert not chosen.tensorflow
     assert chosen.overrides is None
@@ -40,6 +42,17 @@ def test_what_is_given_goes_before_the_environment_before_the_file_before_the_de
     assert chosen.clock == "latest-observation"
 
 
+def test_a_margin_comes_from_its_variable_then_the_older_setting_then_the_contract(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAIRWEATHER_DOMAIN_MARGIN", "1")
+    monkeypatch.setenv("FAIRWEATHER_HUMIDITY_MARGIN", "2")
+    monkeypatch.setenv("FAIRWEATHER_MARGINS", "{temperature: 0, pressure: 4}")
+    margins = load_settings().domain_margins
+    assert (margins["temperature"], margins["humidity"], margins["pressure"]) == (0, 2, 4)
+    assert margins["wind_speed"] == VARIABLES["wind_speed"].margin
+
+
 def test_settings_pass_through_as_they_are() -> None:
     chosen = Settings(clock="now")
     assert load_settings(chosen) is chosen
@@ -56,6 +69,14 @@ def test_settings_pass_through_as_they_are() -> None:
         ),
         ({"domain_margin": -1}, "FAIRWEATHER_DOMAIN_MARGIN is -1: expected greater than or equal"),
         ({"domain_margin": "nan"}, "FAIRWEATHER_DOMAIN_MARGIN is 'nan': expected"),
+        ({"margins": "3"}, "FAIRWEATHER_MARGINS is '3': expected margins by variable, such as"),
+        ({"margins": "{rain: 3}"}, "the variables are temperature, humidity"),
+        (
+            {"margins": "{humidity: -1}"},
+            "FAIRWEATHER_MARGINS is -1: expected greater than or equal",
+        ),
+        ({"margins": "{humidity: .nan}"}, "FAIRWEATHER_MARGINS is nan: expected a finite number"),
+        ({"margins": "[}"}, "FAIRWEATHER_MARGINS is '\\[}': expected margins by variable"),
         ({"body_limit": 1}, "FAIRWEATHER_BODY_LIMIT is 1: expected"),
         ({"refuse_below_baseline": "perhaps"}, "expected a valid boolean"),
         ({"observations": "nonsense"}, "expected a SQLAlchemy URL, such as sqlite:///"),
@@ -190,7 +211,7 @@ def test_a_backend_from_outside_comes_after_the_apps_own(
     ("name", "told"),
     [
         ("ehco", "expected package.module:callable"),
-        ("no.such:Thing", "cannot be had"),
+        ("no.such:Thing", "cannot import no.such:Thing (No module named"),
         ("builtins:str", "expected it to give a ModelsBackend, found '<bound method"),
         ("json:loads", "expected it to give a ModelsBackend, found TypeError("),
     ],
