@@ -132,7 +132,7 @@ def test_every_change_is_logged_once(
 
 
 def test_an_unknown_id_is_an_error_with_the_way_out(catalogue: Catalogue) -> None:
-    with pytest.raises(UnknownDeliveryError, match="/models lists"):
+    with pytest.raises(UnknownDeliveryError, match="listed at /models"):
         catalogue.snapshot.entry("nothing")
 
 

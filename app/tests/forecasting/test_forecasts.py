@@ -221,7 +221,7 @@ def test_summaries_tell_what_there_is_for_each_area(
 
 
 def test_an_empty_catalogue_is_told_as_that(make_app: MakeApp) -> None:
-    with pytest.raises(NoApplicableModelError, match="no delivery is in the catalogue yet"):
+    with pytest.raises(NoApplicableModelError, match="the store holds no delivery yet"):
         forecast(context_of(make_app()), ForecastRequest(area="JFK"))
 
 

@@ -72,7 +72,7 @@ def test_the_only_model_of_an_area_that_was_withdrawn_is_the_cause(
     app, delivery = make_app(), tiny_delivery(areas=("JFK",)).name
     context = app.extensions["fairweather"]
     context.catalogue.refresh()
-    context.decisions.add("withdraw", delivery, author="ann", reason="too warm at night")
+    context.catalogue.decisions.add("withdraw", delivery, author="ann", reason="too warm at night")
     context.catalogue.refresh()
     page = read(app.test_client().get("/?area=JFK"))
     assert "No forecast for JFK The only model for JFK was withdrawn." in page.text
