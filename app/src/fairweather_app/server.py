@@ -98,9 +98,10 @@ def serve(
     grace: int,
     shadows: tuple[str, ...],
 ) -> None:
-    """Serve forecasts until SIGTERM or Ctrl-C; what runs then is finished first.
+    """Run the production server.
 
-    Settings are the app's own (FAIRWEATHER_STORE, ...). A worker that dies is started again.
+    On SIGTERM or Ctrl-C running requests are finished first. Settings are the app's own
+    (FAIRWEATHER_STORE, ...). A worker that dies is started again.
 
     Example: FAIRWEATHER_STORE=/srv/deliveries fairweather-app serve --host 0.0.0.0
     """
