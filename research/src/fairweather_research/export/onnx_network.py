@@ -32,7 +32,6 @@ from fairweather_research.export.saved_model import (
     ONNX_FILE,
     SAVED_MODEL_FOLDER,
     SIGNATURE_KEY,
-    Conversion,
     load_signature,
 )
 from fairweather_research.networks.base import NetworkInputs
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from fairweather_research.export.graph import ForecastGraph
+    from fairweather_research.export.saved_model import Conversion
     from fairweather_research.networks.base import ExportsOnnx
     from fairweather_research.recipes.blueprint import Blueprint
 
@@ -84,6 +84,7 @@ class Around:
         graph: ForecastGraph,
         hole: Hole,
         network: ExportsOnnx,
+        conversion: Conversion,
         *,
         name: str,
         folder: Path,
@@ -95,6 +96,7 @@ class Around:
             graph: traced with ``hole``.
             hole: where the network belongs.
             network: fitted.
+            conversion: not started yet.
             name: what the recipe calls it.
             folder: of the delivery.
             scratch: a folder for what is needed on the way.
@@ -109,14 +111,12 @@ class Around:
         self._path = folder / ONNX_FILE
         names = _export(graph, hole, self._scratch)
         self._signature = load_signature(self._scratch / SAVED_MODEL_FOLDER)
-        with Conversion(self._scratch) as conversion:
-            self._theirs = self._scratch / "network.onnx"
-            with doing(name, "exporting it to ONNX"):
-                network.export_onnx(self._theirs)
-            problems = unfit(self._theirs)
-            report = conversion.finish(
-                *self._probe(names), dict.fromkeys([*names, *SHOWN], TOLERANCE)
-            )
+        conversion.start(self._scratch)
+        self._theirs = self._scratch / "network.onnx"
+        with doing(name, "exporting it to ONNX"):
+            network.export_onnx(self._theirs)
+        problems = unfit(self._theirs)
+        report = conversion.finish(*self._probe(names), dict.fromkeys([*names, *SHOWN], TOLERANCE))
         if problems:
             raise NetworkError(name, [f"`network`: its ONNX {problem}" for problem in problems])
         if report.omitted is not None:

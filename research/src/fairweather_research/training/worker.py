@@ -98,9 +98,11 @@ def run(
     report({"stage": "start"})
     # Only this user can write there, and the parent wrote it.
     prepared: Prepared = pickle.loads((scratch / PREPARED).read_bytes())  # noqa: S301
+    from fairweather_research.export.saved_model import Conversion  # noqa: PLC0415 - TensorFlow
+
     try:
-        with EventLog(prepared.events) as events:
-            result = _train(prepared, folder, scratch, report=report, events=events)
+        with Conversion() as conversion, EventLog(prepared.events) as events:
+            result = _train(prepared, conversion, folder, scratch, report=report, events=events)
     except RecipeError as error:
         kind = type(error).__name__
         report({"refused": {"error": kind, "source": error.source, "problems": error.problems}})
@@ -123,6 +125,7 @@ def run(
 
 def _train(
     prepared: Prepared,
+    conversion: Conversion,
     folder: Path,
     scratch: Path,
     *,
@@ -155,15 +158,16 @@ def _train(
         events.part = "bands"
         bands = fit_bands(windows, fitted, recipe.fit, report_epoch)
     report_stage("export")
-    signature, conversion = _exported(
+    signature, converted = _exported(
         windows.plan,
         fitted,
         bands,
+        conversion,
         name=recipe.network,
         folder=folder,
         scratch=scratch,
     )
-    with conversion:
+    with converted:
         report_stage("evaluate")
         judgements = judge(held_out, *_forecast(signature, held_out))
         report_stage("examples")
@@ -177,7 +181,7 @@ def _train(
         examples |= {f"output/{name}": values for name, values in outputs.items()}
         np.savez_compressed(folder / EXAMPLES, allow_pickle=False, **examples)
         report_stage("convert")
-        onnx = conversion.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
+        onnx = converted.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
     events.judged(judgements)
     learned = windows.lead_times()[parts == Part.TRAINING]
     first_window = taught.reference.min() - windows.plan.steps * windows.plan.step_seconds
@@ -226,6 +230,7 @@ def _exported(
     plan: Blueprint,
     fitted: Fitted,
     bands: Bands | None,
+    conversion: Conversion,
     *,
     name: str,
     folder: Path,
@@ -238,17 +243,20 @@ def _exported(
         Hole,
     )
     from fairweather_research.export.saved_model import (  # noqa: PLC0415
-        Conversion,
         load_signature,
         serialize_model,
     )
 
     if fitted.foreign is None:
         graph = ForecastGraph(plan, fitted.network, fitted.constants, bands)
-        return load_signature(serialize_model(graph, folder)), Conversion(folder)
+        path = serialize_model(graph, folder)
+        conversion.start(folder)
+        return load_signature(path), conversion
     hole = Hole(plan)
     graph = ForecastGraph(plan, hole, fitted.constants, bands)
-    around = Around(graph, hole, fitted.foreign, name=name, folder=folder, scratch=scratch)
+    around = Around(
+        graph, hole, fitted.foreign, conversion, name=name, folder=folder, scratch=scratch
+    )
     return around, around
 
 
