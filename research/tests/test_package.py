@@ -74,14 +74,15 @@ def test_no_module_imports_the_app_or_the_package_of_samples() -> None:
 
 
 def test_fitting_and_serializing_are_private_so_that_training_ends_in_a_delivery() -> None:
-    homes = {
-        path.stem
+    private = {"fit", "fit_bands", "serialize_model", "complete_metadata"}
+    found = {
+        node.name
         for path in SOURCE.rglob("*.py")
         for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef)
-        and node.name in {"fit", "fit_bands", "serialize_model", "create_model_metadata"}
+        if isinstance(node, ast.FunctionDef) and node.name in private
     }
-    assert homes == {"_fitting", "_bands", "_serialize", "_metadata"}
+    assert found == private
+    assert not private & set(fairweather_research.__all__)
 
 
 def test_every_exception_of_the_package_is_one_tree() -> None:

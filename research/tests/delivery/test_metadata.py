@@ -18,7 +18,7 @@ from fairweather_interface.metadata import (
 from fairweather_research import Recipe, load_observations, load_recipe
 from fairweather_research.dataset.input_ranges import Seen
 from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.delivery.metadata import create_model_metadata, expected_metadata
+from fairweather_research.delivery.metadata import complete_metadata, expected_metadata
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.evaluation.scores import judge
 from fairweather_research.export.onnx_format import OnnxReport
@@ -71,8 +71,10 @@ def described(
             threads=1,
             platform="Linux",
         )
-        return create_model_metadata(
-            recipe or tiny(),
+        recipe = recipe or tiny()
+        return complete_metadata(
+            expected_metadata(recipe),
+            recipe,
             result.model_copy(update=changes),
             data={
                 "data_source": summer.name,

@@ -17,7 +17,7 @@ from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime
 from fairweather_interface.verdict import check
 
-from fairweather_research.delivery.compatibility import newest_software, unserved
+from fairweather_research.delivery.compatibility import newest_software, serving_problems
 from fairweather_research.export import saved_model
 from live_software import software
 
@@ -40,7 +40,7 @@ def test_a_missing_value_that_the_real_converter_lets_through_is_found(tmp_path:
     x = np.array([[1.0, np.nan, 3.0, 4.0]], np.float32)
     y = saved_model.load_signature(path)(x=tf.constant(x))["y"].numpy()
     assert y.tolist() == [[1.0, 0.0, 3.0, 4.0]]
-    with saved_model.Conversion(method="spawn") as conversion:
+    with saved_model.Conversion(fork=False) as conversion:
         conversion.start(tmp_path)
         report = conversion.finish({"x": x}, {"y": y}, {"y": (0.01, 0.0)})
     assert report.omitted is not None
@@ -98,10 +98,10 @@ def test_what_came_out_is_held_against_live_software_and_kept(told: tuple[Delive
     assert f"It stays in the store, for software that can: {delivery.path}" in said
     assert "Serve:" not in said
     assert "warning:" not in said  # before the training nobody could know
-    assert unserved(delivery.metadata)
+    assert serving_problems(delivery.metadata)
     both = [software(), software(runtimes=(*software().runtimes, TENSORFLOW))]
-    assert unserved(delivery.metadata, both) == ()
-    assert len(unserved(delivery.metadata, both[:1])) == 1
+    assert serving_problems(delivery.metadata, both) == ()
+    assert len(serving_problems(delivery.metadata, both[:1])) == 1
 
 
 def test_only_software_with_a_runtime_for_the_other_artifact_serves_it(

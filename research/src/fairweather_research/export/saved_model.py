@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
@@ -74,8 +74,10 @@ class Conversion:
     a process nor a log behind, whatever happens.
     """
 
-    def __init__(self, *, method: Literal["fork", "spawn"] = "fork") -> None:
-        context = multiprocessing.get_context(method)
+    def __init__(self, *, fork: bool = True) -> None:
+        """Start the process; without ``fork`` a new interpreter, for where TensorFlow has run."""
+        get_context = multiprocessing.get_context
+        context = get_context("fork") if fork else get_context("spawn")
         self._log = tempfile.NamedTemporaryFile("r", encoding="utf-8")  # noqa: SIM115 - see __exit__
         self._path = Path()
         receiver, self._sender = context.Pipe(duplex=False)
