@@ -56,12 +56,12 @@ if len(sys.argv) == 1:  # `nox` alone: what takes one core runs beside another s
 for beside in sorted(ROOT.glob("*/checks/*_sessions.py")):  # nox finds what they define
     runpy.run_path(str(beside), run_name=beside.stem)
 
-TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0")
+TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0", "import-linter==2.17")
 
 
 @nox.session(python=PYTHON, allow_parallel=True)
 def lint(session: nox.Session) -> None:
-    """Check style, formatting, workflow files, and that the packages share one configuration."""
+    """Check style, formatting, the direction of imports, workflows, one shared configuration."""
     session.install(*TOOLS)
     session.run("ruff", "check", *FOLDERS.values())
     session.run("ruff", "format", "--check", *FOLDERS.values())
@@ -72,6 +72,10 @@ def lint(session: nox.Session) -> None:
     workflows = map(str, sorted((ROOT / ".github/workflows").glob("*.yml")))
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("zizmor", "--offline", "--quiet", ".github")
+    for folder in FOLDERS.values():  # reads the source: nothing of the package is installed
+        session.chdir(ROOT / folder)
+        session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "src"})
+    session.chdir(ROOT)
     tables = []
     for folder in FOLDERS.values():
         tools = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["tool"]

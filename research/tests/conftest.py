@@ -1,32 +1,42 @@
-"""Shared observations, recipes and trained deliveries: what is slow is made once a session."""
+"""Shared observations, recipes and trained deliveries: what is slow is made once a run.
+
+A recipe is trained once in the whole run, whichever process of pytest-xdist needs it first; its
+delivery lies in a folder named by the recipe's digest. All trainings that a process runs itself
+are forked from one server.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import json
+import os
+import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from fairweather_interface.applicability import Observed, check_applicability
-from fairweather_interface.delivery import Delivery, open_delivery
+from fairweather_interface.delivery import Delivery, list_deliveries, open_delivery
 from fairweather_interface.metadata import ModelMetadata
 
 from fairweather_research import Recipe, load_observations, train, write_archive
 from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.delivery.result import TrainingResult
+from fairweather_research.evaluation.scores import BASELINES
 from fairweather_research.observations.archive import Archive
 from fairweather_research.observations.loading import Observations
 from fairweather_research.training.forkserver import ForkServer
 from fairweather_research.training.train import Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
@@ -41,6 +51,21 @@ def _hearing_ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a file against the other processes of the run."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of the run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(scope="session")
 def new_york() -> Observations:
     """A year of real observations, quality-controlled."""
@@ -48,17 +73,20 @@ def new_york() -> Observations:
 
 
 @pytest.fixture(scope="session")
-def summer(new_york: Observations, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def summer(new_york: Observations, run_folder: Path) -> Path:
     """Two real summer months at EWR and JFK, as a file of the user's."""
-    table = new_york.archive.table
-    inside = table["time"].between(
-        pd.Timestamp("2013-06-01T00:00Z"), pd.Timestamp("2013-07-31T23:00Z")
-    )
-    short = Archive(table[inside]).select(
-        areas=["EWR", "JFK"], variables=["temperature", "humidity"]
-    )
-    path = tmp_path_factory.mktemp("observations") / "summer.parquet"
-    write_archive(short, path)
+    path = run_folder / "observations" / "summer.parquet"
+    with locked(run_folder / "summer.lock"):
+        if not path.exists():
+            table = new_york.archive.table
+            inside = table["time"].between(
+                pd.Timestamp("2013-06-01T00:00Z"), pd.Timestamp("2013-07-31T23:00Z")
+            )
+            short = Archive(table[inside]).select(
+                areas=["EWR", "JFK"], variables=["temperature", "humidity"]
+            )
+            path.parent.mkdir()
+            write_archive(short, path)
     return path
 
 
@@ -128,23 +156,56 @@ class Trained:
     progress: Sequence[Progress]
 
 
+def result_of(trained: Trained) -> TrainingResult:
+    """What a training reported, read back from its numbers."""
+    metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
+    fields = {name: metrics[name] for name in TrainingResult.model_fields}
+    for judgement in fields["judgements"]:
+        for score in (judgement, *judgement["days"]):
+            score["baselines"] = {name: score.pop(f"{name}_mae") for name in BASELINES}
+    return TrainingResult.model_validate_json(json.dumps(fields))
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[ForkServer]:
-    """Where the training processes of all tests come from, save those of commands."""
+    """Start the training processes of all tests, save those of commands."""
     with ForkServer() as started:
         yield started
 
 
+@pytest.fixture(autouse=True)
+def _one_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``train`` use the server of all tests, which has imported TensorFlow already."""
+
+    def shared() -> nullcontext[ForkServer]:
+        return nullcontext(request.getfixturevalue("server"))
+
+    monkeypatch.setattr("fairweather_research.training.train.ForkServer", shared)
+
+
 @pytest.fixture(scope="session")
-def trained(
-    tiny_document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, server: ForkServer
-) -> Trained:
-    """The small recipe, trained and delivered once a session."""
-    recipe = Recipe.parse(tiny_document, source="tiny.yaml")
-    progress: list[Progress] = []
-    store = tmp_path_factory.mktemp("store")
-    delivery = train(recipe, store, progress=progress.append, server=server)
-    return Trained(delivery, recipe, tuple(progress))
+def train_once(run_folder: Path, server: ForkServer) -> Callable[[Recipe], Trained]:
+    """Train a recipe, unless a process of this run has trained it."""
+
+    def trained(recipe: Recipe) -> Trained:
+        document = json.dumps(recipe.document(), sort_keys=True)
+        folder = run_folder / f"trained-{hashlib.sha256(document.encode()).hexdigest()[:16]}"
+        reported, store = folder / "progress.pickle", folder / "store"
+        with locked(folder.with_suffix(".lock")):
+            if not reported.exists():
+                progress: list[Progress] = []
+                train(recipe, store, progress=progress.append, server=server)
+                reported.write_bytes(pickle.dumps(progress))
+        (path,) = list_deliveries(store)
+        return Trained(open_delivery(path), recipe, pickle.loads(reported.read_bytes()))  # noqa: S301
+
+    return trained
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_document: dict[str, Any], train_once: Callable[[Recipe], Trained]) -> Trained:
+    """The small recipe, trained and delivered once a run."""
+    return train_once(Recipe.parse(tiny_document, source="tiny.yaml"))
 
 
 @pytest.fixture(scope="session")
@@ -158,27 +219,19 @@ def banded_recipe(tiny_document: dict[str, Any]) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def banded(
-    banded_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory, server: ForkServer
-) -> Trained:
-    """The small recipe with bands and bounds, trained and delivered once a session."""
-    progress: list[Progress] = []
-    store = tmp_path_factory.mktemp("bands")
-    delivery = train(banded_recipe, store, progress=progress.append, server=server)
-    return Trained(delivery, banded_recipe, tuple(progress))
+def banded(banded_recipe: Recipe, train_once: Callable[[Recipe], Trained]) -> Trained:
+    """The small recipe with bands and bounds, trained and delivered once a run."""
+    return train_once(banded_recipe)
 
 
 @pytest.fixture(scope="session")
-def switched(tiny_document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def switched(tiny_document: dict[str, Any], train_once: Callable[[Recipe], Trained]) -> Trained:
     """The small recipe with two networks, for humid weather and for dry, and with bands."""
     asked = {
         "switch": {"by": "humidity", "statistic": "mean", "period": "1 day", "at_quantile": 0.5},
         "quantiles": [0.1, 0.9],
     }
-    recipe = Recipe.parse({**tiny_document, **asked}, source="tiny.yaml")
-    progress: list[Progress] = []
-    delivery = train(recipe, tmp_path_factory.mktemp("switch"), progress=progress.append)
-    return Trained(delivery, recipe, tuple(progress))
+    return train_once(Recipe.parse({**tiny_document, **asked}, source="tiny.yaml"))
 
 
 @dataclass(frozen=True)
@@ -191,23 +244,28 @@ class Commanded:
 
 
 @pytest.fixture(scope="session")
-def commanded(tiny_document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Commanded:
+def commanded(tiny_document: dict[str, Any], run_folder: Path) -> Commanded:
     """The same small recipe, trained again by ``fairweather-research train``, in schema 0.2."""
-    folder = tmp_path_factory.mktemp("command")
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
-    done = subprocess.run(  # noqa: S603 - our own command
-        [
-            sys.executable,
-            *("-m", "fairweather_research", "train", "recipe.yaml", "--store", "store"),
-            *("--schema", "0.2"),
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    path = Path(done.stdout.splitlines()[-1])
-    return Commanded(open_delivery(path), done.stdout, done.stderr)
+    folder = run_folder / "commanded"
+    printed = folder / "printed.json"
+    with locked(run_folder / "commanded.lock"):
+        if not printed.exists():
+            folder.mkdir()
+            (folder / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
+            done = subprocess.run(  # noqa: S603 - our own command
+                [
+                    sys.executable,
+                    *("-m", "fairweather_research", "train", "recipe.yaml", "--store", "store"),
+                    *("--schema", "0.2"),
+                ],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            printed.write_text(json.dumps([done.stdout, done.stderr]), encoding="utf-8")
+    stdout, stderr = json.loads(printed.read_text(encoding="utf-8"))
+    return Commanded(open_delivery(Path(stdout.splitlines()[-1])), stdout, stderr)
 
 
 def domain_verdict(

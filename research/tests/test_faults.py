@@ -20,21 +20,20 @@ from fairweather_interface.delivery import clear_dead_stagings, list_deliveries,
 
 from fairweather_research import Recipe, TrainingError, train
 from fairweather_research.dataset.source_data import observations_of, refuse_changed
-from fairweather_research.training import train as training
+from fairweather_research.training.prepared import Prepared
 from fairweather_research.training.train import STAGES
-from fairweather_research.training.worker import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fairweather_research.training.forkserver import ForkServer, Work
+    from fairweather_research.training.forkserver import ForkServer, TrainingProcess
     from fairweather_research.training.train import Progress
 
 QUICK: dict[str, Any] = {"areas": ["JFK"], "variables": ["humidity"], "fit": {"epochs": 1}}
 
 
 # All that a training process reports, bands included.
-AT_WORK = [each for each in STAGES if each not in {"check", "observations", "windows", "deliver"}]
+REPORTED = ("start", "fit", "bands", "export", "evaluate", "examples", "convert")
 
 
 def left_in(store: Path) -> list[str]:
@@ -105,7 +104,7 @@ def commanded(document: dict[str, Any], folder: Path) -> Iterator[subprocess.Pop
             process.kill()
 
 
-@pytest.mark.parametrize("stage", AT_WORK)
+@pytest.mark.parametrize("stage", REPORTED)
 def test_a_training_process_killed_at_any_stage_leaves_nothing(
     tiny: Callable[..., Recipe],
     store: Path,
@@ -113,22 +112,20 @@ def test_a_training_process_killed_at_any_stage_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
     stage: str,
 ) -> None:
-    started: list[Work] = []
-    begin = training._working
+    started: list[TrainingProcess] = []
+    start = ForkServer.start
 
-    @contextlib.contextmanager
-    def watched(*arguments: Any, **more: Any) -> Any:
-        with begin(*arguments, **more) as working:
-            started.append(working._work)
-            yield working
+    def watched(server: ForkServer, folder: Path, scratch: Path) -> TrainingProcess:
+        started.append(start(server, folder, scratch))
+        return started[0]
 
     def kill(progress: Progress) -> None:
         if progress.stage == stage and progress.epoch is None:
             pid = started[0].pid
-            assert pid, "it says who it is before it says anything else"
+            assert pid, "it sends its id before anything else"
             os.kill(pid, signal.SIGKILL)
 
-    monkeypatch.setattr(training, "_working", watched)
+    monkeypatch.setattr(ForkServer, "start", watched)
     recipe = tiny(**QUICK, quantiles=[0.1, 0.9])
     with pytest.raises(TrainingError, match=r"ended by SIGKILL.*nothing was delivered"):
         train(recipe, store, server=server, progress=kill)

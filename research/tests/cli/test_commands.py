@@ -240,7 +240,7 @@ def test_what_no_live_software_supports_is_a_warning_and_with_strict_the_end(
         assert words in shown.stderr
     assert ("warning: " in shown.stderr) is bool(told)
     refused = strict and bool(told)
-    assert ("error: found what no live software supports yet" in shown.stderr) is refused
+    assert ("error: no live software supports this yet" in shown.stderr) is refused
     assert (shown.exit_code, read.times) == ((1, 0) if refused else (2, 1))
     assert shown.stdout == ""
     assert not (tmp_path / "store").exists()

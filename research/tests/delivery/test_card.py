@@ -15,11 +15,12 @@ from fairweather_interface.metadata import Artifact
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.verdict import Verdict
 
+from conftest import result_of
 from fairweather_research import load_observations
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.card.card import _by_day, _share, write_card
 from fairweather_research.delivery.card.plots import training_plot
-from fairweather_research.delivery.result import BranchRecord, TrainingResult
+from fairweather_research.delivery.result import BranchRecord
 from fairweather_research.errors import TrainingError
 from fairweather_research.evaluation.scores import BASELINES, Baseline
 from fairweather_research.networks.base import NETWORKS, EpochRecord
@@ -50,16 +51,6 @@ class Elements(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
-
-
-def result_of(trained: Trained) -> TrainingResult:
-    """What a training reported, read back from its numbers."""
-    metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
-    fields = {name: metrics[name] for name in TrainingResult.model_fields}
-    for judgement in fields["judgements"]:
-        for score in (judgement, *judgement["days"]):
-            score["baselines"] = {name: score.pop(f"{name}_mae") for name in BASELINES}
-    return TrainingResult.model_validate_json(json.dumps(fields))
 
 
 @pytest.fixture(scope="module")

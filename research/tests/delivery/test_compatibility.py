@@ -21,9 +21,9 @@ from fairweather_research import Recipe, UnsupportedError, check_recipe
 from fairweather_research.delivery import metadata
 from fairweather_research.delivery.compatibility import (
     _REMEDIES,
-    foresee,
+    check_compatibility,
     newest_software,
-    refuse_unwritable,
+    require_support,
 )
 from fairweather_research.export.onnx_format import IR_VERSION, OPSET
 from live_software import software
@@ -125,28 +125,28 @@ def test_an_older_schema_is_refused_with_every_meaning_it_has_no_words_for(
     tiny: Callable[..., Recipe],
 ) -> None:
     with pytest.raises(NotExpressibleError) as refused:
-        refuse_unwritable(tiny(**EVERYTHING), "0.2")
+        check_compatibility(tiny(**EVERYTHING), schema="0.2")
     assert refused.value.problems == (
         f"the lowest value of each input seen in training: {out('minimum')}",
         f"the largest share of missing values seen in training: {out('max_missing')}",
         "bands of uncertainty: take out `quantiles`",
     )
     with pytest.raises(NotExpressibleError, match="5 meanings"):
-        refuse_unwritable(tiny(**EVERYTHING), "0.1")
+        check_compatibility(tiny(**EVERYTHING), schema="0.1")
 
 
 @pytest.mark.parametrize("schema", [*WRITTEN_SCHEMAS, None])
 def test_what_every_schema_can_say_is_written_in_each(
     tiny: Callable[..., Recipe], schema: str | None
 ) -> None:
-    refuse_unwritable(tiny(), schema)
+    check_compatibility(tiny(), schema=schema)
 
 
 def test_a_schema_that_is_not_written_is_refused_with_those_that_are(
     tiny: Callable[..., Recipe],
 ) -> None:
     with pytest.raises(MetadataError, match=rf"9\.9.*expected one of {re.escape(WRITTEN)}"):
-        refuse_unwritable(tiny(), "9.9")
+        check_compatibility(tiny(), schema="9.9")
 
 
 def test_the_answer_comes_without_any_library_of_training(
@@ -174,34 +174,34 @@ def test_one_release_that_serves_is_enough_for_a_recipe_to_be_supported(
     tiny: Callable[..., Recipe],
 ) -> None:
     recipe = tiny(applicability_domain=["minimum"])
-    foreseen = foresee(recipe, [software("0.2"), software("0.3")])
-    assert (foreseen.served, foreseen.lines) == (True, ())
-    foreseen.refuse()
+    found = check_compatibility(recipe, [software("0.2"), software("0.3")])
+    assert (found.served, found.warnings) == (True, ())
+    require_support(found.warnings)
 
 
 def test_what_no_release_serves_is_told_with_every_release_and_can_be_an_error(
     tiny: Callable[..., Recipe],
 ) -> None:
     recipe = tiny(applicability_domain=["minimum"])
-    foreseen = foresee(recipe, [software("0.1"), software("0.2")])
-    assert [line.split(" refuses: ")[0] for line in foreseen.lines] == [
+    found = check_compatibility(recipe, [software("0.1"), software("0.2")])
+    assert [line.split(" refuses: ")[0] for line in found.warnings] == [
         "fairweather-app 0.1.0",
         "fairweather-app 0.2.0",
     ]
-    assert all(out("minimum") in line for line in foreseen.lines)
-    with pytest.raises(UnsupportedError, match="found what no live software supports yet") as error:
-        foreseen.refuse()
-    assert error.value.problems == foreseen.lines
+    assert all(out("minimum") in line for line in found.warnings)
+    with pytest.raises(UnsupportedError, match="no live software supports this yet") as error:
+        require_support(found.warnings)
+    assert error.value.problems == found.warnings
 
 
 def test_what_no_live_release_knows_is_told_though_it_serves_without(
     tiny: Callable[..., Recipe],
 ) -> None:
     recipe = tiny(quantiles=[0.1, 0.9])
-    assert foresee(recipe, [software("0.2"), software("0.3")]).lines == ()
-    foreseen = foresee(recipe, [software("0.1"), software("0.2")])
-    assert foreseen.served
-    assert foreseen.lines == (
+    assert check_compatibility(recipe, [software("0.2"), software("0.3")]).warnings == ()
+    found = check_compatibility(recipe, [software("0.1"), software("0.2")])
+    assert found.served
+    assert found.warnings == (
         (
             "`uncertainty` is unknown to fairweather-app 0.1.0, fairweather-app 0.2.0, which would "
             "serve without"
@@ -214,5 +214,5 @@ def test_without_software_the_newest_known_release_is_asked_and_serves_what_ther
 ) -> None:
     newest = newest_software()
     assert newest.name == "fairweather-app"
-    assert [release for release, _ in foresee(tiny()).answers] == [newest]
-    assert foresee(tiny(**EVERYTHING)).lines == ()
+    assert [answer.software for answer in check_compatibility(tiny()).answers] == [newest]
+    assert check_compatibility(tiny(**EVERYTHING)).warnings == ()

@@ -71,8 +71,10 @@ def described(
             threads=1,
             platform="Linux",
         )
+        recipe = recipe or tiny()
         return create_model_metadata(
-            recipe or tiny(),
+            expected_metadata(recipe),
+            recipe,
             result.model_copy(update=changes),
             data={
                 "data_source": summer.name,

@@ -176,7 +176,8 @@ def test_onnx_switches_where_the_saved_model_does(switch: Switch, tmp_path: Path
     levels[40:44] = np.array([40.0, 60.0, 0.0, 100.0])[:, None]
     levels[random.random(levels.shape) < 0.2] = np.nan
     levels[44:46] = np.nan
-    with Conversion(tmp_path) as conversion:
+    with Conversion(fork=False) as conversion:
+        conversion.start(tmp_path)
         expected = ask(made, levels, times)
         inputs = {
             "humidity": levels,

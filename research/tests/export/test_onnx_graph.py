@@ -10,7 +10,13 @@ import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from fairweather_research.export.onnx_graph import SAID, SHOWN, canonical, compose, unfit
+from fairweather_research.export.onnx_graph import (
+    NETWORK_INPUTS,
+    NETWORK_OUTPUT,
+    canonical,
+    compose,
+    onnx_problems,
+)
 from plugged_networks import Foreign
 from shapes import SHAPE, inputs
 
@@ -106,24 +112,28 @@ def test_a_network_is_put_into_the_hole_of_a_graph(tmp_path: Path) -> None:
     cube = (SHAPE.outputs, SHAPE.leads)
     past = (SHAPE.inputs, SHAPE.steps)
     nodes = [
-        helper.make_node("Mul", ["raw", "two"], [SHOWN[0]]),
-        *(helper.make_node("Identity", [f"raw_{name}"], [name]) for name in SHOWN[1:]),
-        helper.make_node("Add", [SAID, "two"], ["forecast"]),
+        helper.make_node("Mul", ["raw", "two"], [NETWORK_INPUTS[0]]),
+        *(helper.make_node("Identity", [f"raw_{name}"], [name]) for name in NETWORK_INPUTS[1:]),
+        helper.make_node("Add", [NETWORK_OUTPUT, "two"], ["forecast"]),
     ]
     widths = (past, (SHAPE.areas,), (SHAPE.calendar,))
-    others = [value(f"raw_{name}", *width) for name, width in zip(SHOWN[1:], widths, strict=True)]
-    shown = [value(name, *width) for name, width in zip(SHOWN, (past, *widths), strict=True)]
+    others = [
+        value(f"raw_{name}", *width) for name, width in zip(NETWORK_INPUTS[1:], widths, strict=True)
+    ]
+    shown = [
+        value(name, *width) for name, width in zip(NETWORK_INPUTS, (past, *widths), strict=True)
+    ]
     ours = model(
         nodes,
-        [value("raw", *past), *others, value(SAID, *cube)],
+        [value("raw", *past), *others, value(NETWORK_OUTPUT, *cube)],
         [value("forecast", *cube), *shown],
         {"two": 2.0},
     )
     whole = canonical(compose(ours, onnx.load(str(tmp_path / "network.onnx")), ["forecast"]))
     assert [item.name for item in whole.graph.output] == ["forecast"]
-    assert SAID not in {item.name for item in whole.graph.input}
+    assert NETWORK_OUTPUT not in {item.name for item in whole.graph.input}
     some = inputs()
-    names = ("raw", *(f"raw_{name}" for name in SHOWN[1:]))
+    names = ("raw", *(f"raw_{name}" for name in NETWORK_INPUTS[1:]))
     feed = dict(zip(names, some.arrays(), strict=True))
     expected = 2 * network.predict(some) + 2
     np.testing.assert_allclose(run(whole, **feed)[0], expected, rtol=1e-5)
@@ -131,9 +141,9 @@ def test_a_network_is_put_into_the_hole_of_a_graph(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_onnx_is_told(tmp_path: Path) -> None:
     (tmp_path / "n.onnx").write_bytes(b"nothing of the kind")
-    (problem,) = unfit(tmp_path / "n.onnx")
+    (problem,) = onnx_problems(tmp_path / "n.onnx")
     assert problem.startswith("cannot be read")
-    (problem,) = unfit(tmp_path / "absent.onnx")
+    (problem,) = onnx_problems(tmp_path / "absent.onnx")
     assert problem.startswith("cannot be read")
 
 
@@ -142,7 +152,7 @@ def test_an_input_that_nobody_feeds_is_told(tmp_path: Path, name: str, told: str
     made = half("a/")
     assert made.graph.input[0].name == name
     onnx.save(made, str(tmp_path / "n.onnx"))
-    (problem,) = unfit(tmp_path / "n.onnx")
+    (problem,) = onnx_problems(tmp_path / "n.onnx")
     assert problem.startswith(told)
 
 
@@ -154,7 +164,7 @@ def test_operations_of_other_domains_and_more_outputs_are_told_together(tmp_path
     made = model(nodes, [value("area", 2)], [value("a", 2), value("b", 2)], {})
     made.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     onnx.save(made, str(tmp_path / "n.onnx"))
-    problems = unfit(tmp_path / "n.onnx")
+    problems = onnx_problems(tmp_path / "n.onnx")
     assert problems == [
         "uses com.microsoft, expected operations of ONNX itself",
         "has 2 outputs, expected one",

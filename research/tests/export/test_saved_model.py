@@ -55,7 +55,8 @@ def test_a_file_that_onnx_runtime_cannot_load_is_told(model: Path) -> None:
 
 def test_a_conversion_that_fails_leaves_a_reason_and_no_file(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    with saved_model.Conversion(tmp_path) as conversion:
+    with saved_model.Conversion(fork=False) as conversion:
+        conversion.start(tmp_path)
         report = conversion.finish({}, {}, {})
     assert report.omitted is not None
     assert report.omitted.startswith("tf2onnx ended with code")
@@ -76,7 +77,8 @@ def test_a_conversion_that_needs_more_than_was_promised_is_told(
 
 def test_a_conversion_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(saved_model, "_CONVERSION_SECONDS", 0)
-    with saved_model.Conversion(tmp_path) as conversion:
+    with saved_model.Conversion(fork=False) as conversion:
+        conversion.start(tmp_path)
         report = conversion.finish({}, {}, {})
     assert report.omitted == "tf2onnx did not finish within 0 seconds"
-    assert conversion._process.poll() is not None
+    assert not conversion._process.is_alive()

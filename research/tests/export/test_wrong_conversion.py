@@ -17,8 +17,8 @@ from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime
 from fairweather_interface.verdict import check
 
-from fairweather_research.delivery.compatibility import newest_software, unserved
-from fairweather_research.export import saved_model as _serialize
+from fairweather_research.delivery.compatibility import newest_software, serving_problems
+from fairweather_research.export import saved_model
 from live_software import software
 
 TENSORFLOW = Runtime(format="tensorflow-saved-model", name="tensorflow", version="2.21.0")
@@ -35,16 +35,17 @@ class Leaky(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
 
 def test_a_missing_value_that_the_real_converter_lets_through_is_found(tmp_path: Path) -> None:
     module = Leaky()
-    path = tmp_path / _serialize.SAVED_MODEL_FOLDER
+    path = tmp_path / saved_model.SAVED_MODEL_FOLDER
     tf.saved_model.save(module, str(path), signatures={"model_signature": module.forecast})
     x = np.array([[1.0, np.nan, 3.0, 4.0]], np.float32)
-    y = _serialize.load_signature(path)(x=tf.constant(x))["y"].numpy()
+    y = saved_model.load_signature(path)(x=tf.constant(x))["y"].numpy()
     assert y.tolist() == [[1.0, 0.0, 3.0, 4.0]]
-    with _serialize.Conversion(tmp_path) as conversion:
+    with saved_model.Conversion(fork=False) as conversion:
+        conversion.start(tmp_path)
         report = conversion.finish({"x": x}, {"y": y}, {"y": (0.01, 0.0)})
     assert report.omitted is not None
     assert report.omitted.startswith("y differs from the SavedModel by up to nan on the examples")
-    assert not (tmp_path / _serialize.ONNX_FILE).exists()
+    assert not (tmp_path / saved_model.ONNX_FILE).exists()
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +98,10 @@ def test_what_came_out_is_held_against_live_software_and_kept(told: tuple[Delive
     assert f"It stays in the store, for software that can: {delivery.path}" in said
     assert "Serve:" not in said
     assert "warning:" not in said  # before the training nobody could know
-    assert unserved(delivery.metadata)
+    assert serving_problems(delivery.metadata)
     both = [software(), software(runtimes=(*software().runtimes, TENSORFLOW))]
-    assert unserved(delivery.metadata, both) == ()
-    assert len(unserved(delivery.metadata, both[:1])) == 1
+    assert serving_problems(delivery.metadata, both) == ()
+    assert len(serving_problems(delivery.metadata, both[:1])) == 1
 
 
 def test_only_software_with_a_runtime_for_the_other_artifact_serves_it(

@@ -438,5 +438,5 @@ def test_what_no_live_software_supports_is_told_once_and_refused_when_strict(
     shown = invoked(*asked, "--strict")
     assert shown.exit_code == 1
     assert shown.stdout == ""
-    assert "found what no live software supports yet" in shown.stderr
+    assert "no live software supports this yet" in shown.stderr
     assert invoked(*asked, "--strict", "--software", str(newest)).exit_code == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from fairweather_interface.errors import (
 from fairweather_interface.metadata import ONNX, SAVED_MODEL
 from fairweather_interface.testing import assert_delivery_conforms
 
-from conftest import domain_verdict
+from conftest import domain_verdict, result_of
 from fairweather_research import (
     ObservationsError,
     Recipe,
@@ -36,7 +35,6 @@ from schemas import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     from conftest import Commanded, Trained
 
@@ -45,30 +43,15 @@ def left_in(store: Path) -> list[str]:
     return sorted(path.name for path in store.iterdir()) if store.exists() else []
 
 
-def delivering_nothing(trained: Trained) -> Callable[..., AbstractContextManager[Any]]:
-    """A training process that tells what another one did, and leaves no model."""
-    metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
-    fields = TrainingResult.model_fields
-    result = TrainingResult.model_validate_json(
-        json.dumps({name: value for name, value in metrics.items() if name in fields})
-    )
+def delivering_nothing(trained: Trained) -> Callable[..., TrainingResult]:
+    """A training that finds what another one did, and leaves no model."""
 
-    class Forgetful:
-        def __init__(self, folder: Path) -> None:
-            self._model = folder / "model"
+    def run(_server: object, _prepared: object, folder: Path, _report: object) -> TrainingResult:
+        (folder / "model").mkdir()
+        (folder / "model" / "saved_model.pb").write_bytes(b"not a model")
+        return result_of(trained)
 
-        def train(self, _tell: object) -> TrainingResult:
-            self._model.mkdir()
-            (self._model / "saved_model.pb").write_bytes(b"not a model")
-            return result
-
-        def write_card(self) -> None: ...
-
-    @contextmanager
-    def working(_server: object, _recipe: object, _found: object, folder: Path, **_: object) -> Any:
-        yield Forgetful(folder)
-
-    return working
+    return run
 
 
 def test_a_training_ends_in_a_delivery_without_any_problem(
@@ -296,8 +279,8 @@ def test_what_an_older_schema_cannot_say_is_refused_before_a_process_starts(
 def test_a_meaning_that_only_training_reveals_is_not_lost_either(
     banded: Trained, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "refuse_unwritable", lambda *_: None)
-    monkeypatch.setattr(training, "_working", delivering_nothing(banded))
+    monkeypatch.setattr("fairweather_research.delivery.compatibility._can_express", lambda *_: True)
+    monkeypatch.setattr(training, "run_training", delivering_nothing(banded))
     with pytest.raises(NotExpressibleError, match="uncertainty"):
         train(banded.recipe, store, schema="0.2")
     assert left_in(store) == []
@@ -380,7 +363,7 @@ def test_what_does_not_conform_is_not_delivered(
     monkeypatch: pytest.MonkeyPatch,
     trained: Trained,
 ) -> None:
-    monkeypatch.setattr(training, "_working", delivering_nothing(trained))
+    monkeypatch.setattr(training, "run_training", delivering_nothing(trained))
     with pytest.raises(CorruptDeliveryError, match=r"examples\.npz: not found"):
         train(tiny(), store)
     assert left_in(store) == []

@@ -8,34 +8,51 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conftest import result_of
 from fairweather_research.errors import AbsentNetworkError, TrainingError
-from fairweather_research.observations.quality import QualityReport
 from fairweather_research.training import train, worker
-from fairweather_research.training.forkserver import SAID, ForkServer, last_words
+from fairweather_research.training.forkserver import OUTPUT, ForkServer, last_line
+from fairweather_research.training.prepared import PREPARED, Prepared
 from fairweather_research.training.train import STAGES, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from conftest import Trained
     from fairweather_research import Recipe
     from fairweather_research.dataset.window_set import WindowSet
 
 
-class Said:
-    """Stands in for a process: it says what it is given."""
+class Reporting:
+    """Stands in for a server and its process: it reports the events it is made with."""
 
-    code = 0
-
-    def __init__(self, *events: dict[str, Any]) -> None:
+    def __init__(self, *events: dict[str, Any], code: int = 0) -> None:
         self._events = events
+        self.code = code
+
+    def start(self, _folder: Path, _scratch: Path) -> Any:
+        return nullcontext(self)
 
     def events(self) -> Iterator[dict[str, Any]]:
         yield from self._events
+
+
+@pytest.fixture
+def prepared(tiny: Callable[..., Recipe], tiny_windows: WindowSet) -> Prepared:
+    """What the small recipe prepares, with a network that is not there."""
+    return Prepared(
+        recipe=tiny(network="no_such_module:build"),
+        windows=tiny_windows,
+        switch=None,
+        observed=(0, 1),
+        logs=None,
+    )
 
 
 def alive(pid: int | None) -> bool:
@@ -47,23 +64,15 @@ def alive(pid: int | None) -> bool:
 
 
 def test_a_network_that_is_not_there_is_refused_in_words(
-    tiny: Callable[..., Recipe], tiny_windows: WindowSet, tmp_path: Path, server: ForkServer
+    prepared: Prepared, tmp_path: Path, server: ForkServer
 ) -> None:
-    worker.Prepared(
-        recipe=tiny(network="no_such_module:build"),
-        windows=tiny_windows,
-        switch=None,
-        observed=(0, 1),
-        quality=QualityReport(series=()),
-        software=(),
-        events=None,
-    ).write(tmp_path)
-    with server.start(tmp_path, tmp_path) as work:
-        events = list(work.events())
-    assert work.code == worker.REFUSED
+    prepared.write(tmp_path)
+    with server.start(tmp_path, tmp_path) as process:
+        events = list(process.events())
+    assert process.code == worker.REFUSED
     assert events[0] == {"stage": "start"}
     with pytest.raises(AbsentNetworkError, match="found no module 'no_such_module'"):
-        train._Working(Said(*events), tmp_path, 1).train(print)  # type: ignore[arg-type]
+        train.run_training(Reporting(*events), prepared, tmp_path, print)  # type: ignore[arg-type]
 
 
 def test_what_a_process_says_is_kept_apart_from_its_reports(
@@ -72,13 +81,13 @@ def test_what_a_process_says_is_kept_apart_from_its_reports(
     with server.start(tmp_path, tmp_path) as work:  # nothing lies there
         assert list(work.events()) == [{"stage": "start"}]
     assert work.code == 1
-    assert "prepared.pickle" in last_words(tmp_path / SAID)
+    assert "prepared.pickle" in last_line(tmp_path / OUTPUT)
 
 
 def test_a_work_that_nobody_waits_for_is_ended_before_its_block_is_left(
     tmp_path: Path, server: ForkServer
 ) -> None:
-    os.mkfifo(tmp_path / worker.PREPARED)  # it waits for what never comes
+    os.mkfifo(tmp_path / PREPARED)  # it waits for what never comes
     with server.start(tmp_path, tmp_path) as work:
         assert next(work.events()) == {"stage": "start"}
         assert alive(work.pid)
@@ -89,7 +98,7 @@ def test_a_work_that_nobody_waits_for_is_ended_before_its_block_is_left(
 def test_a_server_that_is_killed_takes_no_other_training_with_it_than_its_own(
     tmp_path: Path,
 ) -> None:
-    os.mkfifo(tmp_path / worker.PREPARED)
+    os.mkfifo(tmp_path / PREPARED)
     with ForkServer() as server:
         with server.start(tmp_path, tmp_path) as work:
             events = work.events()
@@ -110,7 +119,7 @@ def test_a_server_that_is_killed_takes_no_other_training_with_it_than_its_own(
 
 
 def test_a_server_dies_with_whoever_holds_it_and_so_do_its_trainings(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / worker.PREPARED)
+    os.mkfifo(tmp_path / PREPARED)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     holder = subprocess.Popen(  # noqa: S603 - our own code
@@ -166,7 +175,7 @@ def served(asking: str) -> list[str]:
 _SERVER = """
 import os, pathlib, signal, socket, sys, threading, time
 from fairweather_research.training import forkserver
-from fairweather_research.training.forkserver import Work, _Server
+from fairweather_research.training.forkserver import TrainingProcess, _Server
 from fairweather_research.errors import TrainingError
 
 def work(channel, forget):
@@ -186,7 +195,7 @@ def ask(word=b"e"):
     with theirs:
         ours.sendall(word)
         socket.send_fds(control, [b"+"], [theirs.fileno()])
-    return Work(ours, pathlib.Path("nothing"))
+    return TrainingProcess(ours, pathlib.Path("nothing"))
 
 def hear(work):
     try:
@@ -197,7 +206,7 @@ def hear(work):
         print("ended with", work.code, flush=True)
 
 fork = os.fork
-train, forkserver._work = forkserver._work, work
+train, forkserver._train = forkserver._train, work
 control, theirs = socket.socketpair()
 server = _Server(theirs)
 
@@ -223,7 +232,7 @@ ours, channel = socket.socketpair()
 dead = fork()
 if dead == 0:
     os._exit(1)
-server._works[dead] = channel
+server._channels[dead] = channel
 server._poll.register(channel, 0)
 ours.close()
 os.waitid(os.P_PID, dead, os.WEXITED | os.WNOWAIT)
@@ -247,7 +256,7 @@ def asks():
     os.fork = refused
     hear(ask())
     hear(ask())
-    print("sleeps on" if server._works else "ended", flush=True)
+    print("sleeps on" if server._channels else "ended", flush=True)
 """
     first, *others = served(no_process_once)
     assert "no training process can be started (Resource temporarily unavailable)" in first
@@ -288,39 +297,47 @@ def forget():
 def asks():
     sleeper = ask(b"s")
     next(sleeper._lines)
-    forkserver._work, server._forget = train, forget
+    forkserver._train, server._detach = train, forget
     hear(ask())
-    print("sleeps on" if server._works else "ended", flush=True)
+    print("sleeps on" if server._channels else "ended", flush=True)
 """
     assert served(on_a_full_disk) == ["ended with 1", "sleeps on", "let go of"]
 
 
-def test_reports_become_progress_in_order(tmp_path: Path) -> None:
-    told: list[Progress] = []
-    said = Said(
+def test_reports_become_progress_in_order(prepared: Prepared, tmp_path: Path) -> None:
+    found: list[Progress] = []
+    reporting = Reporting(
         {"stage": "fit"},
         {"epoch": {"number": 1, "training": 2.0, "calibration": 3.0}},
-        {"stage": "a stage that nobody knows"},
+        {"stage": "a stage that is not known"},
     )
-    with pytest.raises(TrainingError):
-        train._Working(said, tmp_path, 7).train(told.append)  # type: ignore[arg-type]
-    assert [one.stage for one in told] == ["fit", "fit"]
-    assert told[1].epoch is not None
-    assert (told[1].epoch.calibration, told[1].epochs) == (3.0, 7)
+    with pytest.raises(TrainingError, match="ended with code 0"):
+        train.run_training(reporting, prepared, tmp_path, found.append)  # type: ignore[arg-type]
+    assert [one.stage for one in found] == ["fit", "fit"]
+    assert found[1].epoch is not None
+    assert (found[1].epoch.calibration, found[1].epochs) == (3.0, prepared.recipe.fit.epochs)
+
+
+def test_a_process_that_fails_after_its_result_has_none(
+    prepared: Prepared, trained: Trained, tmp_path: Path
+) -> None:
+    reporting = Reporting({"result": result_of(trained).model_dump(mode="json")}, code=1)
+    with pytest.raises(TrainingError, match="ended with code 1, and nothing was delivered"):
+        train.run_training(reporting, prepared, tmp_path, print)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("code", "said", "expected"),
     [
         (1, "noise\nValueError: no\n\n", "ended with code 1, and nothing was delivered; its last "),
-        (-9, "", "was ended by SIGKILL, and nothing was delivered; its last words: it said"),
+        (-9, "", "was ended by SIGKILL, and nothing was delivered; its last output: none"),
     ],
 )
 def test_the_end_of_a_failed_process_is_a_sentence(
     tmp_path: Path, code: int, said: str, expected: str
 ) -> None:
-    (tmp_path / SAID).write_text(said, encoding="utf-8")
-    assert expected in train.epitaph(code, last_words(tmp_path / SAID))
+    (tmp_path / OUTPUT).write_text(said, encoding="utf-8")
+    assert expected in train.failure_message(code, last_line(tmp_path / OUTPUT))
 
 
 def test_every_stage_that_the_worker_reports_is_one_that_people_are_shown() -> None:

@@ -83,7 +83,7 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
     with told():
         from fairweather_research.delivery.compatibility import (  # noqa: PLC0415
             read_manifest_file,
-            unserved,
+            serving_problems,
         )
         from fairweather_research.training.train import train  # noqa: PLC0415 - pandas is slow
 
@@ -98,7 +98,7 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
                 tensorboard=tensorboard,
                 progress=show,
             )
-        reasons = unserved(delivery.metadata, releases)
+        reasons = serving_problems(delivery.metadata, releases)
         show_skill(delivery, reasons)
         if tensorboard is not None:
             typer.echo(f"Logs: tensorboard --logdir {tensorboard}", err=True)

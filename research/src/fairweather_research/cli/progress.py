@@ -52,7 +52,7 @@ def shown(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:
                 note = f"epoch {progress.epoch.number}, loss {progress.epoch.calibration:.3f}"
             elif not terminal.is_terminal:
                 terminal.print(STAGES[progress.stage])
-            for line in progress.foresight.lines if progress.foresight else ():
+            for line in progress.warnings:
                 terminal.print(f"warning: {line}", markup=False, soft_wrap=True)
             bars.update(task, completed=done, description=STAGES[progress.stage], note=note)
 
@@ -60,12 +60,12 @@ def shown(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:
         bars.update(task, completed=len(STAGES), description=end, note="")
 
 
-def show_skill(delivery: Delivery, unserved: Sequence[str] = ()) -> None:
+def show_skill(delivery: Delivery, problems: Sequence[str] = ()) -> None:
     """Print the table of skill, what stands in the way of being served, and what to type next.
 
     Args:
         delivery: what was trained.
-        unserved: why no live software can serve it; empty where one does.
+        problems: why no live software can serve it; empty where one does.
     """
     metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))
     metadata = delivery.metadata
@@ -79,12 +79,12 @@ def show_skill(delivery: Delivery, unserved: Sequence[str] = ()) -> None:
     lines += [
         f"No {each.format} artifact: {each.omitted}" for each in metadata.artifacts if each.omitted
     ]
-    lines += [f"No live software can serve this: {reason}" for reason in unserved]
+    lines += [f"No live software can serve this: {reason}" for reason in problems]
     lines += [
         f"Model card: {delivery.path / 'card' / 'index.html'}",
         f"Details: fairweather-interface show {delivery.path}",
         f"It stays in the store, for software that can: {delivery.path}"
-        if unserved
+        if problems
         else f"Serve: FAIRWEATHER_STORE={delivery.path.parent} flask --app fairweather_app run",
     ]
     terminal = console()

@@ -1,16 +1,16 @@
-"""Does live software support what a recipe makes? Answered before anything is trained.
+"""Check whether live software supports what a recipe makes, before anything is trained.
 
 ::
 
-    foresight = foresee(recipe)                # or foresee(recipe, [read_software(...), ...])
-    foresight.lines                            # what no live software supports yet
-    foresight.refuse()                         # and an error of it
-    unserved(delivery.metadata)                # why nothing live can serve what came out
+    compatibility = check_compatibility(recipe)    # or (recipe, [read_software(...), ...])
+    compatibility.warnings                         # what no live software supports yet
+    require_support(compatibility.warnings)        # raises an error of it
+    serving_problems(delivery.metadata)            # why nothing live can serve what was trained
 
-What only training knows is assumed as it asks the most of a reader, so that a model which the
-answer says is served, is. Two things it cannot foresee: an ONNX conversion that fails, and a bound
-that the observations happen to let an older field say after all. Which keys of a recipe are too
-much for a schema is found by trying each of them alone.
+What only training finds is assumed as it asks the most of a reader, so that a model which is
+expected to be served, is. Two things cannot be known before: an ONNX conversion that fails, and a
+bound that the observations happen to let an older field say after all. Which keys of a recipe are
+too new for a schema is found by trying each of them alone.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from fairweather_research.recipes.recipe import Recipe
 
 __all__ = [
     "Answer",
-    "Foresight",
+    "Compatibility",
+    "check_compatibility",
     "check_recipe",
-    "foresee",
     "newest_software",
     "read_manifest_file",
-    "refuse_unwritable",
-    "unserved",
+    "require_support",
+    "serving_problems",
 ]
 
 # The manifest of the newest app that is released; `nox -s release -- app` writes it anew.
@@ -57,101 +57,115 @@ _REMEDIES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a release of the software says to a recipe."""
+    """What one release of the software supports of a recipe."""
 
-    expected: ModelMetadata  # what a delivery would say, with stand-ins for what training finds
+    software: Software
+    expected: ModelMetadata  # of a delivery, with stand-ins for what training finds
     verdict: Verdict
     remedies: tuple[str, ...]  # what to change; none where it serves
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compatibility:
+    """What live software supports of a recipe, before it is trained."""
+
+    expected: ModelMetadata  # of a delivery, with stand-ins for what training finds
+    answers: tuple[Answer, ...]  # one of each release
+
+    @property
+    def served(self) -> bool:
+        """Whether at least one release serves what the recipe makes."""
+        return any(answer.verdict.serves for answer in self.answers)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What no live software supports yet: a line for each thing; none where all is."""
+        if not self.served:
+            return tuple(
+                f"{_name(answer.software)} refuses: "
+                f"{' '.join(refusal.reason for refusal in answer.verdict.refusals)}; "
+                f"{'; '.join(answer.remedies)}"
+                for answer in self.answers
+            )
+        serving = [answer for answer in self.answers if answer.verdict.serves]
+        unused = set.intersection(*(set(answer.verdict.unused) for answer in serving))
+        names = ", ".join(_name(answer.software) for answer in serving)
+        return tuple(
+            f"`{each}` is unknown to {names}, which would serve without" for each in sorted(unused)
+        )
+
+    def verdicts(self, metadata: ModelMetadata) -> list[tuple[str, Verdict]]:
+        """Return the name of each release, and its verdict on a trained model."""
+        releases = [answer.software for answer in self.answers]
+        return [(_name(release), check(metadata, release)) for release in releases]
+
+
+def require_support(warnings: Sequence[str]) -> None:
+    """Raise an error where there are warnings of what no live software supports.
+
+    Raises:
+        UnsupportedError: with each of them.
+    """
+    if problems := tuple(warnings):
+        message = listed("no live software supports this yet:", problems)
+        raise UnsupportedError(message, problems=problems)
 
 
 def check_recipe(recipe: Recipe, software: Software) -> Answer:
     """Tell whether a release of the software supports what a recipe makes, with all reasons.
 
     Raises:
-        MetadataError: the contract does not allow what a delivery would say.
+        MetadataError: the contract does not allow what the recipe declares.
     """
-    ((_, answer),) = foresee(recipe, [software]).answers
-    return answer
+    return check_compatibility(recipe, [software]).answers[0]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Foresight:
-    """What live software says to a recipe, before it is trained."""
+def check_compatibility(
+    recipe: Recipe, software: Sequence[Software] | None = None, *, schema: str | None = None
+) -> Compatibility:
+    """Check a recipe against live releases, and against the schema to write its metadata in.
 
-    answers: tuple[tuple[Software, Answer], ...]  # one for each release that was asked
-
-    @property
-    def served(self) -> bool:
-        """Whether at least one release serves what the recipe makes."""
-        return any(answer.verdict.serves for _, answer in self.answers)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """What no live software supports yet: a line for each thing; none where all is."""
-        if not self.served:
-            return tuple(
-                f"{_name(release)} refuses: "
-                f"{' '.join(refusal.reason for refusal in answer.verdict.refusals)}; "
-                f"{'; '.join(answer.remedies)}"
-                for release, answer in self.answers
-            )
-        serving = {_name(release): a.verdict for release, a in self.answers if a.verdict.serves}
-        unused = set.intersection(*(set(verdict.unused) for verdict in serving.values()))
-        return tuple(
-            f"`{each}` is unknown to {', '.join(serving)}, which would serve without"
-            for each in sorted(unused)
-        )
-
-    def refuse(self) -> None:
-        """Turn what no live software supports into an error.
-
-        Raises:
-            UnsupportedError: there is such a thing.
-        """
-        if self.lines:
-            raise UnsupportedError(
-                listed(
-                    "found what no live software supports yet, expected nothing of it:", self.lines
-                ),
-                problems=self.lines,
-            )
-
-
-def foresee(recipe: Recipe, software: Sequence[Software] | None = None) -> Foresight:
-    """Hold a recipe against the releases that are live, by default the newest known one.
+    Args:
+        recipe: what would be trained.
+        software: the releases; when absent the newest known one.
+        schema: when absent the newest, which can say everything.
 
     Raises:
-        MetadataError: the contract does not allow what a delivery would say.
+        NotExpressibleError: the schema has no words for what the recipe asks for; ``problems``
+            names every meaning that would be lost, and the key to take out of the recipe.
+        MetadataError: the contract does not allow what the recipe declares, or ``schema`` is none
+            that is still written.
     """
     expected = expected_metadata(recipe)
-    verdicts = _verdicts(expected, software)
-    demands = [] if all(verdict.serves for _, verdict in verdicts) else [*_demands(recipe)]
-
-    def remedies(release: Software, code: Code) -> list[str]:
-        newest = SchemaVersion.parse(release.readable_schemas.newest)
-        too_much = [
-            f"take out {key} ({meaning}): only readers of schema {alone.min_reader} obey it"
-            for key, meaning, alone in demands
-            if code == Code.SCHEMA_TOO_NEW and SchemaVersion.parse(alone.min_reader) > newest
-        ]
-        return too_much or [_REMEDIES[code]]
-
+    if schema is not None and not _can_express(expected, schema):
+        lost = tuple(
+            f"{meaning}: take out {key}"
+            for key, meaning, alone in _optional_parts(recipe)
+            if not _can_express(alone, schema)
+        )
+        meanings = "1 meaning" if len(lost) == 1 else f"{len(lost)} meanings"
+        raise NotExpressibleError(
+            listed(f"schema {schema} has no words for {meanings} that the recipe asks for:", lost),
+            problems=lost,
+        )
     answers = []
-    for release, verdict in verdicts:
-        codes = dict.fromkeys(refusal.code for refusal in verdict.refusals)
-        change = tuple(remedy for code in codes for remedy in remedies(release, code))
-        answers.append((release, Answer(expected=expected, verdict=verdict, remedies=change)))
-    return Foresight(answers=tuple(answers))
+    for release in _live(software):
+        verdict = check(expected, release)
+        remedies = _remedies(recipe, release, verdict)
+        answers.append(
+            Answer(software=release, expected=expected, verdict=verdict, remedies=remedies)
+        )
+    return Compatibility(expected=expected, answers=tuple(answers))
 
 
-def unserved(
+def serving_problems(
     metadata: ModelMetadata, software: Sequence[Software] | None = None
 ) -> tuple[str, ...]:
-    """Why no live release can serve a model that is there, a line for each; none where one does.
+    """Return why no live release can serve a trained model, a line each; none where one does.
 
     Before a training nobody knows this: a conversion to ONNX may fail.
     """
-    verdicts = _verdicts(metadata, software)
+    verdicts = [(release, check(metadata, release)) for release in _live(software)]
     if any(verdict.serves for _, verdict in verdicts):
         return ()
     return tuple(
@@ -161,15 +175,8 @@ def unserved(
     )
 
 
-def _verdicts(
-    metadata: ModelMetadata, software: Sequence[Software] | None
-) -> list[tuple[Software, Verdict]]:
-    live = [newest_software()] if software is None else software
-    return [(release, check(metadata, release)) for release in live]
-
-
 def newest_software() -> Software:
-    """The software manifest of the newest app that was released before this package."""
+    """Return the software manifest of the newest app that was released before this package."""
     return read_software((files("fairweather_research") / "software" / _NEWEST).read_bytes())
 
 
@@ -189,43 +196,38 @@ def read_manifest_file(path: Path) -> Software:
         raise SoftwareError(f"{path}: {error}", problems=error.problems) from error
 
 
+def _live(software: Sequence[Software] | None) -> Sequence[Software]:
+    return [newest_software()] if software is None else software
+
+
 def _name(release: Software) -> str:
     return f"{release.name} {release.version}"
 
 
-def refuse_unwritable(recipe: Recipe, schema: str | None) -> None:
-    """Refuse a recipe whose delivery could not be written, in ``schema`` or at all.
-
-    Raises:
-        NotExpressibleError: the schema has no words for it; ``problems`` names every meaning that
-            would be lost, and the key to take out of the recipe.
-        MetadataError: the contract does not allow what a delivery would say, or ``schema`` is none
-            that is still written.
-    """
-
-    def is_said(metadata: ModelMetadata) -> bool:
-        try:
-            dump_metadata(metadata, schema=schema)
-        except NotExpressibleError:
-            return False
-        return True
-
-    if is_said(expected_metadata(recipe)):
-        return
-    lost = tuple(
-        f"{meaning}: take out {key}"
-        for key, meaning, alone in _demands(recipe)
-        if not is_said(alone)
-    )
-    meanings = "1 meaning" if len(lost) == 1 else f"{len(lost)} meanings"
-    raise NotExpressibleError(
-        listed(f"schema {schema} has no words for {meanings} that the recipe asks for:", lost),
-        problems=lost,
-    )
+def _can_express(metadata: ModelMetadata, schema: str) -> bool:
+    try:
+        dump_metadata(metadata, schema=schema)
+    except NotExpressibleError:
+        return False
+    return True
 
 
-def _demands(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
-    """Yield what asks for more than the oldest schema: the key, its meaning, it alone."""
+def _remedies(recipe: Recipe, release: Software, verdict: Verdict) -> tuple[str, ...]:
+    newest = SchemaVersion.parse(release.readable_schemas.newest)
+    remedies: list[str] = []
+    for code in dict.fromkeys(refusal.code for refusal in verdict.refusals):
+        parts = _optional_parts(recipe) if code == Code.SCHEMA_TOO_NEW else ()
+        too_new = [
+            f"take out {key} ({meaning}): only readers of schema {alone.min_reader} obey it"
+            for key, meaning, alone in parts
+            if SchemaVersion.parse(alone.min_reader) > newest
+        ]
+        remedies += too_new or [_REMEDIES[code]]
+    return tuple(remedies)
+
+
+def _optional_parts(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
+    """Yield what needs more than the oldest schema: the key, its meaning, metadata of it alone."""
     optional = {key: item for key, item in Recipe.declares().items() if item.meaning}
     bare = recipe.model_copy(update={key: item.without for key, item in optional.items()})
     for key, item in optional.items():

@@ -1,4 +1,8 @@
-"""The metadata of a delivery: what research knows, in the words of the contract."""
+"""The metadata of a delivery, in two stages: as expected of a recipe, and as training found it.
+
+``expected_metadata`` states everything that a recipe decides, with stand-ins for the rest;
+``create_model_metadata`` puts what a training found in their place.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ from fairweather_interface.metadata import (
     create_metadata,
 )
 
-from fairweather_research.dataset.input_ranges import Seen, declared_domain, worst_seen
+from fairweather_research.dataset.input_ranges import declared_domain, worst_seen
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.environment import packages
 from fairweather_research.export.onnx_format import IR_VERSION, OPSET, TOLERANCE, OnnxReport
@@ -38,101 +42,18 @@ __all__ = ["create_model_metadata", "expected_metadata"]
 
 _SAVED_MODEL_PATH = "model"
 _ONNX_PATH = "model.onnx"
-_NOTHING = f"sha256:{0:064d}"
-
-
-def create_model_metadata(
-    recipe: Recipe,
-    result: TrainingResult,
-    *,
-    data: Mapping[str, str],
-    delivery_id: str,
-    folder: Path,
-) -> ModelMetadata:
-    """Say everything about a trained model whose artifacts lie in ``folder``.
-
-    Args:
-        recipe: the resolved recipe; it becomes part of provenance, its file without the folder.
-        result: what the training process reported.
-        data: ``data_source``, ``data_location`` and ``data_digest`` of what was trained on.
-        delivery_id: the delivery's name.
-        folder: where ``model/`` and, when there is one, ``model.onnx`` lie.
-
-    Raises:
-        MetadataError: the contract does not allow what would be said.
-    """
-    document = recipe.document()
-    # a folder of ours is no news to others
-    document["observations"]["source"] = data["data_source"]
-    canonical = _ONNX_PATH if result.onnx.canonical else _SAVED_MODEL_PATH
-    return _create(
-        recipe,
-        result.seen,
-        result.onnx,
-        delivery_id=delivery_id,
-        created_at=datetime.now(UTC).replace(microsecond=0),
-        model_digest=artifact_digest(folder, canonical),
-        performance=tuple(
-            Performance(
-                **judgement.model_dump(include=set(Performance.model_fields) - {"held_out"}),
-                held_out=tuple(
-                    Block(start=_utc(start), end=_utc(end)) for start, end in judgement.held_out
-                ),
-            )
-            for judgement in result.judgements
-        ),
-        training={
-            **data,
-            "train_start_time": _utc(result.train_start),
-            "train_end_time": _utc(result.train_end),
-            "recipe": document,
-            "threads": result.threads,
-            "code_version": f"fairweather-research {version('fairweather-research')}",
-            "packages": {**packages(), **result.origin},
-        },
-    )
+_NO_DIGEST = f"sha256:{0:064d}"
 
 
 def expected_metadata(recipe: Recipe) -> ModelMetadata:
-    """Say, before training, what a delivery of the recipe will declare and need.
+    """Describe the delivery of a recipe before it is trained.
 
-    What only training knows is filled in: bounds with what asks the most of a reader, an ONNX
-    artifact as if the conversion had gone well, and provenance with nothing.
+    What only training finds has stand-ins: bounds that ask the most of a reader, an ONNX artifact
+    as if the conversion had gone well, and empty evidence and provenance.
 
     Raises:
-        MetadataError: the contract does not allow what would be said.
+        MetadataError: the contract does not allow what the recipe declares.
     """
-    return _create(
-        recipe,
-        worst_seen(recipe.blueprint),
-        OnnxReport(opset=OPSET, ir_version=IR_VERSION),
-        delivery_id="00000000-0000-4000-8000-000000000000",
-        created_at=_utc(0),
-        model_digest=_NOTHING,
-        performance=(),
-        training={
-            "data_source": recipe.observations.source,
-            "data_location": recipe.observations.source,
-            "data_digest": _NOTHING,
-            "train_start_time": _utc(0),
-            "train_end_time": _utc(0),
-            "recipe": recipe.document(),
-            "threads": 1,
-            "code_version": "not trained yet",
-            "packages": {},
-        },
-    )
-
-
-def _create(
-    recipe: Recipe,
-    seen: Mapping[str, Seen],
-    onnx: OnnxReport,
-    *,
-    training: Mapping[str, Any],
-    **evidence: Any,  # noqa: ANN401 - the contract checks them
-) -> ModelMetadata:
-    """Put what a model declares and needs to its evidence, whether it is trained or not."""
     plan = recipe.blueprint
     quantiles = tuple(
         Quantile(name=quantile.name, output=output.name, probability=quantile.probability)
@@ -140,8 +61,8 @@ def _create(
         for quantile in output.quantiles
     )
     names = [*(output.name for output in plan.outputs), *(item.name for item in quantiles)]
-    stated = {item.field: getattr(recipe, key) for key, item in Recipe.declares().items()}
-    found = {
+    declared = {item.field: getattr(recipe, key) for key, item in Recipe.declares().items()}
+    decided: dict[str, Any] = {
         "areas": plan.areas,
         "inputs": (
             *(
@@ -173,14 +94,90 @@ def _create(
             for output in plan.outputs
         ),
         "uncertainty": quantiles or None,
-        "artifacts": _artifacts(onnx),
         "tolerance": {
             name: Tolerance(absolute=TOLERANCE[0], relative=TOLERANCE[1]) for name in names
         },
-        **declared_domain(recipe, seen).declared,
-        "training": Training(seed=recipe.seed, synthetic=recipe.observations.synthetic, **training),
     }
-    return create_metadata(**{**stated, **found, **evidence})
+    stand_ins: dict[str, Any] = {
+        **declared_domain(recipe, worst_seen(plan)).declared,
+        "artifacts": _artifacts(OnnxReport(opset=OPSET, ir_version=IR_VERSION)),
+        "delivery_id": "00000000-0000-4000-8000-000000000000",
+        "created_at": _utc(0),
+        "model_digest": _NO_DIGEST,
+        "performance": (),
+        "training": Training(
+            data_source=recipe.observations.source,
+            data_location=recipe.observations.source,
+            data_digest=_NO_DIGEST,
+            train_start_time=_utc(0),
+            train_end_time=_utc(0),
+            seed=recipe.seed,
+            synthetic=recipe.observations.synthetic,
+            recipe=recipe.document(),
+            threads=1,
+            code_version="not trained yet",
+            packages={},
+        ),
+    }
+    return create_metadata(**{**declared, **decided, **stand_ins})
+
+
+def create_model_metadata(
+    expected: ModelMetadata,
+    recipe: Recipe,
+    result: TrainingResult,
+    *,
+    data: Mapping[str, str],
+    delivery_id: str,
+    folder: Path,
+) -> ModelMetadata:
+    """Return the metadata of a trained model: what was expected, with what training found.
+
+    Args:
+        expected: of the recipe.
+        recipe: the resolved recipe; it becomes part of provenance, its file without the folder.
+        result: what the training process returned.
+        data: ``data_source``, ``data_location`` and ``data_digest`` of what was trained on.
+        delivery_id: the delivery's name.
+        folder: where ``model/`` and, when there is one, ``model.onnx`` lie.
+
+    Raises:
+        MetadataError: the contract does not allow what was found.
+    """
+    document = recipe.document()
+    # a folder of ours is no news to others
+    document["observations"]["source"] = data["data_source"]
+    canonical = _ONNX_PATH if result.onnx.canonical else _SAVED_MODEL_PATH
+    derived = {"schema_version", "min_reader"}
+    kept = {name: getattr(expected, name) for name in expected.model_fields_set - derived}
+    found: dict[str, Any] = {
+        **declared_domain(recipe, result.seen).declared,
+        "artifacts": _artifacts(result.onnx),
+        "delivery_id": delivery_id,
+        "created_at": datetime.now(UTC).replace(microsecond=0),
+        "model_digest": artifact_digest(folder, canonical),
+        "performance": tuple(
+            Performance(
+                **judgement.model_dump(include=set(Performance.model_fields) - {"held_out"}),
+                held_out=tuple(
+                    Block(start=_utc(start), end=_utc(end)) for start, end in judgement.held_out
+                ),
+            )
+            for judgement in result.judgements
+        ),
+        "training": Training(
+            **data,
+            train_start_time=_utc(result.train_start),
+            train_end_time=_utc(result.train_end),
+            seed=recipe.seed,
+            synthetic=recipe.observations.synthetic,
+            recipe=document,
+            threads=result.threads,
+            code_version=f"fairweather-research {version('fairweather-research')}",
+            packages={**packages(), **result.origin},
+        ),
+    }
+    return create_metadata(**{**kept, **found})
 
 
 def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:

@@ -7,8 +7,8 @@ bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import onnx
 import onnx.compose
@@ -17,17 +17,13 @@ import onnx.numpy_helper
 from fairweather_research.export.onnx_format import IR_VERSION, OPSET
 from fairweather_research.networks.base import NetworkInputs
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-__all__ = ["SAID", "SHOWN", "canonical", "compose", "unfit"]
+__all__ = ["NETWORK_INPUTS", "NETWORK_OUTPUT", "canonical", "compose", "onnx_problems"]
 
 _NETWORK = "network"
 
-#: The hole's input, and its outputs: what a network says, and what it is shown.
-SAID = f"{_NETWORK}_said"
-SHOWN = tuple(f"{_NETWORK}_{name}" for name in NetworkInputs.NAMES)
+#: The tensors of our graph that stand for the network: an input, and outputs.
+NETWORK_OUTPUT = f"{_NETWORK}_output"
+NETWORK_INPUTS = tuple(f"{_NETWORK}_{name}" for name in NetworkInputs.NAMES)
 
 _RANDOM = {
     *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
@@ -35,8 +31,8 @@ _RANDOM = {
 }
 
 
-def unfit(path: Path) -> list[str]:
-    """What is wrong with a network's ONNX; nothing where it can be put into the graph."""
+def onnx_problems(path: Path) -> list[str]:
+    """Return what keeps a network's ONNX from being put into the graph."""
     try:
         model = onnx.load(str(path))
         onnx.checker.check_model(model)
@@ -49,8 +45,8 @@ def unfit(path: Path) -> list[str]:
         problems.append(f"is of opset {found}, expected {OPSET}; export it with that opset")
     used = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
     if used or model.functions:
-        told = ", ".join(sorted(used)) or "functions of its own"
-        problems.append(f"uses {told}, expected operations of ONNX itself")
+        names = ", ".join(sorted(used)) or "functions of its own"
+        problems.append(f"uses {names}, expected operations of ONNX itself")
     random = sorted({node.op_type for node in _nodes(model.graph)} & _RANDOM)
     if random:
         problems.append(f"draws random numbers ({', '.join(random)}), expected none at inference")
@@ -67,25 +63,25 @@ def unfit(path: Path) -> list[str]:
 
 
 def compose(ours: onnx.ModelProto, theirs: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
-    """Put a network into the hole: ``theirs`` between ``network_*`` and ``network_said`` of ours.
+    """Put a network in place of the placeholder of our graph.
 
     ``onnx.compose.merge_models`` joins one way only, and equal IR versions only. Nodes come out in
     no order; ``canonical`` gives them one.
 
     Args:
-        ours: the graph around the hole.
+        ours: the graph with the placeholder.
         theirs: the network, its inputs named as ``NetworkInputs`` names them.
         names: the outputs to keep.
     """
     network = onnx.compose.add_prefix(theirs, f"{_NETWORK}/").graph
     joints = [(f"{_NETWORK}_{name}", f"{_NETWORK}/{name}") for name in NetworkInputs.NAMES]
-    joints.append((network.output[0].name, SAID))
+    joints.append((network.output[0].name, NETWORK_OUTPUT))
     links = (onnx.helper.make_node("Identity", [source], [target]) for source, target in joints)
     by_name = {item.name: item for item in ours.graph.output}
     graph = onnx.helper.make_graph(
         [*ours.graph.node, *network.node, *links],
         "whole",
-        [item for item in ours.graph.input if item.name != SAID],
+        [item for item in ours.graph.input if item.name != NETWORK_OUTPUT],
         [by_name[name] for name in names],
         [*ours.graph.initializer, *network.initializer],
     )
@@ -93,10 +89,10 @@ def compose(ours: onnx.ModelProto, theirs: onnx.ModelProto, names: list[str]) ->
 
 
 def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model, named and ordered by what leads to its outputs, and by nothing else.
+    """Return the same model, named and ordered by what leads to its outputs, and by nothing else.
 
     Inputs and outputs keep their names and order. What leads to no output is left out, and so is
-    whatever a converter tells of itself.
+    what a converter writes about itself.
     """
     graph = model.graph
     makers = {name: node for node in graph.node for name in node.output if name}
@@ -145,7 +141,7 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _reads(node: onnx.NodeProto) -> list[str]:
-    """The values that a node reads, those that only a graph inside it reads included."""
+    """Return the values that a node reads, those of graphs inside it included."""
     inside = [name for graph in _graphs(node) for each in graph.node for name in _reads(each)] + [
         item.name for graph in _graphs(node) for item in graph.output
     ]
@@ -191,7 +187,7 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def _bare(item: onnx.ValueInfoProto) -> onnx.ValueInfoProto:
-    """An input or output with its type and width; every one has the same rows."""
+    """Return an input or output with its type and width; all have the same rows."""
     kind = item.type.tensor_type
     width = [side.dim_value for side in kind.shape.dim][1:]
     return onnx.helper.make_tensor_value_info(item.name, kind.elem_type, ["rows", *width])

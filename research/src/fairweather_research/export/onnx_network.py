@@ -1,33 +1,41 @@
-"""The graph around a network of another framework: one ONNX model, and the canonical one.
+"""The ONNX model of a network of another framework, which is then the canonical one.
 
-What is physical stays ours, to the last operation: the same ``ForecastGraph`` is traced with a
-*hole* where the network belongs. What would go into the network becomes outputs, what it would
-say an input; that graph is exported and converted like any other, and the network's own ONNX is
-put into the hole.
+The same ``ForecastGraph`` is traced with a *placeholder* where the network belongs: the inputs of
+the network become outputs of the graph, its output an input. That graph is exported and converted
+like any other, and the network's own ONNX is put in place of the placeholder.
 
 ::
 
     raw windows ─► batteries ─► anomalies, present, area, calendar ─┐
                                                                     ▼  the network's own ONNX
-    forecast ◄─ climatology, units, bands, limits ◄──────── network_said
+    forecast ◄─ climatology, units, bands, limits ◄────── network_output
 
-The ONNX model is then the only form there is, so ``model_digest`` covers its bytes; see
-``_onnx_parts`` for how equal models become equal bytes.
+There is no SavedModel, so ``model_digest`` covers the bytes of the ONNX model; see ``onnx_graph``
+for how equal models become equal bytes.
 """
 
 from __future__ import annotations
 
-import shutil
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research.errors import NetworkError, TrainingError
+from fairweather_research.export.graph import ForecastGraph
 from fairweather_research.export.onnx_format import IR_VERSION, OPSET, TOLERANCE, OnnxReport
-from fairweather_research.export.onnx_graph import SAID, SHOWN, canonical, compose, unfit
+from fairweather_research.export.onnx_graph import (
+    NETWORK_INPUTS,
+    NETWORK_OUTPUT,
+    canonical,
+    compose,
+    onnx_problems,
+)
 from fairweather_research.export.saved_model import (
     ONNX_FILE,
     SAVED_MODEL_FOLDER,
@@ -35,55 +43,43 @@ from fairweather_research.export.saved_model import (
     Conversion,
     load_signature,
 )
-from fairweather_research.networks.base import NetworkInputs
+from fairweather_research.networks.base import ExportsOnnx, NetworkInputs
 from fairweather_research.networks.external import doing
+from fairweather_research.recipes.blueprint import Blueprint
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    import numpy.typing as npt
-
-    from fairweather_research.export.graph import ForecastGraph
-    from fairweather_research.networks.base import ExportsOnnx
-    from fairweather_research.recipes.blueprint import Blueprint
-
-__all__ = ["Around", "Hole"]
+__all__ = ["NetworkPlaceholder", "OnnxAssembly"]
 
 _SAME = 1e-3  # usual spreads: what rounding may change
-_ALIKE = (1e-2, 1e-3)  # absolute and relative: the spread of a series that never moves is tiny
 
 
-class Hole:
-    """What the graph calls in place of a network that is not in TensorFlow."""
+class NetworkPlaceholder:
+    """Stand in the graph in place of a network that is not in TensorFlow."""
 
     variables: tuple[Any, ...] = ()
 
     def __init__(self, plan: Blueprint) -> None:
-        self.said: Any = None  # what the network would say; nothing, until it is known
-        self.shown: list[Any] = []  # what it would be called with
+        self.output: Any = None  # what the network would return, once it is known
+        self.inputs: list[Any] = []  # what it would be called with
         self.size = (len(plan.outputs), plan.leads)
 
     def __call__(self, inputs: list[Any], *, training: bool) -> Any:  # noqa: ANN401 - tensors have no types
-        """Remember the inputs and hand out what stands for the answer."""
+        """Remember the inputs and return what stands for the output."""
         assert not training  # noqa: S101 - a graph is never traced for training
-        self.shown = inputs
-        if self.said is None:
+        self.inputs = inputs
+        if self.output is None:
             return tf.zeros([tf.shape(inputs[0])[0], *self.size])
-        return self.said
+        return self.output
 
 
-class Around:
-    """One delivery's graph around a foreign network: composed, callable, and held to the parts.
-
-    Stands where a ``Conversion`` stands; as a context manager it leaves nothing behind.
-    """
+class OnnxAssembly:
+    """The ONNX model assembled from our graph and a foreign network, and checked against both."""
 
     def __init__(
         self,
         graph: ForecastGraph,
-        hole: Hole,
+        placeholder: NetworkPlaceholder,
         network: ExportsOnnx,
+        conversion: Conversion,
         *,
         name: str,
         folder: Path,
@@ -92,49 +88,42 @@ class Around:
         """Export, convert and compose ``folder / "model.onnx"``.
 
         Args:
-            graph: traced with ``hole``.
-            hole: where the network belongs.
+            graph: traced with ``placeholder``.
+            placeholder: where the network belongs.
             network: fitted.
-            name: what the recipe calls it.
+            conversion: not started yet.
+            name: the recipe's name of the network.
             folder: of the delivery.
-            scratch: a folder for what is needed on the way.
+            scratch: a folder for intermediate files.
 
         Raises:
             NetworkError: the network's ONNX is not what it must be.
-            TrainingError: the graph around it could not be converted.
+            TrainingError: our graph could not be converted.
         """
-        self._network, self._hole, self._name = network, hole, name
-        self._scratch = scratch / "around"
-        self._scratch.mkdir()
-        self._path = folder / ONNX_FILE
-        names = _export(graph, hole, self._scratch)
-        self._signature = load_signature(self._scratch / SAVED_MODEL_FOLDER)
-        with Conversion(self._scratch) as conversion:
-            self._theirs = self._scratch / "network.onnx"
-            with doing(name, "exporting it to ONNX"):
-                network.export_onnx(self._theirs)
-            problems = unfit(self._theirs)
-            report = conversion.finish(
-                *self._probe(names), dict.fromkeys([*names, *SHOWN], TOLERANCE)
-            )
+        self._network, self._size, self._name = network, placeholder.size, name
+        names = _export(graph, placeholder, scratch)
+        self._signature = load_signature(scratch / SAVED_MODEL_FOLDER)
+        conversion.start(scratch)
+        exported = scratch / "network.onnx"
+        with doing(name, "exporting it to ONNX"):
+            network.export_onnx(exported)
+        problems = onnx_problems(exported)
+        inputs = self._extreme_inputs()
+        outputs = self._run(inputs)
+        report = conversion.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
         if problems:
             raise NetworkError(name, [f"`network`: its ONNX {problem}" for problem in problems])
         if report.omitted is not None:
             raise TrainingError(f"the graph around {name} could not be converted: {report.omitted}")
-        ours = onnx.load(str(self._scratch / ONNX_FILE))
-        whole = canonical(compose(ours, onnx.load(str(self._theirs)), names))
+        ours = onnx.load(str(scratch / ONNX_FILE))
+        whole = canonical(compose(ours, onnx.load(str(exported)), names))
         onnx.checker.check_model(whole, full_check=True)
-        self._path.write_bytes(whole.SerializeToString(deterministic=True))
-        self._session = _session(self._path)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        (folder / ONNX_FILE).write_bytes(whole.SerializeToString(deterministic=True))
+        self._network_session = _session(exported)
+        self._session = _session(folder / ONNX_FILE)
 
     def __call__(self, **tensors: Any) -> dict[str, Any]:  # noqa: ANN401 - tensors have no types
-        """Answer with the delivered bytes, as a SavedModel's signature would."""
+        """Run the delivered bytes, as a SavedModel's signature would be run."""
         names = [output.name for output in self._session.get_outputs()]
         feed = {name: np.asarray(values) for name, values in tensors.items()}
         return dict(zip(names, self._session.run(names, feed), strict=True))
@@ -145,24 +134,23 @@ class Around:
         expected: Mapping[str, npt.NDArray[np.float32]],
         tolerance: Mapping[str, tuple[float, float]],
     ) -> OnnxReport:
-        """Hold the whole against its parts, on the examples: our graph, and the network itself.
+        """Compare the whole with its parts, our graph and the network itself, on the examples.
 
         Raises:
-            NetworkError: its ONNX answers otherwise than the network.
+            NetworkError: they differ.
         """
-        nothing = np.zeros((len(inputs["area_index"]), *self._hole.size), np.float32)
-        shown = self._run(inputs, nothing)
-        asked = NetworkInputs(
-            **{name: shown[each] for name, each in zip(NetworkInputs.NAMES, SHOWN, strict=True)}
-        )
+        nothing = np.zeros((len(inputs["area_index"]), *self._size), np.float32)
+        ours = self._run({**inputs, NETWORK_OUTPUT: nothing})
+        names = zip(NetworkInputs.NAMES, NETWORK_INPUTS, strict=True)
+        network_inputs = NetworkInputs(**{name: ours[tensor] for name, tensor in names})
         with doing(self._name, "asking it"):
-            said = np.asarray(self._network.predict(asked), dtype=np.float32)
-        problems = self._unlike(asked, said)
-        whole = self._run(inputs, said)
+            output = np.asarray(self._network.predict(network_inputs), dtype=np.float32)
+        problems = self._network_problems(network_inputs, output)
+        parts = self._run({**inputs, NETWORK_OUTPUT: output})
         for name, values in expected.items():
             absolute, relative = tolerance[name]
-            difference = np.abs(values - whole[name])
-            if not (difference <= absolute + relative * np.abs(whole[name])).all():
+            difference = np.abs(values - parts[name])
+            if not (difference <= absolute + relative * np.abs(parts[name])).all():
                 problems.append(
                     f"`network`: the whole answers otherwise than its parts: {name} by up to "
                     f"{float(np.max(difference)):g} on the examples, more than {absolute:g}"
@@ -171,34 +159,34 @@ class Around:
             raise NetworkError(self._name, problems)
         return OnnxReport(opset=OPSET, ir_version=IR_VERSION, canonical=True)
 
-    def _unlike(self, asked: NetworkInputs, said: npt.NDArray[np.float32]) -> list[str]:
-        """How the network's own ONNX differs from it, in usual spreads."""
-        session = _session(self._theirs)
-        feed = {item.name: getattr(asked, item.name) for item in session.get_inputs()}
-        (found,) = session.run(None, feed)
-        if found.shape != said.shape:
-            told = f"in the shape {list(found.shape)}, not {list(said.shape)}"
-        elif not (np.abs(found - said) <= _SAME).all():
-            told = f"by up to {float(np.abs(found - said).max()):g} usual spreads on the examples"
+    def _network_problems(
+        self, inputs: NetworkInputs, expected: npt.NDArray[np.float32]
+    ) -> list[str]:
+        """Compare the network's own ONNX with the network, in usual spreads."""
+        session = self._network_session
+        (found,) = session.run(
+            None, {item.name: getattr(inputs, item.name) for item in session.get_inputs()}
+        )
+        if found.shape != expected.shape:
+            how = f"in the shape {list(found.shape)}, not {list(expected.shape)}"
+        elif not (np.abs(found - expected) <= _SAME).all():
+            how = (
+                f"by up to {float(np.abs(found - expected).max()):g} usual spreads on the examples"
+            )
         else:
             return []
-        return [f"`network`: its ONNX answers otherwise than it does: {told}; look at its export"]
+        return [f"`network`: its ONNX answers otherwise than it does: {how}; look at its export"]
 
-    def _run(
-        self, inputs: Mapping[str, npt.NDArray[Any]], said: npt.NDArray[np.float32]
-    ) -> dict[str, npt.NDArray[np.float32]]:
-        tensors = {name: tf.constant(values) for name, values in inputs.items()}
-        answer = self._signature(**tensors, **{SAID: tf.constant(said)})
-        return {name: np.asarray(values) for name, values in answer.items()}
+    def _run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float32]]:
+        """Run our graph, with the output of the network among its inputs."""
+        outputs = self._signature(**{name: tf.constant(values) for name, values in inputs.items()})
+        return {name: np.asarray(values) for name, values in outputs.items()}
 
-    def _probe(
-        self, names: list[str]
-    ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[np.float32]]]:
-        """Inputs with missing and extreme values, and what the graph around says to them."""
+    def _extreme_inputs(self) -> dict[str, npt.NDArray[Any]]:
+        """Make inputs of our graph with missing and extreme values."""
         random = np.random.default_rng(1)
-        signature = self._signature.structured_input_signature[1]
         rows, inputs = 4, {}
-        for name, spec in signature.items():
+        for name, spec in self._signature.structured_input_signature[1].items():
             if spec.dtype == tf.int64:
                 values = np.zeros(rows, np.int64)
                 if name == "reference_time":
@@ -207,31 +195,31 @@ class Around:
                 continue
             shape = [rows, *spec.shape[1:]]
             values = random.normal(0.0, 20.0, shape).astype(np.float32)
-            if name != SAID:
+            if name != NETWORK_OUTPUT:
                 values[random.random(shape) < 0.1] = np.nan  # noqa: PLR2004 - a tenth is missing
                 values[-1] = np.nan
             inputs[name] = values
-        answer = self._signature(**{name: tf.constant(values) for name, values in inputs.items()})
-        return inputs, {name: np.asarray(answer[name]) for name in (*names, *SHOWN)}
+        return inputs
 
 
-def _export(graph: ForecastGraph, hole: Hole, folder: Path) -> list[str]:
-    """Save the graph around the hole; return the names of its forecasts."""
+def _export(graph: ForecastGraph, placeholder: NetworkPlaceholder, folder: Path) -> list[str]:
+    """Save the graph without the network; return the names of its forecasts."""
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # ships no types
-    def around(**tensors: Any) -> dict[str, Any]:  # noqa: ANN401 - tensors have no types
-        hole.said = tensors.pop(SAID)
-        answer = graph.trace(hole, tensors)  # the same, with a hole in it
-        shown = {name: tf.identity(seen) for name, seen in zip(SHOWN, hole.shown, strict=True)}
-        return answer | shown
+    def without_network(**tensors: Any) -> dict[str, Any]:  # noqa: ANN401 - tensors have no types
+        placeholder.output = tensors.pop(NETWORK_OUTPUT)
+        outputs = graph.trace(placeholder, tensors)
+        names = zip(NETWORK_INPUTS, placeholder.inputs, strict=True)
+        return outputs | {name: tf.identity(tensor) for name, tensor in names}
 
     specs = dict(graph.forecast.structured_input_signature[1])
-    specs[SAID] = tf.TensorSpec([None, *hole.size], tf.float32, name=SAID)
-    concrete = around.get_concrete_function(**specs)
-    tf.saved_model.save(
-        graph, str(folder / SAVED_MODEL_FOLDER), signatures={SIGNATURE_KEY: concrete}
+    specs[NETWORK_OUTPUT] = tf.TensorSpec(
+        [None, *placeholder.size], tf.float32, name=NETWORK_OUTPUT
     )
-    return [name for name in concrete.structured_outputs if name not in SHOWN]
+    concrete = without_network.get_concrete_function(**specs)
+    path = str(folder / SAVED_MODEL_FOLDER)
+    tf.saved_model.save(graph, path, signatures={SIGNATURE_KEY: concrete})
+    return [name for name in concrete.structured_outputs if name not in NETWORK_INPUTS]
 
 
 def _session(path: Path) -> Any:  # noqa: ANN401 - ONNX Runtime has no types

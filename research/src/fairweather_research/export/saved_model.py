@@ -8,10 +8,13 @@ the result is a sentence. Its bytes may differ from run to run; what is checked 
 
 from __future__ import annotations
 
+import importlib
+import multiprocessing
+import os
 import shutil
-import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -21,7 +24,7 @@ from fairweather_research.export.onnx_format import IR_VERSION, OPSET, OnnxRepor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+    from multiprocessing.connection import Connection
 
     import numpy.typing as npt
 
@@ -64,34 +67,37 @@ def load_signature(path: Path) -> Any:  # noqa: ANN401 - tensors have no types
 
 
 class Conversion:
-    """A conversion to ONNX that runs beside the training process; ``finish`` waits for it.
+    """A conversion to ONNX in a process of its own; ``finish`` waits for it.
 
-    As a context manager it leaves neither a process nor a log behind, whatever happens.
+    Make it before TensorFlow runs an operation: it is forked, because a new interpreter would
+    import TensorFlow for longer than the conversion takes. As a context manager it leaves neither
+    a process nor a log behind, whatever happens.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / ONNX_FILE
-        self._log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed on exit
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            [
-                *(sys.executable, "-P", "-m", "tf2onnx.convert"),
-                *("--saved-model", SAVED_MODEL_FOLDER),  # it stands in the file: no folder of ours
-                *("--tag", "serve", "--signature_def", SIGNATURE_KEY),
-                *("--opset", str(OPSET), "--output", ONNX_FILE),
-            ],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-        )
+    def __init__(self, *, fork: bool = True) -> None:
+        """Start the process; without ``fork`` a new interpreter, for where TensorFlow has run."""
+        get_context = multiprocessing.get_context
+        context = get_context("fork") if fork else get_context("spawn")
+        self._log = tempfile.NamedTemporaryFile("r", encoding="utf-8")  # noqa: SIM115 - see __exit__
+        self._path = Path()
+        receiver, self._sender = context.Pipe(duplex=False)
+        self._process = context.Process(target=_convert, args=(receiver, self._log.name))
+        self._process.start()
+        receiver.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.wait()
+        self._process.join()
+        self._sender.close()
         self._log.close()
+
+    def start(self, folder: Path) -> None:
+        """Convert ``folder / "model"`` to ``folder / "model.onnx"``."""
+        self._path = folder / ONNX_FILE
+        self._sender.send(str(folder))
 
     def finish(
         self,
@@ -117,15 +123,31 @@ class Conversion:
         return OnnxReport(opset=OPSET, ir_version=IR_VERSION)
 
     def _failure(self) -> str | None:
-        try:
-            code = self._process.wait(timeout=_CONVERSION_SECONDS)
-        except subprocess.TimeoutExpired:
+        self._process.join(_CONVERSION_SECONDS)
+        code = self._process.exitcode
+        if code is None:
             return f"tf2onnx did not finish within {_CONVERSION_SECONDS} seconds"
         if code == 0 and self._path.is_file():
             return None
-        self._log.seek(0)
-        said = [line for line in self._log.read().splitlines() if line.strip()]
-        return f"tf2onnx ended with code {code}: {said[-1] if said else 'it said nothing'}"
+        lines = [line for line in self._log.read().splitlines() if line.strip()]
+        return f"tf2onnx ended with code {code}: {lines[-1] if lines else 'it printed nothing'}"
+
+
+def _convert(receiver: Connection, log: str) -> None:
+    """Run the command of tf2onnx on the folder that comes, and print to ``log``."""
+    folder = receiver.recv()
+    with Path(log).open("w", encoding="utf-8") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    os.chdir(folder)
+    sys.argv = [
+        "tf2onnx.convert",
+        *("--saved-model", SAVED_MODEL_FOLDER),  # it stands in the file: no folder of ours
+        *("--tag", "serve", "--signature_def", SIGNATURE_KEY),
+        *("--opset", str(OPSET), "--output", ONNX_FILE),
+    ]
+    tf2onnx = importlib.import_module("tf2onnx.convert")
+    tf2onnx.main()
 
 
 def _excess(path: Path) -> str | None:

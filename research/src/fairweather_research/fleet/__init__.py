@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairweather_interface.delivery import clear_dead_stagings
-from fairweather_interface.errors import FairweatherError, listed
+from fairweather_interface.errors import FairweatherError
 
 from fairweather_research.dataset.source_data import observations_of
-from fairweather_research.delivery.compatibility import foresee
-from fairweather_research.errors import TrainingError, UnsupportedError
+from fairweather_research.delivery.compatibility import check_compatibility, require_support
+from fairweather_research.errors import TrainingError
 from fairweather_research.fleet.delivered import clear_dead_claims, identity
 from fairweather_research.fleet.tasks import Outcome, State, Task, shelf_of
 from fairweather_research.training.train import logs_beside, make_store
@@ -72,16 +72,13 @@ class Fleet:
         """
         counted: Counter[str] = Counter()
         for each in self.plan.trainings:
-            counted.update(foresee(each.recipe, self._software).lines)
+            counted.update(check_compatibility(each.recipe, self._software).warnings)
         lines = tuple(
             f"{line} ({number} of {len(self.plan.trainings)} trainings)"
             for line, number in counted.items()
         )
-        if lines and strict:
-            raise UnsupportedError(
-                listed("found what no live software supports yet, expected nothing of it:", lines),
-                problems=lines,
-            )
+        if strict:
+            require_support(lines)
         return lines
 
     def waiting(self, *, but: Container[str] = ()) -> Iterator[Outcome]:

@@ -1,4 +1,4 @@
-"""Logs for TensorBoard: how a training went, epoch by epoch, and what held-out time said of it.
+"""Logs for TensorBoard: losses epoch by epoch, and the errors on held-out time.
 
 They are written record by record, with no operation of TensorFlow, so that a model trained with
 logs is the model trained without, to the byte. ``tf.summary`` and the Keras callback run operations
@@ -6,7 +6,7 @@ in the training process, whose traces would stand in the SavedModel.
 
 ::
 
-    <folder>/training/     loss by epoch on the windows that teach
+    <folder>/training/     loss by epoch on the training windows
     <folder>/calibration/  loss by epoch on calibration time
     <folder>/model/ climatology/ persistence/    mean absolute error by lead day
 """
@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
+
+import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research.evaluation.scores import Judgement
 from fairweather_research.networks.base import EpochRecord
@@ -45,9 +47,9 @@ class EventLog:
         for run, loss in (("training", epoch.training), ("calibration", epoch.calibration)):
             self._write(run, f"loss of the {self.part}", epoch.number, loss)
 
-    def judged(self, judgements: Iterable[Judgement]) -> None:
+    def evaluations(self, evaluations: Iterable[Judgement]) -> None:
         """Log the errors on held-out time; the step is the lead day."""
-        for one in judgements:
+        for one in evaluations:
             tag = f"error by lead day/{one.area} {one.variable}"
             for day in one.days:
                 for run, error in {"model": day.mae, **day.baselines}.items():
@@ -56,8 +58,6 @@ class EventLog:
     def _write(self, run: str, tag: str, step: int, value: float) -> None:
         if self._folder is None:
             return
-        import tensorflow as tf  # type: ignore[import-untyped]  # noqa: PLC0415 - imported already
-
         now = time.time()
         if run not in self._files:
             folder = self._folder / run
@@ -67,9 +67,9 @@ class EventLog:
             self._files[run] = tf.io.TFRecordWriter(str(folder / name))
             first = tf.compat.v1.Event(wall_time=now, file_version="brain.Event:2")
             self._files[run].write(first.SerializeToString())
-        said = tf.compat.v1.Summary.Value(tag=tag, simple_value=value)
+        error = tf.compat.v1.Summary.Value(tag=tag, simple_value=value)
         event = tf.compat.v1.Event(
-            wall_time=now, step=step, summary=tf.compat.v1.Summary(value=[said])
+            wall_time=now, step=step, summary=tf.compat.v1.Summary(value=[error])
         )
         self._files[run].write(event.SerializeToString())
-        self._files[run].flush()  # whoever watches sees every epoch
+        self._files[run].flush()  # TensorBoard shows every epoch as it ends

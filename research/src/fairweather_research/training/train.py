@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import signal
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fairweather_interface.delivery import (
     METADATA,
@@ -20,12 +20,12 @@ from fairweather_interface.delivery import (
     open_delivery,
     staged_delivery,
 )
-from fairweather_interface.metadata import dump_metadata
+from fairweather_interface.metadata import dump_metadata, read_metadata
+from fairweather_interface.software import Software
 
-from fairweather_research.dataset.branches import find_switch
 from fairweather_research.dataset.source_data import observations_of, refuse_changed
-from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.delivery.compatibility import Foresight, foresee, refuse_unwritable
+from fairweather_research.delivery.card.card import write_card
+from fairweather_research.delivery.compatibility import check_compatibility, require_support
 from fairweather_research.delivery.metadata import create_model_metadata
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.errors import (
@@ -37,15 +37,9 @@ from fairweather_research.errors import (
 )
 from fairweather_research.networks.base import EpochRecord
 from fairweather_research.networks.external import refuse_absent
-from fairweather_research.observations.archive import epoch_seconds
 from fairweather_research.recipes.recipe import Recipe, load_recipe
-from fairweather_research.training.forkserver import SAID, ForkServer, Work, last_words
-from fairweather_research.training.worker import CARD, RESULT, TRAINED, Prepared
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from fairweather_interface.software import Software
+from fairweather_research.training.forkserver import OUTPUT, ForkServer, last_line
+from fairweather_research.training.prepared import Prepared, prepare
 
 __all__ = ["STAGES", "Progress", "logs_beside", "make_store", "train"]
 
@@ -73,12 +67,12 @@ _REFUSALS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a training is: its stage and, while fitting, the epoch that has just ended."""
+    """The stage of a training and, while fitting, the epoch that has just ended."""
 
     stage: str
     epoch: EpochRecord | None = None
     epochs: int | None = None  # the most there can be
-    foresight: Foresight | None = None  # what live software says, with the stage "check"
+    warnings: tuple[str, ...] = ()  # what no live software supports yet, with the stage "check"
 
 
 def train(
@@ -103,10 +97,10 @@ def train(
         schema: write the metadata in this schema, the newest or one of the two before it.
         software: releases that are live, to hold the recipe against; when absent the newest that
             was released before this package.
-        strict: refuse what none of them supports; it is told with the stage ``check`` otherwise.
+        strict: refuse what none of them supports; a warning with the stage ``check`` otherwise.
         tensorboard: a folder for logs, in a folder called after the delivery. Not in the store.
         progress: called at every stage and after every epoch.
-        server: where training processes come from, for who trains more than once.
+        server: starts the training processes; one serves many trainings.
 
     Raises:
         RecipeError: the recipe cannot be used.
@@ -119,40 +113,29 @@ def train(
             changed while it trained.
         DeliveryError: what came out does not conform to the contract.
     """
-    tell = progress or (lambda _: None)
+    report = progress or (lambda _: None)
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)
     store = Path(store).expanduser().resolve()
     logs = logs_beside(store, tensorboard)
-    refuse_unwritable(recipe, schema)
+    compatibility = check_compatibility(recipe, software, schema=schema)
     refuse_absent(recipe.network)
-    foresight = foresee(recipe, software)
-    tell(Progress(stage="check", foresight=foresight))
+    report(Progress(stage="check", warnings=compatibility.warnings))
     if strict:
-        foresight.refuse()
-    tell(Progress(stage="observations"))
+        require_support(compatibility.warnings)
+    report(Progress(stage="observations"))
     observations = observations_of(recipe)
-    tell(Progress(stage="windows"))
-    windows = WindowSet.choose(recipe, observations.archive)
-    time = epoch_seconds(observations.archive.table["time"])
+    report(Progress(stage="windows"))
     delivery_id = new_delivery_id()
-    prepared = Prepared(
-        recipe=recipe,
-        windows=windows,
-        switch=find_switch(recipe, windows),
-        observed=(int(time.min()), int(time.max())),
-        quality=observations.report,
-        software=tuple(release for release, _ in foresight.answers),
-        events=logs and logs / delivery_id,
-    )
+    prepared = prepare(recipe, observations.archive, logs=logs and logs / delivery_id)
     with (
         ForkServer() if server is None else nullcontext(server) as starts,
         _writable(store),
         staged_delivery(store, delivery_id) as folder,
-        _working(starts, prepared, folder) as working,
     ):
-        result = working.train(tell)
+        result = run_training(starts, prepared, folder, report)
         metadata = create_model_metadata(
+            compatibility.expected,
             recipe,
             result,
             data={
@@ -163,12 +146,47 @@ def train(
             delivery_id=delivery_id,
             folder=folder,
         )
-        (folder / METADATA).write_bytes(dump_metadata(metadata, schema=schema))
-        tell(Progress(stage="card"))
-        working.write_card()
+        written = dump_metadata(metadata, schema=schema)
+        (folder / METADATA).write_bytes(written)
+        report(Progress(stage="card"))
+        metadata = read_metadata(written)
+        verdicts = compatibility.verdicts(metadata)
+        write_card(folder / "card", metadata, result, observations.report, verdicts=verdicts)
         refuse_changed(recipe, observations)
-        tell(Progress(stage="deliver"))
+        report(Progress(stage="deliver"))
     return open_delivery(store / delivery_id)
+
+
+def run_training(
+    server: ForkServer, prepared: Prepared, folder: Path, report: Callable[[Progress], None]
+) -> TrainingResult:
+    """Run a training process that puts artifacts and examples into ``folder``.
+
+    Raises:
+        RecipeError: what the process refused, by its own error.
+        TrainingError: the process ended without a result.
+    """
+    epochs = prepared.recipe.fit.epochs * (prepared.switch.branches if prepared.switch else 1)
+    stage, result = "start", None
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name:
+        scratch = Path(name)
+        prepared.write(scratch)
+        with server.start(folder, scratch) as process:
+            for event in process.events():
+                if "refused" in event:
+                    refused = event["refused"]
+                    raise _REFUSALS[refused["error"]](refused["source"], refused["problems"])
+                stage = event.get("stage", stage)
+                if "epoch" in event:
+                    epoch = EpochRecord.model_validate(event["epoch"])
+                    report(Progress(stage=stage, epoch=epoch, epochs=epochs))
+                elif "result" in event:
+                    result = TrainingResult.model_validate(event["result"])
+                elif stage in STAGES:
+                    report(Progress(stage=stage))
+        if result is None or process.code != 0:
+            raise TrainingError(failure_message(process.code, last_line(scratch / OUTPUT)))
+    return result
 
 
 def make_store(store: Path) -> None:
@@ -215,62 +233,12 @@ def _writable(store: Path) -> Iterator[None]:
         ) from error
 
 
-class _Working:
-    """A training process at work, and the folder it is talked to through."""
-
-    def __init__(self, work: Work, scratch: Path, epochs: int) -> None:
-        self._work = work
-        self._events = work.events()
-        self._scratch = scratch
-        self._epochs = epochs
-
-    def train(self, tell: Callable[[Progress], None]) -> TrainingResult:
-        """Wait until all is there but the card."""
-        stage = "start"
-        for event in self._events:
-            if "refused" in event:
-                refused = event["refused"]
-                raise _REFUSALS[refused["error"]](refused["source"], refused["problems"])
-            stage = event.get("stage", stage)
-            if "epoch" in event:
-                epoch = EpochRecord.model_validate(event["epoch"])
-                tell(Progress(stage=stage, epoch=epoch, epochs=self._epochs))
-            elif stage in STAGES:
-                tell(Progress(stage=stage))
-            elif stage == TRAINED:
-                text = (self._scratch / RESULT).read_text(encoding="utf-8")
-                return TrainingResult.model_validate_json(text)
-        raise self._failure()
-
-    def write_card(self) -> None:
-        """Let it write the card, and wait for its end."""
-        self._work.say(CARD)
-        for _event in self._events:
-            pass
-        if self._work.code != 0:
-            raise self._failure()
-
-    def _failure(self) -> TrainingError:
-        return TrainingError(epitaph(self._work.code, last_words(self._scratch / SAID)))
-
-
-@contextmanager
-def _working(server: ForkServer, prepared: Prepared, folder: Path) -> Iterator[_Working]:
-    """Start a training process that puts artifacts and examples into ``folder``."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".scratch-") as name:
-        scratch = Path(name)
-        prepared.write(scratch)
-        networks = prepared.switch.branches if prepared.switch else 1
-        with server.start(folder, scratch) as work:
-            yield _Working(work, scratch, prepared.recipe.fit.epochs * networks)
-
-
-def epitaph(code: int | None, said: str) -> str:
-    """What to say of a training process that ended without a result."""
+def failure_message(code: int | None, output: str) -> str:
+    """Describe a training process that ended without a result, and the last line it printed."""
     how = f"ended with code {code}"
     if code is not None and code < 0:
         how = f"was ended by {signal.Signals(-code).name}"
     return (
-        f"the training process {how}, and nothing was delivered; its last words: {said}; "
+        f"the training process {how}, and nothing was delivered; its last output: {output}; "
         "train again, with more memory or fewer windows if it was killed"
     )
