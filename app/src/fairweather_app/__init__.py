@@ -1,4 +1,4 @@
-"""Serves weather forecasts from delivered models, or says why it refuses.
+"""Serve weather forecasts from delivered models, or refuse with a reason.
 
 A tour in two minutes::
 

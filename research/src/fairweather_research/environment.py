@@ -52,7 +52,7 @@ _LABEL = re.compile(r"\+source\.([0-9a-f]{12})$")
 
 @cache
 def packages() -> Mapping[str, str]:
-    """Every package that this one needs, directly or not, with its version; and Python's.
+    """Return every package that this one needs, directly or not, with its version; and Python's.
 
     Names are normalized. What is installed beside them, such as extras, is left out.
     """
@@ -77,7 +77,7 @@ def packages() -> Mapping[str, str]:
 
 
 def version_of(recorded: str) -> str:
-    """A recorded version without the digest of its source.
+    """Return a recorded version without the digest of its source.
 
     >>> version_of("0.4.0.dev0+source.1a2b3c4d5e6f")
     '0.4.0.dev0'
@@ -86,7 +86,7 @@ def version_of(recorded: str) -> str:
 
 
 def source_of(recorded: str) -> str | None:
-    """The digest of the source in a recorded version; None where none was recorded."""
+    """Return the digest of the source in a recorded version; None where none was recorded."""
     found = _LABEL.search(recorded)
     return found and found[1]
 
@@ -120,7 +120,7 @@ def _source_here(package: str) -> str:
 
 @cache
 def machine() -> str:
-    """The machine in the words that decide about bytes, parted by commas.
+    """Return the machine in the words that decide about bytes, parted by commas.
 
     System and architecture, C library, processor, and the vector instructions that NumPy finds:
     libraries choose their kernels by these, and kernels round differently.

@@ -1,4 +1,4 @@
-"""CORS: which pages of other origins may read the answers. None may, unless the operator says so.
+"""CORS: which pages of other origins may read the answers. Off by default.
 
 Laws:
 
@@ -53,7 +53,7 @@ def install_cors(app: Flask, origins: Sequence[str]) -> None:
 
 
 def headers_without_origin(origins: Sequence[str], vary: str) -> list[tuple[str, str]]:
-    """What answers to requests without an origin say of origins, and that they `vary` otherwise."""
+    """Return the CORS and `Vary` headers of answers to requests without an origin."""
     if origins and ANY not in origins:
         return [("Vary", f"{vary}, Origin")]
     exposed = ("Access-Control-Expose-Headers", ", ".join(EXPOSED))

@@ -38,7 +38,7 @@ _OF_A_PARAMETER = {
 
 @lru_cache(maxsize=1)
 def openapi_document(app: Flask) -> str:
-    """The document of an app, as JSON."""
+    """Return the OpenAPI document as JSON."""
     document = _read("document.json")
     tags = [each["name"] for each in document["tags"]]
     paths: dict[str, dict[str, Any]] = {}
@@ -109,7 +109,7 @@ def _success(operation: Operation) -> dict[str, Any]:
 
 
 def _other(operation: Operation, status: int, means: str) -> dict[str, Any]:
-    """An answer that is no problem: of another status, or a page that says no."""
+    """Describe an answer of another status that is no problem, or an error page."""
     if status >= HTTPStatus.BAD_REQUEST:
         return _success(operation) | {"description": means}
     kept = operation.headers if status == HTTPStatus.NOT_MODIFIED else {}
@@ -117,7 +117,7 @@ def _other(operation: Operation, status: int, means: str) -> dict[str, Any]:
 
 
 def _problem(status: int, codes: Iterable[str], *, page: bool = False) -> dict[str, Any]:
-    """What is answered with a status that says no; `page`: or a page, to whoever prefers one."""
+    """Describe the problems of a status; with `page`, also the page that browsers get."""
     kinds = [PROBLEMS[code] for code in sorted(codes)]
     # a page is asked for anew, and says so in other words
     more = {} if page else {"Cache-Control": "NoStore"}
@@ -137,7 +137,7 @@ def _described(kind: ProblemKind) -> str:
 
 
 def _headers(more: Mapping[str, str]) -> dict[str, Any]:
-    """The headers of every answer, and `more`: a header, and its name among the components."""
+    """Return the headers of every answer and `more`, each by its name among the components."""
     names = dict(zip(_OF_EVERY_ANSWER, _OF_EVERY_ANSWER, strict=True)) | dict(more)
     return {name: {"$ref": f"#/components/headers/{names[name]}"} for name in names}
 
@@ -155,7 +155,7 @@ def _text(kind: str) -> dict[str, Any]:
 
 
 def _query(operation: Operation) -> list[dict[str, Any]]:
-    """The parameters of an address that are fields of a model."""
+    """Return the parameters of an address that are fields of a model."""
     if operation.query is None:
         return []
     model, fields = operation.query
@@ -174,7 +174,7 @@ def _query(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _of_a_parameter(declared: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
-    """A parameter's schema: in an address nothing is null, it is left out."""
+    """Return a parameter's schema: in an address nothing is null, it is left out."""
     kinds = [each for each in declared.get("anyOf", ()) if each != {"type": "null"}]
     whole = declared | (kinds[0] if kinds else {})
     if "$ref" in whole:

@@ -135,7 +135,7 @@ def _assess_series(
 
 
 def _gaps(times: Times) -> tuple[timedelta | None, int, Gap | None]:
-    """The usual step, how many observations are missing by it, and the longest gap."""
+    """Return the usual step, how many observations are missing by it, and the longest gap."""
     distances = np.diff(times)
     if not len(distances):
         return None, 0, None

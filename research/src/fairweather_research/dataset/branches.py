@@ -67,7 +67,7 @@ class ByMonth:
         )
 
     def of(self, windows: WindowSet) -> npt.NDArray[np.int64]:
-        """The branch that answers each window, shape [rows]."""
+        """Return the branch that answers each window, shape [rows]."""
         days = windows.reference // DAY % _CYCLE
         return np.asarray(self.branch_of)[month_of_day()[days]]
 
@@ -104,12 +104,12 @@ class ByInput:
         return (f"{what} below {edges[0]}", *between, f"{what} at or above {edges[-1]}")
 
     def of(self, windows: WindowSet) -> npt.NDArray[np.int64]:
-        """The branch that answers each window, shape [rows]."""
+        """Return the branch that answers each window, shape [rows]."""
         value, factor = self._compared(windows)
         return np.searchsorted(np.array(self.at) * factor, value, side="right")
 
     def level(self, windows: WindowSet) -> npt.NDArray[np.float64]:
-        """The statistic of each window, in the input's unit, shape [rows]."""
+        """Return the statistic of each window, in the input's unit, shape [rows]."""
         value, factor = self._compared(windows)
         return value / factor
 
@@ -159,7 +159,7 @@ def find_switch(recipe: Recipe, windows: WindowSet) -> Switch | None:
 
 
 def month_of_day() -> npt.NDArray[np.int8]:
-    """The month, 0 to 11, of every day of the calendar's cycle from 1970-01-01, [146097]."""
+    """Return the month, 0 to 11, of every day of the calendar's cycle from 1970-01-01, [146097]."""
     days = np.arange(_CYCLE).astype("datetime64[D]")
     return (days.astype("datetime64[M]").astype(np.int64) % 12).astype(np.int8)
 
@@ -201,7 +201,7 @@ def _reaching(windows: WindowSet, part: Part) -> WindowSet:
 
 
 def _thin(switch: Switch, windows: WindowSet) -> list[str]:
-    """The branches that have too few windows of a part of the split, for people."""
+    """Return the branches that have too few windows of a part of the split, for people."""
     problems = []
     for part, days in _LEAST.items():
         there = _reaching(windows, part)

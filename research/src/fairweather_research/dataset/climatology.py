@@ -72,7 +72,7 @@ def shifted(
 
 
 def _turns(angle: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-    """What makes (sin x, cos x) that of x plus an angle, shape [angles, 2, 2]."""
+    """Return what makes (sin x, cos x) that of x plus an angle, shape [angles, 2, 2]."""
     sin, cos = np.sin(angle), np.cos(angle)
     return np.moveaxis(np.array([[cos, sin], [-sin, cos]]), -1, 0)
 

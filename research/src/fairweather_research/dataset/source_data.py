@@ -28,7 +28,7 @@ _lock = threading.Lock()
 
 
 def observations_of(recipe: Recipe) -> Observations:
-    """The part of the recipe's source that it reads; the digest covers just this.
+    """Return the part of the recipe's source that it reads; the digest covers just this.
 
     Raises:
         ObservationsError: the source cannot be read.

@@ -56,14 +56,14 @@ class TimeSplit:
         return self._cycle[self._day(time) % self.every]
 
     def block(self, time: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """A number per block: equal for times in one unbroken run of days of one part."""
+        """Return a number per block: equal for times in one unbroken run of days of one part."""
         starts = np.flatnonzero(np.r_[True, np.diff(self._cycle) != 0])
         cycle, day = np.divmod(self._day(time), self.every)
         within = np.searchsorted(starts, day, side="right") - 1
         return cycle * len(starts) + within
 
     def held_out(self, start: int, end: int) -> tuple[Span, ...]:
-        """The held-out blocks that overlap [start, end), whole, in order."""
+        """Return the held-out blocks that overlap [start, end), whole, in order."""
         days = np.arange(start // DAY - self.every, end // DAY + self.every + 1)
         held = self._cycle[days % self.every] == Part.HELD_OUT
         edges = np.diff(np.r_[False, held, False].astype(np.int8))

@@ -43,7 +43,7 @@ _MOST_VALUES = 2_000_000
 
 
 def areas_and_variables(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Every area and every variable whose observations the recipe reads, sorted."""
+    """Return every area and every variable whose observations the recipe reads, sorted."""
     plan = recipe.blueprint
     areas = {read for area in plan.areas for i in plan.inputs for read in i.areas_read(area)}
     variables = {i.variable for i in plan.inputs} | {o.variable for o in plan.outputs}
@@ -120,19 +120,19 @@ class WindowSet:
         return len(self.reference)
 
     def lead_times(self) -> npt.NDArray[np.int64]:
-        """The time each target speaks of, shape [rows, leads]."""
+        """Return the time each target speaks of, shape [rows, leads]."""
         return self.reference[:, None] + self.plan.step_seconds * np.arange(
             1, self.plan.leads + 1, dtype=np.int64
         )
 
     def parts(self) -> npt.NDArray[np.int8]:
-        """The part of the split each target belongs to, shape [rows, leads]."""
+        """Return the part of the split each target belongs to, shape [rows, leads]."""
         return self.split.part(self.lead_times())
 
     def targets(
         self, series: Mapping[tuple[int, int], SampledSeries] | None = None
     ) -> npt.NDArray[np.float64]:
-        """What was observed, shape [rows, outputs, leads], NaN where nothing was.
+        """Return what was observed, shape [rows, outputs, leads], NaN where nothing was.
 
         Another series of each (output, area) may be read in place of the observed one.
         """
@@ -169,7 +169,7 @@ class WindowSet:
         return found
 
     def batches(self, size: int | None = None) -> Iterator[tuple[slice, WindowSet]]:
-        """The windows in order, at most ``size`` at a time, each batch with its place.
+        """Yield the windows in order, at most ``size`` at a time, each batch with its place.
 
         Without a size there are 256, or fewer where they are long: 30 days by the minute are
         43,200 values a window.
@@ -182,7 +182,7 @@ class WindowSet:
             yield place, self.rows(np.arange(place.start, place.stop))
 
     def coarse_input(self, number: int, area: int) -> SampledSeries:
-        """An input's series brought to the step, as the graph does it."""
+        """Return an input's series brought to the step, as the graph does it."""
         series = self.sources[number, area]
         factor = self.plan.step_seconds // series.rate
         # A step ends on its last sample; the series starts on one, so a run misses its head.
@@ -191,7 +191,7 @@ class WindowSet:
         return SampledSeries(series.start, self.plan.step_seconds, coarsen(values, factor))
 
     def seen(self) -> dict[str, Seen]:
-        """What all windows here hold of every input, by input name."""
+        """Return what all windows here hold of every input, by input name."""
         found: dict[str, Seen] = {}
         for number, plan in enumerate(self.plan.inputs):
             values, missing = [], []
@@ -207,7 +207,7 @@ class WindowSet:
         return found
 
     def _without_windows(self, season: tuple[int, ...]) -> list[str]:
-        """The months of the season that an area has too few windows in, for people."""
+        """Return the months of the season that an area has too few windows in, for people."""
         present = np.isfinite(self.targets())
         learned = present & (self.parts() == Part.TRAINING)[:, None, :]
         observed, teaching = _every_output(present), _every_output(learned)
@@ -280,7 +280,7 @@ def _absent(recipe: Recipe, plan: Blueprint, archive: Archive) -> list[str]:
 
 
 def _grid(plan: Blueprint, archive: Archive) -> tuple[int, int]:
-    """The steps that cover an archive: the time of the first in seconds, and how many.
+    """Return the steps that cover an archive: the time of the first in seconds, and how many.
 
     Steps count from 1970-01-01T00:00Z.
     """
@@ -330,7 +330,7 @@ def _too_short(recipe: Recipe, plan: Blueprint, start: int, steps: int) -> list[
 def _missing(
     series: SampledSeries, reference: npt.NDArray[np.int64], samples: int
 ) -> npt.NDArray[np.float64]:
-    """The share of the window that ends at each reference time which is missing."""
+    """Return the share of the window that ends at each reference time which is missing."""
     present = np.r_[0, np.cumsum(np.isfinite(series.value))]
     last = (reference - series.start) // series.rate + 1
     found = present[last] - present[np.maximum(last - samples, 0)]
@@ -340,7 +340,7 @@ def _missing(
 def covered(
     series: SampledSeries, reference: npt.NDArray[np.int64], samples: int
 ) -> npt.NDArray[np.bool_]:
-    """The samples that lie in at least one window ending at a reference time."""
+    """Return the samples that lie in at least one window ending at a reference time."""
     last = (reference - series.start) // series.rate + 1
     edges = np.zeros(len(series.value) + 1, dtype=np.int64)
     np.add.at(edges, np.maximum(last - samples, 0), 1)
@@ -362,7 +362,7 @@ def _every_output(targets: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 
 def _in_turn(season: tuple[int, ...]) -> tuple[int, ...]:
-    """The months as people tell them: a winter begins in October, not in January."""
+    """Return the months as people tell them: a winter begins in October, not in January."""
     first = next((m for m in season if (m - 2) % 12 + 1 not in season), season[0])
     return tuple(sorted(season, key=lambda month: (month - first) % 12))
 

@@ -98,7 +98,7 @@ def window(
 
 
 def coarsen(values: npt.NDArray[np.float64], factor: int) -> npt.NDArray[np.float64]:
-    """The mean of each run of ``factor`` samples along the last axis, over those present.
+    """Return the mean of each run of ``factor`` samples along the last axis, over those present.
 
     It is what a model's graph does to its inputs before anything else; NaN where a run is empty.
     """

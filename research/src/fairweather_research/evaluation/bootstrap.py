@@ -20,7 +20,7 @@ _RESAMPLES = 1000
 def share_interval(
     part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64], times: npt.NDArray[np.int64]
 ) -> tuple[float, float] | None:
-    """The 95 % interval of ``sum(part) / sum(whole)`` over resampled spells.
+    """Return the 95 % interval of ``sum(part) / sum(whole)`` over resampled spells.
 
     All of one shape, values belonging to the moment (seconds) at the same place. None with fewer
     than two spells, or where a spell adds nothing to the whole.

@@ -213,7 +213,7 @@ def _evaluation_id(
     points: npt.NDArray[np.bool_],
     *judged: npt.NDArray[np.float64],
 ) -> str:
-    """A digest of the points judged, what was observed there, and what the baselines said.
+    """Return a digest of the points judged, what was observed there, and what the baselines said.
 
     Two models with the same id were judged on the same questions against the same baselines.
     """
@@ -239,7 +239,7 @@ def _traces(
     truth: npt.NDArray[np.float64],
     usual: npt.NDArray[np.float64],
 ) -> tuple[Trace | None, Trace | None]:
-    """The forecast of median and the one of largest error among those held out as a whole.
+    """Return the forecast of median and the one of largest error among those held out as a whole.
 
     Where the horizon outlasts every held-out block, those held out in part stand in.
     """

@@ -64,7 +64,7 @@ class Fleet:
         self._logs = logs_beside(self.store, tensorboard)
 
     def foreseen(self, *, strict: bool = False) -> tuple[str, ...]:
-        """What no live software supports yet, each with how many trainings it concerns.
+        """Return what no live software supports yet, each with how many trainings it concerns.
 
         Raises:
             UnsupportedError: there is such a thing, and ``strict``.
@@ -82,7 +82,7 @@ class Fleet:
         return lines
 
     def waiting(self, *, but: Container[str] = ()) -> Iterator[Outcome]:
-        """What a run would find: delivered before, or failed already; all others wait.
+        """Yield what a run would find: delivered before, or failed already; all others wait.
 
         Args:
             but: names of trainings to pass over.

@@ -71,7 +71,7 @@ class Shelf:
         self._known: dict[str, str] = {}  # the folder's name -> identity; empty for what has none
 
     def find(self, wanted: str) -> Delivery | None:
-        """A whole delivery of this identity; None when there is none.
+        """Return a whole delivery of this identity; None when there is none.
 
         A delivery that does not verify is none. What comes later is found by the next call.
         """
@@ -133,7 +133,7 @@ def _is(file: IO[str], path: Path) -> bool:
 
 
 def _identity_of(folder: Path) -> str:
-    """The identity that a delivery's provenance gives; empty where it says too little."""
+    """Return the identity that a delivery's provenance gives; empty where it says too little."""
     try:
         training = json.loads((folder / METADATA).read_text(encoding="utf-8"))["training"]
         return _digest(training["recipe"], training["data_digest"], training["packages"])

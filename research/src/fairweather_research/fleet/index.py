@@ -71,7 +71,7 @@ class Row:
 
 
 def rows(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
-    """The rows of a fleet, in the plan's order."""
+    """Return the rows of a fleet, in the plan's order."""
     return tuple(
         Row(
             outcome=outcome,
@@ -88,7 +88,7 @@ def rows(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
 
 
 def usual_place(plan: Plan, store: Path) -> Path:
-    """Where a plan's page lies unless somebody wants it elsewhere."""
+    """Return where a plan's page lies unless somebody wants it elsewhere."""
     return store / HIDDEN / f"{plan.name}.html"
 
 

@@ -171,7 +171,7 @@ def hold_to_promises(
 
 
 def origin(name: str, network: object) -> dict[str, str]:
-    """What provenance says of a network of somebody else's, in the manner of ``packages``.
+    """Return what provenance says of a network of somebody else's, in the manner of ``packages``.
 
     ``network package.module:callable`` with a digest of its module's source; the distributions that
     its package comes from, and those that the network names in ``packages``, with their versions.
@@ -191,7 +191,7 @@ def origin(name: str, network: object) -> dict[str, str]:
 
 
 def source_digest(name: str) -> str:
-    """The digest of the file that holds a network of somebody else's; its module is not run.
+    """Return the digest of the file that holds a network of somebody else's; its module is not run.
 
     Of that file alone: what it imports stands in provenance by version, if at all.
 

@@ -99,7 +99,7 @@ def fit_network(
 
 
 def fading(shape: NetworkShape) -> npt.NDArray[np.float64]:
-    """The weight of each lead's error, [leads]; one on average."""
+    """Return the weight of each lead's error, [leads]; one on average."""
     weights = np.exp(-np.arange(shape.leads) / shape.steps_a_day)
     return np.asarray(weights / weights.mean())
 

@@ -191,7 +191,7 @@ class RecentAnomalies:
         target: npt.NDArray[np.float32],
         weights: npt.NDArray[np.float64],
     ) -> float:
-        """The mean absolute error, near leads weighing more."""
+        """Return the mean absolute error, near leads weighing more."""
         return float(np.nanmean(_errors(seen, target, weights) * fading(self._shape)))
 
 
@@ -200,7 +200,7 @@ def _errors(
     target: npt.NDArray[np.float32],
     weights: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """The mean absolute error of each output and lead; 0 where there is no target."""
+    """Return the mean absolute error of each output and lead; 0 where there is no target."""
     found = []
     for output in range(target.shape[1]):
         error = np.abs(seen @ weights[output].T.astype(np.float32) - target[:, output])

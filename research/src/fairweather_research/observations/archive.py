@@ -71,12 +71,12 @@ class Archive:
         return tuple(sorted(self.table["variable"].unique()))
 
     def series_names(self) -> set[tuple[str, str]]:
-        """Every (area, variable) with at least one observation."""
+        """Return every (area, variable) with at least one observation."""
         found = self.table[["area", "variable"]].drop_duplicates()
         return set(zip(found["area"], found["variable"], strict=True))
 
     def select(self, *, areas: Iterable[str], variables: Iterable[str]) -> Archive:
-        """The part of the archive that speaks of these areas and these variables."""
+        """Return the part of the archive that speaks of these areas and these variables."""
         table = self.table
         wanted = table["area"].isin(list(areas)) & table["variable"].isin(list(variables))
         return Archive(table[wanted].reset_index(drop=True))
@@ -98,7 +98,7 @@ class Archive:
 
 
 def series_table(area: str, variable: str, series: Series) -> pd.DataFrame:
-    """The rows of a series in the declared unit, in the archive's columns."""
+    """Return the rows of a series in the declared unit, in the archive's columns."""
     return pd.DataFrame(
         {
             "area": area,

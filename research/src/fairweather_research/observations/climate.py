@@ -84,7 +84,7 @@ def seasons(place: Place, day: _Floats) -> tuple[_Floats, _Floats]:
 
 
 def spatial_correlation() -> _Floats:
-    """How alike the days of two areas are, shape [areas, areas]: the nearer, the more."""
+    """Return how alike the days of two areas are, shape [areas, areas]: the nearer, the more."""
     north = np.radians([place.latitude for place in AREAS.values()])
     east = np.radians([place.longitude for place in AREAS.values()])
     width = (east[:, None] - east) * np.cos((north[:, None] + north) / 2)

@@ -84,7 +84,7 @@ class _Days(NamedTuple):
 
 
 def location() -> str:
-    """Where the data can be had again."""
+    """Return where the data can be had again."""
     return (
         f"fairweather-research observations generator (made-up weather, seed {SEED}, "
         f"{START:%Y-%m-%d} to {END:%Y-%m-%d})"
@@ -92,7 +92,7 @@ def location() -> str:
 
 
 def read(areas: Collection[str] | None = None) -> pd.DataFrame:
-    """The packaged record of the areas that somebody wants, of all when nobody says.
+    """Return the packaged record of the areas that somebody wants, of all when nobody says.
 
     Raises:
         ObservationsError: an area that the generator does not know.
@@ -164,7 +164,7 @@ def _residuals(first: int, last: int, seed: int) -> _Floats:
 
 
 def _days(place: Place, first: int, residuals: _Floats) -> _Days:
-    """An area's days from its climate and its residuals, shape [days, 3]."""
+    """Return an area's days from its climate and its residuals, shape [days, 3]."""
     number = first + np.arange(len(residuals))
     dates = number.astype("datetime64[D]")
     of_year = (dates - dates.astype("datetime64[Y]")).astype(np.float64) + 1.0
@@ -204,7 +204,7 @@ def _minutes(
 
 
 def _temperature(days: _Days, day: npt.NDArray[np.int64], hour: _Floats) -> _Floats:
-    """The smooth course of temperature at solar hours of days."""
+    """Return the smooth course of temperature at solar hours of days."""
     sunrise, sunset = 12 - days.light / 2, 12 + days.light / 2
     arc = days.light + 2 * _AFTER_NOON
     span = days.highest - days.lowest

@@ -39,7 +39,7 @@ class PackagedFile:
     columns: Mapping[str, tuple[str, str]]  # column of the file -> variable, unit in the file
 
     def location(self) -> str:
-        """Where the data can be had again."""
+        """Return where the data can be had again."""
         try:
             installed = version(self.distribution)
         except PackageNotFoundError:

@@ -78,7 +78,7 @@ class SeriesReport:
     gaps: tuple[Gap, ...] = field(default=())  # longest first
 
     def sentences(self) -> tuple[str, ...]:
-        """The report as lines for people; the first line says how many rows were kept."""
+        """Return the report as lines for people; the first line says how many rows were kept."""
         lines = [f"{self.area} {self.variable}: {self.kept:,} of {self.rows:,} rows kept"]
         if self.start and self.end:
             lines[0] += f", {self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
@@ -113,12 +113,12 @@ class QualityReport:
         return sum(series.kept for series in self.series)
 
     def text(self) -> str:
-        """The whole report for people."""
+        """Return the whole report for people."""
         head = f"Quality control kept {self.kept:,} of {self.rows:,} rows."
         return "\n".join([head, *(line for series in self.series for line in series.sentences())])
 
     def select(self, *, areas: tuple[str, ...], variables: tuple[str, ...]) -> QualityReport:
-        """The part of the report that speaks of these areas and these variables."""
+        """Return the part of the report that speaks of these areas and these variables."""
         return QualityReport(
             series=tuple(s for s in self.series if s.area in areas and s.variable in variables)
         )

@@ -49,7 +49,7 @@ class Finding:
 
 
 def record_of(delivery: Delivery) -> Record:
-    """What a delivery records; the machine stands in the numbers of its model card."""
+    """Return what a delivery records; the machine stands in the numbers of its model card."""
     training = delivery.metadata.training
     return Record(
         data_digest=training.data_digest,
@@ -145,7 +145,7 @@ def _code(recorded: Record, now: Record) -> Finding:
 
 
 def _ours(name: str, then: str | None, here: str | None) -> tuple[list[str], list[str]]:
-    """How a package of ours differs, and what of it was not recorded."""
+    """Return how a package of ours differs, and what of it was not recorded."""
     if then is None or here is None:
         return [], [f"the version of {name}"]
     if version_of(then) != version_of(here):
@@ -185,7 +185,7 @@ def _packages(recorded: Record, now: Record) -> Finding:
 
 
 def _others(record: Record) -> dict[str, str]:
-    """The packages that are not ours, nor the code of a network."""
+    """Return the packages that are not ours, nor the code of a network."""
     return {
         name: version
         for name, version in record.packages.items()

@@ -169,7 +169,7 @@ def _opened(path: Path) -> Delivery:
 
 
 def _document(found: Delivery, data: Path | None, *, trust_network: bool) -> dict[str, Any]:
-    """The recorded recipe with its observations where they lie now."""
+    """Return the recorded recipe with its observations where they lie now."""
     document = dict(found.metadata.training.recipe)
     plan = document.get("observations")
     if not isinstance(plan, Mapping) or not isinstance(document.get("definitions"), Mapping):
@@ -216,7 +216,7 @@ def _contradictions(found: Delivery, document: Mapping[str, Any]) -> list[str]:
 
 
 def _here(found: Delivery, digest: str) -> Record:
-    """What a training on data of this digest would record in this environment."""
+    """Return what a training on data of this digest would record in this environment."""
     made = packages()
     return Record(
         data_digest=digest,
@@ -256,7 +256,7 @@ def _untrained(found: Delivery, digest: str, remarks: Sequence[str]) -> Reproduc
 
 
 def _differing(found: Delivery, again: Delivery, findings: Sequence[Finding]) -> list[str]:
-    """How two models differ: in which files, and by how much in what they forecast."""
+    """Return how two models differ: in which files, and by how much in what they forecast."""
     if found.metadata.model_digest == again.metadata.model_digest:
         return []
     canonical = next(one.path for one in found.metadata.artifacts if one.canonical) or ""
