@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import multiprocessing
 import os
 import pickle
 import signal
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +173,14 @@ def server() -> Iterator[ForkServer]:
     """Start the training processes of all tests, save those of commands."""
     with ForkServer() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def fresh_processes() -> ForkServerContext:
+    """Processes that have imported TensorFlow and run nothing of it, for conversions to ONNX."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["fairweather_research.export.saved_model"])
+    return context
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ from fairweather_research.recipes.blueprint import Blueprint, InputPlan, OutputP
 from switches import by_humidity
 
 if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext
     from pathlib import Path
 
     import numpy.typing as npt
@@ -165,7 +166,9 @@ def test_bands_go_by_the_branch() -> None:
 
 
 @pytest.mark.parametrize("switch", [SUMMER, humid(at=(40.0, 60.0))], ids=["month", "humidity"])
-def test_onnx_switches_where_the_saved_model_does(switch: Switch, tmp_path: Path) -> None:
+def test_onnx_switches_where_the_saved_model_does(
+    switch: Switch, tmp_path: Path, fresh_processes: ForkServerContext
+) -> None:
     made = graph(switch, *(10.0 * number for number in range(1, switch.branches + 1)))
     serialize_model(made, tmp_path)
     hours = NEW_YEAR + HOUR * np.arange(-24 * 366, 24 * 366, 11)
@@ -176,7 +179,7 @@ def test_onnx_switches_where_the_saved_model_does(switch: Switch, tmp_path: Path
     levels[40:44] = np.array([40.0, 60.0, 0.0, 100.0])[:, None]
     levels[random.random(levels.shape) < 0.2] = np.nan
     levels[44:46] = np.nan
-    with Conversion(fork=False) as conversion:
+    with Conversion(fresh_processes) as conversion:
         conversion.start(tmp_path)
         expected = ask(made, levels, times)
         inputs = {

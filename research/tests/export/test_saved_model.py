@@ -12,6 +12,7 @@ from fairweather_interface.testing import identity_onnx
 from fairweather_research.export import saved_model
 
 if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext
     from pathlib import Path
 
 INPUT = np.array([[1.0, 2.0], [3.0, np.nan]], np.float32)
@@ -53,9 +54,11 @@ def test_a_file_that_onnx_runtime_cannot_load_is_told(model: Path) -> None:
     assert "cannot run it" in found
 
 
-def test_a_conversion_that_fails_leaves_a_reason_and_no_file(tmp_path: Path) -> None:
+def test_a_conversion_that_fails_leaves_a_reason_and_no_file(
+    tmp_path: Path, fresh_processes: ForkServerContext
+) -> None:
     (tmp_path / "model").mkdir()
-    with saved_model.Conversion(fork=False) as conversion:
+    with saved_model.Conversion(fresh_processes) as conversion:
         conversion.start(tmp_path)
         report = conversion.finish({}, {}, {})
     assert report.omitted is not None
@@ -75,9 +78,11 @@ def test_a_conversion_that_needs_more_than_was_promised_is_told(
     assert f"needs opset {opset} and IR version {ir_version}, expected 17 and 8" in found
 
 
-def test_a_conversion_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_conversion_that_hangs_is_ended(
+    tmp_path: Path, fresh_processes: ForkServerContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(saved_model, "_CONVERSION_SECONDS", 0)
-    with saved_model.Conversion(fork=False) as conversion:
+    with saved_model.Conversion(fresh_processes) as conversion:
         conversion.start(tmp_path)
         report = conversion.finish({}, {}, {})
     assert report.omitted == "tf2onnx did not finish within 0 seconds"

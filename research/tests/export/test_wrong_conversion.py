@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,16 @@ class Leaky(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         return {"y": tf.where(tf.math.is_finite(x), x, tf.zeros_like(x))}
 
 
-def test_a_missing_value_that_the_real_converter_lets_through_is_found(tmp_path: Path) -> None:
+def test_a_missing_value_that_the_real_converter_lets_through_is_found(
+    tmp_path: Path, fresh_processes: ForkServerContext
+) -> None:
     module = Leaky()
     path = tmp_path / saved_model.SAVED_MODEL_FOLDER
     tf.saved_model.save(module, str(path), signatures={"model_signature": module.forecast})
     x = np.array([[1.0, np.nan, 3.0, 4.0]], np.float32)
     y = saved_model.load_signature(path)(x=tf.constant(x))["y"].numpy()
     assert y.tolist() == [[1.0, 0.0, 3.0, 4.0]]
-    with saved_model.Conversion(fork=False) as conversion:
+    with saved_model.Conversion(fresh_processes) as conversion:
         conversion.start(tmp_path)
         report = conversion.finish({"x": x}, {"y": y}, {"y": (0.01, 0.0)})
     assert report.omitted is not None

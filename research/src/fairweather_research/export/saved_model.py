@@ -25,6 +25,7 @@ from fairweather_research.export.onnx_format import IR_VERSION, OPSET, OnnxRepor
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkContext, ForkServerContext
 
     import numpy.typing as npt
 
@@ -44,6 +45,7 @@ ONNX_FILE = "model.onnx"
 SIGNATURE_KEY = "model_signature"
 
 _CONVERSION_SECONDS = 300
+_FORK = multiprocessing.get_context("fork")
 
 
 def serialize_model(graph: ForecastGraph, folder: Path) -> Path:
@@ -74,10 +76,7 @@ class Conversion:
     a process nor a log behind, whatever happens.
     """
 
-    def __init__(self, *, fork: bool = True) -> None:
-        """Start the process; without ``fork`` a new interpreter, for where TensorFlow has run."""
-        get_context = multiprocessing.get_context
-        context = get_context("fork") if fork else get_context("spawn")
+    def __init__(self, context: ForkContext | ForkServerContext = _FORK) -> None:
         self._log = tempfile.NamedTemporaryFile("r", encoding="utf-8")  # noqa: SIM115 - see __exit__
         self._path = Path()
         receiver, self._sender = context.Pipe(duplex=False)
