@@ -6,6 +6,7 @@ import ast
 import inspect
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_importing_the_package_or_the_command_loads_no_slow_library() -> None:
 
 def test_a_name_that_the_package_does_not_have_is_missing_as_anywhere() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'predict'"):
-        _ = fairweather_research.predict
+        getattr(fairweather_research, "predict")  # noqa: B009 - a name the stub does not know
 
 
 def test_no_module_imports_the_app_or_the_package_of_samples() -> None:
@@ -71,6 +72,19 @@ def test_no_module_imports_the_app_or_the_package_of_samples() -> None:
                 names = [node.module or ""]
             for name in names:
                 assert name.split(".")[0] not in FOREIGN, path
+
+
+def test_the_stub_names_what_is_public_and_where_it_is() -> None:
+    stub = ast.parse(SOURCE.joinpath("__init__.pyi").read_text(encoding="utf-8"))
+    homes = {
+        alias.name: node.module
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    assert set(homes) == set(fairweather_research.__all__)
+    for name, home in homes.items():
+        assert getattr(fairweather_research, name) is getattr(import_module(home), name)
 
 
 def test_fitting_and_serializing_are_not_public_so_that_training_ends_in_a_delivery() -> None:

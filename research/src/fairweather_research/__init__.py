@@ -50,7 +50,6 @@ Observations can be had, quality-controlled, without training::
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from fairweather_research.errors import (
     ObservationsError,
@@ -64,14 +63,6 @@ from fairweather_research.errors import (
 )
 from fairweather_research.recipes.plan import Plan, load_plan
 from fairweather_research.recipes.recipe import Recipe, load_recipe
-
-if TYPE_CHECKING:
-    from fairweather_research.delivery.compatibility import Answer, check_recipe
-    from fairweather_research.fleet import Fleet
-    from fairweather_research.observations.archive import write_archive
-    from fairweather_research.observations.loading import load_observations
-    from fairweather_research.reproduction.reproduce import Reproduction, reproduce
-    from fairweather_research.training.train import Progress, train
 
 __all__ = [
     "Answer",

@@ -24,13 +24,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 from fairweather_interface.definitions import (
     VARIABLES,
     Definitions,
-    load_definitions,
-    packaged_definitions,
     parse_definitions,
-    plain_definitions,
 )
 from fairweather_interface.durations import format_duration
-from fairweather_interface.errors import DefinitionsError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -44,6 +40,7 @@ from fairweather_research.errors import RecipeError
 from fairweather_research.networks.base import NETWORKS, PLUGGED, FitPlan
 from fairweather_research.observations.sources import SOURCES
 from fairweather_research.recipes.blueprint import Blueprint, make_blueprint
+from fairweather_research.recipes.resolve import resolve_definitions
 from fairweather_research.recipes.switch import SwitchPlan
 
 __all__ = [
@@ -52,7 +49,6 @@ __all__ = [
     "Recipe",
     "SplitPlan",
     "load_recipe",
-    "resolve_definitions",
 ]
 
 _DAY = timedelta(days=1)
@@ -340,35 +336,6 @@ def load_recipe(path: str | Path) -> Recipe:
     except ValueError as error:
         raise RecipeError(str(path), [str(error)]) from error
     return Recipe.parse(document, source=str(path), folder=path.resolve().parent)
-
-
-def resolve_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """Replace the name or path of definitions, and of observations, by what it stands for.
-
-    Returns:
-        The resolved document, and what is wrong with the definitions.
-    """
-    resolved = dict(document)
-    problems: list[str] = []
-    named = document.get("definitions")
-    try:
-        if isinstance(named, str):
-            packaged = named in packaged_definitions()
-            definitions = load_definitions(named if packaged else folder / named)
-            resolved["definitions"] = plain_definitions(definitions)
-        elif isinstance(named, dict):
-            resolved["definitions"] = plain_definitions(
-                parse_definitions(named, source="definitions")
-            )
-    except DefinitionsError as error:
-        resolved["definitions"] = None
-        problems += [f"`definitions`: {problem}" for problem in error.problems]
-    plan = document.get("observations")
-    if isinstance(plan, dict) and isinstance(plan.get("source"), str):
-        beside = folder / plan["source"]
-        if beside.suffix and beside.is_file():
-            resolved["observations"] = {**plan, "source": str(beside)}
-    return resolved, problems
 
 
 def _problems(error: ValidationError, *, are_defined: bool) -> list[str]:
