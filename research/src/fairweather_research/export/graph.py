@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research.dataset.branches import ByMonth, month_of_day
+from fairweather_research.dataset.branches import ByMonth, Switch, month_of_day
 from fairweather_research.dataset.climatology import (
     DAILY_WAVES,
     DAILY_WAVES_THAT_CHANGE,
@@ -39,14 +39,13 @@ from fairweather_research.dataset.climatology import (
     shifted,
 )
 from fairweather_research.dataset.split import DAY
+from fairweather_research.recipes.blueprint import Blueprint, InputPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from fairweather_research.dataset.branches import Switch
-    from fairweather_research.recipes.blueprint import Blueprint, InputPlan
 
 __all__ = ["Bands", "Constants", "ForecastGraph", "Multiplexed", "reaches", "waves"]
 

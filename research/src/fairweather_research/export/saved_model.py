@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
+from fairweather_research.export.graph import ForecastGraph
 from fairweather_research.export.onnx_format import IR_VERSION, OPSET, OnnxReport
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from fairweather_research.export.graph import ForecastGraph
 
 __all__ = [
     "ONNX_FILE",

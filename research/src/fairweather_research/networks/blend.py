@@ -14,6 +14,13 @@ import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
 
 from fairweather_research.networks import mixer, recent_anomalies
+from fairweather_research.networks.base import (
+    EpochRecord,
+    FitPlan,
+    Lessons,
+    NetworkInputs,
+    NetworkShape,
+)
 from fairweather_research.networks.recent_anomalies import inputs_of
 
 if TYPE_CHECKING:
@@ -21,13 +28,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from fairweather_research.networks.base import (
-        EpochRecord,
-        FitPlan,
-        Lessons,
-        NetworkInputs,
-        NetworkShape,
-    )
 
 __all__ = ["Blend", "build"]
 

@@ -21,14 +21,20 @@ import numpy as np
 
 from fairweather_research.environment import NETWORK
 from fairweather_research.errors import AbsentNetworkError, NetworkError
-from fairweather_research.networks.base import NETWORKS, NetworkInputs, NetworkShape
+from fairweather_research.networks.base import (
+    NETWORKS,
+    Build,
+    ExportsOnnx,
+    InTensorFlow,
+    NetworkInputs,
+    NetworkShape,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
-    from fairweather_research.networks.base import Build, ExportsOnnx, InTensorFlow
 
 __all__ = [
     "build_network",

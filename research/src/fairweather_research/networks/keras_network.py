@@ -14,20 +14,19 @@ import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research.networks.base import EpochRecord
+from fairweather_research.networks.base import (
+    EpochRecord,
+    FitPlan,
+    Lessons,
+    NetworkInputs,
+    NetworkShape,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
 
-    from fairweather_research.networks.base import (
-        EpochRecord,
-        FitPlan,
-        Lessons,
-        NetworkInputs,
-        NetworkShape,
-    )
 
 __all__ = ["KerasNetwork", "fading", "fit_network"]
 

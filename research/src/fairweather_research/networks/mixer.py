@@ -17,15 +17,13 @@ persistence, and six times as long.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras  # type: ignore[import-untyped]  # ships no types
 
+from fairweather_research.networks.base import NetworkInputs, NetworkShape
 from fairweather_research.networks.keras_network import KerasNetwork
 from fairweather_research.networks.recent_anomalies import features, inputs_of
-
-if TYPE_CHECKING:
-    from fairweather_research.networks.base import NetworkInputs, NetworkShape
 
 __all__ = ["build"]
 

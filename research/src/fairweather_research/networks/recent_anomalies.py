@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING, Any
 import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
 
-from fairweather_research.networks.base import HOURS, EpochRecord, NetworkInputs, NetworkShape
+from fairweather_research.networks.base import (
+    HOURS,
+    EpochRecord,
+    FitPlan,
+    Lessons,
+    NetworkInputs,
+    NetworkShape,
+)
 from fairweather_research.networks.keras_network import fading
 
 if TYPE_CHECKING:
@@ -28,7 +35,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from fairweather_research.networks.base import FitPlan, Lessons
 
 __all__ = ["RecentAnomalies", "build"]
 

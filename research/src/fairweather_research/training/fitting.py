@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fairweather_research.dataset.branches import Switch
 from fairweather_research.dataset.climatology import fit_climatology, terms
 from fairweather_research.dataset.split import Part
+from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.dataset.windows import SampledSeries
 from fairweather_research.errors import NetworkError
 from fairweather_research.export.graph import Constants, Multiplexed
-from fairweather_research.networks.base import ExportsOnnx, Lessons, NetworkInputs, NetworkShape
+from fairweather_research.networks.base import (
+    EpochRecord,
+    ExportsOnnx,
+    FitPlan,
+    Lessons,
+    NetworkInputs,
+    NetworkShape,
+)
 from fairweather_research.networks.external import build_network, doing, hold_to_promises, origin
 from fairweather_research.training.calibration import shrinkage
 
@@ -20,10 +30,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from fairweather_research.dataset.branches import Switch
-    from fairweather_research.dataset.window_set import WindowSet
-    from fairweather_research.dataset.windows import SampledSeries
-    from fairweather_research.networks.base import EpochRecord, FitPlan
 
 __all__ = ["Fitted", "fit"]
 
