@@ -168,10 +168,13 @@ def result_of(trained: Trained) -> TrainingResult:
     return TrainingResult.model_validate_json(json.dumps(fields))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def server() -> Iterator[ForkServer]:
-    """Start the training processes of all tests, save those of commands."""
-    with ForkServer() as started:
+    """Start the training processes of all tests, save those of commands: it imports TensorFlow."""
+    with ForkServer() as started, pytest.MonkeyPatch.context() as patch:
+        for user in ("training.train", "fleet.local"):
+            name = f"fairweather_research.{user}.ForkServer"
+            patch.setattr(name, lambda: nullcontext(started))
         yield started
 
 
@@ -181,16 +184,6 @@ def fresh_processes() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["fairweather_research.export.saved_model"])
     return context
-
-
-@pytest.fixture(autouse=True)
-def _one_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let ``train`` use the server of all tests, which has imported TensorFlow already."""
-
-    def shared() -> nullcontext[ForkServer]:
-        return nullcontext(request.getfixturevalue("server"))
-
-    monkeypatch.setattr("fairweather_research.training.train.ForkServer", shared)
 
 
 @pytest.fixture(scope="session")

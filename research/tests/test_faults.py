@@ -18,18 +18,25 @@ import pytest
 import yaml
 from fairweather_interface.delivery import clear_dead_stagings, list_deliveries, verify_delivery
 
+from conftest import result_of
 from fairweather_research import Recipe, TrainingError, train
 from fairweather_research.dataset.source_data import observations_of, refuse_changed
+from fairweather_research.training.forkserver import ForkServer, TrainingProcess
 from fairweather_research.training.prepared import Prepared
 from fairweather_research.training.train import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fairweather_research.training.forkserver import ForkServer, TrainingProcess
+    from conftest import Trained
     from fairweather_research.training.train import Progress
 
-QUICK: dict[str, Any] = {"areas": ["JFK"], "variables": ["humidity"], "fit": {"epochs": 1}}
+QUICK: dict[str, Any] = {
+    "areas": ["JFK"],
+    "variables": ["humidity"],
+    "fit": {"epochs": 1},
+    "network": "recent-anomalies",
+}
 
 
 # All that a training process reports, bands included.
@@ -174,14 +181,29 @@ def test_a_command_killed_at_any_stage_leaves_nothing_to_see_and_the_next_run_cl
         ("_rename", "step(*arguments)", 1),
     ],
 )
-def test_a_command_killed_while_it_delivers_has_delivered_all_or_nothing(
-    tiny_document: dict[str, Any], tmp_path: Path, step: str, first: str, there: int
+def test_a_command_killed_while_it_delivers_has_delivered_all_or_nothing(  # noqa: PLR0917
+    tiny_document: dict[str, Any],
+    trained: Trained,
+    tmp_path: Path,
+    step: str,
+    first: str,
+    there: int,
 ) -> None:
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump({**tiny_document, **QUICK}))
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tiny_document))
+    (tmp_path / "result.json").write_text(result_of(trained).model_dump_json())
     code = (
-        "import os, signal\n"
+        "import os, pathlib, shutil, signal\n"
         "from fairweather_interface import delivery\n"
         "from fairweather_research.cli.main import app\n"
+        "from fairweather_research.delivery.result import TrainingResult\n"
+        "from fairweather_research.training import train\n"
+        "def trained(_server, _prepared, folder, _report):\n"
+        f"    found = pathlib.Path({str(trained.delivery.path)!r})\n"
+        "    shutil.copytree(found / 'model', folder / 'model')\n"
+        "    for name in ('model.onnx', 'examples.npz'):\n"
+        "        shutil.copy(found / name, folder)\n"
+        "    return TrainingResult.model_validate_json(pathlib.Path('result.json').read_text())\n"
+        "train.run_training = trained\n"
         f"step = delivery.{step}\n"
         "def last(*arguments):\n"
         f"    {first}\n"
@@ -236,7 +258,7 @@ def test_a_command_that_is_asked_to_stop_takes_everything_down(
 def test_a_disk_that_is_full_is_told_in_words_and_nothing_is_delivered(
     tiny_document: dict[str, Any], tmp_path: Path, limit: int, stage: str, said: str
 ) -> None:
-    document = {**tiny_document, **QUICK}
+    document = {**tiny_document, **QUICK, "network": "blend"}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     code = (
         "import resource, signal\n"

@@ -1,11 +1,11 @@
-"""Bands: how far around the forecast what comes may lie. Only the training process comes here.
+"""Fit prediction intervals, called bands. Only the training process imports this.
 
 Every quantile is the forecast minus or plus a reach that is never negative, so that a band holds
 its forecast. A second, small network learns the reach of every lead from the calendar of the
 reference time and the area (and, where a model switches, the branch that answers), with the pinball
 loss, from the errors of the forecast on training time. It does not see recent observations: bands
-that did were no sharper. ``calibration.widening`` then moves each edge, lead day by lead day, to
-hold what it declares.
+that did were no sharper. ``calibration.widening`` then moves each edge, lead day by lead day, until
+it covers what it declares.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 from fairweather_research.dataset import climatology
 from fairweather_research.dataset.split import Part
 from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.export.graph import Bands, Constants, reaches
+from fairweather_research.export.graph import Bands, reaches
 from fairweather_research.networks.base import EpochRecord, FitPlan
 from fairweather_research.networks.keras_network import fit_network
 from fairweather_research.training.calibration import widening
@@ -49,23 +49,25 @@ def fit_bands(
         progress: called after every epoch.
     """
     parts = windows.parts()[:, None, :]
-    error = _errors(windows, fitted.said, fitted.constants)
-    learn = np.where(parts == Part.TRAINING, error, np.nan)
-    check = np.where(parts == Part.CALIBRATION, error, np.nan)
-    seen = _seen(windows, fitted)
+    error = _errors(windows, fitted)
+    training = np.where(parts == Part.TRAINING, error, np.nan)
+    calibration = np.where(parts == Part.CALIBRATION, error, np.nan)
+    inputs = _inputs(windows, fitted)
     outputs, leads = error.shape[1:]
     probabilities = np.array(windows.plan.probabilities)
-    model = _network(seen.shape[1], (outputs, len(probabilities), leads))
-    teaching, checking = (np.isfinite(part).any(axis=(1, 2)) for part in (learn, check))
+    model = _network(inputs.shape[1], (outputs, len(probabilities), leads))
+    training_rows, calibration_rows = (
+        np.isfinite(part).any(axis=(1, 2)) for part in (training, calibration)
+    )
     fit_network(
         model,
         _pinball(probabilities),
         plan,
-        teaching=(seen[teaching], learn[teaching].astype(np.float32)),
-        checking=(seen[checking], check[checking].astype(np.float32)),
+        teaching=(inputs[training_rows], training[training_rows].astype(np.float32)),
+        checking=(inputs[calibration_rows], calibration[calibration_rows].astype(np.float32)),
         progress=progress,
     )
-    reach = model.predict(seen, batch_size=1024, verbose=0)
+    reach = model.predict(inputs, batch_size=1024, verbose=0)
     known = np.where(parts == Part.HELD_OUT, np.nan, error)
     factors = [
         [
@@ -85,10 +87,9 @@ def fit_bands(
     return Bands(kernel=kernel, bias=bias, widening=np.array(factors))
 
 
-def _errors(
-    windows: WindowSet, said: npt.NDArray[np.float32], constants: Constants
-) -> npt.NDArray[np.float64]:
-    """How far above the forecast what came was, in usual spreads, [rows, outputs, leads]."""
+def _errors(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float64]:
+    """Return observed minus forecast, in usual spreads, [rows, outputs, leads]."""
+    constants = fitted.constants
     usual = windows.targets(
         {
             (output, area): series._replace(
@@ -99,34 +100,36 @@ def _errors(
     )
     spread = constants.output_spread[windows.area][:, :, None]
     limits = np.array([(output.minimum, output.maximum) for output in windows.plan.outputs])
-    forecast = np.clip(usual + said * constants.shrinkage * spread, limits[:, :1], limits[:, 1:])
+    forecast = np.clip(
+        usual + fitted.predicted * constants.shrinkage * spread, limits[:, :1], limits[:, 1:]
+    )
     return np.asarray((windows.targets() - forecast) / spread)
 
 
-def _seen(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float32]:
-    """What the graph will show the network: calendar terms but the constant one, area, branch."""
-    seen = [
+def _inputs(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float32]:
+    """Compute the network's inputs: calendar terms but the constant one, area, branch."""
+    inputs = [
         climatology.terms(windows.reference)[:, 1:],
         np.eye(len(windows.plan.areas))[windows.area],
     ]
     if fitted.switch is not None:
-        seen.append(np.eye(fitted.switch.branches)[fitted.switch.of(windows)])
-    return np.concatenate(seen, axis=1).astype(np.float32)
+        inputs.append(np.eye(fitted.switch.branches)[fitted.switch.of(windows)])
+    return np.concatenate(inputs, axis=1).astype(np.float32)
 
 
-def _network(seen: int, shape: tuple[int, int, int]) -> Any:  # noqa: ANN401 - Keras has no types
-    shown = keras.Input((seen,))
+def _network(width: int, shape: tuple[int, int, int]) -> Any:  # noqa: ANN401 - Keras has no types
+    inputs = keras.Input((width,))
     raw = keras.layers.Dense(
         int(np.prod(shape)),
         kernel_initializer="zeros",
         bias_initializer="ones",
         kernel_regularizer=keras.regularizers.L2(_PENALTY),
-    )(shown)
-    return keras.Model(shown, keras.layers.Reshape(shape)(keras.layers.Activation(reaches)(raw)))
+    )(inputs)
+    return keras.Model(inputs, keras.layers.Reshape(shape)(keras.layers.Activation(reaches)(raw)))
 
 
 def _pinball(probabilities: npt.NDArray[np.float64]) -> Callable[[Any, Any], Any]:
-    """The pinball loss of the errors [rows, outputs, leads], over those that are there."""
+    """Return the pinball loss of the errors [rows, outputs, leads], over those that are known."""
     share = tf.constant(probabilities[:, None], tf.float32)
     side = tf.constant(np.where(probabilities > 0.5, 1.0, -1.0)[:, None], tf.float32)  # noqa: PLR2004
 

@@ -31,7 +31,7 @@ from fairweather_research.recipes.blueprint import lead_days
 
 __all__ = ["shrinkage", "widening"]
 
-_FACTORS = np.linspace(0.0, 1.0, 21)  # the first says climatology
+_FACTORS = np.linspace(0.0, 1.0, 21)  # the first is climatology
 _DOUBT = 2.0  # standard errors
 _DRAW = 2 * DAY
 
@@ -46,7 +46,7 @@ def shrinkage(
     """Factors for one variable, shape [leads], falling from at most 1 to at least 0.
 
     Args:
-        forecast: anomalies the network says, shape [rows, leads].
+        forecast: the network's anomalies, shape [rows, leads].
         target: anomalies observed, the same shape, NaN where there is nothing to calibrate with.
         block: the calibration block of each target, the same shape.
         steps_a_day: leads in one lead day; the last day may be shorter.
@@ -75,10 +75,10 @@ def widening(
     """Factors for one edge of one variable's band, shape [leads], at least 0.
 
     Args:
-        error: how far past the forecast, on the edge's side, what came lies; shape [rows, leads],
-            NaN where there is nothing to calibrate with.
+        error: how far past the forecast, on the edge's side, the observed value lies; shape
+            [rows, leads], NaN where there is nothing to calibrate with.
         reach: how far past it the edge lies before calibration, the same shape, above 0.
-        time: the moment each value speaks of, seconds, the same shape.
+        time: the valid time of each value, seconds, the same shape.
         unseen: where the forecast was not fitted to the value, the same shape.
         beyond: the share of values that may lie past the edge.
         steps_a_day: leads in one lead day; the last day may be shorter.
@@ -100,7 +100,7 @@ def widening(
 
 
 def _between(factors: npt.NDArray[np.float64], days: list[slice]) -> npt.NDArray[np.float64]:
-    """A factor for each lead: straight lines between the middles of the days."""
+    """Return a factor for each lead: straight lines between the middles of the days."""
     middles = [(day.start + day.stop - 1) / 2 for day in days]
     return np.interp(np.arange(days[-1].stop), middles, factors)
 
@@ -110,7 +110,7 @@ def _factor(
     target: npt.NDArray[np.float64],
     block: npt.NDArray[np.int64],
 ) -> float:
-    """The best factor where the blocks agree that it gains anything; otherwise 0."""
+    """Return the best factor where the blocks agree that it gains anything; otherwise 0."""
     if not len(target):
         return 0.0
     _, number = np.unique(block, return_inverse=True)

@@ -1,11 +1,13 @@
-"""Fitting: from chosen windows to a trained network. Only the training process comes here."""
+"""Fit a network to chosen windows. Only the training process imports this."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fairweather_research.dataset.branches import Switch
 from fairweather_research.dataset.climatology import fit_climatology, terms
@@ -25,12 +27,6 @@ from fairweather_research.networks.base import (
 from fairweather_research.networks.external import build_network, doing, hold_to_promises, origin
 from fairweather_research.training.calibration import shrinkage
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy.typing as npt
-
-
 __all__ = ["Fitted", "fit"]
 
 # A series that never moves would otherwise be divided by nothing.
@@ -44,16 +40,16 @@ _FOREIGN = (
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A trained network, what surrounds it, and how it came about."""
+    """A trained network, the constants of the graph, and the record of the training."""
 
     network: Any  # what the graph calls: a Keras model, or the like; see ``foreign``
-    foreign: ExportsOnnx | None  # the network, where it is not in TensorFlow; the graph goes around
-    said: npt.NDArray[np.float32]  # what the network answers to all windows, [rows, outputs, leads]
+    foreign: ExportsOnnx | None  # the network, where it is not in TensorFlow
+    predicted: npt.NDArray[np.float32]  # its output for all windows, [rows, outputs, leads]
     constants: Constants
     epochs: tuple[EpochRecord, ...]  # of one network after the other, numbered through
-    best_epochs: tuple[int, ...]  # what each network went back to
+    best_epochs: tuple[int, ...]  # whose weights each network kept
     switch: Switch | None  # how the networks share the windows, where there are several
-    origin: dict[str, str]  # what provenance says of a network of somebody else's
+    origin: dict[str, str]  # provenance of an external network
 
 
 def fit(
@@ -65,9 +61,9 @@ def fit(
 ) -> Fitted:
     """Fit a network on training time, stop it and shrink it on calibration time.
 
-    With a switch, each branch has a network of its own that learns from the branch's windows alone;
-    what is usual, and how far to trust the answer, is found on all windows together. The values of
-    held-out blocks are not looked at, save as the past of a forecast.
+    With a switch, each branch has a network of its own, fitted on the branch's windows alone;
+    climatology and shrinkage are found on all windows together. The values of held-out blocks are
+    not looked at, save as the past of a forecast.
 
     Raises:
         NetworkError: the network cannot be had, or does not keep what a network promises.
@@ -75,94 +71,104 @@ def fit(
     usual = _measure(windows)
     scaled = _scaled_targets(windows, usual)
     parts = windows.parts()[:, None, :]
-    learn = np.where(parts == Part.TRAINING, scaled, np.nan)
-    calibrate = np.where(parts == Part.CALIBRATION, scaled, np.nan)
+    training = np.where(parts == Part.TRAINING, scaled, np.nan)
+    calibration = np.where(parts == Part.CALIBRATION, scaled, np.nan)
     inputs = _network_inputs(windows, usual)
-    said = np.zeros(learn.shape, np.float32)
+    predicted = np.zeros(scaled.shape, np.float32)
     branch = np.zeros(len(windows), np.int64) if switch is None else switch.of(windows)
     epochs: list[EpochRecord] = []
     best: list[int] = []
-    learners = []
+    networks = []
 
-    def told(epoch: EpochRecord) -> None:
+    def record(epoch: EpochRecord) -> None:
         epochs.append(epoch.model_copy(update={"number": len(epochs) + 1}))
         progress(epochs[-1])
 
     for number in range(1 if switch is None else switch.branches):
         rows, before = branch == number, len(epochs)
-        lessons = (inputs.rows(rows), learn[rows], calibrate[rows])
-        learner = _learn(windows, plan, network, told, lessons, alone=switch is None)
+        fitted = _fit_one(
+            _shape(windows, inputs),
+            network,
+            plan,
+            record,
+            (inputs.rows(rows), training[rows], calibration[rows]),
+            shared=switch is not None,
+        )
         with doing(network, "asking it"):
-            said[rows] = learner.predict(inputs.rows(rows))
-        learners.append(learner)
+            predicted[rows] = fitted.predict(inputs.rows(rows))
+        networks.append(fitted)
         best.append(
             min(epochs[before:], key=lambda epoch: epoch.calibration).number
             if len(epochs) > before
             else before
         )
-    checking = np.isfinite(calibrate).any(axis=(1, 2))
-    block = windows.split.block(windows.lead_times()[checking])
+    calibrated = np.isfinite(calibration).any(axis=(1, 2))
+    block = windows.split.block(windows.lead_times()[calibrated])
     factors = [
         shrinkage(
-            said[checking, output].astype(np.float64),
-            calibrate[checking, output],
+            predicted[calibrated, output].astype(np.float64),
+            calibration[calibrated, output],
             block,
             steps_a_day=windows.plan.steps_a_day,
         )
         for output in range(len(windows.plan.outputs))
     ]
-    foreign = isinstance(learners[0], ExportsOnnx)
-    models = [] if foreign else [learner.model for learner in learners]
+    foreign = isinstance(networks[0], ExportsOnnx)
+    models = [] if foreign else [one.model for one in networks]
     return Fitted(
         network=Multiplexed(models, switch) if switch else next(iter(models), None),
-        foreign=learners[0] if foreign else None,
-        said=said,
+        foreign=networks[0] if foreign else None,
+        predicted=predicted,
         constants=Constants(**usual, shrinkage=np.stack(factors)),
         epochs=tuple(epochs),
         best_epochs=tuple(best),
         switch=switch,
-        origin=origin(network, learners[0]),
+        origin=origin(network, networks[0]),
     )
 
 
-def _learn(
-    windows: WindowSet,
-    plan: FitPlan,
-    network: str,
-    progress: Callable[[EpochRecord], None],
-    lessons: tuple[NetworkInputs, npt.NDArray[np.float64], npt.NDArray[np.float64]],
-    *,
-    alone: bool,
-) -> Any:  # noqa: ANN401 - whatever the network is
-    """Build one network and fit it; ``lessons`` are inputs, what to learn, what to check with."""
-    inputs, learn, calibrate = lessons
-    teaching = np.atleast_1d(np.isfinite(learn).any(axis=(1, 2)))
-    checking = np.atleast_1d(np.isfinite(calibrate).any(axis=(1, 2)))
-    shape = NetworkShape(
-        inputs=len(windows.plan.inputs),
-        steps=windows.plan.steps,
-        steps_a_day=windows.plan.steps_a_day,
-        areas=len(windows.plan.areas),
+def _shape(windows: WindowSet, inputs: NetworkInputs) -> NetworkShape:
+    plan = windows.plan
+    return NetworkShape(
+        inputs=len(plan.inputs),
+        steps=plan.steps,
+        steps_a_day=plan.steps_a_day,
+        areas=len(plan.areas),
         calendar=inputs.calendar.shape[1],
-        outputs=len(windows.plan.outputs),
-        leads=windows.plan.leads,
+        outputs=len(plan.outputs),
+        leads=plan.leads,
     )
-    learner = build_network(network, shape, inputs.rows(teaching))
-    if isinstance(learner, ExportsOnnx) and not alone:
+
+
+def _fit_one(
+    shape: NetworkShape,
+    network: str,
+    plan: FitPlan,
+    progress: Callable[[EpochRecord], None],
+    samples: tuple[NetworkInputs, npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    *,
+    shared: bool,
+) -> Any:  # noqa: ANN401 - whatever the network is
+    """Build a network and fit it to ``samples``: inputs, training and calibration targets."""
+    inputs, training, calibration = samples
+    training_rows = np.atleast_1d(np.isfinite(training).any(axis=(1, 2)))
+    checking = np.atleast_1d(np.isfinite(calibration).any(axis=(1, 2)))
+    built = build_network(network, shape, inputs.rows(training_rows))
+    if isinstance(built, ExportsOnnx) and shared:
         raise NetworkError(network, [_FOREIGN])
     with doing(network, "fitting it"):
-        learner.fit(
-            Lessons(inputs.rows(teaching), learn[teaching].astype(np.float32)),
-            Lessons(inputs.rows(checking), calibrate[checking].astype(np.float32)),
+        built.fit(
+            Lessons(inputs.rows(training_rows), training[training_rows].astype(np.float32)),
+            Lessons(inputs.rows(checking), calibration[checking].astype(np.float32)),
             plan,
             progress,
         )
-    hold_to_promises(network, learner.predict, shape, inputs)
-    return learner
+    hold_to_promises(network, built.predict, shape, inputs)
+    return built
 
 
 def _measure(windows: WindowSet) -> dict[str, npt.NDArray[np.float64]]:
-    """What is usual, and the usual spread, of every series on time that is not held out."""
+    """Measure climatology, and the spread around it, of every series outside held-out time."""
     plan = windows.plan
 
     def known(series: SampledSeries) -> tuple[npt.NDArray[np.float64], float]:
@@ -189,7 +195,7 @@ def _measure(windows: WindowSet) -> dict[str, npt.NDArray[np.float64]]:
 def _scaled_targets(
     windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]]
 ) -> npt.NDArray[np.float64]:
-    """Targets as scaled anomalies, [rows, outputs, leads]."""
+    """Return targets as scaled anomalies, [rows, outputs, leads]."""
     return windows.targets(
         {
             (output, area): series._replace(
@@ -202,7 +208,7 @@ def _scaled_targets(
 
 
 def _network_inputs(windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]]) -> NetworkInputs:
-    """What the graph will hand to the network, made from whole series at once."""
+    """Compute what the graph computes for the network, from whole series at once."""
     plan = windows.plan
     shape = (len(windows), len(plan.inputs), plan.steps)
     anomalies, present = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
