@@ -23,14 +23,14 @@ from fairweather_interface.durations import format_duration
 
 from fairweather_research.dataset.climatology import fit_climatology, terms
 from fairweather_research.dataset.split import DAY, Part
-from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.errors import UnfitDataError
-from fairweather_research.recipes.recipe import Recipe
 from fairweather_research.recipes.switch import REFERENCE_TIME, Statistic, SwitchPlan
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from fairweather_research.dataset.window_set import WindowSet
+    from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["ByInput", "ByMonth", "Switch", "find_switch", "month_of_day"]
 

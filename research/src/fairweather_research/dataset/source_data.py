@@ -11,12 +11,15 @@ import threading
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fairweather_research.dataset.window_set import areas_and_variables
 from fairweather_research.errors import ObservationsError, RecipeError, TrainingError
 from fairweather_research.observations.loading import Observations, load_observations
 from fairweather_research.observations.sources import SOURCES
-from fairweather_research.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["observations_of", "refuse_changed"]
 

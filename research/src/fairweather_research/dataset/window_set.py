@@ -25,15 +25,15 @@ from fairweather_research.dataset.input_ranges import Seen
 from fairweather_research.dataset.split import Part, TimeSplit
 from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
 from fairweather_research.errors import UnfitDataError
-from fairweather_research.observations.archive import Archive
 from fairweather_research.recipes.blueprint import Blueprint
-from fairweather_research.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
 
+    from fairweather_research.observations.archive import Archive
+    from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["WindowSet", "areas_and_variables", "covered", "local_month"]
 

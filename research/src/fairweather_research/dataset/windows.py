@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fairweather_research.observations.archive import Series
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
+    from fairweather_research.observations.archive import Series
 
 __all__ = ["SampledSeries", "coarsen", "region_mean", "sample", "window"]
 

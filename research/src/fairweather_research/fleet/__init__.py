@@ -27,14 +27,15 @@ from fairweather_research.delivery.compatibility import check_compatibility, req
 from fairweather_research.errors import TrainingError
 from fairweather_research.fleet.delivered import clear_dead_claims, identity
 from fairweather_research.fleet.tasks import Outcome, State, Task, shelf_of
-from fairweather_research.recipes.plan import Plan
-from fairweather_research.training.train import Progress, logs_beside, make_store
+from fairweather_research.training.train import logs_beside, make_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Generator, Iterator, Sequence
 
     from fairweather_interface.software import Software
 
+    from fairweather_research.recipes.plan import Plan
+    from fairweather_research.training.train import Progress
 
 __all__ = ["Fleet", "Outcome", "State"]
 

@@ -27,14 +27,14 @@ from fairweather_interface.errors import FairweatherError
 from fairweather_research.environment import NETWORK, OURS, packages
 from fairweather_research.networks.base import NETWORKS
 from fairweather_research.networks.external import source_digest
-from fairweather_research.observations.loading import Observations
-from fairweather_research.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fairweather_interface.delivery import Delivery
 
+    from fairweather_research.observations.loading import Observations
+    from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["HIDDEN", "Shelf", "claimed", "clear_dead_claims", "identity"]
 

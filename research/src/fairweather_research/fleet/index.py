@@ -22,13 +22,13 @@ from fairweather_interface.metadata import read_metadata
 from fairweather_research.errors import TrainingError
 from fairweather_research.fleet.delivered import HIDDEN
 from fairweather_research.fleet.tasks import Outcome, State
-from fairweather_research.recipes.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fairweather_interface.metadata import ModelMetadata
 
+    from fairweather_research.recipes.plan import Plan
 
 __all__ = ["Row", "rows", "usual_place", "write_index"]
 

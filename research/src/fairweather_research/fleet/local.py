@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fairweather_research.fleet.tasks import Outcome, Task, carry_out
+from fairweather_research.fleet.tasks import carry_out
 from fairweather_research.training.forkserver import ForkServer
-from fairweather_research.training.train import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
+    from fairweather_research.fleet.tasks import Outcome, Task
+    from fairweather_research.training.train import Progress
 
 __all__ = ["cores", "run_locally"]
 

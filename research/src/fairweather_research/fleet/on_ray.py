@@ -17,13 +17,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fairweather_research.errors import TrainingError
-from fairweather_research.fleet.tasks import Outcome, State, Task, carry_out
+from fairweather_research.fleet.tasks import Outcome, State, carry_out
 from fairweather_research.training.forkserver import ForkServer
-from fairweather_research.training.train import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
+    from fairweather_research.fleet.tasks import Task
+    from fairweather_research.training.train import Progress
 
 __all__ = ["run_on_ray"]
 

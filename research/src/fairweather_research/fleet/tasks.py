@@ -19,12 +19,12 @@ from fairweather_interface.software import Software
 from fairweather_research.dataset.source_data import observations_of
 from fairweather_research.fleet.delivered import Shelf, claimed, identity
 from fairweather_research.recipes.recipe import Recipe
-from fairweather_research.training.forkserver import ForkServer
 from fairweather_research.training.train import Progress, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fairweather_research.training.forkserver import ForkServer
 
 __all__ = ["Outcome", "State", "Task", "carry_out", "shelf_of"]
 

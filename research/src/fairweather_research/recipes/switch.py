@@ -21,11 +21,11 @@ from fairweather_interface.durations import format_duration
 from pydantic import BeforeValidator, Field, model_serializer
 
 from fairweather_research.document import Duration, StrictModel
-from fairweather_research.recipes.blueprint import Blueprint, InputPlan
 
 if TYPE_CHECKING:
     from pydantic import SerializerFunctionWrapHandler
 
+    from fairweather_research.recipes.blueprint import Blueprint, InputPlan
 
 __all__ = ["REFERENCE_TIME", "Statistic", "SwitchPlan"]
 
