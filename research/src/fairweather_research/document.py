@@ -1,4 +1,4 @@
-"""What documents are made of: recipes, plans, and what a training hands back."""
+"""The parts of documents: recipes, plans, and the result of a training."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class StrictModel(BaseModel):
 
 
 def read_yaml(path: Path) -> object:
-    """Return what a YAML file holds.
+    """Read a YAML file.
 
     Raises:
         ValueError: it cannot be read, or is not YAML in which every key stands once.
@@ -49,6 +49,6 @@ def read_yaml(path: Path) -> object:
 
 
 def nearest(key: object, keys: Collection[str]) -> str:
-    """Say which key may have been meant by an unknown one."""
+    """Suggest a key in place of an unknown one."""
     close = difflib.get_close_matches(str(key), keys, n=1)
     return f"did you mean `{close[0]}`?" if close else f"expected one of {', '.join(keys)}"

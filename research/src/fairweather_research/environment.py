@@ -1,8 +1,7 @@
 """The environment of a training: its code, its packages, its machine.
 
-What is recorded in every delivery, so that ``reproduce`` can tell what was different. A version
-names the code of a release, and of nothing else: between releases many states bear one version.
-So the versions of our own packages carry a digest of the source they were run from,
+Every delivery records it, so that ``reproduce`` can list what differs. Between releases many states
+of the code have one version, so the versions of our own packages carry a digest of their source,
 ``0.4.0.dev0+source.1a2b3c4d5e6f``.
 """
 
@@ -11,18 +10,15 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = [
     "NETWORK",
@@ -42,7 +38,7 @@ OURS = {
     "fairweather-research": "fairweather_research",
 }
 PYTHON = "python"
-#: What a record calls the code of a network that a recipe brings: ``network package.module:name``.
+#: Prefix of the name under which an external network is recorded: ``network package.module:name``.
 NETWORK = "network "
 #: Threads a training computes with. One, on every machine, so that results do not depend on it.
 THREADS = 1
@@ -52,9 +48,9 @@ _LABEL = re.compile(r"\+source\.([0-9a-f]{12})$")
 
 @cache
 def packages() -> Mapping[str, str]:
-    """Return every package that this one needs, directly or not, with its version; and Python's.
+    """Return the versions of all packages that this one needs, directly or not, and of Python.
 
-    Names are normalized. What is installed beside them, such as extras, is left out.
+    Names are normalized. Other installed packages, such as extras, are left out.
     """
     found: dict[str, str] = {}
     wanted = ["fairweather-research"]
@@ -64,7 +60,7 @@ def packages() -> Mapping[str, str]:
             continue
         try:
             installed = distribution(name)
-        except PackageNotFoundError:  # asked for in other environments than this one
+        except PackageNotFoundError:  # needed in other environments only
             continue
         found[name] = installed.version
         for line in installed.requires or ():
@@ -86,13 +82,13 @@ def version_of(recorded: str) -> str:
 
 
 def source_of(recorded: str) -> str | None:
-    """Return the digest of the source in a recorded version; None where none was recorded."""
+    """Return the digest of the source in a recorded version, if it has one."""
     found = _LABEL.search(recorded)
     return found and found[1]
 
 
 def digest_of_source(files: Mapping[str, bytes]) -> str:
-    """Twelve hexadecimal digits over the paths and contents of a package's files.
+    """Return twelve hexadecimal digits over the paths and contents of a package's files.
 
     Args:
         files: contents by path below the folder that holds the package, in POSIX form.
@@ -120,7 +116,7 @@ def _source_here(package: str) -> str:
 
 @cache
 def machine() -> str:
-    """Return the machine in the words that decide about bytes, parted by commas.
+    """Describe what of the machine decides about bytes, separated by commas.
 
     System and architecture, C library, processor, and the vector instructions that NumPy finds:
     libraries choose their kernels by these, and kernels round differently.
@@ -140,8 +136,8 @@ def machine() -> str:
 
 def _processor() -> str:
     try:
-        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:  # not Linux
-        told = ""
-    found = re.search(r"^model name\s*:\s*(.+)$", told, flags=re.MULTILINE)
+        text = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, flags=re.MULTILINE)
     return found[1].strip() if found else platform.processor() or "unknown processor"

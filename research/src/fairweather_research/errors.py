@@ -20,12 +20,9 @@ Every message says what was found, what was expected and what to do.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from fairweather_interface.errors import FairweatherError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from fairweather_interface.errors import FairweatherError, listed
 
 __all__ = [
     "AbsentNetworkError",
@@ -54,9 +51,9 @@ class RecipeError(ResearchError):
 
     def __init__(self, source: str, problems: Iterable[str]) -> None:
         self.source = source
-        told = tuple(problems)
-        head = f"{source}: {len(told)} problem{'s' if len(told) != 1 else ''} {self._where}"
-        super().__init__("\n".join([head, *(f"  - {problem}" for problem in told)]), problems=told)
+        found = tuple(problems)
+        head = f"{source}: {len(found)} problem{'s' if len(found) != 1 else ''} {self._where}"
+        super().__init__(listed(head, found), problems=found)
 
 
 class UnfitDataError(RecipeError):
@@ -69,7 +66,7 @@ class UnfitDataError(RecipeError):
 
 
 class PlanError(RecipeError):
-    """A plan that cannot be used; each problem of a recipe says in which of them it occurs."""
+    """A plan that cannot be used; problems of its recipes name the recipes that have them."""
 
     _where = "in the plan"
 
@@ -79,7 +76,7 @@ class UnsupportedError(ResearchError):
 
 
 class ReproduceError(ResearchError):
-    """A delivery that cannot be rebuilt with what was given; whether it comes out is not known."""
+    """A delivery that cannot be rebuilt with what was given; nothing was compared."""
 
 
 class NetworkError(RecipeError):

@@ -159,7 +159,7 @@ def test_a_recipe_that_the_software_supports_is_answered_with_what_it_will_not_u
     shown = asked(tmp_path, {**tiny_document, "quantiles": [0.1, 0.9]})
     assert shown.exit_code == 0
     assert shown.stdout.startswith("serves: fairweather-app 0.2.0 supports what ")
-    assert "it does not know `uncertainty`, and serves without" in shown.stdout
+    assert "serves without `uncertainty`, which it does not know" in shown.stdout
     assert shown.stderr == ""
 
 

@@ -50,13 +50,13 @@ def test_a_number_has_a_true_minus_sign() -> None:
 def test_values_that_are_all_the_same_have_a_stretch_around_them(
     values: tuple[float, ...],
 ) -> None:
-    span = Axis.around("x", *values)
+    span = Axis.fitting("x", *values)
     assert span.low < values[0] < span.high
     assert span.ticks
 
 
 def test_a_stretch_from_nothing_up_begins_at_nothing() -> None:
-    assert Axis.around("x", 1.0, 4.0, include=(0.0,)).low == 0.0
+    assert Axis.fitting("x", 1.0, 4.0, include=(0.0,)).low == 0.0
 
 
 def test_a_line_is_broken_where_a_value_is_missing() -> None:

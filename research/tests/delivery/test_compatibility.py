@@ -175,7 +175,7 @@ def test_one_release_that_serves_is_enough_for_a_recipe_to_be_supported(
 ) -> None:
     recipe = tiny(applicability_domain=["minimum"])
     found = check_compatibility(recipe, [software("0.2"), software("0.3")])
-    assert (found.served, found.warnings) == (True, ())
+    assert (found.is_served, found.warnings) == (True, ())
     require_support(found.warnings)
 
 
@@ -200,7 +200,7 @@ def test_what_no_live_release_knows_is_told_though_it_serves_without(
     recipe = tiny(quantiles=[0.1, 0.9])
     assert check_compatibility(recipe, [software("0.2"), software("0.3")]).warnings == ()
     found = check_compatibility(recipe, [software("0.1"), software("0.2")])
-    assert found.served
+    assert found.is_served
     assert found.warnings == (
         (
             "`uncertainty` is unknown to fairweather-app 0.1.0, fairweather-app 0.2.0, which would "

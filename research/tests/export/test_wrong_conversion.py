@@ -98,7 +98,7 @@ def test_what_came_out_is_held_against_live_software_and_kept(told: tuple[Delive
         f"No live software can serve this: fairweather-app {release} refuses: runtime-unavailable: "
         in said
     )
-    assert f"It stays in the store, for software that can: {delivery.path}" in said
+    assert f"Kept in the store, for software that can serve it: {delivery.path}" in said
     assert "Serve:" not in said
     assert "warning:" not in said  # before the training nobody could know
     assert serving_problems(delivery.metadata)

@@ -100,7 +100,7 @@ def test_a_fleet_trains_the_model_that_train_does_and_a_failure_fails_alone(
     assert "1 of 2: failed: Never EWR+JFK" in told
     assert "2 of 2: delivered: TinyPredictor EWR+JFK" in told
     assert "`season`: no observation at JFK falls in the months 1" in told
-    assert "1 of 2 are in " in told
+    assert "1 of 2 delivered (1 new), 1 failed" in told
     assert "Traceback" not in told
     _, _, table = told.partition("The fleet")
     for cell in ("TinyPredictor", "EWR, JFK", "blend", "failed", "delivered", "EWR temperature: "):
@@ -143,7 +143,7 @@ def test_a_fleet_that_was_stopped_goes_on_and_repeats_nothing(
     assert sorted(said.split()) == sorted(map(str, after))
     assert len(after) == 3
     assert told.count(": delivered before: ") == len(before)
-    assert f"3 of 3 are in {tmp_path / 'store'}, {3 - len(before)} of them new" in told
+    assert f"3 of 3 delivered ({3 - len(before)} new), none failed" in told
     assert [each for each in (tmp_path / "store").iterdir() if each not in after] == [hidden]
     assert [each.name for each in hidden.iterdir()] == ["plan.html"]
 
@@ -436,7 +436,8 @@ def test_what_no_live_software_supports_is_told_once_and_refused_when_strict(
     asked = ("plan.yaml", "--software", "old.json", "--dry-run")
     shown = invoked(*asked)
     assert shown.exit_code == 0
-    (line,) = shown.stderr.splitlines()
+    line, last = shown.stderr.splitlines()
+    assert last == "3 of 3 models would be trained"
     assert line.startswith("warning: fairweather-app 0.2.0 refuses: ")
     assert line.endswith("(3 of 3 trainings)")
     shown = invoked(*asked, "--strict")

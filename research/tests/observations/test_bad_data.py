@@ -163,7 +163,7 @@ def test_figures_of_made_up_data_are_called_so_where_they_are_shown(
     delivery: Delivery, trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
     show_skill(delivery)
-    assert "Synthetic: trained on generated weather, and judged on it" in capsys.readouterr().err
+    assert "Synthetic: trained and evaluated on generated weather" in capsys.readouterr().err
     show_skill(trained.delivery)
     assert "ynthetic" not in capsys.readouterr().err
     metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))

@@ -114,11 +114,11 @@ def test_what_all_have_in_common_can_be_a_recipe_of_its_own(tmp_path: Path) -> N
         ({"model_types": {"A": [1]}}, "`model_types.A`: found [1], expected keys of a recipe"),
         (
             {"model_types": {"A": {"seed": 1}}},
-            "`model_types.A.seed`: a plan says this with `seeds`; take it out",
+            "`model_types.A.seed`: a plan sets this with `seeds`; take it out",
         ),
         (
             {"recipe": {**COMMON, "areas": ["EWR"]}},
-            "`recipe.areas`: a plan says this with `areas`; take it out",
+            "`recipe.areas`: a plan sets this with `areas`; take it out",
         ),
         ({"recipe": 3}, "`recipe`: found 3, expected keys of a recipe that all have in common"),
         ({"recipe": "none.yaml"}, "none.yaml: cannot be read (No such file or directory)"),

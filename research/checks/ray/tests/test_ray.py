@@ -282,7 +282,7 @@ def test_a_lost_board_costs_progress_and_no_training(cluster: Cluster, folder: P
     assert len(folders) == 2
     assert sorted(said.splitlines()) == sorted(map(str, folders)), "Ray says its own elsewhere"
     assert process.returncode == 1
-    assert "2 of 4 are in " in told
+    assert "2 of 4 delivered " in told
     assert "Traceback" not in told
 
 

@@ -1,42 +1,98 @@
-"""How a fleet is doing, on stderr: bars where someone is watching, a line an end where not."""
+"""Run a fleet and show it on stderr: bars on a terminal, elsewhere a line for each training."""
 
 from __future__ import annotations
 
+import sys
 import threading
-from typing import TYPE_CHECKING, Self
+from collections.abc import Sequence
+from contextlib import redirect_stdout, suppress
+from pathlib import Path
+from typing import Self
+
+import typer
+from fairweather_interface.errors import FairweatherError
+from rich import progress as rich_progress
+from rich.table import Table
 
 from fairweather_research.cli.terminal import console
+from fairweather_research.fleet import Fleet
+from fairweather_research.fleet.index import Row, rows, usual_place, write_index
 from fairweather_research.fleet.tasks import Outcome, State
 from fairweather_research.training.train import STAGES, Progress
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.progress import TaskID
-
-    from fairweather_research.fleet.index import Row
-
-__all__ = ["Board", "show_summary"]
+__all__ = ["list_trainings", "run_fleet"]
 
 
-class Board:
-    """Takes what happens to each training, for as long as its block runs; safe among threads."""
+def run_fleet(
+    fleet: Fleet, index: Path | None, warnings: Sequence[str], *, engine: str, jobs: int | None
+) -> bool:
+    """Run a fleet, show it, and write its page; return whether all of it is in the store."""
+    plan = fleet.plan
+    page = (index or usual_place(plan, fleet.store)).expanduser().resolve()
+    with FleetProgress(len(plan.trainings)) as shown:
+        try:
+            with redirect_stdout(sys.stderr):  # where Ray prints what it lost
+                outcomes = fleet.run(
+                    engine=engine, jobs=jobs, progress=shown.progress, ended=shown.ended
+                )
+        except KeyboardInterrupt:
+            ended = dict(shown.outcomes)
+            ended |= {outcome.name: outcome for outcome in fleet.waiting(but=ended)}
+            found = rows(plan, [ended[training.name] for training in plan.trainings])
+            with suppress(FairweatherError):  # it was stopped, with or without a page
+                write_index(page, plan, fleet.store, found, foreseen=warnings)
+                typer.echo(f"Model cards so far: {page}", err=True)
+            raise
+    found = rows(plan, outcomes)
+    _show_summary(found)
+    for outcome in outcomes:
+        if outcome.path is not None:
+            typer.echo(outcome.path)
+    missing = [outcome for outcome in outcomes if outcome.path is None]
+    for outcome in missing:
+        typer.echo(f"{outcome.state}: {outcome.name}: {outcome.reason}", err=True)
+    write_index(page, plan, fleet.store, found, foreseen=warnings)
+    new = sum(outcome.state is State.DELIVERED for outcome in outcomes)
+    console().print(
+        f"{len(outcomes) - len(missing)} of {len(outcomes)} delivered ({new} new), "
+        f"{len(missing) or 'none'} failed. Store: {fleet.store}\n"
+        f"Model cards: {page}\n"
+        f"Serve: FAIRWEATHER_STORE={fleet.store} flask --app fairweather_app run",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    return not missing
+
+
+def list_trainings(fleet: Fleet) -> bool:
+    """List what a run would train, and what could not begin; return whether all could."""
+    found = list(fleet.waiting())
+    for outcome in found:
+        detail = outcome.path or outcome.reason
+        line = f"{outcome.state}: {outcome.name}{f': {detail}' if detail else ''}"
+        typer.echo(line, err=outcome.reason is not None)
+    waiting = sum(outcome.state is State.WAITING for outcome in found)
+    typer.echo(f"{waiting} of {len(found)} models would be trained", err=True)
+    return all(outcome.reason is None for outcome in found)
+
+
+class FleetProgress:
+    """Show the progress of each training inside a ``with`` block; safe among threads."""
 
     def __init__(self, total: int) -> None:
-        from rich import progress  # noqa: PLC0415 - rich is slow
-
         self._console = console()
         self._total = total
         self._lock = threading.Lock()
-        self.came: dict[str, Outcome] = {}  # the trainings that have ended, by name
-        self._rows: dict[str, TaskID] = {}
-        self._bars = progress.Progress(
-            progress.SpinnerColumn(),
-            progress.TextColumn("{task.description}", markup=False),
-            progress.BarColumn(bar_width=24),
-            progress.MofNCompleteColumn(),
-            progress.TextColumn("{task.fields[note]}", markup=False),
-            progress.TimeElapsedColumn(),
+        self.outcomes: dict[str, Outcome] = {}  # of the trainings that have ended, by name
+        self._tasks: dict[str, rich_progress.TaskID] = {}
+        self._bars = rich_progress.Progress(
+            rich_progress.SpinnerColumn(),
+            rich_progress.TextColumn("{task.description}", markup=False),
+            rich_progress.BarColumn(bar_width=24),
+            rich_progress.MofNCompleteColumn(),
+            rich_progress.TextColumn("{task.fields[note]}", markup=False),
+            rich_progress.TimeElapsedColumn(),
             console=self._console,
             disable=not self._console.is_terminal,
         )
@@ -50,36 +106,34 @@ class Board:
         self._bars.stop()
 
     def progress(self, name: str, progress: Progress) -> None:
-        """A training has come to a stage, or through an epoch."""
+        """Show a stage of a training, or an epoch."""
         note = STAGES[progress.stage]
         if progress.epoch:
             note += f", epoch {progress.epoch.number}"
         with self._lock:
-            if name not in self._rows:
-                self._rows[name] = self._bars.add_task(name, total=len(STAGES), note="")
+            if name not in self._tasks:
+                self._tasks[name] = self._bars.add_task(name, total=len(STAGES), note="")
             done = list(STAGES).index(progress.stage)
-            self._bars.update(self._rows[name], completed=done, note=note)
+            self._bars.update(self._tasks[name], completed=done, note=note)
 
     def ended(self, outcome: Outcome) -> None:
-        """A training has ended."""
+        """Show the end of a training."""
         with self._lock:
-            self.came[outcome.name] = outcome
-            if (row := self._rows.pop(outcome.name, None)) is not None:
-                self._bars.remove_task(row)
-            failed = sum(each.state is State.FAILED for each in self.came.values())
+            self.outcomes[outcome.name] = outcome
+            if (task := self._tasks.pop(outcome.name, None)) is not None:
+                self._bars.remove_task(task)
+            failed = sum(one.state is State.FAILED for one in self.outcomes.values())
             self._bars.update(self._whole, advance=1, note=f"{failed or 'none'} failed")
             took = "" if outcome.state is State.FOUND else f" ({outcome.seconds:.0f} s)"
-            line = f"{len(self.came)} of {self._total}: {outcome.state}: {outcome.name}{took}"
+            line = f"{len(self.outcomes)} of {self._total}: {outcome.state}: {outcome.name}{took}"
             if outcome.reason:
                 line += f": {outcome.reason.splitlines()[0]}"  # all of it at the end
             if outcome.reason or not self._console.is_terminal:
                 self._console.print(line, markup=False, soft_wrap=True)
 
 
-def show_summary(rows: Sequence[Row]) -> None:
-    """The table at the end: every training, what became of it, its skill."""
-    from rich.table import Table  # noqa: PLC0415 - rich is slow
-
+def _show_summary(rows: Sequence[Row]) -> None:
+    """Print a table of every training, its state and its skill."""
     columns = ("model type", "areas", "network", "seed", "state", "error and skill")
     table = Table(*columns, title="The fleet", title_justify="left", show_lines=True)
     for row in rows:

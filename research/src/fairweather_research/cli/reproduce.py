@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 from fairweather_interface.delivery import METADATA
 
-from fairweather_research.cli.progress import shown
-from fairweather_research.cli.terminal import NEGATIVE, told
+from fairweather_research.cli.terminal import NEGATIVE, handle_errors
 
 __all__ = ["reproduce_command"]
 
@@ -23,8 +22,7 @@ def reproduce_command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Its observations, where they are no packaged source; held against the recorded "
-            "digest.",
+            help="Its observations, where they are no packaged source; their digest is checked.",
         ),
     ] = None,
     store: Annotated[
@@ -35,25 +33,26 @@ def reproduce_command(
         bool,
         typer.Option(
             "--trust-network",
-            help="Run the code of a network that the recipe names and this package does not bring.",
+            help="Run the code of a network that the recipe names and that is not ours.",
         ),
     ] = False,
 ) -> None:
-    """Make a delivery again from its provenance alone, and say whether it is the same.
+    """Train a delivery again from its provenance alone, and compare the two.
 
     The recorded recipe is trained once more on the recorded observations. The answer goes to
-    stdout: whether the model digest comes out again, what of data, code, packages and machine
-    differs, and what was not recorded. Exit code 0: the same; 1: different; 2: it cannot be told
-    with what was given.
+    stdout: whether the model digest is the same, what of data, code, packages and machine differs,
+    and what was not recorded. Exit code 0: the same; 1: different; 2: not known, because something
+    is missing.
 
     Example: fairweather-research reproduce store/2b0f1f6e-6b0c-4f0e-9d61-3f1f7d6a3c11
     """
-    with told():
+    with handle_errors():
+        from fairweather_research.cli.progress import show_progress  # noqa: PLC0415 - rich is slow
         from fairweather_research.reproduction.reproduce import (  # noqa: PLC0415 - pandas is slow
             reproduce,
         )
 
-        with shown("compared") as show:
+        with show_progress("compared") as show:
             answer = reproduce(
                 delivery, data=data, store=store, trust_network=trust_network, progress=show
             )

@@ -1,9 +1,10 @@
-"""What all commands have in common: how an end is told, and where it is written."""
+"""Exit codes, errors and the console of all commands."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -18,11 +19,9 @@ from fairweather_research.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console
 
-__all__ = ["NEGATIVE", "WRONG_USE", "console", "told"]
+__all__ = ["NEGATIVE", "WRONG_USE", "console", "handle_errors"]
 
 NEGATIVE = 1
 WRONG_USE = 2
@@ -31,14 +30,14 @@ _WRONG = (RecipeError, ObservationsError, ReproduceError, SoftwareError)
 
 
 class _Terminated(KeyboardInterrupt):
-    """Somebody asked the process to end, as Ctrl-C does."""
+    """SIGTERM, which ends a command as Ctrl-C does."""
 
 
 @contextmanager
-def told(interrupted: str = "interrupted; nothing was delivered") -> Iterator[None]:
-    """Turn what this package refuses to do into a message and an exit code.
+def handle_errors(interrupted: str = "interrupted; nothing was delivered") -> Iterator[None]:
+    """Turn the errors of this package into a message and an exit code.
 
-    SIGTERM ends the block as Ctrl-C does: in order, with everything taken down.
+    SIGTERM ends the block as Ctrl-C does: in order, with all processes ended.
     """
     with _terminable():
         try:
@@ -70,7 +69,7 @@ def _terminable() -> Iterator[None]:
 
 
 def console() -> Console:
-    """Stderr, as wide as it is; 120 columns where nobody is watching."""
+    """Return the console on stderr, 120 columns wide where it is no terminal."""
     from rich.console import Console  # noqa: PLC0415 - rich is slow
 
     found = Console(stderr=True, highlight=False)

@@ -73,14 +73,14 @@ class Compatibility:
     answers: tuple[Answer, ...]  # one of each release
 
     @property
-    def served(self) -> bool:
+    def is_served(self) -> bool:
         """Whether at least one release serves what the recipe makes."""
         return any(answer.verdict.serves for answer in self.answers)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What no live software supports yet: a line for each thing; none where all is."""
-        if not self.served:
+        if not self.is_served:
             return tuple(
                 f"{_name(answer.software)} refuses: "
                 f"{' '.join(refusal.reason for refusal in answer.verdict.refusals)}; "
@@ -112,7 +112,7 @@ def require_support(warnings: Sequence[str]) -> None:
 
 
 def check_recipe(recipe: Recipe, software: Software) -> Answer:
-    """Tell whether a release of the software supports what a recipe makes, with all reasons.
+    """Check whether a release of the software supports what a recipe makes.
 
     Raises:
         MetadataError: the contract does not allow what the recipe declares.

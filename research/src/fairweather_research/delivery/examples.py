@@ -101,10 +101,10 @@ def choose_examples(
 
 
 def _decided(windows: WindowSet, switch: Switch) -> WindowSet:
-    """The windows that every runtime finds on the same side of the switch.
+    """Return the windows that every runtime finds on the same side of the switch.
 
-    Of others, a reader on another machine might take the other network and call the delivery
-    broken. A branch that has no such windows keeps all it has.
+    For others, a reader on another machine might run the other network and call the delivery
+    broken. A branch without such windows keeps all it has.
     """
     branch, decided = switch.of(windows), switch.distance(windows) > _UNDECIDED
     for number in range(switch.branches):
@@ -113,7 +113,7 @@ def _decided(windows: WindowSet, switch: Switch) -> WindowSet:
 
 
 def _sides(windows: WindowSet, switch: Switch) -> npt.NDArray[np.bool_]:
-    """Where a window is the nearest to, or the furthest from, the windows of another branch."""
+    """Mark the windows nearest to, and furthest from, those of another branch."""
     branch, distance = switch.of(windows), switch.distance(windows)
     chosen = np.zeros(len(windows), dtype=np.bool_)
     for number in range(switch.branches):

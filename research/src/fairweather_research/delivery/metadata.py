@@ -145,7 +145,7 @@ def create_model_metadata(
         MetadataError: the contract does not allow what was found.
     """
     document = recipe.document()
-    # a folder of ours is no news to others
+    # the name of the file, without the folder of this machine
     document["observations"]["source"] = data["data_source"]
     canonical = _ONNX_PATH if result.onnx.canonical else _SAVED_MODEL_PATH
     derived = {"schema_version", "min_reader"}
@@ -181,7 +181,7 @@ def create_model_metadata(
 
 
 def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:
-    """Every form of the model, the canonical one first."""
+    """List every form of the model, the canonical one first."""
     needs = ArtifactNeeds(opset=report.opset, ir_version=report.ir_version)
     if report.canonical:
         return (

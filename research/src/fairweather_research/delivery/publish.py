@@ -1,9 +1,9 @@
-"""Publish: the one way from store to store.
+"""Copy a delivery from one store to another.
 
-A delivery is copied as it is, byte for byte, verified before anything is written, and visible at
-its destination whole or not at all: in a folder it is staged beside its place and renamed, at any
-other URL of fsspec its manifest is written last, and by one writer only. Publishing what is there
-already changes nothing; other bytes under the same id are refused.
+It is copied byte for byte, verified before anything is written, and visible at its destination
+whole or not at all: in a folder it is staged beside its place and renamed, at any other URL of
+fsspec its manifest is written last, and by one writer only. Publishing what is there already
+changes nothing; other bytes under the same id are refused.
 """
 
 from __future__ import annotations
@@ -52,14 +52,11 @@ def publish(delivery: str, store: str) -> str:
 
 def _verify(folder: Path) -> None:
     if problems := verify_delivery(folder):
-        told = "; ".join(problems)
-        raise PublishError(
-            f"found a delivery that does not conform, expected one that does: {told}"
-        )
+        raise PublishError(f"{folder} is not a valid delivery: {'; '.join(problems)}")
 
 
 def _copy(folder: Path, store: Path) -> str:
-    """Stage in a hidden sibling and rename: whoever lists the store sees all of it or nothing."""
+    """Stage in a hidden sibling and rename: readers of the store see all of it or nothing."""
     final = store / folder.name
     if not _is_there(folder, final):
         staging = store / f"{_HIDDEN}{uuid.uuid4().hex}"
@@ -122,7 +119,7 @@ def _same(folder: Path, manifest: bytes, final: str) -> bool:
 
 @contextmanager
 def _at_hand(delivery: str) -> Iterator[Path]:
-    """The delivery as a folder here, downloaded if need be."""
+    """Yield the delivery as a local folder, downloaded if need be."""
     if not _is_remote(delivery):
         yield Path(delivery.removeprefix("file://")).expanduser().absolute()
         return

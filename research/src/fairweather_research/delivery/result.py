@@ -1,4 +1,4 @@
-"""What the training process hands back beside the artifacts: plain data, as JSON."""
+"""The result of a training process beside the artifacts: plain data, as JSON."""
 
 from __future__ import annotations
 
@@ -6,35 +6,28 @@ from fairweather_research.dataset.input_ranges import Seen
 from fairweather_research.dataset.input_statistics import Portrait
 from fairweather_research.document import StrictModel
 from fairweather_research.evaluation.scores import Judgement
-from fairweather_research.export.onnx_format import IR_VERSION, OPSET, TOLERANCE, OnnxReport
+from fairweather_research.export.onnx_format import OnnxReport
 from fairweather_research.networks.base import EpochRecord
 
-__all__ = [
-    "IR_VERSION",
-    "OPSET",
-    "TOLERANCE",
-    "BranchRecord",
-    "OnnxReport",
-    "TrainingResult",
-]
+__all__ = ["BranchRecord", "TrainingResult"]
 
 
 class BranchRecord(StrictModel):
     """One of several networks of a model that switches."""
 
     condition: str  # what chooses it, for people, with the thresholds that training found
-    windows: int  # forecasts that taught it
-    judged: int  # held-out forecasts that it answered
+    windows: int  # training forecasts
+    judged: int  # held-out forecasts
     best_epoch: int
 
 
 class TrainingResult(StrictModel):
     """Everything about a finished training that is not in a file of its own."""
 
-    windows: int  # forecasts that taught the network
-    train_start: int  # first observation that taught, seconds since 1970-01-01T00:00Z
-    train_end: int  # the last moment that was learned
-    seen: dict[str, Seen]  # input name -> what the training windows held
+    windows: int  # training forecasts
+    train_start: int  # first observation of training, seconds since 1970-01-01T00:00Z
+    train_end: int  # the last valid time of a training target
+    seen: dict[str, Seen]  # input name -> its range in the training windows
     epochs: tuple[EpochRecord, ...]
     best_epoch: int
     branches: tuple[BranchRecord, ...] = ()  # of a model that switches, in their order
@@ -42,8 +35,8 @@ class TrainingResult(StrictModel):
     shrinkage: dict[str, tuple[float, ...]]  # output name -> factor of each lead
     widening: dict[str, tuple[float, ...]]  # quantile name -> factor of each lead
     judgements: tuple[Judgement, ...]
-    portraits: dict[str, Portrait]  # input name -> how its training values were spread
+    portraits: dict[str, Portrait]  # input name -> the distribution of its training values
     onnx: OnnxReport
-    origin: dict[str, str]  # what provenance says of a network of somebody else's
+    origin: dict[str, str]  # provenance of an external network
     threads: int
     platform: str

@@ -14,20 +14,22 @@ a decade. Missing values are replaced with ``tf.where(tf.math.is_nan(x), zeros, 
 that is known to survive conversion to ONNX.
 
 Where there is a switch (see ``branches``), all networks are computed for every row, and each row
-keeps the answer of its own branch: a batch may hold rows of all branches, and no runtime has to
-know control flow. The choice is a gather, which takes an answer as it is. tf2onnx 1.17 turns a
-``tf.where`` into a sum of products, in which a branch that was not chosen still speaks where its
-answer is infinite or no number; and it divides whole numbers towards 0, so that times before 1970
+keeps the output of its own branch: a batch may hold rows of all branches, and no runtime has to
+know control flow. The choice is a gather, which takes an output as it is. tf2onnx 1.17 turns a
+``tf.where`` into a sum of products, in which a branch that was not chosen still counts where its
+output is infinite or no number; and it divides whole numbers towards 0, so that times before 1970
 are moved past it before they are divided.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research.dataset.branches import ByMonth, Switch, month_of_day
@@ -40,12 +42,6 @@ from fairweather_research.dataset.climatology import (
 )
 from fairweather_research.dataset.split import DAY
 from fairweather_research.recipes.blueprint import Blueprint, InputPlan
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy.typing as npt
-
 
 __all__ = ["Bands", "Constants", "ForecastGraph", "Multiplexed", "reaches", "waves"]
 
@@ -89,12 +85,12 @@ def waves(time: Any) -> Any:  # noqa: ANN401 - tensors have no types
 
 
 def reaches(raw: Any) -> Any:  # noqa: ANN401 - tensors have no types
-    """What makes any number a reach: above 0, smooth, and known to ONNX."""
+    """Make any number a reach: above 0, smooth, and known to ONNX."""
     return tf.math.softplus(raw)
 
 
 class Multiplexed:
-    """Networks that stand in the graph as one, and the switch that chooses among them."""
+    """Several networks in the place of one, and the switch that chooses among them."""
 
     def __init__(self, networks: Sequence[Any], switch: Switch) -> None:
         self.networks = tuple(networks)
@@ -106,10 +102,10 @@ class Multiplexed:
         return [variable for network in self.networks for variable in network.variables]
 
     def __call__(self, inputs: list[Any], *, branch: Any) -> Any:  # noqa: ANN401 - tensors have no types
-        """Answer, [rows, outputs, leads]; ``branch`` says for each row who, int32 [rows]."""
-        said = tf.stack([network(inputs, training=False) for network in self.networks], axis=1)
+        """Return [rows, outputs, leads], each row by the network ``branch``, int32 [rows]."""
+        outputs = tf.stack([network(inputs, training=False) for network in self.networks], axis=1)
         rows = tf.range(tf.shape(branch)[0])
-        return tf.gather_nd(said, tf.stack([rows, branch], axis=1))
+        return tf.gather_nd(outputs, tf.stack([rows, branch], axis=1))
 
 
 class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
@@ -153,27 +149,27 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         self.forecast = forecast.get_concrete_function(**specs)
 
     def trace(self, network: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
-        """Return the outputs of the inputs, ``network`` answering what it is shown."""
+        """Return the outputs for the inputs, with ``network`` in its place."""
         area, calendar = tensors["area_index"], waves(tensors["reference_time"])
         value, present = self._at_the_steps(tensors)
         usual = self.input_usual(calendar, area)
         weight = 1.0 / tf.gather(self.input_spread, area)[:, :, None]
         anomalies = present * (value - usual) * weight
         one_hot = tf.one_hot(area, len(self._plan.areas), dtype=tf.float32)
-        seen, known = [anomalies, present, one_hot, calendar], [calendar, one_hot]
+        inputs, known = [anomalies, present, one_hot, calendar], [calendar, one_hot]
         if isinstance(network, Multiplexed):
             newest = value + (1.0 - present) * usual  # a value is 0 where it is missing
             branch = _branch_of_rows(network.switch, tensors["reference_time"], newest)
-            said = network(seen, branch=branch) * self.shrinkage
+            predicted = network(inputs, branch=branch) * self.shrinkage
             known.append(tf.one_hot(branch, network.switch.branches, dtype=tf.float32))
         else:
-            said = network(seen, training=False) * self.shrinkage
+            predicted = network(inputs, training=False) * self.shrinkage
         spread = tf.gather(self.output_spread, area)[:, :, None]
-        value = self.output_usual(calendar, area) + said * spread
+        value = self.output_usual(calendar, area) + predicted * spread
         limits = np.array([(each.minimum, each.maximum) for each in self._plan.outputs], np.float32)
         low, high = limits[:, :1], limits[:, 1:]
         value = tf.minimum(tf.maximum(value, low), high)
-        answer = dict(
+        outputs = dict(
             zip((each.name for each in self._plan.outputs), tf.unstack(value, axis=1), strict=True)
         )
         if self._plan.probabilities:
@@ -184,16 +180,16 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
                 self._plan.outputs, tf.unstack(bounds, axis=1), strict=True
             ):
                 names = (each.name for each in output.quantiles)
-                answer |= dict(zip(names, tf.unstack(of_output, axis=1), strict=True))
-        return answer
+                outputs |= dict(zip(names, tf.unstack(of_output, axis=1), strict=True))
+        return outputs
 
-    def _reach(self, shown: Any, spread: Any) -> Any:  # noqa: ANN401 - tensors have no types
-        """How far from the forecast each quantile lies, [batch, outputs, quantiles, leads].
+    def _reach(self, inputs: Any, spread: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        """Return how far from the forecast each quantile lies, [batch, outputs, quantiles, leads].
 
         Below 0 on the lower side. None is nearer to the forecast than the one before it, outwards.
         """
         outputs, chances = self._plan.outputs, self._plan.probabilities
-        raw = tf.matmul(shown, self.bands_kernel) + self.bands_bias
+        raw = tf.matmul(inputs, self.bands_kernel) + self.bands_bias
         shape = [-1, len(outputs), len(chances), self._plan.leads]
         reach = tf.reshape(reaches(raw), shape) * (self.bands_widening * spread[:, :, :, None])
         below = [number for number, chance in enumerate(chances) if chance < 0.5]  # noqa: PLR2004
@@ -207,7 +203,7 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         return reach * np.array([[-1.0]] * len(below) + [[1.0]] * len(above), np.float32)
 
     def _at_the_steps(self, tensors: dict[str, Any]) -> tuple[Any, Any]:
-        """All inputs at the step, 0 where missing, and where they are present.
+        """Return all inputs at the step, 0 where missing, and where they are present.
 
         Inputs with a shorter period than the longest are missing before they begin.
         """
@@ -218,7 +214,7 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         return tf.stack(values, axis=1), tf.stack(presents, axis=1)
 
     def _at_the_step(self, window: Any, item: InputPlan) -> tuple[Any, Any]:  # noqa: ANN401
-        """One raw window as [batch, steps] of means over the present samples, and where any is."""
+        """Return a raw window as [batch, steps] of means, and where any sample is present."""
         steps = item.period // self._plan.step
         if item.samples == steps:
             missing = tf.math.is_nan(window)
@@ -265,7 +261,7 @@ def _variable(value: npt.NDArray[np.float64], name: str) -> Any:  # noqa: ANN401
 
 
 def _branch_of_rows(switch: Switch, reference: Any, newest: Any) -> Any:  # noqa: ANN401 - tensors have no types
-    """The branch that answers each row, int32 [rows].
+    """Return the branch of each row, int32 [rows].
 
     Args:
         switch: the condition.

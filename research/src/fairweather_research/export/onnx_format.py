@@ -1,4 +1,4 @@
-"""What the training process hands back beside the artifacts: plain data, as JSON."""
+"""What an ONNX artifact promises to a runtime, and the report of its making."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Serialization: the SavedModel, and the same model as ONNX when it proves to be the same.
+"""The SavedModel, and the same model as ONNX where it proves to be the same.
 
 The SavedModel comes out identical, byte for byte, from every fresh process with the same settings.
 ``fingerprint.pb`` holds a random identifier and is not kept. The ONNX file is converted from the
-exported SavedModel by tf2onnx's own command, in a process of its own: whatever goes wrong in there,
-the result is a sentence. Its bytes may differ from run to run; what is checked is what it answers.
+exported SavedModel by tf2onnx's own command, in a process of its own: whatever goes wrong there is
+reported in a sentence. Its bytes may differ from run to run; its outputs are what is checked.
 """
 
 from __future__ import annotations
@@ -14,22 +14,18 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkContext, ForkServerContext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research.export.graph import ForecastGraph
 from fairweather_research.export.onnx_format import IR_VERSION, OPSET, OnnxReport
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkContext, ForkServerContext
-
-    import numpy.typing as npt
-
 
 __all__ = [
     "ONNX_FILE",
@@ -61,7 +57,7 @@ def serialize_model(graph: ForecastGraph, folder: Path) -> Path:
 
 
 def load_signature(path: Path) -> Any:  # noqa: ANN401 - tensors have no types
-    """The delivered bytes as a function: keyword tensors in, a mapping of tensors out."""
+    """Load the delivered bytes as a function: keyword tensors in, a mapping of tensors out."""
     loaded = tf.saved_model.load(str(path))
     signature = loaded.signatures[SIGNATURE_KEY]
     signature.owner = loaded  # a signature does not keep its variables alive
@@ -104,11 +100,11 @@ class Conversion:
         expected: Mapping[str, npt.NDArray[np.float32]],
         tolerance: Mapping[str, tuple[float, float]],
     ) -> OnnxReport:
-        """Keep the file when it answers as the SavedModel does, remove it when it does not.
+        """Keep the file where its outputs are those of the SavedModel, remove it otherwise.
 
         Args:
             inputs: the examples' inputs, by name.
-            expected: what the SavedModel answers, by output name.
+            expected: the outputs of the SavedModel, by name.
             tolerance: by output name, (absolute, relative).
         """
         omitted = (
@@ -150,7 +146,7 @@ def _convert(receiver: Connection, log: str) -> None:
 
 
 def _excess(path: Path) -> str | None:
-    """What the model needs of a runtime that was not promised; None where it keeps the promise."""
+    """Return what the model needs of a runtime beyond what is promised, if anything."""
     import onnx  # noqa: PLC0415 - only here, and slow
 
     model = onnx.load(str(path))
@@ -169,7 +165,7 @@ def _disagreement(
     expected: Mapping[str, npt.NDArray[np.float32]],
     tolerance: Mapping[str, tuple[float, float]],
 ) -> str | None:
-    """How ONNX Runtime's answers differ from the SavedModel's; None when they do not."""
+    """Return how ONNX Runtime's outputs differ from the SavedModel's, if they do."""
     import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 - only here, and ships no types
 
     try:

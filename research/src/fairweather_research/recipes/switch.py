@@ -7,25 +7,21 @@
     switch: {by: humidity, statistic: mean, period: 1 day, at_quantile: 0.5}
 
 Each list of months is a branch, and so is what lies below, between and above the thresholds. What
-the condition means, to the last digit, is said by ``branches``; here it is only checked. The key
-is not ``on``: YAML reads this word as true.
+the condition means, to the last digit, is defined by ``branches``; here it is only checked. The
+key is not ``on``: YAML reads this word as true.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
-from pydantic import BeforeValidator, Field, model_serializer
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from fairweather_research.document import Duration, StrictModel
-
-if TYPE_CHECKING:
-    from pydantic import SerializerFunctionWrapHandler
-
-    from fairweather_research.recipes.blueprint import Blueprint, InputPlan
+from fairweather_research.recipes.blueprint import Blueprint, InputPlan
 
 __all__ = ["REFERENCE_TIME", "Statistic", "SwitchPlan"]
 
@@ -48,7 +44,7 @@ _Numbers = Annotated[
 
 
 class SwitchPlan(StrictModel):
-    """By what a model switches, and where; see ``problems`` for what fits together."""
+    """What a model switches by, and where; see ``problems`` for what fits together."""
 
     by: Annotated[str, Field(min_length=1, max_length=200)]
     months: tuple[tuple[int, ...], ...] | None = None
@@ -65,19 +61,19 @@ class SwitchPlan(StrictModel):
         return len(self.at or self.at_quantile or ()) + 1
 
     def problems(self) -> list[str]:
-        """What is wrong with the keys themselves, each with its key."""
+        """List what is wrong with the keys themselves."""
         on_time = self.by == REFERENCE_TIME
-        strangers = _OF_AN_INPUT if on_time else _OF_TIME
+        foreign = _OF_AN_INPUT if on_time else _OF_TIME
         problems = [
             f"`switch.{key}`: does not belong to a switch by {self.by}; take it out, "
             f"or write `by: {'the name of an input' if on_time else REFERENCE_TIME}`"
-            for key in strangers
+            for key in foreign
             if getattr(self, key) is not None
         ]
         return problems + (self._of_months() if on_time else self._of_an_input())
 
-    def unfit(self, plan: Blueprint) -> list[str]:
-        """What does not go with the inputs of the recipe."""
+    def input_problems(self, plan: Blueprint) -> list[str]:
+        """List what does not go with the inputs of the recipe."""
         if self.by == REFERENCE_TIME:
             return []
         item = next((item for item in plan.inputs if item.name == self.by), None)
@@ -94,13 +90,13 @@ class SwitchPlan(StrictModel):
     def _of_months(self) -> list[str]:
         if self.months is None:
             return ["`switch.months`: missing; write, for example, [[5, 6, 7, 8, 9], [10, ..., 4]]"]
-        told = [list(months) for months in self.months]
+        found = [list(months) for months in self.months]
         every = sorted(month for months in self.months for month in months)
-        if len(told) > 1 and all(told) and tuple(every) == _ALL_MONTHS:
+        if len(found) > 1 and all(found) and tuple(every) == _ALL_MONTHS:
             return []
         return [
             (
-                f"`switch.months`: found {told}, expected two or more lists that hold each of the "
+                f"`switch.months`: found {found}, expected two or more lists that hold each of the "
                 "months 1 to 12 once; months outside `season` go to any of them"
             )
         ]

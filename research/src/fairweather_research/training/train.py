@@ -1,4 +1,4 @@
-"""Training: the one way from a recipe to a delivery.
+"""Train what a recipe describes, and deliver it.
 
 ``train`` either returns a verified delivery that lies in the store, or raises and leaves the store
 as it was. There is no way to fit without delivering, nor to save without metadata.

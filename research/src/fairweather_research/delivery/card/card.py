@@ -1,4 +1,4 @@
-"""The model card: one page for people, generated from metadata and evaluation.
+"""The model card: one page for people, made from metadata and evaluation.
 
 ``index.html`` carries everything inside itself - styles and drawings, no scripts, no address it
 would ask for - and reads under the strictest content security policy. ``metrics.json`` holds the
@@ -74,11 +74,10 @@ def write_card(
 
     Args:
         folder: where; its parent is there.
-        metadata: what the delivery says of itself.
-        result: what its training found out besides.
+        metadata: of the delivery.
+        result: of its training.
         report: of the quality control of its observations.
-        verdicts: releases of the software it was checked against, such as ``fairweather-app
-            0.3.0``, each with what it said.
+        verdicts: of releases of the software, by name, such as ``fairweather-app 0.3.0``.
 
     Raises:
         TrainingError: metadata and result are not of one training.
@@ -154,21 +153,21 @@ def _template() -> jinja2.Template:
 
 
 def _refuse_unlike(metadata: ModelMetadata, result: TrainingResult) -> None:
-    """Refuse to draw a result under metadata that say other things."""
+    """Refuse a result whose figures are not those of the metadata."""
     fields = attrgetter(
         *("area", "variable", "count", "mae", "rmse", "bias", "skill", "skill_interval")
     )
-    said = [fields(one) for one in metadata.performance]
+    declared = [fields(one) for one in metadata.performance]
     found = [fields(one) for one in result.judgements]
-    if said != found:
+    if declared != found:
         raise TrainingError(
-            f"found metadata of {len(said)} and a result of {len(found)} judgements that do not "
-            "agree, expected those of one training: no card was written"
+            f"found metadata of {len(declared)} and a result of {len(found)} evaluations that do "
+            "not agree, expected those of one training: no card was written"
         )
 
 
 def _pictures(judgement: Judgement, timezone: str, most: int) -> list[Plot]:
-    """How far it is off, by lead day and in two weeks, and how its bands held."""
+    """Plot the errors by lead day and in two weeks, and the coverage of the bands."""
     plots = [error_plot(judgement), bias_plot(judgement)]
     for rule, trace in (("median", judgement.trace), ("largest", judgement.worst)):
         if trace:
@@ -179,7 +178,7 @@ def _pictures(judgement: Judgement, timezone: str, most: int) -> list[Plot]:
 
 
 def _input(item: Input, metadata: ModelMetadata, result: TrainingResult) -> dict[str, Any]:
-    """One input: what it is called, what bounds hold, and how training saw it."""
+    """Describe one input: its name, its bounds, and its distribution in training."""
     bounds = domain_of(metadata).get(item.name, Bounds())
     portrait = result.portraits.get(item.name)
     return {
@@ -193,20 +192,20 @@ def _input(item: Input, metadata: ModelMetadata, result: TrainingResult) -> dict
 
 
 def _bounds(item: Input, bounds: Bounds) -> str:
-    """What was seen of an input, in words; empty where nothing bounds it."""
+    """Describe the bounds of an input; empty where there are none."""
     edges = [
         f"{word} {edge:.1f}"
         for word, edge in (("from", bounds.minimum), ("up to", bounds.maximum))
         if edge is not None
     ]
-    said = [f"{' '.join(edges)} {VARIABLES[item.variable or ''].symbol}"] if edges else []
+    parts = [f"{' '.join(edges)} {VARIABLES[item.variable or ''].symbol}"] if edges else []
     if bounds.max_missing is not None:
-        said.append(f"with up to {bounds.max_missing:.1%} of the values missing")
-    return ", ".join(said)
+        parts.append(f"with up to {bounds.max_missing:.1%} of the values missing")
+    return ", ".join(parts)
 
 
 def _by_day(leads: Sequence[float], step: timedelta) -> list[float]:
-    """What holds in the middle of each lead day, the last of which may be short."""
+    """Return the value in the middle of each lead day, the last of which may be short."""
     days = lead_days(len(leads), timedelta(days=1) // step)
     return [leads[(day.start + day.stop) // 2] for day in days]
 

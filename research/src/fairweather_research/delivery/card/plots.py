@@ -1,6 +1,6 @@
-"""Plots of the model card: what is drawn, and in words what it shows.
+"""Plots of the model card, each with a text that describes it.
 
-The words are both caption and description: whoever does not see a drawing reads the same.
+The text is both caption and description: a reader who cannot see a drawing has the same.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MONTHS = calendar.month_abbr
 
 
 class Plot(NamedTuple):
-    """One drawing, and what it shows in words, which stand in the element called ``name``."""
+    """One drawing, and its description, which stands in the element called ``name``."""
 
     svg: str
     text: str
@@ -49,7 +49,7 @@ class Plot(NamedTuple):
 
 
 def error_plot(judgement: Judgement) -> Plot:
-    """Mean absolute error by lead day beside the baselines."""
+    """Plot the mean absolute error by lead day beside the baselines."""
     spec = VARIABLES[judgement.variable]
     days = judgement.days
     rows = [
@@ -58,7 +58,7 @@ def error_plot(judgement: Judgement) -> Plot:
     ]
     rows.append(("this model", "model", "dot", [score.mae for score in days]))
     every = [value for *_, values in rows for value in values]
-    chart = Chart(_lead_axis(days), Axis.around(f"error, {spec.symbol}", *every, include=(0.0,)))
+    chart = Chart(_lead_axis(days), Axis.fitting(f"error, {spec.symbol}", *every, include=(0.0,)))
     for name, kind, mark, values in rows:
         chart.line([day.day for day in days], values, kind, name, mark)
     return _plot(
@@ -69,11 +69,11 @@ def error_plot(judgement: Judgement) -> Plot:
 
 
 def bias_plot(judgement: Judgement) -> Plot:
-    """Mean error, with its sign, by lead day."""
+    """Plot the mean error, with its sign, by lead day."""
     spec = VARIABLES[judgement.variable]
     bias = [score.bias for score in judgement.days]
     name = f"forecast \N{MINUS SIGN} observed, {spec.symbol}"
-    chart = Chart(_lead_axis(judgement.days), Axis.around(name, *bias, include=(0.0,), room=0.15))
+    chart = Chart(_lead_axis(judgement.days), Axis.fitting(name, *bias, include=(0.0,), room=0.15))
     chart.level(0.0, "bound", "no bias")
     chart.line([day.day for day in judgement.days], bias, "model", "this model", "dot")
     return _plot(
@@ -84,9 +84,9 @@ def bias_plot(judgement: Judgement) -> Plot:
 
 
 def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, most: int) -> Plot:
-    """One forecast beside what came, in local time.
+    """Plot one forecast beside the observations, in local time.
 
-    ``rule`` says how it was chosen, ``median`` or ``largest``; a line has ``most`` points at most.
+    It was chosen by ``rule``, ``median`` or ``largest``; a line has ``most`` points at most.
     """
     spec = VARIABLES[judgement.variable]
     zone = ZoneInfo(timezone)
@@ -102,7 +102,7 @@ def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, m
     begin, end = trace.reference_time, trace.time[-1]
     chart = Chart(
         Axis(f"local time, {timezone}", begin, end, list(_moments(begin, end, zone))),
-        Axis.around(spec.symbol, *every),
+        Axis.fitting(spec.symbol, *every),
     )
     if edges:
         chart.area(times, edges[0], edges[1], "band", "band")
@@ -120,7 +120,7 @@ def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, m
 
 
 def coverage_plot(judgement: Judgement, coverage: Coverage) -> Plot:
-    """The share of held-out values inside the band by lead day, with its interval."""
+    """Plot the share of held-out values inside the band by lead day, with its interval."""
     inside = [100 * day.inside for day in coverage.days]
     reach = [100 * edge for day in coverage.days for edge in day.interval or ()]
     low = 10 * math.floor(min([60.0, *inside, *reach]) / 10)
@@ -141,7 +141,7 @@ def coverage_plot(judgement: Judgement, coverage: Coverage) -> Plot:
 
 
 def reliability_plot(judgement: Judgement, coverage: Coverage) -> Plot:
-    """How often what came was not above each quantile, by lead day."""
+    """Plot how often the observed value was not above each quantile, by lead day."""
     chart = Chart(_lead_axis(coverage.days), _percent_axis("not above, %", 0))
     for place, probability in enumerate(coverage.probabilities):
         below = [100 * day.below[place] for day in coverage.days]
@@ -157,14 +157,14 @@ def reliability_plot(judgement: Judgement, coverage: Coverage) -> Plot:
 
 
 def spread_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
-    """The histogram of an input's training values, with its bounds."""
+    """Plot the histogram of an input's training values, with its bounds."""
     spec = VARIABLES[item.variable or ""]
     edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
     total = sum(portrait.counts)
     shares = [100 * count / total for count in portrait.counts]
     chart = Chart(
-        Axis.around(f"{spec.label.lower()}, {spec.symbol}", *portrait.edges, *edges),
-        Axis.around("share of values, %", *shares, include=(0.0,)),
+        Axis.fitting(f"{spec.label.lower()}, {spec.symbol}", *portrait.edges, *edges),
+        Axis.fitting("share of values, %", *shares, include=(0.0,)),
     )
     sides = [side for pair in pairwise(portrait.edges) for side in pair]
     chart.area(sides, [0.0] * len(sides), [share for share in shares for _ in range(2)], "bar")
@@ -181,13 +181,13 @@ def spread_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
 
 
 def season_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
-    """What every month of training held of an input, with its bounds."""
+    """Plot the range of an input in every month of training, with its bounds."""
     edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
     every = [value for month in portrait.months for value in (month.lowest, month.highest)]
     letters = [(float(number), _MONTHS[number][:1]) for number in range(1, 13)]
     chart = Chart(
         Axis("month, local calendar", 0.4, 12.6, letters),
-        Axis.around(VARIABLES[item.variable or ""].symbol, *every, *edges),
+        Axis.fitting(VARIABLES[item.variable or ""].symbol, *every, *edges),
     )
     for month in portrait.months:
         sides = (month.month - 0.32, month.month + 0.32)
@@ -205,11 +205,11 @@ def season_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
 
 
 def training_plot(epochs: Sequence[EpochRecord], best: Sequence[int]) -> Plot:
-    """The loss on training and on calibration time, and where each network went back to."""
+    """Plot the loss on training and on calibration time, and the epochs that were kept."""
     last = len(epochs) + 0.5
     whole = [(tick, label(tick)) for tick in ticks(0.5, last, 10) if tick % 1 == 0]
     every = [loss for epoch in epochs for loss in (epoch.training, epoch.calibration)]
-    chart = Chart(Axis("epoch", 0.5, last, whole), Axis.around("loss", *every))
+    chart = Chart(Axis("epoch", 0.5, last, whole), Axis.fitting("loss", *every))
     for epoch in best:
         chart.wall(float(epoch), "bound", f"kept: {epoch}", leftwards=epoch > len(epochs) / 2)
     numbers = [epoch.number for epoch in epochs]
@@ -241,9 +241,9 @@ def _percent_axis(name: str, low: float) -> Axis:
 
 
 def _moments(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, str]]:
-    """Local midnights inside a stretch of seconds, with their dates; some days have 23 hours.
+    """Yield local midnights inside a stretch of seconds, with their dates; days may have 23 hours.
 
-    In a stretch of up to two days every sixth hour stands besides.
+    In a stretch of up to two days every sixth hour is added.
     """
     first, last = (datetime.fromtimestamp(moment, tz=zone).date() for moment in (begin, end))
     days = (last - first).days
@@ -256,6 +256,6 @@ def _moments(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, str]
 
 
 def named(item: Input) -> str:
-    """Return what people call an input."""
+    """Return an input's name for people."""
     over = f" over {', '.join(item.areas)}" if item.areas else ""
     return VARIABLES[item.variable or ""].label + over

@@ -2,7 +2,7 @@
 
 An SVG element inside the page takes colours and fonts from the page's own style, so that one
 drawing serves light, dark and print. Colour never carries meaning alone: lines differ in dashes,
-marks in shape. Classes name what a stroke stands for; ``card.html.j2`` says what it looks like.
+marks in shape. Classes name the meaning of a stroke; ``card.html.j2`` styles them.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Axis:
     ticks: Sequence[tuple[float, str]]
 
     @classmethod
-    def around(
+    def fitting(
         cls, name: str, *values: float, include: Sequence[float] = (), room: float = 0.05
     ) -> Axis:
-        """Return the axis that holds all values that are numbers, with room and round ticks."""
+        """Return the axis on which all values that are numbers fit, with room and round ticks."""
         known = [value for value in (*values, *include) if math.isfinite(value)]
         low, high = min(known), max(known)
         wide = (high - low) or max(abs(high), 1.0)
@@ -60,7 +60,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def label(value: float) -> str:
-    """A number as it stands at an axis, with a true minus sign."""
+    """Format a number for an axis, with a true minus sign."""
     return f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -117,7 +117,7 @@ class Chart:
             self._legend[name] = (kind, shape)
 
     def svg(self, described_by: str) -> str:
-        """Return the drawing; the element of the page with that id says what it shows."""
+        """Return the drawing; the element of the page with that id describes it."""
         drawn = "".join((*self._parts, *self._key()))
         return (
             f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" '
@@ -139,7 +139,7 @@ class Chart:
         yield _words(2, 11, self._y.name, "name")
 
     def _key(self) -> Iterator[str]:
-        """The legend: right of the name of the vertical axis, from the right edge leftwards."""
+        """Draw the legend beside the name of the vertical axis, from the right edge leftwards."""
         x = WIDTH - _RIGHT
         for text, (kind, shape) in reversed(self._legend.items()):
             x -= _LETTER * len(text)
@@ -162,7 +162,7 @@ class Chart:
         )
 
     def _path(self, points: Sequence[tuple[float, float]]) -> str:
-        """A path in steps from point to point, each rounded where it stands."""
+        """Return a path in steps from point to point, each rounded where it stands."""
         last: tuple[int, int] | None = None
         drawn = []
         for point in points:
@@ -192,7 +192,7 @@ def _words(x: float, y: float, text: str, kind: str = "") -> str:
 
 
 def _short(value: float) -> str:
-    """A coordinate in as few letters as hold a tenth."""
+    """Format a coordinate to a tenth, in as few letters as possible."""
     text = f"{value:.1f}".removesuffix(".0")
     if text.startswith("0."):
         return text[1:]
