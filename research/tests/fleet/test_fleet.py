@@ -38,11 +38,7 @@ if TYPE_CHECKING:
     from conftest import Trained
     from fairweather_research import Recipe
 
-QUICK: dict[str, Any] = {
-    "variables": ["humidity"],
-    "fit": {"epochs": 1},
-    "network": "recent-anomalies",
-}
+QUICK: dict[str, Any] = {"variables": ["humidity"], "fit": {"epochs": 1}}
 
 
 def plan_document(tiny_document: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -60,7 +56,11 @@ def plan_document(tiny_document: dict[str, Any], **changes: Any) -> dict[str, An
 def quick_document(tiny_document: dict[str, Any]) -> dict[str, Any]:
     """Three trainings of a few seconds."""
     return plan_document(
-        {**tiny_document, **QUICK}, areas=["JFK"], seeds=[1, 2, 3], model_types={"Quick": None}
+        {**tiny_document, **QUICK},
+        areas=["JFK"],
+        seeds=[1, 2, 3],
+        networks=["recent-anomalies"],
+        model_types={"Quick": None},
     )
 
 
@@ -419,7 +419,8 @@ def test_logs_do_not_go_into_the_store(known: Fleet, plan_file: Path) -> None:
 def test_a_plan_that_cannot_be_used_is_wrong_use(tmp_path: Path) -> None:
     shown = invoked(str(tmp_path / "none.yaml"))
     assert shown.exit_code == 2
-    assert "none.yaml: cannot be read (No such file or directory)" in shown.stderr
+    assert "none.yaml: 1 problem in the plan" in shown.stderr
+    assert "cannot be read (No such file or directory)" in shown.stderr
 
 
 def test_what_no_live_software_supports_is_told_once_and_refused_when_strict(
