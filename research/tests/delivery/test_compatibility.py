@@ -41,7 +41,7 @@ EVERYTHING: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("newest", ["0.1", "0.2", "0.3"])
-def test_a_plain_recipe_is_served_by_every_release(
+def test_a_plain_recipe_is_supported_by_every_release(
     tiny: Callable[..., Recipe], newest: str
 ) -> None:
     answer = check_recipe(tiny(), software(newest))
@@ -175,7 +175,7 @@ def test_one_release_that_serves_is_enough_for_a_recipe_to_be_supported(
 ) -> None:
     recipe = tiny(applicability_domain=["minimum"])
     found = check_compatibility(recipe, [software("0.2"), software("0.3")])
-    assert (found.is_served, found.warnings) == (True, ())
+    assert (found.is_supported, found.warnings) == (True, ())
     require_support(found.warnings)
 
 
@@ -200,7 +200,7 @@ def test_what_no_live_release_knows_is_told_though_it_serves_without(
     recipe = tiny(quantiles=[0.1, 0.9])
     assert check_compatibility(recipe, [software("0.2"), software("0.3")]).warnings == ()
     found = check_compatibility(recipe, [software("0.1"), software("0.2")])
-    assert found.is_served
+    assert found.is_supported
     assert found.warnings == (
         (
             "`uncertainty` is unknown to fairweather-app 0.1.0, fairweather-app 0.2.0, which would "

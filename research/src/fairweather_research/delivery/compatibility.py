@@ -73,14 +73,14 @@ class Compatibility:
     answers: tuple[Answer, ...]  # one of each release
 
     @property
-    def is_served(self) -> bool:
+    def is_supported(self) -> bool:
         """Whether at least one release serves what the recipe makes."""
         return any(answer.verdict.serves for answer in self.answers)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What no live software supports yet: a line for each thing; none where all is."""
-        if not self.is_served:
+        if not self.is_supported:
             return tuple(
                 f"{_name(answer.software)} refuses: "
                 f"{' '.join(refusal.reason for refusal in answer.verdict.refusals)}; "
@@ -125,10 +125,7 @@ def check_compatibility(
 ) -> Compatibility:
     """Check a recipe against live releases, and against the schema to write its metadata in.
 
-    Args:
-        recipe: what would be trained.
-        software: the releases; when absent the newest known one.
-        schema: when absent the newest, which can say everything.
+    Without ``software`` it is the newest known release, without ``schema`` the newest schema.
 
     Raises:
         NotExpressibleError: the schema has no words for what the recipe asks for; ``problems``

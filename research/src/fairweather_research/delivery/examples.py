@@ -44,19 +44,13 @@ def choose_examples(
     where too many are missing: the edge of the domain itself is an example, and no reader may
     refuse it.
 
-    Args:
-        windows: held-out windows.
-        domain: every bound that holds, by input name.
-        switch: how several networks share the windows, where there are several.
-
-    Returns:
-        ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
-        ``expect``, all with one row an example: eight spread over areas and time, the windows of
-        lowest and highest mean of the first input, one with as many missing values as are allowed
-        (where any are) and, for every bound of temperature that real weather can pass and a bound
-        on missing values that is stricter than the input's own, one beyond it. With a switch
-        also, of every branch, the window nearest to another branch's, and one far from it; and no
-        window so near to a threshold that rounding may decide, where its branch has others.
+    Return ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
+    ``expect``, all with one row an example: eight spread over areas and time, the windows of lowest
+    and highest mean of the first input, one with as many missing values as are allowed (where any
+    are) and, for every bound of temperature that real weather can pass and a bound on missing
+    values that is stricter than the input's own, one beyond it. With a switch also, of every
+    branch, the window nearest to another branch's, and one far from it; and no window so near to a
+    threshold that rounding may decide, where its branch has others.
     """
     if switch is not None:
         windows = _decided(windows, switch)

@@ -135,11 +135,11 @@ def create_model_metadata(
 
     Args:
         expected: of the recipe.
-        recipe: the resolved recipe; it becomes part of provenance, its file without the folder.
-        result: what the training process returned.
+        recipe: becomes part of provenance.
+        result: of the training process.
         data: ``data_source``, ``data_location`` and ``data_digest`` of what was trained on.
         delivery_id: the delivery's name.
-        folder: where ``model/`` and, when there is one, ``model.onnx`` lie.
+        folder: of the model's artifacts.
 
     Raises:
         MetadataError: the contract does not allow what was found.
@@ -150,6 +150,7 @@ def create_model_metadata(
     canonical = _ONNX_PATH if result.onnx.canonical else _SAVED_MODEL_PATH
     derived = {"schema_version", "min_reader"}
     kept = {name: getattr(expected, name) for name in expected.model_fields_set - derived}
+    performance = set(Performance.model_fields) - {"held_out"}
     found: dict[str, Any] = {
         **declared_domain(recipe, result.seen).declared,
         "artifacts": _artifacts(result.onnx),
@@ -158,19 +159,19 @@ def create_model_metadata(
         "model_digest": artifact_digest(folder, canonical),
         "performance": tuple(
             Performance(
-                **judgement.model_dump(include=set(Performance.model_fields) - {"held_out"}),
+                **one.model_dump(include=performance),
                 held_out=tuple(
-                    Block(start=_utc(start), end=_utc(end)) for start, end in judgement.held_out
+                    Block(start=_utc(start), end=_utc(end)) for start, end in one.held_out
                 ),
             )
-            for judgement in result.judgements
+            for one in result.judgements
         ),
         "training": Training(
             **data,
-            train_start_time=_utc(result.train_start),
-            train_end_time=_utc(result.train_end),
             seed=recipe.seed,
             synthetic=recipe.observations.synthetic,
+            train_start_time=_utc(result.train_start),
+            train_end_time=_utc(result.train_end),
             recipe=document,
             threads=result.threads,
             code_version=f"fairweather-research {version('fairweather-research')}",

@@ -36,8 +36,7 @@ def publish(delivery: str, store: str) -> str:
             cannot be reached.
     """
     try:
-        with _at_hand(delivery) as folder:
-            _verify(folder)
+        with _verified(delivery) as folder:
             if _is_remote(store):
                 return _upload(folder, store.rstrip("/"))
             return _copy(folder, Path(store.removeprefix("file://")).expanduser())
@@ -50,15 +49,10 @@ def publish(delivery: str, store: str) -> str:
         ) from error
 
 
-def _verify(folder: Path) -> None:
-    if problems := verify_delivery(folder):
-        raise PublishError(f"{folder} is not a valid delivery: {'; '.join(problems)}")
-
-
 def _copy(folder: Path, store: Path) -> str:
     """Stage in a hidden sibling and rename: readers of the store see all of it or nothing."""
-    final = store / folder.name
-    if not _is_there(folder, final):
+    final, system = store / folder.name, fsspec.filesystem("file")
+    if not _is_there(folder, system, final):
         staging = store / f"{_HIDDEN}{uuid.uuid4().hex}"
         staging.mkdir(parents=True)
         try:
@@ -69,9 +63,9 @@ def _copy(folder: Path, store: Path) -> str:
             for path in (staging, *staging.rglob("*")):
                 _flush(path)
             try:
-                (staging / folder.name).rename(final)
+                copy.rename(final)
             except OSError:
-                if not _is_there(folder, final):
+                if not _is_there(folder, system, final):
                     raise
             _flush(store)
         finally:
@@ -83,7 +77,7 @@ def _upload(folder: Path, url: str) -> str:
     """Upload everything, then the manifest, exclusively: it makes the delivery visible."""
     system, root = fsspec.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
     final = f"{root}/{folder.name}"
-    if not _is_there_remotely(folder, system, final):
+    if not _is_there(folder, system, final):
         paths = [path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST]
         for path in paths:
             remote = f"{final}/{path.relative_to(folder).as_posix()}"
@@ -95,21 +89,16 @@ def _upload(folder: Path, url: str) -> str:
             with system.open(f"{final}/{MANIFEST}", "xb") as file:
                 file.write((folder / MANIFEST).read_bytes())
         except FileExistsError:
-            _is_there_remotely(folder, system, final)  # another writer won; were they our bytes?
+            _is_there(folder, system, final)  # another writer won; were they our bytes?
     return f"{url}/{folder.name}"
 
 
-def _is_there(folder: Path, final: Path) -> bool:
-    return final.exists() and _same(folder, (final / MANIFEST).read_bytes(), str(final))
-
-
-def _is_there_remotely(folder: Path, system: Any, final: str) -> bool:  # noqa: ANN401 - untyped
+def _is_there(folder: Path, system: Any, final: Path | str) -> bool:  # noqa: ANN401 - untyped
+    """Return whether the delivery is at its destination; refuse another one there."""
     manifest = f"{final}/{MANIFEST}"
-    return system.exists(manifest) and _same(folder, system.cat_file(manifest), final)
-
-
-def _same(folder: Path, manifest: bytes, final: str) -> bool:
-    if manifest != (folder / MANIFEST).read_bytes():
+    if not system.exists(manifest):
+        return False
+    if system.cat_file(manifest) != (folder / MANIFEST).read_bytes():
         raise PublishError(
             f"found another delivery at {final}, expected none or this one: a delivery is never "
             "replaced; deliver under a new id"
@@ -118,22 +107,23 @@ def _same(folder: Path, manifest: bytes, final: str) -> bool:
 
 
 @contextmanager
-def _at_hand(delivery: str) -> Iterator[Path]:
-    """Yield the delivery as a local folder, downloaded if need be."""
-    if not _is_remote(delivery):
-        yield Path(delivery.removeprefix("file://")).expanduser().absolute()
-        return
-    system, root = fsspec.url_to_fs(
-        delivery.rstrip("/"), use_listings_cache=False, skip_instance_cache=True
-    )
+def _verified(delivery: str) -> Iterator[Path]:
+    """Yield the verified delivery as a local folder, downloaded if need be."""
     with tempfile.TemporaryDirectory() as made:
-        folder = Path(made) / root.rpartition("/")[2]
-        for remote in system.find(root):
-            path = folder / remote.removeprefix(root).lstrip("/")
-            if not path.resolve().is_relative_to(folder.resolve()):
-                raise PublishError(f"found the path {remote}, expected one below {delivery}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            system.get_file(remote, str(path))
+        folder = Path(delivery.removeprefix("file://")).expanduser().absolute()
+        if _is_remote(delivery):
+            system, root = fsspec.url_to_fs(
+                delivery.rstrip("/"), use_listings_cache=False, skip_instance_cache=True
+            )
+            folder = Path(made) / root.rpartition("/")[2]
+            for remote in system.find(root):
+                path = folder / remote.removeprefix(root).lstrip("/")
+                if not path.resolve().is_relative_to(folder.resolve()):
+                    raise PublishError(f"found the path {remote}, expected one below {delivery}")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                system.get_file(remote, str(path))
+        if problems := verify_delivery(folder):
+            raise PublishError(f"{delivery} is not a valid delivery: {'; '.join(problems)}")
         yield folder
 
 

@@ -263,11 +263,8 @@ def _variable(value: npt.NDArray[np.float64], name: str) -> Any:  # noqa: ANN401
 def _branch_of_rows(switch: Switch, reference: Any, newest: Any) -> Any:  # noqa: ANN401 - tensors have no types
     """Return the branch of each row, int32 [rows].
 
-    Args:
-        switch: the condition.
-        reference: reference times, int64 [rows] seconds.
-        newest: all inputs at the step, what is missing filled in with what is usual,
-            float32 [rows, inputs, steps].
+    ``reference`` holds int64 seconds; ``newest``, float32 [rows, inputs, steps], all inputs at the
+    step, climatology where they are missing.
     """
     if isinstance(switch, ByMonth):
         branch_of_day = np.array(switch.branch_of, np.int32)[month_of_day()]

@@ -65,13 +65,8 @@ def onnx_problems(path: Path) -> list[str]:
 def compose(ours: onnx.ModelProto, theirs: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
     """Put a network in place of the placeholder of our graph.
 
-    ``onnx.compose.merge_models`` joins one way only, and equal IR versions only. Nodes come out in
-    no order; ``canonical`` gives them one.
-
-    Args:
-        ours: the graph with the placeholder.
-        theirs: the network, its inputs named as ``NetworkInputs`` names them.
-        names: the outputs to keep.
+    Only the outputs ``names`` are kept. ``onnx.compose.merge_models`` joins one way only, and equal
+    IR versions only. Nodes come out in no order; ``canonical`` gives them one.
     """
     network = onnx.compose.add_prefix(theirs, f"{_NETWORK}/").graph
     joints = [(f"{_NETWORK}_{name}", f"{_NETWORK}/{name}") for name in NetworkInputs.NAMES]

@@ -85,16 +85,7 @@ class OnnxAssembly:
         folder: Path,
         scratch: Path,
     ) -> None:
-        """Export, convert and compose ``folder / "model.onnx"``.
-
-        Args:
-            graph: traced with ``placeholder``.
-            placeholder: where the network belongs.
-            network: fitted.
-            conversion: not started yet.
-            name: the recipe's name of the network.
-            folder: of the delivery.
-            scratch: a folder for intermediate files.
+        """Export, convert and compose ``folder / "model.onnx"``, with files in ``scratch``.
 
         Raises:
             NetworkError: the network's ONNX is not what it must be.

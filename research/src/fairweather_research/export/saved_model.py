@@ -100,13 +100,7 @@ class Conversion:
         expected: Mapping[str, npt.NDArray[np.float32]],
         tolerance: Mapping[str, tuple[float, float]],
     ) -> OnnxReport:
-        """Keep the file where its outputs are those of the SavedModel, remove it otherwise.
-
-        Args:
-            inputs: the examples' inputs, by name.
-            expected: the outputs of the SavedModel, by name.
-            tolerance: by output name, (absolute, relative).
-        """
+        """Keep the file where it gives the ``expected`` outputs for ``inputs``, else remove it."""
         omitted = (
             self._failure()
             or _disagreement(self._path, inputs, expected, tolerance)

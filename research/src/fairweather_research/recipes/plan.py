@@ -66,12 +66,10 @@ class Plan:
 
     @classmethod
     def parse(cls, document: object, *, source: str, folder: Path | None = None) -> Plan:
-        """Check a document and expand it.
+        """Check the content of a YAML file and expand it.
 
-        Args:
-            document: the mapping that a YAML file holds.
-            source: its name in error messages; its stem is the plan's name.
-            folder: where relative paths in it start; the working directory when absent.
+        The stem of ``source`` is the plan's name; relative paths in it start from ``folder``, or
+        from the working directory.
 
         Raises:
             PlanError: with every problem of the plan, or of all recipes that it makes.
@@ -93,7 +91,9 @@ class Plan:
                 for problem in error.problems:
                     names_of.setdefault(problem, []).append(name)
         number = len(made) + len(set().union(*names_of.values()))
-        problems = [f"{problem} (in {_of(names, number)})" for problem, names in names_of.items()]
+        problems = [
+            f"{problem} (in {_in_words(names, number)})" for problem, names in names_of.items()
+        ]
         first: dict[str, str] = {}
         for each in made:
             other = first.setdefault(json.dumps(each.recipe.document(), sort_keys=True), each.name)
@@ -231,7 +231,7 @@ def _each_area(
     return list(parse_definitions(resolved["definitions"], source="definitions").areas)
 
 
-def _of(names: list[str], number: int) -> str:
+def _in_words(names: list[str], number: int) -> str:
     if len(names) == number and number > 1:
         return f"all {number}"
     shown = ", ".join(names[:3])

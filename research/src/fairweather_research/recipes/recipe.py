@@ -212,7 +212,31 @@ class Recipe(StrictModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        problems = [*self._names(), *self._times()]
+        defined, step = self.defined, format_duration(self.step)
+        problems = [
+            f"`areas`: unknown area {area!r}; expected one of {', '.join(defined.areas)}; "
+            "choose one of them, or define it in a definitions file of your own"
+            for area in self.areas
+            if area not in defined.areas
+        ]
+        problems += [
+            f"`variables`: unknown variable {variable!r}; expected one of {', '.join(VARIABLES)}"
+            for variable in self.variables
+            if variable not in VARIABLES
+        ]
+        if _DAY % self.step:
+            problems.append(f"`step`: {step} does not divide a day; write, for example, 1 hour")
+        if self.horizon % self.step or self.horizon < self.step:
+            problems.append(
+                f"`horizon`: {format_duration(self.horizon)} is no whole number of steps of {step}"
+            )
+        problems += [
+            f"`step`: {step} does not fit the input {required.variable} "
+            f"({format_duration(required.period)} every {format_duration(required.sample_rate)}); "
+            "the step must be a multiple of the sample rate, and the period a multiple of the step"
+            for required in defined.required_inputs
+            if self.step % required.sample_rate or required.period % self.step
+        ]
         if self.switch is not None:
             problems += self.switch.problems()
             if not problems:
@@ -266,12 +290,10 @@ class Recipe(StrictModel):
 
     @classmethod
     def parse(cls, document: object, *, source: str, folder: Path | None = None) -> Recipe:
-        """Check a document and resolve the definitions it names.
+        """Check the content of a YAML file, or a ``document()``, and resolve its definitions.
 
-        Args:
-            document: the mapping that a YAML file holds, or a recipe's ``document()``.
-            source: its name in error messages.
-            folder: where relative paths in it start; the working directory when absent.
+        ``source`` names it in error messages; relative paths in it start from ``folder``, or from
+        the working directory.
 
         Raises:
             RecipeError: with every problem, each naming its key.
@@ -289,39 +311,6 @@ class Recipe(StrictModel):
         if problems:
             raise RecipeError(source, problems)
         return recipe
-
-    def _names(self) -> list[str]:
-        defined = self.defined
-        problems = [
-            f"`areas`: unknown area {area!r}; expected one of {', '.join(defined.areas)}; "
-            "choose one of them, or define it in a definitions file of your own"
-            for area in self.areas
-            if area not in defined.areas
-        ]
-        problems += [
-            f"`variables`: unknown variable {variable!r}; expected one of {', '.join(VARIABLES)}"
-            for variable in self.variables
-            if variable not in VARIABLES
-        ]
-        return problems
-
-    def _times(self) -> list[str]:
-        problems = []
-        step = format_duration(self.step)
-        if _DAY % self.step:
-            problems.append(f"`step`: {step} does not divide a day; write, for example, 1 hour")
-        if self.horizon % self.step or self.horizon < self.step:
-            problems.append(
-                f"`horizon`: {format_duration(self.horizon)} is no whole number of steps of {step}"
-            )
-        problems += [
-            f"`step`: {step} does not fit the input {required.variable} "
-            f"({format_duration(required.period)} every {format_duration(required.sample_rate)}); "
-            "the step must be a multiple of the sample rate, and the period a multiple of the step"
-            for required in self.defined.required_inputs
-            if self.step % required.sample_rate or required.period % self.step
-        ]
-        return problems
 
 
 def load_recipe(path: str | Path) -> Recipe:

@@ -21,7 +21,7 @@ from fairweather_interface.durations import format_duration
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from fairweather_research.document import Duration, StrictModel
-from fairweather_research.recipes.blueprint import Blueprint, InputPlan
+from fairweather_research.recipes.blueprint import Blueprint
 
 __all__ = ["REFERENCE_TIME", "Statistic", "SwitchPlan"]
 
@@ -79,13 +79,21 @@ class SwitchPlan(StrictModel):
         item = next((item for item in plan.inputs if item.name == self.by), None)
         if item is None:
             names = ", ".join(item.name for item in plan.inputs)
-            return [
-                (
-                    f"`switch.by`: unknown input {self.by!r}; expected {REFERENCE_TIME}, or an "
-                    f"input of the definitions: {names}"
-                )
-            ]
-        return [*self._period_of(plan, item), *self._thresholds_of(item)]
+            problem = f"unknown input {self.by!r}; expected {REFERENCE_TIME}, or an input of the"
+            return [f"`switch.by`: {problem} definitions: {names}"]
+        problems, limits = [], VARIABLES[item.variable]
+        if self.period is not None and (self.period % plan.step or self.period > item.period):
+            problems.append(
+                f"`switch.period`: found {format_duration(self.period)}, expected whole steps of "
+                f"{format_duration(plan.step)}, at most the {format_duration(item.period)} of "
+                f"{self.by}"
+            )
+        if not all(limits.minimum < at < limits.maximum for at in self.at or ()):
+            problems.append(
+                f"`switch.at`: found {list(self.at or ())}, expected {item.variable} between "
+                f"{limits.minimum:g} and {limits.maximum:g} {item.unit}: no other can be"
+            )
+        return problems
 
     def _of_months(self) -> list[str]:
         if self.months is None:
@@ -94,12 +102,8 @@ class SwitchPlan(StrictModel):
         every = sorted(month for months in self.months for month in months)
         if len(found) > 1 and all(found) and tuple(every) == _ALL_MONTHS:
             return []
-        return [
-            (
-                f"`switch.months`: found {found}, expected two or more lists that hold each of the "
-                "months 1 to 12 once; months outside `season` go to any of them"
-            )
-        ]
+        expected = "two or more lists that hold each of the months 1 to 12 once; months outside"
+        return [f"`switch.months`: found {found}, expected {expected} `season` go to any of them"]
 
     def _of_an_input(self) -> list[str]:
         problems = [
@@ -125,28 +129,6 @@ class SwitchPlan(StrictModel):
                 "above 0 and below 1; write, for example, 0.5"
             )
         return problems
-
-    def _period_of(self, plan: Blueprint, item: InputPlan) -> list[str]:
-        if self.period is None or not (self.period % plan.step or self.period > item.period):
-            return []
-        return [
-            (
-                f"`switch.period`: found {format_duration(self.period)}, expected whole steps of "
-                f"{format_duration(plan.step)}, at most the {format_duration(item.period)} of "
-                f"{self.by}"
-            )
-        ]
-
-    def _thresholds_of(self, item: InputPlan) -> list[str]:
-        limits = VARIABLES[item.variable]
-        if all(limits.minimum < at < limits.maximum for at in self.at or ()):
-            return []
-        return [
-            (
-                f"`switch.at`: found {list(self.at or ())}, expected {item.variable} between "
-                f"{limits.minimum:g} and {limits.maximum:g} {item.unit}: no other can be"
-            )
-        ]
 
     @model_serializer(mode="wrap")
     def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

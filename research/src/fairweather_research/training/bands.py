@@ -38,16 +38,7 @@ def fit_bands(
     plan: FitPlan,
     progress: Callable[[EpochRecord], None],
 ) -> Bands:
-    """Fit and calibrate the bands around a finished forecast.
-
-    The values of held-out blocks are not looked at.
-
-    Args:
-        windows: what the forecast was fitted on.
-        fitted: the forecast.
-        plan: how to fit.
-        progress: called after every epoch.
-    """
+    """Fit and calibrate the bands around a forecast; held-out values are not looked at."""
     parts = windows.parts()[:, None, :]
     error = _errors(windows, fitted)
     training = np.where(parts == Part.TRAINING, error, np.nan)

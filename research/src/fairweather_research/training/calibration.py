@@ -43,11 +43,11 @@ def shrinkage(
     *,
     steps_a_day: int,
 ) -> npt.NDArray[np.float64]:
-    """Factors for one variable, shape [leads], falling from at most 1 to at least 0.
+    """Return factors for one variable, shape [leads], falling from at most 1 to at least 0.
 
     Args:
         forecast: the network's anomalies, shape [rows, leads].
-        target: anomalies observed, the same shape, NaN where there is nothing to calibrate with.
+        target: observed anomalies, the same shape, NaN outside calibration time.
         block: the calibration block of each target, the same shape.
         steps_a_day: leads in one lead day; the last day may be shorter.
     """
@@ -72,7 +72,7 @@ def widening(
     beyond: float,
     steps_a_day: int,
 ) -> npt.NDArray[np.float64]:
-    """Factors for one edge of one variable's band, shape [leads], at least 0.
+    """Return factors for one edge of one variable's band, shape [leads], at least 0.
 
     Args:
         error: how far past the forecast, on the edge's side, the observed value lies; shape

@@ -10,10 +10,9 @@ forked for each training::
                 ...
             process.code                       # 0: it went well
 
-A training process is the leader of a process group of its own. It is ended, with all that it
-started, when its ``with`` block is left, when the server is closed, and when the process that owns
-the server dies, whatever kills it. One server serves the threads of a whole fleet: what happens to
-one training process, at its start or at its end, is reported to its client and touches no other.
+A training process leads a process group of its own. It is ended, with all that it started, when its
+``with`` block is left, when the server is closed, and when the owner of the server dies, whatever
+kills it. One server serves the threads of a fleet; a failure of one process touches no other.
 
 ``multiprocessing`` has a forkserver too. It imports the caller's main module in every child, which
 trains again wherever a script calls ``train`` without a guard; hence this one.

@@ -1,4 +1,4 @@
-"""Logs for TensorBoard: losses epoch by epoch, and the errors on held-out time.
+"""Logs for TensorBoard: the loss of every epoch, and the errors on held-out time.
 
 They are written record by record, with no operation of TensorFlow, so that a model trained with
 logs is the model trained without, to the byte. ``tf.summary`` and the Keras callback run operations

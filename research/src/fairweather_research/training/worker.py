@@ -45,13 +45,7 @@ REFUSED = 3
 
 
 def run(folder: Path, scratch: Path, report: Callable[[dict[str, Any]], object]) -> int:
-    """Train what was prepared, and return an exit code.
-
-    Args:
-        folder: where the delivery is staged.
-        scratch: where ``Prepared`` lies.
-        report: sends a step to the parent process.
-    """
+    """Train what was prepared in ``scratch`` into ``folder``, and return an exit code."""
     report({"stage": "start"})
     prepared = Prepared.read(scratch)
     try:

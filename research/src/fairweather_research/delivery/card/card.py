@@ -72,12 +72,7 @@ def write_card(
 ) -> None:
     """Write ``index.html`` and ``metrics.json`` into ``folder``, which is made.
 
-    Args:
-        folder: where; its parent is there.
-        metadata: of the delivery.
-        result: of its training.
-        report: of the quality control of its observations.
-        verdicts: of releases of the software, by name, such as ``fairweather-app 0.3.0``.
+    ``verdicts`` are of releases of the software, by name, such as ``fairweather-app 0.3.0``.
 
     Raises:
         TrainingError: metadata and result are not of one training.
