@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -111,6 +112,19 @@ def commanded(document: dict[str, Any], folder: Path) -> Iterator[subprocess.Pop
             process.kill()
 
 
+def watch_processes(monkeypatch: pytest.MonkeyPatch) -> list[TrainingProcess]:
+    """The training processes that are started from now on."""
+    started: list[TrainingProcess] = []
+    start = ForkServer.start
+
+    def watched(server: ForkServer, folder: Path, scratch: Path) -> TrainingProcess:
+        started.append(start(server, folder, scratch))
+        return started[-1]
+
+    monkeypatch.setattr(ForkServer, "start", watched)
+    return started
+
+
 @pytest.mark.parametrize("stage", REPORTED)
 def test_a_training_process_killed_at_any_stage_leaves_nothing(
     tiny: Callable[..., Recipe],
@@ -119,12 +133,7 @@ def test_a_training_process_killed_at_any_stage_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
     stage: str,
 ) -> None:
-    started: list[TrainingProcess] = []
-    start = ForkServer.start
-
-    def watched(server: ForkServer, folder: Path, scratch: Path) -> TrainingProcess:
-        started.append(start(server, folder, scratch))
-        return started[0]
+    started = watch_processes(monkeypatch)
 
     def kill(progress: Progress) -> None:
         if progress.stage == stage and progress.epoch is None:
@@ -132,7 +141,6 @@ def test_a_training_process_killed_at_any_stage_leaves_nothing(
             assert pid, "it sends its id before anything else"
             os.kill(pid, signal.SIGKILL)
 
-    monkeypatch.setattr(ForkServer, "start", watched)
     recipe = tiny(**QUICK, quantiles=[0.1, 0.9])
     with pytest.raises(TrainingError, match=r"ended by SIGKILL.*nothing was delivered"):
         train(recipe, store, server=server, progress=kill)
@@ -241,41 +249,56 @@ def test_a_command_that_is_asked_to_stop_takes_everything_down(
     assert left_in(tmp_path / "temporary") == []
 
 
-# What the disk takes of one file, as a full one would: less than what is prepared, than the
-# weights, than the graph; and what was on when it was full.
-@pytest.mark.parametrize(
-    ("limit", "stage", "said"),
-    [
-        (
-            10_000,
-            "windows",
-            r"could not be written \(\[Errno 27\] File too large",
-        ),
-        (63_000, "export", r"model/variables/\S+; File too large"),
-        (90_000, "export", r"model/saved_model\.pb\S*; File too large"),
-    ],
-)
-def test_a_disk_that_is_full_is_told_in_words_and_nothing_is_delivered(
-    tiny_document: dict[str, Any], tmp_path: Path, limit: int, stage: str, said: str
+def test_a_disk_that_is_full_before_a_process_starts_is_an_error_in_words(
+    tiny_document: dict[str, Any], tmp_path: Path
 ) -> None:
-    document = {**tiny_document, **QUICK, "network": "blend"}
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump({**tiny_document, **QUICK}))
     code = (
         "import resource, signal\n"
         "from fairweather_research.cli.main import app\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"  # less than is prepared
         "app(['train', 'recipe.yaml', '--store', 'store'])\n"
     )
     done = run_python(code, tmp_path)
     assert done.returncode == 1, done.stderr
     progress, _, error = done.stderr.partition("error: ")
-    assert progress.splitlines()[-1] == STAGES[stage]
-    assert re.search(said, error), error
+    assert progress.splitlines()[-1] == STAGES["windows"]
+    assert re.search(r"could not be written \(\[Errno 27\] File too large", error), error
     assert "nothing was delivered" in error
     assert "Traceback" not in done.stderr
     assert left_in(tmp_path / "store") == []
     assert left_in(tmp_path / "temporary") == []
+
+
+# What the disk takes of one file, as a full one would: less than the weights, than the graph.
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (63_000, r"model/variables/\S+; File too large"),
+        (90_000, r"model/saved_model\.pb\S*; File too large"),
+    ],
+)
+def test_a_disk_that_is_full_while_a_process_exports_is_an_error_in_words(
+    tiny: Callable[..., Recipe],
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    expected: str,
+) -> None:
+    started = watch_processes(monkeypatch)
+    reached: list[str] = []
+
+    def fill(progress: Progress) -> None:
+        reached.append(progress.stage)
+        if progress.stage == "start" and (pid := started[0].pid):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, limit))
+
+    recipe = tiny(**{**QUICK, "network": "blend"})
+    with pytest.raises(TrainingError, match=rf"{expected}.*nothing was|nothing was.*{expected}"):
+        train(recipe, store, progress=fill)
+    assert reached[-1] == "export"
+    assert left_in(store) == []
 
 
 def test_a_disk_that_is_full_at_the_last_step_delivers_nothing(
