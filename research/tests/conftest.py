@@ -7,6 +7,7 @@ are forked from one server.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -14,8 +15,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -30,8 +29,10 @@ import yaml
 from fairweather_interface.applicability import Observed, check_applicability
 from fairweather_interface.delivery import Delivery, list_deliveries, open_delivery
 from fairweather_interface.metadata import ModelMetadata
+from typer.testing import CliRunner
 
 from fairweather_research import Recipe, load_observations, train, write_archive
+from fairweather_research.cli.main import app
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.evaluation.scores import BASELINES
@@ -255,17 +256,10 @@ def commanded(tiny_document: dict[str, Any], run_folder: Path) -> Commanded:
         if not printed.exists():
             folder.mkdir()
             (folder / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
-            done = subprocess.run(  # noqa: S603 - our own command
-                [
-                    sys.executable,
-                    *("-m", "fairweather_research", "train", "recipe.yaml", "--store", "store"),
-                    *("--schema", "0.2"),
-                ],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
+            with contextlib.chdir(folder):
+                arguments = ["train", "recipe.yaml", "--store", "store", "--schema", "0.2"]
+                done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+            assert done.exit_code == 0, done.stderr
             printed.write_text(json.dumps([done.stdout, done.stderr]), encoding="utf-8")
     stdout, stderr = json.loads(printed.read_text(encoding="utf-8"))
     return Commanded(open_delivery(Path(stdout.splitlines()[-1])), stdout, stderr)

@@ -317,12 +317,15 @@ def test_a_disk_that_is_full_at_the_last_step_delivers_nothing(
 
 
 def test_two_processes_deliver_to_one_store_at_once(
-    tiny_document: dict[str, Any], tmp_path: Path
+    tiny: Callable[..., Recipe], tiny_document: dict[str, Any], tmp_path: Path
 ) -> None:
-    document = {**tiny_document, **QUICK}
-    with commanded(document, tmp_path) as one, commanded(document, tmp_path) as other:
-        paths = {process.communicate()[0].strip() for process in (one, other)}
-    assert one.returncode == other.returncode == 0
+    with commanded({**tiny_document, **QUICK}, tmp_path) as other:
+        assert other.stderr is not None
+        while STAGES["start"] not in (line := other.stderr.readline()):
+            assert line, "it ended first"
+        paths = {str(train(tiny(**QUICK), tmp_path / "store").path)}
+        paths.add(other.communicate()[0].strip())
+    assert other.returncode == 0
     assert set(map(str, list_deliveries(tmp_path / "store"))) == paths
     assert len(paths) == 2
     assert [verify_delivery(Path(path)) for path in paths] == [(), ()]

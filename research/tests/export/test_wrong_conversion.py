@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import contextlib
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,9 @@ from fairweather_interface.delivery import Delivery, open_delivery, verify_deliv
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime
 from fairweather_interface.verdict import check
+from typer.testing import CliRunner
 
+from fairweather_research.cli.main import app
 from fairweather_research.delivery.compatibility import newest_software, serving_problems
 from fairweather_research.export import saved_model
 from live_software import software
@@ -58,18 +58,10 @@ def told(
     """What is delivered, and said, where the converter changes every weight by a hundredth."""
     folder = tmp_path_factory.mktemp("wrong")
     (folder / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
-    done = subprocess.run(  # noqa: S603 - our own command
-        [
-            *(sys.executable, "-m", "fairweather_research", "train", "recipe.yaml"),
-            *("--store", "store", "--strict"),
-        ],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(WRONG_CONVERTER)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1  # it is delivered, and nothing live can serve it
+    with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(WRONG_CONVERTER)  # which training processes are given, too
+        done = CliRunner().invoke(app, ["train", "recipe.yaml", "--store", "store", "--strict"])
+    assert done.exit_code == 1  # it is delivered, and nothing live can serve it
     return open_delivery(Path(done.stdout.splitlines()[-1])), done.stderr
 
 

@@ -77,6 +77,11 @@ def started(document: dict[str, Any], folder: Path, *more: str) -> subprocess.Po
     )
 
 
+def invoked(*arguments: str) -> Any:
+    """``fairweather-research fleet`` in this process, whose server has imported TensorFlow."""
+    return CliRunner().invoke(app, ["fleet", *arguments])
+
+
 @pytest.fixture
 def known(trained: Trained, tiny_document: dict[str, Any], tmp_path: Path) -> Fleet:
     """A fleet of two, in whose store one lies already, delivered by ``train``."""
@@ -90,11 +95,12 @@ def test_a_fleet_trains_the_model_that_train_does_and_a_failure_fails_alone(
 ) -> None:
     types = {"Never": {"season": [1]}, "TinyPredictor": None}
     document = plan_document(tiny_document, model_types=types)
-    process = started(document, tmp_path)
-    said, told = process.communicate()
-    assert process.returncode == 1
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    done = invoked(str(tmp_path / "plan.yaml"), "--store", str(tmp_path / "store"))
+    assert done.exit_code == 1
+    told = done.stderr
     (path,) = list_deliveries(tmp_path / "store")
-    assert said == f"{path}\n"
+    assert done.stdout == f"{path}\n"
     assert_delivery_conforms(path)
     assert open_delivery(path).metadata.model_digest == trained.delivery.metadata.model_digest
     assert "1 of 2: failed: Never EWR+JFK" in told
@@ -135,12 +141,12 @@ def test_a_fleet_that_was_stopped_goes_on_and_repeats_nothing(
     else:
         assert list(hidden.glob("*.lock")), "the claim of what was killed"
         (hidden / "of-a-plan-that-nobody-trains-again.lock").touch()
-    process = started(document, tmp_path)
-    said, told = process.communicate()
-    assert process.returncode == 0
+    done = invoked(str(tmp_path / "plan.yaml"), "--store", str(tmp_path / "store"))
+    assert done.exit_code == 0
+    told = done.stderr
     after = list_deliveries(tmp_path / "store")
     assert set(before) < set(after)
-    assert sorted(said.split()) == sorted(map(str, after))
+    assert sorted(done.stdout.split()) == sorted(map(str, after))
     assert len(after) == 3
     assert told.count(": delivered before: ") == len(before)
     assert f"3 of 3 delivered ({3 - len(before)} new), none failed" in told
@@ -152,15 +158,16 @@ def test_two_fleets_at_once_share_the_work_and_deliver_nothing_twice(
     tiny_document: dict[str, Any], tmp_path: Path
 ) -> None:
     document = quick_document(tiny_document)
-    with started(document, tmp_path) as one, started(document, tmp_path) as other:
-        told = [process.communicate()[1] for process in (one, other)]
+    with started(document, tmp_path) as other:
+        one = invoked(str(tmp_path / "plan.yaml"), "--store", str(tmp_path / "store"))
+        told = [one.stderr, other.communicate()[1]]
     folders = list_deliveries(tmp_path / "store")
     assert len(folders) == 3
     made = [open_delivery(folder).metadata for folder in folders]
     assert len({(*each.areas, each.training.seed) for each in made}) == 3
     assert sum(each.count(": delivered: ") for each in told) == 3
-    for process, text in zip((one, other), told, strict=True):
-        assert process.returncode == int("trained elsewhere" in text)
+    for code, text in zip((one.exit_code, other.returncode), told, strict=True):
+        assert code == int("trained elsewhere" in text)
 
 
 def test_what_train_delivered_is_not_trained_again(known: Fleet, trained: Trained) -> None:
@@ -350,10 +357,6 @@ def test_the_page_leads_to_every_card_and_loads_nothing(known: Fleet, tmp_path: 
     assert list_deliveries(known.store) == (Path(outcomes[0].path or ""),)
     with pytest.raises(TrainingError, match="could not be written"):
         write_index(Path("/proc/none/a.html"), known.plan, known.store, ())
-
-
-def invoked(*arguments: str) -> Any:
-    return CliRunner().invoke(app, ["fleet", *arguments])
 
 
 @pytest.fixture

@@ -104,9 +104,10 @@ def test_a_server_that_is_killed_takes_no_other_training_with_it_than_its_own(
             events = work.events()
             next(events)
             first = server.pid
-            assert first is not None
+            assert first
+            assert work.pid
             os.kill(first, signal.SIGKILL)
-            os.kill(work.pid or 0, signal.SIGKILL)
+            os.kill(work.pid, signal.SIGKILL)
             with pytest.raises(TrainingError, match="the process that starts trainings was ended"):
                 next(events)
         with server.start(tmp_path, tmp_path) as work:  # started anew
