@@ -16,7 +16,7 @@ from rich.table import Table
 
 from fairweather_research.cli.terminal import console
 from fairweather_research.fleet import Fleet
-from fairweather_research.fleet.index import Row, rows, usual_place, write_index
+from fairweather_research.fleet.index import Row, default_page, rows, write_index
 from fairweather_research.fleet.tasks import Outcome, State
 from fairweather_research.training.train import STAGES, Progress
 
@@ -28,7 +28,7 @@ def run_fleet(
 ) -> bool:
     """Run a fleet, show it, and write its page; return whether all of it is in the store."""
     plan = fleet.plan
-    page = (index or usual_place(plan, fleet.store)).expanduser().resolve()
+    page = (index or default_page(plan, fleet.store)).expanduser().resolve()
     with FleetProgress(len(plan.trainings)) as shown:
         try:
             with redirect_stdout(sys.stderr):  # where Ray prints what it lost

@@ -7,9 +7,9 @@
         print(each.name, each.state)           # what a run would do
     outcomes = fleet.run()
 
-A training that fails, fails alone. A fleet that was stopped, by whatever, goes on where it was when
-it is run again: what the store holds is not trained again (see ``fleet.delivered``). Two fleets on
-one store share the work.
+A training that fails does not stop the others. A fleet that was stopped continues when it is run
+again: what the store holds is not trained again (see ``fleet.store_index``). Two fleets on one store
+share the work.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from fairweather_interface.errors import FairweatherError
 from fairweather_research.dataset.source_data import observations_of
 from fairweather_research.delivery.compatibility import check_compatibility, require_support
 from fairweather_research.errors import TrainingError
-from fairweather_research.fleet.delivered import clear_dead_claims, identity
-from fairweather_research.fleet.tasks import Outcome, State, Task, shelf_of
+from fairweather_research.fleet.store_index import clear_dead_claims, identity
+from fairweather_research.fleet.tasks import Outcome, State, Task, delivered_index
 from fairweather_research.training.train import logs_beside, make_store
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Fleet:
             except FairweatherError as error:
                 yield Outcome(name=each.name, state=State.FAILED, reason=str(error))
                 continue
-            if delivery := shelf_of(self.store).find(wanted):
+            if delivery := delivered_index(self.store).find(wanted):
                 yield Outcome(name=each.name, state=State.FOUND, path=str(delivery.path))
             else:
                 yield Outcome(name=each.name, state=State.WAITING)

@@ -20,7 +20,7 @@ from fairweather_interface.delivery import CARD, METADATA
 from fairweather_interface.metadata import read_metadata
 
 from fairweather_research.errors import TrainingError
-from fairweather_research.fleet.delivered import HIDDEN
+from fairweather_research.fleet.store_index import HIDDEN
 from fairweather_research.fleet.tasks import Outcome, State
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from fairweather_research.recipes.plan import Plan
 
-__all__ = ["Row", "rows", "usual_place", "write_index"]
+__all__ = ["Row", "default_page", "rows", "write_index"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ def rows(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
     )
 
 
-def usual_place(plan: Plan, store: Path) -> Path:
+def default_page(plan: Plan, store: Path) -> Path:
     """Return where a plan's page lies unless somebody wants it elsewhere."""
     return store / HIDDEN / f"{plan.name}.html"
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fairweather_research.fleet.tasks import carry_out
+from fairweather_research.fleet.tasks import run_task
 from fairweather_research.training.forkserver import ForkServer
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def cores() -> int:
 
 
 def run_locally(
-    tasks: Sequence[Task], tell: Callable[[str, Progress], None], jobs: int | None = None
+    tasks: Sequence[Task], report: Callable[[str, Progress], None], jobs: int | None = None
 ) -> Generator[Outcome]:
     """Carry out tasks, ``jobs`` at a time, by default one a core; yield outcomes as they come.
 
@@ -35,7 +35,9 @@ def run_locally(
     Whoever stops iterating stops the fleet: running trainings are ended, and leave nothing.
     """
     with ThreadPoolExecutor(cores() if jobs is None else jobs) as pool, ForkServer() as server:
-        futures = [pool.submit(carry_out, task, server, partial(tell, task.name)) for task in tasks]
+        futures = [
+            pool.submit(run_task, task, server, partial(report, task.name)) for task in tasks
+        ]
         try:
             for future in as_completed(futures):
                 yield future.result()

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fairweather_research.errors import TrainingError
-from fairweather_research.fleet.tasks import Outcome, State, carry_out
+from fairweather_research.fleet.tasks import Outcome, State, run_task
 from fairweather_research.training.forkserver import ForkServer
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _LOOK_EVERY = 0.5  # seconds
 _PATIENCE = 10  # seconds
 
 
-class _Board:
+class _ProgressActor:
     """Where trainings all over the cluster write how far they are, and the fleet reads it."""
 
     def __init__(self) -> None:
@@ -52,17 +52,17 @@ def _server() -> ForkServer:
     return ForkServer()
 
 
-def _carry_out(task: Task, board: Any) -> Outcome:  # noqa: ANN401 - an actor has no type
+def _run_remotely(task: Task, board: Any) -> Outcome:  # noqa: ANN401 - an actor has no type
     import ray  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - optional
 
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         with suppress(ray.exceptions.RayError):
             board.write.remote(task.name, progress)
 
-    return carry_out(task, _server(), tell)
+    return run_task(task, _server(), report)
 
 
-class _News:
+class _ProgressReader:
     """What the board says. It is asked, and never waited for: progress is not worth a fleet."""
 
     def __init__(self, ray: Any) -> None:  # noqa: ANN401 - Ray is optional
@@ -70,7 +70,7 @@ class _News:
             ray.get_runtime_context().get_node_id(), soft=False
         )
         self._ray = ray
-        self.board = ray.remote(num_cpus=0, scheduling_strategy=here)(_Board).remote()
+        self.board = ray.remote(num_cpus=0, scheduling_strategy=here)(_ProgressActor).remote()
         self._asked = self.board.read.remote()
 
     def read(self) -> list[tuple[str, Progress]]:
@@ -87,23 +87,23 @@ class _News:
 
 
 def run_on_ray(
-    tasks: Sequence[Task], tell: Callable[[str, Progress], None], jobs: int | None = None
+    tasks: Sequence[Task], report: Callable[[str, Progress], None], jobs: int | None = None
 ) -> Generator[Outcome]:
     """Carry out tasks on a Ray cluster, one core each; yield outcomes as they come.
 
     Args:
         tasks: what to train.
-        tell: told of every training's progress.
+        report: told of every training's progress.
         jobs: the most at a time; as many as the cluster has cores when absent.
 
     Raises:
         TrainingError: Ray is not installed, or its cluster cannot be reached.
     """
-    ray = _connected()
+    ray = _connect()
     try:
-        news = _News(ray)
+        news = _ProgressReader(ray)
         # Not retried: what was lost is trained when the fleet is started again.
-        remote = ray.remote(num_cpus=1, max_retries=0)(_carry_out)
+        remote = ray.remote(num_cpus=1, max_retries=0)(_run_remotely)
         waiting = list(tasks)
         running: dict[Any, Task] = {}
         while waiting or running:
@@ -114,7 +114,7 @@ def run_on_ray(
             at_work = {task.name for task in running.values()}
             for name, progress in news.read():
                 if name in at_work:  # it may have come after the outcome
-                    tell(name, progress)
+                    report(name, progress)
             for each in done:
                 task = running.pop(each)
                 try:
@@ -126,7 +126,7 @@ def run_on_ray(
         ray.shutdown()  # with its driver gone, the cluster ends what still runs
 
 
-def _connected() -> Any:  # noqa: ANN401 - Ray is optional
+def _connect() -> Any:  # noqa: ANN401 - Ray is optional
     address = os.environ.get("RAY_ADDRESS")
     if not address:
         raise TrainingError(
@@ -143,7 +143,7 @@ def _connected() -> Any:  # noqa: ANN401 - Ray is optional
             "Ray is not installed; pip install 'fairweather-research[ray]', here and on every node"
         ) from error
     try:
-        _knock(address)
+        _check_reachable(address)
         ray.init(address=address, log_to_driver=False, logging_level="error")
     except Exception as error:
         raise TrainingError(
@@ -153,7 +153,7 @@ def _connected() -> Any:  # noqa: ANN401 - Ray is optional
     return ray
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """See whether somebody is at home; Ray itself tries for minutes."""
     host, _, port = address.rpartition(":")
     if host and port.isdecimal() and "://" not in address:

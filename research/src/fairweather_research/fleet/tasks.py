@@ -1,6 +1,6 @@
 """One training of a fleet: what every engine does with it, and what comes of it.
 
-A task is plain data, so that it can be sent to another machine. ``carry_out`` never raises: what
+A task is plain data, so that it can be sent to another machine. ``run_task`` never raises: what
 goes wrong is the outcome of this one training, and no other is touched by it.
 """
 
@@ -17,7 +17,7 @@ from fairweather_interface.errors import FairweatherError
 from fairweather_interface.software import Software
 
 from fairweather_research.dataset.source_data import observations_of
-from fairweather_research.fleet.delivered import Shelf, claimed, identity
+from fairweather_research.fleet.store_index import DeliveredIndex, claim, identity
 from fairweather_research.recipes.recipe import Recipe
 from fairweather_research.training.train import Progress, train
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from fairweather_research.training.forkserver import ForkServer
 
-__all__ = ["Outcome", "State", "Task", "carry_out", "shelf_of"]
+__all__ = ["Outcome", "State", "Task", "delivered_index", "run_task"]
 
 
 class State(StrEnum):
@@ -61,7 +61,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-def carry_out(task: Task, server: ForkServer, tell: Callable[[Progress], None]) -> Outcome:
+def run_task(task: Task, server: ForkServer, report: Callable[[Progress], None]) -> Outcome:
     """Train and deliver, unless the store holds it already or somebody else is at it."""
     began = time.monotonic()
 
@@ -78,17 +78,17 @@ def carry_out(task: Task, server: ForkServer, tell: Callable[[Progress], None]) 
     try:
         recipe = Recipe.parse(task.recipe, source=task.name)
         wanted = identity(recipe, observations_of(recipe))
-        with claimed(store, wanted) as ours:
+        with claim(store, wanted) as ours:
             if not ours:
                 return ended(State.ELSEWHERE, reason="another process is training it")
-            if delivery := shelf_of(store).find(wanted):
+            if delivery := delivered_index(store).find(wanted):
                 return ended(State.FOUND, delivery.path)
             delivery = train(
                 recipe,
                 store,
                 software=task.software,
                 tensorboard=task.tensorboard,
-                progress=tell,
+                progress=report,
                 server=server,
             )
             return ended(State.DELIVERED, delivery.path)
@@ -99,6 +99,6 @@ def carry_out(task: Task, server: ForkServer, tell: Callable[[Progress], None]) 
 
 
 @lru_cache(maxsize=1)
-def shelf_of(store: Path) -> Shelf:
+def delivered_index(store: Path) -> DeliveredIndex:
     """The deliveries of a store; kept, so that each is read once in the life of a process."""
-    return Shelf(store)
+    return DeliveredIndex(store)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from fairweather_research.observations.loading import Observations
     from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["HIDDEN", "Shelf", "claimed", "clear_dead_claims", "identity"]
+__all__ = ["HIDDEN", "DeliveredIndex", "claim", "clear_dead_claims", "identity"]
 
 #: What a fleet keeps in a store, hidden: readers of deliveries pass over it.
 HIDDEN = ".fleet"
@@ -59,7 +59,7 @@ def identity(recipe: Recipe, observations: Observations) -> str:
     return _digest(document, observations.archive.digest(), found)
 
 
-class Shelf:
+class DeliveredIndex:
     """The deliveries of a store, by identity. Each is read once, and verified when asked for.
 
     Safe among threads.
@@ -90,7 +90,7 @@ class Shelf:
 
 
 @contextmanager
-def claimed(store: Path, wanted: str) -> Iterator[bool]:
+def claim(store: Path, wanted: str) -> Iterator[bool]:
     """Claim an identity for as long as the block runs; False when somebody else has it."""
     folder = store / HIDDEN
     folder.mkdir(parents=True, exist_ok=True)
