@@ -341,7 +341,7 @@ def test_the_page_leads_to_every_card_and_loads_nothing(known: Fleet, tmp_path: 
     outcomes = tuple(known.waiting())
     odd = "<script>alert(1)</script>"
     for path in (default_page(known.plan, known.store), tmp_path / "else where" / "page.html"):
-        write_index(path, known.plan, known.store, rows(known.plan, outcomes), foreseen=[odd])
+        write_index(path, known.plan, known.store, rows(known.plan, outcomes), warnings=[odd])
         text = path.read_text(encoding="utf-8")
         page = Page()
         page.feed(text)

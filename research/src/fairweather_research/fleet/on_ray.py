@@ -3,84 +3,80 @@
 Every node has this package installed, with the extra ``[ray]``, and sees the store and files of
 observations under the same paths. What a task does is what the local engine does.
 
-A node that is lost takes the trainings that it had, and no others. The fleet itself lives on the
-node on which it was started, and so does its board; where the board is lost, progress is no longer
-told, and the fleet goes on.
+A node that is lost takes the trainings that it had, and no others. The fleet and the actor that
+collects its progress run on the node on which it was started; where the actor is lost, progress is
+no longer shown, and the fleet goes on.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fairweather_research.errors import TrainingError
-from fairweather_research.fleet.tasks import Outcome, State, run_task
+from fairweather_research.fleet.tasks import Outcome, State, Task, run_task
 from fairweather_research.training.forkserver import ForkServer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
-
-    from fairweather_research.fleet.tasks import Task
-    from fairweather_research.training.train import Progress
+from fairweather_research.training.train import Progress
 
 __all__ = ["run_on_ray"]
 
-_LOOK_EVERY = 0.5  # seconds
+_POLL_EVERY = 0.5  # seconds
 _PATIENCE = 10  # seconds
 
 
 class _ProgressActor:
-    """Where trainings all over the cluster write how far they are, and the fleet reads it."""
+    """The actor to which trainings all over the cluster report, and from which the fleet reads."""
 
     def __init__(self) -> None:
-        self._news: list[tuple[str, Progress]] = []
+        self._reports: list[tuple[str, Progress]] = []
 
     def write(self, name: str, progress: Progress) -> None:
-        self._news.append((name, progress))
+        self._reports.append((name, progress))
 
     def read(self) -> list[tuple[str, Progress]]:
-        news, self._news = self._news, []
-        return news
+        reports, self._reports = self._reports, []
+        return reports
 
 
 @lru_cache(maxsize=1)
 def _server() -> ForkServer:
-    """One forkserver for all tasks that a worker process of Ray is given; it ends with it."""
+    """Return the forkserver of a worker process of Ray, which ends with it."""
     return ForkServer()
 
 
-def _run_remotely(task: Task, board: Any) -> Outcome:  # noqa: ANN401 - an actor has no type
+def _run_remotely(task: Task, actor: Any) -> Outcome:  # noqa: ANN401 - an actor has no type
     import ray  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - optional
 
     def report(progress: Progress) -> None:
         with suppress(ray.exceptions.RayError):
-            board.write.remote(task.name, progress)
+            actor.write.remote(task.name, progress)
 
     return run_task(task, _server(), report)
 
 
 class _ProgressReader:
-    """What the board says. It is asked, and never waited for: progress is not worth a fleet."""
+    """Start the actor of a fleet and read it, without ever waiting for it."""
 
     def __init__(self, ray: Any) -> None:  # noqa: ANN401 - Ray is optional
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
         self._ray = ray
-        self.board = ray.remote(num_cpus=0, scheduling_strategy=here)(_ProgressActor).remote()
-        self._asked = self.board.read.remote()
+        self.actor = ray.remote(num_cpus=0, scheduling_strategy=here)(_ProgressActor).remote()
+        self._asked = self.actor.read.remote()
 
     def read(self) -> list[tuple[str, Progress]]:
-        """What was written since; nothing when the board is not there (yet, or any longer)."""
+        """Return what was reported since; nothing while the actor does not answer."""
         ready, _ = self._ray.wait([self._asked], timeout=0)
         if not ready:
             return []
         try:
             found: list[tuple[str, Progress]] = self._ray.get(self._asked)
-            self._asked = self.board.read.remote()
+            self._asked = self.actor.read.remote()
         except self._ray.exceptions.RayError:  # what was asked stays ready, and stays an error
             return []
         return found
@@ -89,11 +85,11 @@ class _ProgressReader:
 def run_on_ray(
     tasks: Sequence[Task], report: Callable[[str, Progress], None], jobs: int | None = None
 ) -> Generator[Outcome]:
-    """Carry out tasks on a Ray cluster, one core each; yield outcomes as they come.
+    """Run tasks on a Ray cluster, one core each; yield outcomes as trainings end.
 
     Args:
         tasks: what to train.
-        report: told of every training's progress.
+        report: called with a training's name and its progress.
         jobs: the most at a time; as many as the cluster has cores when absent.
 
     Raises:
@@ -101,7 +97,7 @@ def run_on_ray(
     """
     ray = _connect()
     try:
-        news = _ProgressReader(ray)
+        reader = _ProgressReader(ray)
         # Not retried: what was lost is trained when the fleet is started again.
         remote = ray.remote(num_cpus=1, max_retries=0)(_run_remotely)
         waiting = list(tasks)
@@ -109,16 +105,16 @@ def run_on_ray(
         while waiting or running:
             while waiting and (jobs is None or len(running) < jobs):
                 task = waiting.pop(0)
-                running[remote.remote(task, news.board)] = task
-            done, _ = ray.wait(list(running), timeout=_LOOK_EVERY)
+                running[remote.remote(task, reader.actor)] = task
+            done, _ = ray.wait(list(running), timeout=_POLL_EVERY)
             at_work = {task.name for task in running.values()}
-            for name, progress in news.read():
-                if name in at_work:  # it may have come after the outcome
+            for name, progress in reader.read():
+                if name in at_work:  # it may arrive after the outcome
                     report(name, progress)
-            for each in done:
-                task = running.pop(each)
+            for future in done:
+                task = running.pop(future)
                 try:
-                    yield ray.get(each)
+                    yield ray.get(future)
                 except ray.exceptions.RayError as error:
                     reason = f"the cluster lost it: {str(error).splitlines()[0]}"
                     yield Outcome(name=task.name, state=State.FAILED, reason=reason)
@@ -154,7 +150,7 @@ def _connect() -> Any:  # noqa: ANN401 - Ray is optional
 
 
 def _check_reachable(address: str) -> None:
-    """See whether somebody is at home; Ray itself tries for minutes."""
+    """Refuse an address where nothing listens at once; Ray itself tries for minutes."""
     host, _, port = address.rpartition(":")
     if host and port.isdecimal() and "://" not in address:
         socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
