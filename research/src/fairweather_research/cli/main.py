@@ -15,7 +15,7 @@ from fairweather_interface.metadata import WRITTEN_SCHEMAS
 from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.cli.fleet import fleet_command
-from fairweather_research.cli.options import Software, Store, Strict, TensorBoard
+from fairweather_research.cli.options import Software, Store, Strict, TensorBoard, one_of
 from fairweather_research.cli.reproduce import reproduce_command
 from fairweather_research.cli.terminal import NEGATIVE, handle_errors
 from fairweather_research.errors import ObservationsError
@@ -42,15 +42,6 @@ def _about() -> None:
     """
 
 
-def _written(schema: str) -> str:
-    if schema not in WRITTEN_SCHEMAS:
-        raise typer.BadParameter(
-            f"found {schema!r}, expected one of {', '.join(WRITTEN_SCHEMAS)}, the schemas that "
-            "this release writes"
-        )
-    return schema
-
-
 @app.command("train")
 def train_command(  # noqa: PLR0917 - typer passes options by name
     recipe: Annotated[
@@ -64,7 +55,7 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
             metavar="VERSION",
             help=f"Schema to write the metadata in, of {', '.join(WRITTEN_SCHEMAS)}. Refuses "
             "recipes the schema cannot express.",
-            callback=_written,
+            callback=one_of(WRITTEN_SCHEMAS, ", the schemas that this release writes"),
         ),
     ] = SCHEMA_VERSION,
     software: Software = None,
@@ -200,9 +191,9 @@ def observations_command(
         observations = load_observations(source, areas=area or None)
         absent = sorted(set(area or ()) - set(observations.archive.areas))
         if absent:
-            held = ", ".join(load_observations(source).archive.areas)
+            known = ", ".join(load_observations(source).archive.areas)
             raise ObservationsError(
-                source, f"holds no observations at {', '.join(absent)}; it holds {held}"
+                source, f"holds no observations at {', '.join(absent)}; it holds {known}"
             )
         write_archive(observations.archive, output, origin=observations.origin)
         typer.echo(observations.text(), err=True)
