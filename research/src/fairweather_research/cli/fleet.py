@@ -24,7 +24,7 @@ def _known(engine: str) -> str:
 def fleet_command(  # noqa: PLR0917 - typer passes options by name
     plan: Annotated[
         Path,
-        typer.Argument(metavar="PLAN.yaml", help="What to train; see the README for its keys."),
+        typer.Argument(metavar="PLAN.yaml", help="What to train; keys: docs/fleets.md."),
     ],
     store: Store = Path("store"),
     engine: Annotated[
