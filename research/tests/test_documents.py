@@ -308,6 +308,12 @@ def test_the_recipe_of_the_readme_is_the_shipped_one() -> None:
     assert all("  # " in line for line in block.splitlines())
 
 
+def test_the_definitions_of_the_documents_are_the_shipped_ones() -> None:
+    (block,) = re.findall(r"```yaml\n(application:.*?)```", page("recipes.md"), re.DOTALL)
+    shipped = (RECIPES / "definitions" / "israel-with-hebron.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(block) == yaml.safe_load(shipped)
+
+
 def test_the_forecast_of_the_readme_is_that_of_a_delivery(
     trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
