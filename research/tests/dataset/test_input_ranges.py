@@ -70,7 +70,7 @@ TWICE = [
         ({"applicability_domain": ["max_missing"], "max_missing": 0}, "0.1"),
     ],
 )
-def test_the_documents_are_right_about_who_can_still_read_a_bound(
+def test_the_handbook_is_right_about_who_can_still_read_a_bound(
     tiny: Callable[..., Recipe], changes: dict[str, Any], min_reader: str
 ) -> None:
     assert expected_metadata(tiny(**{**PLAIN, **changes})).min_reader == min_reader
