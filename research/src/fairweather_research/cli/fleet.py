@@ -16,7 +16,7 @@ __all__ = ["fleet_command"]
 def fleet_command(  # noqa: PLR0917 - typer passes options by name
     plan: Annotated[
         Path,
-        typer.Argument(metavar="PLAN.yaml", help="What to train; see the README for its keys."),
+        typer.Argument(metavar="PLAN.yaml", help="What to train; keys: docs/fleets.md."),
     ],
     store: Store = Path("store"),
     engine: Annotated[

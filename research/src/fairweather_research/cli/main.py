@@ -46,7 +46,7 @@ def _about() -> None:
 def train_command(  # noqa: PLR0917 - typer passes options by name
     recipe: Annotated[
         Path,
-        typer.Argument(metavar="RECIPE.yaml", help="What to train; see the README for its keys."),
+        typer.Argument(metavar="RECIPE.yaml", help="What to train; keys: docs/recipes.md."),
     ],
     store: Store = Path("store"),
     schema: Annotated[
@@ -121,9 +121,9 @@ def check_command(
 ) -> None:
     """Check whether a release supports what a recipe makes, before it is trained.
 
-    What only training finds is assumed to ask the most of the software. The verdict goes to stdout,
-    with all reasons and what to change in the recipe, or with what the release does not use. Exit
-    code 0: it serves; 1: it refuses.
+    Values that only training finds are assumed to be the most demanding ones. The verdict goes to
+    stdout, with all reasons and what to change in the recipe, or with what the release does not
+    use. Exit code 0: it serves; 1: it refuses.
 
     Example: fairweather-research check recipes/winter-predictor.yaml --software app.json
     """

@@ -47,7 +47,7 @@ SOURCES = {
         ),
     ),
     "generator": Source(
-        description="made-up weather by the minute around Jerusalem, 2024 (synthetic)",
+        description="simulated weather by the minute around Jerusalem, 2024 (synthetic)",
         module="fairweather_research.observations.generator",
         synthetic=True,
     ),
