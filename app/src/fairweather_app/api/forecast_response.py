@@ -46,9 +46,10 @@ Axis = tuple[timedelta, int]
 
 @dataclass(frozen=True, eq=False)
 class ForecastResponse:
-    """A forecast as JSON."""
+    """A forecast as JSON, and the delivery that made it."""
 
     body: bytes
+    delivery_id: str
 
     @cached_property
     def etag(self) -> str:
@@ -56,14 +57,8 @@ class ForecastResponse:
         return f'"{blake2b(self.body, digest_size=16).hexdigest()}"'
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class CachedResponse:
-    """A response that is true for as long as contents and observations are those it was made of."""
-
-    response: ForecastResponse
-    delivery_id: str
-    contents: Contents
-    revision: int
+CachedResponse = tuple[ForecastResponse, Contents, int]
+"""A response, and the contents and the revision of the observations for which it is true."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +80,7 @@ class ForecastResponses:
     def __init__(self, app_context: AppContext) -> None:
         self._context = app_context
         self.cache: LruCache[ForecastRequest, CachedResponse] = LruCache(
-            RESPONSE_BYTES_KEPT, size=lambda kept: len(kept.response.body)
+            RESPONSE_BYTES_KEPT, size=lambda kept: len(kept[0].body)
         )
         # by area and wanted variables, of each model while it is in use
         self.templates: WeakKeyDictionary[
@@ -109,20 +104,16 @@ class ForecastResponses:
             # else it follows from the observations
             request = replace(request, reference_time=context.clock(request.area))
         kept = self.cache.get(request)
-        if kept is not None and kept.contents is contents and kept.revision == revision:
-            trace.area, trace.cache, trace.delivery_id = request.area, "hit", kept.delivery_id
-            return kept.response
+        if kept is not None and kept[1] is contents and kept[2] == revision:
+            response = kept[0]
+            trace.area, trace.cache, trace.delivery_id = request.area, "hit", response.delivery_id
+            return response
         selected = self._decide(request, trace, use_cache=True)
-        response, model = self.write(selected), selected.model
+        response = self.write(selected)
         if selected.repeatable:
-            kept = CachedResponse(
-                response=response,
-                delivery_id=model.delivery_id,
-                contents=contents,
-                revision=revision,
-            )
-            self.cache.put(request, kept)
-        context.live.add(model, request.area, selected.reference_time, selected.predictions)
+            self.cache.put(request, (response, contents, revision))
+        time, predictions = selected.reference_time, selected.predictions
+        context.live.add(selected.model, request.area, time, predictions)
         return response
 
     def forecast(self, request: ForecastRequest, trace: RequestTrace) -> Forecast:
@@ -133,7 +124,13 @@ class ForecastResponses:
     def write(self, selected: SelectedForecast) -> ForecastResponse:
         """Serialize a selected forecast."""
         area = selected.request.area
-        template = self._template(selected.model, area, selected.request.variables)
+        key = (area, selected.request.variables)
+        templates = self.templates.setdefault(selected.model, {})
+        template = templates.get(key)
+        if template is None:
+            if len(templates) >= TEMPLATES_KEPT:  # a client chooses the key
+                templates.clear()
+            template = templates[key] = _make_template(selected.model, *key)
         content = {
             "area": area,
             "reference_time": _naive(selected.reference_time),
@@ -141,7 +138,7 @@ class ForecastResponses:
             "forecast": _series(template, selected),
             "receipt": template.receipt | selected.refused.as_json,
         }
-        return ForecastResponse(orjson.dumps(content, option=OPTIONS))
+        return ForecastResponse(orjson.dumps(content, option=OPTIONS), selected.model.delivery_id)
 
     def _decide(
         self, request: ForecastRequest, trace: RequestTrace, *, use_cache: bool = False
@@ -160,18 +157,6 @@ class ForecastResponses:
             if tried:
                 trace.refusals = Counter(each.code for each in tried)
         return selected
-
-    def _template(
-        self, model: RuntimeModel, area: str, variables: tuple[str, ...] | None
-    ) -> ResponseTemplate:
-        templates = self.templates.setdefault(model, {})
-        template = templates.get((area, variables))
-        if template is None:
-            template = _make_template(model, area, variables)
-            if len(templates) >= TEMPLATES_KEPT:  # a client chooses the key
-                templates.clear()
-            templates[area, variables] = template
-        return template
 
 
 def current_responses() -> ForecastResponses:

@@ -25,7 +25,6 @@ from fairweather_app.catalogue.entries import Entry
 from fairweather_app.catalogue.snapshot import Contents, Snapshot
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.forecasting.live_scores import LiveScores
 from fairweather_app.forecasting.pins import pins
 
 logger = logging.getLogger(__name__)
@@ -75,33 +74,26 @@ def model_detail(app_context: AppContext, delivery_id: str, *, card: str) -> Mod
     """
     entry = app_context.catalogue.snapshot.entry(delivery_id)
     delivery = app_context.catalogue.delivery(entry)
-    metadata = None
-    has_card = False
-    if delivery is not None:
-        metadata = delivery.metadata.model_dump(mode="json", exclude_none=True)
-        has_card = CARD in delivery.manifest.files
+    live_scores = None
+    try:
+        live_scores = [
+            LiveScoreSummary.model_validate(each, from_attributes=True)
+            for each in app_context.live.of(delivery_id)
+        ]
+    except ObservationStoreError as error:
+        logger.warning("no live scores: %s", error)
     return ModelDetail(
         **summarize(entry).model_dump(),
         shadow=delivery_id in app_context.settings.shadow,
-        live_scores=live_scores(app_context.live, delivery_id),
-        card=card if has_card else None,
-        metadata=metadata,
+        live_scores=live_scores,
+        card=card if delivery and CARD in delivery.manifest.files else None,
+        metadata=delivery and delivery.metadata.model_dump(mode="json", exclude_none=True),
     )
 
 
 def store_report(snapshot: Snapshot) -> StoreReport:
     """Return how the last refresh from the store went."""
     return StoreReport(checked_at=snapshot.checked_at, problem=snapshot.problem)
-
-
-def live_scores(live: LiveScores, delivery_id: str) -> list[LiveScoreSummary] | None:
-    """Return the live scores of one delivery; None while the database cannot be used."""
-    try:
-        found = live.of(delivery_id)
-    except ObservationStoreError as error:
-        logger.warning("no live scores: %s", error)
-        return None
-    return [LiveScoreSummary.model_validate(each, from_attributes=True) for each in found]
 
 
 TEXTS_KEPT = 65_536
@@ -118,7 +110,15 @@ class Listing:
 
 def list_deliveries(contents: Contents, query: ModelsQuery) -> Listing:
     """Return the page of deliveries that a query asks for, by delivery id."""
-    matching = list(_matching(contents, query))
+    found: Iterable[Entry] = contents.entries.values()
+    if query.area is not None:
+        found = contents.declaring.get(query.area, ())
+    if query.state is not None:
+        found = (each for each in found if each.state == query.state)
+    if query.q is not None:
+        words = query.q.casefold().split()
+        found = (each for each in found if all(word in _text(each) for word in words))
+    matching = list(found)
     ids = [each.delivery_id for each in matching]
     start = 0 if query.after is None else bisect_right(ids, query.after)
     page = matching[start : start + query.limit]
@@ -128,18 +128,6 @@ def list_deliveries(contents: Contents, query: ModelsQuery) -> Listing:
         total=len(matching),
         next_after=page[-1].delivery_id if more else None,
     )
-
-
-def _matching(contents: Contents, query: ModelsQuery) -> Iterable[Entry]:
-    found: Iterable[Entry] = contents.entries.values()
-    if query.area is not None:
-        found = contents.declaring.get(query.area, ())
-    if query.state is not None:
-        found = (each for each in found if each.state == query.state)
-    if query.q is not None:
-        words = query.q.casefold().split()
-        found = (each for each in found if all(word in _text(each) for word in words))
-    return found
 
 
 def _text(entry: Entry) -> str:
@@ -153,6 +141,5 @@ def _declared_text(record: bytes) -> str:
     if not record:
         return ""
     found = orjson.loads(record)
-    names = (found["model_type"], found["topic"], found["author"])
-    parts = (*names, *found["areas"], *found["variables"])
-    return "\n".join(parts).casefold()
+    names = [found["model_type"], found["topic"], found["author"]]
+    return "\n".join([*names, *found["areas"], *found["variables"]]).casefold()

@@ -43,15 +43,20 @@ def openapi_document(app: Flask) -> str:
     tags = [each["name"] for each in document["tags"]]
     paths: dict[str, dict[str, Any]] = {}
     described = [
-        (rule, operation)
+        (rule, view, operation)
         for rule in app.url_map.iter_rules()
-        if (operation := operation_of(app.view_functions[rule.endpoint])) is not None
-        and "<path:" not in rule.rule
+        for view in [app.view_functions[rule.endpoint]]
+        if (operation := operation_of(view)) is not None and "<path:" not in rule.rule
     ]
-    for rule, operation in sorted(described, key=lambda each: tags.index(each[1].tag)):
+    for rule, view, operation in sorted(described, key=lambda each: tags.index(each[2].tag)):
         (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         path = paths.setdefault(re.sub(r"<(\w+)>", r"{\1}", rule.rule), {})
-        path[method.lower()] = _operation(operation, rule.arguments, document["parameters"])
+        path[method.lower()] = {
+            "operationId": view.__name__,
+            "summary": (view.__doc__ or "").partition("\n")[0],
+            "tags": [operation.tag],
+            **_operation(operation, rule.arguments, document["parameters"]),
+        }
     del document["parameters"]
     document["info"]["version"] = packages.version("fairweather-app")
     document["paths"] = paths
@@ -65,7 +70,7 @@ def openapi_document(app: Flask) -> str:
 def _operation(
     operation: Operation, arguments: Iterable[str], parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """One address and method; `arguments` are in its path, `parameters` are described by name."""
+    """Describe requests and responses; `arguments` are in the path, `parameters` known by name."""
     failing: dict[int, list[str]] = defaultdict(list)
     for code in (*operation.problems, INTERNAL_ERROR):
         for status in PROBLEMS[code].statuses:
@@ -73,15 +78,12 @@ def _operation(
     for status in operation.invalid:
         failing[status].append("invalid-request")
     responses = {
-        200: _success(operation),
+        200: _success(operation, operation.means),
         **{status: _other(operation, status, means) for status, means in operation.also.items()},
         **{each: _problem(each, failing[each], page=operation.page) for each in sorted(failing)},
     }
     named = (*arguments, *operation.parameters, "X-Request-ID")
     made = {
-        "operationId": operation.name,
-        "summary": operation.summary,
-        "tags": [operation.tag],
         "parameters": [*_query(operation), *(parameters[name] for name in named)],
         "responses": {str(status): response for status, response in responses.items()},
     }
@@ -91,7 +93,7 @@ def _operation(
     return made
 
 
-def _success(operation: Operation) -> dict[str, Any]:
+def _success(operation: Operation, means: str) -> dict[str, Any]:
     content = _text(HTML) if operation.page else {}
     if operation.answer == JSON:  # an object that is described elsewhere
         example = {"example": {"value": _examples()["object"]}}
@@ -101,7 +103,7 @@ def _success(operation: Operation) -> dict[str, Any]:
     else:
         content |= _content(operation.answer, {"example": _examples()[operation.answer.__name__]})
     return {
-        "description": operation.means or operation.summary,
+        "description": means,
         "headers": _headers(operation.headers),
         "content": content,
         "links": operation.links or None,
@@ -111,7 +113,7 @@ def _success(operation: Operation) -> dict[str, Any]:
 def _other(operation: Operation, status: int, means: str) -> dict[str, Any]:
     """Describe an answer of another status that is no problem, or an error page."""
     if status >= HTTPStatus.BAD_REQUEST:
-        return _success(operation) | {"description": means}
+        return _success(operation, means)
     kept = operation.headers if status == HTTPStatus.NOT_MODIFIED else {}
     return {"description": means, "headers": _headers(kept)}
 

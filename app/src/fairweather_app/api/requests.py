@@ -10,7 +10,6 @@ from typing import Literal
 from urllib.parse import parse_qs
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from fairweather_app.api.schemas import ModelsQuery, PredictRequest
 from fairweather_app.errors import InvalidRequestError
@@ -61,7 +60,14 @@ def read_body(body: bytes) -> ForecastRequest:
         _refuse_repeated(body)
         broken = any(each["type"] == "json_invalid" for each in error.errors())
         raise _invalid(error, 400 if broken else 422) from None
-    if body.count(b'"') != 2 * _strings(found):
+    strings = (
+        len(found.model_fields_set)
+        + 1  # the area
+        + len(found.variables or ())
+        + (found.reference_time is not None)
+        + len(found.observations or ())
+    )
+    if body.count(b'"') != 2 * strings:  # with no more than these it gives no key twice
         _refuse_repeated(body)
     return _request(found)
 
@@ -72,20 +78,6 @@ def _request(found: PredictRequest) -> ForecastRequest:
         variables=None if found.variables is None else tuple(found.variables),
         reference_time=found.reference_time,
         observations=found.observations,
-    )
-
-
-def _strings(found: PredictRequest) -> int:
-    """Count the strings that a body needs to say this, keys included.
-
-    Each has two quotation marks, so a body with no more of them gives no key twice.
-    """
-    return (
-        len(found.model_fields_set)
-        + 1  # the area
-        + len(found.variables or ())
-        + (found.reference_time is not None)
-        + len(found.observations or ())
     )
 
 
@@ -109,15 +101,10 @@ def _refuse_repeated(body: bytes) -> None:
 def _invalid(error: ValidationError, status: Literal[400, 422]) -> InvalidRequestError:
     problems = []
     for each in error.errors():
-        where, message = error_path_and_message(each)
+        where = ".".join(map(str, each["loc"]))
+        message = each["msg"].removeprefix("Value error, ")
         problems.append(f"{where}: {message}" if where else message)
     return InvalidRequestError(problems, status=status)
-
-
-def error_path_and_message(error: ErrorDetails) -> tuple[str, str]:
-    """Return where something is wrong, and what, of an error of pydantic's for a caller to read."""
-    where = ".".join(str(part) for part in error["loc"])
-    return where, error["msg"].removeprefix("Value error, ")
 
 
 def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
@@ -127,22 +114,17 @@ def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
         InvalidRequestError: it cannot be asked; `problems` lists everything.
     """
     pairs = list(arguments)
-    asked = dict(pairs)
-    problems = [
-        f"{name}: given more than once" for name in asked if [n for n, _ in pairs].count(name) > 1
-    ]
+    counts = Counter(name for name, _ in pairs)
+    problems = [f"{name}: given more than once" for name, count in counts.items() if count > 1]
+    found = None
     try:
-        found = ModelsQuery.model_validate(asked)
+        found = ModelsQuery.model_validate(dict(pairs))
     except ValidationError as error:
         for each in error.errors():
-            name, message = error_path_and_message(each)
+            wrong = f"found {each['input']!r}; {each['msg'].removeprefix('Value error, ')}"
             if each["type"] == "extra_forbidden":
-                known = ", ".join(ModelsQuery.model_fields)
-                problems.append(f"{name}: not a parameter; expected {known}")
-            else:
-                wanted = message.replace("Input should be", "expected", 1)
-                problems.append(f"{name}: found {each['input']!r}; {wanted}")
-        raise InvalidRequestError(problems, status=400) from None
-    if problems:
+                wrong = f"not a parameter; expected {', '.join(ModelsQuery.model_fields)}"
+            problems.append(f"{each['loc'][0]}: {wrong.replace('Input should be', 'expected', 1)}")
+    if found is None or problems:
         raise InvalidRequestError(problems, status=400)
     return found

@@ -125,15 +125,10 @@ class VariableForecast(_Response):
     )
 
 
-class ForecastSeries(BaseModel):
+class ForecastSeries(_Response):
     """Valid times, and beside them one `VariableForecast` for each variable, by its name."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="allow",
-        ser_json_inf_nan="null",
-        json_schema_mode_override="serialization",
-    )
+    model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, VariableForecast]
 
     time: list[AwareDatetime]

@@ -21,8 +21,8 @@ LIBRARY = ("swagger-ui-bundle.js", "swagger-ui.css")
 """The files of the library that the page needs."""
 
 
-def show_docs() -> flask.Response:
-    """Return the page; ``/openapi.json`` is the same for programs."""
+def docs_page() -> flask.Response:
+    """Show this document, to read and try."""
     addresses = {
         name: flask.url_for("page.docs_file", name=name, v=digest(_folder() / name))
         for name in LIBRARY
@@ -46,11 +46,4 @@ def _folder() -> Path:
     return Path(found.origin).parent / "dist"
 
 
-PAGE = Page(
-    endpoint="page.docs",
-    view=show_docs,
-    rule="/docs",
-    title="API",
-    name="docs_page",
-    summary="This document, to read and try.",
-)
+PAGE = Page(endpoint="page.docs", view=docs_page, rule="/docs", title="API")

@@ -45,8 +45,8 @@ from fairweather_app.web.layout.rendering import (
 )
 
 
-def show_forecast() -> flask.Response:
-    """Answer with a forecast, a refusal, or the choice of areas.
+def forecast_page() -> flask.Response:
+    """Show the forecast for an area, the reasons why there is none, or the choice of areas.
 
     Without an area in the address, redirect to the one that was read last, with the rest of the
     address.
@@ -120,7 +120,7 @@ def _forecast_page(
         trained_until=date_name(answer.receipt.train_end_time.date()),
         view=view,
         week_earlier=write_time(answer.reference_time - timedelta(days=7)),
-        json_address=flask.url_for("api.predict_from_query", **json_query),
+        json_address=flask.url_for("api.predict", **json_query),
         here=_query(area, asked_time),
     )
 
@@ -175,12 +175,10 @@ def _query(area: str, asked_time: str) -> dict[str, str]:
 
 PAGE = Page(
     endpoint="page.index",
-    view=show_forecast,
+    view=forecast_page,
     rule="/",
     title="Areas",
     query={"area": ""},
-    name="forecast_page",
-    summary="The forecast for an area, or the choice of areas.",
     parameters=("page:area", "page:reference_time", "page:units"),
     also={
         302: "To the area that was read last.",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import wraps
 
 import flask
 from flask.typing import RouteCallable
 
-from fairweather_app.api.operation import Operation, operation_of
+from fairweather_app.api.operation import Operation
 
 CSP = "Content-Security-Policy"
 
@@ -25,10 +25,7 @@ class Page:
         rule: the address; empty where it is shared.
         title: the link to it in the foot of all pages; empty where none leads there.
         query: the query of that link.
-        name: the operationId in the OpenAPI document; this and what follows are for pages with
-            an address of their own.
-        summary: one sentence.
-        parameters: their names in ``document.json``.
+        parameters: their names in ``document.json``; as `also`, of pages with their own address.
         also: other statuses, and what each means.
     """
 
@@ -37,8 +34,6 @@ class Page:
     rule: str = ""
     title: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
-    name: str = ""
-    summary: str = ""
     parameters: tuple[str, ...] = ()
     also: Mapping[int, str] = field(default_factory=dict)
 
@@ -50,8 +45,6 @@ class Page:
             )
             return
         operation = Operation(
-            name=self.name,
-            summary=self.summary,
             tag="pages",
             answer="text/html",
             means="The page.",
@@ -79,5 +72,4 @@ def _negotiate(data: RouteCallable, page: Callable[..., flask.Response]) -> Rout
         answer.vary.add("Accept")
         return answer
 
-    operation = operation_of(data)
-    return view if operation is None else replace(operation, page=True)(view)
+    return view

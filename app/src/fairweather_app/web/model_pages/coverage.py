@@ -26,8 +26,8 @@ from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, rend
 AREAS_ON_A_PAGE = 20
 
 
-def show_coverage() -> flask.Response:
-    """Return the page of the map, of all known areas or of those whose name holds a text.
+def coverage_page() -> flask.Response:
+    """Show the best model for each area, variable and month, and the areas without one.
 
     Areas that are only observed are left out while the observations cannot be read.
     """
@@ -127,10 +127,8 @@ def map_rows(
 
 PAGE = Page(
     endpoint="page.coverage",
-    view=show_coverage,
+    view=coverage_page,
     rule="/coverage",
     title="Coverage",
-    name="coverage_page",
-    summary="The best model for each area, variable and month, and the areas without one.",
     parameters=("coverage:q", "coverage:after"),
 )

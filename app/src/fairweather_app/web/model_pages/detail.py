@@ -27,7 +27,7 @@ def show_model(delivery_id: str) -> flask.Response:
     """Return the page of one delivery."""
     app_context = current_context()
     snapshot = app_context.catalogue.snapshot
-    card = flask.url_for("api.card", delivery_id=delivery_id)
+    card = flask.url_for("api.get_model_card", delivery_id=delivery_id)
     try:
         detail = model_detail(app_context, delivery_id, card=card)
         entry = snapshot.entry(delivery_id)
@@ -147,4 +147,4 @@ def _error(variable: str, value: float, units: Mapping[str, str]) -> str:
     return wording.quantity(value, unit, wording.digits(variable, 2))
 
 
-PAGE = Page(endpoint="api.model", view=show_model)
+PAGE = Page(endpoint="api.get_model", view=show_model)

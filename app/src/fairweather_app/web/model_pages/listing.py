@@ -49,4 +49,4 @@ def show_models() -> flask.Response:
     return answer_with(page)
 
 
-PAGE = Page(endpoint="api.models", view=show_models, title="Models")
+PAGE = Page(endpoint="api.list_models", view=show_models, title="Models")
