@@ -31,12 +31,12 @@ _MOST_STEPS = {True: 7, False: 3}
 """How many steps the axis of the first panel, and of the others, has at most."""
 
 
-def chart_begin(forecast: Forecast, past: Sequence[datetime], series: Sequence[Series]) -> datetime:
+def chart_begin(past: Sequence[datetime], series: Sequence[Series], start: datetime) -> datetime:
     """Return the first time of the chart: of the first observation, else the start."""
     observed = (
         past[k] for each in series for k, value in enumerate(each.recent) if value is not None
     )
-    return min(observed, default=forecast.reference_time)
+    return min(observed, default=start)
 
 
 def chart_numbers(
@@ -44,18 +44,19 @@ def chart_numbers(
     past: Sequence[datetime],
     series: Sequence[Series],
     *,
+    begin: datetime,
+    end: datetime,
     nights: Sequence[Night],
     now: datetime,
     zone: tzinfo,
     description: str,
 ) -> dict[str, Any]:
     """Return the chart as plain data: times in milliseconds since 1970, values as shown."""
-    start, times = forecast.reference_time, forecast.forecast.time
-    begin, end = chart_begin(forecast, past, series), times[-1] if times else start
+    times = forecast.forecast.time
     days = [day.date for day in local_days([at for at in (*past, *times) if at >= begin], zone)]
     return {
         "begin": _milliseconds(begin),
-        "start": _milliseconds(start),
+        "start": _milliseconds(forecast.reference_time),
         "end": _milliseconds(end),
         "now": _milliseconds(now) if begin <= now <= end else None,
         "time": [_milliseconds(time) for time in times],

@@ -63,7 +63,11 @@ def forecast_page() -> flask.Response:
         if not area:
             last = last_area()
             if "area" not in flask.request.args and last in known:
-                return keep_preferences(_redirect(last, asked_time))
+                answer = flask.Response(status=302)
+                answer.location = index_address(**_query(last, asked_time))
+                answer.cache_control.no_store = True
+                answer.vary.add("Cookie")
+                return keep_preferences(answer)
             not_ready = app_context.catalogue.snapshot.not_ready
             commands = {"train": TRAIN, "import_command": IMPORT, "try_again": TRY_AGAIN}
             page = render("landing.html", areas, not_ready=not_ready, **commands)
@@ -72,14 +76,6 @@ def forecast_page() -> flask.Response:
     except (RequestError, ObservationStoreError) as error:
         return _refuse(error, app_context, areas, area, asked_time)
     return keep_preferences(answer_with(page), area=area)
-
-
-def _redirect(area: str, asked_time: str) -> flask.Response:
-    answer = flask.Response(status=302)
-    answer.location = index_address(**_query(area, asked_time))
-    answer.cache_control.no_store = True
-    answer.vary.add("Cookie")
-    return answer
 
 
 def _known_name(asked: str, known: list[str]) -> str:
@@ -147,7 +143,7 @@ def _refuse(
         except ObservationStoreError as failed:
             error = failed
     declaring = app_context.catalogue.snapshot.contents.declaring.get(area, ())
-    refusal = refusal_view(error, area, {each.delivery_id for each in declaring})
+    status, refusal = refusal_view(error, area, {each.delivery_id for each in declaring})
     page = render(
         "refused.html",
         areas,
@@ -156,7 +152,7 @@ def _refuse(
         refusal=refusal,
         suggestions=suggestions,
     )
-    return answer_with(page, refusal.status)
+    return answer_with(page, status)
 
 
 def _reference_time(asked_time: str, summary: AreaSummary | None) -> datetime | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fairweather_interface.refusals import Code
 
@@ -18,7 +17,7 @@ from fairweather_app.errors import (
     RequestError,
     UnknownAreaError,
 )
-from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery, count_refusals
+from fairweather_app.refusals import MOST_REFUSALS, count_refusals
 from fairweather_app.web.layout.wording import listed, sentence
 
 TRAIN = "fairweather-research train RECIPE.yaml --store STORE"
@@ -79,28 +78,10 @@ def _reason(code: str, count: int, area: str) -> str:
     return (words.one if count == 1 else words.many).format(area=area)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RefusalView:
-    """What the page shows instead of a forecast.
-
-    `counts` is empty where there is one reason; of the refusals `candidates` are as many as an
-    answer lists, and `more` is how many others there are; `command` is for operators.
-    """
-
-    status: int
-    title: str
-    cause: str
-    counts: str = ""
-    candidates: tuple[RefusedDelivery, ...] = ()
-    more: int = 0
-    advice: tuple[str, ...] = ()
-    command: str = ""
-
-
 def refusal_view(
     error: RequestError | ObservationStoreError, area: str, declaring: Collection[str] = ()
-) -> RefusalView:
-    """Return what to show for a request that cannot be answered with a forecast of `area`.
+) -> tuple[int, dict[str, Any]]:
+    """Return the status of a request that has no forecast of `area`, and what to show instead.
 
     `declaring` are the ids of the deliveries that declare the area.
     """
@@ -118,46 +99,47 @@ def refusal_view(
         status, title = 404, f"We have no place called “{area}”"
         cause = "no model, definition or observation has this name"
         advice = "Check the spelling, or choose a place below." if error.known else ""
-    return RefusalView(
-        status=status, title=title, cause=sentence(cause), advice=(advice,) if advice else ()
-    )
+    shown = {"title": title, "cause": sentence(cause), "advice": [advice] if advice else []}
+    return status, shown
 
 
-def _no_model(error: NoApplicableModelError, area: str, declaring: Collection[str]) -> RefusalView:
+def _no_model(
+    error: NoApplicableModelError, area: str, declaring: Collection[str]
+) -> tuple[int, dict[str, Any]]:
+    """Return the same where every delivery refuses.
+
+    ``counts`` is empty where there is one reason; of the refusals ``candidates`` are as many as an
+    answer lists, and ``more`` is how many others there are; ``command`` is for operators.
+    """
     if not error.refused:
-        return RefusalView(
-            status=422,
-            title="No model has been delivered yet",
-            cause="There is no forecast without a model.",
-            advice=("A forecast appears here as soon as a model is delivered.",),
-            command=TRAIN,
-        )
+        return 422, {
+            "title": "No model has been delivered yet",
+            "cause": "There is no forecast without a model.",
+            "advice": ["A forecast appears here as soon as a model is delivered."],
+            "command": TRAIN,
+        }
     missing = isinstance(error, ObservationsMissingError)
     # refusals of deliveries that declare the area come first
     for_area = takewhile(lambda each: each.delivery_id in declaring, error.refused)
     counts = {Code.OBSERVATIONS_MISSING.value: 1} if missing else count_refusals(for_area)
-    which = f" for {area}"
+    which, all_counts = f" for {area}", error.refused_counts
     if not counts:
         which = ""
-        counts = error.refused_counts
-        uncovered = counts.get(Code.AREA_NOT_DECLARED, 0)
-        if uncovered:
-            counts = {Code.AREA_NOT_DECLARED.value: uncovered}
+        uncovered = all_counts.get(Code.AREA_NOT_DECLARED, 0)
+        counts = {Code.AREA_NOT_DECLARED.value: uncovered} if uncovered else all_counts
     codes = sorted(counts, key=lambda code: -counts[code])
-    listed_here = tuple(error.refused[:MOST_REFUSALS])
     advice = (REASONS[code].advice.format(area=area) for code in codes if code in REASONS)
-    return RefusalView(
-        status=503 if missing else 422,
-        title=f"No forecast for {area}",
-        cause=f"Observations for {area} are missing." if missing else _cause(counts, which, area),
-        counts=reasons_in_words(error.refused_counts, area)
-        if len(error.refused_counts) > 1
-        else "",
-        candidates=listed_here,
-        more=len(error.refused) - len(listed_here),
-        advice=tuple(each for each in advice if each),
-        command=IMPORT if missing else TRAIN if set(counts) == {Code.AREA_NOT_DECLARED} else "",
-    )
+    return 503 if missing else 422, {
+        "title": f"No forecast for {area}",
+        "cause": f"Observations for {area} are missing."
+        if missing
+        else _cause(counts, which, area),
+        "counts": reasons_in_words(all_counts, area) if len(all_counts) > 1 else "",
+        "candidates": error.refused[:MOST_REFUSALS],
+        "more": max(len(error.refused) - MOST_REFUSALS, 0),
+        "advice": [each for each in advice if each],
+        "command": IMPORT if missing else TRAIN if set(counts) == {Code.AREA_NOT_DECLARED} else "",
+    }
 
 
 def _cause(counts: Mapping[str, int], which: str, area: str) -> str:

@@ -28,12 +28,9 @@ _WALL_CLOCK = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LocalDay:
-    """The steps of a series that fall on one local date.
+    """The steps of a series that fall on one local date: positions in it, without a gap.
 
-    Attributes:
-        date: the local date.
-        steps: positions in the series, ascending and without a gap.
-        whole: whether the series covers the day from its first to its last hour.
+    It is `whole` when the series covers the day from its first to its last hour.
     """
 
     date: date
