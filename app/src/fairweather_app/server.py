@@ -110,7 +110,13 @@ def serve(
         os.environ.setdefault(MULTIPROCESS, folder)
         if shadows:
             os.environ["FAIRWEATHER_SHADOW"] = ",".join(shadows)
-        _check_settings()
+        # wrong settings are reported once, here, and not in every worker for ever
+        from fairweather_app.forecasting.context import build_app_context  # noqa: PLC0415 - likewise
+
+        try:
+            build_app_context(load_settings()).observations.close()
+        except AppError as error:
+            raise click.UsageError(str(error)) from None
         from granian import Granian  # noqa: PLC0415 - only this command needs it
         from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
         from granian.log import LogLevels  # noqa: PLC0415
@@ -172,13 +178,3 @@ def _close_while_draining(inner: WSGIApplication) -> WSGIApplication:
         return inner(environ, start_too)
 
     return application
-
-
-def _check_settings() -> None:
-    """Report wrong settings once, here, and not in every worker for ever."""
-    from fairweather_app.forecasting.context import build_app_context  # noqa: PLC0415 - see above
-
-    try:
-        build_app_context(load_settings()).observations.close()
-    except AppError as error:
-        raise click.UsageError(str(error)) from None

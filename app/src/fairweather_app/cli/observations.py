@@ -150,10 +150,13 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
     places = _places(context, areas_to_observe(context.catalogue) if everywhere else areas)
     if not places:
         raise click.ClickException("no live delivery needs observations: give --area AREA")
-    starts = {area: since or _start(context, area, now) for area in sorted(places)}
+    starts = {}
     groups: dict[datetime, list[str]] = defaultdict(list)
-    for area, start in starts.items():
-        groups[start].append(area)
+    for area in sorted(places):
+        latest = context.observations.latest(area)
+        default = now - REACH if latest is None else max(min(latest - OVERLAP, now), now - REACH)
+        starts[area] = since or default.replace(minute=0, second=0, microsecond=0)
+        groups[starts[area]].append(area)
 
     def readings() -> Iterator[Reading]:
         for start, names in sorted(groups.items()):
@@ -200,14 +203,6 @@ def _places(context: AppContext, areas: Sequence[str]) -> Mapping[str, Area]:
             raise UnknownAreaError(area, known=known)
         places[area] = place
     return places
-
-
-def _start(context: AppContext, area: str, now: datetime) -> datetime:
-    """Return the earliest time to fetch by default, a full hour."""
-    latest = context.observations.latest(area)
-    earliest = now - REACH
-    start = earliest if latest is None else max(latest - OVERLAP, earliest)
-    return min(start, now).replace(minute=0, second=0, microsecond=0)
 
 
 # ---------------------------------------------------------------------------------- status
