@@ -10,7 +10,6 @@ from fairweather_interface.delivery import CARD
 from fairweather_interface.software import Software, dump_software
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
-from werkzeug.datastructures import ETags
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from fairweather_app.api.extensions import CODINGS
@@ -33,8 +32,6 @@ from fairweather_app.errors import NotReadyError
 from fairweather_app.forecasting.areas import area_summaries
 from fairweather_app.forecasting.context import current_context
 from fairweather_app.models_backend.software import describe_software
-
-IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
 
 CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -86,12 +83,13 @@ def predict() -> Response:
     keeps it has to revalidate it: with its ``ETag`` that is 304 without a body.
     """
     found = current_responses().get(read_query(request.query_string), current_trace())
-    headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
-    if IF_NONE_MATCH in request.environ:
-        known = _known_form(request.if_none_match, found.etag)
-        if known is not None:
-            headers[1] = ("ETag", known)
-            return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    headers = {"Cache-Control": "no-cache", "ETag": found.etag}
+    if "HTTP_IF_NONE_MATCH" in request.environ:
+        tag = found.etag.strip('"')
+        for form in (tag, *(f"{tag}:{coding}" for coding in CODINGS)):  # compressed or not
+            if request.if_none_match.contains_weak(form):
+                headers["ETag"] = f'"{form}"'
+                return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(found.body, content_type="application/json", headers=headers)
 
 
@@ -245,16 +243,6 @@ def get_metrics() -> Response:
     from fairweather_app.api import metrics  # noqa: PLC0415 - see `request_log`
 
     return Response(metrics.exposition(current_context()), content_type=metrics.CONTENT_TYPE)
-
-
-def _known_form(known: ETags, etag: str) -> str | None:
-    """Return the `ETag` of the form that a client holds of an answer, compressed or not; else None.
-
-    Tags are compared weakly, as RFC 9110 has it.
-    """
-    tag = etag.strip('"')
-    forms = (tag, *(f"{tag}:{coding}" for coding in CODINGS))
-    return next((f'"{form}"' for form in forms if known.contains_weak(form)), None)
 
 
 def _json(content: BaseModel) -> Response:

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairweather_app.web.forecast import sentences
-from fairweather_app.web.forecast.series import Series
-from fairweather_app.web.forecast.verification import Verification
+from fairweather_app.web.forecast.series import Series, Verification
 from fairweather_app.web.layout import wording
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -28,10 +28,8 @@ Values = Sequence[float | None]
 class Observations:
     """What was observed beside a forecast, by variable, in the variable's unit; None is a gap.
 
-    Attributes:
-        times: before the start, ascending; the last is the reference time.
-        recent: one value for each of `times`.
-        later: one value for each valid time of the forecast.
+    `recent` has a value for each of `times`, which are before the start (the last is the reference
+    time); `later` for each valid time of the forecast.
     """
 
     times: tuple[datetime, ...] = ()
@@ -45,10 +43,7 @@ NO_OBSERVATIONS = Observations()
 def observe(windows: Windows, forecast: Forecast, latest: datetime | None) -> Observations:
     """Read the observations of all variables of a forecast that have a unit of the contract.
 
-    Args:
-        windows: where observations come from.
-        forecast: whose area, times and variables count.
-        latest: when the area was last observed; nothing is later than the start when that is not.
+    `latest` is when the area was last observed; nothing is later than the start when that is not.
 
     Raises:
         ObservationStoreError: the database cannot be used.

@@ -25,8 +25,14 @@ from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.forecaster import ForecastRequest
 from fairweather_app.web.forecast.observed import observe
 from fairweather_app.web.forecast.provenance import describe
-from fairweather_app.web.forecast.refusal import IMPORT, TRAIN, TRY_AGAIN, refusal_view
-from fairweather_app.web.forecast.suggestions import Suggestion, suggest
+from fairweather_app.web.forecast.refusal import (
+    IMPORT,
+    TRAIN,
+    TRY_AGAIN,
+    Suggestion,
+    refusal_view,
+    suggest,
+)
 from fairweather_app.web.forecast.view import forecast_view
 from fairweather_app.web.layout.local_time import (
     date_name,

@@ -1,13 +1,19 @@
-"""Put a refusal into words: what happened, the reasons, and what to do."""
+"""Put a refusal into words: what happened, the reasons, and what to do.
+
+Another time is suggested only after a model of the area made a forecast for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from itertools import takewhile
+from datetime import datetime, tzinfo
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
-from fairweather_interface.refusals import Code
+from fairweather_interface.applicability import starts
+from fairweather_interface.refusals import Code, Refusal
 
+from fairweather_app.common.times import write_time
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,
@@ -17,8 +23,18 @@ from fairweather_app.errors import (
     RequestError,
     UnknownAreaError,
 )
+from fairweather_app.forecasting.context import AppContext
+from fairweather_app.forecasting.selection import find_best_model
 from fairweather_app.refusals import MOST_REFUSALS, count_refusals
+from fairweather_app.web.layout.local_time import moment
 from fairweather_app.web.layout.wording import listed, sentence
+
+MODELS_TRIED = 5
+STARTS_TRIED = 12
+STARTS_SUGGESTED = 3
+
+Suggestion = tuple[str, str, str]
+"""A time that has a forecast, as an address writes it and in words, and the type of the model."""
 
 TRAIN = "fairweather-research train RECIPE.yaml --store STORE"
 IMPORT = "flask --app fairweather_app observations import FILE"
@@ -153,3 +169,39 @@ def _cause(counts: Mapping[str, int], which: str, area: str) -> str:
     if code == Code.AREA_NOT_DECLARED and none:
         return f"{none} covers {area}."
     return f"{models}{which} {_reason(code, total, area)}."
+
+
+def suggest(
+    app_context: AppContext,
+    area: str,
+    *,
+    asked: datetime | None,
+    latest: datetime | None,
+    zone: tzinfo,
+) -> tuple[Suggestion, ...]:
+    """Return times that models of the area answer, the latest first; none without observations.
+
+    Tried are the latest observation and the ends of the months before, as far as a model allows.
+
+    Raises:
+        ObservationStoreError: the database cannot be used.
+    """
+    if latest is None:
+        return ()
+    newest = latest.replace(minute=0, second=0, microsecond=0)
+    tried = 0
+    found: dict[datetime, str] = {}
+    for model in islice(find_best_model(area, app_context).candidates, MODELS_TRIED):
+        for start in starts(model.metadata, area, until=newest):
+            if start == asked or start in found:
+                continue
+            if tried == STARTS_TRIED or len(found) == STARTS_SUGGESTED:
+                break
+            tried += 1
+            outcome = app_context.forecaster.attempt(model, area, start, use_cache=True)
+            if not isinstance(outcome, Refusal):
+                found[start] = model.metadata.model_type
+    return tuple(
+        (write_time(start), moment(start, zone), found[start])
+        for start in sorted(found, reverse=True)
+    )

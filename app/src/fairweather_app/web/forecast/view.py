@@ -17,12 +17,11 @@ from fairweather_app.web.forecast.daylight import nights
 from fairweather_app.web.forecast.observed import NO_OBSERVATIONS, Observations
 from fairweather_app.web.forecast.provenance import UNKNOWN, Provenance, count_trained
 from fairweather_app.web.forecast.refusal import reasons_in_words
-from fairweather_app.web.forecast.series import Series, shown_series
+from fairweather_app.web.forecast.series import Series, shown_series, verify
 from fairweather_app.web.forecast.tables import day_rows, hour_groups, recent_groups
-from fairweather_app.web.forecast.verification import verify
 from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import local_days, zone_of, zones_in_use
-from fairweather_app.web.layout.units import CELSIUS, Units
+from fairweather_app.web.layout.preferences import CELSIUS, Units
 
 LONGEST_SOURCE = 300
 """Characters: room for an address and for whom a licence wants to be named; a longer one goes."""
