@@ -162,19 +162,14 @@ def app_of_worker() -> Flask:
         if _draining.value and request.path == "/readyz":
             raise NotReadyError("the server is about to stop")
 
-    closing: Any = _close_while_draining(app.wsgi_app)
-    app.wsgi_app = closing  # type: ignore[method-assign]
-    return app
+    inner: WSGIApplication = app.wsgi_app
 
-
-def _close_while_draining(inner: WSGIApplication) -> WSGIApplication:
-    """Add ``Connection: close`` to every answer of an application while the server drains."""
-
-    def application(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    def close_while_draining(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         def start_too(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:  # noqa: ANN401 - as WSGI has it
             last = [("Connection", "close")] if _draining.value else []
             return start(status, [*headers, *last], *rest)
 
         return inner(environ, start_too)
 
-    return application
+    app.wsgi_app = close_while_draining  # type: ignore[method-assign,assignment]
+    return app

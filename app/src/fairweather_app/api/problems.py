@@ -40,9 +40,6 @@ class ProblemKind:
     """All problems of one code.
 
     Attributes:
-        code: for programs.
-        title: the code in words.
-        statuses: its HTTP statuses.
         error: an example of the exceptions that become it; None where HTTP itself refuses.
         public: the detail for clients; where it is absent, the text of the exception. The log has
             what is not fit for clients.

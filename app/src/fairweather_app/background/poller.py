@@ -5,8 +5,7 @@
 - ``flask --app fairweather_app run`` starts it, in the process that answers requests. No other
   ``flask`` command does.
 - A WSGI server, such as ``fairweather-app serve``, imports ``fairweather_app.wsgi:app``, which
-  calls `start_polling`. Import it in each worker, without preloading: neither threads nor loaded
-  models survive a fork.
+  calls `start_polling`.
 """
 
 from __future__ import annotations

@@ -153,33 +153,19 @@ COMMANDS = (withdraw, restore, pin, unpin)
 
 
 def _decide(
-    action: Action,
-    subject: str,
-    done: str,
-    *,
-    author: str,
-    as_json: bool,
-    delivery_id: str | None = None,
-    reason: str | None = None,
+    action: Action, subject: str, done: str, *, author: str, as_json: bool, **more: str | None
 ) -> None:
-    """Store a decision and print it."""
+    """Store a decision, with `more` of its fields, and print it."""
     context = current_context()
-    context.catalogue.decisions.add(
-        action, subject, author=author, delivery_id=delivery_id, reason=reason
-    )
-    decided = Decided(
-        action=action,
-        subject=subject,
-        delivery_id=delivery_id,
-        author=author,
-        reason=reason,
-        within_seconds=context.settings.reload_seconds,
-    )
+    context.catalogue.decisions.add(action, subject, author=author, **more)
+    seconds = context.settings.reload_seconds
     if as_json:
+        decided = Decided(
+            action=action, subject=subject, author=author, within_seconds=seconds, **more
+        )
         output.print_json(decided)
     else:
-        seconds = f"{decided.within_seconds:g} seconds"
-        output.print_text(f"{done}; every serving process follows within {seconds}")
+        output.print_text(f"{done}; every serving process follows within {seconds:g} seconds")
 
 
 def _whole_id(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -184,25 +184,16 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
         raise click.ClickException(f"{settings.provider} has no data for {', '.join(nothing)}")
 
 
-def _places(context: AppContext, areas: Sequence[str]) -> Mapping[str, Area]:
-    """Return the place of each area.
-
-    Raises:
-        UnknownAreaError: neither a delivery nor a definition has the place of one.
-    """
-    contents = context.catalogue.snapshot.contents
-    places = {}
-    for area in dict.fromkeys(areas):
+def _places(context: AppContext, areas: Sequence[str]) -> dict[str, Area]:
+    """Return the place of each area; one that nothing has the place of is unknown."""
+    contents, found = context.catalogue.snapshot.contents, {}
+    for area in areas:
         place = find_place(contents, area)
         if place is None:
-            known = [
-                each
-                for each in known_areas(contents, context.windows)
-                if find_place(contents, each)
-            ]
-            raise UnknownAreaError(area, known=known)
-        places[area] = place
-    return places
+            known = known_areas(contents, context.windows)
+            raise UnknownAreaError(area, known=[a for a in known if find_place(contents, a)])
+        found[area] = place
+    return found
 
 
 # ---------------------------------------------------------------------------------- status

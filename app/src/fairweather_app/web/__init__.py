@@ -1,10 +1,5 @@
 """Pages for people: the forecast at ``/``, the models, their coverage, the API's document.
 
-- `forecast/`: the forecast page, and the page of a refusal;
-- `model_pages/`: the list of models, one model, the coverage map;
-- `docs`: the HTTP API as a page;
-- `layout/`: what all pages share: rendering, assets, preferences, units, wording.
-
 A page is a `Page` in `PAGES`: its address, its link in the foot of all pages, its place in the
 OpenAPI document and the checks of the browser follow from it.
 """

@@ -301,7 +301,7 @@ def test_lists_read_like_lists() -> None:
     assert wording.listed([]) == ""
     assert wording.listed(["a"]) == "a"
     assert wording.listed(["a", "b"]) == "a and b"
-    assert wording.listed(["a", "b", "c"], "or") == "a, b or c"
+    assert wording.listed(["a", "b", "c"]) == "a, b and c"
 
 
 def test_a_reason_becomes_a_sentence() -> None:

@@ -42,15 +42,9 @@ def forecast_view(
 
     A text is empty where there is nothing to write.
 
-    Args:
-        forecast: as the app answers it; may hold any variables, with or without a band.
-        now: the reader's present.
-        place: degrees north and east of the area, for the nights; without it none are drawn.
-        units: what temperatures are shown in.
-        observed: what was observed beside the forecast.
-        latest: when the area was last observed.
-        asked: whether the reader chose the start, and so knows how old it is.
-        provenance: what is known of the model beyond its receipt.
+    A forecast may hold any variables, with or without a band. Nights are drawn where `place`, in
+    degrees north and east, is known; `latest` is when the area was last observed; a reader who
+    `asked` for the start knows how old it is.
     """
     zone = zone_of(forecast.timezone)
     times, receipt, start = forecast.forecast.time, forecast.receipt, forecast.reference_time

@@ -21,7 +21,6 @@ class Page:
     Attributes:
         endpoint: ``page.<name>``; or, of a page that shares the address of a JSON answer, the
             endpoint of that answer.
-        view: makes the page, from the arguments of the address.
         rule: the address; empty where it is shared.
         title: the link to it in the foot of all pages; empty where none leads there.
         query: the query of that link.
