@@ -11,7 +11,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from http import HTTPStatus
 from importlib import metadata as packages
 from pathlib import Path
@@ -23,7 +23,7 @@ from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema
 from pydantic import BaseModel
 
 from fairweather_app.api.operation import Operation, operation_of
-from fairweather_app.api.problems import CONTENT_TYPE, INTERNAL_ERROR, PROBLEMS, ProblemKind
+from fairweather_app.api.problems import CONTENT_TYPE, INTERNAL_ERROR, PROBLEMS
 from fairweather_app.api.schemas import Problem
 
 JSON = "application/json"
@@ -34,6 +34,14 @@ _OF_A_PARAMETER = {
     *("type", "enum", "minimum", "maximum", "minLength", "maxLength"),
     *("pattern", "items", "minItems", "format"),
 }
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+    return found
+
+
+EXAMPLES = _read("examples.json")
 
 
 @lru_cache(maxsize=1)
@@ -88,7 +96,7 @@ def _operation(
         "responses": {str(status): response for status, response in responses.items()},
     }
     if operation.body is not None:
-        content = _content(operation.body, _examples()[operation.body.__name__])
+        content = _content(operation.body, EXAMPLES[operation.body.__name__])
         made["requestBody"] = {"required": True, "content": content}
     return made
 
@@ -96,12 +104,12 @@ def _operation(
 def _success(operation: Operation, means: str) -> dict[str, Any]:
     content = _text(HTML) if operation.page else {}
     if operation.answer == JSON:  # an object that is described elsewhere
-        example = {"example": {"value": _examples()["object"]}}
+        example = {"example": {"value": EXAMPLES["object"]}}
         content |= {JSON: {"schema": {"type": "object"}, "examples": example}}
     elif isinstance(operation.answer, str):
         content |= _text(operation.answer)
     else:
-        content |= _content(operation.answer, {"example": _examples()[operation.answer.__name__]})
+        content |= _content(operation.answer, {"example": EXAMPLES[operation.answer.__name__]})
     return {
         "description": means,
         "headers": _headers(operation.headers),
@@ -127,15 +135,13 @@ def _problem(status: int, codes: Iterable[str], *, page: bool = False) -> dict[s
         more["Retry-After"] = "Retry-After"
     examples = {each.code: each.example(status).model_dump(mode="json") for each in kinds}
     return {
-        "description": "\n".join(_described(each) for each in kinds),
+        "description": "\n".join(
+            f"- `{each.code}`. {each.title}{f': {each.remedy}' if each.remedy else ''}."
+            for each in kinds
+        ),
         "headers": _headers(more),
         "content": _content(Problem, examples, CONTENT_TYPE) | (_text(HTML) if page else {}),
     }
-
-
-def _described(kind: ProblemKind) -> str:
-    remedy = f": {kind.remedy}" if kind.remedy else ""
-    return f"- `{kind.code}`. {kind.title}{remedy}."
 
 
 def _headers(more: Mapping[str, str]) -> dict[str, Any]:
@@ -169,7 +175,7 @@ def _query(operation: Operation) -> list[dict[str, Any]]:
             "description": described["properties"][field]["description"],
             "required": field in described.get("required", ()),
             "schema": _of_a_parameter(described["properties"][field], described),
-            "example": _examples()["parameters"][name],
+            "example": EXAMPLES["parameters"][name],
         }
         for name, field in fields.items()
     ]
@@ -182,13 +188,3 @@ def _of_a_parameter(declared: dict[str, Any], described: dict[str, Any]) -> dict
     if "$ref" in whole:
         whole |= described["$defs"][whole["$ref"].rpartition("/")[2]]
     return {name: whole[name] for name in whole if name in _OF_A_PARAMETER}
-
-
-@cache
-def _examples() -> dict[str, Any]:
-    return _read("examples.json")
-
-
-def _read(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
-    return found

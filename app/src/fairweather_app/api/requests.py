@@ -1,4 +1,8 @@
-"""Read requests for forecasts, strictly: from a query or from a JSON body."""
+"""Read requests, strictly: for a forecast, from a query or a JSON body; and for deliveries.
+
+What cannot be asked is an `InvalidRequestError`, which lists everything that is wrong: 400 where it
+is in the address or the body cannot be parsed, else 422.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +23,7 @@ QUERY = ("area", "variable", "reference_time")
 
 
 def read_query(query: bytes) -> ForecastRequest:
-    """Read a request from the query of an address.
-
-    Raises:
-        InvalidRequestError: it asks for what cannot be asked (400); `problems` lists everything.
-    """
+    """Read a request for a forecast from the query of an address."""
     given = parse_qs(query.decode(errors="replace"), keep_blank_values=True)
     problems = [
         f"{name}: not a parameter; expected {', '.join(QUERY)}"
@@ -48,12 +48,7 @@ def read_query(query: bytes) -> ForecastRequest:
 
 
 def read_body(body: bytes) -> ForecastRequest:
-    """Read a request from a JSON body.
-
-    Raises:
-        InvalidRequestError: it is no JSON or gives a key twice (400), or asks for what cannot be
-            asked (422); `problems` lists everything.
-    """
+    """Read a request for a forecast from a JSON body, in which no key may be given twice."""
     try:
         found = PredictRequest.model_validate_json(body)
     except ValidationError as error:
@@ -82,11 +77,7 @@ def _request(found: PredictRequest) -> ForecastRequest:
 
 
 def _refuse_repeated(body: bytes) -> None:
-    """Refuse a body that gives a key twice: one of the two values would be lost in silence.
-
-    Raises:
-        InvalidRequestError: it does, in the first object that ends.
-    """
+    """Refuse a body that gives a key twice: one of the two values would be lost in silence."""
 
     def check(pairs: list[tuple[str, object]]) -> None:
         keys = Counter(key for key, _ in pairs)
@@ -108,11 +99,7 @@ def _invalid(error: ValidationError, status: Literal[400, 422]) -> InvalidReques
 
 
 def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
-    """Read what is asked of ``/models``.
-
-    Raises:
-        InvalidRequestError: it cannot be asked; `problems` lists everything.
-    """
+    """Read what is asked of ``/models``."""
     pairs = list(arguments)
     counts = Counter(name for name, _ in pairs)
     problems = [f"{name}: given more than once" for name, count in counts.items() if count > 1]

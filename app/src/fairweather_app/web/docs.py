@@ -14,13 +14,14 @@ import flask
 from werkzeug.exceptions import NotFound
 
 from fairweather_app.web.layout.assets import digest, send_text
-from fairweather_app.web.layout.page import Page
+from fairweather_app.web.layout.page import Page, describe_page
 from fairweather_app.web.layout.rendering import answer_with, render
 
 LIBRARY = ("swagger-ui-bundle.js", "swagger-ui.css")
 """The files of the library that the page needs."""
 
 
+@describe_page()
 def docs_page() -> flask.Response:
     """Show this document, to read and try."""
     addresses = {

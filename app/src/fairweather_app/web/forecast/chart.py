@@ -17,13 +17,7 @@ from fairweather_app.web.forecast import sentences
 from fairweather_app.web.forecast.daylight import Night
 from fairweather_app.web.forecast.series import Series
 from fairweather_app.web.layout import wording
-from fairweather_app.web.layout.local_time import (
-    local_days,
-    midnight,
-    moment,
-    noon,
-    short_day_name,
-)
+from fairweather_app.web.layout.local_time import instant, local_days, moment, short_day_name
 
 _PERCENT = (0.0, 100.0, 50.0)
 _STEPS = (1.0, 2.0, 5.0, 10.0, 20.0)
@@ -63,10 +57,11 @@ def chart_numbers(
         "when": [moment(time, zone) for time in times],
         "past": [_milliseconds(time) for time in past],
         "days": [
-            {"at": _milliseconds(noon(day, zone)), "name": short_day_name(day)} for day in days
+            {"at": _milliseconds(instant(day, zone, 12)), "name": short_day_name(day)}
+            for day in days
         ],
         "midnights": [
-            _milliseconds(at) for day in days if begin < (at := midnight(day, zone)) < end
+            _milliseconds(at) for day in days if begin < (at := instant(day, zone)) < end
         ],
         "nights": [[_milliseconds(dusk), _milliseconds(dawn)] for dusk, dawn in nights],
         "description": description,

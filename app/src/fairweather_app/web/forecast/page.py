@@ -41,7 +41,7 @@ from fairweather_app.web.layout.local_time import (
     wall_clock,
     zone_of,
 )
-from fairweather_app.web.layout.page import Page
+from fairweather_app.web.layout.page import Page, describe_page
 from fairweather_app.web.layout.preferences import chosen_units, keep_preferences, last_area
 from fairweather_app.web.layout.rendering import (
     LONGEST_AREA,
@@ -51,6 +51,16 @@ from fairweather_app.web.layout.rendering import (
 )
 
 
+@describe_page(
+    parameters=("page:area", "page:reference_time", "page:units"),
+    also={
+        302: "To the area that was read last.",
+        400: "The request is not valid.",
+        404: "The area is unknown.",
+        422: "No model can be used, and why; or the request is not valid.",
+        503: "Observations are missing or cannot be read, or no model is loaded yet.",
+    },
+)
 def forecast_page() -> flask.Response:
     """Show the forecast for an area, the reasons why there is none, or the choice of areas.
 
@@ -175,18 +185,4 @@ def _query(area: str, asked_time: str) -> dict[str, str]:
     return {"area": area} | ({"reference_time": asked_time} if asked_time else {})
 
 
-PAGE = Page(
-    endpoint="page.index",
-    view=forecast_page,
-    rule="/",
-    title="Areas",
-    query={"area": ""},
-    parameters=("page:area", "page:reference_time", "page:units"),
-    also={
-        302: "To the area that was read last.",
-        400: "The request is not valid.",
-        404: "The area is unknown.",
-        422: "No model can be used, and why; or the request is not valid.",
-        503: "Observations are missing or cannot be read, or no model is loaded yet.",
-    },
-)
+PAGE = Page(endpoint="page.index", view=forecast_page, rule="/", title="Areas", query={"area": ""})

@@ -64,21 +64,16 @@ def local_days(times: Sequence[datetime], zone: tzinfo) -> tuple[LocalDay, ...]:
         if position < len(dates) and dates[position] == dates[first]:
             continue
         day = dates[first]
-        starts = times[first] - step < midnight(day, zone)
-        ends = times[position - 1] + step >= midnight(day + timedelta(days=1), zone)
+        starts = times[first] - step < instant(day, zone)
+        ends = times[position - 1] + step >= instant(day + timedelta(days=1), zone)
         days.append(LocalDay(date=day, steps=range(first, position), whole=starts and ends))
         first = position
     return tuple(days)
 
 
-def midnight(day: date, zone: tzinfo) -> datetime:
-    """Return the instant, in UTC, at which a local date begins."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-
-
-def noon(day: date, zone: tzinfo) -> datetime:
-    """Return the instant, in UTC, at which the clock shows 12:00 on a local date."""
-    return datetime(day.year, day.month, day.day, 12, tzinfo=zone).astimezone(UTC)
+def instant(day: date, zone: tzinfo, hour: int = 0) -> datetime:
+    """Return the instant, in UTC, at which the clock shows a full hour on a local date."""
+    return datetime(day.year, day.month, day.day, hour, tzinfo=zone).astimezone(UTC)
 
 
 def day_name(day: date) -> str:

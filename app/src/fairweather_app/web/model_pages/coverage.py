@@ -20,12 +20,13 @@ from fairweather_app.forecasting.areas import defined_areas
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import MONTHS
-from fairweather_app.web.layout.page import Page
+from fairweather_app.web.layout.page import Page, describe_page
 from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, render
 
 AREAS_ON_A_PAGE = 20
 
 
+@describe_page(parameters=("coverage:q", "coverage:after"))
 def coverage_page() -> flask.Response:
     """Show the best model for each area, variable and month, and the areas without one.
 
@@ -101,10 +102,4 @@ def map_rows(
     return rows, key
 
 
-PAGE = Page(
-    endpoint="page.coverage",
-    view=coverage_page,
-    rule="/coverage",
-    title="Coverage",
-    parameters=("coverage:q", "coverage:after"),
-)
+PAGE = Page(endpoint="page.coverage", view=coverage_page, rule="/coverage", title="Coverage")
