@@ -22,7 +22,7 @@ import numpy.typing as npt
 import orjson
 from fairweather_interface.metadata import Output
 
-from fairweather_app.api.schemas import Forecast, Receipt
+from fairweather_app.api.schemas import Forecast
 from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.common.lru import LruCache
 from fairweather_app.common.request_trace import RequestTrace
@@ -37,7 +37,6 @@ RESPONSES = "fairweather-responses"
 RESPONSE_BYTES_KEPT = 16_000_000
 TEMPLATES_KEPT = 1000
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
-PER_REQUEST_FIELDS = {"refused", "refused_counts"}
 
 Times = npt.NDArray[np.datetime64]
 Axis = tuple[timedelta, int]
@@ -171,26 +170,26 @@ def _make_template(
     outputs = tuple(
         each for each in metadata.outputs if variables is None or each.variable in variables
     )
-    receipt = Receipt(
-        delivery_id=model.delivery_id,
-        digest=model.delivery.digest,
-        model_type=metadata.model_type,
-        schema_version=metadata.schema_version,
-        topic=metadata.topic,
-        author=metadata.author,
-        train_end_time=metadata.training.train_end_time,
-        runtime=model.session.runtime,
-        skill={each.variable: model.skill(area, each.variable) for each in outputs},
-        synthetic=metadata.training.synthetic,
-        refused=[],
-        refused_counts={},
-    )
-    fields = receipt.model_dump(mode="json", exclude=PER_REQUEST_FIELDS)
+    receipt = {
+        "delivery_id": model.delivery_id,
+        "digest": model.delivery.digest,
+        "model_type": metadata.model_type,
+        "schema_version": metadata.schema_version,
+        "topic": metadata.topic,
+        "author": metadata.author,
+        "train_end_time": metadata.training.train_end_time,
+        "runtime": model.session.runtime,
+        "skill": {each.variable: model.skill(area, each.variable) for each in outputs},
+        "synthetic": metadata.training.synthetic,
+    }
     return ResponseTemplate(
         outputs=outputs,
         axes=frozenset((each.step, each.shape[-1]) for each in outputs),
         timezone=metadata.areas[area].timezone,
-        receipt={name: orjson.Fragment(orjson.dumps(value)) for name, value in fields.items()},
+        receipt={
+            name: orjson.Fragment(orjson.dumps(value, option=OPTIONS))
+            for name, value in receipt.items()
+        },
     )
 
 

@@ -66,7 +66,7 @@ class ProblemKind:
             case NoApplicableModelError():
                 members = {
                     "refused": error.refused[:MOST_REFUSALS],
-                    "refused_counts": error.refused_counts,
+                    "refused_counts": error.refused.counts,
                 }
         kind = f"/problems/{self.code}"
         return Problem(type=kind, title=self.title, status=status, detail=detail, **members)

@@ -74,9 +74,6 @@ def _reason(summary: ModelSummary) -> str:
     return f"{summary.code}: {summary.reason}"
 
 
-# ------------------------------------------------------------------------------------- why
-
-
 Verdict = Literal["answers", "refused", "ranks-lower"]
 
 
@@ -230,9 +227,6 @@ def _print_ranking(found: Ranking, *, as_json: bool) -> None:
     ]
     header = ("rank", "delivery", "type", "verdict", "reason")
     output.print_answer(found, header, rows, as_json=as_json)
-
-
-# ------------------------------------------------------------------------------------ score
 
 
 @models.command("score")

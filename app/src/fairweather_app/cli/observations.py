@@ -110,9 +110,6 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
         output.print_json(imported)
 
 
-# ----------------------------------------------------------------------------------- fetch
-
-
 @observations.command("fetch")
 @click.option("--area", "areas", multiple=True, metavar="AREA", help="Area; may be repeated.")
 @click.option(
@@ -194,9 +191,6 @@ def _places(context: AppContext, areas: Sequence[str]) -> dict[str, Area]:
             raise UnknownAreaError(area, known=[a for a in known if find_place(contents, a)])
         found[area] = place
     return found
-
-
-# ---------------------------------------------------------------------------------- status
 
 
 @observations.command("status")

@@ -14,7 +14,7 @@ import flask
 from werkzeug.exceptions import NotFound
 
 from fairweather_app.web.layout.assets import digest, send_text
-from fairweather_app.web.layout.page import Page, describe_page
+from fairweather_app.web.layout.page import describe_page
 from fairweather_app.web.layout.rendering import answer_with, render
 
 LIBRARY = ("swagger-ui-bundle.js", "swagger-ui.css")
@@ -45,6 +45,3 @@ def _folder() -> Path:
     if found is None or found.origin is None:
         raise RuntimeError("found no flask-swagger-ui; pip install 'fairweather-app' brings it")
     return Path(found.origin).parent / "dist"
-
-
-PAGE = Page(endpoint="page.docs", view=docs_page, rule="/docs", title="API")

@@ -41,7 +41,7 @@ from fairweather_app.web.layout.local_time import (
     wall_clock,
     zone_of,
 )
-from fairweather_app.web.layout.page import Page, describe_page
+from fairweather_app.web.layout.page import describe_page
 from fairweather_app.web.layout.preferences import chosen_units, keep_preferences, last_area
 from fairweather_app.web.layout.rendering import (
     LONGEST_AREA,
@@ -183,6 +183,3 @@ def _reference_time(asked_time: str, summary: AreaSummary | None) -> datetime | 
 def _query(area: str, asked_time: str) -> dict[str, str]:
     """Return the query of this address, for links that change one thing of it."""
     return {"area": area} | ({"reference_time": asked_time} if asked_time else {})
-
-
-PAGE = Page(endpoint="page.index", view=forecast_page, rule="/", title="Areas", query={"area": ""})

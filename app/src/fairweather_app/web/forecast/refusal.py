@@ -138,7 +138,7 @@ def _no_model(
     # refusals of deliveries that declare the area come first
     for_area = takewhile(lambda each: each.delivery_id in declaring, error.refused)
     counts = {Code.OBSERVATIONS_MISSING.value: 1} if missing else count_refusals(for_area)
-    which, all_counts = f" for {area}", error.refused_counts
+    which, all_counts = f" for {area}", error.refused.counts
     if not counts:
         which = ""
         uncovered = all_counts.get(Code.AREA_NOT_DECLARED, 0)

@@ -20,7 +20,7 @@ from fairweather_app.forecasting.areas import defined_areas
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import MONTHS
-from fairweather_app.web.layout.page import Page, describe_page
+from fairweather_app.web.layout.page import describe_page
 from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, render
 
 AREAS_ON_A_PAGE = 20
@@ -100,6 +100,3 @@ def map_rows(
                 }
             )
     return rows, key
-
-
-PAGE = Page(endpoint="page.coverage", view=coverage_page, rule="/coverage", title="Coverage")

@@ -12,7 +12,6 @@ from fairweather_app.catalogue.entries import State
 from fairweather_app.errors import InvalidRequestError
 from fairweather_app.forecasting.context import current_context
 from fairweather_app.web.layout.local_time import date_name
-from fairweather_app.web.layout.page import Page
 from fairweather_app.web.layout.rendering import answer_with, render
 from fairweather_app.web.model_pages.detail import season
 
@@ -42,6 +41,3 @@ def show_models() -> flask.Response:
         asked={"state": query.state, "area": query.area, "q": query.q},
     )
     return answer_with(page)
-
-
-PAGE = Page(endpoint="api.list_models", view=show_models, title="Models")
