@@ -196,34 +196,26 @@ def _make_template(
 def _series(template: ResponseTemplate, selected: SelectedForecast) -> dict[str, Any]:
     """Put outputs on one time axis; where steps differ, a variable has null between its own."""
     start = _naive(selected.reference_time)
-    if len(template.axes) == 1:
-        (axis,) = template.axes
-        series: dict[str, Any] = {"time": _valid_times(start, *axis)}
-        times = None
-    else:
-        times = np.unique(np.concatenate([_valid_times(start, *each) for each in template.axes]))
-        series = {"time": times}
+    axes = [_valid_times(start, *axis) for axis in template.axes]
+    times = axes[0] if len(axes) == 1 else np.unique(np.concatenate(axes))
+    series: dict[str, Any] = {"time": times}
     for each in template.outputs:
-        at = None if times is None else (times, _valid_times(start, each.step, each.shape[-1]))
+        own = axes[0] if len(axes) == 1 else _valid_times(start, each.step, each.shape[-1])
         prediction = selected.predictions[each.variable]
-        forecast = {"unit": each.unit, "value": _spread(prediction.value, at)}
+        forecast = {"unit": each.unit, "value": _spread(prediction.value, times, own)}
         if prediction.lower is not None and prediction.upper is not None:
             low, high = selected.model.bands[each.variable]
-            forecast["lower"] = _spread(prediction.lower, at)
-            forecast["upper"] = _spread(prediction.upper, at)
+            forecast["lower"] = _spread(prediction.lower, times, own)
+            forecast["upper"] = _spread(prediction.upper, times, own)
             forecast["interval"] = (low.probability, high.probability)
         series[each.variable] = forecast
     return series
 
 
-def _spread(values: Values, at: tuple[Times, Times] | None) -> Values:
-    """Return values at all times of a response, NaN (written as null) where they have none.
-
-    `at` are those times and the values' own, None where these are the same.
-    """
-    if at is None:
+def _spread(values: Values, times: Times, own: Times) -> Values:
+    """Return values at all times of a response, NaN (written as null) where they have none."""
+    if own is times:
         return np.ascontiguousarray(values)
-    times, own = at
     spread = np.full(len(times), np.nan, dtype=np.float32)
     spread[np.searchsorted(times, own)] = values
     return spread

@@ -16,7 +16,6 @@ from fairweather_app.forecasting.context import AppContext
 
 HEADER = "X-Request-ID"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_UNKNOWN_ROUTE = "none"
 PREDICT = "/weather/predict"
 LOGS_REQUESTS = "FAIRWEATHER_LOGS_REQUESTS"
 """Key of the Flask config: whether each request leaves a line. `create_app` does not set it."""
@@ -100,7 +99,7 @@ def install_request_log(app: Flask, app_context: AppContext) -> RequestLog:
             return response
         log.record(
             trace,
-            route=request.url_rule.rule if request.url_rule else _UNKNOWN_ROUTE,
+            route=request.url_rule.rule if request.url_rule else "none",
             method=request.method,
             path=request.path,
             status=response.status_code,

@@ -114,11 +114,7 @@ def forecast_view(
 
 
 def _stale(
-    forecast: Forecast,
-    provenance: Provenance,
-    latest: datetime | None,
-    zone: tzinfo,
-    now: datetime,
+    forecast: Forecast, provenance: Provenance, latest: datetime | None, zone: tzinfo, now: datetime
 ) -> str:
     """Return a warning of old observations: of the model's inputs, else of the area."""
     until, oldest = max(forecast.forecast.time, default=None), provenance.oldest

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import groupby
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fairweather_app.common.times import parse_time
@@ -59,15 +60,12 @@ def local_days(times: Sequence[datetime], zone: tzinfo) -> tuple[LocalDay, ...]:
     dates = [time.astimezone(zone).date() for time in times]
     step = times[1] - times[0] if len(times) > 1 else timedelta(hours=1)
     days = []
-    first = 0
-    for position in range(1, len(dates) + 1):
-        if position < len(dates) and dates[position] == dates[first]:
-            continue
-        day = dates[first]
-        starts = times[first] - step < instant(day, zone)
-        ends = times[position - 1] + step >= instant(day + timedelta(days=1), zone)
-        days.append(LocalDay(date=day, steps=range(first, position), whole=starts and ends))
-        first = position
+    for day, group in groupby(range(len(times)), dates.__getitem__):
+        positions = list(group)
+        steps = range(positions[0], positions[-1] + 1)
+        starts = times[steps[0]] - step < instant(day, zone)
+        ends = times[steps[-1]] + step >= instant(day + timedelta(days=1), zone)
+        days.append(LocalDay(date=day, steps=steps, whole=starts and ends))
     return tuple(days)
 
 
