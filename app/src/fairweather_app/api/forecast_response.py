@@ -22,7 +22,6 @@ import numpy.typing as npt
 import orjson
 from fairweather_interface.metadata import Output
 
-from fairweather_app.api.schemas import Forecast
 from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.common.lru import LruCache
 from fairweather_app.common.request_trace import RequestTrace
@@ -114,11 +113,6 @@ class ForecastResponses:
         time, predictions = selected.reference_time, selected.predictions
         context.live.add(selected.model, request.area, time, predictions)
         return response
-
-    def forecast(self, request: ForecastRequest, trace: RequestTrace) -> Forecast:
-        """Return the response as its schema: from `get`, or `make` where observations are given."""
-        make = self.get if request.observations is None else self.make
-        return Forecast.model_validate_json(make(request, trace).body)
 
     def write(self, selected: SelectedForecast) -> ForecastResponse:
         """Serialize a selected forecast."""

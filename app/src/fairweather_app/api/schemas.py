@@ -53,7 +53,6 @@ class _Response(BaseModel):
     )
 
 
-# ---------------------------------------------------------------------------------- requests
 def _printable(value: str) -> str:
     if not value.isprintable():
         raise ValueError(f"{value!r} holds characters that cannot be printed")
@@ -106,7 +105,6 @@ class Problem(_Response):
     refused_counts: dict[str, int] | None = _optional("How many refuse with each code, of all.")
 
 
-# ---------------------------------------------------------------------------------- forecasts
 class VariableForecast(_Response):
     """The forecast of one variable, one value for each time of the series."""
 

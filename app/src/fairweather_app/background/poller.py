@@ -55,8 +55,7 @@ class Poller:
     def wait_for_first_refresh(self, seconds: float) -> bool:
         """Wait for the first refresh, at most so many `seconds`; return whether it has ended.
 
-        Preloading has ended then too, or goes on at the same time. A worker process that takes
-        requests before it knows a model would answer not-ready while others could serve.
+        A worker that takes requests before it would answer not-ready while others could serve.
         """
         return self._refreshed.wait(seconds)
 

@@ -49,8 +49,8 @@ class Imported:
 
     def __str__(self) -> str:
         """Return the sentence for people."""
-        parts = [f"{self.file}: {self.observations} observations of "]
-        parts[0] += ", ".join(self.areas) or "no area"
+        areas = ", ".join(self.areas) or "no area"
+        parts = [f"{self.file}: {self.observations} observations of {areas}"]
         if self.synthetic:
             parts.append("synthetic: this weather was generated, not observed")
         if self.attribution:

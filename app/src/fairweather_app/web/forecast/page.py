@@ -13,6 +13,7 @@ import flask
 
 from fairweather_app.api.forecast_response import current_responses
 from fairweather_app.api.request_log import current_trace
+from fairweather_app.api.schemas import Forecast
 from fairweather_app.common.times import write_time
 from fairweather_app.errors import (
     InvalidRequestError,
@@ -68,14 +69,15 @@ def forecast_page() -> flask.Response:
     address.
     """
     app_context = current_context()
-    asked = flask.request.args.get("area", "").strip()[:LONGEST_AREA]
+    area = flask.request.args.get("area", "").strip()[:LONGEST_AREA]
     asked_time = flask.request.args.get("reference_time", "").strip()[:LONGEST_AREA]
     areas: list[AreaSummary] = []
-    area = asked
     try:
         areas = area_summaries(app_context.catalogue.snapshot.contents, app_context.windows)
         known = [each.area for each in areas]
-        area = _known_name(asked, known)
+        alike = [name for name in known if name.casefold() == area.casefold()]
+        if len(alike) == 1:  # ``jfk`` is JFK
+            area = alike[0]
         if not area:
             last = last_area()
             if "area" not in flask.request.args and last in known:
@@ -94,19 +96,13 @@ def forecast_page() -> flask.Response:
     return keep_preferences(answer_with(page), area=area)
 
 
-def _known_name(asked: str, known: list[str]) -> str:
-    """Return the known name that differs in case alone (``jfk``), else the name as it was given."""
-    alike = [name for name in known if name.casefold() == asked.casefold()]
-    return alike[0] if len(alike) == 1 and asked not in known else asked
-
-
 def _forecast_page(
     app_context: AppContext, areas: list[AreaSummary], area: str, asked_time: str
 ) -> str:
     summary = {each.area: each for each in areas}.get(area)
     reference_time = _reference_time(asked_time, summary)
     request = ForecastRequest(area=area, reference_time=reference_time)
-    answer = current_responses().forecast(request, current_trace())
+    answer = Forecast.model_validate_json(current_responses().get(request, current_trace()).body)
     latest = summary.latest_observation if summary else None
     place = find_place(app_context.catalogue.snapshot.contents, area)
     view = forecast_view(
