@@ -5,7 +5,7 @@ from __future__ import annotations
 from fairweather_research.dataset.input_ranges import Seen
 from fairweather_research.dataset.input_statistics import Portrait
 from fairweather_research.document import StrictModel
-from fairweather_research.evaluation.scores import Judgement
+from fairweather_research.evaluation.scores import Evaluation
 from fairweather_research.export.onnx_format import OnnxReport
 from fairweather_research.networks.base import EpochRecord
 
@@ -34,7 +34,7 @@ class TrainingResult(StrictModel):
     thresholds: tuple[float, ...] = ()  # between them, where it switches by an input
     shrinkage: dict[str, tuple[float, ...]]  # output name -> factor of each lead
     widening: dict[str, tuple[float, ...]]  # quantile name -> factor of each lead
-    judgements: tuple[Judgement, ...]
+    judgements: tuple[Evaluation, ...]
     portraits: dict[str, Portrait]  # input name -> the distribution of its training values
     onnx: OnnxReport
     origin: dict[str, str]  # provenance of an external network

@@ -27,7 +27,7 @@ from fairweather_research.delivery.examples import choose_examples
 from fairweather_research.delivery.result import BranchRecord, TrainingResult
 from fairweather_research.environment import THREADS, machine
 from fairweather_research.errors import RecipeError
-from fairweather_research.evaluation.scores import judge
+from fairweather_research.evaluation.scores import evaluate
 from fairweather_research.export.graph import Bands, ForecastGraph
 from fairweather_research.export.onnx_format import TOLERANCE
 from fairweather_research.export.onnx_network import NetworkPlaceholder, OnnxAssembly
@@ -93,7 +93,7 @@ def _train(
     report_stage("export")
     model, onnx = _export(prepared, fitted, bands, conversion, folder=folder, scratch=scratch)
     report_stage("evaluate")
-    judgements = judge(held_out, *_forecast(model, held_out))
+    evaluations = evaluate(held_out, *_forecast(model, held_out))
     report_stage("examples")
     examples = choose_examples(held_out, domain.in_effect, switch)
     inputs = {
@@ -106,7 +106,7 @@ def _train(
     np.savez_compressed(folder / EXAMPLES, allow_pickle=False, **examples)
     report_stage("convert")
     onnx_report = onnx.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
-    logs.evaluations(judgements)
+    logs.evaluations(evaluations)
     learned = windows.lead_times()[parts == Part.TRAINING]
     first_window = training_rows.reference.min() - windows.plan.steps * windows.plan.step_seconds
     first_observation, last_observation = prepared.observed
@@ -129,7 +129,7 @@ def _train(
             for place, quantile in enumerate(output.quantiles)
             if bands is not None
         },
-        judgements=judgements,
+        judgements=evaluations,
         portraits=portray(training_rows),
         onnx=onnx_report,
         origin=fitted.origin,

@@ -42,7 +42,7 @@ from fairweather_research.delivery.card.plots import (
 )
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.errors import TrainingError
-from fairweather_research.evaluation.scores import BASELINES, Judgement
+from fairweather_research.evaluation.scores import BASELINES, Evaluation
 from fairweather_research.networks.base import NETWORKS
 from fairweather_research.observations.quality import QualityReport
 from fairweather_research.observations.sources import SOURCES
@@ -161,7 +161,7 @@ def _refuse_unlike(metadata: ModelMetadata, result: TrainingResult) -> None:
         )
 
 
-def _pictures(judgement: Judgement, timezone: str, most: int) -> list[Plot]:
+def _pictures(judgement: Evaluation, timezone: str, most: int) -> list[Plot]:
     """Plot the errors by lead day and in two weeks, and the coverage of the bands."""
     plots = [error_plot(judgement), bias_plot(judgement)]
     for rule, trace in (("median", judgement.trace), ("largest", judgement.worst)):

@@ -20,8 +20,8 @@ from fairweather_interface.metadata import Bounds, Input
 from fairweather_research.dataset.input_statistics import Portrait
 from fairweather_research.dataset.split import DAY
 from fairweather_research.delivery.card.svg import Axis, Chart, label, ticks
-from fairweather_research.evaluation.coverage import Coverage, Held
-from fairweather_research.evaluation.scores import BASELINES, DayScore, Judgement, Trace
+from fairweather_research.evaluation.coverage import Coverage, CoverageCount
+from fairweather_research.evaluation.scores import BASELINES, DayScore, Evaluation, Trace
 from fairweather_research.networks.base import EpochRecord
 
 __all__ = [
@@ -48,7 +48,7 @@ class Plot(NamedTuple):
     name: str
 
 
-def error_plot(judgement: Judgement) -> Plot:
+def error_plot(judgement: Evaluation) -> Plot:
     """Plot the mean absolute error by lead day beside the baselines."""
     spec = VARIABLES[judgement.variable]
     days = judgement.days
@@ -68,7 +68,7 @@ def error_plot(judgement: Judgement) -> Plot:
     )
 
 
-def bias_plot(judgement: Judgement) -> Plot:
+def bias_plot(judgement: Evaluation) -> Plot:
     """Plot the mean error, with its sign, by lead day."""
     spec = VARIABLES[judgement.variable]
     bias = [score.bias for score in judgement.days]
@@ -83,7 +83,7 @@ def bias_plot(judgement: Judgement) -> Plot:
     )
 
 
-def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, most: int) -> Plot:
+def week_plot(judgement: Evaluation, trace: Trace, timezone: str, *, rule: str, most: int) -> Plot:
     """Plot one forecast beside the observations, in local time.
 
     It was chosen by ``rule``, ``median`` or ``largest``; a line has ``most`` points at most.
@@ -119,7 +119,7 @@ def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, m
     )
 
 
-def coverage_plot(judgement: Judgement, coverage: Coverage) -> Plot:
+def coverage_plot(judgement: Evaluation, coverage: Coverage) -> Plot:
     """Plot the share of held-out values inside the band by lead day, with its interval."""
     inside = [100 * day.inside for day in coverage.days]
     reach = [100 * edge for day in coverage.days for edge in day.interval or ()]
@@ -140,7 +140,7 @@ def coverage_plot(judgement: Judgement, coverage: Coverage) -> Plot:
     )
 
 
-def reliability_plot(judgement: Judgement, coverage: Coverage) -> Plot:
+def reliability_plot(judgement: Evaluation, coverage: Coverage) -> Plot:
     """Plot how often the observed value was not above each quantile, by lead day."""
     chart = Chart(_lead_axis(coverage.days), _percent_axis("not above, %", 0))
     for place, probability in enumerate(coverage.probabilities):
@@ -230,7 +230,7 @@ def _plot(chart: Chart, text: str) -> Plot:
     return Plot(chart.svg(name), text, name)
 
 
-def _lead_axis(days: Sequence[DayScore | Held]) -> Axis:
+def _lead_axis(days: Sequence[DayScore | CoverageCount]) -> Axis:
     stride = -(-len(days) // 10)
     named = [(float(each.day), str(each.day)) for each in days[::stride]]
     return Axis("lead day", days[0].day - 0.4, days[-1].day + 0.4, named)
