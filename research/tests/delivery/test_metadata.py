@@ -16,7 +16,7 @@ from fairweather_interface.metadata import (
 )
 
 from fairweather_research import Recipe, load_observations, load_recipe
-from fairweather_research.dataset.input_ranges import Seen
+from fairweather_research.dataset.input_ranges import InputRange
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.metadata import create_model_metadata, expected_metadata
 from fairweather_research.delivery.result import TrainingResult
@@ -57,8 +57,8 @@ def described(
             train_start=1_370_000_000,
             train_end=1_375_000_000,
             seen={
-                "humidity": Seen(lowest=20.0, highest=97.0, missing=0.05),
-                "temperature": Seen(lowest=11.5, highest=31.5, missing=0.0),
+                "humidity": InputRange(lowest=20.0, highest=97.0, missing=0.05),
+                "temperature": InputRange(lowest=11.5, highest=31.5, missing=0.0),
             },
             epochs=(EpochRecord(number=1, training=1.0, calibration=1.0),),
             best_epoch=1,

@@ -20,7 +20,7 @@ from fairweather_interface.delivery import EXAMPLES
 
 from fairweather_research.dataset.branches import ByInput
 from fairweather_research.dataset.input_ranges import declared_domain
-from fairweather_research.dataset.input_statistics import portray
+from fairweather_research.dataset.input_statistics import compute_statistics
 from fairweather_research.dataset.split import Part
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.examples import choose_examples
@@ -82,8 +82,8 @@ def _train(
     parts = windows.parts()
     training_rows = windows.rows((parts == Part.TRAINING).any(axis=1))
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
-    seen = training_rows.seen()
-    domain = declared_domain(recipe, seen)
+    ranges = training_rows.input_ranges()
+    domain = declared_domain(recipe, ranges)
     fitted = fit(windows, recipe.fit, recipe.network, report_epoch, switch)
     bands = None
     if windows.plan.probabilities:
@@ -114,7 +114,7 @@ def _train(
         windows=len(training_rows),
         train_start=int(max(first_window, first_observation)),
         train_end=int(min(learned.max(), last_observation)),
-        seen=seen,
+        seen=ranges,
         epochs=fitted.epochs,
         best_epoch=fitted.best_epochs[0],
         branches=_branches(fitted, training_rows, held_out),
@@ -130,7 +130,7 @@ def _train(
             if bands is not None
         },
         judgements=evaluations,
-        portraits=portray(training_rows),
+        portraits=compute_statistics(training_rows),
         onnx=onnx_report,
         origin=fitted.origin,
         threads=THREADS,

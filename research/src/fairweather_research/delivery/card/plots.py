@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Bounds, Input
 
-from fairweather_research.dataset.input_statistics import Portrait
+from fairweather_research.dataset.input_statistics import InputStatistics
 from fairweather_research.dataset.split import DAY
 from fairweather_research.delivery.card.svg import Axis, Chart, label, ticks
 from fairweather_research.evaluation.coverage import Coverage, CoverageCount
@@ -156,7 +156,7 @@ def reliability_plot(judgement: Evaluation, coverage: Coverage) -> Plot:
     )
 
 
-def spread_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
+def spread_plot(item: Input, bounds: Bounds, portrait: InputStatistics) -> Plot:
     """Plot the histogram of an input's training values, with its bounds."""
     spec = VARIABLES[item.variable or ""]
     edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
@@ -180,7 +180,7 @@ def spread_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
     )
 
 
-def season_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
+def season_plot(item: Input, bounds: Bounds, portrait: InputStatistics) -> Plot:
     """Plot the range of an input in every month of training, with its bounds."""
     edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
     every = [value for month in portrait.months for value in (month.lowest, month.highest)]
