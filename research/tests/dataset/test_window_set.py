@@ -12,9 +12,9 @@ from conftest import RECIPES
 from fairweather_research import UnfitDataError, load_recipe
 from fairweather_research.dataset.split import DAY, Part
 from fairweather_research.dataset.window_set import WindowSet, areas_and_variables
-from fairweather_research.dataset.windows import window
 from fairweather_research.observations.archive import Archive
 from fairweather_research.observations.loading import load_observations
+from one_window import window
 
 if TYPE_CHECKING:
     from collections.abc import Callable

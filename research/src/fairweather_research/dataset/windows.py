@@ -22,7 +22,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:  # it loads pandas and pyarrow
     from fairweather_research.observations.archive import Series
 
-__all__ = ["SampledSeries", "coarsen", "region_mean", "sample", "window"]
+__all__ = ["SampledSeries", "coarsen", "region_mean", "sample"]
 
 
 class SampledSeries(NamedTuple):
@@ -80,19 +80,6 @@ def region_mean(members: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.fl
     mean = np.full(stack.shape[1:], np.nan)
     np.divide(total, number, out=mean, where=2 * number >= len(stack))
     return mean
-
-
-def window(
-    members: Sequence[Series], *, reference_time: int, period: int, sample_rate: int
-) -> npt.NDArray[np.float64]:
-    """Compute one window, shape [period / sample_rate]; several members make it a region's.
-
-    Times and durations in seconds. Reference times may be any second.
-    """
-    count = period // sample_rate
-    start = reference_time - (count - 1) * sample_rate
-    sampled = [sample(series, start=start, rate=sample_rate, count=count) for series in members]
-    return region_mean([series.value for series in sampled])
 
 
 def coarsen(values: npt.NDArray[np.float64], factor: int) -> npt.NDArray[np.float64]:
