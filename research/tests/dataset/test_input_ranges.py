@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fairweather_interface.metadata import Bounds
 
-from fairweather_research.dataset.input_ranges import Seen, declared_domain, worst_seen
+from fairweather_research.dataset.input_ranges import InputRange, declared_domain, widest_ranges
 from fairweather_research.delivery.metadata import expected_metadata
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from fairweather_research import Recipe
 
 SEEN = {
-    "humidity": Seen(lowest=20.0, highest=97.0, missing=0.05),
-    "temperature": Seen(lowest=-4.0, highest=31.5, missing=0.0),
+    "humidity": InputRange(lowest=20.0, highest=97.0, missing=0.05),
+    "temperature": InputRange(lowest=-4.0, highest=31.5, missing=0.0),
 }
 
 
@@ -92,6 +92,6 @@ def test_the_worst_that_training_could_see_is_real_and_differs_between_inputs(
     tiny: Callable[..., Recipe], tiny_document: dict[str, Any]
 ) -> None:
     definitions = {**tiny_document["definitions"], "training": {"required_inputs": TWICE}}
-    one, other = worst_seen(tiny(definitions=definitions).blueprint).values()
+    one, other = widest_ranges(tiny(definitions=definitions).blueprint).values()
     assert -80 <= one.lowest < one.highest <= 60
     assert one.highest != other.highest

@@ -16,11 +16,11 @@ from fairweather_interface.metadata import (
 )
 
 from fairweather_research import Recipe, load_observations, load_recipe
-from fairweather_research.dataset.input_ranges import Seen
+from fairweather_research.dataset.input_ranges import InputRange
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.metadata import create_model_metadata, expected_metadata
 from fairweather_research.delivery.result import TrainingResult
-from fairweather_research.evaluation.scores import judge
+from fairweather_research.evaluation.scores import evaluate
 from fairweather_research.export.onnx_format import OnnxReport
 from fairweather_research.networks.base import EpochRecord
 from schemas import NEWEST
@@ -57,14 +57,14 @@ def described(
             train_start=1_370_000_000,
             train_end=1_375_000_000,
             seen={
-                "humidity": Seen(lowest=20.0, highest=97.0, missing=0.05),
-                "temperature": Seen(lowest=11.5, highest=31.5, missing=0.0),
+                "humidity": InputRange(lowest=20.0, highest=97.0, missing=0.05),
+                "temperature": InputRange(lowest=11.5, highest=31.5, missing=0.0),
             },
             epochs=(EpochRecord(number=1, training=1.0, calibration=1.0),),
             best_epoch=1,
             shrinkage={"temperature_forecast": (1.0,)},
             widening={},
-            judgements=judge(tiny_windows, tiny_windows.targets() + 1.0),
+            judgements=evaluate(tiny_windows, tiny_windows.targets() + 1.0),
             portraits={},
             onnx=OnnxReport(opset=17, ir_version=8),
             origin={},
@@ -204,9 +204,9 @@ def test_synthetic_observations_are_declared(
 def test_a_performance_without_skill_has_none_and_no_number_is_invented(
     described: Callable[..., ModelMetadata], tiny_windows: WindowSet
 ) -> None:
-    judged = judge(tiny_windows, tiny_windows.targets())
+    evaluated = evaluate(tiny_windows, tiny_windows.targets())
     perfect = tuple(
-        one.model_copy(update={"skill": None, "skill_interval": None}) for one in judged
+        one.model_copy(update={"skill": None, "skill_interval": None}) for one in evaluated
     )
     for one in described(judgements=perfect).performance:
         assert one.skill is None

@@ -1,8 +1,8 @@
-"""The applicability domain: what training has seen of every input, and what of it is declared.
+"""The applicability domain: the ranges of the inputs in training, and which a recipe declares.
 
-A bound is a fact about the training windows, as observed: no margin is added; whoever serves the
-model adds its own. What schemas before 0.3 can say is said in their words as well: the highest
-temperature and humidity, as ``max_temperature_seen`` and ``max_humidity_seen``.
+A bound is the observed extreme of the training windows, without a margin; a reader adds its own.
+Schemas before 0.3 have fields for the highest temperature and humidity alone,
+``max_temperature_seen`` and ``max_humidity_seen``; these are written too.
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ from fairweather_research.document import StrictModel
 from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["Domain", "Seen", "declared_domain", "worst_seen"]
+__all__ = ["Domain", "InputRange", "declared_domain", "widest_ranges"]
 
-
-#: The key, and the field, that says the highest value of a variable to readers of any schema.
+#: Variable -> the key, and the field of every schema, for its highest value.
 _OLDER = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
 
 
-class Seen(StrictModel):
-    """What all training windows of one input held, in the input's unit."""
+class InputRange(StrictModel):
+    """The range of one input in windows, in the input's unit."""
 
     lowest: float
     highest: float
@@ -37,12 +36,12 @@ class Seen(StrictModel):
 class Domain:
     """The bounds that a recipe asks for."""
 
-    declared: dict[str, Any]  # in the words of the metadata, by field
-    in_effect: dict[str, Bounds]  # all of them together, by input name, of every input
+    declared: dict[str, Any]  # by field of the metadata
+    in_effect: dict[str, Bounds]  # of every input, by name, older fields included
 
 
-def declared_domain(recipe: Recipe, seen: Mapping[str, Seen]) -> Domain:
-    """Choose, of what was seen of every input, what the recipe declares."""
+def declared_domain(recipe: Recipe, ranges: Mapping[str, InputRange]) -> Domain:
+    """Choose the bounds that the recipe declares, from the range of every input in training."""
     asked = recipe.applicability_domain
     bounds = {
         name: Bounds(
@@ -50,12 +49,13 @@ def declared_domain(recipe: Recipe, seen: Mapping[str, Seen]) -> Domain:
             maximum=one.highest if "maximum" in asked else None,
             max_missing=one.missing if "max_missing" in asked else None,
         )
-        for name, one in seen.items()
+        for name, one in ranges.items()
     }
     inputs = recipe.blueprint.inputs
     older = {
         variable: max(
-            (seen[item.name].highest for item in inputs if item.variable == variable), default=None
+            (ranges[item.name].highest for item in inputs if item.variable == variable),
+            default=None,
         )
         for variable, field in _OLDER.items()
         if getattr(recipe, field) or "maximum" in asked
@@ -74,14 +74,14 @@ def declared_domain(recipe: Recipe, seen: Mapping[str, Seen]) -> Domain:
     )
 
 
-def worst_seen(plan: Blueprint) -> dict[str, Seen]:
-    """What training could see that asks the most of a reader; it stands in until training is done.
+def widest_ranges(plan: Blueprint) -> dict[str, InputRange]:
+    """Return ranges that demand the most of a reader; they stand in until training is done.
 
-    No two inputs of one variable reach the same highest value, so that the older words, which hold
-    for all of them, do not say what each one's own bound does; and no window lacks a value.
+    No two inputs of one variable have the same highest value, so that the older fields, one for all
+    of them, do not express the bound of each; and no window lacks a value.
     """
     return {
-        item.name: Seen(
+        item.name: InputRange(
             lowest=VARIABLES[item.variable].minimum,
             highest=VARIABLES[item.variable].maximum - position,
             missing=0.0,

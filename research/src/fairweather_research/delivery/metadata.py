@@ -32,7 +32,7 @@ from fairweather_interface.metadata import (
     create_metadata,
 )
 
-from fairweather_research.dataset.input_ranges import declared_domain, worst_seen
+from fairweather_research.dataset.input_ranges import declared_domain, widest_ranges
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.environment import packages
 from fairweather_research.export.onnx_format import IR_VERSION, OPSET, TOLERANCE, OnnxReport
@@ -99,7 +99,7 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
         },
     }
     stand_ins: dict[str, Any] = {
-        **declared_domain(recipe, worst_seen(plan)).declared,
+        **declared_domain(recipe, widest_ranges(plan)).declared,
         "artifacts": _artifacts(OnnxReport(opset=OPSET, ir_version=IR_VERSION)),
         "delivery_id": "00000000-0000-4000-8000-000000000000",
         "created_at": _utc(0),
