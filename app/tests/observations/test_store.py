@@ -70,11 +70,9 @@ def test_areas_are_those_that_have_observations(
     observations: ObservationStore, observe: Callable[..., None]
 ) -> None:
     assert observations.areas() == ()
-    assert not observations.knows("JFK")
     observe("LGA", [1.0])
     observe("JFK", [50.0], variable="humidity")
     assert observations.areas() == ("JFK", "LGA")
-    assert observations.knows("JFK")
 
 
 def test_the_latest_observation_is_of_the_area_or_of_all(

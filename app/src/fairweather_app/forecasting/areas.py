@@ -108,7 +108,7 @@ def known_areas(contents: Contents, windows: WindowCache) -> tuple[str, ...]:
 
 def is_known(contents: Contents, windows: WindowCache, area: str) -> bool:
     """Return whether `known_areas` holds the name, at less cost."""
-    return area in contents.declaring or area in defined_areas() or windows.knows(area)
+    return area in contents.declaring or area in defined_areas() or area in windows.areas()
 
 
 def area_summaries(contents: Contents, windows: WindowCache) -> list[AreaSummary]:

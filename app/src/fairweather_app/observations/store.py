@@ -123,12 +123,6 @@ class ObservationStore:
         with self.database.transaction() as connection:
             return tuple(connection.scalars(sa.select(area).distinct().order_by(area)))
 
-    def knows(self, area: str) -> bool:
-        """Return whether there is any observation of the area."""
-        query = sa.select(sa.exists().where(_observations.c.area == area))
-        with self.database.transaction() as connection:
-            return bool(connection.scalar(query))
-
     def arrived_since(self, seen: int) -> tuple[Arrival, ...] | None:
         """List the arrivals after `seen`, in order; None when they are no longer known."""
         table = _arrivals.c

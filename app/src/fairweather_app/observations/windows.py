@@ -27,19 +27,11 @@ from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.times import MICROSECOND, to_microseconds, write_time
 from fairweather_app.errors import UnsuppliedInputError
 from fairweather_app.observations.series import Times, Values
+from fairweather_app.observations.store import ObservationStore
 
 LONGEST_PERIOD = timedelta(days=366)
 SHORTEST_SAMPLE_RATE = timedelta(minutes=1)
 GAPS_SHOWN = 3
-
-
-class Observations(Protocol):
-    """A source of observations; `ObservationStore` is one."""
-
-    def series(
-        self, area: str, variable: str, after: datetime, until: datetime
-    ) -> tuple[Times, Values]:
-        """Return times (microseconds) and values of the observations in (after, until]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,12 +147,12 @@ def get_inputs(
     return windows
 
 
-def read_window(observations: Observations, spec: WindowSpec) -> Window:
+def read_window(store: ObservationStore, spec: WindowSpec) -> Window:
     """Compute a window from the observations."""
     until, rate = spec.reference_time, spec.sample_rate
     members = [
         sample_means(
-            *observations.series(area, spec.variable, until - spec.period, until),
+            *store.series(area, spec.variable, until - spec.period, until),
             reference_time=until,
             samples=spec.period // rate,
             sample_rate=rate,
