@@ -143,7 +143,7 @@ def test_a_missing_driver_is_no_stack_trace(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_workers_that_open_a_new_database_at_once_all_do(database: str) -> None:
-    stores = [ObservationStore(database) for _ in range(8)]
+    stores = [ObservationStore(database, patience=60) for _ in range(8)]
     failed: list[Exception] = []
     together = threading.Barrier(len(stores))
 

@@ -38,7 +38,7 @@ Observe = Callable[..., None]
 
 
 def make_ready(store: ObservationStore, clock: Callable[[], float] = lambda: 0.0) -> WindowCache:
-    return WindowCache(store, TimeLimit(5, pause=0), clock=clock)
+    return WindowCache(store, TimeLimit(60, pause=0), clock=clock)
 
 
 def wanted(
@@ -94,7 +94,7 @@ ASKED = st.tuples(
 def test_a_window_is_always_what_a_fresh_read_gives(steps: list[tuple[object, ...]]) -> None:
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/observations.sqlite"
-        writer, reader = ObservationStore(url), ObservationStore(url)
+        writer, reader = (ObservationStore(url, patience=60) for _ in range(2))
         windows = make_ready(reader)
         for what, name, variable, about in steps:
             if what == "add":
@@ -220,7 +220,7 @@ def test_rows_that_others_write_are_noticed_after_a_while(
     settings: dict[str, str], observations: ObservationStore, observe: Observe
 ) -> None:
     now = [0.0]
-    store = ObservationStore(settings["observations"])
+    store = ObservationStore(settings["observations"], patience=60)
     windows = make_ready(store, lambda: now[0])
     observe("JFK", [1.0, 2.0, 3.0])
     assert values_of(windows, wanted()) == [1.0, 2.0, 3.0]
@@ -235,7 +235,7 @@ def test_no_more_is_held_than_there_is_room_for(
     settings: dict[str, str], observe: Observe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(window_cache, "MOST_SAMPLES", 10)
-    store = ObservationStore(settings["observations"])
+    store = ObservationStore(settings["observations"], patience=60)
     windows = make_ready(store)
     for area in "ABCDE":
         observe(area, [1.0, 2.0, 3.0])
