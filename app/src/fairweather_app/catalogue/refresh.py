@@ -189,12 +189,12 @@ class Refresher:
 
     def _load_model(self, found: Ingested, now: _Pass) -> None:
         """Have a model in memory before it goes live, also one that another process accepted."""
-        entry, loaded = found.entry, found.loaded
-        if not entry.live or (loaded is None and now.loads >= LOADED_AT_ONCE):
+        entry, model = found.entry, found.model
+        if not entry.live or (model is None and now.loads >= LOADED_AT_ONCE):
             return
         try:
-            if loaded is not None:
-                self._model_cache.put(entry, loaded)
+            if model is not None:
+                self._model_cache.put(model)
             else:
                 now.loads += 1
                 self._model_cache.load(entry)

@@ -48,10 +48,14 @@ Predictions = dict[str, Prediction]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RuntimeModel:
-    """A verified delivery and the session that runs it. Immutable, and shared between threads."""
+    """A verified delivery and the session that runs it. Immutable, and shared between threads.
+
+    `memory` is what the session takes, in bytes, as estimated when it was loaded.
+    """
 
     delivery: Delivery
     session: Session
+    memory: int = 0
 
     @property
     def delivery_id(self) -> str:
