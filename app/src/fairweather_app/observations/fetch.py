@@ -35,17 +35,10 @@ PROBLEMS_SHOWN = 5
 class Fetched:
     """The readings of one area, by what was done with them.
 
-    Attributes:
-        since: the earliest time that was requested.
-        latest: time of the latest value that is valid, or null.
-        readings: with a value, from `since` to now: the sum of the next five.
-        new: written.
-        changed: written over another value.
-        known: unchanged.
-        impossible: dropped.
-        repeated: merged with an earlier reading of the same time.
-        missing: times without a value.
-        future: dropped, because it is later than now.
+    `latest` is the time of the latest valid value. `readings` counts those with a value from the
+    requested `since` to now: the sum of the next five, of which `changed` replaced another value
+    and `repeated` had the time of an earlier one. Beside them `missing` had no value, and `future`
+    are later than now.
     """
 
     area: str
@@ -71,15 +64,8 @@ def store_readings(
 ) -> list[Fetched]:
     """Check the readings of a provider and store them, all or none.
 
-    Args:
-        store: the database.
-        readings: in any order.
-        provider: its name, for error texts.
-        since: the requested areas, each with the earliest time that is stored.
-        until: the latest time that is stored: now.
-
-    Returns:
-        An entry for each area of `since`, in that order.
+    `since` are the requested areas, each with the earliest time that is stored; `until` is now. The
+    result has an entry for each area of `since`, in that order.
 
     Raises:
         ProviderError: a reading cannot be understood; the text lists the problems.

@@ -52,8 +52,7 @@ def find_provider(name: str, url: str | None) -> Provider:
     """Make the provider of a name, for `url` or for its own address.
 
     Raises:
-        SettingsError: there is none of that name, or it cannot be made; the text quotes whatever
-            foreign code raises on the way.
+        SettingsError: there is none of that name, or it cannot be made.
     """
     make = find_named("provider", name, GROUP, PACKAGED)
     try:

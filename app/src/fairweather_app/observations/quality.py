@@ -29,12 +29,7 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gap:
-    """A stretch without observations.
-
-    Attributes:
-        after: the last observation before it.
-        until: the first one after it.
-    """
+    """A stretch without observations, between two that there are."""
 
     after: datetime
     until: datetime
@@ -44,17 +39,9 @@ class Gap:
 class SeriesQuality:
     """One series over some days, up to its latest observation.
 
-    Attributes:
-        variable: null where there is no observation of the area; then numbers are 0 or null.
-        latest: time of the latest observation.
-        age_seconds: from then to now.
-        step_seconds: the usual distance of two observations, null while there is but one.
-        observations: of the days looked at.
-        missing: likewise, by the usual distance.
-        longest_gap: null where there is none.
-        stuck_seconds: the longest time on one value.
-        impossible: how many values cannot be real.
-        quality: the words above; empty is good.
+    `variable` is null where there is no observation of the area. `step_seconds` is the usual
+    distance of two observations, null while there is but one; `missing` counts by it.
+    `stuck_seconds` is the longest time on one value. An empty `quality` is good.
     """
 
     area: str
@@ -75,12 +62,8 @@ def assess_quality(
 ) -> list[SeriesQuality]:
     """Return the quality of every series of `areas`, in their order.
 
-    Args:
-        store: the observations.
-        areas: one without any observation has one entry, of no variable.
-        days: how many days before its latest observation each series is assessed.
-        now: the time that ages count to.
-        behind: the time that a series must not lag behind: now, or the latest observation of all.
+    Ages count to `now`; a series must not lag behind `behind`, which is now or the latest
+    observation of all. An area without any observation has one entry, of no variable.
 
     Raises:
         ObservationStoreError: the database cannot be used.
