@@ -143,7 +143,7 @@ class _State(Collector):
             "Deliveries that cannot serve, by state and code.",
             labels=["state", "code"],
         )
-        counts = Counter((entry.state, str(entry.code)) for entry in snapshot.not_live)
+        counts = Counter((entry.state, str(entry.code)) for entry in snapshot.contents.not_live)
         for state, count in counts.items():
             states.add_metric(state, count)
         yield states
@@ -192,6 +192,6 @@ def _labelled(snapshot: Snapshot) -> frozenset[str]:
     global _known  # noqa: PLW0603 - worked out once for what the store holds
     seen, areas = _known
     if seen is not snapshot.contents:
-        areas = frozenset(islice(sorted(snapshot.declared_areas), MOST_AREAS))
+        areas = frozenset(islice(sorted(snapshot.contents.declaring), MOST_AREAS))
         _known = (snapshot.contents, areas)
     return areas

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -35,10 +35,7 @@ _decisions = sa.Table(
     sa.Column("delivery_id", sa.Text),
     sa.Column("reason", sa.Text),
 )
-_PAIRS: Mapping[str, tuple[Action, Action]] = {
-    "delivery": ("withdraw", "restore"),
-    "area": ("pin", "unpin"),
-}
+_PAIRS: tuple[tuple[Action, Action], ...] = (("withdraw", "restore"), ("pin", "unpin"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,21 +87,15 @@ class DecisionStore:
         table = _decisions.c
         last = [
             sa.select(sa.func.max(table.id)).where(table.action.in_(pair)).group_by(table.subject)
-            for pair in _PAIRS.values()
+            for pair in _PAIRS
         ]
-        query = sa.select(_decisions).where(table.id.in_(sa.union_all(*last))).order_by(table.id)
+        names = (table[each.name] for each in fields(Decision))
+        query = sa.select(*names).where(table.id.in_(sa.union_all(*last))).order_by(table.id)
         with self._database.transaction() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(query).mappings().all()
         return _collect(
             [
-                Decision(
-                    time=write_time(from_microseconds(row.time)),
-                    author=row.author,
-                    action=row.action,
-                    subject=row.subject,
-                    delivery_id=row.delivery_id,
-                    reason=row.reason,
-                )
+                Decision(**{**row, "time": write_time(from_microseconds(row["time"]))})
                 for row in rows
             ]
         )

@@ -144,6 +144,7 @@ def _described(entry: Entry, delivery: Delivery, runtime: str | None) -> Entry:
         digest=delivery.digest,
         model_type=delivery.metadata.model_type,
         areas=tuple(delivery.metadata.areas),
+        variables=delivery.metadata.variables,
         record=describe(delivery.metadata, runtime),
     )
 

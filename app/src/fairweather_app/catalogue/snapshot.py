@@ -98,20 +98,6 @@ class Snapshot:
         return self.contents.live
 
     @property
-    def not_live(self) -> tuple[Entry, ...]:
-        """The deliveries that cannot serve, by delivery id."""
-        return self.contents.not_live
-
-    @property
-    def declared_areas(self) -> frozenset[str]:
-        """The areas that any delivery declares, live or not."""
-        return frozenset(self.contents.declaring)
-
-    def declares(self, area: str) -> bool:
-        """Return whether any delivery declares the area, live or not."""
-        return area in self.contents.declaring
-
-    @property
     def not_ready(self) -> str | None:
         """Why the app is not ready: no model is live, and the store is not known.
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
+from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code, Refusal
 
 from fairweather_app.catalogue.entries import Declared, Entry
-from fairweather_app.catalogue.overrides import Named, Overrides
+from fairweather_app.catalogue.overrides import Overrides
 from fairweather_app.catalogue.snapshot import Contents, count_undeclared
 from fairweather_app.forecasting.ranking import rank
 from fairweather_app.refusals import CountedRefusals, Refusals, RefusedDelivery
@@ -35,7 +36,9 @@ Firsts = tuple[Entry | None, ...]
 """By month, January first: the delivery that ranks first; None where none declares the month."""
 
 
-def refused(delivery: Named, code: Code | None, reason: str | None) -> RefusedDelivery:
+def refused(
+    delivery: Entry | ModelMetadata, code: Code | None, reason: str | None
+) -> RefusedDelivery:
     """Write a refusal as answers list it."""
     return RefusedDelivery(
         delivery_id=delivery.delivery_id,

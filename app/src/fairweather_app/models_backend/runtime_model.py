@@ -16,7 +16,6 @@ from fairweather_interface.metadata import (
     REFERENCE_TIME,
     Input,
     ModelMetadata,
-    Performance,
     Quantile,
 )
 
@@ -78,11 +77,6 @@ class RuntimeModel:
         return self.metadata.required_inputs
 
     @cached_property
-    def variables(self) -> tuple[str, ...]:
-        """What it forecasts."""
-        return self.metadata.variables
-
-    @cached_property
     def bands(self) -> dict[str, tuple[Quantile, Quantile]]:
         """The quantiles shown as lower and upper, by the variables that have them."""
         bands = {each.variable: band_of(self.metadata, each) for each in self.metadata.outputs}
@@ -92,14 +86,12 @@ class RuntimeModel:
         """Return whether it has a capability: of `variable`, or of any that it forecasts."""
         return can(self.metadata, capability, variable)
 
-    def performance(self, area: str, variable: str) -> Performance | None:
-        """Return what it states of its held-out performance; None where it states nothing."""
-        return self._performance.get((area, variable))
-
     def skill(self, area: str, variable: str) -> float | None:
         """Return its held-out skill; None where it states none."""
-        stated = self.performance(area, variable)
-        return None if stated is None else stated.skill
+        for stated in self.metadata.performance:
+            if (stated.area, stated.variable) == (area, variable):
+                return stated.skill
+        return None
 
     def predict(
         self, area: str, reference_time: datetime, windows: Mapping[str, Window]
@@ -137,7 +129,3 @@ class RuntimeModel:
         """The tensors that a forecast needs."""
         quantiles = [each.name for band in self.bands.values() for each in band]
         return (*(each.name for each in self.metadata.outputs), *quantiles)
-
-    @cached_property
-    def _performance(self) -> dict[tuple[str, str], Performance]:
-        return {(each.area, each.variable): each for each in self.metadata.performance}
