@@ -38,13 +38,9 @@ logger = logging.getLogger(__name__)
 class Catalogue:
     """Holds the current snapshot of one store, and replaces it. Safe to share between threads.
 
-    Args:
-        decisions: keeps the operator's withdrawals and pins.
-        budget: the memory for loaded models, in bytes.
-        may_answer: whether a live delivery may answer for an area that it declares, by the
-            operator's settings.
-        before_publish: called with the current contents and the next, before those are published:
-            what it computes, no request has to.
+    `budget` is the memory for loaded models, in bytes. `may_answer` is whether the operator's
+    settings let a delivery answer for an area. `before_publish` is called with the current contents
+    and the next: what it computes, no request has to.
     """
 
     def __init__(
@@ -140,17 +136,14 @@ class Catalogue:
         entries = dict(sorted(known.items()))
         before = self._snapshot.contents
         for name in decisions.withdrawals.keys() & entries.keys():
-            reason = f"withdrawn by {decisions.withdrawals[name]}"
-            withdrawn = before.entries.get(name)
-            if (
-                withdrawn is None
-                or withdrawn.reason != reason
-                or withdrawn.digest != entries[name].digest
-            ):
-                withdrawn = replace(
-                    entries[name], state=State.WITHDRAWN, code=Code.WITHDRAWN, reason=reason
-                )
-            entries[name] = withdrawn
+            withdrawn = replace(
+                entries[name],
+                state=State.WITHDRAWN,
+                code=Code.WITHDRAWN,
+                reason=f"withdrawn by {decisions.withdrawals[name]}",
+            )
+            same = before.entries.get(name)
+            entries[name] = same if same is not None and same.equals(withdrawn) else withdrawn
         pins = {area: str(pin.delivery_id) for area, pin in decisions.pins.items()}
         contents = before
         if entries != before.entries or pins != before.pins:

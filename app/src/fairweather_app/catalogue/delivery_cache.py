@@ -50,11 +50,7 @@ class DeliveryCache:
         self.reader = reader
 
     def check_writable(self) -> None:
-        """Make a folder here and remove it again, as copying a delivery does.
-
-        Raises:
-            OSError: the cache cannot be written.
-        """
+        """Make a folder here and remove it again; raises `OSError` where that cannot be done."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder):
             pass
@@ -65,9 +61,6 @@ class DeliveryCache:
 
         So each delivery is tested by one process, and the others find the result. The system
         releases the lock when the process ends.
-
-        Raises:
-            OSError: the cache cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / _LOCK).open("a") as file:
@@ -97,10 +90,8 @@ class DeliveryCache:
         """
         delivery = self._reopen(name, digest) or self.fetch_verified(name)
         if delivery.digest != digest:
-            raise CorruptDeliveryError(
-                f"{name} has other bytes in the store than when it was picked up",
-                path=delivery.path,
-            )
+            found = f"{name} has other bytes in the store than when it was picked up"
+            raise CorruptDeliveryError(found, path=delivery.path)
         return delivery
 
     def open_described(self, name: str, digest: str) -> Delivery:

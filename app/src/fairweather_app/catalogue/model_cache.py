@@ -124,20 +124,12 @@ class ModelCache:
             self._evict()
 
     def load(self, entry: Entry) -> None:
-        """Load a model now, unless it is in memory.
-
-        Raises:
-            LoadError: it cannot be loaded.
-        """
+        """Load a model now, unless it is in memory; raises `LoadError` when that fails."""
         with self.in_use(entry):
             pass
 
     def load_if_room(self, entry: Entry) -> bool:
-        """Load a model now if the budget has room for it; return whether it is in memory.
-
-        Raises:
-            LoadError: it cannot be loaded.
-        """
+        """Load a model if the budget has room for it; return whether it is in memory."""
         with self._lock:
             if str(entry.digest) in self._slots:
                 return True
@@ -275,12 +267,10 @@ class _LazySession:
 
     @property
     def signature(self) -> Signature:
-        """Its inputs and outputs."""
         with self.in_use() as session:
             return session.signature
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Arrays:
-        """Run one batch."""
         try:
             with self.in_use() as session:
                 return session.run(feeds, outputs)
@@ -288,10 +278,8 @@ class _LazySession:
             raise PredictionError(str(error), code=error.code) from error
 
     def in_use(self, trace: RequestTrace | None = None) -> AbstractContextManager[Session]:
-        """Keep the loaded session in memory inside the block."""
-        removed = self.removed
-        if removed is not None:
-            return nullcontext(removed.session)
+        if self.removed is not None:
+            return nullcontext(self.removed.session)
         return self._cache.in_use(self._entry, trace)
 
 

@@ -97,12 +97,9 @@ class Refresher:
     ) -> tuple[Mapping[str, Entry], list[str]]:
         """Scan the store once; never raises for what the store holds.
 
-        Args:
-            known: the entries of the pass before, by delivery id; of the index on the `first`.
-            first: what has gone while no app ran is dropped without a grace period.
-
-        Returns:
-            The entries known now, and in sentences what kept the pass from being complete.
+        `known` are the entries of the pass before, by delivery id. On the `first` they are those of
+        the index, and what has gone is dropped without a grace period. The result are the entries
+        known now, and in sentences what kept the pass from being complete.
         """
         try:
             names = self.names()
@@ -149,10 +146,7 @@ class Refresher:
             ) from None
 
     def ingest(self, delivery_id: str) -> Ingested | None:
-        """Ingest one delivery afresh, known or not, and keep nothing; None when it is not there.
-
-        Never raises for what the store holds.
-        """
+        """Ingest one delivery afresh, known or not, and keep nothing; None when it is not there."""
         try:
             return self._ingestion.ingest(delivery_id, self._store.fingerprint(delivery_id))
         except IncompleteDeliveryError:
@@ -251,12 +245,9 @@ class DeletionGuard:
     def confirm(
         self, gone: Sequence[Entry], there: Mapping[str, Entry], store: str
     ) -> tuple[list[Entry], list[str]]:
-        """Return the missing deliveries that stay, and why, in sentences.
+        """Return the deliveries that stay of those `gone`, which this pass has missed, and why.
 
-        Args:
-            gone: the entries that were known before and that this pass has missed.
-            there: the entries of this pass, by delivery id.
-            store: the store's name in the sentences.
+        `there` are the entries of this pass, by delivery id. The reasons are sentences.
         """
         before, self._missed = self._missed, {}
         total = len(gone) + len(there)

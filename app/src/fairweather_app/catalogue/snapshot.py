@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 
 from fairweather_interface.refusals import Code
 
@@ -54,6 +55,15 @@ class Contents:
             for area in each.areas:
                 found.setdefault(area, []).append(each)
         return {area: tuple(entries) for area, entries in found.items()}
+
+    @cached_property
+    def served(self) -> Mapping[str, tuple[int, tuple[str, ...]]]:
+        """By declared area, how many live deliveries declare it, and what they forecast."""
+        found = {}
+        for area, entries in self.declaring.items():
+            live = [each.variables for each in entries if each.live]
+            found[area] = (len(live), tuple(dict.fromkeys(chain.from_iterable(live))))
+        return found
 
     @cached_property
     def counts(self) -> Counter[str]:

@@ -77,16 +77,16 @@ def area_summaries(contents: Contents, windows: WindowCache) -> list[AreaSummary
     """Return a summary of each known area; its place by a live model, else by the definitions."""
     found = []
     for area in known_areas(contents, windows):
-        live = [each for each in contents.declaring.get(area, ()) if each.live]
-        place = find_place(contents, area) if live else defined_areas().get(area)
+        models, variables = contents.served.get(area, (0, ()))
+        place = find_place(contents, area) if models else defined_areas().get(area)
         found.append(
             AreaSummary(
                 area=area,
                 latitude=None if place is None else place.latitude,
                 longitude=None if place is None else place.longitude,
                 timezone=None if place is None else place.timezone,
-                models=len(live),
-                variables=list(dict.fromkeys(chain.from_iterable(each.variables for each in live))),
+                models=models,
+                variables=list(variables),
                 latest_observation=windows.latest(area),
             )
         )

@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-import numpy as np
 import sqlalchemy as sa
 
 from fairweather_app.common.database import TABLES, Database
-from fairweather_app.common.times import MICROSECOND, from_microseconds, to_microseconds
-from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel, Values
+from fairweather_app.common.times import MICROSECOND, to_microseconds
+from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
 
 MOST_FORECASTS = 50_000
 
@@ -36,7 +35,10 @@ _forecasts = sa.Table(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoggedForecast:
-    """One variable of one forecast; times in microseconds, `values` float32, little-endian."""
+    """One variable of one forecast; times in microseconds, `values` float32, little-endian.
+
+    Value k, from 1, is for reference_time + k * step.
+    """
 
     delivery_id: str
     area: str
@@ -44,11 +46,6 @@ class LoggedForecast:
     reference_time: int
     step: int
     values: bytes
-
-    @property
-    def decoded(self) -> Values:
-        """The values as they were answered: value k, from 1, is for reference_time + k step."""
-        return np.frombuffer(self.values, dtype="<f4")
 
     @property
     def until(self) -> int:
@@ -102,10 +99,3 @@ class ForecastLog:
             query = query.where(table.delivery_id == delivery_id)
         with self._database.transaction() as connection:
             return [LoggedForecast(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - public, whatever its name
-
-
-def time_range(forecasts: Sequence[LoggedForecast]) -> tuple[datetime, datetime]:
-    """Return the times that forecasts are for: after the first, up to the second."""
-    first = min(each.reference_time for each in forecasts)
-    last = max(each.until for each in forecasts)
-    return from_microseconds(first), from_microseconds(last)

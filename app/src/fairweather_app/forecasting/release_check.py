@@ -43,14 +43,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Regressions:
-    """What this release would lose of a store.
+    """What this release would lose of a store of so many `deliveries`.
 
-    Attributes:
-        deliveries: how many there are.
-        lost: those that it would not serve as they ask to be, by code, type and id.
-        areas: those that lost deliveries declare and no other one does, sorted.
-        unreadable: how many of the lost have metadata that cannot be read, so that the areas they
-            declare are not known.
+    `areas` are those that only `lost` deliveries declare, sorted; of the `unreadable` among them
+    the areas are not known.
     """
 
     deliveries: int

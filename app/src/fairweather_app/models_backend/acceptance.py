@@ -25,11 +25,7 @@ SUPPLIED_AS = {"reference_time": ("int64", (BATCH,)), "area_index": ("int64", (B
 
 
 def accept(model: RuntimeModel) -> None:
-    """Compare a freshly loaded model with its metadata and replay its examples.
-
-    Raises:
-        LoadError: they differ.
-    """
+    """Compare a freshly loaded model with its metadata and replay its examples."""
     check_signature(model)
     replay_examples(model)
 
@@ -93,12 +89,7 @@ def check_signature(model: RuntimeModel) -> None:
 
 
 def replay_examples(model: RuntimeModel) -> None:
-    """Refuse examples that differ beyond the tolerance, or that give no forecast where they must.
-
-    Raises:
-        LoadError: they differ.
-        RemoteUnavailableError: as `run_examples`.
-    """
+    """Refuse examples that differ beyond the tolerance, or give no forecast where they must."""
     examples = read_examples(model)
     found = run_examples(model, examples)
     differences = list(_differences(model.metadata, found, examples))
@@ -119,9 +110,8 @@ def read_examples(model: RuntimeModel) -> Arrays:
 def run_examples(model: RuntimeModel, examples: Arrays) -> Arrays:
     """Return every declared output and quantile, for all examples in one batch.
 
-    Raises:
-        LoadError: the runtime failed on them.
-        RemoteUnavailableError: the server that runs the model failed, which tells nothing about it.
+    Where the server that runs the model fails, which tells nothing about it, that is
+    `RemoteUnavailableError`.
     """
     feeds = {each.name: examples[f"input/{each.name}"] for each in model.metadata.inputs}
     try:

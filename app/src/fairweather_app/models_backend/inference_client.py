@@ -89,11 +89,7 @@ class _LimitedConnection(HTTPConnection):
     """A connection that is shut down unless the whole response is there in time."""
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 does
-        """Wait for the whole response, headers and body.
-
-        Raises:
-            TimeoutError: it was not there in time.
-        """
+        """Wait for the whole response, headers and body; raises `TimeoutError`."""
         late: list[bool] = []
         sock = self.sock  # http.client lets go of it before the body is read
 

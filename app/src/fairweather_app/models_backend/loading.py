@@ -20,11 +20,7 @@ SESSION_FACTOR = 3
 
 
 def load(delivery: Delivery, backends: Sequence[ModelsBackend]) -> RuntimeModel:
-    """Load a verified delivery with the first of the backends that takes one of its artifacts.
-
-    Raises:
-        LoadError: no runtime takes it.
-    """
+    """Load a verified delivery with the first backend that takes one of its artifacts."""
     reasons = []
     for backend in backends:
         artifact = artifact_of(delivery, backend.format)
