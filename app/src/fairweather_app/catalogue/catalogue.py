@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from fairweather_interface.delivery import Delivery
 from fairweather_interface.refusals import Code
 
-from fairweather_app.catalogue.decisions import Decisions, DecisionStore, load_decisions
+from fairweather_app.catalogue.decisions import DECISIONS_JSON, Decisions, DecisionStore
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.catalogue.index import Index
@@ -123,12 +123,12 @@ class Catalogue:
             self._decisions_missing = True
             if self._decisions is None:
                 saved = self._index.note(_DECISIONS)
-                self._decisions = load_decisions(saved) if saved else Decisions()
+                self._decisions = DECISIONS_JSON.validate_json(saved) if saved else Decisions()
             return
         self._decisions_missing = False
         if read != self._decisions:
             self._decisions = read
-            self._index.save_note(_DECISIONS, read.dump())
+            self._index.save_note(_DECISIONS, DECISIONS_JSON.dump_json(read).decode())
 
     def _publish(self, known: Mapping[str, Entry], problem: str | None) -> None:
         """Replace the snapshot; its contents only when they differ."""

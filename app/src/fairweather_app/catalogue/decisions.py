@@ -11,13 +11,13 @@ Every serving process reads them at every refresh of the catalogue.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Literal
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
 from fairweather_app.common.database import TABLES, Database
 from fairweather_app.common.times import from_microseconds, to_microseconds, write_time
@@ -61,16 +61,9 @@ class Decisions:
     withdrawals: Mapping[str, Decision] = field(default_factory=dict)
     pins: Mapping[str, Decision] = field(default_factory=dict)
 
-    def dump(self) -> str:
-        """Return them as text, for `load_decisions`."""
-        return json.dumps(
-            [asdict(row) for row in (*self.withdrawals.values(), *self.pins.values())]
-        )
 
-
-def load_decisions(text: str) -> Decisions:
-    """Return the decisions that `Decisions.dump` wrote."""
-    return _collect([Decision(**row) for row in json.loads(text)])
+DECISIONS_JSON = TypeAdapter(Decisions)
+"""Reads decisions from JSON, and writes them."""
 
 
 class DecisionStore:
@@ -93,11 +86,12 @@ class DecisionStore:
         query = sa.select(*names).where(table.id.in_(sa.union_all(*last))).order_by(table.id)
         with self._database.transaction() as connection:
             rows = connection.execute(query).mappings().all()
-        return _collect(
-            [
-                Decision(**{**row, "time": write_time(from_microseconds(row["time"]))})
-                for row in rows
-            ]
+        found = [
+            Decision(**{**row, "time": write_time(from_microseconds(row["time"]))}) for row in rows
+        ]
+        return Decisions(
+            withdrawals={row.subject: row for row in found if row.action == "withdraw"},
+            pins={row.subject: row for row in found if row.action == "pin"},
         )
 
     def add(
@@ -121,10 +115,3 @@ class DecisionStore:
                     reason=reason,
                 )
             )
-
-
-def _collect(rows: list[Decision]) -> Decisions:
-    return Decisions(
-        withdrawals={row.subject: row for row in rows if row.action == "withdraw"},
-        pins={row.subject: row for row in rows if row.action == "pin"},
-    )
