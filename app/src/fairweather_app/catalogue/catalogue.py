@@ -86,11 +86,7 @@ class Catalogue:
         return self._snapshot
 
     def model(self, entry: Entry) -> RuntimeModel:
-        """Return the model of a live entry; it is loaded when it is first run.
-
-        Raises:
-            LoadError: its bytes can no longer be read.
-        """
+        """Return the model of a live entry, as `ModelCache.model`."""
         return self.model_cache.model(entry)
 
     def delivery(self, entry: Entry) -> Delivery | None:

@@ -84,9 +84,7 @@ class DeliveryCache:
     def open_verified(self, name: str, digest: str) -> Delivery:
         """Return the copy, every byte verified; fetch it again when it is absent or damaged.
 
-        Raises:
-            DeliveryError: the store no longer has these bytes, or they are damaged there too.
-            OSError: as `fetch_verified`.
+        Raises what `fetch_verified` raises, also where the store has other bytes by now.
         """
         delivery = self._reopen(name, digest) or self.fetch_verified(name)
         if delivery.digest != digest:

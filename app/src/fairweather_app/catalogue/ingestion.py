@@ -51,7 +51,10 @@ class Ingested:
 
 
 class Ingestion:
-    """Makes entries of deliveries, with the runtimes of this process, the preferred first."""
+    """Makes entries of deliveries, with the runtimes of this process, the preferred first.
+
+    What was accepted before and can no longer be read or loaded is `LoadError`.
+    """
 
     def __init__(self, cache: DeliveryCache, backends: Sequence[ModelsBackend]) -> None:
         self._cache = cache
@@ -101,11 +104,7 @@ class Ingestion:
         return Ingested(entry=entry, delivery=delivery)
 
     def reload(self, entry: Entry) -> RuntimeModel:
-        """Load what was accepted before: bytes verified now, signature and examples not tested.
-
-        Raises:
-            LoadError: its bytes can no longer be read, or no runtime takes them.
-        """
+        """Load what was accepted before: bytes verified now, signature and examples not tested."""
         try:
             delivery = self._cache.open_verified(entry.delivery_id, str(entry.digest))
             return load(delivery, self.backends)
@@ -121,11 +120,7 @@ class Ingestion:
         return estimate_memory(delivery, self.backends)
 
     def describe(self, entry: Entry, session: Session) -> RuntimeModel:
-        """Make the model of an entry that was accepted before, run by the given session.
-
-        Raises:
-            LoadError: its metadata can no longer be read.
-        """
+        """Make the model of an entry that was accepted before, run by the given session."""
         try:
             delivery = self._cache.open_described(entry.delivery_id, str(entry.digest))
         except (FairweatherError, OSError) as error:

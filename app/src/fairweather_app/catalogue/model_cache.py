@@ -80,14 +80,14 @@ class ModelCache:
         self._size = 0  # of the slots
         self._removed: WeakKeyDictionary[RuntimeModel, int] = WeakKeyDictionary()
         self._loads = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._permits = threading.BoundedSemaphore(LOADS_AT_ONCE)
 
     @property
     def used(self) -> int:
         """The memory of models: loaded, being loaded, or removed and still run."""
         with self._lock:
-            return self._used()
+            return self._size + (sum(self._removed.values()) if self._removed else 0)
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -98,8 +98,7 @@ class ModelCache:
     def model(self, entry: Entry) -> RuntimeModel:
         """Return the model of a live entry: its metadata at once, its session when first run.
 
-        Raises:
-            LoadError: its metadata can no longer be read.
+        Metadata that can no longer be read are a `LoadError`.
         """
         digest = str(entry.digest)
         with self._lock:
@@ -238,12 +237,9 @@ class ModelCache:
             self._removed[slot.model] = slot.size
         return slot.model
 
-    def _used(self) -> int:
-        return self._size + (sum(self._removed.values()) if self._removed else 0)
-
     def _evict(self) -> None:
         """Remove the least recently used slots without users, until the rest fits."""
-        over = self._used() - self.budget
+        over = self.used - self.budget
         if over <= 0:
             return
         for digest, slot in list(self._slots.items())[:-1]:
@@ -286,12 +282,9 @@ class _LazySession:
 def in_use(
     model: RuntimeModel, trace: RequestTrace | None = None
 ) -> AbstractContextManager[object]:
-    """Keep a model in memory inside the block, loaded first if need be.
+    """Keep a model in memory inside the block, as `ModelCache.in_use`.
 
     So the time limit of a run inside the block does not include loading.
-
-    Raises:
-        LoadError: on entry: it cannot be loaded, or not in time.
     """
     session = model.session
     return session.in_use(trace) if isinstance(session, _LazySession) else nullcontext()

@@ -51,11 +51,7 @@ class Overrides:
 
 
 def read_overrides(path: Path | None) -> Overrides:
-    """Read the file of `override_cities`; without a file nothing is overridden.
-
-    Raises:
-        OverridesError: the file cannot be read or holds something else.
-    """
+    """Read the file of `override_cities`, or raise `OverridesError`; no file overrides nothing."""
     if path is None:
         return Overrides()
     expected = f"expected '{KEY}:' with lists of areas by delivery id or model type"

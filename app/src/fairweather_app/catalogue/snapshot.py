@@ -19,6 +19,7 @@ from fairweather_app.catalogue.entries import Entry
 from fairweather_app.errors import UnknownDeliveryError
 
 
+@dataclass(frozen=True, eq=False)
 class Contents:
     """Entries and pins, and what follows from them, computed once. Never changes.
 
@@ -26,11 +27,8 @@ class Contents:
     pinned to.
     """
 
-    def __init__(
-        self, entries: Mapping[str, Entry] | None = None, pins: Mapping[str, str] | None = None
-    ) -> None:
-        self.entries: Mapping[str, Entry] = entries or {}
-        self.pins: Mapping[str, str] = pins or {}
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    pins: Mapping[str, str] = field(default_factory=dict)
 
     def prepare(self) -> Contents:
         """Compute now what requests will look up."""
@@ -120,11 +118,7 @@ class Snapshot:
         return self.problem
 
     def entry(self, delivery_id: str) -> Entry:
-        """Return the entry of a delivery.
-
-        Raises:
-            UnknownDeliveryError: there is none.
-        """
+        """Return the entry of a delivery, or raise `UnknownDeliveryError`."""
         try:
             return self.entries[delivery_id]
         except KeyError:

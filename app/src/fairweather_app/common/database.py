@@ -17,7 +17,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import cast
 
@@ -62,12 +62,11 @@ class Database:
     def transaction(self, *, patient: bool = False) -> Iterator[sa.Connection]:
         """One transaction: committed when the block ends well, rolled back otherwise."""
         try:
-            with self._opened().begin() as connection:
-                if patient:
-                    with self._patient(connection):
-                        yield connection
-                else:
-                    yield connection
+            with (
+                self._opened().begin() as connection,
+                self._patient(connection) if patient else nullcontext(),
+            ):
+                yield connection
         except (SQLAlchemyError, ImportError, sqlite3.Error) as error:
             raise self._unusable(getattr(error, "orig", None) or error) from error
 
@@ -224,11 +223,7 @@ class Database:
                 connection.execute(CreateTable(table, if_not_exists=True))
 
     def _check_file(self) -> None:
-        """Close a file that was replaced.
-
-        Raises:
-            ObservationStoreError: it is gone.
-        """
+        """Close a file that was replaced; one that is gone is an error."""
         try:
             about = self._path.stat()
         except OSError as error:

@@ -178,11 +178,7 @@ class Forecaster:
         *,
         use_cache: bool = False,
     ) -> Predictions | Refusal:
-        """Let one model predict for an area that it declares: its predictions, or why it refuses.
-
-        Raises:
-            ObservationStoreError: the observation database cannot be used.
-        """
+        """Return what one model predicts for an area that it declares, or why it refuses."""
         trace = trace or RequestTrace()
         trial = Trial(
             metadata=model.metadata, area=area, reference_time=reference_time, margins=self._margins

@@ -60,17 +60,10 @@ class LiveScore:
 class LiveScores:
     """The scores of one app, and the forecasts to be logged. Safe to share between threads."""
 
-    def __init__(
-        self,
-        store: ObservationStore,
-        windows: WindowCache,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, store: ObservationStore, windows: WindowCache) -> None:
         self.log = ForecastLog(store.database)
         self._store = store
         self._windows = windows
-        self._clock = clock
         self._pending: deque[tuple[AreaAndTime, list[LoggedForecast]]] = deque()
         self._dropped: deque[int] = deque()
         self._known: LruCache[tuple[str, str, datetime], bool] = LruCache(MOST_REMEMBERED)
@@ -115,8 +108,8 @@ class LiveScores:
     def all(self) -> list[LiveScore]:
         """Return the scores of every delivery, at most `MOST_SECONDS_OLD`."""
         with self._lock:
-            if self._all is None or self._clock() - self._all[0] > MOST_SECONDS_OLD:
-                self._all = (self._clock(), score(self.log.read(), self._store.series))
+            if self._all is None or time.monotonic() - self._all[0] > MOST_SECONDS_OLD:
+                self._all = (time.monotonic(), score(self.log.read(), self._store.series))
             return self._all[1]
 
 

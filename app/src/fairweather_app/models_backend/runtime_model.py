@@ -99,10 +99,8 @@ class RuntimeModel:
         """Forecast one area from the windows of its required inputs, keyed by input name.
 
         The result is by variable; value k (from 1) is for reference_time + k * step. Bands come
-        out of the same run as values. Nothing is checked here: see `checks`.
-
-        Raises:
-            PredictionError: the runtime failed.
+        out of the same run as values. Nothing is checked here: see `checks`. A runtime that fails
+        is `PredictionError`.
         """
         feeds: Arrays = {}
         for each in self.metadata.inputs:

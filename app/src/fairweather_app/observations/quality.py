@@ -64,9 +64,6 @@ def assess_quality(
 
     Ages count to `now`; a series must not lag behind `behind`, which is now or the latest
     observation of all. An area without any observation has one entry, of no variable.
-
-    Raises:
-        ObservationStoreError: the database cannot be used.
     """
     found: list[SeriesQuality] = []
     for area in areas:

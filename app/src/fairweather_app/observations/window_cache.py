@@ -61,11 +61,7 @@ class WindowCache:
         self._forgotten = clock()
 
     def revision(self) -> int:
-        """Return a number that changes when anything arrives, and only then.
-
-        Raises:
-            ObservationStoreError: the database cannot be used.
-        """
+        """Return a number that changes when anything arrives, and only then."""
         with self._locked():
             if self._clock() - self._forgotten > FORGET_SECONDS:
                 self._forget()

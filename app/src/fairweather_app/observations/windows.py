@@ -97,11 +97,7 @@ class Window:
 
 
 def _window_spec(wanted: Input, area: str, reference_time: datetime) -> WindowSpec:
-    """Return the window of an input.
-
-    Raises:
-        UnsuppliedInputError: the app's own observations can never supply it; the text says why.
-    """
+    """Return the window of an input, or raise why no observations here can ever supply it."""
 
     def never(reason: str) -> UnsuppliedInputError:
         return UnsuppliedInputError(f"input {wanted.name!r} cannot be supplied: {reason}")
@@ -136,8 +132,7 @@ def get_inputs(
 ) -> dict[str, Window]:
     """Return the window of every required input, by input name; `given` ones are not read.
 
-    Raises:
-        UnsuppliedInputError: an input is not given and can never be read here.
+    One that is not given and can never be read here is `UnsuppliedInputError`.
     """
     windows = dict(given or {})
     for wanted in required_inputs:
