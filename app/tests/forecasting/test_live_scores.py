@@ -22,7 +22,7 @@ from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecast_log import LoggedForecast
 from fairweather_app.forecasting.live_scores import score
 from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.observations.series import Times, Values
+from fairweather_app.observations.store import Times, Values
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]

@@ -27,7 +27,7 @@ from fairweather_app.observations import (
     window_cache,
 )
 from fairweather_app.observations import store as store_module
-from fairweather_app.observations.series import Times, Values
+from fairweather_app.observations.store import Times, Values
 from fairweather_app.observations.windows import read_window
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)

@@ -28,8 +28,6 @@ from fairweather_app.catalogue.snapshot import Contents, Snapshot
 from fairweather_app.errors import LoadError, ObservationStoreError
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 
-DEFAULT_BUDGET = 1 << 30
-
 _DECISIONS = "decisions"
 
 logger = logging.getLogger(__name__)
@@ -50,7 +48,7 @@ class Catalogue:
         index: Index,
         *,
         decisions: DecisionStore,
-        budget: int = DEFAULT_BUDGET,
+        budget: int,
         may_answer: MayAnswer = lambda _entry, _area: True,
         before_publish: Callable[[Contents, Contents], object] = lambda _before, _after: None,
     ) -> None:

@@ -107,29 +107,22 @@ class DeliveryCache:
             pass  # absent or damaged: fetched again
         return self.open_verified(name, digest)
 
-    def find_damage(self, name: str, digest: str) -> tuple[str, ...]:
-        """List how the copy differs from the verified bytes; empty when intact or not here.
+    def find_damage(self, name: str, digest: str) -> tuple[tuple[str, ...], int]:
+        """List how the copy differs from the verified bytes; return its size in bytes, too.
 
-        A copy that is not here is fetched when it is needed.
+        A copy that is not here is fetched when it is needed, and no damage.
         """
         copy = self._home(digest) / name
         try:
             manifest = read_manifest(copy)
-            if manifest.digest != digest:
-                return ("manifest.json: its digest differs",)
-            return file_problems(copy, manifest)
         except IncompleteDeliveryError:
-            return ()
+            return (), 0
         except CorruptDeliveryError as error:
-            return error.problems
-
-    def size(self, name: str, digest: str) -> int:
-        """Return how many bytes the copy's manifest lists; 0 when there is none."""
-        try:
-            manifest = read_manifest(self._home(digest) / name)
-        except DeliveryError:
-            return 0
-        return sum(file.size for file in manifest.files.values())
+            return error.problems, 0
+        size = sum(file.size for file in manifest.files.values())
+        if manifest.digest != digest:
+            return ("manifest.json: its digest differs",), size
+        return file_problems(copy, manifest), size
 
     def prune(self, digests: Collection[str]) -> None:
         """Delete the copies of all deliveries but those of the given digests."""

@@ -132,11 +132,7 @@ class Refresher:
         return now.entries, now.problems
 
     def names(self) -> frozenset[str]:
-        """List the names under which deliveries lie in the store now, or may be about to.
-
-        Raises:
-            StoreError: the store cannot be read.
-        """
+        """List the names under which deliveries lie in the store, or raise `StoreError`."""
         try:
             return self._store.names()
         except OSError as error:
@@ -213,9 +209,9 @@ class Refresher:
             if left <= 0:
                 self._last_verified = name  # the next pass goes on here
                 return
-            left -= self._cache.size(name, digest)
             try:
-                damage = self._cache.find_damage(name, digest)
+                damage, size = self._cache.find_damage(name, digest)
+                left -= size
             except OSError as error:
                 damage = (_cause(error),)
             if damage:

@@ -48,6 +48,7 @@ class Database:
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self.url = sa.make_url(url)
         self.patience = patience
+        self._milliseconds = math.ceil(patience * 1000)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._path = Path(str(self.url.database))
         self._log = f"{self._path}-wal"
@@ -178,10 +179,6 @@ class Database:
         finally:
             with suppress(SQLAlchemyError):
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {self._milliseconds}")
-
-    @property
-    def _milliseconds(self) -> int:
-        return math.ceil(self.patience * 1000)
 
     def _opened(self) -> sa.Engine:
         with self._lock:

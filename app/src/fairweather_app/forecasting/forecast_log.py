@@ -7,7 +7,7 @@ Only the newest `MOST_FORECASTS` rows are kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -91,11 +91,10 @@ class ForecastLog:
     def read(self, delivery_id: str | None = None) -> list[LoggedForecast]:
         """Return the forecasts of a delivery (or of all), by area and variable, oldest first."""
         table = _forecasts.c
-        names = ("delivery_id", "area", "variable", "reference_time", "step", "values")
-        query = sa.select(*(table[name] for name in names)).order_by(
+        query = sa.select(*(table[each.name] for each in fields(LoggedForecast))).order_by(
             table.area, table.variable, table.reference_time, table.delivery_id
         )
         if delivery_id is not None:
             query = query.where(table.delivery_id == delivery_id)
         with self._database.transaction() as connection:
-            return [LoggedForecast(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - public, whatever its name
+            return [LoggedForecast(**row) for row in connection.execute(query).mappings()]

@@ -188,8 +188,9 @@ class Forecaster:
             if refusal is None:
                 inputs = model.required_inputs
                 mine = given.windows(inputs, reference_time)
-                read = partial(get_inputs, inputs, area, reference_time, self._windows)
-                trial.windows = trace.timed("windows", partial(read, given=mine, trace=trace))
+                read = partial(self._windows.window, trace=trace)
+                work = partial(get_inputs, inputs, area, reference_time, read, given=mine)
+                trial.windows = trace.timed("windows", work)
                 refusal = first_refusal(trial, Phase.WINDOWS)
             return refusal or self._predict(model, trial, trace, use_cache=use_cache)
         except UnsuppliedInputError as error:

@@ -29,7 +29,7 @@ from fairweather_app.common.times import MICROSECOND, from_microseconds
 from fairweather_app.forecasting.forecast_log import ForecastLog, LoggedForecast, to_log
 from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
 from fairweather_app.observations import ObservationStore, WindowCache
-from fairweather_app.observations.series import Times, Values
+from fairweather_app.observations.store import Times, Values
 from fairweather_app.observations.windows import sample_means
 
 MOST_PENDING = 10_000

@@ -25,8 +25,7 @@ from fairweather_interface.variables import VARIABLES
 from fairweather_app.common.times import MICROSECOND, from_microseconds, to_microseconds
 from fairweather_app.errors import ProviderError
 from fairweather_app.observations.providers import Reading
-from fairweather_app.observations.series import Archive, Key, Times, Values
-from fairweather_app.observations.store import ObservationStore
+from fairweather_app.observations.store import Archive, Key, ObservationStore, Times, Values
 
 PROBLEMS_SHOWN = 5
 

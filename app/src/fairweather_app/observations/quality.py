@@ -20,8 +20,7 @@ import numpy as np
 from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.common.times import MICROSECOND, from_microseconds
-from fairweather_app.observations.series import Times, Values
-from fairweather_app.observations.store import ObservationStore
+from fairweather_app.observations.store import ObservationStore, Times, Values
 
 STALE_STEPS = 3
 _HOUR = timedelta(hours=1)

@@ -9,12 +9,11 @@ of them do. Times are counted in whole microseconds, so that edges are exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +22,9 @@ from fairweather_interface.durations import format_duration
 from fairweather_interface.metadata import Input
 from fairweather_interface.variables import VARIABLES
 
-from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.times import MICROSECOND, to_microseconds, write_time
 from fairweather_app.errors import UnsuppliedInputError
-from fairweather_app.observations.series import Times, Values
-from fairweather_app.observations.store import ObservationStore
+from fairweather_app.observations.store import ObservationStore, Times, Values
 
 LONGEST_PERIOD = timedelta(days=366)
 SHORTEST_SAMPLE_RATE = timedelta(minutes=1)
@@ -43,13 +40,6 @@ class WindowSpec:
     reference_time: datetime
     period: timedelta
     sample_rate: timedelta
-
-
-class Windows(Protocol):
-    """A source of windows; `WindowCache` is one."""
-
-    def window(self, spec: WindowSpec, trace: RequestTrace | None = None) -> Window:
-        """Return the window that `read_window` would read now, counted in the `trace`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,20 +115,18 @@ def get_inputs(
     required_inputs: Iterable[Input],
     area: str,
     reference_time: datetime,
-    observations: Windows,
+    read: Callable[[WindowSpec], Window],
     *,
     given: Mapping[str, Window] | None = None,
-    trace: RequestTrace | None = None,
 ) -> dict[str, Window]:
-    """Return the window of every required input, by input name; `given` ones are not read.
+    """Return the window of every required input, by input name; what is not `given` is read.
 
     One that is not given and can never be read here is `UnsuppliedInputError`.
     """
     windows = dict(given or {})
     for wanted in required_inputs:
         if wanted.name not in windows:
-            spec = _window_spec(wanted, area, reference_time)
-            windows[wanted.name] = observations.window(spec, trace)
+            windows[wanted.name] = read(_window_spec(wanted, area, reference_time))
     return windows
 
 
