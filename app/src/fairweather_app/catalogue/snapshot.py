@@ -55,7 +55,7 @@ class Contents:
         return {area: tuple(entries) for area, entries in found.items()}
 
     @cached_property
-    def served(self) -> Mapping[str, tuple[int, tuple[str, ...]]]:
+    def live_by_area(self) -> Mapping[str, tuple[int, tuple[str, ...]]]:
         """By declared area, how many live deliveries declare it, and what they forecast."""
         found = {}
         for area, entries in self.declaring.items():

@@ -77,7 +77,7 @@ def area_summaries(contents: Contents, windows: WindowCache) -> list[AreaSummary
     """Return a summary of each known area; its place by a live model, else by the definitions."""
     found = []
     for area in known_areas(contents, windows):
-        models, variables = contents.served.get(area, (0, ()))
+        models, variables = contents.live_by_area.get(area, (0, ()))
         place = find_place(contents, area) if models else defined_areas().get(area)
         found.append(
             AreaSummary(

@@ -43,9 +43,13 @@ AreaAndTime = tuple[str, datetime]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LiveScore:
-    """The errors of a delivery for one area and variable on one lead day, in the variable's unit.
+    """The errors of a delivery for one area and variable on one lead day.
 
-    `count` is how many values were compared.
+    Attributes:
+        lead_day: 1 is the first 24 hours.
+        count: how many values were compared.
+        mae: mean absolute error, in the variable's unit.
+        bias: mean of forecast minus observed, in the variable's unit.
     """
 
     delivery_id: str

@@ -43,10 +43,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Regressions:
-    """What this release would lose of a store of so many `deliveries`.
+    """What this release would lose of a store.
 
-    `areas` are those that only `lost` deliveries declare, sorted; of the `unreadable` among them
-    the areas are not known.
+    Attributes:
+        deliveries: how many there are.
+        lost: those that it would not serve as they ask to be, by code, type and id.
+        areas: those that lost deliveries declare and no other one does, sorted.
+        unreadable: how many of the lost have metadata that cannot be read, so that the areas they
+            declare are not known.
     """
 
     deliveries: int

@@ -20,9 +20,6 @@ from fairweather_app.models_backend.checks import check_predictions
 from fairweather_app.models_backend.runtime_model import ROLES, RuntimeModel
 from fairweather_app.models_backend.session import Arrays, Tensor
 
-SUPPLIED_AS = {"reference_time": ("int64", (BATCH,)), "area_index": ("int64", (BATCH,))}
-"""Dtype and shape of the inputs that are not observations, by role."""
-
 
 def accept(model: RuntimeModel) -> None:
     """Compare a freshly loaded model with its metadata and replay its examples."""
@@ -34,15 +31,15 @@ def check_roles(metadata: ModelMetadata) -> None:
     """Refuse an input whose role, type or shape this release cannot supply."""
     problems = []
     for each in metadata.inputs:
-        found = (each.dtype, each.shape)
         if each.role not in ROLES:
             problems.append(
                 f"input {each.name!r} has the role {each.role!r}; this release feeds "
                 f"{', '.join(ROLES)}"
             )
             continue
-        expected = ("float32", each.shape) if each.role == OBSERVATIONS else SUPPLIED_AS[each.role]
-        if found != expected:
+        # observations come as float32 of any length, the others as one integer
+        expected = ("float32", each.shape) if each.role == OBSERVATIONS else ("int64", (BATCH,))
+        if (each.dtype, each.shape) != expected:
             problems.append(
                 f"input {each.name!r} of role {each.role!r} is {each.dtype} {list(each.shape)}; "
                 f"this release feeds {expected[0]} {list(expected[1])}"

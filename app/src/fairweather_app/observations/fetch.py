@@ -34,10 +34,17 @@ PROBLEMS_SHOWN = 5
 class Fetched:
     """The readings of one area, by what was done with them.
 
-    `latest` is the time of the latest valid value. `readings` counts those with a value from the
-    requested `since` to now: the sum of the next five, of which `changed` replaced another value
-    and `repeated` had the time of an earlier one. Beside them `missing` had no value, and `future`
-    are later than now.
+    Attributes:
+        since: the earliest time that was requested.
+        latest: time of the latest value that is valid, or null.
+        readings: with a value, from `since` to now: the sum of the next five.
+        new: written.
+        changed: written over another value.
+        known: unchanged.
+        impossible: dropped.
+        repeated: merged with an earlier reading of the same time.
+        missing: times without a value.
+        future: dropped, because it is later than now.
     """
 
     area: str

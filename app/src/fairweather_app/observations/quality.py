@@ -28,7 +28,12 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gap:
-    """A stretch without observations, between two that there are."""
+    """A stretch without observations.
+
+    Attributes:
+        after: the last observation before it.
+        until: the first one after it.
+    """
 
     after: datetime
     until: datetime
@@ -38,9 +43,17 @@ class Gap:
 class SeriesQuality:
     """One series over some days, up to its latest observation.
 
-    `variable` is null where there is no observation of the area. `step_seconds` is the usual
-    distance of two observations, null while there is but one; `missing` counts by it.
-    `stuck_seconds` is the longest time on one value. An empty `quality` is good.
+    Attributes:
+        variable: null where there is no observation of the area; then numbers are 0 or null.
+        latest: time of the latest observation.
+        age_seconds: from then to now.
+        step_seconds: the usual distance of two observations, null while there is but one.
+        observations: of the days looked at.
+        missing: likewise, by the usual distance.
+        longest_gap: null where there is none.
+        stuck_seconds: the longest time on one value.
+        impossible: how many values cannot be real.
+        quality: the words above; empty is good.
     """
 
     area: str
