@@ -57,6 +57,7 @@ class Kit:
         self.ingestion.ingested, self.ingestion.accepted = [], []
         self.index = Index(self.cache.folder, lambda: "tests")
         more.setdefault("decisions", NoDecisions())
+        more.setdefault("budget", 1 << 30)
         self.catalogue = Catalogue(self.cache, self.ingestion, self.index, **more)
 
     def ingest(self, delivery_id: str) -> Ingested:

@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from answers import the_problem
+from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.errors import RETRY_SECONDS
 from fairweather_app.forecasting.context import AppContext
 
@@ -26,6 +27,12 @@ fcntl.lockf(file, fcntl.LOCK_EX, 8, 120)  # by these bytes SQLite lets readers a
 print("held", flush=True)
 sys.stdin.read()
 """
+
+
+def limit_of(client: FlaskClient) -> TimeLimit:
+    """The time that the database has."""
+    context: AppContext = client.application.extensions["fairweather"]
+    return context.windows._limit
 
 
 @pytest.fixture
@@ -57,11 +64,12 @@ def impatient(
     observe: Callable[..., None],
     day: list[float],
 ) -> FlaskClient:
-    """An app that gives up soon, with a model for JFK, and that has answered once."""
+    """An app with a model for JFK that has answered once, and then gives its database up soon."""
     tiny_delivery(areas=("JFK",))
     observe("JFK", day)
-    client = make_app(time_limit=0.2).test_client()
+    client = make_app().test_client()
     assert client.get(JFK).status_code == 200
+    limit_of(client).seconds = 0.2
     return client
 
 
@@ -89,6 +97,6 @@ def test_a_database_that_lets_no_reader_in_is_given_up_in_time_also_when_nothing
     }
     assert impatient.post("/weather/predict", json=body).status_code == 200  # needs no database
     process.communicate()
-    context: AppContext = impatient.application.extensions["fairweather"]
-    context.windows._limit._paused.clear()  # as after so many seconds
+    limit_of(impatient).seconds = 60.0
+    limit_of(impatient)._paused.clear()  # as after so many seconds
     assert impatient.get(JFK).status_code == 200

@@ -202,7 +202,7 @@ def test_a_post_brings_nothing_into_the_memory(
         "observations": {"temperature": [7.0] * 24},
     }
     serving.post("/weather/predict", json=given)
-    assert (len(cache(serving)), len(context.forecaster.predictions)) == (0, 0)
+    assert (cache(serving).used, context.forecaster.predictions.used) == (0, 0)
     answer = serving.get(JFK)
     assert answer.json is not None
     assert answer.json["forecast"]["temperature"]["value"] == day

@@ -12,11 +12,12 @@ from fairweather_interface.delivery import Delivery
 from flask import Flask
 
 from fairweather_app import create_app
+from fairweather_app.background import poller as poller_module
 from fairweather_app.background.poller import Poller, start_polling
 from fairweather_app.background.preload import preload
-from fairweather_app.catalogue.model_cache import estimate
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.models_backend import onnx
+from fairweather_app.models_backend.loading import SESSION_BYTES
 
 Build = Callable[..., Path]
 
@@ -62,7 +63,7 @@ def test_no_more_is_loaded_than_the_budget_has_room_for(
 ) -> None:
     model_cache = restarted.catalogue.model_cache
     model_cache.load(restarted.catalogue.snapshot.entry(three[2]))
-    model_cache.budget = model_cache.used + estimate(0)  # less than any model
+    model_cache.budget = model_cache.used + SESSION_BYTES  # less than any model
     assert preload(restarted) == 0
     assert resident(restarted) == {three[2]}
 
@@ -91,8 +92,9 @@ def test_it_ends_when_the_process_does(restarted: AppContext) -> None:
 
 
 def test_serving_starts_with_the_models_in_memory(
-    settings: dict[str, Any], three: tuple[str, str, str]
+    settings: dict[str, Any], three: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(poller_module, "BEFORE_READY_SECONDS", 60)  # however busy the machine is
     app = create_app(settings)
     poller = start_polling(app)
     try:

@@ -142,7 +142,7 @@ def test_areas_are_those_of_all_deliveries_whose_metadata_can_be_read(
     tiny_delivery(areas=("EWR",))
     tiny_delivery(areas=("Hebron",), model=b"no")
     context.catalogue.refresh()
-    assert context.catalogue.snapshot.declared_areas == {"EWR", "Hebron"}
+    assert context.catalogue.snapshot.contents.declaring.keys() == {"EWR", "Hebron"}
 
 
 # ------------------------------------------------------------------------------ the last model

@@ -14,7 +14,7 @@ from flask import Flask
 from answers import the_problem
 from fairweather_app import create_app
 from fairweather_app.catalogue import decisions as decisions_module
-from fairweather_app.catalogue.decisions import Decisions, DecisionStore, load_decisions
+from fairweather_app.catalogue.decisions import DECISIONS_JSON, Decisions, DecisionStore
 from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.pins import report_pins
@@ -83,7 +83,7 @@ def test_what_holds_is_the_last_word_about_each_whatever_the_clock_says(
     assert list(found.withdrawals) == ["b"]
     assert {area: each.delivery_id for area, each in found.pins.items()} == {"JFK": "d", "a": "c"}
     assert str(found.pins["JFK"]) == "bob at 1999-01-01T00:00Z: on trial"
-    assert load_decisions(found.dump()) == found
+    assert DECISIONS_JSON.validate_json(DECISIONS_JSON.dump_json(found)) == found
 
 
 def test_a_withdrawn_delivery_answers_nowhere_and_says_who_withdrew_it_and_why(

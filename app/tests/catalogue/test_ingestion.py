@@ -15,8 +15,8 @@ from fairweather_interface.testing import identity_onnx
 
 from answers import refused_with
 from catalogues import Ingest
+from fairweather_app.catalogue import ingestion
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.models_backend import loading
 
 Build = Callable[..., Path]
 Document = dict[str, Any]
@@ -224,7 +224,7 @@ def test_an_unforeseen_failure_is_an_entry_and_not_the_end_of_the_app(
     def explode(_model: object) -> None:
         raise ZeroDivisionError("unforeseen")
 
-    monkeypatch.setattr(loading, "accept", explode)
+    monkeypatch.setattr(ingestion, "accept", explode)
     found = ingest(tiny_delivery())
     refused_with(found, "quarantined", Code.CORRUPT, "ZeroDivisionError: unforeseen")
     assert "Traceback" in caplog.text
@@ -236,7 +236,7 @@ def test_a_disk_that_fails_while_a_copy_is_loaded_says_nothing_about_the_deliver
     def fail(_model: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(loading, "accept", fail)
+    monkeypatch.setattr(ingestion, "accept", fail)
     with pytest.raises(OSError, match="Input/output error"):
         ingest(tiny_delivery())
 

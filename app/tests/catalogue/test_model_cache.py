@@ -22,11 +22,11 @@ from fairweather_app.catalogue import refresh as refresh_module
 from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.catalogue.model_cache import (
     LOADS_AT_ONCE,
-    Loaded,
     ModelCache,
     release_free_memory,
 )
 from fairweather_app.errors import LoadError, PredictionError
+from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.models_backend.session import Arrays, Signature
 
 Build = Callable[..., Path]
@@ -68,12 +68,13 @@ class Loads:
         self.fails: set[str] = set()
         self.meanwhile: Callable[[str], object] = lambda _name: None
 
-    def __call__(self, each: Entry) -> Loaded:
+    def __call__(self, each: Entry) -> RuntimeModel:
         self.meanwhile(each.delivery_id)
         if each.delivery_id in self.fails:
             raise LoadError(Code.CORRUPT, "its bytes went bad")
         self.loaded.append(each.delivery_id)
-        return Loaded(session=FakeSession(), size=10)
+        no_delivery: Any = None
+        return RuntimeModel(delivery=no_delivery, session=FakeSession(), memory=10)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecast_log import LoggedForecast
 from fairweather_app.forecasting.live_scores import score
 from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.observations.series import Times, Values
+from fairweather_app.observations.store import Times, Values
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -138,7 +138,7 @@ def test_the_first_forecast_stays_when_another_worker_makes_it_again(
     other.get(JFK)
     record(context_of(other))
     (found,) = context_of(other).live.log.read()
-    assert found.decoded[-1] != 30.0
+    assert np.frombuffer(found.values, dtype="<f4")[-1] != 30.0
 
 
 @pytest.mark.parametrize("asked", ["past", "post"])

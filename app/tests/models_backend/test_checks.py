@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pkgutil import resolve_name
 
@@ -15,7 +16,6 @@ from fairweather_interface.testing import metadata_document
 
 from fairweather_app.models_backend.checks import (
     CHECKS,
-    OBEYED_BY_CONSTRUCTION,
     check_observed,
     check_output,
     check_predictions,
@@ -52,6 +52,33 @@ def output(variable: str = "temperature", unit: str = "degC") -> Output:
             "shape": (-1, 3),
         }
     )
+
+
+OBEYED_BY_CONSTRUCTION: Mapping[str, str] = {
+    "fairweather_interface.metadata:read_metadata": "min_reader schema_version",
+    "fairweather_interface.delivery:open_delivery": "delivery_id",
+    "fairweather_app.models_backend.protocol:artifact_of": (
+        "artifacts artifacts[].format artifacts[].path"
+    ),
+    "fairweather_app.models_backend.protocol:ModelsBackend.cannot_run": (
+        "artifacts[].needs artifacts[].needs.ir_version artifacts[].needs.opset "
+        "artifacts[].needs.tensorflow"
+    ),
+    "fairweather_app.models_backend.acceptance:check_roles": (
+        "inputs[].dtype inputs[].role inputs[].shape"
+    ),
+    "fairweather_app.models_backend.acceptance:check_units": "inputs[].unit outputs[].unit",
+    "fairweather_app.models_backend.acceptance:check_signature": (
+        "inputs inputs[].name outputs outputs[].name outputs[].shape"
+    ),
+    "fairweather_app.models_backend.runtime_model:RuntimeModel.predict": (
+        "areas outputs[].step outputs[].variable"
+    ),
+    "fairweather_app.observations.windows:get_inputs": (
+        "inputs[].areas inputs[].period inputs[].sample_rate inputs[].variable"
+    ),
+}
+"""By what obeys them, the fields of the first schema without which no model is loaded or run."""
 
 
 def test_what_obeys_each_duty_of_the_newest_schema_is_named_once() -> None:

@@ -123,14 +123,14 @@ def test_an_input_is_read_for_the_requested_area_unless_it_lists_members(
     observe("LGA", [3.0, 4.0, 5.0])
     own = an_input()
     region = an_input(name="region", areas=("JFK", "LGA"))
-    found = get_inputs([own, region], "LGA", NOON, windows)
+    found = get_inputs([own, region], "LGA", NOON, windows.window)
     assert found["temperature"].values.tolist() == [3.0, 4.0, 5.0]
     assert found["region"].values.tolist() == [2.0, 3.0, 4.0]
 
 
 def test_what_is_given_is_not_read(windows: WindowCache) -> None:
     mine = a_window(7.0, 8.0, 9.0)
-    found = get_inputs([an_input()], "JFK", NOON, windows, given={"temperature": mine})
+    found = get_inputs([an_input()], "JFK", NOON, windows.window, given={"temperature": mine})
     assert found["temperature"] is mine
 
 
@@ -153,7 +153,7 @@ def test_an_input_that_no_observations_can_feed_says_why(
     windows: WindowCache, changes: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(UnsuppliedInputError, match=reason):
-        get_inputs([an_input(**changes)], "JFK", NOON, windows)
+        get_inputs([an_input(**changes)], "JFK", NOON, windows.window)
 
 
 def test_a_window_knows_its_extremes_and_how_many_values_are_missing() -> None:

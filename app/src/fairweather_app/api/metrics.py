@@ -142,7 +142,7 @@ class _State(Collector):
             "Deliveries that cannot serve, by state and code.",
             labels=["state", "code"],
         )
-        counts = Counter((entry.state, str(entry.code)) for entry in snapshot.not_live)
+        counts = Counter((entry.state, str(entry.code)) for entry in snapshot.contents.not_live)
         for state, count in counts.items():
             states.add_metric(state, count)
         yield states

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from fairweather_interface.delivery import Delivery
 from fairweather_interface.refusals import Code
 
-from fairweather_app.catalogue.decisions import Decisions, DecisionStore, load_decisions
+from fairweather_app.catalogue.decisions import DECISIONS_JSON, Decisions, DecisionStore
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.catalogue.index import Index
@@ -28,8 +28,6 @@ from fairweather_app.catalogue.snapshot import Contents, Snapshot
 from fairweather_app.errors import LoadError, ObservationStoreError
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 
-DEFAULT_BUDGET = 1 << 30
-
 _DECISIONS = "decisions"
 
 logger = logging.getLogger(__name__)
@@ -38,13 +36,9 @@ logger = logging.getLogger(__name__)
 class Catalogue:
     """Holds the current snapshot of one store, and replaces it. Safe to share between threads.
 
-    Args:
-        decisions: keeps the operator's withdrawals and pins.
-        budget: the memory for loaded models, in bytes.
-        may_answer: whether a live delivery may answer for an area that it declares, by the
-            operator's settings.
-        before_publish: called with the current contents and the next, before those are published:
-            what it computes, no request has to.
+    `budget` is the memory for loaded models, in bytes. `may_answer` is whether the operator's
+    settings let a delivery answer for an area. `before_publish` is called with the current contents
+    and the next: what it computes, no request has to.
     """
 
     def __init__(
@@ -54,7 +48,7 @@ class Catalogue:
         index: Index,
         *,
         decisions: DecisionStore,
-        budget: int = DEFAULT_BUDGET,
+        budget: int,
         may_answer: MayAnswer = lambda _entry, _area: True,
         before_publish: Callable[[Contents, Contents], object] = lambda _before, _after: None,
     ) -> None:
@@ -90,11 +84,7 @@ class Catalogue:
         return self._snapshot
 
     def model(self, entry: Entry) -> RuntimeModel:
-        """Return the model of a live entry; it is loaded when it is first run.
-
-        Raises:
-            LoadError: its bytes can no longer be read.
-        """
+        """Return the model of a live entry, as `ModelCache.model`."""
         return self.model_cache.model(entry)
 
     def delivery(self, entry: Entry) -> Delivery | None:
@@ -127,12 +117,12 @@ class Catalogue:
             self._decisions_missing = True
             if self._decisions is None:
                 saved = self._index.note(_DECISIONS)
-                self._decisions = load_decisions(saved) if saved else Decisions()
+                self._decisions = DECISIONS_JSON.validate_json(saved) if saved else Decisions()
             return
         self._decisions_missing = False
         if read != self._decisions:
             self._decisions = read
-            self._index.save_note(_DECISIONS, read.dump())
+            self._index.save_note(_DECISIONS, DECISIONS_JSON.dump_json(read).decode())
 
     def _publish(self, known: Mapping[str, Entry], problem: str | None) -> None:
         """Replace the snapshot; its contents only when they differ."""
@@ -140,17 +130,14 @@ class Catalogue:
         entries = dict(sorted(known.items()))
         before = self._snapshot.contents
         for name in decisions.withdrawals.keys() & entries.keys():
-            reason = f"withdrawn by {decisions.withdrawals[name]}"
-            withdrawn = before.entries.get(name)
-            if (
-                withdrawn is None
-                or withdrawn.reason != reason
-                or withdrawn.digest != entries[name].digest
-            ):
-                withdrawn = replace(
-                    entries[name], state=State.WITHDRAWN, code=Code.WITHDRAWN, reason=reason
-                )
-            entries[name] = withdrawn
+            withdrawn = replace(
+                entries[name],
+                state=State.WITHDRAWN,
+                code=Code.WITHDRAWN,
+                reason=f"withdrawn by {decisions.withdrawals[name]}",
+            )
+            same = before.entries.get(name)
+            entries[name] = same if same is not None and same.equals(withdrawn) else withdrawn
         pins = {area: str(pin.delivery_id) for area, pin in decisions.pins.items()}
         contents = before
         if entries != before.entries or pins != before.pins:

@@ -11,13 +11,13 @@ Every serving process reads them at every refresh of the catalogue.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Literal
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
 from fairweather_app.common.database import TABLES, Database
 from fairweather_app.common.times import from_microseconds, to_microseconds, write_time
@@ -35,10 +35,7 @@ _decisions = sa.Table(
     sa.Column("delivery_id", sa.Text),
     sa.Column("reason", sa.Text),
 )
-_PAIRS: Mapping[str, tuple[Action, Action]] = {
-    "delivery": ("withdraw", "restore"),
-    "area": ("pin", "unpin"),
-}
+_PAIRS: tuple[tuple[Action, Action], ...] = (("withdraw", "restore"), ("pin", "unpin"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,16 +61,9 @@ class Decisions:
     withdrawals: Mapping[str, Decision] = field(default_factory=dict)
     pins: Mapping[str, Decision] = field(default_factory=dict)
 
-    def dump(self) -> str:
-        """Return them as text, for `load_decisions`."""
-        return json.dumps(
-            [asdict(row) for row in (*self.withdrawals.values(), *self.pins.values())]
-        )
 
-
-def load_decisions(text: str) -> Decisions:
-    """Return the decisions that `Decisions.dump` wrote."""
-    return _collect([Decision(**row) for row in json.loads(text)])
+DECISIONS_JSON = TypeAdapter(Decisions)
+"""Reads decisions from JSON, and writes them."""
 
 
 class DecisionStore:
@@ -90,23 +80,18 @@ class DecisionStore:
         table = _decisions.c
         last = [
             sa.select(sa.func.max(table.id)).where(table.action.in_(pair)).group_by(table.subject)
-            for pair in _PAIRS.values()
+            for pair in _PAIRS
         ]
-        query = sa.select(_decisions).where(table.id.in_(sa.union_all(*last))).order_by(table.id)
+        names = (table[each.name] for each in fields(Decision))
+        query = sa.select(*names).where(table.id.in_(sa.union_all(*last))).order_by(table.id)
         with self._database.transaction() as connection:
-            rows = connection.execute(query).all()
-        return _collect(
-            [
-                Decision(
-                    time=write_time(from_microseconds(row.time)),
-                    author=row.author,
-                    action=row.action,
-                    subject=row.subject,
-                    delivery_id=row.delivery_id,
-                    reason=row.reason,
-                )
-                for row in rows
-            ]
+            rows = connection.execute(query).mappings().all()
+        found = [
+            Decision(**{**row, "time": write_time(from_microseconds(row["time"]))}) for row in rows
+        ]
+        return Decisions(
+            withdrawals={row.subject: row for row in found if row.action == "withdraw"},
+            pins={row.subject: row for row in found if row.action == "pin"},
         )
 
     def add(
@@ -130,10 +115,3 @@ class DecisionStore:
                     reason=reason,
                 )
             )
-
-
-def _collect(rows: list[Decision]) -> Decisions:
-    return Decisions(
-        withdrawals={row.subject: row for row in rows if row.action == "withdraw"},
-        pins={row.subject: row for row in rows if row.action == "pin"},
-    )

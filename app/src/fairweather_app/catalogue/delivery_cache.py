@@ -50,11 +50,7 @@ class DeliveryCache:
         self.reader = reader
 
     def check_writable(self) -> None:
-        """Make a folder here and remove it again, as copying a delivery does.
-
-        Raises:
-            OSError: the cache cannot be written.
-        """
+        """Make a folder here and remove it again; raises `OSError` where that cannot be done."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder):
             pass
@@ -65,9 +61,6 @@ class DeliveryCache:
 
         So each delivery is tested by one process, and the others find the result. The system
         releases the lock when the process ends.
-
-        Raises:
-            OSError: the cache cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / _LOCK).open("a") as file:
@@ -91,16 +84,12 @@ class DeliveryCache:
     def open_verified(self, name: str, digest: str) -> Delivery:
         """Return the copy, every byte verified; fetch it again when it is absent or damaged.
 
-        Raises:
-            DeliveryError: the store no longer has these bytes, or they are damaged there too.
-            OSError: as `fetch_verified`.
+        Raises what `fetch_verified` raises, also where the store has other bytes by now.
         """
         delivery = self._reopen(name, digest) or self.fetch_verified(name)
         if delivery.digest != digest:
-            raise CorruptDeliveryError(
-                f"{name} has other bytes in the store than when it was picked up",
-                path=delivery.path,
-            )
+            found = f"{name} has other bytes in the store than when it was picked up"
+            raise CorruptDeliveryError(found, path=delivery.path)
         return delivery
 
     def open_described(self, name: str, digest: str) -> Delivery:
@@ -118,29 +107,22 @@ class DeliveryCache:
             pass  # absent or damaged: fetched again
         return self.open_verified(name, digest)
 
-    def find_damage(self, name: str, digest: str) -> tuple[str, ...]:
-        """List how the copy differs from the verified bytes; empty when intact or not here.
+    def find_damage(self, name: str, digest: str) -> tuple[tuple[str, ...], int]:
+        """List how the copy differs from the verified bytes; return its size in bytes, too.
 
-        A copy that is not here is fetched when it is needed.
+        A copy that is not here is fetched when it is needed, and no damage.
         """
         copy = self._home(digest) / name
         try:
             manifest = read_manifest(copy)
-            if manifest.digest != digest:
-                return ("manifest.json: its digest differs",)
-            return file_problems(copy, manifest)
         except IncompleteDeliveryError:
-            return ()
+            return (), 0
         except CorruptDeliveryError as error:
-            return error.problems
-
-    def size(self, name: str, digest: str) -> int:
-        """Return how many bytes the copy's manifest lists; 0 when there is none."""
-        try:
-            manifest = read_manifest(self._home(digest) / name)
-        except DeliveryError:
-            return 0
-        return sum(file.size for file in manifest.files.values())
+            return error.problems, 0
+        size = sum(file.size for file in manifest.files.values())
+        if manifest.digest != digest:
+            return ("manifest.json: its digest differs",), size
+        return file_problems(copy, manifest), size
 
     def prune(self, digests: Collection[str]) -> None:
         """Delete the copies of all deliveries but those of the given digests."""

@@ -84,9 +84,9 @@ class Declared:
 class Entry:
     """One delivery as the catalogue knows it.
 
-    `code` and `reason` are None exactly when it is live. `digest`, `model_type`, `areas` and
-    `record` are there whenever its bytes were verified and its metadata read. An empty
-    `fingerprint` equals no other: the delivery is ingested again.
+    `code` and `reason` are None exactly when it is live. What follows them is there whenever its
+    bytes were verified and its metadata read. An empty `fingerprint` equals no other: the delivery
+    is ingested again.
     """
 
     delivery_id: str
@@ -97,6 +97,7 @@ class Entry:
     digest: str | None = None
     model_type: str | None = None
     areas: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
     record: bytes = b""
 
     @property

@@ -28,6 +28,7 @@ from fairweather_app.models_backend.software import describe_software
 FORGOTTEN_AFTER_SECONDS = 30 * 86_400
 BUSY_SECONDS = 10
 _COLUMNS = tuple(each.name for each in fields(Entry))
+_LISTS = ("areas", "variables")
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS entries (
     {", ".join(_COLUMNS)}, PRIMARY KEY (delivery_id)
@@ -67,7 +68,7 @@ class Index:
     def entries(self) -> dict[str, Entry]:
         """Return every row, by delivery id."""
         rows = self._do(lambda db: db.execute("SELECT * FROM entries").fetchall())
-        seen: dict[str, tuple[str, ...]] = {}  # thousands of deliveries declare the same areas
+        seen: dict[str, tuple[str, ...]] = {}  # thousands of deliveries declare the same
         return {row[0]: _entry(row, seen) for row in rows or ()}
 
     def find(self, delivery_id: str, digest: str) -> Entry | None:
@@ -153,15 +154,16 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _row(entry: Entry) -> tuple[Any, ...]:
     kept = {name: getattr(entry, name) for name in _COLUMNS}
-    return tuple((kept | {"areas": json.dumps(entry.areas, ensure_ascii=False)}).values())
+    lists = {name: json.dumps(kept[name], ensure_ascii=False) for name in _LISTS}
+    return tuple((kept | lists).values())
 
 
 def _entry(row: tuple[Any, ...], seen: dict[str, tuple[str, ...]]) -> Entry:
     kept = dict(zip(_COLUMNS, row, strict=True))
-    areas, code = kept["areas"], kept["code"]
-    if areas not in seen:
-        seen[areas] = tuple(json.loads(areas))
-    kept["areas"] = seen[areas]
-    kept["state"] = State(kept["state"])
-    kept["code"] = None if code is None else Code(code)
-    return Entry(**kept)
+    for name in _LISTS:
+        text = kept[name]
+        if text not in seen:
+            seen[text] = tuple(json.loads(text))
+        kept[name] = seen[text]
+    code = None if kept["code"] is None else Code(kept["code"])
+    return Entry(**kept | {"state": State(kept["state"]), "code": code})

@@ -21,10 +21,10 @@ from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.entries import Entry, State, describe
-from fairweather_app.catalogue.model_cache import Loaded, estimate
 from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
-from fairweather_app.models_backend.loading import Loader
+from fairweather_app.models_backend.acceptance import accept, check_roles, check_units
+from fairweather_app.models_backend.loading import estimate_memory, load
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.models_backend.session import Session
 
@@ -41,28 +41,24 @@ logger = logging.getLogger(__name__)
 class Ingested:
     """An entry fresh from ingestion, with what was opened on the way.
 
-    The `delivery` is there whenever its bytes were verified and its metadata read; the `model` and
-    the `size` of its memory when it is live and was accepted just now, not known from before.
+    The `delivery` is there whenever its bytes were verified and its metadata read; the `model` when
+    it is live and was accepted just now, not known from before.
     """
 
     entry: Entry
     delivery: Delivery | None = None
     model: RuntimeModel | None = None
-    size: int = 0
-
-    @property
-    def loaded(self) -> Loaded | None:
-        """The accepted session."""
-        return None if self.model is None else Loaded(session=self.model.session, size=self.size)
 
 
 class Ingestion:
-    """Makes entries of deliveries, with the runtimes of this process, the preferred first."""
+    """Makes entries of deliveries, with the runtimes of this process, the preferred first.
+
+    What was accepted before and can no longer be read or loaded is `LoadError`.
+    """
 
     def __init__(self, cache: DeliveryCache, backends: Sequence[ModelsBackend]) -> None:
         self._cache = cache
         self.backends = tuple(backends)
-        self._loader = Loader(backends)
 
     def ingest(
         self,
@@ -89,7 +85,10 @@ class Ingestion:
         if known is not None:
             return Ingested(entry=replace(known, fingerprint=fingerprint), delivery=delivery)
         try:
-            model, size = self._loader.load_accepted(delivery)
+            check_roles(delivery.metadata)
+            check_units(delivery.metadata)
+            model = load(delivery, self.backends)
+            accept(model)
         except LoadError as error:
             code, reason = error.code, str(error)
         except OSError:
@@ -100,41 +99,28 @@ class Ingestion:
             reason = f"this release failed on it: {type(error).__name__}: {error}"
         else:
             entry = _described(entry, delivery, model.session.runtime)
-            return Ingested(entry=entry, delivery=delivery, model=model, size=estimate(size))
+            return Ingested(entry=entry, delivery=delivery, model=model)
         entry = _refused(_described(entry, delivery, None), code, reason)
         return Ingested(entry=entry, delivery=delivery)
 
-    def reload(self, entry: Entry) -> Loaded:
-        """Load what was accepted before: bytes verified now, signature and examples not tested.
-
-        Raises:
-            LoadError: its bytes can no longer be read, or no runtime takes them.
-        """
+    def reload(self, entry: Entry) -> RuntimeModel:
+        """Load what was accepted before: bytes verified now, signature and examples not tested."""
         try:
             delivery = self._cache.open_verified(entry.delivery_id, str(entry.digest))
-            model, size = self._loader.load(delivery)
+            return load(delivery, self.backends)
         except (FairweatherError, OSError) as error:
             raise _cannot_open(error) from error
-        return Loaded(session=model.session, size=estimate(size))
 
     def measure(self, entry: Entry) -> int:
-        """Estimate the memory of the first artifact that a runtime here takes, before loading it.
-
-        0 while its metadata cannot be read; `reload` will say why.
-        """
+        """Estimate the memory of a model before it is loaded; 0 where `reload` will fail."""
         try:
             delivery = self._cache.open_described(entry.delivery_id, str(entry.digest))
         except (FairweatherError, OSError):
             return 0
-        size = self._loader.artifact_size(delivery)
-        return estimate(size) if size else 0
+        return estimate_memory(delivery, self.backends)
 
     def describe(self, entry: Entry, session: Session) -> RuntimeModel:
-        """Make the model of an entry that was accepted before, run by the given session.
-
-        Raises:
-            LoadError: its metadata can no longer be read.
-        """
+        """Make the model of an entry that was accepted before, run by the given session."""
         try:
             delivery = self._cache.open_described(entry.delivery_id, str(entry.digest))
         except (FairweatherError, OSError) as error:
@@ -153,6 +139,7 @@ def _described(entry: Entry, delivery: Delivery, runtime: str | None) -> Entry:
         digest=delivery.digest,
         model_type=delivery.metadata.model_type,
         areas=tuple(delivery.metadata.areas),
+        variables=delivery.metadata.variables,
         record=describe(delivery.metadata, runtime),
     )
 

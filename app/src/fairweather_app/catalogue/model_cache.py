@@ -37,26 +37,11 @@ from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.models_backend.session import Arrays, Session, Signature
 
-SESSION_BYTES = 1 << 20
-SESSION_FACTOR = 3
 DESCRIBED_AT_ONCE = 1024
 LOADS_AT_ONCE = 4
 MOST_LOADS = 64
 """So many may be loaded or wait to be; more are refused at once."""
 PATIENCE_SECONDS = 30.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False, weakref_slot=True)
-class Loaded:
-    """A session and its memory, estimated from its artifact's size."""
-
-    session: Session
-    size: int
-
-
-def estimate(artifact_bytes: int) -> int:
-    """Estimate the memory of a loaded artifact; runtimes do not report it."""
-    return SESSION_BYTES + SESSION_FACTOR * artifact_bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -65,8 +50,8 @@ class _Slot:
 
     size: int = 0
     users: int = 0
-    loaded: Loaded | None = None
-    coming: Future[Loaded] = field(default_factory=Future)
+    model: RuntimeModel | None = None
+    coming: Future[RuntimeModel] = field(default_factory=Future)
     overdue: bool = False
 
 
@@ -79,7 +64,7 @@ class ModelCache:
     def __init__(
         self,
         *,
-        load: Callable[[Entry], Loaded],
+        load: Callable[[Entry], RuntimeModel],
         describe: Callable[[Entry, Session], RuntimeModel],
         budget: int,
         measure: Callable[[Entry], int] = lambda _entry: 0,
@@ -93,28 +78,27 @@ class ModelCache:
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._models: OrderedDict[str, RuntimeModel] = OrderedDict()
         self._size = 0  # of the slots
-        self._removed: WeakKeyDictionary[Loaded, int] = WeakKeyDictionary()
+        self._removed: WeakKeyDictionary[RuntimeModel, int] = WeakKeyDictionary()
         self._loads = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._permits = threading.BoundedSemaphore(LOADS_AT_ONCE)
 
     @property
     def used(self) -> int:
         """The memory of models: loaded, being loaded, or removed and still run."""
         with self._lock:
-            return self._used()
+            return self._size + (sum(self._removed.values()) if self._removed else 0)
 
     @property
     def digests(self) -> tuple[str, ...]:
         """The deliveries whose models are in memory, the least recently used first."""
         with self._lock:
-            return tuple(digest for digest, slot in self._slots.items() if slot.loaded is not None)
+            return tuple(digest for digest, slot in self._slots.items() if slot.model is not None)
 
     def model(self, entry: Entry) -> RuntimeModel:
         """Return the model of a live entry: its metadata at once, its session when first run.
 
-        Raises:
-            LoadError: its metadata can no longer be read.
+        Metadata that can no longer be read are a `LoadError`.
         """
         digest = str(entry.digest)
         with self._lock:
@@ -129,29 +113,22 @@ class ModelCache:
                 self._models.popitem(last=False)
         return model
 
-    def put(self, entry: Entry, loaded: Loaded) -> None:
-        """Keep a session that was just loaded and accepted."""
+    def put(self, model: RuntimeModel) -> None:
+        """Keep a model that was just loaded and accepted."""
+        digest = model.delivery.digest
         with self._lock:
-            self._remove(str(entry.digest))
-            self._slots[str(entry.digest)] = _Slot(size=loaded.size, loaded=loaded)
-            self._size += loaded.size
+            self._remove(digest)
+            self._slots[digest] = _Slot(size=model.memory, model=model)
+            self._size += model.memory
             self._evict()
 
     def load(self, entry: Entry) -> None:
-        """Load a model now, unless it is in memory.
-
-        Raises:
-            LoadError: it cannot be loaded.
-        """
+        """Load a model now, unless it is in memory; raises `LoadError` when that fails."""
         with self.in_use(entry):
             pass
 
     def load_if_room(self, entry: Entry) -> bool:
-        """Load a model now if the budget has room for it; return whether it is in memory.
-
-        Raises:
-            LoadError: it cannot be loaded.
-        """
+        """Load a model if the budget has room for it; return whether it is in memory."""
         with self._lock:
             if str(entry.digest) in self._slots:
                 return True
@@ -184,7 +161,7 @@ class ModelCache:
         """
         slot = self._acquire(entry)
         try:
-            yield (slot.loaded or self._wait_for(slot, trace or RequestTrace())).session
+            yield (slot.model or self._wait_for(slot, trace or RequestTrace())).session
         finally:
             self._release(slot)
 
@@ -210,7 +187,7 @@ class ModelCache:
         try:
             with self._permits:
                 self._resize(digest, slot, self._measure(entry))
-                loaded = self._load(entry)
+                model = self._load(entry)
         except BaseException as error:  # noqa: BLE001 - raised again where the model is awaited
             with self._lock:
                 self._loads -= 1
@@ -218,16 +195,16 @@ class ModelCache:
                     self._remove(digest)
             slot.coming.set_exception(error)
             return
-        self._resize(digest, slot, loaded.size)
+        self._resize(digest, slot, model.memory)
         with self._lock:
             self._loads -= 1
-            slot.loaded = loaded
+            slot.model = model
             if self._slots.get(digest) is not slot:
-                self._removed[loaded] = loaded.size
-        slot.coming.set_result(loaded)
+                self._removed[model] = model.memory
+        slot.coming.set_result(model)
         self._release(slot)
 
-    def _wait_for(self, slot: _Slot, trace: RequestTrace) -> Loaded:
+    def _wait_for(self, slot: _Slot, trace: RequestTrace) -> RuntimeModel:
         seconds = 0 if slot.overdue else self._patience
         try:
             return trace.timed("load", lambda: slot.coming.result(seconds))
@@ -250,22 +227,19 @@ class ModelCache:
                 slot.size = size
                 self._evict()
 
-    def _remove(self, digest: str) -> Loaded | None:
+    def _remove(self, digest: str) -> RuntimeModel | None:
         """Remove a slot; its session counts on while a call runs it."""
         slot = self._slots.pop(digest, None)
         if slot is None:
             return None
         self._size -= slot.size
-        if slot.loaded is not None:
-            self._removed[slot.loaded] = slot.size
-        return slot.loaded
-
-    def _used(self) -> int:
-        return self._size + (sum(self._removed.values()) if self._removed else 0)
+        if slot.model is not None:
+            self._removed[slot.model] = slot.size
+        return slot.model
 
     def _evict(self) -> None:
         """Remove the least recently used slots without users, until the rest fits."""
-        over = self._used() - self.budget
+        over = self.used - self.budget
         if over <= 0:
             return
         for digest, slot in list(self._slots.items())[:-1]:
@@ -283,18 +257,16 @@ class _LazySession:
     def __init__(self, cache: ModelCache, entry: Entry) -> None:
         self._cache = cache
         self._entry = entry
-        self.removed: Loaded | None = None  # set when the delivery has left the catalogue
+        self.removed: RuntimeModel | None = None  # set when the delivery has left the catalogue
         declared = entry.declared
         self.runtime = (declared.runtime if declared else None) or "unknown"
 
     @property
     def signature(self) -> Signature:
-        """Its inputs and outputs."""
         with self.in_use() as session:
             return session.signature
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Arrays:
-        """Run one batch."""
         try:
             with self.in_use() as session:
                 return session.run(feeds, outputs)
@@ -302,22 +274,17 @@ class _LazySession:
             raise PredictionError(str(error), code=error.code) from error
 
     def in_use(self, trace: RequestTrace | None = None) -> AbstractContextManager[Session]:
-        """Keep the loaded session in memory inside the block."""
-        removed = self.removed
-        if removed is not None:
-            return nullcontext(removed.session)
+        if self.removed is not None:
+            return nullcontext(self.removed.session)
         return self._cache.in_use(self._entry, trace)
 
 
 def in_use(
     model: RuntimeModel, trace: RequestTrace | None = None
 ) -> AbstractContextManager[object]:
-    """Keep a model in memory inside the block, loaded first if need be.
+    """Keep a model in memory inside the block, as `ModelCache.in_use`.
 
     So the time limit of a run inside the block does not include loading.
-
-    Raises:
-        LoadError: on entry: it cannot be loaded, or not in time.
     """
     session = model.session
     return session.in_use(trace) if isinstance(session, _LazySession) else nullcontext()

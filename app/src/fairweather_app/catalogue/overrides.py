@@ -15,27 +15,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import yaml
 from fairweather_interface.definitions import load_yaml
+from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code, Refusal
 
+from fairweather_app.catalogue.entries import Entry
 from fairweather_app.errors import OverridesError
 
 KEY = "override_cities"
-
-
-class Named(Protocol):
-    """Metadata or an entry: it has the two names that an override is keyed by."""
-
-    @property
-    def delivery_id(self) -> str:
-        """The id research gave it."""
-
-    @property
-    def model_type(self) -> str | None:
-        """The label for people and policy; None while the metadata cannot be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +37,7 @@ class Overrides:
     cities: Mapping[str, frozenset[str]] = field(default_factory=dict)
     shadows: frozenset[str] = frozenset()
 
-    def check(self, delivery: Named, area: str) -> Refusal | None:
+    def check(self, delivery: Entry | ModelMetadata, area: str) -> Refusal | None:
         """Refuse when an override keeps a delivery from serving an area that it declares."""
         if delivery.delivery_id in self.shadows:
             reason = "it is a shadow: it predicts beside the one that answers and is scored"
@@ -62,11 +51,7 @@ class Overrides:
 
 
 def read_overrides(path: Path | None) -> Overrides:
-    """Read the file of `override_cities`; without a file nothing is overridden.
-
-    Raises:
-        OverridesError: the file cannot be read or holds something else.
-    """
+    """Read the file of `override_cities`, or raise `OverridesError`; no file overrides nothing."""
     if path is None:
         return Overrides()
     expected = f"expected '{KEY}:' with lists of areas by delivery id or model type"

@@ -97,12 +97,9 @@ class Refresher:
     ) -> tuple[Mapping[str, Entry], list[str]]:
         """Scan the store once; never raises for what the store holds.
 
-        Args:
-            known: the entries of the pass before, by delivery id; of the index on the `first`.
-            first: what has gone while no app ran is dropped without a grace period.
-
-        Returns:
-            The entries known now, and in sentences what kept the pass from being complete.
+        `known` are the entries of the pass before, by delivery id. On the `first` they are those of
+        the index, and what has gone is dropped without a grace period. The result are the entries
+        known now, and in sentences what kept the pass from being complete.
         """
         try:
             names = self.names()
@@ -135,11 +132,7 @@ class Refresher:
         return now.entries, now.problems
 
     def names(self) -> frozenset[str]:
-        """List the names under which deliveries lie in the store now, or may be about to.
-
-        Raises:
-            StoreError: the store cannot be read.
-        """
+        """List the names under which deliveries lie in the store, or raise `StoreError`."""
         try:
             return self._store.names()
         except OSError as error:
@@ -149,10 +142,7 @@ class Refresher:
             ) from None
 
     def ingest(self, delivery_id: str) -> Ingested | None:
-        """Ingest one delivery afresh, known or not, and keep nothing; None when it is not there.
-
-        Never raises for what the store holds.
-        """
+        """Ingest one delivery afresh, known or not, and keep nothing; None when it is not there."""
         try:
             return self._ingestion.ingest(delivery_id, self._store.fingerprint(delivery_id))
         except IncompleteDeliveryError:
@@ -189,12 +179,12 @@ class Refresher:
 
     def _load_model(self, found: Ingested, now: _Pass) -> None:
         """Have a model in memory before it goes live, also one that another process accepted."""
-        entry, loaded = found.entry, found.loaded
-        if not entry.live or (loaded is None and now.loads >= LOADED_AT_ONCE):
+        entry, model = found.entry, found.model
+        if not entry.live or (model is None and now.loads >= LOADED_AT_ONCE):
             return
         try:
-            if loaded is not None:
-                self._model_cache.put(entry, loaded)
+            if model is not None:
+                self._model_cache.put(model)
             else:
                 now.loads += 1
                 self._model_cache.load(entry)
@@ -219,9 +209,9 @@ class Refresher:
             if left <= 0:
                 self._last_verified = name  # the next pass goes on here
                 return
-            left -= self._cache.size(name, digest)
             try:
-                damage = self._cache.find_damage(name, digest)
+                damage, size = self._cache.find_damage(name, digest)
+                left -= size
             except OSError as error:
                 damage = (_cause(error),)
             if damage:
@@ -251,12 +241,9 @@ class DeletionGuard:
     def confirm(
         self, gone: Sequence[Entry], there: Mapping[str, Entry], store: str
     ) -> tuple[list[Entry], list[str]]:
-        """Return the missing deliveries that stay, and why, in sentences.
+        """Return the deliveries that stay of those `gone`, which this pass has missed, and why.
 
-        Args:
-            gone: the entries that were known before and that this pass has missed.
-            there: the entries of this pass, by delivery id.
-            store: the store's name in the sentences.
+        `there` are the entries of this pass, by delivery id. The reasons are sentences.
         """
         before, self._missed = self._missed, {}
         total = len(gone) + len(there)

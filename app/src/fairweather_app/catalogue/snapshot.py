@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 
 from fairweather_interface.refusals import Code
 
@@ -18,6 +19,7 @@ from fairweather_app.catalogue.entries import Entry
 from fairweather_app.errors import UnknownDeliveryError
 
 
+@dataclass(frozen=True, eq=False)
 class Contents:
     """Entries and pins, and what follows from them, computed once. Never changes.
 
@@ -25,11 +27,8 @@ class Contents:
     pinned to.
     """
 
-    def __init__(
-        self, entries: Mapping[str, Entry] | None = None, pins: Mapping[str, str] | None = None
-    ) -> None:
-        self.entries: Mapping[str, Entry] = entries or {}
-        self.pins: Mapping[str, str] = pins or {}
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    pins: Mapping[str, str] = field(default_factory=dict)
 
     def prepare(self) -> Contents:
         """Compute now what requests will look up."""
@@ -54,6 +53,15 @@ class Contents:
             for area in each.areas:
                 found.setdefault(area, []).append(each)
         return {area: tuple(entries) for area, entries in found.items()}
+
+    @cached_property
+    def live_by_area(self) -> Mapping[str, tuple[int, tuple[str, ...]]]:
+        """By declared area, how many live deliveries declare it, and what they forecast."""
+        found = {}
+        for area, entries in self.declaring.items():
+            live = [each.variables for each in entries if each.live]
+            found[area] = (len(live), tuple(dict.fromkeys(chain.from_iterable(live))))
+        return found
 
     @cached_property
     def counts(self) -> Counter[str]:
@@ -98,20 +106,6 @@ class Snapshot:
         return self.contents.live
 
     @property
-    def not_live(self) -> tuple[Entry, ...]:
-        """The deliveries that cannot serve, by delivery id."""
-        return self.contents.not_live
-
-    @property
-    def declared_areas(self) -> frozenset[str]:
-        """The areas that any delivery declares, live or not."""
-        return frozenset(self.contents.declaring)
-
-    def declares(self, area: str) -> bool:
-        """Return whether any delivery declares the area, live or not."""
-        return area in self.contents.declaring
-
-    @property
     def not_ready(self) -> str | None:
         """Why the app is not ready: no model is live, and the store is not known.
 
@@ -124,11 +118,7 @@ class Snapshot:
         return self.problem
 
     def entry(self, delivery_id: str) -> Entry:
-        """Return the entry of a delivery.
-
-        Raises:
-            UnknownDeliveryError: there is none.
-        """
+        """Return the entry of a delivery, or raise `UnknownDeliveryError`."""
         try:
             return self.entries[delivery_id]
         except KeyError:

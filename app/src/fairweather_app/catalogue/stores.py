@@ -5,7 +5,9 @@ Laws:
 - A delivery without a manifest is not there (yet): `IncompleteDeliveryError`.
 - `OSError` means that the store failed; it tells nothing about a delivery.
 - `names` costs one listing, however many deliveries there are; nothing below them is read.
-- A copy that `fetch` made and that differs from the manifest is refused when it is verified.
+- `check` compares as much with the manifest as is cheap; a copy that `fetch` made and that differs
+  is refused when it is verified.
+- `fingerprint` changes with a delivery's bytes, and is never empty.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from fairweather_interface.delivery import Manifest, read_manifest
 from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError
@@ -30,42 +32,6 @@ LARGEST_MANIFEST = 64 << 20
 
 _STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created")
 """The names that file systems give to what changes with a file's bytes, the surest first."""
-
-
-class Store(Protocol):
-    """A store of deliveries."""
-
-    def names(self) -> frozenset[str]:
-        """List the names under which deliveries lie, or may be about to.
-
-        Raises:
-            OSError: the store cannot be listed.
-        """
-
-    def fingerprint(self, name: str) -> str:
-        """Return a text that changes with a delivery's bytes, without reading them; never empty."""
-
-    def manifest(self, name: str) -> Manifest:
-        """Read the manifest of a delivery.
-
-        Raises:
-            CorruptDeliveryError: there is one, and it is not a manifest.
-        """
-
-    def check(self, name: str, manifest: Manifest) -> None:
-        """Compare the files with the manifest, as far as that is cheap here.
-
-        Raises:
-            CorruptDeliveryError: they differ.
-        """
-
-    def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:
-        """Copy a delivery into a new folder."""
-
-
-def open_store(url: str) -> Store:
-    """Make the store of a URL or a path; nothing is read yet."""
-    return RemoteStore(url) if is_remote(url) else LocalStore(Path(url.removeprefix("file://")))
 
 
 class LocalStore:
@@ -208,6 +174,14 @@ class RemoteStore:
             if MANIFEST in str(error) or paths == [MANIFEST]:
                 raise _incomplete(name) from None
             _refuse(name, (f"{error}: listed in {MANIFEST}, not found",))
+
+
+Store = LocalStore | RemoteStore
+
+
+def open_store(url: str) -> Store:
+    """Make the store of a URL or a path; nothing is read yet."""
+    return RemoteStore(url) if is_remote(url) else LocalStore(Path(url.removeprefix("file://")))
 
 
 def _stamps(folder: str, stem: str = "") -> Iterator[tuple[str, object]]:

@@ -17,9 +17,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -48,10 +48,11 @@ class Database:
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self.url = sa.make_url(url)
         self.patience = patience
+        self._milliseconds = math.ceil(patience * 1000)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._path = Path(str(self.url.database))
         self._log = f"{self._path}-wal"
-        self._unchanged: tuple[int, ...] | None = None
+        self._unchanged: tuple[tuple[int, int, int], ...] = ()
         self._lock = threading.RLock()
         self._engine: sa.Engine | None = None
         self._file: tuple[int, int] | None = None
@@ -62,12 +63,11 @@ class Database:
     def transaction(self, *, patient: bool = False) -> Iterator[sa.Connection]:
         """One transaction: committed when the block ends well, rolled back otherwise."""
         try:
-            with self._opened().begin() as connection:
-                if patient:
-                    with self._patient(connection):
-                        yield connection
-                else:
-                    yield connection
+            with (
+                self._opened().begin() as connection,
+                self._patient(connection) if patient else nullcontext(),
+            ):
+                yield connection
         except (SQLAlchemyError, ImportError, sqlite3.Error) as error:
             raise self._unusable(getattr(error, "orig", None) or error) from error
 
@@ -81,7 +81,7 @@ class Database:
         with self._lock:
             try:
                 self._opened()
-                self._unchanged = None
+                self._unchanged = ()
                 before, now = self._written(), time.time_ns()
                 if self._watch is None:
                     self._watch = sqlite3.connect(
@@ -90,7 +90,7 @@ class Database:
                 found = self._watch.execute("PRAGMA data_version").fetchone()
             except (SQLAlchemyError, sqlite3.Error) as error:
                 raise self._unusable(getattr(error, "orig", None) or error) from error
-            if before is not None and before[0] < now - COARSEST_CLOCK:
+            if before and max(before)[0] < now - COARSEST_CLOCK:
                 self._unchanged = before
             return self._opened_times, int(found[0])
 
@@ -101,21 +101,18 @@ class Database:
         another write would show, however coarse the file system's clock.
         """
         written = self._unchanged
-        return written is not None and written == self._written()
+        return bool(written) and written == self._written()
 
-    def _written(self) -> tuple[int, ...] | None:
-        """Return when the files were last written (ns), their sizes and inodes."""
-        try:
-            file = os.stat(self._path)  # noqa: PTH116 - half the time of Path.stat
-        except OSError:
-            return None
-        try:
-            log = os.stat(self._log)  # noqa: PTH116
-        except OSError:
-            return file.st_mtime_ns, file.st_size, file.st_ino
-        last = max(file.st_mtime_ns, log.st_mtime_ns)
-        about = file.st_mtime_ns, file.st_size, file.st_ino, log.st_mtime_ns, log.st_size
-        return last, *about, log.st_ino
+    def _written(self) -> tuple[tuple[int, int, int], ...]:
+        """Return when each file that is there was last written (ns), its size and its inode."""
+        found = []
+        for path in (self._path, self._log):
+            try:
+                about = os.stat(path)  # noqa: PTH116 - half the time of Path.stat
+            except OSError:
+                continue
+            found.append((about.st_mtime_ns, about.st_size, about.st_ino))
+        return tuple(found)
 
     def insert(self, table: sa.Table) -> sqlite.Insert:
         """Return an insert with ``ON CONFLICT``, which both databases have alike."""
@@ -183,10 +180,6 @@ class Database:
             with suppress(SQLAlchemyError):
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {self._milliseconds}")
 
-    @property
-    def _milliseconds(self) -> int:
-        return math.ceil(self.patience * 1000)
-
     def _opened(self) -> sa.Engine:
         with self._lock:
             if self._engine is not None and self._file is not None:
@@ -196,7 +189,12 @@ class Database:
                     self.url,
                     pool_pre_ping=not self.is_sqlite,
                     pool_timeout=self.patience,
-                    connect_args=self._connect_args(),
+                    connect_args={}
+                    if self.is_sqlite
+                    else {
+                        "connect_timeout": max(2, math.ceil(self.patience)),  # libpq takes no less
+                        "options": f"-c statement_timeout={self._milliseconds}",
+                    },
                 )
                 if self.is_sqlite:
                     sa.event.listen(engine, "connect", self._prepare_sqlite)
@@ -222,25 +220,13 @@ class Database:
                 connection.execute(CreateTable(table, if_not_exists=True))
 
     def _check_file(self) -> None:
-        """Close a file that was replaced.
-
-        Raises:
-            ObservationStoreError: it is gone.
-        """
+        """Close a file that was replaced; one that is gone is an error."""
         try:
             about = self._path.stat()
         except OSError as error:
             raise self._unusable(f"its file is gone ({error.strerror})") from None
         if (about.st_dev, about.st_ino) != self._file:
             self.close()
-
-    def _connect_args(self) -> dict[str, Any]:
-        if self.is_sqlite:
-            return {}
-        return {
-            "connect_timeout": max(2, math.ceil(self.patience)),  # libpq takes no less
-            "options": f"-c statement_timeout={self._milliseconds}",
-        }
 
     def _prepare_sqlite(self, connection: sqlite3.Connection, _record: object) -> None:
         """Let readers and the one writer work at the same time, also in other processes."""

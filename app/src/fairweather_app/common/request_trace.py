@@ -6,18 +6,13 @@ counts, the edge fills in what was decided, and `api.request_log` counts and log
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TypeVar
 
 T = TypeVar("T")
-Counts = dict[str, int]
-
-
-def _no_counts() -> Counts:
-    return defaultdict(int)
 
 
 @dataclass(slots=True, eq=False)
@@ -36,9 +31,9 @@ class RequestTrace:
     problem: str | None = None
     cache: str | None = None
     stages: dict[str, float] = field(default_factory=dict)
-    refusals: Counts = field(default_factory=_no_counts)
-    windows: Counts = field(default_factory=_no_counts)
-    predictions: Counts = field(default_factory=_no_counts)
+    refusals: Counter[str] = field(default_factory=Counter)
+    windows: Counter[str] = field(default_factory=Counter)
+    predictions: Counter[str] = field(default_factory=Counter)
 
     def timed(self, stage: str, work: Callable[[], T]) -> T:
         """Return what `work` returns, and add its time to a stage; a stage may have many parts."""

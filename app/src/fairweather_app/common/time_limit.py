@@ -59,14 +59,6 @@ class CancelToken:
         if self._stop is not None:
             self._stop()
 
-    def run(self, work: Callable[[], T]) -> T:
-        """Do work with this as its `current_token`."""
-        outer = _current.set(self)
-        try:
-            return work()
-        finally:
-            _current.reset(outer)
-
 
 _current: ContextVar[CancelToken | None] = ContextVar("cancel_token", default=None)
 
@@ -88,10 +80,13 @@ class _Job(Generic[T]):
         self.error: BaseException | None = None
 
     def run(self) -> None:
+        """Do the work with its token as `current_token`."""
+        outer = _current.set(self.token)
         try:
-            self.result = self.token.run(self._work)
+            self.result = self._work()
         except BaseException as error:  # noqa: BLE001 - raised again where the result is awaited
             self.error = error
+        _current.reset(outer)
         self.ended.release()
 
 
@@ -115,9 +110,7 @@ class TimeLimit:
     def run(self, what: str, work: Callable[[], T]) -> T:
         """Return what `work` returns, or raise what it raises.
 
-        Args:
-            what: names the work, in words: work of one name is paused together.
-            work: takes no arguments.
+        `what` names the work, in words: work of one name is paused together.
 
         Raises:
             GivenUpError: it took too long, now or less than `pause` ago.

@@ -129,8 +129,7 @@ def make_clock(
 ) -> Clock:
     """Make the clock that the settings ask for.
 
-    `latest` gives the time of the latest observation of an area or, for None, of all; None where
-    there is none. `wall` gives the real time.
+    `latest` gives the time of the latest observation of an area or, for None, of all.
     """
 
     def last_full_hour(_area: str) -> datetime:

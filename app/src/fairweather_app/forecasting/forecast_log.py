@@ -7,15 +7,14 @@ Only the newest `MOST_FORECASTS` rows are kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
-import numpy as np
 import sqlalchemy as sa
 
 from fairweather_app.common.database import TABLES, Database
-from fairweather_app.common.times import MICROSECOND, from_microseconds, to_microseconds
-from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel, Values
+from fairweather_app.common.times import MICROSECOND, to_microseconds
+from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
 
 MOST_FORECASTS = 50_000
 
@@ -36,7 +35,10 @@ _forecasts = sa.Table(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoggedForecast:
-    """One variable of one forecast; times in microseconds, `values` float32, little-endian."""
+    """One variable of one forecast; times in microseconds, `values` float32, little-endian.
+
+    Value k, from 1, is for reference_time + k * step.
+    """
 
     delivery_id: str
     area: str
@@ -44,11 +46,6 @@ class LoggedForecast:
     reference_time: int
     step: int
     values: bytes
-
-    @property
-    def decoded(self) -> Values:
-        """The values as they were answered: value k, from 1, is for reference_time + k step."""
-        return np.frombuffer(self.values, dtype="<f4")
 
     @property
     def until(self) -> int:
@@ -94,18 +91,10 @@ class ForecastLog:
     def read(self, delivery_id: str | None = None) -> list[LoggedForecast]:
         """Return the forecasts of a delivery (or of all), by area and variable, oldest first."""
         table = _forecasts.c
-        names = ("delivery_id", "area", "variable", "reference_time", "step", "values")
-        query = sa.select(*(table[name] for name in names)).order_by(
+        query = sa.select(*(table[each.name] for each in fields(LoggedForecast))).order_by(
             table.area, table.variable, table.reference_time, table.delivery_id
         )
         if delivery_id is not None:
             query = query.where(table.delivery_id == delivery_id)
         with self._database.transaction() as connection:
-            return [LoggedForecast(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - public, whatever its name
-
-
-def time_range(forecasts: Sequence[LoggedForecast]) -> tuple[datetime, datetime]:
-    """Return the times that forecasts are for: after the first, up to the second."""
-    first = min(each.reference_time for each in forecasts)
-    last = max(each.until for each in forecasts)
-    return from_microseconds(first), from_microseconds(last)
+            return [LoggedForecast(**row) for row in connection.execute(query).mappings()]

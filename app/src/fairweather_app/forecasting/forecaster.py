@@ -35,7 +35,7 @@ from fairweather_app.forecasting.selection import find_best_model
 from fairweather_app.forecasting.selector import Selectors, Variables, refused
 from fairweather_app.models_backend.checks import Trial, first_refusal
 from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
-from fairweather_app.observations import Window, WindowCache, get_inputs
+from fairweather_app.observations import WindowCache, get_inputs
 from fairweather_app.observations.request_windows import RequestObservations, Series
 from fairweather_app.refusals import Refusals, RefusedDelivery
 
@@ -56,12 +56,9 @@ NO_OBSERVATIONS = RequestObservations({}, ())
 class ForecastRequest:
     """A request for a forecast; without observations it can be a key.
 
-    Attributes:
-        area: the name of the area, exactly.
-        variables: what is wanted; None asks for as many as one model gives.
-        reference_time: when the forecast starts (aware); None asks the app's clock.
-        observations: a series for each input by name; an input that is not among them is read from
-            the app's own observations.
+    None for `variables` asks for as many as one model gives, None for the `reference_time` (aware)
+    asks the app's clock. `observations` are series by the name of their input; inputs that are not
+    among them are read from the app's own observations.
     """
 
     area: str
@@ -165,13 +162,10 @@ class Forecaster:
                 refused=selection.refusals(passed_over),
                 repeatable=repeatable and not selection.failed_to_open,
             )
-        missing = passed_over and all(
-            each.code == Code.OBSERVATIONS_MISSING for each in passed_over
-        )
+        missing = {each.code for each in passed_over} == {Code.OBSERVATIONS_MISSING}
         # waiting helps only where the observations are the app's own
-        kind = NoApplicableModelError
-        if missing and not request.observations:
-            kind = ObservationsMissingError
+        own = missing and not request.observations
+        kind = ObservationsMissingError if own else NoApplicableModelError
         raise kind(area, refused=selection.refusals(passed_over))
 
     def attempt(
@@ -184,11 +178,7 @@ class Forecaster:
         *,
         use_cache: bool = False,
     ) -> Predictions | Refusal:
-        """Let one model predict for an area that it declares: its predictions, or why it refuses.
-
-        Raises:
-            ObservationStoreError: the observation database cannot be used.
-        """
+        """Return what one model predicts for an area that it declares, or why it refuses."""
         trace = trace or RequestTrace()
         trial = Trial(
             metadata=model.metadata, area=area, reference_time=reference_time, margins=self._margins
@@ -196,8 +186,11 @@ class Forecaster:
         try:
             refusal = first_refusal(trial, Phase.START)
             if refusal is None:
-                read = partial(self._read_windows, model, trial, given, trace)
-                trial.windows = trace.timed("windows", read)
+                inputs = model.required_inputs
+                mine = given.windows(inputs, reference_time)
+                read = partial(self._windows.window, trace=trace)
+                work = partial(get_inputs, inputs, area, reference_time, read, given=mine)
+                trial.windows = trace.timed("windows", work)
                 refusal = first_refusal(trial, Phase.WINDOWS)
             return refusal or self._predict(model, trial, trace, use_cache=use_cache)
         except UnsuppliedInputError as error:
@@ -206,13 +199,6 @@ class Forecaster:
             return Refusal(code=error.code, reason=str(error))
         except GivenUpError as error:
             return Refusal(code=Code.TIMED_OUT, reason=str(error))
-
-    def _read_windows(
-        self, model: RuntimeModel, trial: Trial, given: RequestObservations, trace: RequestTrace
-    ) -> dict[str, Window]:
-        inputs, time = model.required_inputs, trial.reference_time
-        mine = given.windows(inputs, time)
-        return get_inputs(inputs, trial.area, time, self._windows, given=mine, trace=trace)
 
     def _predict(
         self, model: RuntimeModel, trial: Trial, trace: RequestTrace, *, use_cache: bool

@@ -26,21 +26,15 @@ import numpy as np
 
 from fairweather_app.common.lru import LruCache
 from fairweather_app.common.times import MICROSECOND, from_microseconds
-from fairweather_app.forecasting.forecast_log import (
-    ForecastLog,
-    LoggedForecast,
-    time_range,
-    to_log,
-)
+from fairweather_app.forecasting.forecast_log import ForecastLog, LoggedForecast, to_log
 from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
 from fairweather_app.observations import ObservationStore, WindowCache
-from fairweather_app.observations.series import Times, Values
+from fairweather_app.observations.store import Times, Values
 from fairweather_app.observations.windows import sample_means
 
 MOST_PENDING = 10_000
-
 MOST_REMEMBERED = 20_000
-
+MOST_SECONDS_OLD = 60.0
 DAY = timedelta(days=1) // MICROSECOND
 
 AreaAndTime = tuple[str, datetime]
@@ -70,17 +64,10 @@ class LiveScore:
 class LiveScores:
     """The scores of one app, and the forecasts to be logged. Safe to share between threads."""
 
-    def __init__(
-        self,
-        store: ObservationStore,
-        windows: WindowCache,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, store: ObservationStore, windows: WindowCache) -> None:
         self.log = ForecastLog(store.database)
         self._store = store
         self._windows = windows
-        self._clock = clock
         self._pending: deque[tuple[AreaAndTime, list[LoggedForecast]]] = deque()
         self._dropped: deque[int] = deque()
         self._known: LruCache[tuple[str, str, datetime], bool] = LruCache(MOST_REMEMBERED)
@@ -119,22 +106,14 @@ class LiveScores:
         return sum(self._dropped.popleft() for _ in range(len(self._dropped)))
 
     def of(self, delivery_id: str) -> list[LiveScore]:
-        """Compute the scores of one delivery.
-
-        Raises:
-            ObservationStoreError: the database cannot be used.
-        """
+        """Compute the scores of one delivery; raises `ObservationStoreError`, as `all` does."""
         return score(self.log.read(delivery_id), self._store.series)
 
-    def all(self, *, max_age: float = 60.0) -> list[LiveScore]:
-        """Return the scores of every delivery, at most so many seconds old.
-
-        Raises:
-            ObservationStoreError: the database cannot be used.
-        """
+    def all(self) -> list[LiveScore]:
+        """Return the scores of every delivery, at most `MOST_SECONDS_OLD`."""
         with self._lock:
-            if self._all is None or self._clock() - self._all[0] > max_age:
-                self._all = (self._clock(), score(self.log.read(), self._store.series))
+            if self._all is None or time.monotonic() - self._all[0] > MOST_SECONDS_OLD:
+                self._all = (time.monotonic(), score(self.log.read(), self._store.series))
             return self._all[1]
 
 
@@ -147,7 +126,9 @@ def score(forecasts: Sequence[LoggedForecast], observed: Read) -> list[LiveScore
     errors: dict[tuple[str, str, str, int], list[Values]] = defaultdict(list)
     for (area, variable), group in groupby(forecasts, key=lambda each: (each.area, each.variable)):
         of_series = list(group)
-        times, values = observed(area, variable, *time_range(of_series))
+        first = from_microseconds(min(each.reference_time for each in of_series))
+        last = from_microseconds(max(each.until for each in of_series))
+        times, values = observed(area, variable, first, last)
         for each in of_series:
             start, end = np.searchsorted(times, [each.reference_time, each.until], side="right")
             for day, error in _errors(each, times[start:end], values[start:end]):
@@ -171,7 +152,7 @@ def _errors(forecast: LoggedForecast, times: Times, values: Values) -> Iterable[
     """Yield the errors of one forecast by lead day, where anything was observed."""
     if not len(times):
         return
-    predicted = forecast.decoded.astype(np.float64)
+    predicted = np.frombuffer(forecast.values, dtype="<f4").astype(np.float64)
     observed = sample_means(
         times,
         values,

@@ -109,11 +109,8 @@ def _contender(entry: Entry, area: str, wanted: tuple[str, ...] | None) -> Conte
     for variable in declared.variables:
         if wanted is None or variable in wanted:
             stated = declared.performance.get(area, {}).get(variable)
-            claims[variable] = (
-                None
-                if stated is None or stated.interval is None
-                else (stated.evaluation_id, *stated.interval)
-            )
+            interval = stated.interval if stated else None
+            claims[variable] = (stated.evaluation_id, *interval) if stated and interval else None
     return Contender(
         name=entry.delivery_id,
         claims=claims,

@@ -102,9 +102,6 @@ def check_examples(model: RuntimeModel) -> Refusal | None:
 
     The code is the one given in place of the expected one; ``corrupt`` where this release would
     serve what must be refused: then the examples and what is declared disagree.
-
-    Raises:
-        LoadError: the runtime failed.
     """
     examples = read_examples(model)
     found = run_examples(model, examples)

@@ -69,13 +69,9 @@ def find_best_model(
     variables: Variables = None,
     snapshot: Snapshot | None = None,
 ) -> Selection:
-    """Split the deliveries of a snapshot into ranked candidates and refusals.
+    """Split the deliveries of a snapshot, by default the current one, into candidates and refusals.
 
-    Args:
-        area: what the forecast is for.
-        app_context: its settings and overrides count.
-        variables: what is wanted; None asks for as many as there are.
-        snapshot: the catalogue's current one, if not given.
+    None for `variables` asks for as many as there are.
     """
     catalogue = app_context.catalogue
     contents = (catalogue.snapshot if snapshot is None else snapshot).contents

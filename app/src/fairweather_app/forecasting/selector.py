@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
+from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code, Refusal
 
 from fairweather_app.catalogue.entries import Declared, Entry
-from fairweather_app.catalogue.overrides import Named, Overrides
+from fairweather_app.catalogue.overrides import Overrides
 from fairweather_app.catalogue.snapshot import Contents, count_undeclared
 from fairweather_app.forecasting.ranking import rank
 from fairweather_app.refusals import CountedRefusals, Refusals, RefusedDelivery
@@ -35,7 +36,9 @@ Firsts = tuple[Entry | None, ...]
 """By month, January first: the delivery that ranks first; None where none declares the month."""
 
 
-def refused(delivery: Named, code: Code | None, reason: str | None) -> RefusedDelivery:
+def refused(
+    delivery: Entry | ModelMetadata, code: Code | None, reason: str | None
+) -> RefusedDelivery:
     """Write a refusal as answers list it."""
     return RefusedDelivery(
         delivery_id=delivery.delivery_id,
@@ -95,18 +98,10 @@ class Rules:
 class Choice:
     """The deliveries that may answer for one area and set of variables, and the refusals.
 
-    Together `ranked`, `declared_refusals` and `undeclared_refusals` name every delivery of the
-    contents, each once.
-
-    Attributes:
-        ranked: the entries that may answer, the best first; found as far as a caller iterates.
-        declared_refusals: the refusals of deliveries that declare the area.
-        undeclared_refusals: the refusals of all the rest.
-        counted_here: the number of deliveries that declare the area, by the code that they would
-            refuse other areas with.
-        pinned: the delivery that the area is pinned to, None while no pin holds.
-        pinned_away: the refusals of the candidates that the pin keeps from answering; they hold as
-            long as the pinned one was not passed over.
+    Together `ranked` (the best first, found as far as a caller iterates), `declared_refusals` and
+    `undeclared_refusals` name every delivery of the contents, each once. `counted_here` counts
+    those that declare the area by the code with which they would refuse other areas. `pinned` is
+    None while no pin holds; `pinned_away` holds as long as the pinned one was not passed over.
     """
 
     ranked: Iterable[Entry]

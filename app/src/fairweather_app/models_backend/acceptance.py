@@ -20,16 +20,9 @@ from fairweather_app.models_backend.checks import check_predictions
 from fairweather_app.models_backend.runtime_model import ROLES, RuntimeModel
 from fairweather_app.models_backend.session import Arrays, Tensor
 
-SUPPLIED_AS = {"reference_time": ("int64", (BATCH,)), "area_index": ("int64", (BATCH,))}
-"""Dtype and shape of the inputs that are not observations, by role."""
-
 
 def accept(model: RuntimeModel) -> None:
-    """Compare a freshly loaded model with its metadata and replay its examples.
-
-    Raises:
-        LoadError: they differ.
-    """
+    """Compare a freshly loaded model with its metadata and replay its examples."""
     check_signature(model)
     replay_examples(model)
 
@@ -38,15 +31,15 @@ def check_roles(metadata: ModelMetadata) -> None:
     """Refuse an input whose role, type or shape this release cannot supply."""
     problems = []
     for each in metadata.inputs:
-        found = (each.dtype, each.shape)
         if each.role not in ROLES:
             problems.append(
                 f"input {each.name!r} has the role {each.role!r}; this release feeds "
                 f"{', '.join(ROLES)}"
             )
             continue
-        expected = ("float32", each.shape) if each.role == OBSERVATIONS else SUPPLIED_AS[each.role]
-        if found != expected:
+        # observations come as float32 of any length, the others as one integer
+        expected = ("float32", each.shape) if each.role == OBSERVATIONS else ("int64", (BATCH,))
+        if (each.dtype, each.shape) != expected:
             problems.append(
                 f"input {each.name!r} of role {each.role!r} is {each.dtype} {list(each.shape)}; "
                 f"this release feeds {expected[0]} {list(expected[1])}"
@@ -93,12 +86,7 @@ def check_signature(model: RuntimeModel) -> None:
 
 
 def replay_examples(model: RuntimeModel) -> None:
-    """Refuse examples that differ beyond the tolerance, or that give no forecast where they must.
-
-    Raises:
-        LoadError: they differ.
-        RemoteUnavailableError: as `run_examples`.
-    """
+    """Refuse examples that differ beyond the tolerance, or give no forecast where they must."""
     examples = read_examples(model)
     found = run_examples(model, examples)
     differences = list(_differences(model.metadata, found, examples))
@@ -119,9 +107,8 @@ def read_examples(model: RuntimeModel) -> Arrays:
 def run_examples(model: RuntimeModel, examples: Arrays) -> Arrays:
     """Return every declared output and quantile, for all examples in one batch.
 
-    Raises:
-        LoadError: the runtime failed on them.
-        RemoteUnavailableError: the server that runs the model failed, which tells nothing about it.
+    Where the server that runs the model fails, which tells nothing about it, that is
+    `RemoteUnavailableError`.
     """
     feeds = {each.name: examples[f"input/{each.name}"] for each in model.metadata.inputs}
     try:

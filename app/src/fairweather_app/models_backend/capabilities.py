@@ -24,10 +24,7 @@ class Capability:
 
 
 def band_of(metadata: ModelMetadata, output: Output) -> tuple[Quantile, Quantile] | None:
-    """Return the outermost quantiles of an output, the lower first, if they enclose the median.
-
-    They are the lower and upper bound of a forecast.
-    """
+    """Return the outermost quantiles of an output, its bounds, if they enclose the median."""
     quantiles = metadata.quantiles(output.name)  # the lowest first
     if not quantiles or not quantiles[0].probability < MEDIAN < quantiles[-1].probability:
         return None

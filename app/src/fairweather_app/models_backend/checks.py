@@ -1,8 +1,8 @@
 """The checks of one forecast in their order, and what obeys each duty of the contract.
 
 `CHECKS` is the only place where the order is written: a request (`forecasting.forecaster`) and the
-release check iterate it. A field that readers must obey is named by the check that obeys it, or in
-`OBEYED_BY_CONSTRUCTION`; a test compares both with the ledger up to `NEWEST_SCHEMA`.
+release check iterate it. A field that readers must obey is named by the check that obeys it; a test
+names what obeys the others, and compares all with the ledger up to `NEWEST_SCHEMA`.
 """
 
 from __future__ import annotations
@@ -150,29 +150,3 @@ CHECKS = (
     Check(phase=Phase.RUN, find=lambda trial: check_predictions(trial.metadata, trial.predictions)),
 )
 """Every check of a forecast, in the order in which they are made."""
-
-OBEYED_BY_CONSTRUCTION: Mapping[str, str] = {
-    "fairweather_interface.metadata:read_metadata": "min_reader schema_version",
-    "fairweather_interface.delivery:open_delivery": "delivery_id",
-    "fairweather_app.models_backend.protocol:artifact_of": (
-        "artifacts artifacts[].format artifacts[].path"
-    ),
-    "fairweather_app.models_backend.protocol:ModelsBackend.cannot_run": (
-        "artifacts[].needs artifacts[].needs.ir_version artifacts[].needs.opset "
-        "artifacts[].needs.tensorflow"
-    ),
-    "fairweather_app.models_backend.acceptance:check_roles": (
-        "inputs[].dtype inputs[].role inputs[].shape"
-    ),
-    "fairweather_app.models_backend.acceptance:check_units": "inputs[].unit outputs[].unit",
-    "fairweather_app.models_backend.acceptance:check_signature": (
-        "inputs inputs[].name outputs outputs[].name outputs[].shape"
-    ),
-    "fairweather_app.models_backend.runtime_model:RuntimeModel.predict": (
-        "areas outputs[].step outputs[].variable"
-    ),
-    "fairweather_app.observations.windows:get_inputs": (
-        "inputs[].areas inputs[].period inputs[].sample_rate inputs[].variable"
-    ),
-}
-"""By what obeys them, the fields of the first schema without which no model is loaded or run."""

@@ -56,11 +56,7 @@ class InferenceClient:
     def request(
         self, method: str, path: str, content: object = None, binary: bytes = b""
     ) -> InferenceResponse:
-        """Send JSON, and binary data after it where there is any.
-
-        Raises:
-            urllib3.exceptions.HTTPError: there is no response.
-        """
+        """Send JSON, and binary data after it; raises an `HTTPError` where there is no response."""
         body = None if content is None else orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
         headers = {"Content-Type": "application/json"}
         if body is not None and binary:
@@ -89,11 +85,7 @@ class _LimitedConnection(HTTPConnection):
     """A connection that is shut down unless the whole response is there in time."""
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 does
-        """Wait for the whole response, headers and body.
-
-        Raises:
-            TimeoutError: it was not there in time.
-        """
+        """Wait for the whole response, headers and body; raises `TimeoutError`."""
         late: list[bool] = []
         sock = self.sock  # http.client lets go of it before the body is read
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fairweather_interface.delivery import Delivery
 from fairweather_interface.manifest import artifact_files
@@ -10,72 +11,57 @@ from fairweather_interface.metadata import Artifact
 from fairweather_interface.refusals import Code
 
 from fairweather_app.errors import LoadError
-from fairweather_app.models_backend.acceptance import accept, check_roles, check_units
 from fairweather_app.models_backend.protocol import ModelsBackend, artifact_of
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 
-
-class Loader:
-    """Loads with the backends of this process, the preferred first."""
-
-    def __init__(self, backends: Sequence[ModelsBackend]) -> None:
-        self._backends = tuple(backends)
-
-    def load_accepted(self, delivery: Delivery) -> tuple[RuntimeModel, int]:
-        """Load a model and test it; return it with the size of its artifact in bytes.
-
-        Raises:
-            LoadError: no runtime takes it, or it is not what its metadata declare.
-        """
-        check_roles(delivery.metadata)
-        check_units(delivery.metadata)
-        model, size = self.load(delivery)
-        accept(model)
-        return model, size
-
-    def load(self, delivery: Delivery) -> tuple[RuntimeModel, int]:
-        """Load a model that was accepted before; return it with the size of its artifact in bytes.
-
-        Raises:
-            LoadError: no runtime takes it.
-        """
-        reasons = []
-        for backend in self._backends:
-            artifact = artifact_of(delivery, backend.format)
-            if artifact is None:
-                continue
-            reason = backend.cannot_run(artifact)
-            if reason is not None:
-                reasons.append(f"{artifact.path} {reason}")
-                continue
-            try:
-                return backend.load(delivery), _size(delivery, artifact)
-            except LoadError as error:
-                if error.code is not Code.RUNTIME_UNAVAILABLE:
-                    raise
-                reasons.append(str(error))
-        raise LoadError(Code.RUNTIME_UNAVAILABLE, "; ".join(reasons) or self._no_artifact(delivery))
-
-    def artifact_size(self, delivery: Delivery) -> int:
-        """Return the size of the artifact that `load` will try first; 0 where there is none."""
-        for backend in self._backends:
-            artifact = artifact_of(delivery, backend.format)
-            if artifact is not None and backend.cannot_run(artifact) is None:
-                return _size(delivery, artifact)
-        return 0
-
-    def _no_artifact(self, delivery: Delivery) -> str:
-        artifacts = delivery.metadata.artifacts
-        carried = ", ".join(each.format for each in artifacts if each.path is not None)
-        runs = ", ".join(backend.format for backend in self._backends)
-        omitted = "".join(
-            f" ({each.format} was left out: {each.omitted})"
-            for each in artifacts
-            if each.omitted is not None
-        )
-        return f"it carries {carried}, this app runs {runs}{omitted}"
+SESSION_BYTES = 1 << 20
+SESSION_FACTOR = 3
+"""A session takes so many times its artifact's size and `SESSION_BYTES`."""
 
 
-def _size(delivery: Delivery, artifact: Artifact) -> int:
+def load(delivery: Delivery, backends: Sequence[ModelsBackend]) -> RuntimeModel:
+    """Load a verified delivery with the first backend that takes one of its artifacts."""
+    reasons = []
+    for backend in backends:
+        artifact = artifact_of(delivery, backend.format)
+        if artifact is None:
+            continue
+        reason = backend.cannot_run(artifact)
+        if reason is not None:
+            reasons.append(f"{artifact.path} {reason}")
+            continue
+        try:
+            return replace(backend.load(delivery), memory=_memory(delivery, artifact))
+        except LoadError as error:
+            if error.code is not Code.RUNTIME_UNAVAILABLE:
+                raise
+            reasons.append(str(error))
+    raise LoadError(
+        Code.RUNTIME_UNAVAILABLE, "; ".join(reasons) or _no_artifact(delivery, backends)
+    )
+
+
+def estimate_memory(delivery: Delivery, backends: Sequence[ModelsBackend]) -> int:
+    """Estimate the bytes that the artifact that `load` tries first will take; 0 without one."""
+    for backend in backends:
+        artifact = artifact_of(delivery, backend.format)
+        if artifact is not None and backend.cannot_run(artifact) is None:
+            return _memory(delivery, artifact)
+    return 0
+
+
+def _memory(delivery: Delivery, artifact: Artifact) -> int:
     files = artifact_files(delivery.manifest.files, str(artifact.path))
-    return sum(file.size for file in files.values())
+    return SESSION_BYTES + SESSION_FACTOR * sum(file.size for file in files.values())
+
+
+def _no_artifact(delivery: Delivery, backends: Sequence[ModelsBackend]) -> str:
+    artifacts = delivery.metadata.artifacts
+    carried = ", ".join(each.format for each in artifacts if each.path is not None)
+    runs = ", ".join(backend.format for backend in backends)
+    omitted = "".join(
+        f" ({each.format} was left out: {each.omitted})"
+        for each in artifacts
+        if each.omitted is not None
+    )
+    return f"it carries {carried}, this app runs {runs}{omitted}"

@@ -68,7 +68,8 @@ class OpenInferenceBackend(ModelsBackend):
         if artifact_of(delivery, self.format) is None:
             reason = f"it carries no artifact of format {self.format}"
             raise LoadError(Code.RUNTIME_UNAVAILABLE, reason)
-        url, address = self._client.url, _address(delivery.metadata.delivery_id)
+        url = self._client.url
+        address = f"/v2/models/{quote(delivery.metadata.delivery_id, safe='')}"
         try:
             response = self._client.request("GET", address)
         except urllib3.exceptions.HTTPError as error:
@@ -151,10 +152,6 @@ class _Session:
 
     def _fail(self, what: str, code: Code) -> Never:
         raise PredictionError(f"{self.runtime} {what}", code=code)
-
-
-def _address(delivery_id: str) -> str:
-    return f"/v2/models/{quote(delivery_id, safe='')}"
 
 
 def _tensor(described: Mapping[str, Any]) -> Tensor:

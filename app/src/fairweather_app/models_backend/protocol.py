@@ -53,11 +53,7 @@ class ModelsBackend(ABC):
 
 
 def find_backend(name: str, deliveries: Deliveries) -> ModelsBackend:
-    """Make the backend of a name.
-
-    Raises:
-        SettingsError: there is none of that name, or it names something else.
-    """
+    """Make the backend of a name, or raise `SettingsError`."""
     make = find_named("backends", name, GROUP)
     try:
         found = make(deliveries)

@@ -16,7 +16,6 @@ from fairweather_interface.metadata import (
     REFERENCE_TIME,
     Input,
     ModelMetadata,
-    Performance,
     Quantile,
 )
 
@@ -48,10 +47,14 @@ Predictions = dict[str, Prediction]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RuntimeModel:
-    """A verified delivery and the session that runs it. Immutable, and shared between threads."""
+    """A verified delivery and the session that runs it. Immutable, and shared between threads.
+
+    `memory` is what the session takes, in bytes, as estimated when it was loaded.
+    """
 
     delivery: Delivery
     session: Session
+    memory: int = 0
 
     @property
     def delivery_id(self) -> str:
@@ -74,11 +77,6 @@ class RuntimeModel:
         return self.metadata.required_inputs
 
     @cached_property
-    def variables(self) -> tuple[str, ...]:
-        """What it forecasts."""
-        return self.metadata.variables
-
-    @cached_property
     def bands(self) -> dict[str, tuple[Quantile, Quantile]]:
         """The quantiles shown as lower and upper, by the variables that have them."""
         bands = {each.variable: band_of(self.metadata, each) for each in self.metadata.outputs}
@@ -88,14 +86,12 @@ class RuntimeModel:
         """Return whether it has a capability: of `variable`, or of any that it forecasts."""
         return can(self.metadata, capability, variable)
 
-    def performance(self, area: str, variable: str) -> Performance | None:
-        """Return what it states of its held-out performance; None where it states nothing."""
-        return self._performance.get((area, variable))
-
     def skill(self, area: str, variable: str) -> float | None:
         """Return its held-out skill; None where it states none."""
-        stated = self.performance(area, variable)
-        return None if stated is None else stated.skill
+        for stated in self.metadata.performance:
+            if (stated.area, stated.variable) == (area, variable):
+                return stated.skill
+        return None
 
     def predict(
         self, area: str, reference_time: datetime, windows: Mapping[str, Window]
@@ -103,10 +99,8 @@ class RuntimeModel:
         """Forecast one area from the windows of its required inputs, keyed by input name.
 
         The result is by variable; value k (from 1) is for reference_time + k * step. Bands come
-        out of the same run as values. Nothing is checked here: see `checks`.
-
-        Raises:
-            PredictionError: the runtime failed.
+        out of the same run as values. Nothing is checked here: see `checks`. A runtime that fails
+        is `PredictionError`.
         """
         feeds: Arrays = {}
         for each in self.metadata.inputs:
@@ -133,7 +127,3 @@ class RuntimeModel:
         """The tensors that a forecast needs."""
         quantiles = [each.name for band in self.bands.values() for each in band]
         return (*(each.name for each in self.metadata.outputs), *quantiles)
-
-    @cached_property
-    def _performance(self) -> dict[tuple[str, str], Performance]:
-        return {(each.area, each.variable): each for each in self.metadata.performance}

@@ -46,8 +46,4 @@ class Session(Protocol):
         """Its inputs and outputs."""
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Arrays:
-        """Run one batch and return the named outputs.
-
-        Raises:
-            PredictionError: the runtime failed.
-        """
+        """Run one batch and return the named outputs; a failure is `PredictionError`."""

@@ -6,8 +6,7 @@ Nothing here depends on deliveries or HTTP. `archive_file` imports a large libra
 where a command needs it.
 """
 
-from fairweather_app.observations.series import Archive
-from fairweather_app.observations.store import ObservationStore
+from fairweather_app.observations.store import Archive, ObservationStore
 from fairweather_app.observations.window_cache import WindowCache
 from fairweather_app.observations.windows import Window, WindowSpec, get_inputs
 

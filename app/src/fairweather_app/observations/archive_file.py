@@ -34,7 +34,9 @@ from fairweather_app.common.times import (
     write_time,
 )
 from fairweather_app.errors import ArchiveError
-from fairweather_app.observations.series import Archive, Key, Mask, Times, Values
+from fairweather_app.observations.store import Archive, Key, Times, Values
+
+Mask = npt.NDArray[np.bool_]
 
 ROWS_AT_ONCE = 100_000
 
@@ -46,8 +48,7 @@ _TIME = "expected ISO-8601 in UTC, such as 2013-12-20T00:00Z"
 def read_archive(path: Path) -> Archive:
     """Read a Parquet or CSV archive.
 
-    Raises:
-        ArchiveError: lists every problem of the file, each once, with the first row that has it.
+    `ArchiveError` lists every problem of the file, each once, with the first row that has it.
     """
     problems = _Problems()
     pieces: dict[Key, list[tuple[Times, Values]]] = defaultdict(list)

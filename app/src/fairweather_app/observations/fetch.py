@@ -25,8 +25,7 @@ from fairweather_interface.variables import VARIABLES
 from fairweather_app.common.times import MICROSECOND, from_microseconds, to_microseconds
 from fairweather_app.errors import ProviderError
 from fairweather_app.observations.providers import Reading
-from fairweather_app.observations.series import Archive, Key, Times, Values
-from fairweather_app.observations.store import ObservationStore
+from fairweather_app.observations.store import Archive, Key, ObservationStore, Times, Values
 
 PROBLEMS_SHOWN = 5
 
@@ -71,15 +70,8 @@ def store_readings(
 ) -> list[Fetched]:
     """Check the readings of a provider and store them, all or none.
 
-    Args:
-        store: the database.
-        readings: in any order.
-        provider: its name, for error texts.
-        since: the requested areas, each with the earliest time that is stored.
-        until: the latest time that is stored: now.
-
-    Returns:
-        An entry for each area of `since`, in that order.
+    `since` are the requested areas, each with the earliest time that is stored; `until` is now. The
+    result has an entry for each area of `since`, in that order.
 
     Raises:
         ProviderError: a reading cannot be understood; the text lists the problems.

@@ -76,19 +76,16 @@ class OpenMeteo:
                 yield from _readings(name, location)
 
     def _request(self, places: Sequence[Area], since: datetime, until: datetime) -> list[Any]:
-        status, answer = ask_json(
-            NAME,
-            self.url,
-            {
-                "latitude": ",".join(f"{each.latitude:g}" for each in places),
-                "longitude": ",".join(f"{each.longitude:g}" for each in places),
-                "hourly": ",".join(NAMES),
-                "wind_speed_unit": "ms",
-                "timezone": "GMT",
-                "start_date": f"{since.astimezone(UTC):%Y-%m-%d}",
-                "end_date": f"{until.astimezone(UTC):%Y-%m-%d}",
-            },
-        )
+        query = {
+            "latitude": ",".join(f"{each.latitude:g}" for each in places),
+            "longitude": ",".join(f"{each.longitude:g}" for each in places),
+            "hourly": ",".join(NAMES),
+            "wind_speed_unit": "ms",
+            "timezone": "GMT",
+            "start_date": f"{since.astimezone(UTC):%Y-%m-%d}",
+            "end_date": f"{until.astimezone(UTC):%Y-%m-%d}",
+        }
+        status, answer = _get_json(self.url, query)
         if isinstance(answer, dict) and answer.get("error"):
             raise ProviderError(NAME, f"it answers {status}: {answer.get('reason', 'no reason')}")
         locations = answer if isinstance(answer, list) else [answer]  # of one place no list
@@ -153,40 +150,30 @@ class _TooLongError(urllib3.exceptions.HTTPError):
     """The server asks for a much longer wait."""
 
 
-def ask_json(provider: str, url: str, query: Mapping[str, str]) -> tuple[int, Any]:
-    """Return the status and the JSON of a GET of `url`, with `query` added to its own.
-
-    Raises:
-        ProviderError: there is no response, or it is not JSON.
-    """
+def _get_json(url: str, query: Mapping[str, str]) -> tuple[int, Any]:
+    """Return the status and the JSON of a GET of `url`, with `query` added to its own."""
     bare = url.partition("?")[0]  # the query may hold a key
     full = f"{url}{'&' if '?' in url else '?'}{urlencode(query, safe=',')}"
     patience = _Patience(
-        total=ATTEMPTS_MORE,
-        status_forcelist=_PASSING,
-        backoff_factor=1.0,
-        raise_on_status=False,
+        total=ATTEMPTS_MORE, status_forcelist=_PASSING, backoff_factor=1.0, raise_on_status=False
     )
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     try:
         with urllib3.PoolManager(retries=patience, timeout=timeout) as pool:
             answer = pool.request("GET", full)
     except urllib3.exceptions.MaxRetryError as error:
-        raise ProviderError(provider, f"{bare} cannot be reached: {_why(error.reason)}") from None
+        # without the object that urllib3 names
+        why = re.sub(r"^.*?\): ", "", str(error.reason)) or type(error.reason).__name__
+        raise ProviderError(NAME, f"{bare} cannot be reached: {why}") from None
     except urllib3.exceptions.HTTPError as error:
-        raise ProviderError(provider, f"{bare} cannot be used: {error}") from None
+        raise ProviderError(NAME, f"{bare} cannot be used: {error}") from None
     try:
         return answer.status, json.loads(answer.data)
     except ValueError:
         phrase = http.client.responses.get(answer.status, "")
         shown = " ".join(answer.data[:_SHOWN].decode(errors="replace").split())
         raise ProviderError(
-            provider,
+            NAME,
             f"{bare} answers {answer.status} {phrase} and no JSON, but {shown!r}; "
             "FAIRWEATHER_PROVIDER_URL names the address",
         ) from None
-
-
-def _why(reason: Exception | None) -> str:
-    """Return the text of urllib3 without the object that it names."""
-    return re.sub(r"^.*?\): ", "", str(reason)) or type(reason).__name__

@@ -49,12 +49,7 @@ class Provider(Protocol):
 
 
 def find_provider(name: str, url: str | None) -> Provider:
-    """Make the provider of a name, for `url` or for its own address.
-
-    Raises:
-        SettingsError: there is none of that name, or it cannot be made; the text quotes whatever
-            foreign code raises on the way.
-    """
+    """Make the provider of a name, for `url` or for its own address, or raise `SettingsError`."""
     make = find_named("provider", name, GROUP, PACKAGED)
     try:
         provider: Provider = make(url)

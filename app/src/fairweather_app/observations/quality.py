@@ -20,8 +20,7 @@ import numpy as np
 from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.common.times import MICROSECOND, from_microseconds
-from fairweather_app.observations.series import Times, Values
-from fairweather_app.observations.store import ObservationStore
+from fairweather_app.observations.store import ObservationStore, Times, Values
 
 STALE_STEPS = 3
 _HOUR = timedelta(hours=1)
@@ -75,15 +74,8 @@ def assess_quality(
 ) -> list[SeriesQuality]:
     """Return the quality of every series of `areas`, in their order.
 
-    Args:
-        store: the observations.
-        areas: one without any observation has one entry, of no variable.
-        days: how many days before its latest observation each series is assessed.
-        now: the time that ages count to.
-        behind: the time that a series must not lag behind: now, or the latest observation of all.
-
-    Raises:
-        ObservationStoreError: the database cannot be used.
+    Ages count to `now`; a series must not lag behind `behind`, which is now or the latest
+    observation of all. An area without any observation has one entry, of no variable.
     """
     found: list[SeriesQuality] = []
     for area in areas:

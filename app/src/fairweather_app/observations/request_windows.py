@@ -11,7 +11,7 @@ from fairweather_interface.metadata import Input
 from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.errors import InvalidRequestError, UnsuppliedInputError
-from fairweather_app.observations.series import Values
+from fairweather_app.observations.store import Values
 from fairweather_app.observations.windows import Window
 
 Series = Sequence[float | None]

@@ -9,19 +9,32 @@ when anything was written, so that other processes need not read it again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
+from fairweather_interface.archive import Origin
 from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.common.database import PATIENCE, TABLES, Database
 from fairweather_app.common.times import from_microseconds, to_microseconds
-from fairweather_app.observations.series import Archive, Times, Values
 
 ROWS_AT_ONCE = 10_000
 ARRIVALS_KEPT = 10_000
+
+Times = npt.NDArray[np.int64]
+"""Whole microseconds since 1970 in UTC, shape (observations,)."""
+
+Values = npt.NDArray[np.float64]
+"""Values in the contract's unit of their variable, shape (observations,)."""
+
+Key = tuple[str, str]
+"""Area and variable."""
 
 _observations = sa.Table(
     "observations",
@@ -43,6 +56,22 @@ _arrivals = sa.Table(
     sa.Column("last", sa.BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Archive:
+    """The observations of one file, checked and ready to be stored.
+
+    `series` maps each key to times, rising and each once, and as many finite values. `origin` is
+    None where the file states none; the database does not keep it.
+    """
+
+    path: Path
+    origin: Origin | None = None
+    series: Mapping[Key, tuple[Times, Values]]
+
+    def __len__(self) -> int:
+        return sum(len(times) for times, _ in self.series.values())
 
 
 class Arrival(NamedTuple):
@@ -122,12 +151,6 @@ class ObservationStore:
         area = _observations.c.area
         with self.database.transaction() as connection:
             return tuple(connection.scalars(sa.select(area).distinct().order_by(area)))
-
-    def knows(self, area: str) -> bool:
-        """Return whether there is any observation of the area."""
-        query = sa.select(sa.exists().where(_observations.c.area == area))
-        with self.database.transaction() as connection:
-            return bool(connection.scalar(query))
 
     def arrived_since(self, seen: int) -> tuple[Arrival, ...] | None:
         """List the arrivals after `seen`, in order; None when they are no longer known."""

@@ -5,10 +5,9 @@ Laws:
 - `window`, `latest`, `areas` and `knows` return what the database held when they were called, or
   later: each first looks for new arrivals. On SQLite that costs microseconds while nothing arrives;
   on PostgreSQL one query.
-- An arrival makes stale only the windows that it lies in. Of a series only the missing part is
-  read, and the part with new arrivals.
+- An arrival makes stale only the windows that it lies in.
 - Rows that other programs write into the table are noticed within `FORGET_SECONDS`.
-- At most `MOST_OBSERVATIONS` and `MOST_SAMPLES` are kept, the least recently used leave first.
+- At most `MOST_SAMPLES` are kept, the least recently used leave first.
 - The database is read within the time limit; one that fails or hangs is `ObservationStoreError`,
   never an old answer.
 """
@@ -17,7 +16,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import TypeVar, cast
@@ -27,11 +27,9 @@ from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.common.times import to_microseconds
 from fairweather_app.errors import GivenUpError, ObservationStoreError
-from fairweather_app.observations.series_cache import SeriesCache
 from fairweather_app.observations.store import Arrival, ObservationStore
 from fairweather_app.observations.windows import Window, WindowSpec, read_window
 
-MOST_OBSERVATIONS = 2_000_000
 MOST_SAMPLES = 5_000_000
 FORGET_SECONDS = 300.0
 DATABASE = "the observation database"
@@ -52,7 +50,7 @@ class WindowCache:
         self._store = store
         self._limit = time_limit
         self._clock = clock
-        self._lock = _Lock(time_limit.seconds)
+        self._lock = threading.RLock()
         self._revision = 0
         self._windows: LruCache[WindowSpec, Window] = LruCache(
             MOST_SAMPLES, size=lambda window: window.values.size
@@ -60,16 +58,11 @@ class WindowCache:
         self._facts: dict[tuple[str | None, ...], object] = {}
         self._seen: int | None = None
         self._version: tuple[int, int] | None = None
-        self._series = SeriesCache(store, MOST_OBSERVATIONS)
         self._forgotten = clock()
 
     def revision(self) -> int:
-        """Return a number that changes when anything arrives, and only then.
-
-        Raises:
-            ObservationStoreError: the database cannot be used.
-        """
-        with self._lock:
+        """Return a number that changes when anything arrives, and only then."""
+        with self._locked():
             if self._clock() - self._forgotten > FORGET_SECONDS:
                 self._forget()
             if self._version is None or not self._store.database.is_unchanged():
@@ -81,13 +74,13 @@ class WindowCache:
     def window(self, spec: WindowSpec, trace: RequestTrace | None = None) -> Window:
         """Return the window, as `read_window` would read it now; count it in the `trace`."""
         trace = trace or RequestTrace()
-        with self._lock:
+        with self._locked():
             self.revision()
             found = self._windows.get(spec)
             if found is not None:
                 trace.windows["kept"] += 1
                 return found
-            made = self._limited(partial(read_window, self._series, spec))
+            made = self._limited(partial(read_window, self._store, spec))
             made.values.flags.writeable = False  # many answers share it
             self._windows.put(spec, made)
             trace.windows["made"] += 1
@@ -101,12 +94,8 @@ class WindowCache:
         """As `ObservationStore.areas`."""
         return self._fact(("areas",), self._store.areas)
 
-    def knows(self, area: str) -> bool:
-        """Return whether there is any observation of the area."""
-        return area in self.areas()
-
     def _fact(self, key: tuple[str | None, ...], find: Callable[[], T]) -> T:
-        with self._lock:
+        with self._locked():
             self.revision()
             if key not in self._facts:
                 self._facts[key] = self._limited(find)
@@ -128,7 +117,6 @@ class WindowCache:
         if arrived is None:
             self._forget()
         for each in arrived or ():
-            self._series.arrived(each.area, each.variable, each.first, each.last)
             self._windows.drop(partial(_may_change, each))
         if arrived:
             self._facts.clear()
@@ -137,35 +125,27 @@ class WindowCache:
 
     def _forget(self) -> None:
         self._seen = self._version = None
-        self._series = SeriesCache(self._store, MOST_OBSERVATIONS)
         self._windows.drop()
         self._facts = {}
         self._forgotten = self._clock()
         self._revision += 1
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock; a thread that has it longer than the time limit waits for the database."""
+        if not self._lock.acquire(timeout=self._limit.seconds):
+            raise ObservationStoreError(f"{DATABASE} did not answer within {self._limit.seconds} s")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _limited(self, work: Callable[[], T]) -> T:
         """Run database work on another thread while this one holds the lock."""
         try:
             return self._limit.run(DATABASE, work)
         except GivenUpError as error:
-            # the work that was given up may still use the old one
-            self._series = SeriesCache(self._store, MOST_OBSERVATIONS)
             raise ObservationStoreError(str(error)) from None
-
-
-class _Lock:
-    """A reentrant lock; a thread that holds it longer than `seconds` waits for the database."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._lock = threading.RLock()
-
-    def __enter__(self) -> None:
-        if not self._lock.acquire(timeout=self._seconds):
-            raise ObservationStoreError(f"{DATABASE} did not answer within {self._seconds} s")
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 def _may_change(arrival: Arrival, spec: WindowSpec) -> bool:

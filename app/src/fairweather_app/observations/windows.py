@@ -9,12 +9,11 @@ of them do. Times are counted in whole microseconds, so that edges are exact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,23 +22,13 @@ from fairweather_interface.durations import format_duration
 from fairweather_interface.metadata import Input
 from fairweather_interface.variables import VARIABLES
 
-from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.times import MICROSECOND, to_microseconds, write_time
 from fairweather_app.errors import UnsuppliedInputError
-from fairweather_app.observations.series import Times, Values
+from fairweather_app.observations.store import ObservationStore, Times, Values
 
 LONGEST_PERIOD = timedelta(days=366)
 SHORTEST_SAMPLE_RATE = timedelta(minutes=1)
 GAPS_SHOWN = 3
-
-
-class Observations(Protocol):
-    """A source of observations; `ObservationStore` is one."""
-
-    def series(
-        self, area: str, variable: str, after: datetime, until: datetime
-    ) -> tuple[Times, Values]:
-        """Return times (microseconds) and values of the observations in (after, until]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,13 +40,6 @@ class WindowSpec:
     reference_time: datetime
     period: timedelta
     sample_rate: timedelta
-
-
-class Windows(Protocol):
-    """A source of windows; `WindowCache` is one."""
-
-    def window(self, spec: WindowSpec, trace: RequestTrace | None = None) -> Window:
-        """Return the window that `read_window` would read now, counted in the `trace`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,11 +87,7 @@ class Window:
 
 
 def _window_spec(wanted: Input, area: str, reference_time: datetime) -> WindowSpec:
-    """Return the window of an input.
-
-    Raises:
-        UnsuppliedInputError: the app's own observations can never supply it; the text says why.
-    """
+    """Return the window of an input, or raise why no observations here can ever supply it."""
 
     def never(reason: str) -> UnsuppliedInputError:
         return UnsuppliedInputError(f"input {wanted.name!r} cannot be supplied: {reason}")
@@ -137,30 +115,27 @@ def get_inputs(
     required_inputs: Iterable[Input],
     area: str,
     reference_time: datetime,
-    observations: Windows,
+    read: Callable[[WindowSpec], Window],
     *,
     given: Mapping[str, Window] | None = None,
-    trace: RequestTrace | None = None,
 ) -> dict[str, Window]:
-    """Return the window of every required input, by input name; `given` ones are not read.
+    """Return the window of every required input, by input name; what is not `given` is read.
 
-    Raises:
-        UnsuppliedInputError: an input is not given and can never be read here.
+    One that is not given and can never be read here is `UnsuppliedInputError`.
     """
     windows = dict(given or {})
     for wanted in required_inputs:
         if wanted.name not in windows:
-            spec = _window_spec(wanted, area, reference_time)
-            windows[wanted.name] = observations.window(spec, trace)
+            windows[wanted.name] = read(_window_spec(wanted, area, reference_time))
     return windows
 
 
-def read_window(observations: Observations, spec: WindowSpec) -> Window:
+def read_window(store: ObservationStore, spec: WindowSpec) -> Window:
     """Compute a window from the observations."""
     until, rate = spec.reference_time, spec.sample_rate
     members = [
         sample_means(
-            *observations.series(area, spec.variable, until - spec.period, until),
+            *store.series(area, spec.variable, until - spec.period, until),
             reference_time=until,
             samples=spec.period // rate,
             sample_rate=rate,

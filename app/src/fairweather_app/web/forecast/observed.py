@@ -16,7 +16,8 @@ from itertools import pairwise
 from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.api.schemas import Forecast
-from fairweather_app.observations.windows import LONGEST_PERIOD, Windows, WindowSpec
+from fairweather_app.observations import WindowCache
+from fairweather_app.observations.windows import LONGEST_PERIOD, WindowSpec
 
 RECENT = timedelta(hours=48)
 """How far before its start the observations beside a forecast begin."""
@@ -40,7 +41,7 @@ class Observations:
 NO_OBSERVATIONS = Observations()
 
 
-def observe(windows: Windows, forecast: Forecast, latest: datetime | None) -> Observations:
+def observe(windows: WindowCache, forecast: Forecast, latest: datetime | None) -> Observations:
     """Read the observations of all variables of a forecast that have a unit of the contract.
 
     `latest` is when the area was last observed; nothing is later than the start when that is not.
