@@ -1,7 +1,8 @@
 """Applicability: may a model answer, by what it declares?
 
 Pure rules over plain numbers: of the start (:func:`check_start`), of the windows
-(:func:`check_missing`, :func:`check_applicability`). Each returns a refusal, or ``None``.
+(:func:`check_missing`, :func:`check_age`, :func:`check_applicability`). Each returns a refusal, or
+``None``.
 """
 
 from __future__ import annotations
@@ -85,11 +86,14 @@ class Observed:
         lowest: its lowest value, in the input's unit; ``None`` where no value is present.
         highest: its highest value, likewise.
         missing: how many of its values are missing.
+        age: how far before the reference time its newest value lies, in whole samples (zero at the
+            last sample); ``None`` where no value is present.
     """
 
     lowest: float | None
     highest: float | None
     missing: int
+    age: timedelta | None = None
 
 
 def check_applicability(
@@ -216,3 +220,31 @@ def check_missing(required: Input, missing: int) -> Refusal | None:
         reason=f"{required.name}: {missing} of {required.samples} observations are missing, "
         f"at most {100 * allowed:g} % may be",
     )
+
+
+def check_age(metadata: ModelMetadata, observed: Mapping[str, Observed]) -> Refusal | None:
+    """Hold the age of every window's newest value against the ``max_age`` of its input.
+
+    Args:
+        metadata: the model's.
+        observed: what each window of an input holds, by the input's name.
+
+    Raises:
+        KeyError: the window of an input that has a ``max_age`` is not there.
+    """
+    reasons = []
+    for item in metadata.required_inputs:
+        if item.max_age is None:
+            continue
+        age, fit = observed[item.name].age, f"the model is fit for {_in_hours(item.max_age)}"
+        if age is None:
+            reasons.append(f"no {item.variable} in the window; {fit}")
+        elif age > item.max_age:
+            reasons.append(f"newest {item.variable} {_in_hours(age)} before the start; {fit}")
+    return Refusal(code=Code.OBSERVATIONS_STALE, reason="; ".join(reasons)) if reasons else None
+
+
+def _in_hours(duration: timedelta) -> str:
+    minutes = duration // timedelta(minutes=1)
+    parts = ((minutes // 60, "h"), (minutes % 60, "min"), (duration.seconds % 60, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 h"

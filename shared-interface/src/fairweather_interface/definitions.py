@@ -11,6 +11,10 @@ A definitions file is YAML in these words::
         - humidity: {period: 30 days, sample_rate: 1 minute}
         - temperature: {area: Israel, period: 30 days, sample_rate: 5 minutes}
 
+        - precipitation: {period: 30 days, sample_rate: 1 hour}
+    variables:                 # only what the contract's own table lacks
+      precipitation: {unit: mm, minimum: 0, maximum: 500, reduce: sum}
+
 A required input without ``area`` is read for the area the forecast is for; with the region's
 name it is the mean over the region's areas. The software serves from metadata and observations
 alone, so a new city needs neither a contract nor a software release.
@@ -19,7 +23,7 @@ alone, so a new city needs neither a contract nor a software release.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -27,7 +31,6 @@ from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -41,7 +44,13 @@ from fairweather_interface.errors import DefinitionsError, listed, short
 from fairweather_interface.metadata import Area
 from fairweather_interface.metadata.record import unknown_fields
 from fairweather_interface.problems import problems_of
-from fairweather_interface.variables import VARIABLES, Variable
+from fairweather_interface.variables import (
+    VARIABLES,
+    Variable,
+    conflicts,
+    parse_variables,
+    plain_variable,
+)
 
 __all__ = [
     "VARIABLES", "Definitions", "RequiredInput", "Variable", "load_definitions", "load_yaml",
@@ -52,6 +61,7 @@ _PACKAGED = resources.files("fairweather_interface") / "data"
 _MISREAD = (ValueError, TypeError, AttributeError, LookupError)  # what PyYAML lets through
 _MERGE = "tag:yaml.org,2002:merge"
 _DurationInWords = Annotated[timedelta, BeforeValidator(parse_duration)]
+_VariableName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
 _AreaName = Annotated[str, Field(pattern=r"^[^\W_][\w .'()-]*$", max_length=100)]
 
 
@@ -82,24 +92,23 @@ class Definitions:
         areas: the areas of the region, by name, in the file's order.
         required_inputs: what models are trained on, in the file's order.
         source: the packaged name or the path it was read from.
+        variables: the file's own, by name.
     """
 
     region: str
     areas: Mapping[str, Area]
     required_inputs: tuple[RequiredInput, ...]
     source: str
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+
+    @property
+    def variable_table(self) -> Mapping[str, Variable]:
+        """The row of every variable that is known: the contract's own, then the file's."""
+        return {**self.variables, **VARIABLES}
 
 
 class _Plain(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-def _known_variable(name: str) -> str:
-    if name not in VARIABLES:
-        raise ValueError(
-            f"found the variable {short(name)}, expected one of {', '.join(VARIABLES)}"
-        )
-    return name
 
 
 class _Requirement(_Plain):
@@ -124,12 +133,7 @@ class _Application(_Plain):
 
 class _Training(_Plain):
     required_inputs: Annotated[
-        list[
-            Annotated[
-                dict[Annotated[str, AfterValidator(_known_variable)], _Requirement],
-                Field(min_length=1, max_length=1),
-            ]
-        ],
+        list[Annotated[dict[str, _Requirement], Field(min_length=1, max_length=1)]],
         Field(min_length=1),
     ]
 
@@ -137,6 +141,7 @@ class _Training(_Plain):
 class _File(_Plain):
     application: _Application
     training: _Training
+    variables: dict[_VariableName, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _areas_known(self) -> Self:
@@ -153,6 +158,17 @@ class _File(_Plain):
                 f"application.area: found {region!r} as the region and as one of its areas, "
                 "expected two names"
             )
+        rows, wrong = _own_variables(self.variables)
+        problems += wrong
+        named = {**VARIABLES, **rows} if not wrong else {**VARIABLES, **self.variables}
+        problems += [
+            f"training.required_inputs[{position}].{variable}: found the variable "
+            f"{short(variable)}, expected one of {', '.join(named)}, or a row of its own under "
+            "variables"
+            for position, requirement in enumerate(self.training.required_inputs)
+            for variable in requirement
+            if variable not in named
+        ]
         problems += [
             f"training.required_inputs[{position}].{variable}.area: found {short(item.area)}, "
             f"expected one of {', '.join(known)}"
@@ -163,6 +179,15 @@ class _File(_Plain):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+
+def _own_variables(rows: Mapping[str, Any]) -> tuple[dict[str, Variable], tuple[str, ...]]:
+    """Return a file's own variables, and what is wrong with them."""
+    try:
+        own = parse_variables(rows, source="variables", strict=True)
+    except DefinitionsError as error:
+        return {}, tuple(f"variables.{problem}" for problem in error.problems)
+    return own, tuple(f"variables: {problem}" for problem in conflicts(own, VARIABLES))
 
 
 def packaged_definitions() -> tuple[str, ...]:
@@ -221,6 +246,7 @@ def parse_definitions(document: Any, *, source: str) -> Definitions:  # noqa: AN
             for variable, item in requirement.items()
         ),
         source=source,
+        variables=_own_variables(file.variables)[0],
     )
 
 
@@ -233,9 +259,11 @@ def plain_definitions(definitions: Definitions) -> dict[str, Any]:
         words["period"] = format_duration(item.period)
         words["sample_rate"] = format_duration(item.sample_rate)
         inputs.append({item.variable: words})
+    own = {name: plain_variable(row) for name, row in definitions.variables.items()}
     return {
         "application": {"area": definitions.region, "areas": areas},
         "training": {"required_inputs": inputs},
+        **({"variables": own} if own else {}),
     }
 
 

@@ -9,13 +9,16 @@ from importlib import resources
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, ValidationError
 
-from fairweather_interface.durations import parse_duration
+from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError, listed
 from fairweather_interface.problems import problems_of
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
+_Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json")
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,11 +56,11 @@ class Variable:
     Attributes:
         name: our name for it.
         unit: its UDUNITS unit everywhere in data.
-        standard_name: its name in the CF conventions.
         minimum: the lowest value that can be real, in ``unit``.
         maximum: the highest, in ``unit`` (both after WMO-No. 8 as Zahumensky quotes it).
-        symbol: the unit as people write it.
-        label: the name as people write it.
+        symbol: the unit as people write it; by default ``unit``.
+        label: the name as people write it; by default made of ``name``.
+        standard_name: its name in the CF conventions; empty where it has none.
         largest_step: for the test of spikes; absent: not tested.
         stuck: how long a sensor may report one value; absent: not tested.
         still: from and to which value, in ``unit``, it may report one for longer.
@@ -70,13 +73,13 @@ class Variable:
 
     name: str
     unit: str
-    standard_name: str
     minimum: _Number
     maximum: _Number
     symbol: str
     label: str
+    standard_name: str = ""
     largest_step: LargestStep | None = None
-    stuck: Annotated[timedelta, BeforeValidator(parse_duration)] | None = None
+    stuck: _Duration | None = None
     still: tuple[_Number, _Number] | None = None
     conversions: tuple[Conversion, ...] = ()
     reduce: Literal["mean", "sum"] = "mean"
@@ -101,23 +104,57 @@ def parse_variables(
     """
     found: dict[str, Variable] = {}
     problems: list[str] = []
-    for name, row in document.items():
-        columns = row if isinstance(row, dict) else {}
+    for name, given in document.items():
+        columns = given if isinstance(given, dict) else {}
         problems += [
             f"{name}.{column}: found a column we do not know, expected {', '.join(_COLUMNS)}"
             for column in columns
             if strict and column not in _COLUMNS
         ]
         try:
-            found[name] = _ROW.validate_python({**columns, "name": name})
+            row = _ROW.validate_python({**_usual(name, columns), **columns, "name": name})
         except ValidationError as error:
             problems += problems_of(error, str(name))
+            continue
+        if row.minimum >= row.maximum:
+            problems.append(f"{name}: found {row.minimum:g} to {row.maximum:g}, expected a range")
+        found[name] = row
     if problems:
         raise DefinitionsError(
             listed(f"found variables we cannot use in {source}:", tuple(problems)),
             problems=tuple(problems),
         )
     return found
+
+
+def plain_variable(variable: Variable) -> dict[str, Any]:
+    """Return the columns that :func:`parse_variables` reads back to the same row."""
+    columns: dict[str, Any] = _ROW.dump_python(variable, mode="json", exclude_defaults=True)
+    usual = _usual(columns.pop("name"), columns)
+    return {name: value for name, value in columns.items() if usual.get(name) != value}
+
+
+def conflicts(declared: Mapping[str, Variable], known: Mapping[str, Variable]) -> tuple[str, ...]:
+    """Return a sentence for each variable that two tables give another unit or other limits."""
+    said = {
+        name: tuple(f"{row.minimum:g} to {row.maximum:g} {row.unit}" for row in (ours, known[name]))
+        for name, ours in declared.items()
+        if name in known
+    }
+    return tuple(
+        f"found {name} from {ours}, expected {theirs}, as it is known already: give the variable "
+        "another name, or the same unit and limits"
+        for name, (ours, theirs) in said.items()
+        if ours != theirs
+    )
+
+
+def _usual(name: object, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that follow from others where a row does not hold them."""
+    return {
+        "symbol": columns.get("unit"),
+        "label": str(name).replace("_", " ").capitalize(),
+    }
 
 
 _PACKAGED = resources.files("fairweather_interface") / "data" / "variables.yaml"

@@ -24,6 +24,8 @@ from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.software import Runtime, Software
 from fairweather_interface.versions import SchemaVersion
 
+_VARIABLES_SINCE = SchemaVersion.parse("0.4")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
@@ -55,7 +57,11 @@ def check(metadata: ModelMetadata, software: Software) -> Verdict:
         refusals=(
             *_schemas(metadata, software),
             *_artifacts(metadata, software),
-            *(refusal for item in metadata.inputs for refusal in _feeding(item, software)),
+            *(
+                refusal
+                for item in metadata.inputs
+                for refusal in _feeding(item, metadata, software)
+            ),
         ),
         unused=newer_meanings(metadata, software.readable_schemas.newest),
     )
@@ -131,7 +137,7 @@ def _at_least(found: str, needed: str) -> bool:
         return False
 
 
-def _feeding(item: Input, software: Software) -> Iterator[Refusal]:
+def _feeding(item: Input, metadata: ModelMetadata, software: Software) -> Iterator[Refusal]:
     if item.role not in software.roles:
         known = ", ".join(software.roles)
         yield Refusal(
@@ -142,6 +148,10 @@ def _feeding(item: Input, software: Software) -> Iterator[Refusal]:
     if item.role != OBSERVATIONS or item.variable is None:
         return
     unit = software.variables.get(item.variable)
+    declared = (metadata.declared_variables or {}).get(item.variable)
+    newest = SchemaVersion.parse(software.readable_schemas.newest)
+    if unit is None and declared is not None and newest >= _VARIABLES_SINCE:
+        unit = declared.unit  # such software takes the row from the delivery
     wanted = []
     if unit is None:
         wanted.append(f"needs {item.variable}, supplied are {', '.join(software.variables)}")

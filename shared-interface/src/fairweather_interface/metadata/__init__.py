@@ -11,8 +11,16 @@ them all; ``rows`` derives the field ledger from them.
 """
 
 from fairweather_interface.errors import MetadataError, NotExpressibleError, UnsupportedSchemaError
-from fairweather_interface.metadata.capabilities import Bounds, Quantile
-from fairweather_interface.metadata.evidence import Block, Performance, Tolerance, Training
+from fairweather_interface.metadata.capabilities import Bounds, DeclaredVariable, Quantile
+from fairweather_interface.metadata.evidence import (
+    AgeScore,
+    Block,
+    DayScore,
+    Performance,
+    Score,
+    Tolerance,
+    Training,
+)
 from fairweather_interface.metadata.reading import derive_min_reader, newer_meanings, read_metadata
 from fairweather_interface.metadata.schema import (
     AREA_INDEX,
@@ -39,9 +47,9 @@ from fairweather_interface.metadata.writing import (
 
 __all__ = [
     "AREA_INDEX", "BATCH", "DELIVERY_ID_PATTERN", "LEDGER", "OBSERVATIONS", "ONNX",
-    "REFERENCE_TIME", "SAVED_MODEL", "WRITTEN_SCHEMAS", "Area", "Artifact", "ArtifactNeeds",
-    "Block", "Bounds", "Input", "MetadataError", "ModelMetadata", "NotExpressibleError",
-    "Output", "Performance", "Quantile", "Tolerance", "Training", "UnsupportedSchemaError",
-    "create_metadata", "derive_min_reader", "dump_metadata", "newer_meanings", "read_metadata",
-    "writing_problems",
+    "REFERENCE_TIME", "SAVED_MODEL", "WRITTEN_SCHEMAS", "AgeScore", "Area", "Artifact",
+    "ArtifactNeeds", "Block", "Bounds", "DayScore", "DeclaredVariable", "Input", "MetadataError",
+    "ModelMetadata", "NotExpressibleError", "Output", "Performance", "Quantile", "Score",
+    "Tolerance", "Training", "UnsupportedSchemaError", "create_metadata", "derive_min_reader",
+    "dump_metadata", "newer_meanings", "read_metadata", "writing_problems",
 ]  # fmt: skip

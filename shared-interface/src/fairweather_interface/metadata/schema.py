@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from fairweather_interface.errors import short
 from fairweather_interface.metadata.capabilities import (
     Bounds,
+    DeclaredVariable,
     Quantile,
     domain_problems,
     uncertainty_problems,
@@ -35,6 +36,7 @@ from fairweather_interface.metadata.record import (
     unknown_fields,
 )
 from fairweather_interface.metadata.rows import rows
+from fairweather_interface.variables import VARIABLES, Variable
 from fairweather_interface.versions import SCHEMA_VERSION_PATTERN, known_version
 
 OBSERVATIONS = "observations"
@@ -56,6 +58,7 @@ DELIVERY_ID_PATTERN = (
 
 _must = partial(Rule, since="0.1", must_obey=True)
 _may = partial(Rule, since="0.1")
+_later = partial(Rule, since="0.4")
 _of_window = partial(_must, law="required of observations")
 _VERSION = Field(pattern=SCHEMA_VERSION_PATTERN)
 _Month = Annotated[int, Field(ge=1, le=12)]
@@ -69,6 +72,7 @@ SEEN = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
 """The deprecated bounds, by the variable whose highest value in training they say."""
 
 _OBSERVED = ("variable", "unit", "period", "sample_rate", "max_missing")
+_SPDX = r"^[A-Za-z0-9.+() -]+$"
 
 
 class Area(Record):
@@ -120,6 +124,15 @@ class Input(Record):
         _must("a region: the mean over these; absent: the requested area", law="without repeats"),
         Field(min_length=1),
     ] = None
+    max_age: Annotated[
+        Duration | None,
+        _must(
+            "how far before the reference time the newest value may lie; absent: anywhere in the "
+            "window",
+            law="of observations; counted in whole samples; not above the period",
+            since="0.4",
+        ),
+    ] = None
 
     @property
     def samples(self) -> int:
@@ -131,6 +144,8 @@ class Input(Record):
         if self.areas is not None and len(set(self.areas)) < len(self.areas):
             raise ValueError(f"input {self.name!r}: found an area twice in {list(self.areas)}")
         if self.role != OBSERVATIONS:
+            if self.max_age is not None:
+                raise ValueError(f"input {self.name!r}: found max_age, expected with observations")
             return self
         absent = [name for name in _OBSERVED if getattr(self, name) is None]
         if absent:
@@ -144,6 +159,11 @@ class Input(Record):
             raise ValueError(
                 f"input {self.name!r}: found a period of {self.period} at a sample rate of "
                 f"{self.sample_rate}, expected a whole number of samples"
+            )
+        if self.max_age is not None and self.max_age > self.period:
+            raise ValueError(
+                f"input {self.name!r}: found a max_age of {self.max_age}, expected at most its "
+                f"period of {self.period}"
             )
         if self.shape != (BATCH, samples):
             raise ValueError(
@@ -292,6 +312,19 @@ class ModelMetadata(Record):
         ),
         Field(min_length=1),
     ] = None
+    declared_variables: Annotated[
+        Mapping[Name, DeclaredVariable] | None,
+        _later("the variables that the contract's own table lacks"),
+        Field(alias="variables", min_length=1),
+    ] = None
+    intended_use: Annotated[Text | None, _later("what it is made for, for people")] = None
+    limitations: Annotated[Text | None, _later("what it is not fit for, for people")] = None
+    licence: Annotated[
+        Word | None,
+        _later("under which it may be used", law="SPDX expression"),
+        Field(pattern=_SPDX),
+    ] = None
+    contact: Annotated[Word | None, _later("where to ask about it")] = None
 
     @property
     def required_inputs(self) -> tuple[Input, ...]:
@@ -302,6 +335,12 @@ class ModelMetadata(Record):
     def variables(self) -> tuple[str, ...]:
         """The variables the model forecasts, in order."""
         return tuple(output.variable for output in self.outputs)
+
+    @property
+    def variable_table(self) -> Mapping[str, Variable]:
+        """The row of every variable that is known: the contract's own, then what is declared."""
+        declared = self.declared_variables or {}
+        return {**{name: row.row(name) for name, row in declared.items()}, **VARIABLES}
 
     @property
     def horizon(self) -> timedelta:
