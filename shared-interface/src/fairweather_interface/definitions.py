@@ -10,14 +10,15 @@ A definitions file is YAML in these words::
       required_inputs:
         - humidity: {period: 30 days, sample_rate: 1 minute}
         - temperature: {area: Israel, period: 30 days, sample_rate: 5 minutes}
-
         - precipitation: {period: 30 days, sample_rate: 1 hour}
-    variables:                 # only what the contract's own table lacks
-      precipitation: {unit: mm, minimum: 0, maximum: 500, reduce: sum}
+    variables:
+      precipitation: {unit: mm, minimum: 0, maximum: 500}
 
 A required input without ``area`` is read for the area the forecast is for; with the region's
-name it is the mean over the region's areas. The software serves from metadata and observations
-alone, so a new city needs neither a contract nor a software release.
+name it is the mean over the region's areas. ``variables`` holds a row, in the columns of
+:class:`Variable`, for each variable that the contract's own table lacks. The software serves from
+metadata and observations alone, so a new city or variable needs neither a contract nor a software
+release.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ from pydantic import (
 from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError, listed, short
 from fairweather_interface.metadata import Area
-from fairweather_interface.metadata.record import unknown_fields
+from fairweather_interface.metadata.record import Name, unknown_fields
 from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import (
     VARIABLES,
     Variable,
     conflicts,
-    parse_variables,
+    named_rows,
     plain_variable,
 )
 
@@ -61,7 +62,6 @@ _PACKAGED = resources.files("fairweather_interface") / "data"
 _MISREAD = (ValueError, TypeError, AttributeError, LookupError)  # what PyYAML lets through
 _MERGE = "tag:yaml.org,2002:merge"
 _DurationInWords = Annotated[timedelta, BeforeValidator(parse_duration)]
-_VariableName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
 _AreaName = Annotated[str, Field(pattern=r"^[^\W_][\w .'()-]*$", max_length=100)]
 
 
@@ -92,7 +92,7 @@ class Definitions:
         areas: the areas of the region, by name, in the file's order.
         required_inputs: what models are trained on, in the file's order.
         source: the packaged name or the path it was read from.
-        variables: the file's own, by name.
+        variables: the file's own variables, by name.
     """
 
     region: str
@@ -103,8 +103,8 @@ class Definitions:
 
     @property
     def variable_table(self) -> Mapping[str, Variable]:
-        """The row of every variable that is known: the contract's own, then the file's."""
-        return {**self.variables, **VARIABLES}
+        """The row of every variable: the contract's own, and the file's, which may say more."""
+        return {**VARIABLES, **self.variables}
 
 
 class _Plain(BaseModel):
@@ -141,12 +141,14 @@ class _Training(_Plain):
 class _File(_Plain):
     application: _Application
     training: _Training
-    variables: dict[_VariableName, Any] = Field(default_factory=dict)
+    variables: Annotated[dict[Name, Variable], BeforeValidator(named_rows)] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="after")
-    def _areas_known(self) -> Self:
+    def _names_known(self) -> Self:
         region, areas = self.application.area, self.application.areas
-        known = [region, *areas]
+        known, variables = [region, *areas], {**VARIABLES, **self.variables}
         problems = [
             f"application.areas.{name}.{path}: found a key we do not know, expected latitude, "
             "longitude and timezone only"
@@ -158,48 +160,29 @@ class _File(_Plain):
                 f"application.area: found {region!r} as the region and as one of its areas, "
                 "expected two names"
             )
-        rows, wrong = _own_variables(self.variables)
-        problems += wrong
-        named = {**VARIABLES, **rows} if not wrong else {**VARIABLES, **self.variables}
-        problems += [
-            f"training.required_inputs[{position}].{variable}: found the variable "
-            f"{short(variable)}, expected one of {', '.join(named)}, or a row of its own under "
-            "variables"
-            for position, requirement in enumerate(self.training.required_inputs)
-            for variable in requirement
-            if variable not in named
-        ]
-        problems += [
-            f"training.required_inputs[{position}].{variable}.area: found {short(item.area)}, "
-            f"expected one of {', '.join(known)}"
-            for position, requirement in enumerate(self.training.required_inputs)
-            for variable, item in requirement.items()
-            if item.area is not None and item.area not in known
-        ]
+        problems += [f"variables: {problem}" for problem in conflicts(self.variables, VARIABLES)]
+        for position, requirement in enumerate(self.training.required_inputs):
+            for variable, item in requirement.items():
+                place = f"training.required_inputs[{position}].{variable}"
+                if variable not in variables:
+                    problems.append(
+                        f"{place}: found the variable {short(variable)}, expected one of "
+                        f"{', '.join(variables)}, or a row for it under variables"
+                    )
+                if item.area is not None and item.area not in known:
+                    problems.append(
+                        f"{place}.area: found {short(item.area)}, expected one of "
+                        f"{', '.join(known)}"
+                    )
         if problems:
             raise ValueError("\n".join(problems))
         return self
 
 
-def _own_variables(rows: Mapping[str, Any]) -> tuple[dict[str, Variable], tuple[str, ...]]:
-    """Return a file's own variables, and what is wrong with them."""
-    try:
-        own = parse_variables(rows, source="variables", strict=True)
-    except DefinitionsError as error:
-        return {}, tuple(f"variables.{problem}" for problem in error.problems)
-    return own, tuple(f"variables: {problem}" for problem in conflicts(own, VARIABLES))
-
-
 def packaged_definitions() -> tuple[str, ...]:
     """Return the names of the definitions this package brings along."""
-    names = (item.name for item in _PACKAGED.iterdir())
-    return tuple(
-        sorted(
-            name.removesuffix(".yaml")
-            for name in names
-            if name.endswith(".yaml") and name != "variables.yaml"
-        )
-    )
+    names = {item.name for item in _PACKAGED.iterdir()} - {"variables.yaml"}
+    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
 def load_definitions(name_or_path: str | Path) -> Definitions:
@@ -246,7 +229,7 @@ def parse_definitions(document: Any, *, source: str) -> Definitions:  # noqa: AN
             for variable, item in requirement.items()
         ),
         source=source,
-        variables=_own_variables(file.variables)[0],
+        variables=file.variables,
     )
 
 
@@ -259,12 +242,14 @@ def plain_definitions(definitions: Definitions) -> dict[str, Any]:
         words["period"] = format_duration(item.period)
         words["sample_rate"] = format_duration(item.sample_rate)
         inputs.append({item.variable: words})
-    own = {name: plain_variable(row) for name, row in definitions.variables.items()}
-    return {
+    plain: dict[str, Any] = {
         "application": {"area": definitions.region, "areas": areas},
         "training": {"required_inputs": inputs},
-        **({"variables": own} if own else {}),
     }
+    if definitions.variables:
+        rows = definitions.variables.items()
+        plain["variables"] = {name: plain_variable(row) for name, row in rows}
+    return plain
 
 
 def _unusable(source: str, problems: tuple[str, ...]) -> DefinitionsError:

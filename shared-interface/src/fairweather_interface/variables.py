@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from importlib import resources
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BeforeValidator, Field, PlainSerializer, TypeAdapter, ValidationError
@@ -65,31 +65,36 @@ class Variable:
         stuck: how long a sensor may report one value; absent: not tested.
         still: from and to which value, in ``unit``, it may report one for longer.
         conversions: other units that its data may come in.
-        reduce: how the observations within a sample become one value.
         margin: how far beyond a declared bound software goes by default, in ``unit``.
         digits: how many decimals people are shown.
         extremes: what people call its lowest and its highest value.
     """
 
     name: str
-    unit: str
+    unit: Annotated[str, Field(min_length=1, max_length=200)]
     minimum: _Number
     maximum: _Number
-    symbol: str
-    label: str
+    symbol: str = ""
+    label: Annotated[str, Field(max_length=200)] = ""
     standard_name: str = ""
     largest_step: LargestStep | None = None
     stuck: _Duration | None = None
     still: tuple[_Number, _Number] | None = None
     conversions: tuple[Conversion, ...] = ()
-    reduce: Literal["mean", "sum"] = "mean"
     margin: Annotated[_Number, Field(ge=0)] = 0.0
     digits: Annotated[int, Field(ge=0)] = 0
     extremes: tuple[str, str] = ("lowest", "highest")
 
+    def __post_init__(self) -> None:
+        """Fill in how people write it; refuse limits that hold no value."""
+        if self.minimum >= self.maximum:
+            raise ValueError(f"found {self.minimum:g} to {self.maximum:g}, expected a range")
+        object.__setattr__(self, "symbol", self.symbol or self.unit)
+        object.__setattr__(self, "label", self.label or self.name.replace("_", " ").capitalize())
 
+
+_TABLE = TypeAdapter(dict[str, Variable])
 _ROW = TypeAdapter(Variable)
-_COLUMNS = tuple(field.name for field in fields(Variable) if field.name != "name")
 
 
 def parse_variables(
@@ -102,59 +107,45 @@ def parse_variables(
     Raises:
         DefinitionsError: a column is missing or wrong; ``problems`` lists each with its place.
     """
-    found: dict[str, Variable] = {}
-    problems: list[str] = []
-    for name, given in document.items():
-        columns = given if isinstance(given, dict) else {}
-        problems += [
-            f"{name}.{column}: found a column we do not know, expected {', '.join(_COLUMNS)}"
-            for column in columns
-            if strict and column not in _COLUMNS
-        ]
-        try:
-            row = _ROW.validate_python({**_usual(name, columns), **columns, "name": name})
-        except ValidationError as error:
-            problems += problems_of(error, str(name))
-            continue
-        if row.minimum >= row.maximum:
-            problems.append(f"{name}: found {row.minimum:g} to {row.maximum:g}, expected a range")
-        found[name] = row
-    if problems:
-        raise DefinitionsError(
-            listed(f"found variables we cannot use in {source}:", tuple(problems)),
-            problems=tuple(problems),
-        )
-    return found
+    try:
+        return _TABLE.validate_python(named_rows(document), extra="forbid" if strict else "ignore")
+    except ValidationError as error:
+        problems = problems_of(error)
+    raise DefinitionsError(
+        listed(f"found variables we cannot use in {source}:", problems), problems=problems
+    )
+
+
+def named_rows(table: Any) -> Any:  # noqa: ANN401 - YAML data
+    """Return a table whose rows hold their own names; what is no table or no row stays."""
+    if not isinstance(table, Mapping):
+        return table
+    return {
+        name: {**row, "name": name} if isinstance(row, Mapping) else row
+        for name, row in table.items()
+    }
 
 
 def plain_variable(variable: Variable) -> dict[str, Any]:
     """Return the columns that :func:`parse_variables` reads back to the same row."""
-    columns: dict[str, Any] = _ROW.dump_python(variable, mode="json", exclude_defaults=True)
-    usual = _usual(columns.pop("name"), columns)
-    return {name: value for name, value in columns.items() if usual.get(name) != value}
+    needed = {name: getattr(variable, name) for name in ("unit", "minimum", "maximum")}
+    usual = _ROW.dump_python(Variable(name=variable.name, **needed), mode="json")
+    columns: dict[str, Any] = _ROW.dump_python(variable, mode="json")
+    return needed | {name: value for name, value in columns.items() if value != usual[name]}
 
 
 def conflicts(declared: Mapping[str, Variable], known: Mapping[str, Variable]) -> tuple[str, ...]:
     """Return a sentence for each variable that two tables give another unit or other limits."""
-    said = {
-        name: tuple(f"{row.minimum:g} to {row.maximum:g} {row.unit}" for row in (ours, known[name]))
-        for name, ours in declared.items()
-        if name in known
-    }
+
+    def limits(row: Variable) -> str:
+        return f"{row.minimum:.15g} to {row.maximum:.15g} {row.unit}"
+
     return tuple(
-        f"found {name} from {ours}, expected {theirs}, as it is known already: give the variable "
-        "another name, or the same unit and limits"
-        for name, (ours, theirs) in said.items()
-        if ours != theirs
+        f"found {name} from {limits(row)}, expected {limits(known[name])}, as it is known already: "
+        "give the variable another name, or the same unit and limits"
+        for name, row in declared.items()
+        if name in known and limits(row) != limits(known[name])
     )
-
-
-def _usual(name: object, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns that follow from others where a row does not hold them."""
-    return {
-        "symbol": columns.get("unit"),
-        "label": str(name).replace("_", " ").capitalize(),
-    }
 
 
 _PACKAGED = resources.files("fairweather_interface") / "data" / "variables.yaml"
