@@ -1,4 +1,4 @@
-"""Capabilities a model may declare beyond a plain forecast: its domain and its uncertainty."""
+"""What a model may declare beyond a plain forecast: domain, uncertainty, variables of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from fairweather_interface.metadata.record import Name, Positive, Record, Rule, Share, Word
-from fairweather_interface.variables import Variable, parse_variables
+from fairweather_interface.variables import Variable
 
 _must = partial(Rule, since="0.3", must_obey=True)
 _may = partial(Rule, since="0.3")
@@ -54,29 +54,36 @@ class Bounds(Record):
 
 
 class DeclaredVariable(Record):
-    """A variable that the packaged table lacks, so that a new one needs no release of software."""
+    """A variable that the packaged table lacks, so that a new one needs no release of software.
+
+    Where the table has come to know the variable since, its row there is the one that counts.
+    """
 
     unit: Annotated[Word, _later("UDUNITS unit of its values everywhere in the delivery")]
     minimum: Annotated[float, _later("the lowest value that can be real, in its unit")]
     maximum: Annotated[
         float, _later("the highest value that can be real, in its unit", law="above minimum")
     ]
-    label: Annotated[Word | None, _later("its name for people")] = None
+    label: Annotated[Word | None, _later("its name for people; absent: made of its name")] = None
     margin: Annotated[
         Positive | None,
         _later("how far beyond a declared bound software may go, in its unit; absent: not at all"),
     ] = None
 
     @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        if self.minimum >= self.maximum:
-            raise ValueError(f"found {self.minimum:g} to {self.maximum:g}, expected a range")
+    def _row(self) -> Self:
+        self.row("any")  # raises where no table could hold it
         return self
+
+    @classmethod
+    def of(cls, row: Variable) -> Self:
+        """Return the declaration of a variable from its row in a table."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
 
     def row(self, name: str) -> Variable:
         """Return the row of the variable, as tables of variables hold it."""
-        columns = self.model_dump(include=set(type(self).model_fields), exclude_none=True)
-        return parse_variables({name: columns}, source="metadata")[name]
+        said = self.model_dump(include=set(type(self).model_fields), exclude_none=True)
+        return Variable(name=name, **said)
 
 
 class Quantile(Record):

@@ -11,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from fairweather_interface.durations import iso_duration
 from fairweather_interface.metadata.record import (
     Digest,
     Duration,
@@ -58,7 +59,7 @@ class Score(Record):
         Field(min_length=1),
     ]
     coverage: Annotated[
-        Share | None, _later("share of the observed values inside the declared band")
+        Share | None, _later("share of observed values from the lowest to the highest quantile")
     ] = None
 
     @property
@@ -77,7 +78,7 @@ class DayScore(Score):
 class AgeScore(Score):
     """How well day 1 did where the newest observations were missing."""
 
-    age: Annotated[Duration, _later("of the newest value in every window at the reference time")]
+    age: Annotated[Duration, _later("of the newest value of every window, as max_age counts it")]
 
 
 class Performance(Record):
@@ -116,14 +117,11 @@ class Performance(Record):
             raise ValueError(f"found the skill interval {self.skill_interval}, expected low, high")
         days = [row.day for row in self.by_lead_day or ()]
         if days != list(range(1, len(days) + 1)):
-            raise ValueError(
-                f"by_lead_day: found the days {days}, expected 1, 2, 3 … without a gap"
-            )
+            raise ValueError(f"by_lead_day: found the days {days}, expected 1, 2, 3 … in turn")
         ages = [row.age for row in self.by_age or ()]
         if ages != sorted(set(ages)):
-            raise ValueError(
-                f"by_age: found the ages {', '.join(map(str, ages))}, expected each once, rising"
-            )
+            found = ", ".join(map(iso_duration, ages))
+            raise ValueError(f"by_age: found the ages {found}, expected each above the one before")
         return self
 
 

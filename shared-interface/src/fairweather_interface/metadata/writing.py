@@ -20,11 +20,9 @@ from fairweather_interface.metadata.rows import newer_fields
 from fairweather_interface.metadata.schema import (
     LEDGER,
     SEEN,
-    TENSORS,
-    Input,
     ModelMetadata,
-    Output,
 )
+from fairweather_interface.metadata.tensors import TENSORS, Input, Output
 from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import VARIABLES, conflicts
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
@@ -36,8 +34,9 @@ WRITTEN_SCHEMAS = (*tuple(history.STEPS)[-2:], SCHEMA_VERSION)
 def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the record checks them
     """Return new metadata in the newest schema: the strict way to write.
 
-    ``fields`` go by the document's names or by the record's; ``schema_version`` and ``min_reader`` are filled in, the latter derived from what is declared;
-    what is returned is what a reader will read.
+    ``fields`` go by the names of the document or of the record. ``schema_version`` and
+    ``min_reader`` are filled in, the latter derived from what is declared; what is returned is what
+    a reader will read.
 
     Raises:
         MetadataError: a field is missing, unknown or wrong; ``problems`` lists all of them.
@@ -115,9 +114,9 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
                 f"{list(shape or item.shape)} in the role {item.role}"
             )
     problems += _bounds_to_repeat(metadata)
+    declared = {name: each.row(name) for name, each in (metadata.declared_variables or {}).items()}
+    problems += [f"variables: {problem}" for problem in conflicts(declared, VARIABLES)]
     table = metadata.variable_table
-    declared = {name: row.row(name) for name, row in (metadata.declared_variables or {}).items()}
-    problems += [f"variables: {each}" for each in conflicts(declared, VARIABLES)]
     tensors: tuple[Input | Output, ...] = (*metadata.required_inputs, *metadata.outputs)
     for field in tensors:
         known = table.get(field.variable or "")
