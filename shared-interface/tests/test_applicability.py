@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import as_json
-from fairweather_interface import check_domain, check_missing, check_season, check_start
+from fairweather_interface import (
+    Observed,
+    check_age,
+    check_domain,
+    check_missing,
+    check_season,
+    check_start,
+)
 from fairweather_interface.applicability import start_months, starts
 from fairweather_interface.metadata import ModelMetadata, read_metadata
 from fairweather_interface.refusals import Code
@@ -220,3 +227,76 @@ def test_a_share_that_binary_numbers_cannot_say_is_met_exactly() -> None:
     assert refusal.reason == (
         "temperature: 30 of 100 observations are missing, at most 29 % may be"
     )
+
+
+_HOUR = timedelta(hours=1)
+
+
+def _aged(age: timedelta | None) -> Observed:
+    present = None if age is None else 1.0
+    return Observed(lowest=present, highest=present, missing=0, age=age)
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [
+        (timedelta(0), None),
+        (3 * _HOUR, None),
+        (4 * _HOUR, "newest temperature 4 h before the start; the model is fit for 3 h"),
+        (11 * _HOUR, "newest temperature 11 h before the start; the model is fit for 3 h"),
+        (None, "no temperature in the 24 h before the start; the model is fit for 3 h"),
+    ],
+    ids=str,
+)
+def test_the_newest_value_may_be_as_old_as_the_model_is_fit_for(
+    age: timedelta | None, reason: str | None
+) -> None:
+    refusal = check_age(_metadata(max_age=3 * _HOUR), {"temperature": _aged(age)})
+    assert (refusal and refusal.reason) == reason
+    assert refusal is None or refusal.code is Code.OBSERVATIONS_STALE
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (timedelta(minutes=90), "1 h 30 min"),
+        (timedelta(seconds=3605), "1 h 5 s"),
+        (timedelta(days=3, minutes=1), "72 h 1 min"),
+    ],
+)
+def test_an_age_is_told_in_hours_and_what_is_left(age: timedelta, words: str) -> None:
+    refusal = check_age(_metadata(max_age=timedelta(seconds=20)), {"temperature": _aged(age)})
+    assert refusal is not None
+    assert (
+        refusal.reason == f"newest temperature {words} before the start; the model is fit for 20 s"
+    )
+
+
+def test_every_input_that_is_too_old_is_told_by_the_name_that_tells_it_apart() -> None:
+    metadata = _metadata(variables=("temperature", "humidity"), max_age=3 * _HOUR)
+    windows = {"temperature": _aged(11 * _HOUR), "humidity": _aged(2 * _HOUR)}
+    refusal = check_age(metadata, windows)
+    assert refusal is not None
+    assert refusal.reason == "newest temperature 11 h before the start; the model is fit for 3 h"
+    refusal = check_age(metadata, windows | {"humidity": _aged(5 * _HOUR)})
+    assert refusal is not None
+    assert refusal.reason == (
+        "newest temperature 11 h before the start; the model is fit for 3 h; "
+        "newest humidity 5 h before the start; the model is fit for 3 h"
+    )
+    document = metadata_document(max_age=3 * _HOUR)
+    document["inputs"].append(document["inputs"][0] | {"name": "far_away", "areas": ["LGA"]})
+    twice = read_metadata(as_json(document))
+    refusal = check_age(twice, {"temperature": _aged(_HOUR), "far_away": _aged(4 * _HOUR)})
+    assert refusal is not None
+    assert refusal.reason == "newest far_away 4 h before the start; the model is fit for 3 h"
+
+
+def test_an_input_without_a_greatest_age_may_be_as_old_as_its_window() -> None:
+    document = metadata_document(variables=("temperature", "humidity"), max_age=3 * _HOUR)
+    del document["inputs"][0]["max_age"]
+    metadata = read_metadata(as_json(document))
+    assert check_age(metadata, {"humidity": _aged(_HOUR)}) is None  # the other is not looked at
+    assert check_age(_metadata(), {}) is None
+    with pytest.raises(KeyError):
+        check_age(metadata, {"temperature": _aged(_HOUR)})

@@ -1,4 +1,4 @@
-"""What a model may declare beyond a plain forecast: its domain and its uncertainty."""
+"""What a model may declare beyond a plain forecast: domain, uncertainty, variables of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import as_json
+from conftest import PRECIPITATION, as_json
 from fairweather_interface import (
     Observed,
     check,
@@ -28,13 +28,16 @@ from fairweather_interface.applicability import domain_of
 from fairweather_interface.errors import CorruptDeliveryError, MetadataError, NotExpressibleError
 from fairweather_interface.metadata import (
     Bounds,
+    DeclaredVariable,
     ModelMetadata,
     Quantile,
     derive_min_reader,
     newer_meanings,
+    writing_problems,
 )
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import builders, metadata_document
+from fairweather_interface.variables import VARIABLES, Variable
 from schemas import NEWEST, NEXT
 
 Document = dict[str, Any]
@@ -382,7 +385,12 @@ def test_older_software_is_given_what_it_may_read_and_told_apart_from_what_it_mu
 def test_a_writer_is_told_of_quantiles_that_cross(
     tiny_delivery: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(builders, "_shift", lambda probability: round(10 * (0.5 - probability), 6))
+    examples = builders._examples
+
+    def upside_down(document: Any, pairs: Any, samples: int, shifts: dict[str, float]) -> bytes:
+        return examples(document, pairs, samples, {name: -by for name, by in shifts.items()})
+
+    monkeypatch.setattr(builders, "_examples", upside_down)
     told = (
         "examples.npz: output/temperature_forecast_q90: found values below those of "
         "output/temperature_forecast_q10 in example 1, expected none"
@@ -393,6 +401,89 @@ def test_a_writer_is_told_of_quantiles_that_cross(
     path = tiny_delivery(quantiles=(0.1, 0.9), change=lambda _: None)
     assert any(told in problem for problem in verify_delivery(path))
     assert open_delivery(path).metadata.uncertainty is not None  # a reader judges for itself
+
+
+# --- variables of its own ---------------------------------------------------------------------
+
+_RAIN = Variable(name="precipitation", unit="mm", minimum=0.0, maximum=500.0, margin=5.0)
+
+
+def test_a_declared_variable_is_a_row_of_the_models_own_table() -> None:
+    metadata = _read(declared_variables={"precipitation": PRECIPITATION | {"margin": 5.0}})
+    assert metadata.declared_variables == {
+        "precipitation": DeclaredVariable(unit="mm", minimum=0.0, maximum=500.0, margin=5.0)
+    }
+    assert list(metadata.variable_table) == [*VARIABLES, "precipitation"]
+    assert metadata.variable_table["precipitation"] == _RAIN
+    assert _read().variable_table == VARIABLES
+    assert metadata.variables == ("temperature",)  # what it forecasts
+    assert metadata.min_reader == "0.1"
+
+
+def test_a_declaration_keeps_what_a_row_says_of_it() -> None:
+    bare = DeclaredVariable(unit="mm", minimum=0.0, maximum=500.0)
+    assert bare.row("snow_depth") == Variable(
+        name="snow_depth", unit="mm", minimum=0.0, maximum=500.0, label="Snow depth"
+    )
+    named = Variable(name="rain", unit="mm", minimum=0.0, maximum=9.0, label="Regen", margin=1.0)
+    assert DeclaredVariable.of(named).row("rain") == named
+
+
+@pytest.mark.parametrize("field", ["variables", "declared_variables"])
+def test_a_writer_may_use_the_name_of_the_document_or_of_the_record(field: str) -> None:
+    declared = {"precipitation": DeclaredVariable.of(_RAIN)}
+    fields = {name: item for name, item in _fields().items() if name != "declared_variables"}
+    metadata = create_metadata(**fields | {field: declared})
+    assert metadata.declared_variables == declared
+    document = json.loads(dump_metadata(metadata))
+    assert document["variables"] == {
+        "precipitation": PRECIPITATION | {"label": "Precipitation", "margin": 5.0}
+    }
+    assert "declared_variables" not in document
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"unit": "degF"}, "-80 to 60 degF"),
+        ({"minimum": -90.0}, "-90 to 60 degC"),
+        ({"maximum": 60.00001}, "-80 to 60.00001 degC"),
+    ],
+    ids=str,
+)
+def test_a_variable_of_the_packaged_table_is_not_declared_otherwise(
+    change: Document, found: str
+) -> None:
+    row = {"unit": "degC", "minimum": -80.0, "maximum": 60.0}
+    assert create_metadata(**_fields(declared_variables={"temperature": row})).min_reader == "0.1"
+    with pytest.raises(MetadataError) as caught:
+        create_metadata(**_fields(declared_variables={"temperature": row | change}))
+    (problem,) = caught.value.problems
+    assert problem == (
+        f"variables: found temperature from {found}, expected -80 to 60 degC, as it is known "
+        "already: give the variable another name, or the same unit and limits"
+    )
+
+
+def test_what_was_declared_before_the_packaged_table_knew_it_is_read_by_the_packaged_row() -> None:
+    wider = _read(
+        declared_variables={"temperature": {"unit": "degC", "minimum": -99.0, "maximum": 70.0}}
+    )
+    assert wider.variable_table == VARIABLES
+    assert len(writing_problems(wider)) == 1
+    assert check(wider, read_software(_release(NEWEST))).serves
+
+
+def test_a_unit_that_contradicts_the_table_is_read_and_refused_where_it_is_supplied() -> None:
+    document = metadata_document(
+        declared_variables={"temperature": {"unit": "degF", "minimum": -99.0, "maximum": 150.0}}
+    )
+    document["inputs"][0]["unit"] = document["outputs"][0]["unit"] = "degF"
+    metadata = read_metadata(as_json(document))
+    (refusal,) = check(metadata, read_software(_release(NEWEST))).refusals
+    assert refusal.code is Code.OBSERVATIONS_MISSING
+    assert refusal.reason == "temperature: needs temperature in degF, supplied in degC"
+    assert len(writing_problems(metadata)) == 3  # its row, its input, its output
 
 
 def _release(newest: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,6 +23,7 @@ from fairweather_interface.definitions import (
 )
 from fairweather_interface.errors import DefinitionsError
 from fairweather_interface.metadata import Area
+from fairweather_interface.variables import Conversion, LargestStep, Variable
 
 GOOD = """\
 application:
@@ -35,6 +37,14 @@ training:
     - temperature: {area: Israel, period: 30 days, sample_rate: 5 minutes}
     - temperature: {area: Hebron, period: 1 week, sample_rate: 1 hour}
 """
+RAIN = (
+    GOOD
+    + """\
+    - precipitation: {period: 30 days, sample_rate: 1 hour}
+variables:
+  precipitation: {unit: mm, minimum: 0, maximum: 500, label: Rain, stuck: 2 days}
+"""
+)
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -80,6 +90,70 @@ def test_definitions_of_ones_own_are_read_by_their_path(tmp_path: Path) -> None:
     assert found.source == str(path)
 
 
+def test_a_variable_of_ones_own_is_read_with_its_row(tmp_path: Path) -> None:
+    found = load_definitions(_write(tmp_path, RAIN))
+    rain = Variable(
+        name="precipitation", unit="mm", minimum=0.0, maximum=500.0, label="Rain",
+        stuck=timedelta(days=2),
+    )  # fmt: skip
+    assert found.variables == {"precipitation": rain}
+    assert found.required_inputs[3].variable == "precipitation"
+    assert found.variable_table == {**VARIABLES, "precipitation": rain}
+    assert next(iter(found.variable_table)) == "temperature"
+    assert plain_definitions(found)["variables"] == {
+        "precipitation": {
+            "unit": "mm", "minimum": 0.0, "maximum": 500.0, "label": "Rain", "stuck": "2 days",
+        }
+    }  # fmt: skip
+
+
+def test_without_variables_of_their_own_definitions_are_the_plain_data_they_were() -> None:
+    found = load_definitions("israel")
+    assert found.variables == {}
+    assert found.variable_table == VARIABLES
+    assert set(plain_definitions(found)) == {"application", "training"}
+
+
+def test_a_row_of_the_packaged_table_may_say_more_but_not_otherwise(tmp_path: Path) -> None:
+    row = "variables:\n  temperature: {unit: degC, minimum: -80, maximum: 60, label: Air}\n"
+    found = load_definitions(_write(tmp_path, GOOD + row))
+    assert found.variable_table["temperature"].label == "Air"
+    with pytest.raises(DefinitionsError) as caught:
+        load_definitions(_write(tmp_path, GOOD + row.replace("60", "50")))
+    (problem,) = caught.value.problems
+    assert problem.startswith(
+        "variables: found temperature from -80 to 50 degC, expected -80 to 60"
+    )
+    assert problem.endswith("give the variable another name, or the same unit and limits")
+
+
+_NUMBERS = st.floats(-1e6, 1e6)
+_STEPS = st.builds(LargestStep, minute=st.floats(0.1, 9), hour=st.floats(0.1, 9))
+_CONVERSIONS = st.builds(
+    Conversion, unit=st.text("abc", min_size=1), factor=_NUMBERS, offset=_NUMBERS
+)
+_ROWS = st.dictionaries(
+    st.from_regex(r"own_[a-z0-9_]{1,5}", fullmatch=True),
+    st.fixed_dictionaries(
+        {
+            "unit": st.text(min_size=1, max_size=5),
+            "minimum": st.floats(-1e6, -1),
+            "maximum": st.floats(0, 1e6),
+        },
+        optional={
+            "label": st.text(max_size=5),
+            "symbol": st.text(max_size=5),
+            "margin": st.floats(0, 10),
+            "digits": st.integers(0, 3),
+            "largest_step": _STEPS,
+            "stuck": st.integers(1, 10**6).map(lambda seconds: timedelta(seconds=seconds)),
+            "still": st.tuples(_NUMBERS, _NUMBERS),
+            "conversions": st.lists(_CONVERSIONS, max_size=2).map(tuple),
+            "extremes": st.just(("driest", "wettest")),
+        },
+    ),
+    max_size=2,
+)
 _AREAS = st.dictionaries(
     st.from_regex(r"[A-Za-z][A-Za-z .'-]{0,9}", fullmatch=True),
     st.builds(
@@ -93,11 +167,12 @@ _AREAS = st.dictionaries(
 )
 
 
-@given(areas=_AREAS, data=st.data())
+@given(areas=_AREAS, rows=_ROWS, data=st.data())
 def test_plain_definitions_are_read_back_to_the_same(
-    areas: dict[str, Area], data: st.DataObject
+    areas: dict[str, Area], rows: dict[str, Any], data: st.DataObject
 ) -> None:
     region = "Region 0"
+    own = {name: Variable(name=name, **row) for name, row in rows.items()}
     item = st.builds(
         lambda variable, samples, rate, area: RequiredInput(
             variable=variable,
@@ -105,13 +180,15 @@ def test_plain_definitions_are_read_back_to_the_same(
             sample_rate=timedelta(seconds=rate),
             area=area,
         ),
-        st.sampled_from(sorted(VARIABLES)),
+        st.sampled_from(sorted({**VARIABLES, **own})),
         st.integers(1, 1000),
         st.integers(1, 86400),
         st.none() | st.sampled_from([region, *areas]),
     )
     required = tuple(data.draw(st.lists(item, min_size=1, max_size=4)))
-    found = Definitions(region=region, areas=areas, required_inputs=required, source="here")
+    found = Definitions(
+        region=region, areas=areas, required_inputs=required, source="here", variables=own
+    )
     plain = plain_definitions(found)
     assert parse_definitions(plain, source="here") == found
     assert parse_definitions(load_yaml(yaml.safe_dump(plain)), source="here") == found
@@ -162,6 +239,31 @@ _BAD = {
                                  "as the region and as one of its areas"),
     "an unknown variable": (GOOD.replace("humidity", "sunshine"),
                             "found the variable 'sunshine', expected one of temperature, humidity"),
+    "an unknown variable that could be declared": (
+        RAIN.replace("  precipitation:", "  sunshine:"),
+        ("training.required_inputs[3].precipitation: found the variable 'precipitation', expected "
+        "one of temperature, humidity, dew_point, pressure, wind_speed, sunshine, or a row for it "
+        "under variables")),
+    "a variable without unit": (
+        RAIN.replace("unit: mm, ", ""), "variables.precipitation.unit: not found, expected a val"),
+    "a variable of no unit": (RAIN.replace("mm", "''"), "variables.precipitation.unit: found ''"),
+    "a variable without limits": (
+        RAIN.replace("minimum: 0, ", ""), "variables.precipitation.minimum: not found"),
+    "limits upside down": (
+        RAIN.replace("500", "-5"), "variables.precipitation: found 0 to -5, expected a range"),
+    "an unknown column": (
+        RAIN.replace("label", "reduce"),
+        "variables.precipitation.reduce: found 'Rain', expected no such key"),
+    "a variable that is no row": (
+        RAIN.replace("{unit: mm, minimum: 0, maximum: 500, label: Rain, stuck: 2 days}", "mm"),
+        "variables.precipitation: found 'mm', expected a mapping"),
+    "variables as a list": (GOOD + "variables: [sunshine]", "variables: found ['sunshine'], exp"),
+    "a variable that is no name": (
+        RAIN.replace("  precipitation:", "  2 m:"), "found '2 m', string should match pattern"),
+    "a variable that is a number": (RAIN.replace("  precipitation:", "  2:"), "found 2"),
+    "a variable in another unit": (
+        GOOD + "variables:\n  temperature: {unit: degF, minimum: -112, maximum: 140}",
+        "variables: found temperature from -112 to 140 degF, expected -80 to 60 degC"),
     "an unknown area": (GOOD.replace("{area: Hebron", "{area: Gaza"),
                         "required_inputs[2].temperature.area: found 'Gaza', expected one of "),
     "a duration in numbers": (GOOD.replace("30 days", "30"), "found 30, expected a duration"),

@@ -18,16 +18,16 @@ PROMISED = {
         CorruptDeliveryError Definitions DefinitionsError Delivery DeliveryError DurationError
         FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata
         NotExpressibleError Observed Refusal RequiredInput SchemaVersion Software SoftwareError
-        UnsupportedSchemaError Variable Verdict artifact_digest check check_applicability
-        check_domain check_missing check_season check_start create_metadata dump_metadata
-        dump_software format_duration iso_duration list_deliveries load_definitions
+        UnsupportedSchemaError Variable Verdict artifact_digest check check_age
+        check_applicability check_domain check_missing check_season check_start create_metadata
+        dump_metadata dump_software format_duration iso_duration list_deliveries load_definitions
         new_delivery_id open_delivery parse_duration read_manifest read_metadata read_software
         staged_delivery verify_delivery""",
     "fairweather_interface.metadata": """
         AREA_INDEX BATCH LEDGER OBSERVATIONS ONNX REFERENCE_TIME SAVED_MODEL WRITTEN_SCHEMAS
-        Area Artifact ArtifactNeeds Block Bounds Input ModelMetadata Output Performance Quantile
-        Tolerance Training create_metadata derive_min_reader dump_metadata newer_meanings
-        read_metadata writing_problems""",
+        AgeScore Area Artifact ArtifactNeeds Block Bounds DayScore DeclaredVariable Input
+        ModelMetadata Output Performance Quantile Score Tolerance Training create_metadata
+        derive_min_reader dump_metadata newer_meanings read_metadata writing_problems""",
     "fairweather_interface.delivery": """
         CARD EXAMPLES MANIFEST METADATA SIGNATURE Delivery Manifest artifact_digest
         list_deliveries new_delivery_id open_delivery read_manifest staged_delivery
@@ -35,7 +35,7 @@ PROMISED = {
     "fairweather_interface.manifest": "FileEntry MANIFEST Manifest file_problems read_manifest",
     "fairweather_interface.examples": "EXAMPLES MINIMUM SERVE",
     "fairweather_interface.variables": """
-        VARIABLES Conversion LargestStep Variable parse_variables""",
+        VARIABLES Conversion LargestStep Variable conflicts parse_variables plain_variable""",
     "fairweather_interface.errors": "FairweatherError listed",
     "fairweather_interface.definitions": """
         VARIABLES Definitions RequiredInput Variable load_definitions load_yaml
@@ -48,7 +48,7 @@ PROMISED = {
     "fairweather_interface.refusals": "Code Phase Refusal",
     "fairweather_interface.verdict": "Verdict check",
     "fairweather_interface.applicability": """
-        Observed check_applicability check_domain check_missing check_season check_start
+        Observed check_age check_applicability check_domain check_missing check_season check_start
         domain_of highest_seen start_months starts""",
     "fairweather_interface.history": "STEPS downgrade uncarried upgrade",
     "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text must_obey_rows",

@@ -6,13 +6,14 @@ import copy
 import importlib
 import json
 import math
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import as_json
+from conftest import PRECIPITATION, as_json, full_document
 from fairweather_interface import SCHEMA_VERSION, history
 from fairweather_interface.errors import NotExpressibleError
 from fairweather_interface.history import STEPS, downgrade, uncarried, upgrade
@@ -29,8 +30,13 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=8,
 )
+_SKILLS = st.floats(-1, 1)
 _SEEN = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
-_NEWER = {"max_humidity_seen", "applicability_domain", "uncertainty"}
+_NEWER = {
+    "max_humidity_seen", "applicability_domain", "uncertainty", "inputs[].max_age",
+    "performance[].by_lead_day", "performance[].by_age", "variables", "intended_use",
+    "limitations", "licence", "contact",
+}  # fmt: skip
 """The fields that came after 0.1 and are drawn below, those inside them too."""
 
 
@@ -38,9 +44,10 @@ _NEWER = {"max_humidity_seen", "applicability_domain", "uncertainty"}
 def documents(draw: st.DrawFn, schema: str) -> Document:
     """Draw a document of a schema, with whatever it can say and fields nobody knows."""
     can = {row.path for row in LEDGER if _not_after(row.since, schema)}
-    variables = draw(
-        st.lists(st.sampled_from(("temperature", "humidity")), min_size=1, unique=True)
-    )
+    declared = draw(st.booleans()) if "variables" in can else False
+    names = ("temperature", "humidity", *(("precipitation",) if declared else ()))
+    variables = draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+    samples = draw(st.integers(1, 48))
     max_missing = draw(st.sampled_from((0.0, 0.25)))
     changes: Document = {
         "valid_months": sorted(draw(st.sets(st.integers(1, 12), min_size=1))),
@@ -52,17 +59,33 @@ def documents(draw: st.DrawFn, schema: str) -> Document:
     if "applicability_domain" in can and draw(st.booleans()):
         changes["applicability_domain"] = draw(
             st.none() | st.fixed_dictionaries({}, optional={
-                variable: _bounds(changes.get(_SEEN[variable]), max_missing)
+                variable: _bounds(changes.get(_SEEN.get(variable, "")), max_missing)
                 for variable in variables
             })
         )  # fmt: skip
     if "uncertainty" in can:
         changes["quantiles"] = draw(st.lists(st.floats(0.001, 0.999), unique=True, max_size=3))
+    if "inputs[].max_age" in can:
+        changes["max_age"] = draw(st.none() | _hours(samples))
+    if "performance[].by_lead_day" in can:
+        changes["by_lead_day"] = draw(st.lists(_SKILLS, max_size=3))
+        ages = sorted(draw(st.sets(_hours(48), max_size=3)))
+        changes["by_age"] = {age: draw(_SKILLS) for age in ages}
+    if declared:
+        row = st.fixed_dictionaries(
+            {name: st.just(value) for name, value in PRECIPITATION.items()},
+            optional={"label": st.none() | st.just("Rain"), "margin": st.none() | st.just(5)},
+        )
+        changes["declared_variables"] = {"precipitation": draw(row)}
+    for name in {"intended_use", "limitations", "contact"} & can:
+        changes[name] = draw(st.none() | st.text(min_size=1, max_size=20))
+    if "licence" in can:
+        changes["licence"] = draw(st.sampled_from((None, "Apache-2.0", "MIT OR CC-BY-4.0")))
     document = metadata_document(
         schema=schema,
         areas=draw(st.lists(st.sampled_from(("EWR", "JFK", "Hebron")), min_size=1, unique=True)),
         variables=variables,
-        samples=draw(st.integers(1, 48)),
+        samples=samples,
         context=draw(st.booleans()),
         max_missing=max_missing,
         skill=draw(st.none() | st.floats(-1, 1)),
@@ -88,6 +111,10 @@ def _bounds(draw: st.DrawFn, seen: float | None, max_missing: float) -> Document
     return {
         name: value for name, value in drawn.items() if value is not None or draw(st.booleans())
     }
+
+
+def _hours(most: int) -> st.SearchStrategy[timedelta]:
+    return st.integers(1, most).map(lambda hours: timedelta(hours=hours))
 
 
 def _not_after(version: str, schema: str) -> bool:
@@ -144,7 +171,9 @@ def test_a_downgrade_refuses_exactly_what_readers_of_the_older_schema_would_have
 
 
 def test_every_field_that_came_after_the_first_schema_is_drawn() -> None:
-    assert {row.path for row in LEDGER if row.since != "0.1" and "." not in row.path} == _NEWER
+    newer = [row.path for row in LEDGER if row.since != "0.1"]
+    inside = tuple(f"{path}{mark}" for path in newer for mark in (".", "[", "{"))
+    assert {path for path in newer if not path.startswith(inside)} == _NEWER
 
 
 _DOMAIN = {"temperature": {"minimum": -5.0, "maximum": 30.0, "max_missing": 0.1}}
@@ -190,6 +219,31 @@ def test_a_domain_that_older_fields_carry_whole_demands_nothing_new() -> None:
     assert "applicability_domain" not in uncarried(document)
     assert uncarried(document, schema="0.3") is document
     assert downgrade(document, schema="0.1") is document
+
+
+def test_a_greatest_age_needs_a_reader_of_0_4_and_no_older_schema_can_say_it() -> None:
+    document = metadata_document(variables=("temperature", "humidity"), max_age=timedelta(hours=3))
+    assert document["min_reader"] == "0.4"
+    for schema in STEPS:
+        with pytest.raises(NotExpressibleError) as caught:
+            downgrade(document, schema=schema)
+        assert caught.value.problems == tuple(
+            f"inputs[].max_age: found PT3H of {name!r}, expected none: readers of schema 0.3 serve "
+            "windows whose newest value is older"
+            for name in ("temperature", "humidity")
+        )
+    document["inputs"][0]["max_age"] = None
+    with pytest.raises(NotExpressibleError, match="PT3H of 'humidity'") as caught:
+        downgrade(document, schema="0.3")
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize("schema", STEPS)
+def test_what_0_4_says_for_people_stays_on_the_way_there_and_back(schema: str) -> None:
+    document = full_document()
+    assert document["min_reader"] == "0.1"
+    assert downgrade(document, schema=schema)["variables"] == document["variables"]
+    assert upgrade(downgrade(document, schema="0.3"), schema="0.3") == document
 
 
 def test_the_newest_schema_is_its_own_hub() -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, Field
 
-from conftest import as_json
+from conftest import as_json, full_document
 from fairweather_interface.errors import MetadataError
 from fairweather_interface.history import STEPS
 from fairweather_interface.ledger import (
@@ -24,7 +24,6 @@ from fairweather_interface.ledger import (
 from fairweather_interface.metadata import ModelMetadata, read_metadata
 from fairweather_interface.metadata.record import Record, Rule
 from fairweather_interface.metadata.rows import min_reader_of, newer_fields, rows
-from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SCHEMA_VERSION
 from schemas import NEWEST
 
@@ -41,12 +40,10 @@ def test_every_field_of_every_record_has_a_row() -> None:
     def count(record: type[BaseModel]) -> int:
         return len(record.model_fields)
 
-    full = metadata_document(
-        quantiles=(0.1, 0.9), applicability_domain={"temperature": {"minimum": -5.0}}
-    )
     paths = {row.path for row in LEDGER}
-    assert {path for path in paths if "." not in path} == set(ModelMetadata.model_fields)
-    records = {type(item) for item in _records(read_metadata(as_json(full)))}
+    fields = ModelMetadata.model_fields.items()
+    assert {path for path in paths if "." not in path} == {it.alias or name for name, it in fields}
+    records = {type(item) for item in _records(read_metadata(as_json(full_document())))}
     assert len(paths) == sum(map(count, records))
     assert len(paths) == len(LEDGER)
 
@@ -84,6 +81,11 @@ max_humidity_seen | number | optional | null | - | % | 0.2 | must-obey
 applicability_domain{}.max_missing | number | optional | null | \
 <=1; >=0; carried by an inputs[].max_missing not above it | - | 0.3 | must-obey
 uncertainty[].probability | number | required | - | <1; >0 | - | 0.3 | may-ignore
+inputs[].max_age | duration | optional | null | of observations; not above the period | - | \
+0.4 | must-obey
+performance[].by_lead_day[].baselines | map of number | required | - | length>=1; each >=0 | - | \
+0.4 | may-ignore
+variables{}.margin | number | optional | null | >=0 | - | 0.4 | may-ignore
 inputs[].period | duration | optional | null | required of observations | - | 0.1 | must-obey
 artifacts[].canonical | boolean | optional | false | - | - | 0.1 | may-ignore
 performance[].skill_interval | [number, number] | optional | null | \
@@ -183,6 +185,7 @@ def test_changes_are_the_words_of_the_steps_and_the_new_rows() -> None:
         *(f"+ {row}" for new in (*STEPS, NEWEST)[2:] for row in LEDGER if row.since == new),
     ]
     assert "\n\n# 0.2 to 0.3\nSchema 0.3 adds `applicability_domain`" in told
+    assert "\n\n# 0.3 to 0.4\nSchema 0.4 adds `inputs[].max_age`" in told
     assert changes_text(SCHEMA_VERSION) == ""
     with pytest.raises(MetadataError, match="found no ledger of schema"):
         changes_text("0.0")

@@ -115,7 +115,7 @@ def test_show_tells_regions_omissions_and_what_it_does_not_know(
 
 def test_show_json_is_the_whole_metadata(tiny_delivery: Tiny, capsys: Capture) -> None:
     def change(document: dict[str, Any]) -> None:
-        document |= {"schema_version": "0.2", "variables": ["ä"], "nothing": None}
+        document |= {"schema_version": "0.2", "declared_variables": ["ä"], "nothing": None}
 
     path = tiny_delivery(change=change)
     assert main(["show", str(path), "--json"]) == 0
@@ -245,6 +245,64 @@ def test_show_tells_the_domain_and_the_quantiles(tiny_delivery: Tiny, capsys: Ca
     out = capsys.readouterr().out
     assert "temperature from -5.5 degC, up to 30 degC, at most 25 % missing\n" in out
     assert "temperature: quantiles 0.1, 0.9\n" in out
+
+
+def test_show_tells_ages_days_variables_and_what_people_want_to_know(
+    tiny_delivery: Tiny, capsys: Capture
+) -> None:
+    path = tiny_delivery(
+        max_age=timedelta(hours=3),
+        by_lead_day=(0.34, -0.014),
+        by_age={timedelta(hours=1): 0.2, timedelta(days=1): 0.05},
+        quantiles=(0.1, 0.9),
+        declared_variables={"snow_depth": {"unit": "cm", "minimum": 0, "maximum": 1500}},
+        intended_use="The coming day in Newark",
+        limitations="No storms",
+        licence="CC-BY-4.0",
+        contact="weather@example.org",
+    )
+    assert main(["show", str(path)]) == 0
+    out = capsys.readouterr().out
+    for line in (
+        "schema           0.4 (readers of 0.4 and later)",
+        (
+            "requires         temperature [degC] of the area, 1 day at 1 hour, at most 0% missing, "
+            "newest at most 3 hours old"
+        ),
+        "variable         snow_depth (Snow depth), from 0 to 1500 cm",
+        "skill            EWR temperature: +25.0%, MAE 2.00",
+        (
+            "by lead day      EWR temperature: day 1 +34.0% (80% in the band), "
+            "day 2 -1.4% (80% in the band)"
+        ),
+        (
+            "day 1 by age     EWR temperature: 1 hour old +20.0% (80% in the band), "
+            "1 day old +5.0% (80% in the band)"
+        ),
+        "intended use     The coming day in Newark",
+        "limitations      No storms",
+        "licence          CC-BY-4.0",
+        "contact          weather@example.org",
+    ):
+        assert f"\n{line}\n" in out
+
+
+def test_verify_tells_what_contradicts_the_packaged_table_and_a_hole_between_days(
+    tiny_delivery: Tiny, capsys: Capture
+) -> None:
+    def holed(document: dict[str, Any]) -> None:
+        document["performance"][0]["by_lead_day"][1]["day"] = 4
+
+    def contradicting(document: dict[str, Any]) -> None:
+        document["variables"] = {"temperature": {"unit": "K", "minimum": 0, "maximum": 400}}
+
+    for change, told in (
+        (holed, "performance[0]: by_lead_day: found the days [1, 4], expected 1, 2, 3"),
+        (contradicting, "variables: found temperature from 0 to 400 K, expected -80 to 60 degC"),
+    ):
+        path = tiny_delivery(by_lead_day=(0.3, 0.1), change=change)
+        assert main(["verify", str(path)]) == 1
+        assert f"{path}: does not conform\n  - metadata.json: {told}" in capsys.readouterr().out
 
 
 def test_check_prints_every_reason_of_a_refusal_and_exits_1(

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from conftest import SilentStep, as_json
+from conftest import SilentStep, as_json, full_document
 from fairweather_interface.errors import (
     MetadataError,
     NotExpressibleError,
+    UnsupportedSchemaError,
 )
 from fairweather_interface.history import STEPS
 from fairweather_interface.metadata import (
@@ -28,15 +29,7 @@ from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SCHEMA_VERSION
 from schemas import NEWEST, NEXT, NEXT_MAJOR
 
-_FULL = metadata_document(
-    areas=("EWR", "JFK"),
-    variables=("temperature", "humidity"),
-    context=True,
-    max_missing=0.1,
-    max_temperature_seen=38.5,
-    quantiles=(0.1, 0.9),
-    applicability_domain={"temperature": {"maximum": 38.5, "max_missing": 0.1}},
-)
+_FULL = full_document()
 Document = dict[str, Any]
 
 
@@ -256,6 +249,41 @@ def test_what_readers_might_ignore_is_not_left_out_in_silence_either(
     monkeypatch.setattr("fairweather_interface.history.STEPS", {"0.1": SilentStep()})
     with pytest.raises(NotExpressibleError, match=r"max_humidity_seen: schema 0\.1 has no such"):
         dump_metadata(create_metadata(**fields | {"max_humidity_seen": 95.5}), schema="0.1")
+
+
+def test_a_greatest_age_is_for_readers_of_0_4_and_never_lost_in_silence(fields: Document) -> None:
+    (window,) = fields["inputs"]
+    aged = window.model_copy(update={"max_age": timedelta(hours=3)})
+    metadata = create_metadata(**fields | {"inputs": (aged,)})
+    assert metadata.min_reader == "0.4"
+    data = dump_metadata(metadata)
+    assert json.loads(data)["inputs"][0]["max_age"] == "PT3H"
+    assert read_metadata(data) == metadata
+    for reader in ("0.1", "0.2", "0.3"):
+        with pytest.raises(UnsupportedSchemaError) as caught:
+            read_metadata(data, reader=reader)
+        assert (caught.value.found, caught.value.supported) == ("0.4", reader)
+    with pytest.raises(NotExpressibleError) as lost:
+        dump_metadata(metadata, schema="0.3")
+    (problem,) = lost.value.problems
+    assert problem.startswith("inputs[].max_age: found PT3H of 'temperature', expected none")
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=-3), timedelta(days=1, seconds=1)])
+def test_a_greatest_age_that_no_window_can_have_is_not_written(
+    fields: Document, age: timedelta
+) -> None:
+    (window,) = fields["inputs"]
+    said = {name: getattr(window, name) for name in type(window).model_fields}
+    with pytest.raises(MetadataError, match=r"inputs\[0\].*(positive|at most its period)"):
+        create_metadata(**fields | {"inputs": (said | {"max_age": age},)})
+
+
+def test_a_greatest_age_may_be_the_whole_window_or_less_than_a_sample(fields: Document) -> None:
+    (window,) = fields["inputs"]
+    for age in (window.period, timedelta(seconds=1)):
+        aged = window.model_copy(update={"max_age": age})
+        assert create_metadata(**fields | {"inputs": (aged,)}).inputs == (aged,)
 
 
 @pytest.mark.parametrize("schema", ["0.0", NEXT, NEXT_MAJOR, "v0.1", "", "0.1.0"])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import SilentStep, as_json, at, walk
+from conftest import SilentStep, as_json, at, full_document, walk
 from fairweather_interface.errors import (
     FairweatherError,
     MetadataError,
@@ -28,15 +28,7 @@ from fairweather_interface.metadata import (
 from fairweather_interface.testing import metadata_document
 from schemas import NEXT, NEXT_MAJOR
 
-_FULL = metadata_document(
-    areas=("EWR", "JFK"),
-    variables=("temperature", "humidity"),
-    context=True,
-    max_missing=0.1,
-    max_temperature_seen=38.5,
-    quantiles=(0.1, 0.9),
-    applicability_domain={"temperature": {"maximum": 38.5, "max_missing": 0.1}},
-)
+_FULL = full_document()
 Document = dict[str, Any]
 
 
@@ -54,7 +46,8 @@ def test_a_field_from_the_future_is_read_kept_and_listed_at_every_level(
 
 
 @pytest.mark.parametrize(
-    "name", ["variables", "canonical", "horizon", "required_inputs", "model_config", "__class__"]
+    "name",
+    ["declared_variables", "canonical", "horizon", "required_inputs", "model_config", "__class__"],
 )
 def test_a_future_field_may_bear_any_name_we_use_for_something_else(name: str) -> None:
     from fairweather_interface.metadata.record import dump_record  # noqa: PLC0415
@@ -70,6 +63,7 @@ def test_open_sets_stay_open() -> None:
     document = copy.deepcopy(_FULL) | {"schema_version": NEXT, "model_type": "Unheard-of/1"}
     document["inputs"].append({"name": "radar", "dtype": "bfloat16", "shape": [-1, 3, 3, 1],
                                "role": "images"})  # fmt: skip
+    document["inputs"][-1]["max_age"] = "PT3H"  # whatever it means of a role that nobody here knows
     document["artifacts"].append({"format": "stablehlo", "path": "model.mlir", "needs": {"x": 1}})
     document["tolerance"]["temperature_quantiles"] = {"absolute": 1, "relative": 0}
     document["performance"] = []
@@ -233,6 +227,14 @@ _WRONG = {
     "an empty shape": (_set("inputs", 2, "shape", to=[]), "shape"),
     "region with a repeated member": (_set("inputs", 0, "areas", to=["A", "A"]), "twice"),
     "region without members": (_set("inputs", 0, "areas", to=[]), "areas"),
+    "no age at all": (_set("inputs", 0, "max_age", to="PT0S"), "positive ISO 8601 duration"),
+    "an age in the future": (_set("inputs", 0, "max_age", to="-PT3H"), "positive ISO 8601"),
+    "an age beyond the window": (
+        _set("inputs", 0, "max_age", to="P1DT1S"),
+        "'temperature': found a max_age of 1 day, 0:00:01, expected at most its period of 1 day, "),
+    "an age of the reference time": (
+        _set("inputs", 2, "max_age", to="PT3H"),
+        "'reference_time': found max_age, expected with observations only"),
     "a period in words": (_set("inputs", 0, "period", to="1 day"), "ISO 8601"),
     "a period beyond reckoning": (_set("inputs", 0, "period", to="P" + "9" * 14 + "D"), "ISO"),
     "output without batch": (_set("outputs", 0, "shape", to=[1, 24]), "[-1, steps]"),
@@ -251,6 +253,29 @@ _WRONG = {
     "an output without tolerance": (_set("tolerance", to={}), "none for 'temperature_forecast'"),
     "a negative tolerance": (
         _set("tolerance", "temperature_forecast", "absolute", to=-1), "absolute"),
+    "days with a hole": (
+        _set("performance", 0, "by_lead_day", 1, "day", to=3),
+        "by_lead_day: found the days [1, 3], expected 1, 2, 3 … in turn"),
+    "days from the second on": (
+        _set("performance", 0, "by_lead_day", 0, "day", to=2), "found the days [2, 2]"),
+    "no days": (_set("performance", 0, "by_lead_day", to=[]), "by_lead_day"),
+    "a day of nothing to beat": (
+        _set("performance", 0, "by_lead_day", 0, "baselines", to={}), "baselines"),
+    "a band that holds too much": (
+        _set("performance", 0, "by_lead_day", 0, "coverage", to=1.2), "coverage"),
+    "ages that fall": (
+        _set("performance", 0, "by_age", 1, "age", to="PT1H"),
+        "by_age: found the ages PT3H, PT1H, expected each above the one before"),
+    "an age twice": (_set("performance", 0, "by_age", 1, "age", to="PT3H"), "the ages PT3H, PT3H"),
+    "fresh observations among the ages": (
+        _set("performance", 0, "by_age", 0, "age", to="PT0S"), "positive"),
+    "limits that hold no value": (
+        _set("variables", "precipitation", "maximum", to=0), "found 0 to 0, expected a range"),
+    "a variable without unit": (
+        _without("variables", "precipitation", "unit"), "variables.precipitation.unit: not found"),
+    "a negative margin": (_set("variables", "precipitation", "margin", to=-1), "margin"),
+    "no variables": (_set("variables", to={}), "variables"),
+    "a licence in prose": (_set("licence", to="as you like, really!"), "licence"),
     "skill above one": (_set("performance", 0, "skill", to=1.01), "skill"),
     "an interval upside down": (_set("performance", 0, "skill_interval", to=[1, 0]), "low, high"),
     "an interval of three": (_set("performance", 0, "skill_interval", to=[0, 0, 0]), "interval"),
@@ -295,7 +320,10 @@ def test_metadata_that_breaks_a_rule_is_refused_with_its_place(name: str) -> Non
 
 @pytest.mark.parametrize("row", [row for row in LEDGER if row.required], ids=lambda row: row.path)
 def test_a_required_field_that_is_absent_or_null_is_named(row: Any) -> None:
-    steps = row.path.replace("areas{}", "areas.EWR").replace("{}", ".temperature_forecast")
+    steps = row.path.replace("areas{}", "areas.EWR").replace(
+        "variables{}", "variables.precipitation"
+    )
+    steps = steps.replace("{}", ".temperature_forecast")
     path: list[str | int] = []
     for step in steps.split("."):
         path += [step.removesuffix("[]"), 0] if step.endswith("[]") else [step]

@@ -19,6 +19,7 @@ def test_the_codes_are_these_and_only_ever_more() -> None:
         "out-of-season",
         "out-of-domain",
         "observations-missing",
+        "observations-stale",
         "schema-too-new",
         "runtime-unavailable",
         "below-baseline",
@@ -46,6 +47,7 @@ def test_the_codes_that_repeat_are_those_of_the_start_and_of_the_windows() -> No
     assert {code for code in Code if code.repeatable} == {
         Code.OUT_OF_SEASON,
         Code.OBSERVATIONS_MISSING,
+        Code.OBSERVATIONS_STALE,
         Code.OUT_OF_DOMAIN,
     }
 

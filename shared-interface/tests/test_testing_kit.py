@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from conftest import as_json
+from conftest import PRECIPITATION, as_json
 from fairweather_interface import (
     EXAMPLES,
     MetadataError,
@@ -55,6 +55,14 @@ Tiny = Callable[..., Path]
         {"valid_months": [6, 7, 8]},
         {"max_temperature_seen": -3.0},
         {"max_humidity_seen": 60.0, "variables": ("humidity",)},
+        {"max_age": timedelta(hours=3)},
+        {"by_lead_day": (0.3, 0.0, -0.1), "by_age": {timedelta(hours=3): 0.2}},
+        {"variables": ("precipitation",), "declared_variables": {"precipitation": PRECIPITATION}},
+        {
+            "variables": ("temperature", "share"),
+            "declared_variables": {"share": {"unit": "1", "minimum": 0, "maximum": 1}},
+            "applicability_domain": {"share": {"minimum": 0.25}},
+        },
         {"schema": "0.1"},
         {"schema": "0.1", "context": True, "max_temperature_seen": 30.0},
         {"schema": "0.2", "max_humidity_seen": 95.0},
@@ -108,8 +116,23 @@ def test_a_document_says_the_schema_it_is_written_in_and_the_reader_it_needs() -
     assert envelope(schema="0.1") == ("0.1", "0.1")
     assert envelope(max_humidity_seen=90.0) == (NEWEST, "0.2")
     assert envelope(max_humidity_seen=90.0, min_reader="0.1") == (NEWEST, "0.1")
+    assert envelope(max_age=timedelta(hours=3)) == (NEWEST, "0.4")
     with pytest.raises(NotExpressibleError, match="max_humidity_seen"):
         metadata_document(schema="0.1", max_humidity_seen=90.0)
+    with pytest.raises(NotExpressibleError, match="max_age"):
+        metadata_document(schema="0.3", max_age=timedelta(hours=3))
+
+
+def test_the_skill_of_days_and_ages_is_the_one_that_is_asked_for() -> None:
+    document = metadata_document(
+        areas=("EWR", "JFK"), by_lead_day=(0.3, 0.0), by_age={timedelta(hours=36): -0.5}
+    )
+    for row in read_metadata(as_json(document)).performance:
+        assert [day.skill for day in row.by_lead_day or ()] == pytest.approx([0.3, 0.0])
+        assert [(it.age, it.skill) for it in row.by_age or ()] == [(timedelta(hours=36), -0.5)]
+        assert {day.coverage for day in row.by_lead_day or ()} == {None}  # it has no band
+    banded = metadata_document(by_lead_day=(0.3,), quantiles=(0.1, 0.9))
+    assert banded["performance"][0]["by_lead_day"][0]["coverage"] == 0.8
 
 
 def test_documents_share_nothing_so_that_a_test_may_change_its_own() -> None:
@@ -121,6 +144,11 @@ def test_documents_share_nothing_so_that_a_test_may_change_its_own() -> None:
     one["tolerance"]["temperature_forecast"]["absolute"] = 9
     one["performance"][0]["held_out"].clear()
     assert json.dumps(metadata_document(areas=("EWR", "Hebron"))) == before
+    two = metadata_document(areas=("Hebron", "Gaza"), by_lead_day=(0.3,))
+    two["areas"]["Hebron"]["timezone"] = "Mars"
+    two["performance"][0]["by_lead_day"][0]["baselines"].clear()
+    assert two["areas"]["Gaza"]["timezone"] == "UTC"
+    assert two["performance"][1]["by_lead_day"][0]["baselines"]
     assert one["inputs"][1]["shape"] == one["outputs"][0]["shape"] == [-1, 24]
 
 

@@ -17,7 +17,9 @@ from fairweather_interface.variables import (
     Conversion,
     LargestStep,
     Variable,
+    conflicts,
     parse_variables,
+    plain_variable,
 )
 
 _TABLE = resources.files("fairweather_interface") / "data" / "variables.yaml"
@@ -86,10 +88,10 @@ def test_a_conversion_is_exact_to_the_last_bit() -> None:
     }
 
 
-def test_margins_decimals_words_and_means_are_what_software_uses() -> None:
+def test_margins_decimals_and_words_are_what_software_uses() -> None:
     rows = VARIABLES.values()
     assert [item.margin for item in rows] == [3.0, 5.0, 0.0, 0.0, 0.0]
-    assert {(item.digits, item.reduce) for item in rows} == {(0, "mean")}
+    assert {item.digits for item in rows} == {0}
     words = {name: item.extremes for name, item in VARIABLES.items()}
     assert words.pop("temperature") == ("coldest", "warmest")
     assert set(words.values()) == {("lowest", "highest")}
@@ -106,7 +108,7 @@ def test_a_table_needs_no_more_than_what_everybody_needs() -> None:
     (variable,) = parse_variables({"load": _LOAD}, source="mine", strict=True).values()
     assert variable == Variable(name="load", **_LOAD)
     assert [variable.largest_step, variable.stuck, variable.still] == [None, None, None]
-    assert (variable.margin, variable.digits, variable.reduce) == (0.0, 0, "mean")
+    assert (variable.margin, variable.digits) == (0.0, 0)
     assert (variable.conversions, variable.extremes) == ((), ("lowest", "highest"))
     rows: dict[str, Any] = {"conversions": [{"unit": "GW", "factor": 1000}, {"unit": "MVA"}]}
     found = parse_variables({"load": _LOAD | rows}, source="mine")["load"]
@@ -118,8 +120,7 @@ def test_an_unknown_column_is_refused_in_our_own_table_and_ignored_in_others() -
     assert parse_variables(table, source="mine")["load"] == Variable(name="load", **_LOAD)
     with pytest.raises(DefinitionsError, match="variables we cannot use in ours:") as caught:
         parse_variables(table, source="ours", strict=True)
-    (problem,) = caught.value.problems
-    assert problem.startswith("load.colour: found a column we do not know, expected unit, standard")
+    assert caught.value.problems == ("load.colour: found 'red', expected no such key",)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,9 @@ def test_an_unknown_column_is_refused_in_our_own_table_and_ignored_in_others() -
         (lambda it: it.update(maximum=float("inf")), "load.maximum: found inf, expected a finite"),
         (lambda it: it.update(stuck="a day"), "load.stuck: found 'a day', expected a duration"),
         (lambda it: it.update(margin=-1), "load.margin: found -1, expected greater than or equal"),
-        (lambda it: it.update(reduce="max"), "load.reduce: found 'max', expected 'mean' or 'sum'"),
+        (lambda it: it.update(unit=""), "load.unit: found '', string should have at least 1"),
+        (lambda it: it.update(maximum=-1), "load: found 0 to -1, expected a range"),
+        (lambda it: it.update(maximum=0), "load: found 0 to 0, expected a range"),
         (
             lambda it: it.update(largest_step={"minute": 1}),
             "load.largest_step.hour: not found, expected a value",
@@ -158,6 +161,48 @@ def test_a_wrong_column_is_named_with_its_place(
     assert problem in str(caught.value)
 
 
-def test_a_row_that_is_no_mapping_lacks_every_column() -> None:
-    with pytest.raises(DefinitionsError, match=r"load\.unit: not found"):
+def test_a_row_that_is_no_mapping_is_told_so() -> None:
+    with pytest.raises(DefinitionsError, match="load: found 3, expected a mapping"):
         parse_variables({"load": 3}, source="mine")
+
+
+def test_how_people_write_it_follows_from_name_and_unit_where_nothing_else_is_said() -> None:
+    row: dict[str, Any] = {"unit": "kg m-2", "minimum": 0, "maximum": 900}
+    (snow,) = parse_variables({"snow_load": row}, source="mine", strict=True).values()
+    assert (snow.name, snow.label, snow.symbol) == ("snow_load", "Snow load", "kg m-2")
+    assert snow.standard_name == ""
+    assert snow == Variable(name="snow_load", unit="kg m-2", minimum=0.0, maximum=900.0)
+    with pytest.raises(ValueError, match="found 1 to 0, expected a range"):
+        dataclasses.replace(snow, minimum=1.0, maximum=0.0)
+
+
+@pytest.mark.parametrize("variable", VARIABLES.values(), ids=lambda variable: variable.name)
+def test_a_plain_row_is_read_back_to_the_same(variable: Variable) -> None:
+    plain = plain_variable(variable)
+    assert "name" not in plain
+    assert parse_variables({variable.name: plain}, source="mine", strict=True) == {
+        variable.name: variable
+    }
+
+
+def test_a_plain_row_holds_no_more_than_it_has_to() -> None:
+    bare = Variable(name="load", unit="MW", minimum=0.0, maximum=5000.0)
+    assert plain_variable(bare) == {"unit": "MW", "minimum": 0.0, "maximum": 5000.0}
+    assert (
+        plain_variable(dataclasses.replace(bare, stuck=timedelta(hours=36)))["stuck"] == "36 hours"
+    )
+
+
+def test_tables_that_give_a_variable_other_limits_conflict_and_no_others() -> None:
+    ours = Variable(name="load", unit="MW", minimum=0.0, maximum=5000.0)
+    same = dataclasses.replace(ours, label="Electric load", margin=3.0)
+    assert conflicts({"load": same}, {"load": ours, **VARIABLES}) == ()
+    assert conflicts({"load": ours}, VARIABLES) == ()
+    other = dataclasses.replace(ours, unit="GW", maximum=5.0)
+    assert conflicts({"load": other}, {"load": ours}) == (
+        (
+            "found load from 0 to 5 GW, expected 0 to 5000 MW, as it is known already: give the "
+            "variable another name, or the same unit and limits"
+        ),
+    )
+    assert len(conflicts({"load": dataclasses.replace(ours, minimum=-0.1)}, {"load": ours})) == 1

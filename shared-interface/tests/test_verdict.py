@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conftest import as_json
+from conftest import PRECIPITATION, as_json, full_document
 from fairweather_interface import Code, Software, Verdict, check, read_metadata
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.software import Runtime, SchemaRange
@@ -52,6 +52,8 @@ SAVED = {"format": "tensorflow-saved-model", "needs": {"tensorflow": "2.21.0"}}
 LEFT_OUT = {"format": "onnx", "omitted": "outputs differ"}
 NEWEST = {"readable_schemas": SchemaRange(oldest="0.2", newest="0.2")}
 OLDEST = {"readable_schemas": SchemaRange(oldest="0.1", newest="0.1")}
+RAIN = {"variables": ("precipitation",), "declared_variables": {"precipitation": PRECIPITATION}}
+TAKES_ROWS = {"readable_schemas": SchemaRange(oldest="0.1", newest="0.4")}
 FUTURE = {"schema_version": NEXT, "min_reader": "0.2"}
 
 SERVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -61,6 +63,10 @@ SERVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a bound that the release obeys": ({"max_humidity_seen": 95.0}, {}),
     "a newer minor that lets us read": (FUTURE, {}),
     "context that can be fed": ({"context": True}, {}),
+    "a variable that the model declares": (RAIN, TAKES_ROWS),
+    "a declared variable that the release knows, too": (
+        RAIN, {**TAKES_ROWS, "variables": {"precipitation": "mm"}}),
+    "a greatest age that the release obeys": ({"max_age": timedelta(hours=3)}, TAKES_ROWS),
     "an opset at the limit": (
         _artifacts({"format": "onnx", "needs": {"opset": 20, "ir_version": 10}}), {}),
     "an artifact that states no needs": (_artifacts({"format": "onnx"}), {}),
@@ -82,6 +88,9 @@ REFUSES: dict[str, tuple[dict[str, Any], dict[str, Any], Code, str]] = {
     "a bound that the release does not obey": (
         {"max_humidity_seen": 95.0}, OLDEST, Code.SCHEMA_TOO_NEW,
         "needs a reader of 0.2, too new for fairweather-app 0.2.0, which reads 0.1 to 0.1"),
+    "a greatest age that the release does not obey": (
+        {"max_age": timedelta(hours=3)}, {}, Code.SCHEMA_TOO_NEW,
+        "needs a reader of 0.4, too new for fairweather-app 0.2.0, which reads 0.1 to 0.2"),
     "a schema older than the release reads": (
         {"schema": "0.1"}, NEWEST, Code.SCHEMA_TOO_NEW, "found 0.1, too old for fairweather-app"),
     "an opset above the limit": (
@@ -110,6 +119,15 @@ REFUSES: dict[str, tuple[dict[str, Any], dict[str, Any], Code, str]] = {
     "a variable nobody observes": (
         {"variables": ("pressure",)}, {}, Code.OBSERVATIONS_MISSING,
         "pressure: needs pressure, supplied are temperature, humidity"),
+    "a declared variable whose row the release does not take": (
+        RAIN, {}, Code.OBSERVATIONS_MISSING,
+        "precipitation: needs precipitation, supplied are temperature, humidity"),
+    "a variable nobody observes and nobody declares": (
+        {"variables": ("pressure",)}, TAKES_ROWS, Code.OBSERVATIONS_MISSING,
+        "pressure: needs pressure, supplied are temperature, humidity"),
+    "a declared variable that the release has in another unit": (
+        RAIN, {**TAKES_ROWS, "variables": {"precipitation": "inch"}}, Code.OBSERVATIONS_MISSING,
+        "needs precipitation in mm, supplied in inch"),
     "a variable in another unit": (
         _input(unit="K"), {}, Code.OBSERVATIONS_MISSING,
         "needs temperature in K, supplied in degC"),
@@ -129,6 +147,15 @@ def test_a_release_serves(name: str) -> None:
     verdict = check(_metadata(**model), _software(**software))
     assert verdict == Verdict()
     assert verdict.serves
+
+
+def test_a_release_serves_without_what_it_may_ignore() -> None:
+    verdict = check(read_metadata(as_json(full_document())), _software())
+    assert verdict.serves
+    assert verdict.unused == (
+        "contact", "intended_use", "licence", "limitations", "performance[].by_age",
+        "performance[].by_lead_day", "uncertainty", "variables",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REFUSES)

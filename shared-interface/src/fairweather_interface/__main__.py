@@ -22,7 +22,7 @@ from fairweather_interface.errors import (
 )
 from fairweather_interface.history import STEPS
 from fairweather_interface.ledger import changes_text, ledger_text
-from fairweather_interface.metadata import Bounds, ModelMetadata
+from fairweather_interface.metadata import Bounds, ModelMetadata, Performance, Score
 from fairweather_interface.metadata.record import dump_record
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.software import read_software
@@ -128,7 +128,9 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
         if item.period is not None and item.sample_rate is not None:
             window = f"{format_duration(item.period)} at {format_duration(item.sample_rate)}"
             named = f"{item.variable} [{item.unit}] of {', '.join(item.areas or ('the area',))}"
-            rows.append(("requires", f"{named}, {window}, at most {item.max_missing:.0%} missing"))
+            fresh = f", newest at most {format_duration(item.max_age)} old" if item.max_age else ""
+            fit = f"at most {item.max_missing:.0%} missing{fresh}"
+            rows.append(("requires", f"{named}, {window}, {fit}"))
     for output in metadata.outputs:
         steps = f"{format_duration(output.horizon)}, every {format_duration(output.step)}"
         rows.append(("forecasts", f"{output.variable} [{output.unit}] for {steps}"))
@@ -143,16 +145,32 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
         place = f"left out, {artifact.omitted}" if artifact.path is None else artifact.path
         mark = " (canonical)" if artifact.canonical else ""
         rows.append(("artifact", f"{artifact.format}: {place}{mark}"))
+    for name, each in (metadata.declared_variables or {}).items():
+        limits = f"{each.minimum:g} to {each.maximum:g} {each.unit}"
+        rows.append(("variable", f"{name} ({each.row(name).label}), from {limits}"))
     for score in metadata.performance:
-        skill = "none to tell" if score.skill is None else f"{score.skill:+.1%}"
-        rows.append(("skill", f"{score.area} {score.variable}: {skill}, MAE {score.mae:.2f}"))
+        of = f"{score.area} {score.variable}: "
+        days = [f"day {each.day} {_skill(each)}" for each in score.by_lead_day or ()]
+        ages = [f"{format_duration(each.age)} old {_skill(each)}" for each in score.by_age or ()]
+        rows.append(("skill", f"{of}{_skill(score)}, MAE {score.mae:.2f}"))
+        rows += [("by lead day", of + ", ".join(days))] if days else []
+        rows += [("day 1 by age", of + ", ".join(ages))] if ages else []
+    people = ("intended use", "limitations", "licence", "contact")
     training = metadata.training
     return [
         *rows,
+        *((name, said) for name in people if (said := getattr(metadata, name.replace(" ", "_")))),
         ("trained on", training.data_source + (" (synthetic)" if training.synthetic else "")),
         ("trained until", training.train_end_time.isoformat()),
         *(("unknown field", path) for path in metadata.unknown_fields),
     ]
+
+
+def _skill(score: Performance | Score) -> str:
+    """Return a skill, and the share inside the band where it is declared, in words."""
+    skill = "none to tell" if score.skill is None else f"{score.skill:+.1%}"
+    coverage = score.coverage if isinstance(score, Score) else None
+    return skill if coverage is None else f"{skill} ({coverage:.0%} in the band)"
 
 
 def _bounds(bounds: Bounds, unit: str) -> str:

@@ -1,7 +1,8 @@
 """Applicability: may a model answer, by what it declares?
 
 Pure rules over plain numbers: of the start (:func:`check_start`), of the windows
-(:func:`check_missing`, :func:`check_applicability`). Each returns a refusal, or ``None``.
+(:func:`check_missing`, :func:`check_age`, :func:`check_applicability`). Each returns a refusal, or
+``None``.
 """
 
 from __future__ import annotations
@@ -85,11 +86,14 @@ class Observed:
         lowest: its lowest value, in the input's unit; ``None`` where no value is present.
         highest: its highest value, likewise.
         missing: how many of its values are missing.
+        age: how far before the reference time its newest sample with a value lies, so a whole
+            number of samples, and zero at the last one; ``None`` where no value is present.
     """
 
     lowest: float | None
     highest: float | None
     missing: int
+    age: timedelta | None = None
 
 
 def check_applicability(
@@ -111,13 +115,11 @@ def check_applicability(
     """
     beyond: list[str] = []
     domain = domain_of(metadata)
-    variables = [item.variable for item in metadata.required_inputs]
     for item in metadata.required_inputs:
-        if item.name not in domain or item.variable is None:
-            continue
-        called = item.variable if variables.count(item.variable) == 1 else item.name
-        margin = (margins or {}).get(item.variable, 0.0)
-        beyond += _beyond(item, domain[item.name], observed[item.name], called, margin)
+        if item.name in domain:
+            margin = (margins or {}).get(item.variable or "", 0.0)
+            found = _beyond(item, domain[item.name], observed[item.name], margin)
+            beyond += [f"{_called(item, metadata)} {how}" for how in found]
     return Refusal(code=Code.OUT_OF_DOMAIN, reason="; ".join(beyond)) if beyond else None
 
 
@@ -141,26 +143,24 @@ def domain_of(metadata: ModelMetadata) -> dict[str, Bounds]:
     return domain
 
 
-def _beyond(
-    item: Input, bounds: Bounds, observed: Observed, called: str, margin: float
-) -> Iterator[str]:
+def _beyond(item: Input, bounds: Bounds, observed: Observed, margin: float) -> Iterator[str]:
     """Yield how a window lies outside its bounds."""
     unit = item.unit
     allowed = f" and the margin of {margin:g} {unit}" if margin else ""
     low, high = observed.lowest, observed.highest
     if bounds.maximum is not None and high is not None and high > bounds.maximum + margin:
         yield (
-            f"{called} reached {high:g} {unit}, above the {bounds.maximum:g} {unit} it is declared "
-            f"fit for{allowed}"
+            f"reached {high:g} {unit}, above the {bounds.maximum:g} {unit} it is declared fit for"
+            f"{allowed}"
         )
     if bounds.minimum is not None and low is not None and low < bounds.minimum - margin:
         yield (
-            f"{called} fell to {low:g} {unit}, below the {bounds.minimum:g} {unit} it is declared "
-            f"fit for{allowed}"
+            f"fell to {low:g} {unit}, below the {bounds.minimum:g} {unit} it is declared fit for"
+            f"{allowed}"
         )
     if bounds.max_missing is not None and observed.missing / item.samples > bounds.max_missing:
         yield (
-            f"{called} lacks {observed.missing} of {item.samples} observations, more than the "
+            f"lacks {observed.missing} of {item.samples} observations, more than the "
             f"{100 * bounds.max_missing:g} % it is declared fit for"
         )
 
@@ -216,3 +216,40 @@ def check_missing(required: Input, missing: int) -> Refusal | None:
         reason=f"{required.name}: {missing} of {required.samples} observations are missing, "
         f"at most {100 * allowed:g} % may be",
     )
+
+
+def check_age(metadata: ModelMetadata, observed: Mapping[str, Observed]) -> Refusal | None:
+    """Hold the age of every window's newest value against the ``max_age`` of its input.
+
+    Args:
+        metadata: the model's.
+        observed: what each window of an input holds, by the input's name.
+
+    Raises:
+        KeyError: the window of an input that has a ``max_age`` is not there.
+    """
+    reasons = []
+    for item in metadata.required_inputs:
+        if item.max_age is None or item.period is None:
+            continue
+        age = observed[item.name].age
+        if age is not None and age <= item.max_age:
+            continue
+        called = _called(item, metadata)
+        newest = f"no {called} in the {_in_hours(item.period)}"
+        if age is not None:
+            newest = f"newest {called} {_in_hours(age)}"
+        reasons.append(f"{newest} before the start; the model is fit for {_in_hours(item.max_age)}")
+    return Refusal(code=Code.OBSERVATIONS_STALE, reason="; ".join(reasons)) if reasons else None
+
+
+def _called(item: Input, metadata: ModelMetadata) -> str:
+    """Return the variable of an input, or its name where another input has the variable, too."""
+    variables = [other.variable for other in metadata.required_inputs]
+    return item.name if variables.count(item.variable) > 1 else str(item.variable)
+
+
+def _in_hours(duration: timedelta) -> str:
+    minutes, seconds = divmod(duration // timedelta(seconds=1), 60)
+    parts = ((minutes // 60, "h"), (minutes % 60, "min"), (seconds, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)

@@ -10,16 +10,21 @@ A definitions file is YAML in these words::
       required_inputs:
         - humidity: {period: 30 days, sample_rate: 1 minute}
         - temperature: {area: Israel, period: 30 days, sample_rate: 5 minutes}
+        - precipitation: {period: 30 days, sample_rate: 1 hour}
+    variables:
+      precipitation: {unit: mm, minimum: 0, maximum: 500}
 
 A required input without ``area`` is read for the area the forecast is for; with the region's
-name it is the mean over the region's areas. The software serves from metadata and observations
-alone, so a new city needs neither a contract nor a software release.
+name it is the mean over the region's areas. ``variables`` holds a row, in the columns of
+:class:`Variable`, for each variable that the contract's own table lacks. The software serves from
+metadata and observations alone, so a new city or variable needs neither a contract nor a software
+release.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -27,7 +32,6 @@ from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -39,9 +43,15 @@ from pydantic import (
 from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError, listed, short
 from fairweather_interface.metadata import Area
-from fairweather_interface.metadata.record import unknown_fields
+from fairweather_interface.metadata.record import Name, unknown_fields
 from fairweather_interface.problems import problems_of
-from fairweather_interface.variables import VARIABLES, Variable
+from fairweather_interface.variables import (
+    VARIABLES,
+    Variable,
+    conflicts,
+    named_rows,
+    plain_variable,
+)
 
 __all__ = [
     "VARIABLES", "Definitions", "RequiredInput", "Variable", "load_definitions", "load_yaml",
@@ -82,24 +92,23 @@ class Definitions:
         areas: the areas of the region, by name, in the file's order.
         required_inputs: what models are trained on, in the file's order.
         source: the packaged name or the path it was read from.
+        variables: the file's own variables, by name.
     """
 
     region: str
     areas: Mapping[str, Area]
     required_inputs: tuple[RequiredInput, ...]
     source: str
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+
+    @property
+    def variable_table(self) -> Mapping[str, Variable]:
+        """The row of every variable: the contract's own, and the file's, which may say more."""
+        return {**VARIABLES, **self.variables}
 
 
 class _Plain(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-def _known_variable(name: str) -> str:
-    if name not in VARIABLES:
-        raise ValueError(
-            f"found the variable {short(name)}, expected one of {', '.join(VARIABLES)}"
-        )
-    return name
 
 
 class _Requirement(_Plain):
@@ -124,12 +133,7 @@ class _Application(_Plain):
 
 class _Training(_Plain):
     required_inputs: Annotated[
-        list[
-            Annotated[
-                dict[Annotated[str, AfterValidator(_known_variable)], _Requirement],
-                Field(min_length=1, max_length=1),
-            ]
-        ],
+        list[Annotated[dict[str, _Requirement], Field(min_length=1, max_length=1)]],
         Field(min_length=1),
     ]
 
@@ -137,11 +141,14 @@ class _Training(_Plain):
 class _File(_Plain):
     application: _Application
     training: _Training
+    variables: Annotated[dict[Name, Variable], BeforeValidator(named_rows)] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="after")
-    def _areas_known(self) -> Self:
+    def _names_known(self) -> Self:
         region, areas = self.application.area, self.application.areas
-        known = [region, *areas]
+        known, variables = [region, *areas], {**VARIABLES, **self.variables}
         problems = [
             f"application.areas.{name}.{path}: found a key we do not know, expected latitude, "
             "longitude and timezone only"
@@ -153,13 +160,20 @@ class _File(_Plain):
                 f"application.area: found {region!r} as the region and as one of its areas, "
                 "expected two names"
             )
-        problems += [
-            f"training.required_inputs[{position}].{variable}.area: found {short(item.area)}, "
-            f"expected one of {', '.join(known)}"
-            for position, requirement in enumerate(self.training.required_inputs)
-            for variable, item in requirement.items()
-            if item.area is not None and item.area not in known
-        ]
+        problems += [f"variables: {problem}" for problem in conflicts(self.variables, VARIABLES)]
+        for position, requirement in enumerate(self.training.required_inputs):
+            for variable, item in requirement.items():
+                place = f"training.required_inputs[{position}].{variable}"
+                if variable not in variables:
+                    problems.append(
+                        f"{place}: found the variable {short(variable)}, expected one of "
+                        f"{', '.join(variables)}, or a row for it under variables"
+                    )
+                if item.area is not None and item.area not in known:
+                    problems.append(
+                        f"{place}.area: found {short(item.area)}, expected one of "
+                        f"{', '.join(known)}"
+                    )
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -167,14 +181,8 @@ class _File(_Plain):
 
 def packaged_definitions() -> tuple[str, ...]:
     """Return the names of the definitions this package brings along."""
-    names = (item.name for item in _PACKAGED.iterdir())
-    return tuple(
-        sorted(
-            name.removesuffix(".yaml")
-            for name in names
-            if name.endswith(".yaml") and name != "variables.yaml"
-        )
-    )
+    names = {item.name for item in _PACKAGED.iterdir()} - {"variables.yaml"}
+    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
 def load_definitions(name_or_path: str | Path) -> Definitions:
@@ -221,6 +229,7 @@ def parse_definitions(document: Any, *, source: str) -> Definitions:  # noqa: AN
             for variable, item in requirement.items()
         ),
         source=source,
+        variables=file.variables,
     )
 
 
@@ -233,10 +242,14 @@ def plain_definitions(definitions: Definitions) -> dict[str, Any]:
         words["period"] = format_duration(item.period)
         words["sample_rate"] = format_duration(item.sample_rate)
         inputs.append({item.variable: words})
-    return {
+    plain: dict[str, Any] = {
         "application": {"area": definitions.region, "areas": areas},
         "training": {"required_inputs": inputs},
     }
+    if definitions.variables:
+        rows = definitions.variables.items()
+        plain["variables"] = {name: plain_variable(row) for name, row in rows}
+    return plain
 
 
 def _unusable(source: str, problems: tuple[str, ...]) -> DefinitionsError:

@@ -34,10 +34,8 @@ def ledger_text(version: str = SCHEMA_VERSION) -> str:
     """
     schema = SchemaVersion.parse(version)
     if version == SCHEMA_VERSION:
-        return (
-            "\n".join([f"# field ledger of schema {version}", f"# {HEADER}", *map(str, LEDGER)])
-            + "\n"
-        )
+        lines = [f"# field ledger of schema {version}", f"# {HEADER}", *map(str, LEDGER)]
+        return "\n".join(lines) + "\n"
     released = _FOLDER / f"{schema}.txt"
     if not released.is_file():
         raise MetadataError(

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from fairweather_interface.errors import short
 
+_UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
 _NO_MAPPING = {"dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"}
 
 
@@ -30,7 +31,7 @@ def problems_of(error: ValidationError, root: str = "") -> tuple[str, ...]:
 def _words(kind: str, message: str, value: object) -> list[str]:
     if kind == "missing":
         return ["not found, expected a value"]
-    if kind == "extra_forbidden":
+    if kind in _UNKNOWN_KEY:
         return [f"found {short(value)}, expected no such key"]
     if kind == "value_error":
         return message.removeprefix("Value error, ").split("\n")

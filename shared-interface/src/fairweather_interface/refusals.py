@@ -54,6 +54,11 @@ class Code(StrEnum):
         Phase.WINDOWS,
         "A window lacks more values than the model allows, or cannot be supplied at all.",
     )
+    OBSERVATIONS_STALE = (
+        "observations-stale",
+        Phase.WINDOWS,
+        "The newest value of a window is older than the model allows.",
+    )
     SCHEMA_TOO_NEW = (
         "schema-too-new",
         Phase.STORE,

@@ -7,7 +7,7 @@ artifact keep what the metadata promise, which a replay of the examples shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
@@ -23,6 +23,8 @@ from fairweather_interface.metadata import (
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.software import Runtime, Software
 from fairweather_interface.versions import SchemaVersion
+
+_VARIABLES_SINCE = SchemaVersion.parse("0.4")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,15 +49,22 @@ class Verdict:
 def check(metadata: ModelMetadata, software: Software) -> Verdict:
     """Return whether a release of the software supports a model, with all reasons if not.
 
+    A release that reads schema 0.4 supplies the variables that the model declares, too, unless it
+    has them in another unit.
+
     ``schema-too-new``: its readers may not read the metadata (also where a schema is older than
     the oldest they read; the reason names it). ``runtime-unavailable``: it runs no artifact
     that is there, or cannot feed a role. ``observations-missing``: it cannot supply a window.
     """
+    units = software.variables
+    if SchemaVersion.parse(software.readable_schemas.newest) >= _VARIABLES_SINCE:
+        declared = (metadata.declared_variables or {}).items()
+        units = {name: variable.unit for name, variable in declared} | dict(units)
     return Verdict(
         refusals=(
             *_schemas(metadata, software),
             *_artifacts(metadata, software),
-            *(refusal for item in metadata.inputs for refusal in _feeding(item, software)),
+            *(refusal for item in metadata.inputs for refusal in _feeding(item, software, units)),
         ),
         unused=newer_meanings(metadata, software.readable_schemas.newest),
     )
@@ -131,7 +140,7 @@ def _at_least(found: str, needed: str) -> bool:
         return False
 
 
-def _feeding(item: Input, software: Software) -> Iterator[Refusal]:
+def _feeding(item: Input, software: Software, units: Mapping[str, str]) -> Iterator[Refusal]:
     if item.role not in software.roles:
         known = ", ".join(software.roles)
         yield Refusal(
@@ -141,10 +150,10 @@ def _feeding(item: Input, software: Software) -> Iterator[Refusal]:
         )
     if item.role != OBSERVATIONS or item.variable is None:
         return
-    unit = software.variables.get(item.variable)
+    unit = units.get(item.variable)
     wanted = []
     if unit is None:
-        wanted.append(f"needs {item.variable}, supplied are {', '.join(software.variables)}")
+        wanted.append(f"needs {item.variable}, supplied are {', '.join(units)}")
     elif unit != item.unit:
         wanted.append(f"needs {item.variable} in {item.unit}, supplied in {unit}")
     if item.period is not None and item.period > software.longest_period:

@@ -26,7 +26,7 @@ from packaging.version import InvalidVersion, Version
 
 from fairweather_interface.errors import MetadataError, UnsupportedSchemaError, short
 
-SCHEMA_VERSION = "0.3"
+SCHEMA_VERSION = "0.4"
 """The newest schema this package reads and the one it writes."""
 
 SCHEMA_VERSION_PATTERN = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$"

@@ -1,4 +1,4 @@
-"""Capabilities a model may declare beyond a plain forecast: its domain and its uncertainty."""
+"""What a model may declare beyond a plain forecast: domain, uncertainty, variables of its own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from fairweather_interface.metadata.record import Name, Record, Rule, Share
+from fairweather_interface.metadata.record import Name, Positive, Record, Rule, Share, Word
+from fairweather_interface.variables import Variable
 
 _must = partial(Rule, since="0.3", must_obey=True)
 _may = partial(Rule, since="0.3")
+_later = partial(Rule, since="0.4")
 
 
 class Bounds(Record):
@@ -49,6 +51,39 @@ class Bounds(Record):
                 f"found a minimum of {self.minimum:g} above the maximum of {self.maximum:g}"
             )
         return self
+
+
+class DeclaredVariable(Record):
+    """A variable that the packaged table lacks, so that a new one needs no release of software.
+
+    Where the table has come to know the variable since, its row there is the one that counts.
+    """
+
+    unit: Annotated[Word, _later("UDUNITS unit of its values everywhere in the delivery")]
+    minimum: Annotated[float, _later("the lowest value that can be real, in its unit")]
+    maximum: Annotated[
+        float, _later("the highest value that can be real, in its unit", law="above minimum")
+    ]
+    label: Annotated[Word | None, _later("its name for people; absent: made of its name")] = None
+    margin: Annotated[
+        Positive | None,
+        _later("how far beyond a declared bound software may go, in its unit; absent: not at all"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _row(self) -> Self:
+        self.row("any")  # raises where no table could hold it
+        return self
+
+    @classmethod
+    def of(cls, row: Variable) -> Self:
+        """Return the declaration of a variable from its row in a table."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
+    def row(self, name: str) -> Variable:
+        """Return the row of the variable, as tables of variables hold it."""
+        said = self.model_dump(include=set(type(self).model_fields), exclude_none=True)
+        return Variable(name=name, **said)
 
 
 class Quantile(Record):

@@ -11,18 +11,22 @@ from typing import Annotated, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from fairweather_interface.durations import iso_duration
 from fairweather_interface.metadata.record import (
     Digest,
+    Duration,
     Name,
     Positive,
     Record,
     Rule,
+    Share,
     Text,
     UtcTime,
     Word,
 )
 
 _may = partial(Rule, since="0.1")
+_later = partial(Rule, since="0.4")
 
 
 class Tolerance(Record):
@@ -45,6 +49,38 @@ class Block(Record):
         return self
 
 
+class Score(Record):
+    """How well the model and its baselines did on a part of the held-out values."""
+
+    mae: Annotated[Positive, _later("mean absolute error, in the variable's unit")]
+    baselines: Annotated[
+        Mapping[Name, Positive],
+        _later("by name, such as `persistence` and `climatology`: its mean absolute error"),
+        Field(min_length=1),
+    ]
+    coverage: Annotated[
+        Share | None, _later("share of observed values from the lowest to the highest quantile")
+    ] = None
+
+    @property
+    def skill(self) -> float | None:
+        """1 - MAE / MAE of the baseline that is better here; ``None`` where that is perfect."""
+        best = min(self.baselines.values())
+        return 1 - self.mae / best if best else None
+
+
+class DayScore(Score):
+    """How well one day of the forecast did."""
+
+    day: Annotated[int, _later("of the forecast: 1 is the first 24 hours"), Field(ge=1)]
+
+
+class AgeScore(Score):
+    """How well day 1 did where the newest observations were missing."""
+
+    age: Annotated[Duration, _later("of the newest value of every window, as max_age counts it")]
+
+
 class Performance(Record):
     """How well the model did for one area and variable on time it was not trained on.
 
@@ -64,11 +100,28 @@ class Performance(Record):
     skill_interval: Annotated[
         tuple[float, float] | None, _may("of the skill", law="95 % interval, low then high")
     ] = None
+    by_lead_day: Annotated[
+        tuple[DayScore, ...] | None,
+        _later("how far ahead it is to be trusted", law="days 1, 2, 3 … in turn"),
+        Field(min_length=1),
+    ] = None
+    by_age: Annotated[
+        tuple[AgeScore, ...] | None,
+        _later("day 1, by the age of the newest observations", law="ages rise"),
+        Field(min_length=1),
+    ] = None
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
         if self.skill_interval is not None and self.skill_interval[0] > self.skill_interval[1]:
             raise ValueError(f"found the skill interval {self.skill_interval}, expected low, high")
+        days = [row.day for row in self.by_lead_day or ()]
+        if days != list(range(1, len(days) + 1)):
+            raise ValueError(f"by_lead_day: found the days {days}, expected 1, 2, 3 … in turn")
+        ages = [row.age for row in self.by_age or ()]
+        if ages != sorted(set(ages)):
+            found = ", ".join(map(iso_duration, ages))
+            raise ValueError(f"by_age: found the ages {found}, expected each above the one before")
         return self
 
 

@@ -46,7 +46,12 @@ class Record(BaseModel):
     """A frozen, strict record that keeps the fields it does not know."""
 
     model_config = ConfigDict(
-        extra="allow", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=()
+        extra="allow",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        serialize_by_alias=True,  # a field's alias is its name in the document
     )
 
 
@@ -59,8 +64,8 @@ def _unknown(value: object, path: str) -> Iterator[str]:
     if isinstance(value, Record):
         stem = f"{path}." if path else ""
         yield from (f"{stem}{name}" for name in value.model_extra or {})
-        for name in type(value).model_fields:
-            yield from _unknown(getattr(value, name), f"{stem}{name}")
+        for name, field in type(value).model_fields.items():
+            yield from _unknown(getattr(value, name), f"{stem}{field.alias or name}")
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _unknown(item, f"{path}[{key!r}]")
@@ -88,11 +93,11 @@ def dump_document(document: Mapping[str, object]) -> bytes:
 def _present(value: object, dumped: Any) -> Any:  # noqa: ANN401 - JSON has no better type
     """Return dumped data without absent fields; ``None`` stays where it is data, not a field."""
     if isinstance(value, Record):
-        known = type(value).model_fields
+        known = {field.alias or name: name for name, field in type(value).model_fields.items()}
         return {
-            name: _present(getattr(value, name), item) if name in known else item
-            for name, item in dumped.items()
-            if item is not None or name not in known
+            key: _present(getattr(value, known[key]), item) if key in known else item
+            for key, item in dumped.items()
+            if item is not None or key not in known
         }
     if isinstance(value, Mapping) and any(isinstance(item, Record) for item in value.values()):
         return {key: _present(value[key], item) for key, item in dumped.items()}

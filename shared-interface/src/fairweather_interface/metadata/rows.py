@@ -99,7 +99,7 @@ def newer_fields(
 
 def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
     for name, field in record.model_fields.items():
-        path = f"{prefix}{name}"
+        path = f"{prefix}{field.alias or name}"
         rule = next((item for item in field.metadata if isinstance(item, Rule)), None)
         if rule is None:
             raise TypeError(f"{record.__name__}.{name} has no Rule, so the ledger cannot list it")

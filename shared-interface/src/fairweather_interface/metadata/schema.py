@@ -12,11 +12,12 @@ from functools import partial
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from fairweather_interface.errors import short
 from fairweather_interface.metadata.capabilities import (
     Bounds,
+    DeclaredVariable,
     Quantile,
     domain_problems,
     uncertainty_problems,
@@ -24,51 +25,35 @@ from fairweather_interface.metadata.capabilities import (
 from fairweather_interface.metadata.evidence import Performance, Tolerance, Training
 from fairweather_interface.metadata.record import (
     Digest,
-    Duration,
     Name,
     Record,
     Rule,
-    Share,
     Text,
     UtcTime,
     Word,
     unknown_fields,
 )
 from fairweather_interface.metadata.rows import rows
+from fairweather_interface.metadata.tensors import OBSERVATIONS, Input, Output
+from fairweather_interface.variables import VARIABLES, Variable
 from fairweather_interface.versions import SCHEMA_VERSION_PATTERN, known_version
-
-OBSERVATIONS = "observations"
-REFERENCE_TIME = "reference_time"
-AREA_INDEX = "area_index"
-"""The roles an input can have. An open set: a release that does not know a role cannot feed it."""
 
 SAVED_MODEL = "tensorflow-saved-model"
 ONNX = "onnx"
 """The artifact formats. An open set: a release runs those it has a runtime for."""
 
-BATCH = -1
-"""The size, in a shape, of the axis that counts requests."""
-
 DELIVERY_ID_PATTERN = (
     "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"  # UUID, version 4
 )
 
-
 _must = partial(Rule, since="0.1", must_obey=True)
 _may = partial(Rule, since="0.1")
-_of_window = partial(_must, law="required of observations")
+_later = partial(Rule, since="0.4")
 _VERSION = Field(pattern=SCHEMA_VERSION_PATTERN)
 _Month = Annotated[int, Field(ge=1, le=12)]
 
-TENSORS: dict[str, tuple[str, tuple[int, ...] | None]] = {
-    OBSERVATIONS: ("float32", None),  # the shape follows from its period and sample rate
-    REFERENCE_TIME: ("int64", (BATCH,)),
-    AREA_INDEX: ("int64", (BATCH,)),
-}
 SEEN = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
 """The deprecated bounds, by the variable whose highest value in training they say."""
-
-_OBSERVED = ("variable", "unit", "period", "sample_rate", "max_missing")
 
 
 class Area(Record):
@@ -91,110 +76,15 @@ class Area(Record):
         return name
 
 
-class Input(Record):
-    """A named tensor that the model takes.
-
-    An input of the role ``observations`` is a window: float32 ``[batch, period / sample_rate]``,
-    the values of (t0 - period, t0] in ``unit``, oldest first, NaN where missing, fit when the
-    share of missing values is at most ``max_missing``. It is read for the requested area, or,
-    where ``areas`` lists members, as the mean over those.
-    """
-
-    name: Annotated[Name, _must("the tensor's name")]
-    dtype: Annotated[Word, _must("`float32`, `int64`, or another")]
-    shape: Annotated[
-        tuple[int, ...],
-        _must(
-            "-1 counts requests", law="of observations [-1, period / sample_rate], a whole number"
-        ),
-        Field(min_length=1),
-    ]
-    role: Annotated[Word, _must("`observations`, `reference_time`, `area_index`, or a newer one")]
-    variable: Annotated[Name | None, _of_window("what is observed")] = None
-    unit: Annotated[Word | None, _of_window("unit of the values")] = None
-    period: Annotated[Duration | None, _of_window("the length of the window")] = None
-    sample_rate: Annotated[Duration | None, _of_window("the spacing of its samples")] = None
-    max_missing: Annotated[Share | None, _of_window("the share that may be missing")] = None
-    areas: Annotated[
-        tuple[Word, ...] | None,
-        _must("a region: the mean over these; absent: the requested area", law="without repeats"),
-        Field(min_length=1),
-    ] = None
-
-    @property
-    def samples(self) -> int:
-        """The number of values in a window; for inputs of the role ``observations``."""
-        return self.shape[-1]
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if self.areas is not None and len(set(self.areas)) < len(self.areas):
-            raise ValueError(f"input {self.name!r}: found an area twice in {list(self.areas)}")
-        if self.role != OBSERVATIONS:
-            return self
-        absent = [name for name in _OBSERVED if getattr(self, name) is None]
-        if absent:
-            raise ValueError(
-                f"input {self.name!r}: found no {', '.join(absent)}, expected with observations"
-            )
-        if self.period is None or self.sample_rate is None:  # narrows the types
-            return self
-        samples, rest = divmod(self.period, self.sample_rate)
-        if rest:
-            raise ValueError(
-                f"input {self.name!r}: found a period of {self.period} at a sample rate of "
-                f"{self.sample_rate}, expected a whole number of samples"
-            )
-        if self.shape != (BATCH, samples):
-            raise ValueError(
-                f"input {self.name!r}: found shape {short(list(self.shape))}, expected "
-                f"{[BATCH, samples]} from its period and sample rate"
-            )
-        return self
-
-
-class Output(Record):
-    """A named tensor of forecasts: float32 ``[batch, steps]``; value k is for t0 + k * step."""
-
-    name: Annotated[Name, _must("the tensor's name")]
-    variable: Annotated[Name, _must("what is forecast")]
-    unit: Annotated[Word, _must("unit of the values")]
-    step: Annotated[Duration, _must("value k is for t0 + k · step")]
-    shape: Annotated[
-        tuple[int, ...],
-        _must("-1 counts requests", law="[-1, steps], steps >= 1"),
-        Field(min_length=2, max_length=2),
-    ]
-
-    @property
-    def horizon(self) -> timedelta:
-        """The furthest lead time."""
-        return self.step * self.shape[-1]
-
-    @model_validator(mode="after")
-    def _ahead(self) -> Self:
-        batch, steps = self.shape
-        if batch != BATCH or not 1 <= steps <= timedelta.max // self.step:
-            raise ValueError(
-                f"output {self.name!r}: found shape {short(list(self.shape))}, expected "
-                f"[{BATCH}, steps] with a number of steps that a calendar can count"
-            )
-        return self
-
-
 class ArtifactNeeds(Record):
     """What a runtime must offer to run an artifact."""
 
     opset: Annotated[int | None, _must("ONNX operator set"), Field(ge=1)] = None
     ir_version: Annotated[int | None, _must("ONNX IR version"), Field(ge=1)] = None
     tensorflow: Annotated[
-        Word | None, _must("the oldest TensorFlow that reads it", law="a version by PEP 440")
+        Annotated[Word, AfterValidator(known_version)] | None,
+        _must("the oldest TensorFlow that reads it", law="a version by PEP 440"),
     ] = None
-
-    @field_validator("tensorflow")
-    @classmethod
-    def _version(cls, text: str | None) -> str | None:
-        return text if text is None else known_version(text)
 
 
 class Artifact(Record):
@@ -292,6 +182,19 @@ class ModelMetadata(Record):
         ),
         Field(min_length=1),
     ] = None
+    declared_variables: Annotated[
+        Mapping[Name, DeclaredVariable] | None,
+        _later("rows the packaged table lacks", law="a packaged one keeps its unit and limits"),
+        Field(alias="variables", min_length=1),
+    ] = None
+    intended_use: Annotated[Text | None, _later("what it is made for, for people")] = None
+    limitations: Annotated[Text | None, _later("what it is not fit for, for people")] = None
+    licence: Annotated[
+        Word | None,
+        _later("what it may be used under", law="SPDX expression"),
+        Field(pattern=r"^[A-Za-z0-9.+:() -]+$"),
+    ] = None
+    contact: Annotated[Word | None, _later("where to ask about it")] = None
 
     @property
     def required_inputs(self) -> tuple[Input, ...]:
@@ -302,6 +205,13 @@ class ModelMetadata(Record):
     def variables(self) -> tuple[str, ...]:
         """The variables the model forecasts, in order."""
         return tuple(output.variable for output in self.outputs)
+
+    @property
+    def variable_table(self) -> Mapping[str, Variable]:
+        """The row of every variable: the contract's own, then those declared that it lacks."""
+        declared = (self.declared_variables or {}).items()
+        own = {name: each.row(name) for name, each in declared if name not in VARIABLES}
+        return {**VARIABLES, **own}
 
     @property
     def horizon(self) -> timedelta:

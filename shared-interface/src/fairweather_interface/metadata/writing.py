@@ -20,13 +20,11 @@ from fairweather_interface.metadata.rows import newer_fields
 from fairweather_interface.metadata.schema import (
     LEDGER,
     SEEN,
-    TENSORS,
-    Input,
     ModelMetadata,
-    Output,
 )
+from fairweather_interface.metadata.tensors import TENSORS, Input, Output
 from fairweather_interface.problems import problems_of
-from fairweather_interface.variables import VARIABLES
+from fairweather_interface.variables import VARIABLES, conflicts
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
 WRITTEN_SCHEMAS = (*tuple(history.STEPS)[-2:], SCHEMA_VERSION)
@@ -36,15 +34,18 @@ WRITTEN_SCHEMAS = (*tuple(history.STEPS)[-2:], SCHEMA_VERSION)
 def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the record checks them
     """Return new metadata in the newest schema: the strict way to write.
 
-    ``schema_version`` and ``min_reader`` are filled in, the latter derived from what is declared;
-    what is returned is what a reader will read.
+    ``fields`` go by the names of the document or of the record. ``schema_version`` and
+    ``min_reader`` are filled in, the latter derived from what is declared; what is returned is what
+    a reader will read.
 
     Raises:
         MetadataError: a field is missing, unknown or wrong; ``problems`` lists all of them.
     """
     envelope = {"schema_version": SCHEMA_VERSION, "min_reader": SCHEMA_VERSION}
     try:
-        draft = ModelMetadata.model_validate({**envelope, **fields}, extra="forbid")
+        draft = ModelMetadata.model_validate(
+            {**envelope, **fields}, extra="forbid", by_alias=True, by_name=True
+        )
     except ValidationError as error:
         raise invalid_metadata(problems_of(error)) from None
     if "min_reader" not in fields:
@@ -113,9 +114,12 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
                 f"{list(shape or item.shape)} in the role {item.role}"
             )
     problems += _bounds_to_repeat(metadata)
+    declared = {name: each.row(name) for name, each in (metadata.declared_variables or {}).items()}
+    problems += [f"variables: {problem}" for problem in conflicts(declared, VARIABLES)]
+    table = metadata.variable_table
     tensors: tuple[Input | Output, ...] = (*metadata.required_inputs, *metadata.outputs)
     for field in tensors:
-        known = VARIABLES.get(field.variable or "")
+        known = table.get(field.variable or "")
         if known is not None and field.unit != known.unit:
             problems.append(
                 f"{field.name!r}: found {known.name} in {field.unit}, expected {known.unit}"

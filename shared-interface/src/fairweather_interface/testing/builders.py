@@ -6,7 +6,6 @@ model hands every window on unchanged, so that a forecast is known beforehand.
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import shutil
@@ -14,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -30,7 +30,12 @@ from fairweather_interface.delivery import (
 from fairweather_interface.durations import iso_duration
 from fairweather_interface.history import downgrade
 from fairweather_interface.manifest import write_manifest
-from fairweather_interface.metadata import AREA_INDEX, REFERENCE_TIME, derive_min_reader
+from fairweather_interface.metadata import (
+    AREA_INDEX,
+    OBSERVATIONS,
+    REFERENCE_TIME,
+    derive_min_reader,
+)
 from fairweather_interface.testing.identity import floats, identity_onnx, integers, npz, texts
 from fairweather_interface.versions import SCHEMA_VERSION
 
@@ -50,9 +55,13 @@ def metadata_document(
     samples: int = 24,
     context: bool = False,
     max_missing: float = 0.0,
+    max_age: timedelta | None = None,
     skill: float | None = 0.25,
     skill_interval: tuple[float, float] | None = (0.2, 0.3),
+    by_lead_day: Sequence[float] = (),
+    by_age: Mapping[timedelta, float] = MappingProxyType({}),
     quantiles: Sequence[float] = (),
+    declared_variables: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     **changes: Any,  # noqa: ANN401 - any field of the contract
 ) -> dict[str, Any]:
     """Return a valid metadata document: plain JSON data, as a delivery would hold it.
@@ -65,24 +74,35 @@ def metadata_document(
         samples: the length of the windows and of the forecasts, in hours.
         context: whether the model also takes ``reference_time`` and ``area_index``.
         max_missing: the share of a window that may be missing.
+        max_age: how old the newest value of a window may be.
         skill: the skill of every area and variable.
         skill_interval: its 95 % interval.
+        by_lead_day: the skill of day 1, 2 and so on, against an MAE of 2; a band holds 80 %.
+        by_age: the skill of day 1, likewise, by the age of the newest values.
         quantiles: the probabilities of the quantiles it gives of every variable.
+        declared_variables: the field ``variables``: rows that the contract's own table lacks.
         changes: fields of the contract that replace the builder's own.
 
     Raises:
-        NotExpressibleError: ``changes`` say what an older ``schema`` cannot say.
+        NotExpressibleError: an older ``schema`` cannot say what is asked for.
     """
-    tiny = copy.deepcopy(_TINY)
+    units = {name: row.unit for name, row in VARIABLES.items()}
+    units |= {name: row["unit"] for name, row in declared_variables.items()}
+
+    def score(skill: float) -> dict[str, Any]:
+        best = {"mae": 2 * (1 - skill), "baselines": {"persistence": 3.0, "climatology": 2.0}}
+        return best | ({"coverage": 0.8} if quantiles else {})
+
     inputs = [
         {
             "name": variable,
-            **tiny["input"],
+            **_TINY["input"],
             "shape": [-1, samples],
             "variable": variable,
-            "unit": VARIABLES[variable].unit,
+            "unit": units[variable],
             "period": iso_duration(timedelta(hours=samples)),
             "max_missing": max_missing,
+            **({"max_age": iso_duration(max_age)} if max_age is not None else {}),
         }
         for variable in variables
     ]
@@ -91,61 +111,61 @@ def metadata_document(
             {"name": role, "dtype": "int64", "shape": [-1], "role": role}
             for role in (REFERENCE_TIME, AREA_INDEX)
         ]
-    skills = {"skill": skill, "skill_interval": list(skill_interval) if skill_interval else None}
+    outputs: list[dict[str, Any]] = [
+        {
+            "name": f"{variable}_forecast",
+            "variable": variable,
+            "unit": units[variable],
+            "step": "PT1H",
+            "shape": [-1, samples],
+        }
+        for variable in variables
+    ]
+    bands: list[dict[str, Any]] = [
+        {
+            "name": f"{variable}_forecast_q{100 * probability:g}".replace(".", "_"),
+            "output": f"{variable}_forecast",
+            "probability": probability,
+        }
+        for variable in variables
+        for probability in quantiles
+    ]
+    scores = {
+        "skill": skill,
+        "skill_interval": list(skill_interval) if skill_interval else None,
+        "by_lead_day": [{"day": day} | score(each) for day, each in enumerate(by_lead_day, 1)],
+        "by_age": [{"age": iso_duration(age)} | score(each) for age, each in by_age.items()],
+    }
+    places = _TINY["areas"]
+    optional = {"uncertainty": bands, "variables": declared_variables}
     document = {
         "schema_version": schema,
         "min_reader": schema,
-        **tiny["document"],
-        "areas": {
-            name: dict(tiny["areas"].get(name, tiny["areas"]["elsewhere"])) for name in areas
-        },
+        **_TINY["document"],
+        "areas": {name: places.get(name, places["elsewhere"]) for name in areas},
         "inputs": inputs,
-        "outputs": [
-            {
-                "name": f"{variable}_forecast",
-                "variable": variable,
-                "unit": VARIABLES[variable].unit,
-                "step": "PT1H",
-                "shape": [-1, samples],
-            }
-            for variable in variables
-        ],
+        "outputs": outputs,
         "tolerance": {
-            name: {"absolute": 1e-4, "relative": 1e-4}
-            for variable in variables
-            for name in (f"{variable}_forecast", *_quantile_names(variable, quantiles))
+            each["name"]: {"absolute": 1e-4, "relative": 1e-4} for each in (*outputs, *bands)
         },
         "performance": [
-            {"area": area, "variable": variable}
-            | copy.deepcopy(tiny["performance"])
-            | {name: value for name, value in skills.items() if value is not None}
+            {"area": area, "variable": variable, **_TINY["performance"]}
+            | {name: each for name, each in scores.items() if each not in (None, [])}
             for area in areas
             for variable in variables
         ],
+        **{name: each for name, each in optional.items() if each},
         **changes,
     }
-    if quantiles:
-        document.setdefault(
-            "uncertainty",
-            [
-                {"name": name, "output": f"{variable}_forecast", "probability": probability}
-                for variable in variables
-                for name, probability in _quantile_names(variable, quantiles).items()
-            ],
-        )
     derived = {"min_reader": derive_min_reader(document)}
-    return downgrade(document | derived | changes, schema=schema)
+    plain = json.loads(json.dumps(document | derived | changes))  # its parts share nothing
+    return downgrade(plain, schema=schema)
 
 
 def build_delivery(
     store: Path,
     *,
-    areas: Sequence[str] = ("EWR",),
-    variables: Sequence[str] = ("temperature",),
-    samples: int = 24,
-    context: bool = False,
     delivery_id: str | None = None,
-    quantiles: Sequence[float] = (),
     model: bytes | None = None,
     change: Callable[[dict[str, Any]], None] | None = None,
     **fields: Any,  # noqa: ANN401 - handed on to metadata_document
@@ -157,27 +177,19 @@ def build_delivery(
     ``change`` edits the metadata document in place just before it is written; what it makes need
     not conform, and the delivery is complete all the same (digests are true). Without it the
     delivery is verified like any other. The other arguments are those of
-    :func:`metadata_document`, such as ``schema``, or fields of the contract.
+    :func:`metadata_document`, such as ``areas`` and ``schema``, or fields of the contract.
     """
     delivery_id = delivery_id or new_delivery_id()
-    document = metadata_document(
-        areas=areas,
-        variables=variables,
-        samples=samples,
-        context=context,
-        quantiles=quantiles,
-        **{"delivery_id": delivery_id, **fields},
-    )
-    context_names = (REFERENCE_TIME, AREA_INDEX) if context else ()
-    shifts = {
-        name: _shift(probability)
-        for variable in variables
-        for name, probability in _quantile_names(variable, quantiles).items()
-    }
-    pairs = [(variable, f"{variable}_forecast") for variable in variables]
-    pairs += [(name.partition("_forecast_q")[0], name) for name in shifts]
-    model = model or identity_onnx(pairs, samples, unused=context_names, shifts=shifts)
-    examples = _examples(document, areas, variables, samples, shifts)
+    document = metadata_document(**{"delivery_id": delivery_id, **fields})
+    outputs = {each["name"]: each["variable"] for each in document["outputs"]}
+    quantiles = document.get("uncertainty") or ()
+    shifts = {each["name"]: round(10 * (each["probability"] - 0.5), 6) for each in quantiles}
+    pairs = [(variable, name) for name, variable in outputs.items()]
+    pairs += [(outputs[each["output"]], each["name"]) for each in quantiles]
+    samples = document["outputs"][0]["shape"][-1]
+    context = [each["name"] for each in document["inputs"] if each["role"] != OBSERVATIONS]
+    model = model or identity_onnx(pairs, samples, unused=context, shifts=shifts)
+    examples = _examples(document, pairs, samples, shifts)
 
     def write(folder: Path) -> None:
         (folder / _MODEL).write_bytes(model)
@@ -205,23 +217,13 @@ def build_delivery(
     return store / delivery_id
 
 
-def _quantile_names(variable: str, probabilities: Sequence[float]) -> dict[str, float]:
-    """Return tensor names and probabilities: ``temperature_forecast_q2_5`` for 0.025."""
-    return {
-        f"{variable}_forecast_q{100 * probability:g}".replace(".", "_"): probability
-        for probability in probabilities
-    }
-
-
-def _shift(probability: float) -> float:
-    return round(10 * (probability - 0.5), 6)
-
-
 def _wave(document: dict[str, Any], variable: str) -> tuple[float, float]:
     """Return the middle and the swing of a variable's waves, inside every bound it declares."""
     own = (document.get("applicability_domain") or {}).get(variable, {})
-    maxima = (document.get(f"max_{variable}_seen"), own.get("maximum"))
-    low, high = own.get("minimum"), min((each for each in maxima if each is not None), default=None)
+    row = (document.get("variables") or {}).get(variable, {})
+    maxima = (document.get(f"max_{variable}_seen"), own.get("maximum"), row.get("maximum"))
+    low = own.get("minimum", row.get("minimum"))
+    high = min((each for each in maxima if each is not None), default=None)
     if high is None:
         tops = {"temperature": 20.0, "humidity": 80.0}
         middle = tops.get(variable, VARIABLES[variable].maximum / 2) - 5.0
@@ -233,19 +235,18 @@ def _wave(document: dict[str, Any], variable: str) -> tuple[float, float]:
 
 def _examples(
     document: dict[str, Any],
-    areas: Sequence[str],
-    variables: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
     samples: int,
     shifts: Mapping[str, float],
 ) -> bytes:
     """Return examples of gentle waves; where values may be missing, the first window lacks one."""
-    months = document["valid_months"]
+    areas, months = list(document["areas"]), document["valid_months"]
     domain = document.get("applicability_domain") or {}
     times = [datetime(2013, months[0], 10 + row, tzinfo=UTC) for row in range(_EXAMPLES)]
     seconds = [int(time.timestamp()) for time in times]
     missing = any(item.get("max_missing") for item in document["inputs"])
-    arrays = {}
-    for variable in variables:
+    arrays: dict[str, Any] = {}
+    for variable, output in pairs:
         middle, swing = _wave(document, variable)
         rows = [
             [middle + swing * math.sin((row + hour) / 4) for hour in range(samples)]
@@ -253,12 +254,8 @@ def _examples(
         ]
         if missing:
             rows[0][0] = math.nan
-        arrays[f"input/{variable}"] = floats(rows)
-        arrays[f"output/{variable}_forecast"] = floats(rows)
-        for name, shift in shifts.items():
-            if name.startswith(f"{variable}_forecast_q"):
-                shifted = [[value + shift for value in row] for row in rows]
-                arrays[f"output/{name}"] = floats(shifted)
+        shifted = [[value + shifts.get(output, 0.0) for value in row] for row in rows]
+        arrays |= {f"input/{variable}": floats(rows), f"output/{output}": floats(shifted)}
     if any(item["role"] == REFERENCE_TIME for item in document["inputs"]):
         arrays["input/reference_time"] = integers(seconds)
         arrays["input/area_index"] = integers([row % len(areas) for row in range(_EXAMPLES)])
