@@ -13,7 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fairweather_research.dataset.window_set import areas_and_variables
 from fairweather_research.errors import ObservationsError, RecipeError, TrainingError
 from fairweather_research.observations.loading import Observations, load_observations
 from fairweather_research.observations.sources import SOURCES
@@ -35,7 +34,7 @@ def observations_of(recipe: Recipe) -> Observations:
         RecipeError: its weather is made up, and the recipe does not say so.
     """
     source = recipe.observations.source
-    areas, variables = areas_and_variables(recipe)
+    areas, variables = recipe.blueprint.areas_read, recipe.blueprint.variables_read
     wanted = areas if source in SOURCES else None  # a file is read as a whole
     with _lock:
         found = _read(source, wanted, _fingerprint(source))

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from fairweather_interface.durations import format_duration
 
-from fairweather_research.dataset.input_ranges import Seen
 from fairweather_research.dataset.split import Part, TimeSplit
 from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
+from fairweather_research.document import StrictModel
 from fairweather_research.errors import UnfitDataError
 from fairweather_research.recipes.blueprint import Blueprint
 
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from fairweather_research.observations.archive import Archive
     from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["WindowSet", "areas_and_variables", "covered", "local_month"]
+__all__ = ["Seen", "WindowSet", "covered", "local_month"]
 
 # What is held in memory at once of an input's windows.
 _MOST_WINDOWS = 256
 _MOST_VALUES = 2_000_000
 
 
-def areas_and_variables(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return every area and every variable whose observations the recipe reads, sorted."""
-    plan = recipe.blueprint
-    areas = {read for area in plan.areas for i in plan.inputs for read in i.areas_read(area)}
-    variables = {i.variable for i in plan.inputs} | {o.variable for o in plan.outputs}
-    return tuple(sorted(areas | set(plan.areas))), tuple(sorted(variables))
+class Seen(StrictModel):
+    """What all training windows of one input held, in the input's unit."""
+
+    lowest: float
+    highest: float
+    missing: float  # the largest share of a window that was missing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ too new for a schema is found by trying each of them alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -27,7 +27,7 @@ from fairweather_interface.software import Software, read_software
 from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SchemaVersion
 
-from fairweather_research.delivery.metadata import expected_metadata
+from fairweather_research.delivery.metadata import expected_metadata, optional_parts
 from fairweather_research.errors import UnsupportedError
 from fairweather_research.recipes.recipe import Recipe
 
@@ -137,7 +137,7 @@ def check_compatibility(
     if schema is not None and not _can_express(expected, schema):
         lost = tuple(
             f"{meaning}: take out {key}"
-            for key, meaning, alone in _optional_parts(recipe)
+            for key, meaning, alone in optional_parts(recipe)
             if not _can_express(alone, schema)
         )
         meanings = "1 meaning" if len(lost) == 1 else f"{len(lost)} meanings"
@@ -213,7 +213,7 @@ def _remedies(recipe: Recipe, release: Software, verdict: Verdict) -> tuple[str,
     newest = SchemaVersion.parse(release.readable_schemas.newest)
     remedies: list[str] = []
     for code in dict.fromkeys(refusal.code for refusal in verdict.refusals):
-        parts = _optional_parts(recipe) if code == Code.SCHEMA_TOO_NEW else ()
+        parts = optional_parts(recipe) if code == Code.SCHEMA_TOO_NEW else ()
         too_new = [
             f"take out {key} ({meaning}): only readers of schema {alone.min_reader} obey it"
             for key, meaning, alone in parts
@@ -221,17 +221,3 @@ def _remedies(recipe: Recipe, release: Software, verdict: Verdict) -> tuple[str,
         ]
         remedies += too_new or [_REMEDIES[code]]
     return tuple(remedies)
-
-
-def _optional_parts(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
-    """Yield what needs more than the oldest schema: the key, its meaning, metadata of it alone."""
-    optional = {key: item for key, item in Recipe.declares().items() if item.meaning}
-    bare = recipe.model_copy(update={key: item.without for key, item in optional.items()})
-    for key, item in optional.items():
-        value = getattr(recipe, key)
-        if isinstance(item.meaning, str):
-            asked = {f"`{key}`": (item.meaning, value)} if value != item.without else {}
-        else:
-            asked = {f"`{one}` of `{key}`": (item.meaning[one], (one,)) for one in value}
-        for name, (meaning, alone) in asked.items():
-            yield name, meaning, expected_metadata(bare.model_copy(update={key: alone}))

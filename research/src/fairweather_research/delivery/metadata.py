@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import artifact_digest
 from fairweather_interface.metadata import (
     AREA_INDEX,
@@ -22,6 +23,7 @@ from fairweather_interface.metadata import (
     Artifact,
     ArtifactNeeds,
     Block,
+    Bounds,
     Input,
     ModelMetadata,
     Output,
@@ -32,17 +34,21 @@ from fairweather_interface.metadata import (
     create_metadata,
 )
 
-from fairweather_research.dataset.input_ranges import declared_domain, worst_seen
+from fairweather_research.dataset.window_set import Seen
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.environment import packages
 from fairweather_research.export.onnx_format import IR_VERSION, OPSET, TOLERANCE, OnnxReport
+from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["create_model_metadata", "expected_metadata"]
+__all__ = ["create_model_metadata", "declared_domain", "expected_metadata", "optional_parts"]
 
 _SAVED_MODEL_PATH = "model"
 _ONNX_PATH = "model.onnx"
 _NO_DIGEST = f"sha256:{0:064d}"
+
+# The field that declares the highest value of a variable to readers of any schema.
+_HIGHEST_SEEN = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
 
 
 def expected_metadata(recipe: Recipe) -> ModelMetadata:
@@ -99,7 +105,7 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
         },
     }
     stand_ins: dict[str, Any] = {
-        **declared_domain(recipe, worst_seen(plan)).declared,
+        **declared_domain(recipe, _worst_seen(plan)),
         "artifacts": _artifacts(OnnxReport(opset=OPSET, ir_version=IR_VERSION)),
         "delivery_id": "00000000-0000-4000-8000-000000000000",
         "created_at": _utc(0),
@@ -122,9 +128,23 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
     return create_metadata(**{**declared, **decided, **stand_ins})
 
 
+def optional_parts(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
+    """Yield what needs more than the oldest schema: the key, its meaning, metadata of it alone."""
+    optional = {key: item for key, item in Recipe.declares().items() if item.meaning}
+    bare = recipe.model_copy(update={key: item.without for key, item in optional.items()})
+    for key, item in optional.items():
+        value = getattr(recipe, key)
+        if isinstance(item.meaning, str):
+            asked = {f"`{key}`": (item.meaning, value)} if value != item.without else {}
+        else:
+            asked = {f"`{one}` of `{key}`": (item.meaning[one], (one,)) for one in value}
+        for name, (meaning, alone) in asked.items():
+            yield name, meaning, expected_metadata(bare.model_copy(update={key: alone}))
+
+
 def create_model_metadata(
-    expected: ModelMetadata,
     recipe: Recipe,
+    expected: ModelMetadata,
     result: TrainingResult,
     *,
     data: Mapping[str, str],
@@ -134,8 +154,8 @@ def create_model_metadata(
     """Return the metadata of a trained model: what was expected, with what training found.
 
     Args:
-        expected: of the recipe.
         recipe: becomes part of provenance.
+        expected: of the recipe.
         result: of the training process.
         data: ``data_source``, ``data_location`` and ``data_digest`` of what was trained on.
         delivery_id: the delivery's name.
@@ -152,7 +172,7 @@ def create_model_metadata(
     kept = {name: getattr(expected, name) for name in expected.model_fields_set - derived}
     performance = set(Performance.model_fields) - {"held_out"}
     found: dict[str, Any] = {
-        **declared_domain(recipe, result.seen).declared,
+        **declared_domain(recipe, result.seen),
         "artifacts": _artifacts(result.onnx),
         "delivery_id": delivery_id,
         "created_at": datetime.now(UTC).replace(microsecond=0),
@@ -179,6 +199,45 @@ def create_model_metadata(
         ),
     }
     return create_metadata(**{**kept, **found})
+
+
+def declared_domain(recipe: Recipe, seen: Mapping[str, Seen]) -> dict[str, Any]:
+    """Return the fields of the applicability domain: what a recipe declares of what was seen.
+
+    A bound is a fact about the training windows, by input name, with no margin added. The highest
+    temperature and humidity are declared in the fields of schemas before 0.3 as well.
+    """
+    asked = recipe.applicability_domain
+    bounds = {
+        name: Bounds(
+            minimum=one.lowest if "minimum" in asked else None,
+            maximum=one.highest if "maximum" in asked else None,
+            max_missing=one.missing if "max_missing" in asked else None,
+        )
+        for name, one in seen.items()
+    }
+    fields: dict[str, Any] = {"applicability_domain": bounds if asked else None}
+    for variable, field in _HIGHEST_SEEN.items():
+        inputs = [item.name for item in recipe.blueprint.inputs if item.variable == variable]
+        is_asked = getattr(recipe, field) or "maximum" in asked
+        fields[field] = max(seen[name].highest for name in inputs) if inputs and is_asked else None
+    return fields
+
+
+def _worst_seen(plan: Blueprint) -> dict[str, Seen]:
+    """Return what training could see that asks the most of a reader.
+
+    No two inputs of one variable reach the same highest value, so that the older fields, which
+    hold for all of them, do not express each one's own bound; and no window lacks a value.
+    """
+    return {
+        item.name: Seen(
+            lowest=VARIABLES[item.variable].minimum,
+            highest=VARIABLES[item.variable].maximum - position,
+            missing=0.0,
+        )
+        for position, item in enumerate(plan.inputs)
+    }
 
 
 def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:

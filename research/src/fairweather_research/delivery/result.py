@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fairweather_research.dataset.input_ranges import Seen
 from fairweather_research.dataset.input_statistics import Portrait
+from fairweather_research.dataset.window_set import Seen
 from fairweather_research.document import StrictModel
 from fairweather_research.evaluation.scores import Judgement
 from fairweather_research.export.onnx_format import OnnxReport

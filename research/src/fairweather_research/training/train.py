@@ -118,8 +118,8 @@ def train(
         recipe = load_recipe(recipe)
     store = Path(store).expanduser().resolve()
     logs = logs_beside(store, tensorboard)
-    compatibility = check_compatibility(recipe, software, schema=schema)
     refuse_absent(recipe.network)
+    compatibility = check_compatibility(recipe, software, schema=schema)
     report(Progress(stage="check", warnings=compatibility.warnings))
     if strict:
         require_support(compatibility.warnings)
@@ -127,7 +127,12 @@ def train(
     observations = observations_of(recipe)
     report(Progress(stage="windows"))
     delivery_id = new_delivery_id()
-    prepared = prepare(recipe, observations.archive, logs=logs and logs / delivery_id)
+    prepared = prepare(
+        recipe,
+        compatibility.expected,
+        observations.archive,
+        logs=logs and logs / delivery_id,
+    )
     with (
         ForkServer() if server is None else nullcontext(server) as starts,
         _writable(store),
@@ -135,8 +140,8 @@ def train(
     ):
         result = run_training(starts, prepared, folder, report)
         metadata = create_model_metadata(
-            compatibility.expected,
             recipe,
+            prepared.expected,
             result,
             data={
                 "data_source": observations.source,

@@ -16,14 +16,15 @@ import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
+from fairweather_interface.applicability import domain_of
 from fairweather_interface.delivery import EXAMPLES
 
 from fairweather_research.dataset.branches import ByInput
-from fairweather_research.dataset.input_ranges import declared_domain
 from fairweather_research.dataset.input_statistics import portray
 from fairweather_research.dataset.split import Part
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.examples import choose_examples
+from fairweather_research.delivery.metadata import declared_domain
 from fairweather_research.delivery.result import BranchRecord, TrainingResult
 from fairweather_research.environment import THREADS, machine
 from fairweather_research.errors import RecipeError
@@ -83,7 +84,7 @@ def _train(
     training_rows = windows.rows((parts == Part.TRAINING).any(axis=1))
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
     seen = training_rows.seen()
-    domain = declared_domain(recipe, seen)
+    bounds = domain_of(prepared.expected.model_copy(update=declared_domain(recipe, seen)))
     fitted = fit(windows, recipe.fit, recipe.network, report_epoch, switch)
     bands = None
     if windows.plan.probabilities:
@@ -95,7 +96,7 @@ def _train(
     report_stage("evaluate")
     judgements = judge(held_out, *_forecast(model, held_out))
     report_stage("examples")
-    examples = choose_examples(held_out, domain.in_effect, switch)
+    examples = choose_examples(held_out, bounds, switch)
     inputs = {
         name.removeprefix("input/"): values
         for name, values in examples.items()
