@@ -4,7 +4,6 @@
 
     compatibility = check_compatibility(recipe)    # or (recipe, [read_software(...), ...])
     compatibility.warnings                         # what no live software supports yet
-    require_support(compatibility.warnings)        # raises an error of it
     serving_problems(delivery.metadata)            # why nothing live can serve what was trained
 
 What only training finds is assumed as it asks the most of a reader, so that a model which is
@@ -28,7 +27,6 @@ from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SchemaVersion
 
 from fairweather_research.delivery.metadata import expected_metadata, optional_parts
-from fairweather_research.errors import UnsupportedError
 from fairweather_research.recipes.recipe import Recipe
 
 __all__ = [
@@ -38,7 +36,6 @@ __all__ = [
     "check_recipe",
     "newest_software",
     "read_manifest_file",
-    "require_support",
     "serving_problems",
 ]
 
@@ -98,17 +95,6 @@ class Compatibility:
         """Return the name of each release, and its verdict on a trained model."""
         releases = [answer.software for answer in self.answers]
         return [(_name(release), check(metadata, release)) for release in releases]
-
-
-def require_support(warnings: Sequence[str]) -> None:
-    """Raise an error where there are warnings of what no live software supports.
-
-    Raises:
-        UnsupportedError: with each of them.
-    """
-    if problems := tuple(warnings):
-        message = listed("no live software supports this yet:", problems)
-        raise UnsupportedError(message, problems=problems)
 
 
 def check_recipe(recipe: Recipe, software: Software) -> Answer:

@@ -23,8 +23,8 @@ from fairweather_interface.delivery import clear_dead_stagings
 from fairweather_interface.errors import FairweatherError
 
 from fairweather_research.dataset.source_data import observations_of
-from fairweather_research.delivery.compatibility import check_compatibility, require_support
-from fairweather_research.errors import TrainingError
+from fairweather_research.delivery.compatibility import check_compatibility
+from fairweather_research.errors import TrainingError, UnsupportedError
 from fairweather_research.fleet.delivered import clear_dead_claims, identity
 from fairweather_research.fleet.tasks import Outcome, State, Task, shelf_of
 from fairweather_research.training.train import logs_beside, make_store
@@ -77,8 +77,8 @@ class Fleet:
             f"{line} ({number} of {len(self.plan.trainings)} trainings)"
             for line, number in counted.items()
         )
-        if strict:
-            require_support(lines)
+        if strict and lines:
+            raise UnsupportedError(lines)
         return lines
 
     def waiting(self, *, but: Container[str] = ()) -> Iterator[Outcome]:

@@ -25,7 +25,7 @@ from fairweather_interface.software import Software
 
 from fairweather_research.dataset.source_data import observations_of, refuse_changed
 from fairweather_research.delivery.card.card import write_card
-from fairweather_research.delivery.compatibility import check_compatibility, require_support
+from fairweather_research.delivery.compatibility import check_compatibility
 from fairweather_research.delivery.metadata import create_model_metadata
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.errors import (
@@ -34,6 +34,7 @@ from fairweather_research.errors import (
     RecipeError,
     TrainingError,
     UnfitDataError,
+    UnsupportedError,
 )
 from fairweather_research.networks.base import EpochRecord
 from fairweather_research.networks.external import refuse_absent
@@ -121,8 +122,8 @@ def train(
     refuse_absent(recipe.network)
     compatibility = check_compatibility(recipe, software, schema=schema)
     report(Progress(stage="check", warnings=compatibility.warnings))
-    if strict:
-        require_support(compatibility.warnings)
+    if strict and compatibility.warnings:
+        raise UnsupportedError(compatibility.warnings)
     report(Progress(stage="observations"))
     observations = observations_of(recipe)
     report(Progress(stage="windows"))
