@@ -26,7 +26,7 @@ from fairweather_research.delivery.metadata import (
 )
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.evaluation.scores import judge
-from fairweather_research.export.onnx_format import OnnxReport
+from fairweather_research.export.artifacts import OnnxReport
 from fairweather_research.networks.base import EpochRecord
 from schemas import NEWEST
 

@@ -37,7 +37,8 @@ def observations_of(recipe: Recipe) -> Observations:
     areas, variables = recipe.blueprint.areas_read, recipe.blueprint.variables_read
     wanted = areas if source in SOURCES else None  # a file is read as a whole
     with _lock:
-        found = _read(source, wanted, _fingerprint(source))
+        fingerprint = _fingerprint(source)
+        found = _read(source, wanted, fingerprint)
     if found.origin.synthetic and not recipe.observations.synthetic:
         problem = (
             "`observations.synthetic`: the file says that its weather is made up, and the recipe "

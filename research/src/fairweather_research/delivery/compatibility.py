@@ -70,21 +70,16 @@ class Compatibility:
     answers: tuple[Answer, ...]  # one of each release
 
     @property
-    def is_supported(self) -> bool:
-        """Whether at least one release serves what the recipe makes."""
-        return any(answer.verdict.serves for answer in self.answers)
-
-    @property
     def warnings(self) -> tuple[str, ...]:
         """What no live software supports yet: a line for each thing; none where all is."""
-        if not self.is_supported:
+        serving = [answer for answer in self.answers if answer.verdict.serves]
+        if not serving:
             return tuple(
                 f"{_name(answer.software)} refuses: "
                 f"{' '.join(refusal.reason for refusal in answer.verdict.refusals)}; "
                 f"{'; '.join(answer.remedies)}"
                 for answer in self.answers
             )
-        serving = [answer for answer in self.answers if answer.verdict.serves]
         unused = set.intersection(*(set(answer.verdict.unused) for answer in serving))
         names = ", ".join(_name(answer.software) for answer in serving)
         return tuple(

@@ -37,14 +37,19 @@ from fairweather_interface.metadata import (
 from fairweather_research.dataset.window_set import Seen
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.environment import packages
-from fairweather_research.export.onnx_format import IR_VERSION, OPSET, TOLERANCE, OnnxReport
+from fairweather_research.export.artifacts import (
+    IR_VERSION,
+    ONNX_FILE,
+    OPSET,
+    SAVED_MODEL_FOLDER,
+    TOLERANCE,
+    OnnxReport,
+)
 from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["create_model_metadata", "declared_domain", "expected_metadata", "optional_parts"]
 
-_SAVED_MODEL_PATH = "model"
-_ONNX_PATH = "model.onnx"
 _NO_DIGEST = f"sha256:{0:064d}"
 
 # The field that declares the highest value of a variable to readers of any schema.
@@ -167,7 +172,7 @@ def create_model_metadata(
     document = recipe.document()
     # the name of the file, without the folder of this machine
     document["observations"]["source"] = data["data_source"]
-    canonical = _ONNX_PATH if result.onnx.canonical else _SAVED_MODEL_PATH
+    canonical = ONNX_FILE if result.onnx.canonical else SAVED_MODEL_FOLDER
     derived = {"schema_version", "min_reader"}
     kept = {name: getattr(expected, name) for name in expected.model_fields_set - derived}
     performance = set(Performance.model_fields) - {"held_out"}
@@ -245,15 +250,15 @@ def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:
     needs = ArtifactNeeds(opset=report.opset, ir_version=report.ir_version)
     if report.canonical:
         return (
-            Artifact(format=ONNX, path=_ONNX_PATH, canonical=True, needs=needs),
+            Artifact(format=ONNX, path=ONNX_FILE, canonical=True, needs=needs),
             Artifact(format=SAVED_MODEL, omitted="its network is not in TensorFlow"),
         )
-    onnx: dict[str, Any] = {"path": _ONNX_PATH, "needs": needs}
+    onnx: dict[str, Any] = {"path": ONNX_FILE, "needs": needs}
     if report.omitted is not None:
         onnx = {"omitted": report.omitted}
     needs = ArtifactNeeds(tensorflow=version("tensorflow"))
     return (
-        Artifact(format=SAVED_MODEL, path=_SAVED_MODEL_PATH, canonical=True, needs=needs),
+        Artifact(format=SAVED_MODEL, path=SAVED_MODEL_FOLDER, canonical=True, needs=needs),
         Artifact(format=ONNX, **onnx),
     )
 

@@ -6,7 +6,7 @@ from fairweather_research.dataset.input_statistics import Portrait
 from fairweather_research.dataset.window_set import Seen
 from fairweather_research.document import StrictModel
 from fairweather_research.evaluation.scores import Judgement
-from fairweather_research.export.onnx_format import OnnxReport
+from fairweather_research.export.artifacts import OnnxReport
 from fairweather_research.networks.base import EpochRecord
 
 __all__ = ["BranchRecord", "TrainingResult"]

@@ -30,7 +30,6 @@ from fairweather_research.environment import THREADS, machine
 from fairweather_research.errors import RecipeError
 from fairweather_research.evaluation.scores import judge
 from fairweather_research.export.graph import Bands, ForecastGraph
-from fairweather_research.export.onnx_format import TOLERANCE
 from fairweather_research.export.onnx_network import NetworkPlaceholder, OnnxAssembly
 from fairweather_research.export.saved_model import Conversion, load_signature, serialize_model
 from fairweather_research.networks.base import EpochRecord
@@ -106,7 +105,7 @@ def _train(
     examples |= {f"output/{name}": values for name, values in outputs.items()}
     np.savez_compressed(folder / EXAMPLES, allow_pickle=False, **examples)
     report_stage("convert")
-    onnx_report = onnx.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
+    onnx_report = onnx.finish(inputs, outputs)
     logs.evaluations(judgements)
     learned = windows.lead_times()[parts == Part.TRAINING]
     first_window = training_rows.reference.min() - windows.plan.steps * windows.plan.step_seconds
