@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from importlib.metadata import version
+from pathlib import Path
 
 from fairweather_research.environment import (
     digest_of_source,
@@ -31,11 +32,19 @@ def test_our_own_packages_carry_a_digest_of_their_source() -> None:
     assert source_of("0.3.0") is None
 
 
-def test_the_digest_of_a_source_follows_names_and_contents() -> None:
-    one = digest_of_source({"a.py": b"1", "b.py": b"2"})
-    assert one == digest_of_source({"b.py": b"2", "a.py": b"1"})
-    assert one != digest_of_source({"a.py": b"12", "b.py": b""})
-    assert one != digest_of_source({"a.py": b"1", "c.py": b"2"})
+def test_the_digest_of_a_source_follows_names_and_contents(tmp_path: Path) -> None:
+    def digest(place: str, **contents: str) -> str:
+        package = tmp_path / place / "package"
+        package.mkdir(parents=True)
+        for name, content in contents.items():
+            (package / f"{name}.py").write_text(content, encoding="utf-8")
+        (package / f"{place}.pyc").touch()
+        return digest_of_source(package)
+
+    one = digest("one", a="1", b="2")
+    assert one == digest("again", b="2", a="1")
+    assert one != digest("contents", a="12", b="")
+    assert one != digest("names", a="1", c="2")
 
 
 def test_the_machine_is_told_in_four_parts() -> None:

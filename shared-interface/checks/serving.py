@@ -83,11 +83,18 @@ def free_port(wanted: int) -> int:
 
 @contextmanager
 def running(
-    environment: dict[str, str], log: Path, *, port: int = 0, folder: Path | None = None
+    environment: dict[str, str],
+    log: Path,
+    *,
+    deliveries: int = 1,
+    port: int = 0,
+    folder: Path | None = None,
 ) -> Iterator[App]:
-    """Start the development server, wait until it is ready, and end it on leaving.
+    """Start the development server, wait until it has looked at its store, and end it on leaving.
 
-    Relative paths in the environment start from ``folder``; the working directory when absent.
+    A slow look publishes its first deliveries before it has seen the last: the app counts as ready
+    once one is live and it lists ``deliveries`` of them. Relative paths in the environment start
+    from ``folder``; the working directory when absent.
 
     Raises:
         RuntimeError: the server ended or was not ready in time; the message ends with its log.
@@ -104,7 +111,7 @@ def running(
     app = App(address=f"http://127.0.0.1:{chosen}", process=process)
     try:
         deadline = time.monotonic() + _TIMEOUT
-        while not _ready(app):
+        while not _ready(app, deliveries):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the app is not ready:\n{log.read_text(errors='replace')}")
             time.sleep(0.1)
@@ -114,8 +121,10 @@ def running(
         process.wait(timeout=_TIMEOUT)
 
 
-def _ready(app: App) -> bool:
+def _ready(app: App, deliveries: int) -> bool:
     try:
-        return app.get("/readyz")[0] == 200  # noqa: PLR2004 - HTTP
+        if app.get("/readyz")[0] != 200:  # noqa: PLR2004 - HTTP
+            return False
+        return len(app.get("/models")[1]["models"]) >= deliveries
     except (urllib.error.URLError, ConnectionError, json.JSONDecodeError):
         return False

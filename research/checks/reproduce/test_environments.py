@@ -1,6 +1,6 @@
 """Deliver in one environment, make it again in others: the session ``reproduce`` runs this.
 
-Environments are made by hand, as the handbook says. Needs uv on the path and, in
+Environments are made by hand, as ``docs/reproduce.md`` says. Needs uv on the path and, in
 ``FAIRWEATHER_WHEELS``, the folders of the wheels to make them from, parted by colons: the work at
 hand, and the newest release.
 """

@@ -31,9 +31,15 @@ Duration = Annotated[
 
 
 class StrictModel(BaseModel):
-    """Frozen, with no other keys than its own, and with numbers that JSON can say."""
+    """Frozen, with no other keys than its own, and with numbers that JSON can say.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    The string below a field describes it: the tables of keys in ``docs/recipes.md`` are made of
+    them (``python tests/test_documents.py``).
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def read_yaml(path: Path) -> object:

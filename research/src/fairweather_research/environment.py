@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,7 +23,6 @@ from packaging.utils import canonicalize_name
 __all__ = [
     "NETWORK",
     "OURS",
-    "PYTHON",
     "THREADS",
     "digest_of_source",
     "machine",
@@ -37,7 +36,6 @@ OURS = {
     "fairweather-interface": "fairweather_interface",
     "fairweather-research": "fairweather_research",
 }
-PYTHON = "python"
 #: Prefix of the name under which an external network is recorded: ``network package.module:name``.
 NETWORK = "network "
 #: Threads a training computes with. One, on every machine, so that results do not depend on it.
@@ -68,7 +66,7 @@ def packages() -> Mapping[str, str]:
             if required.marker is None or required.marker.evaluate({"extra": ""}):
                 wanted.append(required.name)
     for name, folder in OURS.items():
-        found[name] = f"{found[name]}+source.{_source_here(folder)}"
+        found[name] = f"{found[name]}+source.{digest_of_source(Path(str(files(folder))))}"
     return MappingProxyType({"python": platform.python_version(), **dict(sorted(found.items()))})
 
 
@@ -87,31 +85,18 @@ def source_of(recorded: str) -> str | None:
     return found and found[1]
 
 
-def digest_of_source(files: Mapping[str, bytes]) -> str:
-    """Return twelve hexadecimal digits over the paths and contents of a package's files.
-
-    Args:
-        files: contents by path below the folder that holds the package, in POSIX form.
-    """
+def digest_of_source(package: Path) -> str:
+    """Return twelve hexadecimal digits over the paths and contents of a package's files."""
+    found = {
+        path.relative_to(package.parent).as_posix(): path
+        for path in package.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
     state = hashlib.sha256()
-    for path in sorted(files):
-        state.update(f"{path}\0{hashlib.sha256(files[path]).hexdigest()}\n".encode())
+    for name in sorted(found):
+        content = hashlib.sha256(found[name].read_bytes()).hexdigest()
+        state.update(f"{name}\0{content}\n".encode())
     return state.hexdigest()[:12]
-
-
-def _source_here(package: str) -> str:
-    spec = find_spec(package)
-    places = spec.submodule_search_locations if spec else None
-    if not places:
-        raise ModuleNotFoundError(f"{package} lies in no folder", name=package)
-    root = Path(next(iter(places)))
-    return digest_of_source(
-        {
-            f"{package}/{path.relative_to(root).as_posix()}": path.read_bytes()
-            for path in root.rglob("*")
-            if path.is_file() and path.suffix != ".pyc"
-        }
-    )
 
 
 @cache

@@ -41,11 +41,11 @@ __all__ = [
 
 
 class ResearchError(FairweatherError):
-    """Base of every error that this package raises on purpose."""
+    """Base of all errors of this package."""
 
 
 class RecipeError(ResearchError):
-    """A recipe that cannot be used; ``source`` names the file, ``problems`` lists everything."""
+    """A recipe that cannot be used; ``source`` names the file, ``problems`` lists all problems."""
 
     _where = "in the recipe"
 
@@ -57,7 +57,7 @@ class RecipeError(ResearchError):
 
 
 class UnfitDataError(RecipeError):
-    """The recipe is valid, but its observations hold too little of what it asks for.
+    """The recipe is valid, but its observations hold too little data for it.
 
     ``source`` names the observations.
     """
@@ -66,7 +66,7 @@ class UnfitDataError(RecipeError):
 
 
 class PlanError(RecipeError):
-    """A plan that cannot be used; problems of its recipes name the recipes that have them."""
+    """A plan that cannot be used; problems of its recipes name these recipes."""
 
     _where = "in the plan"
 
@@ -84,7 +84,7 @@ class ReproduceError(ResearchError):
 
 
 class NetworkError(RecipeError):
-    """The network that the recipe names cannot be had, or is not what a network must be.
+    """The network that the recipe names cannot be imported, fails, or breaks a rule for networks.
 
     ``source`` names the network.
     """

@@ -26,8 +26,8 @@ from fairweather_research import Fleet, ObservationsError, Plan, TrainingError
 from fairweather_research.cli.main import app
 from fairweather_research.dataset.source_data import observations_of
 from fairweather_research.environment import packages
-from fairweather_research.fleet import State, delivered
-from fairweather_research.fleet.index import rows, usual_place, write_index
+from fairweather_research.fleet import State, store_index
+from fairweather_research.fleet.index import default_page, rows, write_index
 from fairweather_research.fleet.local import cores
 from fairweather_research.recipes.plan import Training
 from fairweather_research.training.forkserver import ForkServer
@@ -193,13 +193,15 @@ def test_another_seed_other_data_or_other_code_is_another_training(
     observations = observations_of(recipe)
     fewer = observations.archive.select(areas=["EWR"], variables=["humidity"])
     found = {
-        delivered.identity(recipe, observations),
-        delivered.identity(tiny(seed=2), observations),
-        delivered.identity(recipe, type(observations)(**{**vars(observations), "archive": fewer})),
+        store_index.identity(recipe, observations),
+        store_index.identity(tiny(seed=2), observations),
+        store_index.identity(
+            recipe, type(observations)(**{**vars(observations), "archive": fewer})
+        ),
     }
     other = {**packages(), "fairweather-research": "9.9"}
-    monkeypatch.setattr(delivered, "packages", lambda: other)
-    found.add(delivered.identity(recipe, observations))
+    monkeypatch.setattr(store_index, "packages", lambda: other)
+    found.add(store_index.identity(recipe, observations))
     assert len(found) == 4
 
 
@@ -227,25 +229,25 @@ def test_another_contract_is_another_training(
 ) -> None:
     recipe = tiny()
     observations = observations_of(recipe)
-    before = delivered.identity(recipe, observations)
+    before = store_index.identity(recipe, observations)
     ours = {**packages(), "fairweather-interface": "9.9"}
-    monkeypatch.setattr(delivered, "packages", lambda: ours)
-    assert delivered.identity(recipe, observations) != before
+    monkeypatch.setattr(store_index, "packages", lambda: ours)
+    assert store_index.identity(recipe, observations) != before
 
 
 def test_dead_claims_are_cleared_and_living_ones_are_not(tmp_path: Path) -> None:
-    delivered.clear_dead_claims(tmp_path)  # there is nothing yet
-    with delivered.claimed(tmp_path, "living"):
-        dead = tmp_path / delivered.HIDDEN / "dead.lock"
+    store_index.clear_dead_claims(tmp_path)  # there is nothing yet
+    with store_index.claim(tmp_path, "living"):
+        dead = tmp_path / store_index.HIDDEN / "dead.lock"
         dead.touch()
-        delivered.clear_dead_claims(tmp_path)
+        store_index.clear_dead_claims(tmp_path)
         assert [each.name for each in dead.parent.iterdir()] == ["living.lock"]
 
 
 def test_who_tidies_up_is_not_taken_for_somebody_at_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / delivered.HIDDEN / "a.lock"
+    path = tmp_path / store_index.HIDDEN / "a.lock"
     path.parent.mkdir()
     with path.open("w") as tidying:
         fcntl.flock(tidying, fcntl.LOCK_EX)
@@ -254,19 +256,19 @@ def test_who_tidies_up_is_not_taken_for_somebody_at_work(
             path.unlink()
             tidying.close()
 
-        monkeypatch.setattr("fairweather_research.fleet.delivered.time.sleep", done)
-        with delivered.claimed(tmp_path, "a") as ours:
+        monkeypatch.setattr("fairweather_research.fleet.store_index.time.sleep", done)
+        with store_index.claim(tmp_path, "a") as ours:
             assert ours
 
 
 def test_a_claim_is_held_by_one_and_leaves_nothing(tmp_path: Path) -> None:
-    with delivered.claimed(tmp_path, "a") as first, delivered.claimed(tmp_path, "a") as second:
+    with store_index.claim(tmp_path, "a") as first, store_index.claim(tmp_path, "a") as second:
         assert (first, second) == (True, False)
-        with delivered.claimed(tmp_path, "b") as other:
+        with store_index.claim(tmp_path, "b") as other:
             assert other
-    with delivered.claimed(tmp_path, "a") as again:
+    with store_index.claim(tmp_path, "a") as again:
         assert again
-    assert list((tmp_path / delivered.HIDDEN).iterdir()) == []
+    assert list((tmp_path / store_index.HIDDEN).iterdir()) == []
 
 
 def test_observations_that_cannot_be_read_fail_their_trainings_alone(
@@ -338,8 +340,8 @@ class Page(HTMLParser):
 def test_the_page_leads_to_every_card_and_loads_nothing(known: Fleet, tmp_path: Path) -> None:
     outcomes = tuple(known.waiting())
     odd = "<script>alert(1)</script>"
-    for path in (usual_place(known.plan, known.store), tmp_path / "else where" / "page.html"):
-        write_index(path, known.plan, known.store, rows(known.plan, outcomes), foreseen=[odd])
+    for path in (default_page(known.plan, known.store), tmp_path / "else where" / "page.html"):
+        write_index(path, known.plan, known.store, rows(known.plan, outcomes), warnings=[odd])
         text = path.read_text(encoding="utf-8")
         page = Page()
         page.feed(text)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fairweather_research.dataset.window_set import WindowSet
 
 HERE = Path(__file__).parents[1]
-README = (HERE.parent / "README.md").read_text(encoding="utf-8")
+PAGE = (HERE.parent / "docs" / "networks.md").read_text(encoding="utf-8")
 
 
 def plugged(name: str) -> str:
@@ -259,14 +259,14 @@ def test_an_export_that_is_not_what_it_must_be_is_refused(
     assert not list((tmp_path / "store").iterdir())
 
 
-def test_the_handbooks_network_trains_and_is_delivered(
+def test_the_network_of_the_documents_trains_and_is_delivered(
     tiny: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (code,) = re.findall(r"```python\n(# my_networks\.py\n.*?)```", README, flags=re.DOTALL)
+    (code,) = re.findall(r"```python\n(# my_networks\.py\n.*?)```", PAGE, flags=re.DOTALL)
     (tmp_path / "my_networks.py").write_text(code, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(tmp_path)
-    assert "network: my_networks:small" in README
+    assert "network: my_networks:small" in PAGE
     delivery = train(tiny(network="my_networks:small"), tmp_path / "store")
     assert all(artifact.path for artifact in delivery.metadata.artifacts)
     assert "network my_networks:small" in delivery.metadata.training.packages

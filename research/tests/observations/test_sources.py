@@ -21,7 +21,6 @@ from fairweather_research import (
 )
 from fairweather_research.dataset.source_data import observations_of
 from fairweather_research.observations import graz
-from fairweather_research.observations.loading import notices
 from fairweather_research.observations.sources import SOURCES
 
 if TYPE_CHECKING:
@@ -144,5 +143,6 @@ def test_a_file_of_the_users_says_nothing_of_its_origin(tmp_path: Path) -> None:
         areas=["JFK"], variables=["humidity"]
     )
     write_archive(archive, path, origin=Origin(synthetic=True))  # CSV has no place for it
-    assert load_observations(str(path)).origin == Origin()
-    assert notices(load_observations(str(path)).origin) == ()
+    found = load_observations(str(path))
+    assert found.origin == Origin()
+    assert found.text() == found.report.text()

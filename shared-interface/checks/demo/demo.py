@@ -39,7 +39,8 @@ def main() -> int:
     subprocess.run(command("observations", "import", archive), env=environment, check=True)  # noqa: S603
     with tempfile.TemporaryDirectory() as logs:
         log = Path(logs) / "app.log"
-        with running(environment, log, port=5000) as app:
+        delivered = len(list((folder / "store").glob("[!.]*")))
+        with running(environment, log, deliveries=delivered, port=5000) as app:
             return _once(app, options.area) if options.once else _stay(app, folder, log)
 
 

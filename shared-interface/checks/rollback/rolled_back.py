@@ -38,7 +38,7 @@ def main() -> int:
     obeys = _version(software["readable_schemas"]["newest"])
     release = f"{software['name']} {software['version']}"
     served = [member for member in cast["members"] if _may(member, obeys)]
-    with running(environment, folder / "app.log") as app:
+    with running(environment, folder / "app.log", deliveries=len(cast["members"])) as app:
         problems = [
             *_listed(app, cast["members"], obeys),
             *(told for it in served for told in _answered(app, it, cast["windows"], obeys)),

@@ -26,7 +26,7 @@ from telling import Teller, UnexpectedError, say
 ROOT = Path(__file__).parents[3]
 RECORD = "told.json"
 RECIPES = "research/recipes"
-PICKUP_SECONDS = 10.0  # one reload period; then copy, verify, load and prove, on a busy machine
+PICKUP_SECONDS = 60.0  # given up after; it takes one reload period and, when quiet, a second
 
 
 def main() -> int:
@@ -72,7 +72,8 @@ def _tell(teller: Teller, folder: Path, *, stay: bool) -> None:
         FAIRWEATHER_RELOAD_SECONDS="1",
     )
     teller.run(f"flask --app fairweather_app observations import {here}/observations.parquet")
-    with running(teller.environment, folder / "app.log", port=5000, folder=ROOT) as app:
+    log = folder / "app.log"
+    with running(teller.environment, log, deliveries=2, port=5000, folder=ROOT) as app:
         teller.started("flask --app fairweather_app run", f"Running on {app.address}")
         _serve(teller, app)
         _refuse(teller, app)

@@ -267,18 +267,18 @@ def test_a_lost_node_takes_what_it_trained_and_the_fleet_goes_on(
     assert list((fleet.store / ".fleet").iterdir()) == []
 
 
-def test_a_lost_board_costs_progress_and_no_training(cluster: Cluster, folder: Path) -> None:
-    with started(folder, "--store", "boardless") as process:
-        boards: list[int] = []
-        while not boards:
+def test_a_lost_progress_actor_costs_no_training(cluster: Cluster, folder: Path) -> None:
+    with started(folder, "--store", "actorless") as process:
+        actors: list[int] = []
+        while not actors:
             assert process.poll() is None, "it ended first"
             time.sleep(0.1)
             there = children_of(cluster.head.pid)  # where the fleet is
-            boards = [pid for pid in there if command(pid).startswith("ray::_Board")]
-        for pid in boards:
+            actors = [pid for pid in there if command(pid).startswith("ray::_ProgressActor")]
+        for pid in actors:
             os.kill(pid, signal.SIGKILL)
         said, told = process.communicate()
-    folders = list_deliveries(folder / "boardless")
+    folders = list_deliveries(folder / "actorless")
     assert len(folders) == 2
     assert sorted(said.splitlines()) == sorted(map(str, folders)), "Ray says its own elsewhere"
     assert process.returncode == 1

@@ -7,31 +7,23 @@ from typing import Annotated
 
 import typer
 
-from fairweather_research.cli.options import Software, Store, Strict, TensorBoard
+from fairweather_research.cli.options import Software, Store, Strict, TensorBoard, one_of
 from fairweather_research.cli.terminal import NEGATIVE, handle_errors
 
 __all__ = ["fleet_command"]
-
-_ENGINES = ("local", "ray")
-
-
-def _known(engine: str) -> str:
-    if engine not in _ENGINES:
-        raise typer.BadParameter(f"found {engine!r}, expected one of {', '.join(_ENGINES)}")
-    return engine
 
 
 def fleet_command(  # noqa: PLR0917 - typer passes options by name
     plan: Annotated[
         Path,
-        typer.Argument(metavar="PLAN.yaml", help="What to train; see the README for its keys."),
+        typer.Argument(metavar="PLAN.yaml", help="What to train; keys: docs/fleets.md."),
     ],
     store: Store = Path("store"),
     engine: Annotated[
         str,
         typer.Option(
             help="local: processes of this machine; ray: the cluster that RAY_ADDRESS names.",
-            callback=_known,
+            callback=one_of(("local", "ray")),
         ),
     ] = "local",
     jobs: Annotated[

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from fairweather_research.cli.terminal import console
 from fairweather_research.fleet import Fleet
-from fairweather_research.fleet.index import Row, rows, usual_place, write_index
+from fairweather_research.fleet.index import Row, default_page, rows, write_index
 from fairweather_research.fleet.tasks import Outcome, State
 from fairweather_research.training.train import STAGES, Progress
 
@@ -28,7 +28,7 @@ def run_fleet(
 ) -> bool:
     """Run a fleet, show it, and write its page; return whether all of it is in the store."""
     plan = fleet.plan
-    page = (index or usual_place(plan, fleet.store)).expanduser().resolve()
+    page = (index or default_page(plan, fleet.store)).expanduser().resolve()
     with FleetProgress(len(plan.trainings)) as shown:
         try:
             with redirect_stdout(sys.stderr):  # where Ray prints what it lost
@@ -40,7 +40,7 @@ def run_fleet(
             ended |= {outcome.name: outcome for outcome in fleet.waiting(but=ended)}
             found = rows(plan, [ended[training.name] for training in plan.trainings])
             with suppress(FairweatherError):  # it was stopped, with or without a page
-                write_index(page, plan, fleet.store, found, foreseen=warnings)
+                write_index(page, plan, fleet.store, found, warnings=warnings)
                 typer.echo(f"Model cards so far: {page}", err=True)
             raise
     found = rows(plan, outcomes)
@@ -51,7 +51,7 @@ def run_fleet(
     missing = [outcome for outcome in outcomes if outcome.path is None]
     for outcome in missing:
         typer.echo(f"{outcome.state}: {outcome.name}: {outcome.reason}", err=True)
-    write_index(page, plan, fleet.store, found, foreseen=warnings)
+    write_index(page, plan, fleet.store, found, warnings=warnings)
     new = sum(outcome.state is State.DELIVERED for outcome in outcomes)
     console().print(
         f"{len(outcomes) - len(missing)} of {len(outcomes)} delivered ({new} new), "
@@ -137,7 +137,13 @@ def _show_summary(rows: Sequence[Row]) -> None:
     columns = ("model type", "areas", "network", "seed", "state", "error and skill")
     table = Table(*columns, title="The fleet", title_justify="left", show_lines=True)
     for row in rows:
-        areas, state = ", ".join(row.areas), str(row.outcome.state)
-        skills = "\n".join(row.skills)
-        table.add_row(row.model_type, areas, row.network, str(row.seed), state, skills)
+        recipe = row.recipe
+        table.add_row(
+            recipe.model_type,
+            ", ".join(recipe.areas),
+            str(recipe.network),
+            str(recipe.seed),
+            str(row.outcome.state),
+            "\n".join(row.skills),
+        )
     console().print(table)

@@ -15,7 +15,7 @@ from fairweather_interface.metadata import WRITTEN_SCHEMAS
 from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.cli.fleet import fleet_command
-from fairweather_research.cli.options import Software, Store, Strict, TensorBoard
+from fairweather_research.cli.options import Software, Store, Strict, TensorBoard, one_of
 from fairweather_research.cli.reproduce import reproduce_command
 from fairweather_research.cli.terminal import NEGATIVE, handle_errors
 from fairweather_research.errors import ObservationsError
@@ -42,20 +42,11 @@ def _about() -> None:
     """
 
 
-def _written(schema: str) -> str:
-    if schema not in WRITTEN_SCHEMAS:
-        raise typer.BadParameter(
-            f"found {schema!r}, expected one of {', '.join(WRITTEN_SCHEMAS)}, the schemas that "
-            "this release writes"
-        )
-    return schema
-
-
 @app.command("train")
 def train_command(  # noqa: PLR0917 - typer passes options by name
     recipe: Annotated[
         Path,
-        typer.Argument(metavar="RECIPE.yaml", help="What to train; see the README for its keys."),
+        typer.Argument(metavar="RECIPE.yaml", help="What to train; keys: docs/recipes.md."),
     ],
     store: Store = Path("store"),
     schema: Annotated[
@@ -64,7 +55,7 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
             metavar="VERSION",
             help=f"Schema to write the metadata in, of {', '.join(WRITTEN_SCHEMAS)}. Refuses "
             "recipes the schema cannot express.",
-            callback=_written,
+            callback=one_of(WRITTEN_SCHEMAS, ", the schemas that this release writes"),
         ),
     ] = SCHEMA_VERSION,
     software: Software = None,
@@ -130,9 +121,9 @@ def check_command(
 ) -> None:
     """Check whether a release supports what a recipe makes, before it is trained.
 
-    What only training finds is assumed to ask the most of the software. The verdict goes to stdout,
-    with all reasons and what to change in the recipe, or with what the release does not use. Exit
-    code 0: it serves; 1: it refuses.
+    Values that only training finds are assumed to be the most demanding ones. The verdict goes to
+    stdout, with all reasons and what to change in the recipe, or with what the release does not
+    use. Exit code 0: it serves; 1: it refuses.
 
     Example: fairweather-research check recipes/winter-predictor.yaml --software app.json
     """
@@ -200,9 +191,9 @@ def observations_command(
         observations = load_observations(source, areas=area or None)
         absent = sorted(set(area or ()) - set(observations.archive.areas))
         if absent:
-            held = ", ".join(load_observations(source).archive.areas)
+            known = ", ".join(load_observations(source).archive.areas)
             raise ObservationsError(
-                source, f"holds no observations at {', '.join(absent)}; it holds {held}"
+                source, f"holds no observations at {', '.join(absent)}; it holds {known}"
             )
         write_archive(observations.archive, output, origin=observations.origin)
         typer.echo(observations.text(), err=True)

@@ -1,13 +1,14 @@
-"""Options that ``train`` and ``fleet`` share."""
+"""Options that ``train`` and ``fleet`` share, and the check of an option with few values."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["Software", "Store", "Strict", "TensorBoard"]
+__all__ = ["Software", "Store", "Strict", "TensorBoard", "one_of"]
 
 Store = Annotated[
     Path,
@@ -35,3 +36,14 @@ TensorBoard = Annotated[
         "store.",
     ),
 ]
+
+
+def one_of(names: Collection[str], note: str = "") -> Callable[[str], str]:
+    """Return a callback of typer that refuses other values than these."""
+
+    def check(found: str) -> str:
+        if found not in names:
+            raise typer.BadParameter(f"found {found!r}, expected one of {', '.join(names)}{note}")
+        return found
+
+    return check

@@ -103,8 +103,8 @@ def _table(model_type: str, evaluations: Sequence[dict[str, Any]]) -> tuple[Tabl
         rows += [(baseline, f"{baseline}_mae", one) for baseline in reversed(BASELINES)]
         rows.append(("skill", "skill", one))
         if coverage := one["coverage"]:
-            held = {"days": coverage["days"], "inside": coverage["whole"]["inside"]}
-            rows.append((f"in the {_percent(coverage['declared'])} band", "inside", held))
+            inside = {"days": coverage["days"], "inside": coverage["whole"]["inside"]}
+            rows.append((f"in the {_percent(coverage['declared'])} band", "inside", inside))
             if coverage["whole"]["verdict"].startswith("too"):
                 off.append(f"The band of {name} is {coverage['whole']['verdict']}.")
         for label, key, scores in rows:

@@ -22,7 +22,7 @@ def reproduce_command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Its observations, where they are no packaged source; their digest is checked.",
+            help="File of observations that are no packaged source; its digest is checked.",
         ),
     ] = None,
     store: Annotated[
@@ -33,7 +33,7 @@ def reproduce_command(
         bool,
         typer.Option(
             "--trust-network",
-            help="Run the code of a network that the recipe names and that is not ours.",
+            help="Run the code of the network that the recipe names, if it is not one of ours.",
         ),
     ] = False,
 ) -> None:

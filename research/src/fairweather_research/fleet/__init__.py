@@ -3,41 +3,39 @@
 ::
 
     fleet = Fleet(load_plan("new-york.yaml"), "store")
-    for each in fleet.waiting():
-        print(each.name, each.state)           # what a run would do
+    for outcome in fleet.waiting():
+        print(outcome.name, outcome.state)     # what a run would do
     outcomes = fleet.run()
 
-A training that fails, fails alone. A fleet that was stopped, by whatever, goes on where it was when
-it is run again: what the store holds is not trained again (see ``fleet.delivered``). Two fleets on
-one store share the work.
+A training that fails does not stop the others. A fleet that was stopped continues when it is run
+again: what the store holds is not trained again (see ``fleet.store_index``). Two fleets on one
+store share the work.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fairweather_interface.delivery import clear_dead_stagings
 from fairweather_interface.errors import FairweatherError
+from fairweather_interface.software import Software
 
 from fairweather_research.dataset.source_data import observations_of
 from fairweather_research.delivery.compatibility import check_compatibility
 from fairweather_research.errors import TrainingError, UnsupportedError
-from fairweather_research.fleet.delivered import clear_dead_claims, identity
-from fairweather_research.fleet.tasks import Outcome, State, Task, shelf_of
-from fairweather_research.training.train import logs_beside, make_store
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Generator, Iterator, Sequence
-
-    from fairweather_interface.software import Software
-
-    from fairweather_research.recipes.plan import Plan
-    from fairweather_research.training.train import Progress
+from fairweather_research.fleet.local import run_locally
+from fairweather_research.fleet.on_ray import run_on_ray
+from fairweather_research.fleet.store_index import clear_dead_claims, identity
+from fairweather_research.fleet.tasks import Outcome, State, Task, delivered_index
+from fairweather_research.recipes.plan import Plan
+from fairweather_research.training.train import Progress, logs_beside, make_store
 
 __all__ = ["Fleet", "Outcome", "State"]
+
+_ENGINES = {"local": run_locally, "ray": run_on_ray}
 
 
 class Fleet:
@@ -64,15 +62,15 @@ class Fleet:
         self._logs = logs_beside(self.store, tensorboard)
 
     def foreseen(self, *, strict: bool = False) -> tuple[str, ...]:
-        """Return what no live software supports yet, each with how many trainings it concerns.
+        """Return what no live software supports yet, with how many trainings it concerns.
 
         Raises:
             UnsupportedError: there is such a thing, and ``strict``.
             MetadataError: the contract does not allow what a delivery would say.
         """
         counted: Counter[str] = Counter()
-        for each in self.plan.trainings:
-            counted.update(check_compatibility(each.recipe, self._software).warnings)
+        for training in self.plan.trainings:
+            counted.update(check_compatibility(training.recipe, self._software).warnings)
         lines = tuple(
             f"{line} ({number} of {len(self.plan.trainings)} trainings)"
             for line, number in counted.items()
@@ -87,18 +85,19 @@ class Fleet:
         Args:
             but: names of trainings to pass over.
         """
-        for each in self.plan.trainings:
-            if each.name in but:
+        for training in self.plan.trainings:
+            name = training.name
+            if name in but:
                 continue
             try:
-                wanted = identity(each.recipe, observations_of(each.recipe))
+                wanted = identity(training.recipe, observations_of(training.recipe))
             except FairweatherError as error:
-                yield Outcome(name=each.name, state=State.FAILED, reason=str(error))
+                yield Outcome(name=name, state=State.FAILED, reason=str(error))
                 continue
-            if delivery := shelf_of(self.store).find(wanted):
-                yield Outcome(name=each.name, state=State.FOUND, path=str(delivery.path))
+            if delivery := delivered_index(self.store).find(wanted):
+                yield Outcome(name=name, state=State.FOUND, path=str(delivery.path))
             else:
-                yield Outcome(name=each.name, state=State.WAITING)
+                yield Outcome(name=name, state=State.WAITING)
 
     def run(
         self,
@@ -108,13 +107,13 @@ class Fleet:
         progress: Callable[[str, Progress], None] | None = None,
         ended: Callable[[Outcome], None] | None = None,
     ) -> tuple[Outcome, ...]:
-        """Train what the store does not hold; return what became of all, in the plan's order.
+        """Train what the store does not hold; return the outcomes of all, in the plan's order.
 
         Args:
             engine: ``local``, or ``ray`` for the cluster that ``RAY_ADDRESS`` names.
             jobs: the most trainings at a time; one a core when absent.
             progress: called with a training's name at every stage and after every epoch.
-            ended: called with every outcome as it comes.
+            ended: called with every outcome, in the order in which trainings end.
 
         Raises:
             TrainingError: there is no such engine, ``jobs`` is no number of trainings, or the store
@@ -125,39 +124,28 @@ class Fleet:
                 f"`jobs`: found {jobs}, expected 1 or more trainings at a time, or None for one a "
                 "core"
             )
-        run = _engine(engine)
+        if engine not in _ENGINES:
+            raise TrainingError(f"`engine`: found {engine!r}, expected one of local, ray")
         make_store(self.store)
         tasks = [
             Task(
-                name=each.name,
-                recipe=each.recipe.document(),
-                store=str(self.store),
-                tensorboard=None if self._logs is None else str(self._logs),
+                name=training.name,
+                recipe=training.recipe.document(),
+                store=self.store,
+                tensorboard=self._logs,
                 software=self._software,
             )
-            for each in self.plan.trainings
+            for training in self.plan.trainings
         ]
-        came: dict[str, Outcome] = {}
+        outcomes: dict[str, Outcome] = {}
         try:
-            with closing(run(tasks, progress or (lambda *_: None), jobs)) as outcomes:
-                for outcome in outcomes:
-                    came[outcome.name] = outcome
+            with closing(_ENGINES[engine](tasks, progress or (lambda *_: None), jobs)) as ending:
+                for outcome in ending:
+                    outcomes[outcome.name] = outcome
                     if ended:
                         ended(outcome)
         finally:
             with suppress(OSError):
                 clear_dead_stagings(self.store)
                 clear_dead_claims(self.store)
-        return tuple(came[each.name] for each in self.plan.trainings)
-
-
-def _engine(name: str) -> Callable[..., Generator[Outcome]]:
-    if name == "ray":
-        from fairweather_research.fleet.on_ray import run_on_ray  # noqa: PLC0415 - optional
-
-        return run_on_ray
-    if name != "local":
-        raise TrainingError(f"`engine`: found {name!r}, expected one of local, ray")
-    from fairweather_research.fleet.local import run_locally  # noqa: PLC0415 - one is enough
-
-    return run_locally
+        return tuple(outcomes[training.name] for training in self.plan.trainings)

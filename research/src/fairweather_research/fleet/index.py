@@ -1,4 +1,4 @@
-"""What a fleet made, for people: rows for a table, and one page that leads to every model card.
+"""What a fleet delivered, for people: rows for a table, and a page with links to all model cards.
 
 The page is one file, with no scripts and nothing loaded from outside. It lies in the store's hidden
 folder ``.fleet/``, which no reader takes for a delivery, and finds the cards by relative paths: a
@@ -8,46 +8,33 @@ store that is moved or copied takes it along. It is written anew by every run of
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import jinja2
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import CARD, METADATA
-from fairweather_interface.metadata import read_metadata
+from fairweather_interface.metadata import ModelMetadata, read_metadata
 
 from fairweather_research.errors import TrainingError
-from fairweather_research.fleet.delivered import HIDDEN
+from fairweather_research.fleet.store_index import HIDDEN
 from fairweather_research.fleet.tasks import Outcome, State
+from fairweather_research.recipes.plan import Plan
+from fairweather_research.recipes.recipe import Recipe
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fairweather_interface.metadata import ModelMetadata
-
-    from fairweather_research.recipes.plan import Plan
-
-__all__ = ["Row", "rows", "usual_place", "write_index"]
+__all__ = ["Row", "default_page", "rows", "write_index"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One training, and what its delivery says of itself, where there is one."""
+    """One training, and the metadata of its delivery, where there is one."""
 
     outcome: Outcome
-    model_type: str
-    areas: tuple[str, ...]
-    network: str
-    seed: int
+    recipe: Recipe
     metadata: ModelMetadata | None
-
-    @property
-    def waits(self) -> bool:
-        """Whether nothing has become of it yet; its fleet was stopped."""
-        return self.outcome.state is State.WAITING
 
     @property
     def skills(self) -> tuple[str, ...]:
@@ -65,7 +52,7 @@ class Row:
         """What a person should know of it."""
         if self.metadata is None:
             return (self.outcome.reason or "",)
-        omitted = (each.omitted for each in self.metadata.artifacts if each.omitted)
+        omitted = (artifact.omitted for artifact in self.metadata.artifacts if artifact.omitted)
         made_up = ("trained on synthetic weather",) if self.metadata.training.synthetic else ()
         return (*made_up, *(f"no ONNX artifact: {reason}" for reason in omitted))
 
@@ -75,25 +62,22 @@ def rows(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Row, ...]:
     return tuple(
         Row(
             outcome=outcome,
-            model_type=each.recipe.model_type,
-            areas=each.recipe.areas,
-            network=str(each.recipe.network),
-            seed=each.recipe.seed,
+            recipe=training.recipe,
             metadata=None
             if outcome.path is None
             else read_metadata((Path(outcome.path) / METADATA).read_bytes()),
         )
-        for each, outcome in zip(plan.trainings, outcomes, strict=True)
+        for training, outcome in zip(plan.trainings, outcomes, strict=True)
     )
 
 
-def usual_place(plan: Plan, store: Path) -> Path:
-    """Return where a plan's page lies unless somebody wants it elsewhere."""
+def default_page(plan: Plan, store: Path) -> Path:
+    """Return where a plan's page lies when no other place is asked for."""
     return store / HIDDEN / f"{plan.name}.html"
 
 
 def write_index(
-    path: Path, plan: Plan, store: Path, found: Sequence[Row], *, foreseen: Sequence[str] = ()
+    path: Path, plan: Plan, store: Path, found: Sequence[Row], *, warnings: Sequence[str] = ()
 ) -> None:
     """Write the page; it appears whole, in place of the one before.
 
@@ -107,18 +91,14 @@ def write_index(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-    def card(row: Row) -> str:
-        target = Path(str(row.outcome.path)) / CARD
-        return quote(os.path.relpath(target, path.parent))
-
     page = template.render(
         plan=plan,
         store=store,
         rows=found,
-        card=card,
-        foreseen=foreseen,
+        card=lambda row: quote(os.path.relpath(Path(row.outcome.path) / CARD, path.parent)),
+        warnings=warnings,
         there=sum(row.metadata is not None for row in found),
+        waiting=State.WAITING,
         now=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     )
     try:

@@ -1,32 +1,29 @@
-"""One training of a fleet: what every engine does with it, and what comes of it.
+"""One training of a fleet: what every engine does with it, and its outcome.
 
-A task is plain data, so that it can be sent to another machine. ``carry_out`` never raises: what
-goes wrong is the outcome of this one training, and no other is touched by it.
+A task is plain data, so that it can be sent to another machine. ``run_task`` never raises: an error
+is the outcome of this one training, and the others go on.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fairweather_interface.errors import FairweatherError
 from fairweather_interface.software import Software
 
 from fairweather_research.dataset.source_data import observations_of
-from fairweather_research.fleet.delivered import Shelf, claimed, identity
+from fairweather_research.fleet.store_index import DeliveredIndex, claim, identity
 from fairweather_research.recipes.recipe import Recipe
+from fairweather_research.training.forkserver import ForkServer
 from fairweather_research.training.train import Progress, train
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fairweather_research.training.forkserver import ForkServer
-
-__all__ = ["Outcome", "State", "Task", "carry_out", "shelf_of"]
+__all__ = ["Outcome", "State", "Task", "delivered_index", "run_task"]
 
 
 class State(StrEnum):
@@ -45,9 +42,9 @@ class Task:
 
     name: str
     recipe: dict[str, Any]  # a recipe's document, its files by absolute path
-    store: str
-    tensorboard: str | None = None
-    software: tuple[Software, ...] | None = field(default=None)
+    store: Path
+    tensorboard: Path | None
+    software: tuple[Software, ...] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +58,8 @@ class Outcome:
     seconds: float = 0.0
 
 
-def carry_out(task: Task, server: ForkServer, tell: Callable[[Progress], None]) -> Outcome:
-    """Train and deliver, unless the store holds it already or somebody else is at it."""
+def run_task(task: Task, server: ForkServer, report: Callable[[Progress], None]) -> Outcome:
+    """Train and deliver, unless the store has it or another process is training it."""
     began = time.monotonic()
 
     def ended(state: State, path: Path | None = None, reason: str | None = None) -> Outcome:
@@ -74,21 +71,20 @@ def carry_out(task: Task, server: ForkServer, tell: Callable[[Progress], None]) 
             seconds=time.monotonic() - began,
         )
 
-    store = Path(task.store)
     try:
         recipe = Recipe.parse(task.recipe, source=task.name)
         wanted = identity(recipe, observations_of(recipe))
-        with claimed(store, wanted) as ours:
+        with claim(task.store, wanted) as ours:
             if not ours:
                 return ended(State.ELSEWHERE, reason="another process is training it")
-            if delivery := shelf_of(store).find(wanted):
+            if delivery := delivered_index(task.store).find(wanted):
                 return ended(State.FOUND, delivery.path)
             delivery = train(
                 recipe,
-                store,
+                task.store,
                 software=task.software,
                 tensorboard=task.tensorboard,
-                progress=tell,
+                progress=report,
                 server=server,
             )
             return ended(State.DELIVERED, delivery.path)
@@ -99,6 +95,6 @@ def carry_out(task: Task, server: ForkServer, tell: Callable[[Progress], None]) 
 
 
 @lru_cache(maxsize=1)
-def shelf_of(store: Path) -> Shelf:
-    """The deliveries of a store; kept, so that each is read once in the life of a process."""
-    return Shelf(store)
+def delivered_index(store: Path) -> DeliveredIndex:
+    """Return the index of a store, which reads a delivery once in the life of a process."""
+    return DeliveredIndex(store)

@@ -46,9 +46,13 @@ class FitPlan(StrictModel):
     """How the network is fitted; training stops early when calibration time no longer improves."""
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 60
+    """Largest number of passes over the training windows."""
     patience: Annotated[int, Field(ge=1)] = 6
+    """Passes without improvement on calibration time before training stops."""
     batch_size: Annotated[int, Field(ge=1)] = 256
+    """Windows in one step of the optimizer."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
+    """Learning rate of the optimizer (Adam)."""
 
 
 class EpochRecord(StrictModel):

@@ -11,10 +11,12 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # ships no types
@@ -25,11 +27,6 @@ from fairweather_interface.variables import VARIABLES
 from fairweather_research.errors import ObservationsError
 from fairweather_research.observations.sources import SOURCES
 from fairweather_research.observations.units import convert, known_units
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    import numpy.typing as npt
 
 __all__ = [
     "COLUMNS",
@@ -76,19 +73,19 @@ class Archive:
         return set(zip(found["area"], found["variable"], strict=True))
 
     def select(self, *, areas: Iterable[str], variables: Iterable[str]) -> Archive:
-        """Return the part of the archive that speaks of these areas and these variables."""
+        """Return the observations of these variables at these areas."""
         table = self.table
         wanted = table["area"].isin(list(areas)) & table["variable"].isin(list(variables))
         return Archive(table[wanted].reset_index(drop=True))
 
     def series(self, area: str, variable: str) -> Series:
-        """Observations of one variable at one area; empty when there are none."""
+        """Return the observations of one variable at one area; empty when there are none."""
         table = self.table
         rows = table[(table["area"] == area) & (table["variable"] == variable)]
         return Series(epoch_seconds(rows["time"]), rows["value"].to_numpy(np.float64))
 
     def digest(self) -> str:
-        """``sha256:<hex>`` of the content: equal content, equal digest, whatever file held it."""
+        """Return ``sha256:<hex>`` of the content, the same whatever file it was read from."""
         state = hashlib.sha256()
         for (area, variable), rows in self.table.groupby(["area", "variable"], sort=True):
             state.update(f"{area}\0{variable}\0{len(rows)}\n".encode())
@@ -111,7 +108,7 @@ def series_table(area: str, variable: str, series: Series) -> pd.DataFrame:
 
 
 def epoch_seconds(times: pd.Series) -> npt.NDArray[np.int64]:
-    """Seconds since 1970-01-01T00:00Z of aware times."""
+    """Return aware times in seconds since 1970-01-01T00:00Z."""
     return np.asarray(times.dt.as_unit("s").astype("int64"), dtype=np.int64)
 
 
@@ -120,17 +117,17 @@ def read_table(path: Path) -> pd.DataFrame:
 
     Returns:
         The archive's columns, times in UTC, values in declared units. Duplicates, gaps and
-        impossible values are still in it: they are quality control's to judge and to report.
+        impossible values are still in it, for quality control.
 
     Raises:
         ObservationsError: no such file, not a table, a column missing, an unknown variable or
-            unit, a time that cannot be read or says no time zone, a value that is no number.
+            unit, a time that cannot be read or has no time zone, a value that is no number.
     """
     table = _read_columns(path)
     source = str(path)
     for column in ("area", "variable", "unit"):
-        told = f"`{column}` is empty; every row must say its {column}"
-        _refuse(source, table[column].isna(), told)
+        problem = f"`{column}` is empty; every row must say its {column}"
+        _refuse(source, table[column].isna(), problem)
         table[column] = table[column].astype(str)
     table["time"] = _utc(table["time"], source)
     table["value"] = _numbers(table["value"], source)
@@ -141,15 +138,15 @@ def read_origin(path: Path) -> Origin:
     """Return the origin that a file carries; an empty one where it carries none.
 
     Raises:
-        ObservationsError: the file says something that cannot be understood.
+        ObservationsError: the file carries something that cannot be understood.
     """
     if _kind(path) != "Parquet":
         return Origin()
-    said = (pq.read_schema(path).metadata or {}).get(ORIGIN_KEY)
-    if said is None:
+    origin = (pq.read_schema(path).metadata or {}).get(ORIGIN_KEY)
+    if origin is None:
         return Origin()
     try:
-        return parse_origin(said)
+        return parse_origin(origin)
     except ArchiveError as error:
         raise ObservationsError(str(path), str(error)) from error
 
@@ -184,9 +181,8 @@ def write_archive(archive: Archive, path: Path, *, origin: Origin | None = None)
                 )
             pq.write_table(table, staged)
         else:
-            rows = archive.table.copy()
-            rows["time"] = rows["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-            rows.to_csv(staged, index=False)
+            times = archive.table["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+            archive.table.assign(time=times).to_csv(staged, index=False)
         staged.chmod(0o644)
         staged.replace(path)
     finally:
@@ -232,12 +228,12 @@ def _read_columns(path: Path) -> pd.DataFrame:
     return table[list(COLUMNS)].copy()
 
 
-def _refuse(source: str, bad: pd.Series, told: str, values: pd.Series | None = None) -> None:
-    """Refuse the first row that is bad; ``{!r}`` in the words stands for its value."""
+def _refuse(source: str, bad: pd.Series, problem: str, values: pd.Series | None = None) -> None:
+    """Refuse the first row that is bad; ``{!r}`` in the problem stands for its value."""
     if bad.any():
         row = int(bad.to_numpy().argmax())
         value = None if values is None else values.iloc[row]
-        raise ObservationsError(source, f"row {row + 1}: {told.format(value)}")
+        raise ObservationsError(source, f"row {row + 1}: {problem.format(value)}")
 
 
 def _utc(times: pd.Series, source: str) -> pd.Series:
@@ -263,8 +259,8 @@ def _utc(times: pd.Series, source: str) -> pd.Series:
 
 def _numbers(values: pd.Series, source: str) -> pd.Series:
     numbers = pd.to_numeric(values, errors="coerce")
-    told = "value {!r} is not a number; leave the field empty where nothing was observed"
-    _refuse(source, numbers.isna() & values.notna(), told, values)
+    problem = "value {!r} is not a number; leave the field empty where nothing was observed"
+    _refuse(source, numbers.isna() & values.notna(), problem, values)
     return numbers.astype("float64")
 
 

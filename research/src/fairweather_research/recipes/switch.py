@@ -47,11 +47,21 @@ class SwitchPlan(StrictModel):
     """What a model switches by, and where; see ``problems`` for what fits together."""
 
     by: Annotated[str, Field(min_length=1, max_length=200)]
+    """`reference_time`, or the name of an input: its variable and, for a region, the region too
+    (`temperature_israel`)."""
     months: tuple[tuple[int, ...], ...] | None = None
+    """With `reference_time`: two or more lists that hold each month of the year once; each list is
+    a branch. Months change at midnight UTC, some hours from the local midnight of `season`."""
     statistic: Statistic | None = None
+    """With an input: `mean`, `minimum` or `maximum` of its newest steps."""
     period: Duration | None = None
-    at: _Numbers | None = None  # thresholds in the input's unit, ascending
-    at_quantile: _Numbers | None = None  # thresholds as shares of the training windows below
+    """With an input: how far back these steps reach: whole steps, at most the input's period."""
+    at: _Numbers | None = None
+    """With an input: one threshold in the input's unit, or several, ascending. A value equal to a
+    threshold belongs to the branch above it."""
+    at_quantile: _Numbers | None = None
+    """In place of `at`: thresholds given as the share of training windows below them. The values
+    found are on the card, and `thresholds` in `card/metrics.json`."""
 
     @property
     def branches(self) -> int:

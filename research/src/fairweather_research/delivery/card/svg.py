@@ -47,7 +47,7 @@ class Axis:
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers inside a stretch, at most so many.
+    """Return round numbers inside a stretch, at most ``most`` of them.
 
     >>> ticks(0.3, 4.2)
     [1.0, 2.0, 3.0, 4.0]

@@ -1,12 +1,11 @@
-"""What a store holds of a fleet already, and who is at work on the rest.
+"""Which trainings a store has already, and claims on those that are running.
 
 A training is the same as another when recipe (with its seed), observations and code are; code is
 the source of this package, of the contract and of a network that the recipe brings itself. All
-stands in the provenance of every delivery, so the store itself says what need not be trained again,
-whoever trained it and whatever became of them. Nothing else remembers it.
+stands in the provenance of every delivery, so the deliveries themselves are the record.
 
-While a training runs, it holds a lock on an empty file in ``<store>/.fleet/``. The system drops the
-lock when the process dies; a file without a lock means nothing.
+A running training has a lock on an empty file in ``<store>/.fleet/``. The system drops the lock
+when the process dies; a file without a lock means nothing.
 """
 
 from __future__ import annotations
@@ -17,36 +16,31 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-from fairweather_interface.delivery import METADATA, list_deliveries, open_delivery
+from fairweather_interface.delivery import METADATA, Delivery, list_deliveries, open_delivery
 from fairweather_interface.errors import FairweatherError
 
 from fairweather_research.environment import NETWORK, OURS, packages
 from fairweather_research.networks.base import NETWORKS
 from fairweather_research.networks.external import source_digest
+from fairweather_research.observations.loading import Observations
+from fairweather_research.recipes.recipe import Recipe
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from fairweather_interface.delivery import Delivery
-
-    from fairweather_research.observations.loading import Observations
-    from fairweather_research.recipes.recipe import Recipe
-
-__all__ = ["HIDDEN", "Shelf", "claimed", "clear_dead_claims", "identity"]
+__all__ = ["HIDDEN", "DeliveredIndex", "claim", "clear_dead_claims", "identity"]
 
 #: What a fleet keeps in a store, hidden: readers of deliveries pass over it.
 HIDDEN = ".fleet"
 
-# For how long whoever tidies up may hold a claim that is nobody's, seconds.
-_TIDYING = 0.05
+# Seconds for which ``clear_dead_claims`` may lock a file that is no claim.
+_CLEARING = 0.05
 
 
 def identity(recipe: Recipe, observations: Observations) -> str:
-    """What two trainings have in common that would give the same model: a digest, hexadecimal.
+    """Return a hexadecimal digest that is the same for trainings that would give the same model.
 
     Raises:
         NetworkError: the recipe brings a network, and it is not here.
@@ -59,8 +53,8 @@ def identity(recipe: Recipe, observations: Observations) -> str:
     return _digest(document, observations.archive.digest(), found)
 
 
-class Shelf:
-    """The deliveries of a store, by identity. Each is read once, and verified when asked for.
+class DeliveredIndex:
+    """The deliveries of a store, by identity: read once, and verified when they are found.
 
     Safe among threads.
     """
@@ -73,7 +67,7 @@ class Shelf:
     def find(self, wanted: str) -> Delivery | None:
         """Return a whole delivery of this identity; None when there is none.
 
-        A delivery that does not verify is none. What comes later is found by the next call.
+        A delivery that does not verify is none. A later one is found by the next call.
         """
         if not self._store.is_dir():
             return None
@@ -90,8 +84,8 @@ class Shelf:
 
 
 @contextmanager
-def claimed(store: Path, wanted: str) -> Iterator[bool]:
-    """Claim an identity for as long as the block runs; False when somebody else has it."""
+def claim(store: Path, wanted: str) -> Iterator[bool]:
+    """Claim an identity for as long as the block runs; yield False when another process has it."""
     folder = store / HIDDEN
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{wanted}.lock"
@@ -105,9 +99,9 @@ def claimed(store: Path, wanted: str) -> Iterator[bool]:
                     yield False
                     return
                 asked_before = True
-                time.sleep(_TIDYING)
+                time.sleep(_CLEARING)
                 continue
-            if not _is(file, path):  # its owner has just ended, and taken it away
+            if not _lies_at(file, path):  # its owner has just ended, and taken it away
                 continue
             try:
                 yield True
@@ -121,11 +115,11 @@ def clear_dead_claims(store: Path) -> None:
     for path in (store / HIDDEN).glob("*.lock"):
         with suppress(OSError), path.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is(file, path):
+            if _lies_at(file, path):
                 path.unlink()
 
 
-def _is(file: IO[str], path: Path) -> bool:
+def _lies_at(file: IO[str], path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
@@ -133,7 +127,7 @@ def _is(file: IO[str], path: Path) -> bool:
 
 
 def _identity_of(folder: Path) -> str:
-    """Return the identity that a delivery's provenance gives; empty where it says too little."""
+    """Return the identity in a delivery's provenance; empty where that is incomplete."""
     try:
         training = json.loads((folder / METADATA).read_text(encoding="utf-8"))["training"]
         return _digest(training["recipe"], training["data_digest"], training["packages"])
@@ -145,5 +139,5 @@ def _digest(recipe: Any, data: str, recorded: Mapping[str, str]) -> str:  # noqa
     code = [recorded[name] for name in OURS]
     if recipe["network"] not in NETWORKS:
         code.append(recorded[f"{NETWORK}{recipe['network']}"])
-    said = json.dumps([recipe, data, code], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(said.encode()).hexdigest()
+    text = json.dumps([recipe, data, code], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
