@@ -1,4 +1,4 @@
-"""The document that a training process is given: whatever is known before it starts, found once."""
+"""What is known before a training process starts, found once and given to it as one document."""
 
 from __future__ import annotations
 

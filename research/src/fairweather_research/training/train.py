@@ -217,7 +217,7 @@ def make_store(store: Path) -> None:
 
 
 def logs_beside(store: Path, tensorboard: str | Path | None) -> Path | None:
-    """Return the folder of logs: nothing that grows may lie where deliveries do.
+    """Return the folder of logs, which grows and therefore may not lie among deliveries.
 
     Raises:
         TrainingError: it lies in the store.
