@@ -39,4 +39,6 @@ def refused_with(found: Ingested, state: str, code: Code, *words: str) -> None:
 
 def forecast(context: AppContext, request: ForecastRequest) -> Forecast:
     """A forecast as it is answered over HTTP, of an app that nothing else has asked."""
-    return ForecastResponses(context).forecast(request, RequestTrace())
+    responses = ForecastResponses(context)
+    answer = responses.get if request.observations is None else responses.make
+    return Forecast.model_validate_json(answer(request, RequestTrace()).body)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -26,6 +27,15 @@ from fairweather_app.observations import Archive, ObservationStore, WindowCache
 from pages import EVENING, Deliver, MakeApp, Observe
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
+
+# what a run proves does not depend on how fast the machine is, nor on what is drawn that day
+hypothesis.settings.register_profile(
+    "ours",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("ours")
 
 
 @pytest.fixture(autouse=True)

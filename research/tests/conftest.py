@@ -22,6 +22,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,6 +43,15 @@ from fairweather_research.training.forkserver import ForkServer
 from fairweather_research.training.train import Progress
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+
+# what a run proves does not depend on how fast the machine is, nor on what is drawn that day
+hypothesis.settings.register_profile(
+    "ours",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from fairweather_research import load_recipe
+from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.evaluation.scores import BASELINES, Baseline
 
 SKILL = Path(__file__).parents[1] / "checks" / "skill"
 
@@ -63,6 +65,18 @@ def test_every_error_stands_beside_its_baselines_with_its_skill(
     assert "|  | blend | 1.00 (50 %) | 3.02 (-1 %) |" in lines
     assert lines.count("|  | mine:build | 1.00 (50 %) | 3.02 (-1 %) |") == 2
     assert "| blend, 12 s | JFK temperature | 79 | 85 |" in lines
+
+
+def test_a_baseline_more_has_its_row_and_counts_for_skill(
+    table: ModuleType, run: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BASELINES, "guess", Baseline("a guess", "", WindowSet.targets))
+    for one in run["judgements"]:
+        for day in one["days"]:
+            day["guess_mae"] = 1.25
+    lines = table.tables([run])
+    assert "| JFK temperature °C | guess | 1.25 | 1.25 |" in lines
+    assert table.skill(run["judgements"][0]["days"][0]) == pytest.approx(0.2)
 
 
 def test_what_reaches_every_target_misses_none(table: ModuleType, run: dict[str, Any]) -> None:

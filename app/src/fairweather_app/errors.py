@@ -164,15 +164,10 @@ class NoApplicableModelError(RequestError):
         self.refused = refused if isinstance(refused, Refusals) else Refusals(refused)
         super().__init__(self._sentence())
 
-    @property
-    def refused_counts(self) -> dict[str, int]:
-        """The number of refusals by code."""
-        return self.refused.counts
-
     def _sentence(self) -> str:
         if not self.refused:
             return f"No model covers {self.area}: the store holds no delivery yet."
-        counts = self.refused_counts
+        counts = self.refused.counts
         codes = [f"{count} {code}" if len(counts) > 1 else code for code, count in counts.items()]
         what = "covers" if set(counts) == {Code.AREA_NOT_DECLARED} else "can be used for"
         return f"No model {what} {self.area} ({len(self.refused)} refused: {', '.join(codes)})."

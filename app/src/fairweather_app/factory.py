@@ -9,8 +9,7 @@ import click
 from flask import Flask
 from flask.cli import NoAppException
 
-from fairweather_app.api.compression import compress_answers
-from fairweather_app.api.cors import install_cors
+from fairweather_app.api.extensions import compress_answers, install_cors
 from fairweather_app.api.fast_path import FastPath
 from fairweather_app.api.forecast_response import RESPONSES, ForecastResponses
 from fairweather_app.api.problems import register_problems

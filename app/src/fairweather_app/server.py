@@ -110,7 +110,13 @@ def serve(
         os.environ.setdefault(MULTIPROCESS, folder)
         if shadows:
             os.environ["FAIRWEATHER_SHADOW"] = ",".join(shadows)
-        _check_settings()
+        # wrong settings are reported once, here, and not in every worker for ever
+        from fairweather_app.forecasting.context import build_app_context  # noqa: PLC0415 - likewise
+
+        try:
+            build_app_context(load_settings()).observations.close()
+        except AppError as error:
+            raise click.UsageError(str(error)) from None
         from granian import Granian  # noqa: PLC0415 - only this command needs it
         from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
         from granian.log import LogLevels  # noqa: PLC0415
@@ -156,29 +162,14 @@ def app_of_worker() -> Flask:
         if _draining.value and request.path == "/readyz":
             raise NotReadyError("the server is about to stop")
 
-    closing: Any = _close_while_draining(app.wsgi_app)
-    app.wsgi_app = closing  # type: ignore[method-assign]
-    return app
+    inner: WSGIApplication = app.wsgi_app
 
-
-def _close_while_draining(inner: WSGIApplication) -> WSGIApplication:
-    """Add ``Connection: close`` to every answer of an application while the server drains."""
-
-    def application(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    def close_while_draining(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         def start_too(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:  # noqa: ANN401 - as WSGI has it
             last = [("Connection", "close")] if _draining.value else []
             return start(status, [*headers, *last], *rest)
 
         return inner(environ, start_too)
 
-    return application
-
-
-def _check_settings() -> None:
-    """Report wrong settings once, here, and not in every worker for ever."""
-    from fairweather_app.forecasting.context import build_app_context  # noqa: PLC0415 - see above
-
-    try:
-        build_app_context(load_settings()).observations.close()
-    except AppError as error:
-        raise click.UsageError(str(error)) from None
+    app.wsgi_app = close_while_draining  # type: ignore[method-assign,assignment]
+    return app

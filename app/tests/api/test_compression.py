@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from fairweather_app.api.compression import LEAST
+from fairweather_app.api.extensions import LEAST
 from pages import EVENING
 
 FORECAST = "/weather/predict?area=JFK"

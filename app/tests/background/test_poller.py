@@ -96,7 +96,7 @@ def test_the_poller_goes_on_after_a_failure(
 
     monkeypatch.setattr(Catalogue, "refresh", fail)
     context: AppContext = polling.extensions["fairweather"]
-    poller = Poller(context.catalogue, 0.01)
+    poller = Poller(context)
     poller.start()
     wait_for(lambda: len(looks) > 2)
     poller.stop()

@@ -109,8 +109,9 @@ def test_preloading_that_hangs_or_fails_holds_up_no_start(
 ) -> None:
     monkeypatch.setattr("fairweather_app.background.poller.BEFORE_READY_SECONDS", 0.05)
     let_go = threading.Event()
-    for preloading in (lambda _stopping: let_go.wait(60), lambda _stopping: 1 // 0):
-        poller = Poller(restarted.catalogue, 60, preloading)
+    for preloading in (lambda *_: let_go.wait(60), lambda *_: 1 // 0):
+        monkeypatch.setattr("fairweather_app.background.poller.preload", preloading)
+        poller = Poller(restarted)
         poller.start()
         assert poller.wait_for_first_refresh(30)
         poller.stop()

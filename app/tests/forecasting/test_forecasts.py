@@ -182,7 +182,7 @@ def test_a_name_is_known_to_a_delivery_a_definition_or_an_observation(
     for area in ("Haifa", "Jerusalem", "Gaza"):
         with pytest.raises(NoApplicableModelError) as caught:
             forecast(context, ForecastRequest(area=area))
-        assert caught.value.refused_counts
+        assert caught.value.refused.counts
     with pytest.raises(UnknownAreaError) as unknown:
         forecast(context, ForecastRequest(area="hebron"))
     assert unknown.value.known == known
@@ -197,7 +197,7 @@ def test_a_nearby_airport_is_no_substitute(
     with pytest.raises(NoApplicableModelError) as caught:
         forecast(context_of(make_app()), ForecastRequest(area="LGA"))
     assert not isinstance(caught.value, ObservationsMissingError)
-    assert caught.value.refused_counts == {"area-not-declared": 2}
+    assert caught.value.refused.counts == {"area-not-declared": 2}
 
 
 def test_summaries_tell_what_there_is_for_each_area(
@@ -261,7 +261,7 @@ def test_observations_are_missing_only_when_every_candidate_lacks_them(
     with pytest.raises(NoApplicableModelError) as caught:
         forecast(context_of(make_app()), ForecastRequest(area="EWR"))
     assert not isinstance(caught.value, ObservationsMissingError)
-    assert caught.value.refused_counts == {"observations-missing": 1, "out-of-season": 1}
+    assert caught.value.refused.counts == {"observations-missing": 1, "out-of-season": 1}
 
 
 def test_out_of_season_is_told_before_a_gap_in_the_observations(
@@ -272,7 +272,7 @@ def test_out_of_season_is_told_before_a_gap_in_the_observations(
     with pytest.raises(NoApplicableModelError) as caught:
         forecast(context_of(make_app()), ForecastRequest(area="EWR"))
     assert not isinstance(caught.value, ObservationsMissingError)
-    assert caught.value.refused_counts == {"out-of-season": 1}
+    assert caught.value.refused.counts == {"out-of-season": 1}
 
 
 def test_before_the_first_look_at_the_store_nothing_is_said_of_any_area(

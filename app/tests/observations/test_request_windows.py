@@ -123,7 +123,7 @@ def test_given_gaps_are_the_requests_own_and_waiting_would_not_help(
     with pytest.raises(NoApplicableModelError) as caught:
         forecast(context, ForecastRequest(area="EWR", observations={"temperature": [None] * 24}))
     assert not isinstance(caught.value, ObservationsMissingError)
-    assert caught.value.refused_counts == {"observations-missing": 1}
+    assert caught.value.refused.counts == {"observations-missing": 1}
 
 
 def test_given_observations_do_not_make_an_area_declared(
@@ -134,4 +134,4 @@ def test_given_observations_do_not_make_an_area_declared(
         forecast(
             context_of(make_app()), ForecastRequest(area="LGA", observations={"temperature": day})
         )
-    assert caught.value.refused_counts == {"area-not-declared": 1}
+    assert caught.value.refused.counts == {"area-not-declared": 1}

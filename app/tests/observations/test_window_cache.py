@@ -89,7 +89,7 @@ ASKED = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ARCHIVES | ASKED, max_size=25))
 def test_a_window_is_always_what_a_fresh_read_gives(steps: list[tuple[object, ...]]) -> None:
     with TemporaryDirectory() as folder:

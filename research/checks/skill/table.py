@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fairweather_research.evaluation.scores import BASELINES
+
 #: What the default network must reach on New York: shares of the better baseline's error taken
 #: away on the first day, the most that a later day may be worse, and what 80 % bands must hold.
 FIRST_DAY = {"temperature": 0.30, "humidity": 0.25}
@@ -35,7 +37,7 @@ def tables(runs: list[dict[str, Any]]) -> list[str]:
         for number, judged in enumerate(first["judgements"]):
             unit = _UNITS.get(judged["unit"], judged["unit"])
             name = f"{judged['area']} {judged['variable']} {unit}"
-            for baseline in ("climatology", "persistence"):
+            for baseline in reversed(BASELINES):
                 errors = (f"{day[f'{baseline}_mae']:.2f}" for day in judged["days"])
                 lines.append(_row(name, baseline, *errors))
                 name = ""
@@ -87,8 +89,8 @@ def targets(runs: list[dict[str, Any]]) -> list[str]:
 
 
 def skill(day: dict[str, Any]) -> float:
-    """The share of the better baseline's error of that day that the model takes away."""
-    return 1.0 - float(day["mae"]) / float(min(day["persistence_mae"], day["climatology_mae"]))
+    """Return the share of the best baseline's error of that day that the model takes away."""
+    return 1.0 - float(day["mae"]) / min(float(day[f"{name}_mae"]) for name in BASELINES)
 
 
 def _row(*cells: object) -> str:

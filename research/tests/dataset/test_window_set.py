@@ -12,9 +12,9 @@ from conftest import RECIPES
 from fairweather_research import UnfitDataError, load_recipe
 from fairweather_research.dataset.split import DAY, Part
 from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.dataset.windows import window
 from fairweather_research.observations.archive import Archive
 from fairweather_research.observations.loading import load_observations
+from one_window import window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ def test_what_was_seen_of_an_input_are_the_extremes_of_its_windows(
 ) -> None:
     some = tiny_windows.rows(tiny_windows.reference % (7 * HOUR) == 0)
     for name, held in some.inputs().items():
-        seen = some.seen()[name]
+        seen = some.input_ranges()[name]
         assert seen.lowest == pytest.approx(float(np.nanmin(held)))
         assert seen.highest == pytest.approx(float(np.nanmax(held)))
         assert seen.missing == np.isnan(held).mean(axis=1).max() > 0
@@ -134,8 +134,8 @@ def test_what_was_seen_at_one_area_alone_is_not_what_all_have_seen(
 ) -> None:
     alone = tiny_windows.rows(tiny_windows.area == 1)
     highest = float(np.nanmax(alone.inputs()["temperature"]))
-    assert alone.seen()["temperature"].highest == pytest.approx(highest)
-    assert highest < tiny_windows.seen()["temperature"].highest
+    assert alone.input_ranges()["temperature"].highest == pytest.approx(highest)
+    assert highest < tiny_windows.input_ranges()["temperature"].highest
 
 
 def test_a_region_reads_the_mean_of_its_members(

@@ -1,4 +1,4 @@
-"""The one meaning of a window."""
+"""How observations become windows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample, window
+from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
 from fairweather_research.observations.archive import Series
+from one_window import window
 
 if TYPE_CHECKING:
     from fairweather_interface.testing import GoldenWindow

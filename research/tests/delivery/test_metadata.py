@@ -17,15 +17,15 @@ from fairweather_interface.metadata import (
 )
 
 from fairweather_research import Recipe, load_observations, load_recipe
-from fairweather_research.dataset.window_set import Seen, WindowSet
+from fairweather_research.dataset.window_set import InputRange, WindowSet
 from fairweather_research.delivery.metadata import (
-    _worst_seen,
+    _widest_ranges,
     create_model_metadata,
     declared_domain,
     expected_metadata,
 )
 from fairweather_research.delivery.result import TrainingResult
-from fairweather_research.evaluation.scores import judge
+from fairweather_research.evaluation.scores import evaluate
 from fairweather_research.export.artifacts import OnnxReport
 from fairweather_research.networks.base import EpochRecord
 from schemas import NEWEST
@@ -62,14 +62,14 @@ def described(
             train_start=1_370_000_000,
             train_end=1_375_000_000,
             seen={
-                "humidity": Seen(lowest=20.0, highest=97.0, missing=0.05),
-                "temperature": Seen(lowest=11.5, highest=31.5, missing=0.0),
+                "humidity": InputRange(lowest=20.0, highest=97.0, missing=0.05),
+                "temperature": InputRange(lowest=11.5, highest=31.5, missing=0.0),
             },
             epochs=(EpochRecord(number=1, training=1.0, calibration=1.0),),
             best_epoch=1,
             shrinkage={"temperature_forecast": (1.0,)},
             widening={},
-            judgements=judge(tiny_windows, tiny_windows.targets() + 1.0),
+            judgements=evaluate(tiny_windows, tiny_windows.targets() + 1.0),
             portraits={},
             onnx=OnnxReport(opset=17, ir_version=8),
             origin={},
@@ -209,9 +209,9 @@ def test_synthetic_observations_are_declared(
 def test_a_performance_without_skill_has_none_and_no_number_is_invented(
     described: Callable[..., ModelMetadata], tiny_windows: WindowSet
 ) -> None:
-    judged = judge(tiny_windows, tiny_windows.targets())
+    evaluated = evaluate(tiny_windows, tiny_windows.targets())
     perfect = tuple(
-        one.model_copy(update={"skill": None, "skill_interval": None}) for one in judged
+        one.model_copy(update={"skill": None, "skill_interval": None}) for one in evaluated
     )
     for one in described(judgements=perfect).performance:
         assert one.skill is None
@@ -220,8 +220,8 @@ def test_a_performance_without_skill_has_none_and_no_number_is_invented(
 
 
 SEEN = {
-    "humidity": Seen(lowest=20.0, highest=97.0, missing=0.05),
-    "temperature": Seen(lowest=-4.0, highest=31.5, missing=0.0),
+    "humidity": InputRange(lowest=20.0, highest=97.0, missing=0.05),
+    "temperature": InputRange(lowest=-4.0, highest=31.5, missing=0.0),
 }
 
 
@@ -295,6 +295,6 @@ def test_the_worst_that_training_could_see_is_real_and_differs_between_inputs(
     tiny: Callable[..., Recipe], tiny_document: dict[str, Any]
 ) -> None:
     definitions = {**tiny_document["definitions"], "training": {"required_inputs": TWICE}}
-    one, other = _worst_seen(tiny(definitions=definitions).blueprint).values()
+    one, other = _widest_ranges(tiny(definitions=definitions).blueprint).values()
     assert -80 <= one.lowest < one.highest <= 60
     assert one.highest != other.highest

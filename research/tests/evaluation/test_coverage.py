@@ -1,4 +1,4 @@
-"""How much of what came lay inside the band."""
+"""What share of the observed values lies inside the band."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fairweather_research.evaluation.bootstrap import share_interval
-from fairweather_research.evaluation.coverage import Coverage, cover
+from fairweather_research.evaluation.coverage import Coverage, measure_coverage
 
 ROWS, LEADS = 960, 48
 DAYS = [slice(0, 24), slice(24, 48)]
@@ -16,7 +16,7 @@ TRUTH = np.random.default_rng(1).uniform(size=(ROWS, LEADS))
 
 def covered(low: float, high: float, truth: np.ndarray = TRUTH) -> Coverage:
     edges = np.stack([np.full(truth.shape, low), np.full(truth.shape, high)])
-    return cover(truth, edges, TIMES, probabilities=(0.1, 0.9), lead_days=DAYS)
+    return measure_coverage(truth, edges, TIMES, probabilities=(0.1, 0.9), lead_days=DAYS)
 
 
 def test_a_band_that_holds_what_it_declares_is_as_declared() -> None:
@@ -52,14 +52,14 @@ def test_a_value_on_an_edge_lies_inside() -> None:
     assert (found.whole.inside, found.whole.below) == (1.0, (1.0, 1.0))
 
 
-def test_what_is_not_judged_does_not_count() -> None:
+def test_what_is_not_evaluated_does_not_count() -> None:
     truth = np.where(np.arange(LEADS) < 24, np.nan, TRUTH)
     found = covered(0.1, 0.9, truth)
     assert [day.day for day in found.days] == [2]
     assert found.whole.count == ROWS * 24
 
 
-def test_one_spell_alone_leaves_the_verdict_open() -> None:
+def test_one_block_alone_leaves_the_verdict_open() -> None:
     truth = np.full_like(TRUTH, np.nan)
     truth[:10, :24] = 7.0
     found = covered(0.1, 0.9, truth)
@@ -67,7 +67,7 @@ def test_one_spell_alone_leaves_the_verdict_open() -> None:
     assert found.whole.inside == 0.0
 
 
-def test_hours_of_one_spell_count_as_one_piece_of_evidence() -> None:
+def test_hours_of_one_block_count_as_one_piece_of_evidence() -> None:
     times = TIMES[:, 0]
     once = np.random.default_rng(2).integers(2, size=ROWS // 96 + 2).astype(np.float64)
     kept = once[(times - 1) // (4 * 86_400)]

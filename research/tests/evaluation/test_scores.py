@@ -1,4 +1,4 @@
-"""How forecasts are judged."""
+"""How forecasts are evaluated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fairweather_research.dataset.split import DAY, Part
-from fairweather_research.evaluation.scores import BASELINES, Baseline, judge
+from fairweather_research.evaluation.scores import BASELINES, Baseline, evaluate
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,18 +24,18 @@ def truth(tiny_windows: WindowSet) -> npt.NDArray[np.float64]:
 def test_a_perfect_forecast_has_no_error_and_all_the_skill(
     tiny_windows: WindowSet, truth: npt.NDArray[np.float64]
 ) -> None:
-    for judgement in judge(tiny_windows, truth):
-        assert (judgement.mae, judgement.rmse, judgement.bias) == (0, 0, 0)
-        assert judgement.skill == 1
-        assert judgement.skill_interval == (1, 1)
+    for one in evaluate(tiny_windows, truth):
+        assert (one.mae, one.rmse, one.bias) == (0, 0, 0)
+        assert one.skill == 1
+        assert one.skill_interval == (1, 1)
 
 
-def test_every_area_and_variable_is_judged_on_its_own(
+def test_every_area_and_variable_is_evaluated_on_its_own(
     tiny_windows: WindowSet, truth: npt.NDArray[np.float64]
 ) -> None:
     wrong = truth.copy()
     wrong[tiny_windows.area == 1, 0] += 2.0
-    found = {(one.area, one.variable): one.bias for one in judge(tiny_windows, wrong)}
+    found = {(one.area, one.variable): one.bias for one in evaluate(tiny_windows, wrong)}
     assert found == {
         ("EWR", "temperature"): 0,
         ("EWR", "humidity"): 0,
@@ -49,7 +49,7 @@ def test_errors_are_counted_by_lead_day(
 ) -> None:
     wrong = truth.copy()
     wrong[:, :, 24:] -= 3.0
-    one = judge(tiny_windows, wrong)[0]
+    one = evaluate(tiny_windows, wrong)[0]
     assert [day.day for day in one.days] == [1, 2]
     assert one.days[0].mae == 0
     assert one.days[1].mae == one.days[1].rmse == pytest.approx(3.0)
@@ -57,62 +57,62 @@ def test_errors_are_counted_by_lead_day(
     assert one.count == sum(day.count for day in one.days)
 
 
-def test_only_held_out_time_is_judged(
+def test_only_held_out_time_is_evaluated(
     tiny_windows: WindowSet, truth: npt.NDArray[np.float64]
 ) -> None:
     elsewhere = tiny_windows.parts()[:, None, :] != Part.HELD_OUT
     wrong = np.where(elsewhere, truth + 50, truth)
-    for judgement in judge(tiny_windows, wrong):
-        assert judgement.mae == 0
-        for span in judgement.held_out:
+    for one in evaluate(tiny_windows, wrong):
+        assert one.mae == 0
+        for span in one.held_out:
             assert (span.start // DAY) % 12 == 9
             assert span.end - span.start == 3 * DAY
 
 
 def test_persistence_is_the_last_day_repeated(tiny_windows: WindowSet) -> None:
     repeated = np.tile(tiny_windows.last_day(), (1, 1, 2))
-    for judgement in judge(tiny_windows, repeated):
-        persistence, climatology = judgement.baselines.values()
-        assert judgement.mae == pytest.approx(persistence)
-        if judgement.baseline == "persistence":
-            assert judgement.skill == pytest.approx(0)
+    for one in evaluate(tiny_windows, repeated):
+        persistence, climatology = one.baselines.values()
+        assert one.mae == pytest.approx(persistence)
+        if one.baseline == "persistence":
+            assert one.skill == pytest.approx(0)
         else:
-            assert judgement.skill == pytest.approx(1 - persistence / climatology)
+            assert one.skill == pytest.approx(1 - persistence / climatology)
 
 
 def test_skill_is_against_the_best_baseline(
     tiny_windows: WindowSet, truth: npt.NDArray[np.float64]
 ) -> None:
-    for judgement in judge(tiny_windows, truth + 1.0):
-        best = min(judgement.baselines.values())
-        assert judgement.baselines[judgement.baseline] == best
-        assert judgement.skill == pytest.approx(1 - 1.0 / best)
-        assert judgement.skill is not None
-        assert judgement.skill_interval is not None
-        low, high = judgement.skill_interval
-        assert low < judgement.skill < high
+    for one in evaluate(tiny_windows, truth + 1.0):
+        best = min(one.baselines.values())
+        assert one.baselines[one.baseline] == best
+        assert one.skill == pytest.approx(1 - 1.0 / best)
+        assert one.skill is not None
+        assert one.skill_interval is not None
+        low, high = one.skill_interval
+        assert low < one.skill < high
 
 
 def test_a_baseline_more_is_one_entry(
     tiny_windows: WindowSet, truth: npt.NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = judge(tiny_windows, truth + 1.0)[0].evaluation_id
+    before = evaluate(tiny_windows, truth + 1.0)[0].evaluation_id
     near = Baseline("half a unit too much", "truth + 0.5", lambda windows: windows.targets() + 0.5)
     monkeypatch.setitem(BASELINES, "near", near)
-    for judgement in judge(tiny_windows, truth + 1.0):
-        assert judgement.baseline == "near"
-        assert judgement.skill == pytest.approx(-1.0)
-        assert [day.baselines["near"] for day in judgement.days] == pytest.approx([0.5, 0.5])
-        assert judgement.evaluation_id != before
+    for one in evaluate(tiny_windows, truth + 1.0):
+        assert one.baseline == "near"
+        assert one.skill == pytest.approx(-1.0)
+        assert [day.baselines["near"] for day in one.days] == pytest.approx([0.5, 0.5])
+        assert one.evaluation_id != before
 
 
 def test_where_a_forecast_is_missing_nothing_is_counted(
     tiny_windows: WindowSet, truth: npt.NDArray[np.float64]
 ) -> None:
-    whole = judge(tiny_windows, truth)[0].count
+    whole = evaluate(tiny_windows, truth)[0].count
     holes = truth.copy()
     holes[:, :, :24] = np.nan
-    one = judge(tiny_windows, holes)[0]
+    one = evaluate(tiny_windows, holes)[0]
     assert one.count < whole
     assert [day.day for day in one.days] == [2]
 
@@ -120,17 +120,17 @@ def test_where_a_forecast_is_missing_nothing_is_counted(
 def test_the_evaluation_id_is_of_the_questions_not_of_the_answers(
     tiny_windows: WindowSet, truth: npt.NDArray[np.float64]
 ) -> None:
-    ids = [one.evaluation_id for one in judge(tiny_windows, truth)]
-    assert ids == [one.evaluation_id for one in judge(tiny_windows, truth + 5)]
+    ids = [one.evaluation_id for one in evaluate(tiny_windows, truth)]
+    assert ids == [one.evaluation_id for one in evaluate(tiny_windows, truth + 5)]
     assert len(set(ids)) == 4
     fewer = tiny_windows.rows(tiny_windows.reference % 7200 == 0)
-    assert ids[0] != judge(fewer, fewer.targets())[0].evaluation_id
+    assert ids[0] != evaluate(fewer, fewer.targets())[0].evaluation_id
 
 
 def test_the_forecast_shown_is_one_that_was_observed_in_full(
     tiny_windows: WindowSet, truth: npt.NDArray[np.float64]
 ) -> None:
-    trace = judge(tiny_windows, truth + 1.0)[0].trace
+    trace = evaluate(tiny_windows, truth + 1.0)[0].trace
     assert trace is not None
     assert len(trace.time) == len(trace.observed) == len(trace.climatology) == 48
     assert trace.time[0] == trace.reference_time + 3600

@@ -19,11 +19,11 @@ from fairweather_research.errors import AbsentNetworkError, NetworkError
 from fairweather_research.networks.base import NETWORKS, NetworkInputs
 from fairweather_research.networks.external import (
     build_network,
-    hold_to_promises,
     load_build,
-    origin,
+    provenance_of,
     refuse_absent,
     source_digest,
+    validate_network,
 )
 from shapes import SHAPE, inputs
 
@@ -127,7 +127,7 @@ def test_a_network_of_another_framework_is_refused_where_a_recipe_switches(
 def hold(name: str) -> None:
     network = getattr(plugged_networks, name)(SHAPE)
     network.weights += 1
-    hold_to_promises(plugged(name), network.predict, SHAPE, inputs())
+    validate_network(plugged(name), network.predict, SHAPE, inputs())
 
 
 def test_a_network_that_keeps_its_promises_passes() -> None:
@@ -153,7 +153,7 @@ def test_a_keras_model_that_is_random_at_inference_is_refused() -> None:
     name = plugged("noisy_keras")
     network = build_network(name, SHAPE, inputs())
     with pytest.raises(NetworkError, match="no randomness at inference"):
-        hold_to_promises(name, network.predict, SHAPE, inputs())
+        validate_network(name, network.predict, SHAPE, inputs())
 
 
 def test_what_fails_in_foreign_code_is_one_sentence_with_its_place(
@@ -170,13 +170,13 @@ def test_what_fails_in_foreign_code_is_one_sentence_with_its_place(
 
 
 def test_provenance_tells_the_source_and_versions_of_a_network() -> None:
-    found = origin(plugged("Foreign"), plugged_networks.Foreign(SHAPE))
+    found = provenance_of(plugged("Foreign"), plugged_networks.Foreign(SHAPE))
     digest = found.pop("network plugged_networks:Foreign")
     assert digest == source_digest(plugged("Foreign"))
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", digest)
     assert found == {"onnx": version("onnx"), "no-such-distribution": "not installed"}
-    assert origin("blend", object()) == {}
-    assert origin("numpy.linalg:solve", object())["numpy"] == np.__version__
+    assert provenance_of("blend", object()) == {}
+    assert provenance_of("numpy.linalg:solve", object())["numpy"] == np.__version__
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from fairweather_research.networks.base import (
     Lessons,
     NetworkInputs,
 )
-from fairweather_research.networks.external import build_network, hold_to_promises
+from fairweather_research.networks.external import build_network, validate_network
 from fairweather_research.networks.recent_anomalies import (
     RecentAnomalies,
     _FadingMemories,
@@ -82,7 +82,7 @@ def test_every_network_learns_keeps_its_promises_and_tells_its_passes(network: A
     after = np.nanmean(np.abs(network.predict(checking.inputs) - checking.targets))
     assert after < 0.8 * before
     assert [each.number for each in told] == list(range(1, len(told) + 1))
-    hold_to_promises("ours", network.predict, SHAPE, checking.inputs)
+    validate_network("ours", network.predict, SHAPE, checking.inputs)
     np.testing.assert_allclose(
         network.predict(checking.inputs), answer(network, checking.inputs), atol=1e-5
     )

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from fairweather_app.api.cors import headers_without_origin
+from fairweather_app.api.extensions import headers_without_origin
 from fairweather_app.api.forecast_response import ForecastResponses
 from fairweather_app.api.request_log import HEADER, PREDICT, RequestLog, begin, end
 from fairweather_app.api.requests import read_body, read_query

@@ -22,7 +22,6 @@ import numpy.typing as npt
 import orjson
 from fairweather_interface.metadata import Output
 
-from fairweather_app.api.schemas import Forecast, Receipt
 from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.common.lru import LruCache
 from fairweather_app.common.request_trace import RequestTrace
@@ -37,7 +36,6 @@ RESPONSES = "fairweather-responses"
 RESPONSE_BYTES_KEPT = 16_000_000
 TEMPLATES_KEPT = 1000
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
-PER_REQUEST_FIELDS = {"refused", "refused_counts"}
 
 Times = npt.NDArray[np.datetime64]
 Axis = tuple[timedelta, int]
@@ -46,9 +44,10 @@ Axis = tuple[timedelta, int]
 
 @dataclass(frozen=True, eq=False)
 class ForecastResponse:
-    """A forecast as JSON."""
+    """A forecast as JSON, and the delivery that made it."""
 
     body: bytes
+    delivery_id: str
 
     @cached_property
     def etag(self) -> str:
@@ -56,14 +55,8 @@ class ForecastResponse:
         return f'"{blake2b(self.body, digest_size=16).hexdigest()}"'
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class CachedResponse:
-    """A response that is true for as long as contents and observations are those it was made of."""
-
-    response: ForecastResponse
-    delivery_id: str
-    contents: Contents
-    revision: int
+CachedResponse = tuple[ForecastResponse, Contents, int]
+"""A response, and the contents and the revision of the observations for which it is true."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +78,7 @@ class ForecastResponses:
     def __init__(self, app_context: AppContext) -> None:
         self._context = app_context
         self.cache: LruCache[ForecastRequest, CachedResponse] = LruCache(
-            RESPONSE_BYTES_KEPT, size=lambda kept: len(kept.response.body)
+            RESPONSE_BYTES_KEPT, size=lambda kept: len(kept[0].body)
         )
         # by area and wanted variables, of each model while it is in use
         self.templates: WeakKeyDictionary[
@@ -109,31 +102,28 @@ class ForecastResponses:
             # else it follows from the observations
             request = replace(request, reference_time=context.clock(request.area))
         kept = self.cache.get(request)
-        if kept is not None and kept.contents is contents and kept.revision == revision:
-            trace.area, trace.cache, trace.delivery_id = request.area, "hit", kept.delivery_id
-            return kept.response
+        if kept is not None and kept[1] is contents and kept[2] == revision:
+            response = kept[0]
+            trace.area, trace.cache, trace.delivery_id = request.area, "hit", response.delivery_id
+            return response
         selected = self._decide(request, trace, use_cache=True)
-        response, model = self.write(selected), selected.model
+        response = self.write(selected)
         if selected.repeatable:
-            kept = CachedResponse(
-                response=response,
-                delivery_id=model.delivery_id,
-                contents=contents,
-                revision=revision,
-            )
-            self.cache.put(request, kept)
-        context.live.add(model, request.area, selected.reference_time, selected.predictions)
+            self.cache.put(request, (response, contents, revision))
+        time, predictions = selected.reference_time, selected.predictions
+        context.live.add(selected.model, request.area, time, predictions)
         return response
-
-    def forecast(self, request: ForecastRequest, trace: RequestTrace) -> Forecast:
-        """Return the response as its schema: from `get`, or `make` where observations are given."""
-        make = self.get if request.observations is None else self.make
-        return Forecast.model_validate_json(make(request, trace).body)
 
     def write(self, selected: SelectedForecast) -> ForecastResponse:
         """Serialize a selected forecast."""
         area = selected.request.area
-        template = self._template(selected.model, area, selected.request.variables)
+        key = (area, selected.request.variables)
+        templates = self.templates.setdefault(selected.model, {})
+        template = templates.get(key)
+        if template is None:
+            if len(templates) >= TEMPLATES_KEPT:  # a client chooses the key
+                templates.clear()
+            template = templates[key] = _make_template(selected.model, *key)
         content = {
             "area": area,
             "reference_time": _naive(selected.reference_time),
@@ -141,7 +131,7 @@ class ForecastResponses:
             "forecast": _series(template, selected),
             "receipt": template.receipt | selected.refused.as_json,
         }
-        return ForecastResponse(orjson.dumps(content, option=OPTIONS))
+        return ForecastResponse(orjson.dumps(content, option=OPTIONS), selected.model.delivery_id)
 
     def _decide(
         self, request: ForecastRequest, trace: RequestTrace, *, use_cache: bool = False
@@ -161,18 +151,6 @@ class ForecastResponses:
                 trace.refusals = Counter(each.code for each in tried)
         return selected
 
-    def _template(
-        self, model: RuntimeModel, area: str, variables: tuple[str, ...] | None
-    ) -> ResponseTemplate:
-        templates = self.templates.setdefault(model, {})
-        template = templates.get((area, variables))
-        if template is None:
-            template = _make_template(model, area, variables)
-            if len(templates) >= TEMPLATES_KEPT:  # a client chooses the key
-                templates.clear()
-            templates[area, variables] = template
-        return template
-
 
 def current_responses() -> ForecastResponses:
     """Return the `ForecastResponses` of the app that answers the current request."""
@@ -186,60 +164,52 @@ def _make_template(
     outputs = tuple(
         each for each in metadata.outputs if variables is None or each.variable in variables
     )
-    receipt = Receipt(
-        delivery_id=model.delivery_id,
-        digest=model.delivery.digest,
-        model_type=metadata.model_type,
-        schema_version=metadata.schema_version,
-        topic=metadata.topic,
-        author=metadata.author,
-        train_end_time=metadata.training.train_end_time,
-        runtime=model.session.runtime,
-        skill={each.variable: model.skill(area, each.variable) for each in outputs},
-        synthetic=metadata.training.synthetic,
-        refused=[],
-        refused_counts={},
-    )
-    fields = receipt.model_dump(mode="json", exclude=PER_REQUEST_FIELDS)
+    receipt = {
+        "delivery_id": model.delivery_id,
+        "digest": model.delivery.digest,
+        "model_type": metadata.model_type,
+        "schema_version": metadata.schema_version,
+        "topic": metadata.topic,
+        "author": metadata.author,
+        "train_end_time": metadata.training.train_end_time,
+        "runtime": model.session.runtime,
+        "skill": {each.variable: model.skill(area, each.variable) for each in outputs},
+        "synthetic": metadata.training.synthetic,
+    }
     return ResponseTemplate(
         outputs=outputs,
         axes=frozenset((each.step, each.shape[-1]) for each in outputs),
         timezone=metadata.areas[area].timezone,
-        receipt={name: orjson.Fragment(orjson.dumps(value)) for name, value in fields.items()},
+        receipt={
+            name: orjson.Fragment(orjson.dumps(value, option=OPTIONS))
+            for name, value in receipt.items()
+        },
     )
 
 
 def _series(template: ResponseTemplate, selected: SelectedForecast) -> dict[str, Any]:
     """Put outputs on one time axis; where steps differ, a variable has null between its own."""
     start = _naive(selected.reference_time)
-    if len(template.axes) == 1:
-        (axis,) = template.axes
-        series: dict[str, Any] = {"time": _valid_times(start, *axis)}
-        times = None
-    else:
-        times = np.unique(np.concatenate([_valid_times(start, *each) for each in template.axes]))
-        series = {"time": times}
+    axes = [_valid_times(start, *axis) for axis in template.axes]
+    times = axes[0] if len(axes) == 1 else np.unique(np.concatenate(axes))
+    series: dict[str, Any] = {"time": times}
     for each in template.outputs:
-        at = None if times is None else (times, _valid_times(start, each.step, each.shape[-1]))
+        own = axes[0] if len(axes) == 1 else _valid_times(start, each.step, each.shape[-1])
         prediction = selected.predictions[each.variable]
-        forecast = {"unit": each.unit, "value": _spread(prediction.value, at)}
+        forecast = {"unit": each.unit, "value": _spread(prediction.value, times, own)}
         if prediction.lower is not None and prediction.upper is not None:
             low, high = selected.model.bands[each.variable]
-            forecast["lower"] = _spread(prediction.lower, at)
-            forecast["upper"] = _spread(prediction.upper, at)
+            forecast["lower"] = _spread(prediction.lower, times, own)
+            forecast["upper"] = _spread(prediction.upper, times, own)
             forecast["interval"] = (low.probability, high.probability)
         series[each.variable] = forecast
     return series
 
 
-def _spread(values: Values, at: tuple[Times, Times] | None) -> Values:
-    """Return values at all times of a response, NaN (written as null) where they have none.
-
-    `at` are those times and the values' own, None where these are the same.
-    """
-    if at is None:
+def _spread(values: Values, times: Times, own: Times) -> Values:
+    """Return values at all times of a response, NaN (written as null) where they have none."""
+    if own is times:
         return np.ascontiguousarray(values)
-    times, own = at
     spread = np.full(len(times), np.nan, dtype=np.float32)
     spread[np.searchsorted(times, own)] = values
     return spread

@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
-from itertools import islice
+from functools import cache, lru_cache
 
 import prometheus_client as prometheus
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -112,7 +111,7 @@ def area_label(snapshot: Snapshot, area: str | None) -> str:
     """Return the label of an area that a request names, which may be any text."""
     if area is None:
         return ""
-    return area if area in _labelled(snapshot) else OTHER
+    return area if area in _labelled(snapshot.contents) else OTHER
 
 
 def exposition(app_context: AppContext) -> bytes:
@@ -172,7 +171,7 @@ class _State(Collector):
         )
         # absent while the database cannot be read: alert on absence
         with suppress(ObservationStoreError):
-            for area in sorted(_labelled(snapshot)):
+            for area in sorted(_labelled(snapshot.contents)):
                 latest = self._context.observations.latest(area)
                 if latest is not None:
                     ages.add_metric([area], (now - latest).total_seconds())
@@ -184,14 +183,7 @@ class _State(Collector):
         yield from (ages, mae, bias)
 
 
-_known: tuple[Contents | None, frozenset[str]] = (None, frozenset())
-
-
-def _labelled(snapshot: Snapshot) -> frozenset[str]:
+@lru_cache(maxsize=1)
+def _labelled(contents: Contents) -> frozenset[str]:
     """Return the areas that have numbers of their own: the first by name of those declared."""
-    global _known  # noqa: PLW0603 - worked out once for what the store holds
-    seen, areas = _known
-    if seen is not snapshot.contents:
-        areas = frozenset(islice(sorted(snapshot.declared_areas), MOST_AREAS))
-        _known = (snapshot.contents, areas)
-    return areas
+    return frozenset(sorted(contents.declaring)[:MOST_AREAS])

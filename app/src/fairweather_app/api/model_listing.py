@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import urlencode
@@ -14,6 +13,7 @@ import orjson
 from fairweather_interface.delivery import CARD
 
 from fairweather_app.api.schemas import (
+    MOST_LISTED,
     LiveScoreSummary,
     ModelDetail,
     Models,
@@ -22,10 +22,9 @@ from fairweather_app.api.schemas import (
     StoreReport,
 )
 from fairweather_app.catalogue.entries import Entry
-from fairweather_app.catalogue.snapshot import Contents, Snapshot
+from fairweather_app.catalogue.snapshot import Snapshot
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.forecasting.live_scores import LiveScores
 from fairweather_app.forecasting.pins import pins
 
 logger = logging.getLogger(__name__)
@@ -49,20 +48,34 @@ def summarize(entry: Entry) -> ModelSummary:
     )
 
 
-def models_page(app_context: AppContext, query: ModelsQuery, *, path: str) -> Models:
-    """Return a page of deliveries; `path` is the address that the next page is asked from."""
+def models_page(
+    app_context: AppContext, query: ModelsQuery, *, path: str, most: int = MOST_LISTED
+) -> Models:
+    """Return a page of at most so many deliveries; `path` is the address of the next page."""
     snapshot = app_context.catalogue.snapshot
     contents = snapshot.contents
-    listing = list_deliveries(contents, query)
+    found: Iterable[Entry] = contents.entries.values()
+    if query.area is not None:
+        found = contents.declaring.get(query.area, ())
+    if query.state is not None:
+        found = (each for each in found if each.state == query.state)
+    if query.q is not None:
+        words = query.q.casefold().split()
+        found = (each for each in found if all(word in _text(each) for word in words))
+    matching = list(found)
+    ids = [each.delivery_id for each in matching]
+    start = 0 if query.after is None else bisect_right(ids, query.after)
+    end = start + min(query.limit, most)
     following = None
-    if listing.next_after is not None:
+    if end < len(matching):
         asked = query.model_dump(exclude_none=True, exclude_unset=True)
-        following = f"{path}?{urlencode(asked | {'after': listing.next_after})}"
+        following = f"{path}?{urlencode(asked | {'after': ids[end - 1]})}"
+    page = matching[start:end]
     return Models(
         store=store_report(snapshot),
         pins=list(pins(app_context.selectors.rules, contents)),
-        models=[summarize(each) for each in listing.entries],
-        total=None if listing.total == len(listing.entries) else listing.total,
+        models=[summarize(each) for each in page],
+        total=None if len(page) == len(matching) else len(matching),
         next=following,
     )
 
@@ -75,17 +88,20 @@ def model_detail(app_context: AppContext, delivery_id: str, *, card: str) -> Mod
     """
     entry = app_context.catalogue.snapshot.entry(delivery_id)
     delivery = app_context.catalogue.delivery(entry)
-    metadata = None
-    has_card = False
-    if delivery is not None:
-        metadata = delivery.metadata.model_dump(mode="json", exclude_none=True)
-        has_card = CARD in delivery.manifest.files
+    live_scores = None
+    try:
+        live_scores = [
+            LiveScoreSummary.model_validate(each, from_attributes=True)
+            for each in app_context.live.of(delivery_id)
+        ]
+    except ObservationStoreError as error:
+        logger.warning("no live scores: %s", error)
     return ModelDetail(
         **summarize(entry).model_dump(),
         shadow=delivery_id in app_context.settings.shadow,
-        live_scores=live_scores(app_context.live, delivery_id),
-        card=card if has_card else None,
-        metadata=metadata,
+        live_scores=live_scores,
+        card=card if delivery and CARD in delivery.manifest.files else None,
+        metadata=delivery and delivery.metadata.model_dump(mode="json", exclude_none=True),
     )
 
 
@@ -94,52 +110,7 @@ def store_report(snapshot: Snapshot) -> StoreReport:
     return StoreReport(checked_at=snapshot.checked_at, problem=snapshot.problem)
 
 
-def live_scores(live: LiveScores, delivery_id: str) -> list[LiveScoreSummary] | None:
-    """Return the live scores of one delivery; None while the database cannot be used."""
-    try:
-        found = live.of(delivery_id)
-    except ObservationStoreError as error:
-        logger.warning("no live scores: %s", error)
-        return None
-    return [LiveScoreSummary.model_validate(each, from_attributes=True) for each in found]
-
-
 TEXTS_KEPT = 65_536
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Listing:
-    """One page: its deliveries, how many match in all, and after which id the next page begins."""
-
-    entries: tuple[Entry, ...]
-    total: int
-    next_after: str | None
-
-
-def list_deliveries(contents: Contents, query: ModelsQuery) -> Listing:
-    """Return the page of deliveries that a query asks for, by delivery id."""
-    matching = list(_matching(contents, query))
-    ids = [each.delivery_id for each in matching]
-    start = 0 if query.after is None else bisect_right(ids, query.after)
-    page = matching[start : start + query.limit]
-    more = start + len(page) < len(matching)
-    return Listing(
-        entries=tuple(page),
-        total=len(matching),
-        next_after=page[-1].delivery_id if more else None,
-    )
-
-
-def _matching(contents: Contents, query: ModelsQuery) -> Iterable[Entry]:
-    found: Iterable[Entry] = contents.entries.values()
-    if query.area is not None:
-        found = contents.declaring.get(query.area, ())
-    if query.state is not None:
-        found = (each for each in found if each.state == query.state)
-    if query.q is not None:
-        words = query.q.casefold().split()
-        found = (each for each in found if all(word in _text(each) for word in words))
-    return found
 
 
 def _text(entry: Entry) -> str:
@@ -153,6 +124,5 @@ def _declared_text(record: bytes) -> str:
     if not record:
         return ""
     found = orjson.loads(record)
-    names = (found["model_type"], found["topic"], found["author"])
-    parts = (*names, *found["areas"], *found["variables"])
-    return "\n".join(parts).casefold()
+    names = [found["model_type"], found["topic"], found["author"]]
+    return "\n".join([*names, *found["areas"], *found["variables"]]).casefold()

@@ -11,7 +11,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from http import HTTPStatus
 from importlib import metadata as packages
 from pathlib import Path
@@ -23,7 +23,7 @@ from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema
 from pydantic import BaseModel
 
 from fairweather_app.api.operation import Operation, operation_of
-from fairweather_app.api.problems import CONTENT_TYPE, INTERNAL_ERROR, PROBLEMS, ProblemKind
+from fairweather_app.api.problems import CONTENT_TYPE, INTERNAL_ERROR, PROBLEMS
 from fairweather_app.api.schemas import Problem
 
 JSON = "application/json"
@@ -36,6 +36,14 @@ _OF_A_PARAMETER = {
 }
 
 
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+    return found
+
+
+EXAMPLES = _read("examples.json")
+
+
 @lru_cache(maxsize=1)
 def openapi_document(app: Flask) -> str:
     """Return the OpenAPI document as JSON."""
@@ -43,15 +51,20 @@ def openapi_document(app: Flask) -> str:
     tags = [each["name"] for each in document["tags"]]
     paths: dict[str, dict[str, Any]] = {}
     described = [
-        (rule, operation)
+        (rule, view, operation)
         for rule in app.url_map.iter_rules()
-        if (operation := operation_of(app.view_functions[rule.endpoint])) is not None
-        and "<path:" not in rule.rule
+        for view in [app.view_functions[rule.endpoint]]
+        if (operation := operation_of(view)) is not None and "<path:" not in rule.rule
     ]
-    for rule, operation in sorted(described, key=lambda each: tags.index(each[1].tag)):
+    for rule, view, operation in sorted(described, key=lambda each: tags.index(each[2].tag)):
         (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
         path = paths.setdefault(re.sub(r"<(\w+)>", r"{\1}", rule.rule), {})
-        path[method.lower()] = _operation(operation, rule.arguments, document["parameters"])
+        path[method.lower()] = {
+            "operationId": view.__name__,
+            "summary": (view.__doc__ or "").partition("\n")[0],
+            "tags": [operation.tag],
+            **_operation(operation, rule.arguments, document["parameters"]),
+        }
     del document["parameters"]
     document["info"]["version"] = packages.version("fairweather-app")
     document["paths"] = paths
@@ -65,7 +78,7 @@ def openapi_document(app: Flask) -> str:
 def _operation(
     operation: Operation, arguments: Iterable[str], parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """One address and method; `arguments` are in its path, `parameters` are described by name."""
+    """Describe requests and responses; `arguments` are in the path, `parameters` known by name."""
     failing: dict[int, list[str]] = defaultdict(list)
     for code in (*operation.problems, INTERNAL_ERROR):
         for status in PROBLEMS[code].statuses:
@@ -73,35 +86,32 @@ def _operation(
     for status in operation.invalid:
         failing[status].append("invalid-request")
     responses = {
-        200: _success(operation),
+        200: _success(operation, operation.means),
         **{status: _other(operation, status, means) for status, means in operation.also.items()},
         **{each: _problem(each, failing[each], page=operation.page) for each in sorted(failing)},
     }
     named = (*arguments, *operation.parameters, "X-Request-ID")
     made = {
-        "operationId": operation.name,
-        "summary": operation.summary,
-        "tags": [operation.tag],
         "parameters": [*_query(operation), *(parameters[name] for name in named)],
         "responses": {str(status): response for status, response in responses.items()},
     }
     if operation.body is not None:
-        content = _content(operation.body, _examples()[operation.body.__name__])
+        content = _content(operation.body, EXAMPLES[operation.body.__name__])
         made["requestBody"] = {"required": True, "content": content}
     return made
 
 
-def _success(operation: Operation) -> dict[str, Any]:
+def _success(operation: Operation, means: str) -> dict[str, Any]:
     content = _text(HTML) if operation.page else {}
     if operation.answer == JSON:  # an object that is described elsewhere
-        example = {"example": {"value": _examples()["object"]}}
+        example = {"example": {"value": EXAMPLES["object"]}}
         content |= {JSON: {"schema": {"type": "object"}, "examples": example}}
     elif isinstance(operation.answer, str):
         content |= _text(operation.answer)
     else:
-        content |= _content(operation.answer, {"example": _examples()[operation.answer.__name__]})
+        content |= _content(operation.answer, {"example": EXAMPLES[operation.answer.__name__]})
     return {
-        "description": operation.means or operation.summary,
+        "description": means,
         "headers": _headers(operation.headers),
         "content": content,
         "links": operation.links or None,
@@ -111,7 +121,7 @@ def _success(operation: Operation) -> dict[str, Any]:
 def _other(operation: Operation, status: int, means: str) -> dict[str, Any]:
     """Describe an answer of another status that is no problem, or an error page."""
     if status >= HTTPStatus.BAD_REQUEST:
-        return _success(operation) | {"description": means}
+        return _success(operation, means)
     kept = operation.headers if status == HTTPStatus.NOT_MODIFIED else {}
     return {"description": means, "headers": _headers(kept)}
 
@@ -125,15 +135,13 @@ def _problem(status: int, codes: Iterable[str], *, page: bool = False) -> dict[s
         more["Retry-After"] = "Retry-After"
     examples = {each.code: each.example(status).model_dump(mode="json") for each in kinds}
     return {
-        "description": "\n".join(_described(each) for each in kinds),
+        "description": "\n".join(
+            f"- `{each.code}`. {each.title}{f': {each.remedy}' if each.remedy else ''}."
+            for each in kinds
+        ),
         "headers": _headers(more),
         "content": _content(Problem, examples, CONTENT_TYPE) | (_text(HTML) if page else {}),
     }
-
-
-def _described(kind: ProblemKind) -> str:
-    remedy = f": {kind.remedy}" if kind.remedy else ""
-    return f"- `{kind.code}`. {kind.title}{remedy}."
 
 
 def _headers(more: Mapping[str, str]) -> dict[str, Any]:
@@ -167,7 +175,7 @@ def _query(operation: Operation) -> list[dict[str, Any]]:
             "description": described["properties"][field]["description"],
             "required": field in described.get("required", ()),
             "schema": _of_a_parameter(described["properties"][field], described),
-            "example": _examples()["parameters"][name],
+            "example": EXAMPLES["parameters"][name],
         }
         for name, field in fields.items()
     ]
@@ -180,13 +188,3 @@ def _of_a_parameter(declared: dict[str, Any], described: dict[str, Any]) -> dict
     if "$ref" in whole:
         whole |= described["$defs"][whole["$ref"].rpartition("/")[2]]
     return {name: whole[name] for name in whole if name in _OF_A_PARAMETER}
-
-
-@cache
-def _examples() -> dict[str, Any]:
-    return _read("examples.json")
-
-
-def _read(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
-    return found

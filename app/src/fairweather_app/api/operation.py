@@ -20,12 +20,12 @@ View = TypeVar("View", bound=Callable[..., Any])
 class Operation:
     """Describes a view that it decorates, below the decorator of its route.
 
+    The view's name is the operationId, the first line of its docstring the summary.
+
     Attributes:
-        name: its operationId.
-        summary: one sentence.
         tag: the group it is shown in.
         answer: the model of its success, or the media type where there is no model.
-        means: what the success is; the summary, if absent.
+        means: what the success is.
         page: whether the address also answers with a page, for people.
         query: the model whose fields are its parameters, by the parameters' names.
         parameters: more of its parameters, by their names in ``document.json``.
@@ -37,11 +37,9 @@ class Operation:
         invalid: the statuses of its ``invalid-request``.
     """
 
-    name: str
-    summary: str
     tag: str
     answer: type[BaseModel] | str
-    means: str | None = None
+    means: str
     page: bool = False
     query: tuple[type[BaseModel], Mapping[str, str]] | None = None
     parameters: tuple[str, ...] = ()

@@ -7,8 +7,7 @@ row a code: the handlers, the OpenAPI document and the table in ``docs/http-api.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -28,7 +27,7 @@ from fairweather_app.errors import (
     UnknownAreaError,
     UnknownDeliveryError,
 )
-from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery, count_refusals
+from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
 
 CONTENT_TYPE = "application/problem+json"
 INTERNAL_ERROR = "internal-error"
@@ -41,47 +40,56 @@ class ProblemKind:
     """All problems of one code.
 
     Attributes:
-        code: for programs.
-        title: the code in words.
-        statuses: its HTTP statuses.
-        error: the exception that becomes it; None where HTTP itself refuses.
+        error: an example of the exceptions that become it; None where HTTP itself refuses.
         public: the detail for clients; where it is absent, the text of the exception. The log has
             what is not fit for clients.
         retry: whether it may pass soon, and by itself.
         remedy: what a client can do.
-        shown: members of the example, its `detail` among them.
     """
 
     code: str
     title: str
     statuses: tuple[int, ...]
-    error: type[Exception] | None = None
+    error: Exception | None = None
     public: str | None = None
     retry: bool = False
     remedy: str | None = None
-    shown: Mapping[str, Any] = field(default_factory=dict)
 
-    def body(self, status: int, **members: Any) -> Problem:  # noqa: ANN401 - as Problem takes them
-        """Make a problem of this kind with one of its statuses."""
-        return Problem(type=f"/problems/{self.code}", title=self.title, status=status, **members)
+    def problem(self, status: int, detail: str, error: Exception | None = None) -> Problem:
+        """Make a problem of this kind, with what an exception holds beside its text."""
+        members: dict[str, Any] = {}
+        match error:
+            case InvalidRequestError():
+                members = {"problems": list(error.problems)}
+            case UnknownAreaError():
+                members = {"areas": list(error.known)}
+            case NoApplicableModelError():
+                members = {
+                    "refused": error.refused[:MOST_REFUSALS],
+                    "refused_counts": error.refused.counts,
+                }
+        kind = f"/problems/{self.code}"
+        return Problem(type=kind, title=self.title, status=status, detail=detail, **members)
 
     def example(self, status: int) -> Problem:
         """Make an example of this kind."""
-        detail = self.public or HTTPStatus(status).description or self.title
-        return self.body(status, **{"detail": detail, **self.shown})
-
-
-def _shown(detail: str, **refused: str) -> dict[str, Any]:
-    """Return the example of a problem with one refusal."""
-    all_refused = [RefusedDelivery(**refused)]
-    return {
-        "detail": detail,
-        "refused": all_refused,
-        "refused_counts": count_refusals(all_refused),
-    }
+        detail = self.public or str(self.error or HTTPStatus(status).description or self.title)
+        return self.problem(status, detail, self.error)
 
 
 _OTHER_ID = "5ddd8ae1-30ab-4427-baec-efcbb1c829ee"
+_OUT_OF_SEASON = RefusedDelivery(
+    delivery_id=_OTHER_ID,
+    model_type="SummerHumidityPredictor",
+    code="out-of-season",
+    reason="valid in June, July and August, not in December",
+)
+_UNOBSERVED = RefusedDelivery(
+    delivery_id="2b0f1f6e-6b0c-4f0e-9d61-3f1f7d6a3c11",
+    model_type="WinterPredictor",
+    code="observations-missing",
+    reason="temperature of JFK lacks 168 of 720 values",
+)
 
 PROBLEMS = {
     each.code: each
@@ -90,54 +98,35 @@ PROBLEMS = {
             code="unknown-area",
             title="Unknown area",
             statuses=(404,),
-            error=UnknownAreaError,
+            error=UnknownAreaError("Atlantis", known=["EWR", "JFK"]),
             remedy="`areas` lists the known names",
-            shown={
-                "detail": str(UnknownAreaError("Atlantis", known=["EWR", "JFK"])),
-                "areas": ["EWR", "JFK"],
-            },
         ),
         ProblemKind(
             code="unknown-delivery",
             title="Unknown delivery",
             statuses=(404,),
-            error=UnknownDeliveryError,
-            shown={"detail": str(UnknownDeliveryError(_OTHER_ID))},
+            error=UnknownDeliveryError(_OTHER_ID),
         ),
         ProblemKind(
             code="no-applicable-model",
             title="No model can be used for this request",
             statuses=(422,),
-            error=NoApplicableModelError,
+            error=NoApplicableModelError("JFK", refused=[_OUT_OF_SEASON]),
             remedy="`refused` and `refused_counts` give the reasons. Do not retry; request another "
             "start or area, and never use a nearby area instead",
-            shown=_shown(
-                "No model can be used for JFK (1 refused: out-of-season).",
-                delivery_id=_OTHER_ID,
-                model_type="SummerHumidityPredictor",
-                code="out-of-season",
-                reason="valid in June, July and August, not in December",
-            ),
         ),
         ProblemKind(
             code="observations-missing",
             title="Observations to start from are missing",
             statuses=(503,),
-            error=ObservationsMissingError,
+            error=ObservationsMissingError("JFK", refused=[_UNOBSERVED]),
             remedy="wait for observations, or send your own",
-            shown=_shown(
-                "Observations for JFK are missing: temperature of JFK lacks 168 of 720 values.",
-                delivery_id="2b0f1f6e-6b0c-4f0e-9d61-3f1f7d6a3c11",
-                model_type="WinterPredictor",
-                code="observations-missing",
-                reason="temperature of JFK lacks 168 of 720 values",
-            ),
         ),
         ProblemKind(
             code="observations-unavailable",
             title="The observation database cannot be used",
             statuses=(503,),
-            error=ObservationStoreError,
+            error=ObservationStoreError(),
             public="The observation database cannot be used at the moment. The operator's log has "
             "the reason.",
             retry=True,
@@ -147,18 +136,16 @@ PROBLEMS = {
             code="invalid-request",
             title="The request is not valid",
             statuses=(400, 422),
-            error=InvalidRequestError,
+            error=InvalidRequestError(["area: Field required"]),
             remedy="`problems` lists everything that is wrong; a retry does not help",
-            shown={"detail": "area: Field required", "problems": ["area: Field required"]},
         ),
         ProblemKind(
             code="not-ready",
             title="No verified delivery is loaded yet",
             statuses=(503,),
-            error=NotReadyError,
+            error=NotReadyError("the store has not been looked at yet"),
             retry=True,
             remedy="retry after `Retry-After` seconds",
-            shown={"detail": "the store has not been looked at yet"},
         ),
         ProblemKind("not-found", "Not found", (404,)),
         ProblemKind("method-not-allowed", "Method not allowed", (405,)),
@@ -168,7 +155,7 @@ PROBLEMS = {
             code=INTERNAL_ERROR,
             title="Internal error",
             statuses=(500,),
-            error=Exception,
+            error=Exception(),
             public="The app failed on this request. The operator's log has the reason.",
             remedy="give the operator the `X-Request-ID` of the answer; the log has it",
         ),
@@ -176,14 +163,18 @@ PROBLEMS = {
 }
 """All problems by code."""
 
-_OF_HTTP = {each.statuses[0]: each for each in PROBLEMS.values() if each.error in {None, Exception}}
+_OF_HTTP = {
+    kind.statuses[0]: kind
+    for kind in PROBLEMS.values()
+    if kind.error is None or kind.code == INTERNAL_ERROR
+}
 
 
 def register_problems(app: Flask) -> None:
     """Turn every exception of a request into a problem."""
     for kind in PROBLEMS.values():
         if kind.error is not None:
-            app.register_error_handler(kind.error, partial(_answer, kind))
+            app.register_error_handler(type(kind.error), partial(_answer, kind))
     app.register_error_handler(HTTPException, _answer_http)
 
 
@@ -192,18 +183,8 @@ def _answer(kind: ProblemKind, error: Exception) -> Response:
         unforeseen = kind.code == INTERNAL_ERROR
         event = "the app failed on a request" if unforeseen else error
         logger.error("%s", event, exc_info=error if unforeseen else None)
-    status, members = kind.statuses[0], dict[str, Any]()
-    match error:
-        case InvalidRequestError():
-            status, members = error.status, {"problems": list(error.problems)}
-        case UnknownAreaError():
-            members = {"areas": list(error.known)}
-        case NoApplicableModelError():
-            members = {
-                "refused": error.refused[:MOST_REFUSALS],
-                "refused_counts": error.refused_counts,
-            }
-    return _respond(kind, status, detail=kind.public or str(error), **members)
+    status = error.status if isinstance(error, InvalidRequestError) else kind.statuses[0]
+    return _respond(kind, kind.problem(status, kind.public or str(error), error))
 
 
 def _answer_http(error: HTTPException) -> Response:
@@ -212,17 +193,17 @@ def _answer_http(error: HTTPException) -> Response:
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status=status, headers=error.get_headers())
     kind = _OF_HTTP.get(status, PROBLEMS["invalid-request"])
-    answer = _respond(kind, status, detail=error.description or kind.title)
+    answer = _respond(kind, kind.problem(status, error.description or kind.title))
     for name, value in error.get_headers():
         if name not in {"Content-Type", "Content-Length"}:
             answer.headers[name] = value
     return answer
 
 
-def _respond(kind: ProblemKind, status: int, **members: Any) -> Response:  # noqa: ANN401 - likewise
+def _respond(kind: ProblemKind, problem: Problem) -> Response:
     current_trace().problem = kind.code
-    content = kind.body(status, **members).model_dump_json()
-    answer = Response(content, status=status, content_type=CONTENT_TYPE)
+    content = problem.model_dump_json()
+    answer = Response(content, status=problem.status, content_type=CONTENT_TYPE)
     answer.headers["Cache-Control"] = "no-store"
     if kind.retry:
         answer.headers["Retry-After"] = str(RETRY_SECONDS)

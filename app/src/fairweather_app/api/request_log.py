@@ -10,14 +10,12 @@ from typing import cast
 
 from flask import Flask, Response, g, request
 
-from fairweather_app.api.operation import Operation
 from fairweather_app.common.logging import REQUEST_ID, request_log
 from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.forecasting.context import AppContext
 
 HEADER = "X-Request-ID"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_UNKNOWN_ROUTE = "none"
 PREDICT = "/weather/predict"
 LOGS_REQUESTS = "FAIRWEATHER_LOGS_REQUESTS"
 """Key of the Flask config: whether each request leaves a line. `create_app` does not set it."""
@@ -55,16 +53,31 @@ class RequestLog:
     def record(
         self, trace: RequestTrace, *, route: str, method: str, path: str, status: int
     ) -> None:
-        """Count a request and write its line: to be called once for each request."""
+        """Count a request and write its line, without what it did not have; to be called once."""
         seconds = perf_counter() - trace.started
         if route == PREDICT:
             trace.stages["total"] = seconds
         code = trace.problem or ("error" if status >= HTTPStatus.BAD_REQUEST else "")
         area = self._metrics.area_label(self._context.catalogue.snapshot, trace.area)
         self._metrics.count_request(trace, route, status, code, area)
-        if self._config.get(LOGS_REQUESTS):
-            fields = _line(trace, method, path, status, seconds)
-            request_log(self._context.settings.log_format)(**fields)
+        if not self._config.get(LOGS_REQUESTS):
+            return
+        fields: dict[str, object] = {
+            "request_id": trace.request_id,
+            "method": method,
+            "path": path,
+            "status": status,
+            "ms": round(seconds * 1000, 3),
+            "problem": trace.problem,
+            "area": trace.area,
+            "delivery_id": trace.delivery_id,
+            "memo": trace.cache,
+            "passed_over": dict(trace.refusals) or None,
+        }
+        for name in trace.stages.keys() - {"total"}:
+            fields[f"{name}_ms"] = round(trace.stages[name] * 1000, 3)
+        given = {name: value for name, value in fields.items() if value is not None}
+        request_log(self._context.settings.log_format)(**given)
 
 
 def install_request_log(app: Flask, app_context: AppContext) -> RequestLog:
@@ -74,20 +87,6 @@ def install_request_log(app: Flask, app_context: AppContext) -> RequestLog:
     What answers requests before Flask does has to call `RequestLog.record`.
     """
     log = RequestLog(app, app_context)
-
-    @app.get("/metrics")
-    @Operation(
-        name="get_metrics",
-        summary="What Prometheus reads.",
-        tag="operating",
-        answer="text/plain",
-        means="Numbers for Prometheus.",
-    )
-    def metrics() -> Response:
-        """Return what Prometheus reads."""
-        from fairweather_app.api.metrics import CONTENT_TYPE, exposition  # noqa: PLC0415 - likewise
-
-        return Response(exposition(app_context), content_type=CONTENT_TYPE)
 
     @app.before_request
     def _begin() -> None:
@@ -100,7 +99,7 @@ def install_request_log(app: Flask, app_context: AppContext) -> RequestLog:
             return response
         log.record(
             trace,
-            route=request.url_rule.rule if request.url_rule else _UNKNOWN_ROUTE,
+            route=request.url_rule.rule if request.url_rule else "none",
             method=request.method,
             path=request.path,
             status=response.status_code,
@@ -113,24 +112,3 @@ def install_request_log(app: Flask, app_context: AppContext) -> RequestLog:
         end()
 
     return log
-
-
-def _line(
-    trace: RequestTrace, method: str, path: str, status: int, seconds: float
-) -> dict[str, object]:
-    """Return the fields of a request's line, without those that the request did not have."""
-    fields: dict[str, object] = {
-        "request_id": trace.request_id,
-        "method": method,
-        "path": path,
-        "status": status,
-        "ms": round(seconds * 1000, 3),
-        "problem": trace.problem,
-        "area": trace.area,
-        "delivery_id": trace.delivery_id,
-        "memo": trace.cache,
-        "passed_over": dict(trace.refusals) or None,
-    }
-    stages = {f"{name}_ms": round(each * 1000, 3) for name, each in trace.stages.items()}
-    stages.pop("total_ms", None)
-    return {name: value for name, value in (fields | stages).items() if value is not None}

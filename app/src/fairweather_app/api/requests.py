@@ -1,4 +1,8 @@
-"""Read requests for forecasts, strictly: from a query or from a JSON body."""
+"""Read requests, strictly: for a forecast, from a query or a JSON body; and for deliveries.
+
+What cannot be asked is an `InvalidRequestError`, which lists everything that is wrong: 400 where it
+is in the address or the body cannot be parsed, else 422.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from typing import Literal
 from urllib.parse import parse_qs
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from fairweather_app.api.schemas import ModelsQuery, PredictRequest
 from fairweather_app.errors import InvalidRequestError
@@ -20,11 +23,7 @@ QUERY = ("area", "variable", "reference_time")
 
 
 def read_query(query: bytes) -> ForecastRequest:
-    """Read a request from the query of an address.
-
-    Raises:
-        InvalidRequestError: it asks for what cannot be asked (400); `problems` lists everything.
-    """
+    """Read a request for a forecast from the query of an address."""
     given = parse_qs(query.decode(errors="replace"), keep_blank_values=True)
     problems = [
         f"{name}: not a parameter; expected {', '.join(QUERY)}"
@@ -49,19 +48,21 @@ def read_query(query: bytes) -> ForecastRequest:
 
 
 def read_body(body: bytes) -> ForecastRequest:
-    """Read a request from a JSON body.
-
-    Raises:
-        InvalidRequestError: it is no JSON or gives a key twice (400), or asks for what cannot be
-            asked (422); `problems` lists everything.
-    """
+    """Read a request for a forecast from a JSON body, in which no key may be given twice."""
     try:
         found = PredictRequest.model_validate_json(body)
     except ValidationError as error:
         _refuse_repeated(body)
         broken = any(each["type"] == "json_invalid" for each in error.errors())
         raise _invalid(error, 400 if broken else 422) from None
-    if body.count(b'"') != 2 * _strings(found):
+    strings = (
+        len(found.model_fields_set)
+        + 1  # the area
+        + len(found.variables or ())
+        + (found.reference_time is not None)
+        + len(found.observations or ())
+    )
+    if body.count(b'"') != 2 * strings:  # with no more than these it gives no key twice
         _refuse_repeated(body)
     return _request(found)
 
@@ -75,26 +76,8 @@ def _request(found: PredictRequest) -> ForecastRequest:
     )
 
 
-def _strings(found: PredictRequest) -> int:
-    """Count the strings that a body needs to say this, keys included.
-
-    Each has two quotation marks, so a body with no more of them gives no key twice.
-    """
-    return (
-        len(found.model_fields_set)
-        + 1  # the area
-        + len(found.variables or ())
-        + (found.reference_time is not None)
-        + len(found.observations or ())
-    )
-
-
 def _refuse_repeated(body: bytes) -> None:
-    """Refuse a body that gives a key twice: one of the two values would be lost in silence.
-
-    Raises:
-        InvalidRequestError: it does, in the first object that ends.
-    """
+    """Refuse a body that gives a key twice: one of the two values would be lost in silence."""
 
     def check(pairs: list[tuple[str, object]]) -> None:
         keys = Counter(key for key, _ in pairs)
@@ -109,40 +92,26 @@ def _refuse_repeated(body: bytes) -> None:
 def _invalid(error: ValidationError, status: Literal[400, 422]) -> InvalidRequestError:
     problems = []
     for each in error.errors():
-        where, message = error_path_and_message(each)
+        where = ".".join(map(str, each["loc"]))
+        message = each["msg"].removeprefix("Value error, ")
         problems.append(f"{where}: {message}" if where else message)
     return InvalidRequestError(problems, status=status)
 
 
-def error_path_and_message(error: ErrorDetails) -> tuple[str, str]:
-    """Return where something is wrong, and what, of an error of pydantic's for a caller to read."""
-    where = ".".join(str(part) for part in error["loc"])
-    return where, error["msg"].removeprefix("Value error, ")
-
-
 def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
-    """Read what is asked of ``/models``.
-
-    Raises:
-        InvalidRequestError: it cannot be asked; `problems` lists everything.
-    """
+    """Read what is asked of ``/models``."""
     pairs = list(arguments)
-    asked = dict(pairs)
-    problems = [
-        f"{name}: given more than once" for name in asked if [n for n, _ in pairs].count(name) > 1
-    ]
+    counts = Counter(name for name, _ in pairs)
+    problems = [f"{name}: given more than once" for name, count in counts.items() if count > 1]
+    found = None
     try:
-        found = ModelsQuery.model_validate(asked)
+        found = ModelsQuery.model_validate(dict(pairs))
     except ValidationError as error:
         for each in error.errors():
-            name, message = error_path_and_message(each)
+            wrong = f"found {each['input']!r}; {each['msg'].removeprefix('Value error, ')}"
             if each["type"] == "extra_forbidden":
-                known = ", ".join(ModelsQuery.model_fields)
-                problems.append(f"{name}: not a parameter; expected {known}")
-            else:
-                wanted = message.replace("Input should be", "expected", 1)
-                problems.append(f"{name}: found {each['input']!r}; {wanted}")
-        raise InvalidRequestError(problems, status=400) from None
-    if problems:
+                wrong = f"not a parameter; expected {', '.join(ModelsQuery.model_fields)}"
+            problems.append(f"{each['loc'][0]}: {wrong.replace('Input should be', 'expected', 1)}")
+    if found is None or problems:
         raise InvalidRequestError(problems, status=400)
     return found

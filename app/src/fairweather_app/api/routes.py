@@ -6,14 +6,13 @@ import mimetypes
 from http import HTTPStatus
 
 import flask
-from fairweather_interface.delivery import CARD, Delivery
+from fairweather_interface.delivery import CARD
 from fairweather_interface.software import Software, dump_software
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
-from werkzeug.datastructures import ETags
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
-from fairweather_app.api.compression import CODINGS
+from fairweather_app.api.extensions import CODINGS
 from fairweather_app.api.forecast_response import current_responses
 from fairweather_app.api.model_listing import model_detail, models_page, store_report
 from fairweather_app.api.operation import Operation
@@ -33,8 +32,6 @@ from fairweather_app.errors import NotReadyError
 from fairweather_app.forecasting.areas import area_summaries
 from fairweather_app.forecasting.context import current_context
 from fairweather_app.models_backend.software import describe_software
-
-IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
 
 CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -68,8 +65,6 @@ def _forbid_sniffing(response: Response) -> Response:
 
 @api.get("/weather/predict")
 @Operation(
-    name="predict",
-    summary="Forecast an area from the app's own observations.",
     tag="forecasts",
     answer=Forecast,
     means="The forecast.",
@@ -81,26 +76,25 @@ def _forbid_sniffing(response: Response) -> Response:
     problems=CANNOT_FORECAST,
     invalid=(400,),
 )
-def predict_from_query() -> Response:
+def predict() -> Response:
     """Forecast an area from the app's own observations.
 
     The answer may be another one as soon as an observation or a delivery arrives, so a client that
     keeps it has to revalidate it: with its ``ETag`` that is 304 without a body.
     """
     found = current_responses().get(read_query(request.query_string), current_trace())
-    headers = [("Cache-Control", "no-cache"), ("ETag", found.etag)]
-    if IF_NONE_MATCH in request.environ:
-        known = _known_form(request.if_none_match, found.etag)
-        if known is not None:
-            headers[1] = ("ETag", known)
-            return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    headers = {"Cache-Control": "no-cache", "ETag": found.etag}
+    if "HTTP_IF_NONE_MATCH" in request.environ:
+        tag = found.etag.strip('"')
+        for form in (tag, *(f"{tag}:{coding}" for coding in CODINGS)):  # compressed or not
+            if request.if_none_match.contains_weak(form):
+                headers["ETag"] = f'"{form}"'
+                return Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(found.body, content_type="application/json", headers=headers)
 
 
 @api.post("/weather/predict")
 @Operation(
-    name="predict_from_observations",
-    summary="Forecast an area, from the observations in the body where there are any.",
     tag="forecasts",
     answer=Forecast,
     means="The forecast.",
@@ -109,7 +103,7 @@ def predict_from_query() -> Response:
     problems=(*CANNOT_FORECAST, "body-too-large", "unsupported-media-type"),
     invalid=(400, 422),
 )
-def predict_from_body() -> Response:
+def predict_from_observations() -> Response:
     """Forecast an area, from the observations in the body where there are any."""
     if not request.is_json:
         found = request.content_type or "no content type"
@@ -121,8 +115,6 @@ def predict_from_body() -> Response:
 
 @api.get("/areas")
 @Operation(
-    name="list_areas",
-    summary="Every area the app knows of.",
     tag="forecasts",
     answer=Areas,
     means="The areas, whether or not a model serves them.",
@@ -135,7 +127,7 @@ def predict_from_body() -> Response:
     },
     problems=("observations-unavailable",),
 )
-def areas() -> Response:
+def list_areas() -> Response:
     """List every area the app knows of, and what there is for it."""
     context = current_context()
     return _json(Areas(areas=area_summaries(context.catalogue.snapshot.contents, context.windows)))
@@ -143,8 +135,6 @@ def areas() -> Response:
 
 @api.get("/models")
 @Operation(
-    name="list_models",
-    summary="Deliveries with their states, a page at a time.",
     tag="models",
     answer=Models,
     means="Deliveries by id; next is where there are more.",
@@ -153,47 +143,53 @@ def areas() -> Response:
     links={"model": _to_the_model("$response.body#/models/0/delivery_id")},
     invalid=(400,),
 )
-def models() -> Response:
+def list_models() -> Response:
     """List the deliveries the app knows of, each with its state and the reason for it.
 
     At most `MOST_LISTED` at a time; ``next`` is where the others are.
     """
     query = read_models_query(request.args.items(multi=True))
-    return _json(models_page(current_context(), query, path=flask.url_for("api.models")))
+    return _json(models_page(current_context(), query, path=flask.url_for("api.list_models")))
 
 
 @api.get("/models/<delivery_id>")
 @Operation(
-    name="get_model",
-    summary="One delivery, with all that it declares.",
     tag="models",
     answer=ModelDetail,
     means="The delivery.",
     page=True,
     problems=("unknown-delivery", "not-found"),
 )
-def model(delivery_id: str) -> Response:
+def get_model(delivery_id: str) -> Response:
     """Describe one delivery, with its metadata, unknown fields included."""
-    card_address = flask.url_for("api.card", delivery_id=delivery_id)
+    card_address = flask.url_for("api.get_model_card", delivery_id=delivery_id)
     return _json(model_detail(current_context(), delivery_id, card=card_address))
 
 
 @api.get("/models/<delivery_id>/card/")
 @api.get("/models/<delivery_id>/card/<path:name>")
 @Operation(
-    name="get_model_card",
-    summary="The model card, to be read by people.",
     tag="models",
     answer="text/html",
     means="The card.",
     headers={"Content-Security-Policy": "Content-Security-Policy"},
     problems=("unknown-delivery", "not-found"),
 )
-def card(delivery_id: str, name: str = "index.html") -> Response:
-    """Send a file of the model card, in a sandbox: who can write to the store can write cards."""
+def get_model_card(delivery_id: str, name: str = "index.html") -> Response:
+    """Show the model card.
+
+    In a sandbox, because who can write to the store can write cards; and only files that the
+    manifest of a verified delivery lists.
+    """
     catalogue = current_context().catalogue
     delivery = catalogue.delivery(catalogue.snapshot.entry(delivery_id))
-    content = _read(delivery_id, delivery, f"{CARD_FOLDER}/{name}")
+    path = f"{CARD_FOLDER}/{name}"
+    if delivery is None or path not in delivery.manifest.files:
+        raise NotFound(f"delivery {delivery_id} has no file {path}")
+    try:
+        content = (delivery.path / path).read_bytes()
+    except OSError:
+        raise NotFound(f"the app's copy of {path} is gone; it comes back with a restart") from None
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     answer = Response(content, mimetype=kind)
     answer.headers["Content-Security-Policy"] = CARD_POLICY
@@ -201,34 +197,28 @@ def card(delivery_id: str, name: str = "index.html") -> Response:
 
 
 @api.get("/software")
-@Operation(
-    name="get_software",
-    summary="What this release supports.",
-    tag="operating",
-    answer=Software,
-)
-def software() -> Response:
+@Operation(tag="operating", answer=Software, means="What this release supports.")
+def get_software() -> Response:
     """Return what this release supports: its software manifest."""
     content = dump_software(describe_software(current_context().catalogue.backends))
     return Response(content, mimetype="application/json")
 
 
 @api.get("/healthz")
-@Operation(name="is_up", summary="The process is up.", tag="operating", answer=Health)
-def healthz() -> Response:
+@Operation(tag="operating", answer=Health, means="The process is up.")
+def is_up() -> Response:
     """Report that the process is up."""
     return _json(Health())
 
 
 @api.get("/readyz")
 @Operation(
-    name="is_ready",
-    summary="A verified delivery is loaded.",
     tag="operating",
     answer=Readiness,
+    means="A verified delivery is loaded.",
     problems=("not-ready",),
 )
-def readyz() -> Response:
+def is_ready() -> Response:
     """Report that at least one verified delivery is loaded."""
     snapshot = current_context().catalogue.snapshot
     if snapshot.live:
@@ -238,38 +228,21 @@ def readyz() -> Response:
 
 
 @api.get("/openapi.json")
-@Operation(
-    name="get_openapi",
-    summary="This interface, as OpenAPI 3.1.",
-    tag="operating",
-    answer="application/json",
-    means="This document.",
-)
-def openapi() -> Response:
+@Operation(tag="operating", answer="application/json", means="This document.")
+def get_openapi() -> Response:
     """Return this interface, as OpenAPI 3.1."""
     from fairweather_app.api.openapi import openapi_document  # noqa: PLC0415 - few ask for it
 
     return Response(openapi_document(flask.current_app), mimetype="application/json")
 
 
-def _known_form(known: ETags, etag: str) -> str | None:
-    """Return the `ETag` of the form that a client holds of an answer, compressed or not; else None.
+@api.get("/metrics")
+@Operation(tag="operating", answer="text/plain", means="Numbers for Prometheus.")
+def get_metrics() -> Response:
+    """Return what Prometheus reads."""
+    from fairweather_app.api import metrics  # noqa: PLC0415 - see `request_log`
 
-    Tags are compared weakly, as RFC 9110 has it.
-    """
-    tag = etag.strip('"')
-    forms = (tag, *(f"{tag}:{coding}" for coding in CODINGS))
-    return next((f'"{form}"' for form in forms if known.contains_weak(form)), None)
-
-
-def _read(delivery_id: str, delivery: Delivery | None, name: str) -> bytes:
-    """Read a file of a verified delivery; only names that its manifest lists."""
-    if delivery is None or name not in delivery.manifest.files:
-        raise NotFound(f"delivery {delivery_id} has no file {name}")
-    try:
-        return (delivery.path / name).read_bytes()
-    except OSError:
-        raise NotFound(f"the app's copy of {name} is gone; it comes back with a restart") from None
+    return Response(metrics.exposition(current_context()), content_type=metrics.CONTENT_TYPE)
 
 
 def _json(content: BaseModel) -> Response:

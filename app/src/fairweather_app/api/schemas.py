@@ -53,7 +53,6 @@ class _Response(BaseModel):
     )
 
 
-# ---------------------------------------------------------------------------------- requests
 def _printable(value: str) -> str:
     if not value.isprintable():
         raise ValueError(f"{value!r} holds characters that cannot be printed")
@@ -106,7 +105,6 @@ class Problem(_Response):
     refused_counts: dict[str, int] | None = _optional("How many refuse with each code, of all.")
 
 
-# ---------------------------------------------------------------------------------- forecasts
 class VariableForecast(_Response):
     """The forecast of one variable, one value for each time of the series."""
 
@@ -125,15 +123,10 @@ class VariableForecast(_Response):
     )
 
 
-class ForecastSeries(BaseModel):
+class ForecastSeries(_Response):
     """Valid times, and beside them one `VariableForecast` for each variable, by its name."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="allow",
-        ser_json_inf_nan="null",
-        json_schema_mode_override="serialization",
-    )
+    model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, VariableForecast]
 
     time: list[AwareDatetime]

@@ -5,16 +5,13 @@
 - ``flask --app fairweather_app run`` starts it, in the process that answers requests. No other
   ``flask`` command does.
 - A WSGI server, such as ``fairweather-app serve``, imports ``fairweather_app.wsgi:app``, which
-  calls `start_polling`. Import it in each worker, without preloading: neither threads nor loaded
-  models survive a fork.
+  calls `start_polling`.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from functools import partial
 
 import click
 from flask import Flask
@@ -24,8 +21,7 @@ from werkzeug.serving import is_running_from_reloader
 
 from fairweather_app.background.preload import BEFORE_READY_SECONDS, preload
 from fairweather_app.background.recorder import RECORDER, Recorder
-from fairweather_app.catalogue.catalogue import Catalogue
-from fairweather_app.catalogue.snapshot import Contents, Snapshot
+from fairweather_app.catalogue.snapshot import Snapshot
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.pins import report_pins
 
@@ -36,23 +32,13 @@ logger = logging.getLogger(__name__)
 
 
 class Poller:
-    """Refreshes a catalogue at once and then every `seconds`, on a thread of its own, and logs.
+    """Refreshes an app's catalogue at once and then again and again, on a thread, and logs.
 
-    `report` is called with the contents before and after each refresh. After the first one
-    `preload` runs, on another thread; its argument returns whether it has to stop.
+    After the first refresh models are preloaded, on another thread.
     """
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        seconds: float,
-        preload: Callable[[Callable[[], bool]], object] = lambda _stopping: None,
-        report: Callable[[Contents, Contents], object] = lambda _before, _after: None,
-    ) -> None:
-        self._catalogue = catalogue
-        self._seconds = seconds
-        self._preload = preload
-        self._report = report
+    def __init__(self, app_context: AppContext) -> None:
+        self._context = app_context
         self._stopping = threading.Event()
         self._refreshed = threading.Event()
         self._thread = threading.Thread(target=self._poll, name=POLLER, daemon=True)
@@ -69,8 +55,7 @@ class Poller:
     def wait_for_first_refresh(self, seconds: float) -> bool:
         """Wait for the first refresh, at most so many `seconds`; return whether it has ended.
 
-        Preloading has ended then too, or goes on at the same time. A worker process that takes
-        requests before it knows a model would answer not-ready while others could serve.
+        A worker that takes requests before it would answer not-ready while others could serve.
         """
         return self._refreshed.wait(seconds)
 
@@ -82,30 +67,28 @@ class Poller:
     def _poll(self) -> None:
         from fairweather_app.api.metrics import count_look  # noqa: PLC0415 - see `request_log`
 
+        catalogue, rules = self._context.catalogue, self._context.selectors.rules
         while not self._stopping.is_set():
             try:
-                before = self._catalogue.snapshot
-                after = self._catalogue.refresh()
+                before = catalogue.snapshot
+                after = catalogue.refresh()
                 count_look(before, after)
                 report_changes(before, after)
-                self._report(before.contents, after.contents)
+                report_pins(rules, before.contents, after.contents)
             except Exception:
                 logger.exception("scanning the store failed; it is tried again")
             if not self._refreshed.is_set():
-                self._prepare()
+                preloading = threading.Thread(target=self._preload, name=PRELOADER, daemon=True)
+                preloading.start()
+                preloading.join(BEFORE_READY_SECONDS)
                 self._refreshed.set()
-            self._stopping.wait(self._seconds)
+            self._stopping.wait(self._context.settings.reload_seconds)
 
-    def _prepare(self) -> None:
-        def run() -> None:
-            try:
-                self._preload(self._stopping.is_set)
-            except Exception:
-                logger.exception("preloading failed; models are loaded when they are requested")
-
-        preloading = threading.Thread(target=run, name=PRELOADER, daemon=True)
-        preloading.start()
-        preloading.join(BEFORE_READY_SECONDS)
+    def _preload(self) -> None:
+        try:
+            preload(self._context, self._stopping.is_set)
+        except Exception:
+            logger.exception("preloading failed; models are loaded when they are requested")
 
 
 def start_polling(app: Flask) -> Poller:
@@ -114,13 +97,7 @@ def start_polling(app: Flask) -> Poller:
     if isinstance(running, Poller) and running.running:
         return running
     app_context: AppContext = app.extensions["fairweather"]
-    poller = Poller(
-        app_context.catalogue,
-        app_context.settings.reload_seconds,
-        partial(preload, app_context),
-        partial(report_pins, app_context.selectors.rules),
-    )
-    app.extensions[POLLER] = poller
+    poller = app.extensions[POLLER] = Poller(app_context)
     poller.start()
     recorder = app.extensions[RECORDER] = Recorder(app_context)
     recorder.start()

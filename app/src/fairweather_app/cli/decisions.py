@@ -38,7 +38,7 @@ class Decided:
     within_seconds: float
 
 
-def _some_text(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+def _some_text(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
     if value is not None and not value.strip():
         raise click.BadParameter(f"found {value!r}: expected some words", param=option)
     return value
@@ -77,9 +77,22 @@ def withdraw(delivery_id: str, reason: str, author: str, *, force: bool, as_json
 
     Example: flask --app fairweather_app models withdraw ID --reason "too warm at night"
     """
-    delivery_id = _whole_id(delivery_id)
+    context, delivery_id = current_context(), _whole_id(delivery_id)
     if not force:
-        check_withdrawal(current_context(), delivery_id)
+        entry = _entry(context, delivery_id)
+        declaring = context.catalogue.snapshot.contents.declaring
+        may_answer = context.selectors.rules.may_answer
+        alone = [
+            area
+            for area in entry.areas
+            if [each for each in declaring[area] if each.live and may_answer(each, area)] == [entry]
+        ]
+        if alone:
+            raise DecisionError(
+                f"{delivery_id} is the last live model for {', '.join(alone)}; nothing was "
+                "changed. Deliver another first, or use --force; 'models why' lists the other "
+                "deliveries of an area with the reason why each is not served"
+            )
     done = f"{delivery_id} is withdrawn"
     _decide("withdraw", delivery_id, done, author=author, reason=reason, as_json=as_json)
 
@@ -113,8 +126,10 @@ def pin(area: str, delivery_id: str, reason: str | None, author: str, *, as_json
 
     Example: flask --app fairweather_app models pin JFK ID
     """
-    chosen = _whole_id(delivery_id)
-    check_pin(current_context(), area, chosen)
+    context, chosen = current_context(), _whole_id(delivery_id)
+    problem = why_not(context.selectors.rules, area, _entry(context, chosen))
+    if problem is not None:
+        raise DecisionError(f"{chosen} may not answer for {area}: {problem}; nothing was changed")
     done = f"{area} is pinned to {chosen}"
     _decide("pin", area, done, author=author, delivery_id=chosen, reason=reason, as_json=as_json)
 
@@ -138,33 +153,19 @@ COMMANDS = (withdraw, restore, pin, unpin)
 
 
 def _decide(
-    action: Action,
-    subject: str,
-    done: str,
-    *,
-    author: str,
-    as_json: bool,
-    delivery_id: str | None = None,
-    reason: str | None = None,
+    action: Action, subject: str, done: str, *, author: str, as_json: bool, **more: str | None
 ) -> None:
-    """Store a decision and print it."""
+    """Store a decision, with `more` of its fields, and print it."""
     context = current_context()
-    context.catalogue.decisions.add(
-        action, subject, author=author, delivery_id=delivery_id, reason=reason
-    )
-    decided = Decided(
-        action=action,
-        subject=subject,
-        delivery_id=delivery_id,
-        author=author,
-        reason=reason,
-        within_seconds=context.settings.reload_seconds,
-    )
+    context.catalogue.decisions.add(action, subject, author=author, **more)
+    seconds = context.settings.reload_seconds
     if as_json:
+        decided = Decided(
+            action=action, subject=subject, author=author, within_seconds=seconds, **more
+        )
         output.print_json(decided)
     else:
-        seconds = f"{decided.within_seconds:g} seconds"
-        output.print_text(f"{done}; every serving process follows within {seconds}")
+        output.print_text(f"{done}; every serving process follows within {seconds:g} seconds")
 
 
 def _whole_id(text: str) -> str:
@@ -178,42 +179,6 @@ def _whole_id(text: str) -> str:
             *context.catalogue.decisions.read().withdrawals,
         },
     )
-
-
-def check_withdrawal(context: AppContext, delivery_id: str) -> None:
-    """Check that a withdrawal leaves each area a model.
-
-    Raises:
-        DecisionError: the delivery is unknown, or an area would be left without any model that
-            may be served for it: shadows, and what the operator narrowed, may not.
-    """
-    entry = _entry(context, delivery_id)
-    declaring = context.catalogue.snapshot.contents.declaring
-    may_answer = context.selectors.rules.may_answer
-    alone = [
-        area
-        for area in entry.areas
-        if [each for each in declaring[area] if each.live and may_answer(each, area)] == [entry]
-    ]
-    if alone:
-        raise DecisionError(
-            f"{delivery_id} is the last live model for {', '.join(alone)}; nothing was changed. "
-            "Deliver another first, or use --force; 'models why' lists the other deliveries of an "
-            "area with the reason why each is not served"
-        )
-
-
-def check_pin(context: AppContext, area: str, delivery_id: str) -> None:
-    """Check that a delivery may be served for an area now.
-
-    Raises:
-        DecisionError: it is not live, or not allowed for the area.
-    """
-    problem = why_not(context.selectors.rules, area, _entry(context, delivery_id))
-    if problem is not None:
-        raise DecisionError(
-            f"{delivery_id} may not answer for {area}: {problem}; nothing was changed"
-        )
 
 
 def _entry(context: AppContext, delivery_id: str) -> Entry:

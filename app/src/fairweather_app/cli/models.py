@@ -12,7 +12,6 @@ from flask.cli import AppGroup
 
 from fairweather_app.api.model_listing import store_report, summarize
 from fairweather_app.api.schemas import Models, ModelSummary
-from fairweather_app.catalogue.entries import Entry
 from fairweather_app.cli import output
 from fairweather_app.cli.decisions import COMMANDS
 from fairweather_app.common.times import write_time
@@ -73,9 +72,6 @@ def _reason(summary: ModelSummary) -> str:
     if summary.code == summary.state:  # of a withdrawal: its reason begins with the same word
         return str(summary.reason)
     return f"{summary.code}: {summary.reason}"
-
-
-# ------------------------------------------------------------------------------------- why
 
 
 Verdict = Literal["answers", "refused", "ranks-lower"]
@@ -180,39 +176,31 @@ def _ranking(
 ) -> Ranking:
     order = list(context.selectors.of(context.catalogue.snapshot.contents).ranked(area))
     names = [each.delivery_id for each in order]
-    candidates = set(names)
+    candidates = set(names)  # so that of very many refusals few are kept
     refusals = {each.delivery_id: each for each in refused if each.delivery_id in candidates}
     place = names.index(answering) if answering in names else len(names)
+    ranking: list[RefusedCandidate | Candidate] = []
+    for number, entry in enumerate(order):
+        refusal, declared = refusals.get(entry.delivery_id), entry.declared
+        if refusal is not None and number < place:
+            ranking.append(RefusedCandidate(**asdict(refusal)))
+        elif refusal is None and number >= place and declared is not None:
+            candidate = Candidate(
+                delivery_id=entry.delivery_id,
+                model_type=entry.model_type,
+                verdict="ranks-lower" if number > place else "answers",
+                synthetic=declared.synthetic,
+                skill={name: declared.skill(area, name) for name in declared.variables},
+                train_end_time=datetime.fromtimestamp(declared.train_end_time, UTC),
+            )
+            ranking.append(candidate)
     return Ranking(
         area=area,
         reference_time=time,
         delivery_id=answering,
-        ranking=(
-            *(
-                RefusedCandidate(**asdict(refusals[each]))
-                for each in names[:place]
-                if each in refusals
-            ),
-            *(
-                _candidate(each, area, "ranks-lower" if number else "answers")
-                for number, each in enumerate(order[place:])
-                if each.delivery_id not in refusals
-            ),
-        ),
+        ranking=tuple(ranking),
         refused=tuple(refused),
         refused_counts=refused.counts,
-    )
-
-
-def _candidate(entry: Entry, area: str, verdict: Verdict) -> Candidate:
-    declared = entry.declared
-    return Candidate(
-        delivery_id=entry.delivery_id,
-        model_type=entry.model_type,
-        verdict=verdict,
-        synthetic=declared.synthetic if declared else None,
-        skill={name: declared.skill(area, name) for name in declared.variables} if declared else {},
-        train_end_time=datetime.fromtimestamp(declared.train_end_time, UTC) if declared else None,
     )
 
 
@@ -239,9 +227,6 @@ def _print_ranking(found: Ranking, *, as_json: bool) -> None:
     ]
     header = ("rank", "delivery", "type", "verdict", "reason")
     output.print_answer(found, header, rows, as_json=as_json)
-
-
-# ------------------------------------------------------------------------------------ score
 
 
 @models.command("score")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,8 +49,8 @@ class Imported:
 
     def __str__(self) -> str:
         """Return the sentence for people."""
-        parts = [f"{self.file}: {self.observations} observations of "]
-        parts[0] += ", ".join(self.areas) or "no area"
+        areas = ", ".join(self.areas) or "no area"
+        parts = [f"{self.file}: {self.observations} observations of {areas}"]
         if self.synthetic:
             parts.append("synthetic: this weather was generated, not observed")
         if self.attribution:
@@ -110,9 +110,6 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
         output.print_json(imported)
 
 
-# ----------------------------------------------------------------------------------- fetch
-
-
 @observations.command("fetch")
 @click.option("--area", "areas", multiple=True, metavar="AREA", help="Area; may be repeated.")
 @click.option(
@@ -150,10 +147,13 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
     places = _places(context, areas_to_observe(context.catalogue) if everywhere else areas)
     if not places:
         raise click.ClickException("no live delivery needs observations: give --area AREA")
-    starts = {area: since or _start(context, area, now) for area in sorted(places)}
+    starts = {}
     groups: dict[datetime, list[str]] = defaultdict(list)
-    for area, start in starts.items():
-        groups[start].append(area)
+    for area in sorted(places):
+        latest = context.observations.latest(area)
+        default = now - REACH if latest is None else max(min(latest - OVERLAP, now), now - REACH)
+        starts[area] = since or default.replace(minute=0, second=0, microsecond=0)
+        groups[starts[area]].append(area)
 
     def readings() -> Iterator[Reading]:
         for start, names in sorted(groups.items()):
@@ -181,36 +181,16 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
         raise click.ClickException(f"{settings.provider} has no data for {', '.join(nothing)}")
 
 
-def _places(context: AppContext, areas: Sequence[str]) -> Mapping[str, Area]:
-    """Return the place of each area.
-
-    Raises:
-        UnknownAreaError: neither a delivery nor a definition has the place of one.
-    """
-    contents = context.catalogue.snapshot.contents
-    places = {}
-    for area in dict.fromkeys(areas):
+def _places(context: AppContext, areas: Sequence[str]) -> dict[str, Area]:
+    """Return the place of each area; one that nothing has the place of is unknown."""
+    contents, found = context.catalogue.snapshot.contents, {}
+    for area in areas:
         place = find_place(contents, area)
         if place is None:
-            known = [
-                each
-                for each in known_areas(contents, context.windows)
-                if find_place(contents, each)
-            ]
-            raise UnknownAreaError(area, known=known)
-        places[area] = place
-    return places
-
-
-def _start(context: AppContext, area: str, now: datetime) -> datetime:
-    """Return the earliest time to fetch by default, a full hour."""
-    latest = context.observations.latest(area)
-    earliest = now - REACH
-    start = earliest if latest is None else max(latest - OVERLAP, earliest)
-    return min(start, now).replace(minute=0, second=0, microsecond=0)
-
-
-# ---------------------------------------------------------------------------------- status
+            known = known_areas(contents, context.windows)
+            raise UnknownAreaError(area, known=[a for a in known if find_place(contents, a)])
+        found[area] = place
+    return found
 
 
 @observations.command("status")

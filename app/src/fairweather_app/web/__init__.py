@@ -1,10 +1,5 @@
 """Pages for people: the forecast at ``/``, the models, their coverage, the API's document.
 
-- `forecast/`: the forecast page, and the page of a refusal;
-- `model_pages/`: the list of models, one model, the coverage map;
-- `docs`: the HTTP API as a page;
-- `layout/`: what all pages share: rendering, assets, preferences, units, wording.
-
 A page is a `Page` in `PAGES`: its address, its link in the foot of all pages, its place in the
 OpenAPI document and the checks of the browser follow from it.
 """
@@ -15,17 +10,25 @@ import shlex
 
 import flask
 
-from fairweather_app.web import docs
-from fairweather_app.web.forecast import page as forecast_page
+from fairweather_app.web.docs import docs_page, send_library
+from fairweather_app.web.forecast.page import forecast_page
 from fairweather_app.web.layout.assets import asset_url, send_asset
 from fairweather_app.web.layout.page import Page
 from fairweather_app.web.layout.rendering import index_address, lock_down
 from fairweather_app.web.layout.wording import counted, sentence
-from fairweather_app.web.model_pages import coverage, detail, listing
+from fairweather_app.web.model_pages.coverage import coverage_page
+from fairweather_app.web.model_pages.detail import show_model
+from fairweather_app.web.model_pages.listing import show_models
 
 __all__ = ["PAGES", "Page", "register_pages"]
 
-PAGES: tuple[Page, ...] = (forecast_page.PAGE, listing.PAGE, detail.PAGE, coverage.PAGE, docs.PAGE)
+PAGES = (
+    Page(endpoint="page.index", view=forecast_page, rule="/", title="Areas", query={"area": ""}),
+    Page(endpoint="api.list_models", view=show_models, title="Models"),
+    Page(endpoint="api.get_model", view=show_model),
+    Page(endpoint="page.coverage", view=coverage_page, rule="/coverage", title="Coverage"),
+    Page(endpoint="page.docs", view=docs_page, rule="/docs", title="API"),
+)
 """Every page; those with a title are linked in this order in the foot of all pages."""
 
 
@@ -34,7 +37,7 @@ def register_pages(app: flask.Flask) -> None:
     blueprint = flask.Blueprint("page", __name__, template_folder="templates")
     blueprint.after_request(lock_down)
     blueprint.add_url_rule("/page/<path:name>", "asset", send_asset)
-    blueprint.add_url_rule("/docs/<name>", "docs_file", docs.send_library)
+    blueprint.add_url_rule("/docs/<name>", "docs_file", send_library)
     for page in PAGES:
         page.register(app, blueprint)
     app.register_blueprint(blueprint)

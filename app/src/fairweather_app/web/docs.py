@@ -14,15 +14,16 @@ import flask
 from werkzeug.exceptions import NotFound
 
 from fairweather_app.web.layout.assets import digest, send_text
-from fairweather_app.web.layout.page import Page
+from fairweather_app.web.layout.page import describe_page
 from fairweather_app.web.layout.rendering import answer_with, render
 
 LIBRARY = ("swagger-ui-bundle.js", "swagger-ui.css")
 """The files of the library that the page needs."""
 
 
-def show_docs() -> flask.Response:
-    """Return the page; ``/openapi.json`` is the same for programs."""
+@describe_page()
+def docs_page() -> flask.Response:
+    """Show this document, to read and try."""
     addresses = {
         name: flask.url_for("page.docs_file", name=name, v=digest(_folder() / name))
         for name in LIBRARY
@@ -44,13 +45,3 @@ def _folder() -> Path:
     if found is None or found.origin is None:
         raise RuntimeError("found no flask-swagger-ui; pip install 'fairweather-app' brings it")
     return Path(found.origin).parent / "dist"
-
-
-PAGE = Page(
-    endpoint="page.docs",
-    view=show_docs,
-    rule="/docs",
-    title="API",
-    name="docs_page",
-    summary="This document, to read and try.",
-)

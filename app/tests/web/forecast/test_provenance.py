@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Self
 
 import pytest
+from fairweather_interface.metadata import read_metadata
 from flask import Flask
 from flask.testing import FlaskClient
 
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecaster import Forecaster
 from fairweather_app.web.forecast import page
-from fairweather_app.web.forecast.provenance import TrainingData
+from fairweather_app.web.forecast.provenance import count_trained
 from fairweather_app.web.forecast.series import Series
 from pages import EVENING, Deliver, MakeApp, Observe, read
 
@@ -120,21 +121,21 @@ def test_a_verification_tells_whether_the_weather_was_training_data(
     assert note or "in the model's training data" not in text
 
 
-def test_a_value_is_of_the_time_before_it() -> None:
-    first, last = datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 12, 31, tzinfo=UTC)
-    block = (datetime(2013, 2, 1, tzinfo=UTC), datetime(2013, 2, 13, tzinfo=UTC))
-    training = TrainingData(
-        source="", location="", period=(first, last), held_out={"temperature": (block,)}
-    )
+def test_a_value_is_of_the_time_before_it(tiny_delivery: Deliver) -> None:
+    delivery = tiny_delivery(areas=("JFK",))
+    metadata = read_metadata((delivery / "metadata.json").read_bytes())
+    first, last = metadata.training.train_start_time, metadata.training.train_end_time
+    (block,) = metadata.performance[0].held_out
 
-    def overlap(variable: str, time: datetime) -> tuple[int, int]:
+    def count(variable: str, time: datetime) -> tuple[int, int]:
         series = Series(variable=variable, label="", unit="", values=[1.0], observed=[1.0])
-        return training.overlap([series], [time])
+        return count_trained(metadata, "JFK", [series], [time])
 
-    shown = [overlap("temperature", time) for time in (first, first + HOUR, *block, last)]
+    times = (first, first + HOUR, block.start, block.end, last)
+    shown = [count("temperature", time) for time in times]
     assert shown == [(0, 0), (1, 0), (1, 0), (0, 1), (1, 0)]
-    assert overlap("humidity", block[1]) == (1, 0)  # nothing of it was held out
-    assert overlap("temperature", last + HOUR) == (0, 0)
+    assert count("humidity", block.end) == (1, 0)  # nothing of it was held out
+    assert count("temperature", last + HOUR) == (0, 0)
 
 
 def test_the_training_data_are_named(

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairweather_app.web.forecast import sentences
-from fairweather_app.web.forecast.series import Series
-from fairweather_app.web.forecast.verification import Verification
+from fairweather_app.web.forecast.series import Series, Verification
 from fairweather_app.web.layout import wording
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -302,7 +301,7 @@ def test_lists_read_like_lists() -> None:
     assert wording.listed([]) == ""
     assert wording.listed(["a"]) == "a"
     assert wording.listed(["a", "b"]) == "a and b"
-    assert wording.listed(["a", "b", "c"], "or") == "a, b or c"
+    assert wording.listed(["a", "b", "c"]) == "a, b and c"
 
 
 def test_a_reason_becomes_a_sentence() -> None:

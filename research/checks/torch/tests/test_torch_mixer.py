@@ -15,7 +15,7 @@ from torch_mixer import TorchMixer
 
 from fairweather_research import Recipe, load_recipe, train
 from fairweather_research.networks.base import FitPlan, Lessons, NetworkInputs, NetworkShape
-from fairweather_research.networks.external import hold_to_promises
+from fairweather_research.networks.external import validate_network
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 SHAPE = NetworkShape(inputs=2, steps=60, steps_a_day=24, areas=3, calendar=16, outputs=2, leads=30)
@@ -52,7 +52,7 @@ def test_it_learns_around_gaps_and_keeps_its_promises(network: TorchMixer) -> No
     asked, wanted = lessons(80, 3)
     error = np.nanmean(np.abs(network.predict(asked) - wanted))
     assert error < 0.5 * np.nanmean(np.abs(wanted))
-    hold_to_promises("torch_mixer:build", network.predict, SHAPE, asked)
+    validate_network("torch_mixer:build", network.predict, SHAPE, asked)
 
 
 def test_the_seed_decides_what_it_becomes(network: TorchMixer) -> None:

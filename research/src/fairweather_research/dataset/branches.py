@@ -1,43 +1,40 @@
-"""Branches: which of a model's networks answers a window. One meaning, for training and graph.
+"""Branches: which of a model's networks answers a window.
 
-A switch by the *reference time* goes by its month in UTC, as everything inside a model does; the
-local month can differ for some hours around the turn of a month.
+A switch by the *reference time* uses its month in UTC, as everything inside a model does; the local
+month can differ for some hours around the turn of a month.
 
-A switch by an *input* goes by a statistic of its newest steps, a step being the mean of the samples
-that are there. **A step that is missing counts as what is usual at its time in its area**: it is
-what the rest of the graph takes it for, and it leaves no window without an answer, not even one
-that is all missing. What is at a threshold belongs to the branch above. A mean is compared as a
-sum, so that whole numbers at a threshold are added up without a rounding, on every machine.
+A switch by an *input* uses a statistic of its newest steps, a step being the mean of the samples
+that are present. **A missing step counts as what is usual at its time in its area**, as in the rest
+of the graph, so that even a window that is all missing has a branch. A value at a threshold belongs
+to the branch above. A mean is compared as a sum, so that whole numbers at a threshold are added up
+without rounding, on every machine.
 
-The graph does the same with tensors (``_graph``); a test holds the two together.
+``export.graph`` does the same with tensors; a test holds the two together.
 """
 
 from __future__ import annotations
 
+import calendar
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from fairweather_interface.durations import format_duration
 
 from fairweather_research.dataset.climatology import fit_climatology, terms
 from fairweather_research.dataset.split import DAY, Part
+from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.errors import UnfitDataError
+from fairweather_research.recipes.recipe import Recipe
 from fairweather_research.recipes.switch import REFERENCE_TIME, Statistic, SwitchPlan
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from fairweather_research.dataset.window_set import WindowSet
-    from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["ByInput", "ByMonth", "Switch", "find_switch", "month_of_day"]
 
 #: Days of windows, in every area, that a branch needs of each part of the split.
 _LEAST = {Part.TRAINING: 7, Part.CALIBRATION: 1, Part.HELD_OUT: 1}
 
-_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _CYCLE = 146_097  # days after which the calendar repeats
 
 
@@ -54,12 +51,12 @@ class ByMonth:
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """What chooses each branch, for people."""
+        """The condition of each branch, for people."""
         return tuple(
             "reference time in "
             + ", ".join(
-                _MONTHS[3 * month : 3 * month + 3]
-                for month, of_month in enumerate(self.branch_of)
+                calendar.month_abbr[month]
+                for month, of_month in enumerate(self.branch_of, start=1)
                 if of_month == branch
             )
             + " (UTC)"
@@ -72,7 +69,7 @@ class ByMonth:
         return np.asarray(self.branch_of)[month_of_day()[days]]
 
     def distance(self, windows: WindowSet) -> npt.NDArray[np.float64]:
-        """How far each window is from the nearest that another branch answers, shape [rows]."""
+        """Return the days from each window to the nearest one of another branch, shape [rows]."""
         time = windows.reference[:, None] // DAY + np.arange(-183, 184)
         branch = np.asarray(self.branch_of)[month_of_day()[time % _CYCLE]]
         other = branch != branch[:, 183:184]
@@ -97,7 +94,7 @@ class ByInput:
 
     @property
     def conditions(self) -> tuple[str, ...]:
-        """What chooses each branch, for people."""
+        """The condition of each branch, for people."""
         what, unit = self.described
         edges = [f"{at:.6g} {unit}" for at in self.at]
         between = [f"{what} from {low} to {high}" for low, high in pairwise(edges)]
@@ -114,7 +111,7 @@ class ByInput:
         return value / factor
 
     def distance(self, windows: WindowSet) -> npt.NDArray[np.float64]:
-        """How far each window is from the nearest threshold, in the input's unit, shape [rows]."""
+        """Return the distance from the nearest threshold, in the input's unit, shape [rows]."""
         level = self.level(windows)
         return np.asarray(np.abs(level[:, None] - np.array(self.at)).min(axis=1))
 
@@ -142,18 +139,17 @@ Switch: TypeAlias = "ByMonth | ByInput"
 
 
 def find_switch(recipe: Recipe, windows: WindowSet) -> Switch | None:
-    """Find what a recipe's switch leaves to training; None where there is no switch.
+    """Find the thresholds of a recipe's switch; None where there is no switch.
 
-    The usual of the input is fitted, and quantiles are taken, without a look at held-out time.
+    Climatology of the input and quantiles are computed outside held-out time.
 
     Raises:
-        UnfitDataError: a branch has too few windows to learn from or be judged by.
+        UnfitDataError: a branch has too few windows to be trained on or evaluated with.
     """
     if recipe.switch is None:
         return None
     switch = _resolved(recipe.switch, windows)
-    problems = _thin(switch, windows)
-    if problems:
+    if problems := _too_few(switch, windows):
         raise UnfitDataError(recipe.observations.source, problems)
     return switch
 
@@ -200,7 +196,7 @@ def _reaching(windows: WindowSet, part: Part) -> WindowSet:
     return windows.rows((windows.parts() == part).any(axis=1))
 
 
-def _thin(switch: Switch, windows: WindowSet) -> list[str]:
+def _too_few(switch: Switch, windows: WindowSet) -> list[str]:
     """Return the branches that have too few windows of a part of the split, for people."""
     problems = []
     for part, days in _LEAST.items():
@@ -211,9 +207,9 @@ def _thin(switch: Switch, windows: WindowSet) -> list[str]:
             for place, name in enumerate(windows.plan.areas):
                 found = int(((branch == number) & (there.area == place)).sum())
                 if found < least:
-                    told = part.name.lower().replace("_", "-")
+                    kind = part.name.lower().replace("_", "-")
                     problems.append(
-                        f"`switch`: branch {number + 1} ({condition}) has {found} {told} windows "
+                        f"`switch`: branch {number + 1} ({condition}) has {found} {kind} windows "
                         f"of {name}, expected at least {least}; move the condition, or bring more "
                         "observations"
                     )

@@ -7,14 +7,12 @@ exported graph (which computes the same terms), and what forecasts return to at 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fairweather_research.dataset.split import DAY
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 __all__ = [
     "DAILY_WAVES",
@@ -32,12 +30,12 @@ DAILY_WAVES_THAT_CHANGE = 2
 TERMS = 3 + 2 * DAILY_WAVES + 4 * DAILY_WAVES_THAT_CHANGE
 
 # Share of the observations' number added to the normal equations: it leaves a year of data as it
-# is, and keeps a season's data from inventing the other half of the yearly wave.
+# is, and keeps the yearly wave small where only a season of data is there.
 _RIDGE = 1e-3
 
 
 def terms(time: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """The regression's terms at times in seconds since 1970-01-01T00:00Z; adds a last axis."""
+    """Return the regression's terms at times in seconds since 1970-01-01; adds a last axis."""
     day = (time % DAY) * (2 * np.pi / DAY)
     year = (time % YEAR) * (2 * np.pi / YEAR)
     yearly = [np.sin(year), np.cos(year)]
@@ -49,7 +47,7 @@ def terms(time: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 def shifted(
     coefficients: npt.NDArray[np.float64], offsets: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """Coefficients that give at a time what the given ones give at the time plus an offset.
+    """Return coefficients that give at a time what the given ones give an offset later.
 
     Shape [..., TERMS] and offsets in seconds, shape [offsets], make [..., offsets, TERMS]: a wave
     that is shifted is a mixture of its own sine and cosine, so that the usual of many times is a
@@ -80,7 +78,7 @@ def _turns(angle: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
 def fit_climatology(
     time: npt.NDArray[np.int64], value: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Coefficients of the terms, shape [TERMS]; values that are NaN do not count.
+    """Fit the coefficients of the terms, shape [TERMS]; values that are NaN do not count.
 
     There must be at least one value; callers have checked that there are enough.
     """

@@ -1,7 +1,6 @@
-"""The portrait of what taught a model: how its inputs were spread, and how they went by month.
+"""Statistics of the training inputs: a histogram, and quantiles by month.
 
-Bounds say where training ended; a portrait shows how much of it was near them. It is drawn on the
-model card and holds counts and quantiles only, never a series.
+The model card draws them beside the bounds. They hold counts and quantiles only, never a series.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ import numpy.typing as npt
 from fairweather_research.dataset.window_set import WindowSet, covered, local_month
 from fairweather_research.document import StrictModel
 
-__all__ = ["Month", "Portrait", "portray"]
+__all__ = ["InputStatistics", "Month", "compute_statistics"]
 
 _BINS = 40
-_QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
+_QUANTILES = {"lowest": 0.0, "low": 0.05, "middle": 0.5, "high": 0.95, "highest": 1.0}
 
 
 class Month(StrictModel):
-    """What one calendar month held, in the input's unit."""
+    """The values of one calendar month, in the input's unit."""
 
     month: int  # 1 to 12, by the local calendar of the area
     lowest: float
@@ -29,7 +28,7 @@ class Month(StrictModel):
     highest: float
 
 
-class Portrait(StrictModel):
+class InputStatistics(StrictModel):
     """The values of one input that lay in at least one training window."""
 
     edges: tuple[float, ...]  # of the bins, one more than there are
@@ -37,28 +36,29 @@ class Portrait(StrictModel):
     months: tuple[Month, ...]  # those that held a value, in order
 
 
-def portray(taught: WindowSet) -> dict[str, Portrait]:
-    """Portray every input of training windows, by input name, over all areas."""
+def compute_statistics(windows: WindowSet) -> dict[str, InputStatistics]:
+    """Compute the statistics of every input of training windows, by name, over all areas."""
     found = {}
-    for number, plan in enumerate(taught.plan.inputs):
+    for number, plan in enumerate(windows.plan.inputs):
         values, months = [], []
-        for position, area in enumerate(taught.plan.areas.values()):
-            series = taught.sources[number, position]
-            rows = taught.area == position
-            used = covered(series, taught.reference[rows], plan.samples)
+        for position, area in enumerate(windows.plan.areas.values()):
+            series = windows.sources[number, position]
+            rows = windows.area == position
+            used = covered(series, windows.reference[rows], plan.samples)
             used &= np.isfinite(series.value)
             values.append(series.value[used])
             months.append(local_month(series.time[used], area.timezone))
-        found[plan.name] = _portrait(np.concatenate(values), np.concatenate(months))
+        found[plan.name] = _statistics(np.concatenate(values), np.concatenate(months))
     return found
 
 
-def _portrait(values: npt.NDArray[np.float64], months: npt.NDArray[np.int64]) -> Portrait:
+def _statistics(values: npt.NDArray[np.float64], months: npt.NDArray[np.int64]) -> InputStatistics:
     counts, edges = np.histogram(values, bins=_BINS)
-    told = []
+    by_month = []
     for month in np.unique(months).tolist():
-        lowest, low, middle, high, highest = np.quantile(values[months == month], _QUANTILES)
-        told.append(
-            Month(month=month, lowest=lowest, low=low, middle=middle, high=high, highest=highest)
-        )
-    return Portrait(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), months=tuple(told))
+        quantiles = np.quantile(values[months == month], list(_QUANTILES.values()))
+        named = dict(zip(_QUANTILES, quantiles.tolist(), strict=True))
+        by_month.append(Month(month=month, **named))
+    return InputStatistics(
+        edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), months=tuple(by_month)
+    )

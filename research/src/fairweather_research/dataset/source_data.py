@@ -1,7 +1,7 @@
-"""What a recipe reads of its source, and whether the source has changed since.
+"""Read the observations of a recipe from its source, and refuse a source that has changed.
 
-A source is read once and kept while it stays as it is, so that a fleet of trainings does not read
-it again and again; whether it did is decided by its bytes.
+A source is read once and kept while its bytes stay the same, so that a fleet of trainings does not
+read it again and again.
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ import threading
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fairweather_research.errors import ObservationsError, RecipeError, TrainingError
 from fairweather_research.observations.loading import Observations, load_observations
 from fairweather_research.observations.sources import SOURCES
-
-if TYPE_CHECKING:
-    from fairweather_research.recipes.recipe import Recipe
+from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["observations_of", "refuse_changed"]
 
@@ -55,20 +52,20 @@ def observations_of(recipe: Recipe) -> Observations:
 
 
 def refuse_changed(recipe: Recipe, observations: Observations) -> None:
-    """Refuse to deliver what was trained on observations that are no longer there.
+    """Refuse to deliver a model whose observations have changed while it was trained.
 
     Raises:
         TrainingError: the recipe's source holds other observations than these, or none.
     """
-    learned = observations.archive.digest()
+    expected = observations.archive.digest()
     try:
         found = observations_of(recipe).archive.digest()
     except ObservationsError as error:
         found = f"none: {error}"
-    if found != learned:
+    if found != expected:
         raise TrainingError(
             f"{recipe.observations.source} changed while a model was trained on it: found the data "
-            f"digest {found}, expected {learned}; nothing was delivered; train again"
+            f"digest {found}, expected {expected}; nothing was delivered; train again"
         )
 
 
@@ -82,7 +79,7 @@ def _read(
 
 
 def _fingerprint(source: str) -> str:
-    """Changes when a file does. Packaged sources stay as they are."""
+    """Return the digest of a file; empty for a packaged source, which never changes."""
     path = Path(source).expanduser()
     if source in SOURCES or not path.is_file():
         return ""

@@ -1,10 +1,10 @@
-"""How time is divided into training, calibration and held-out blocks.
+"""The division of time into training, calibration and held-out blocks.
 
-Time is cut by the time a value *speaks of*. Of every 48 days (a recipe may say otherwise), counted
-from 1970-01-01 so that more data never moves a block, the last 12 are held out for judging, and two
+Values are divided by their valid time. Of every 48 days (a recipe may set others), counted from
+1970-01-01 so that more data never moves a block, the last 12 are held out for evaluation, and two
 blocks of 5 inside the rest are for calibration: when to stop and how far to trust the network. A
-forecast that starts in training time may reach into a held-out block; its values there are judged,
-never learned. The windows of observations before it may lie anywhere: they are what is known then.
+forecast that starts in training time may reach into a held-out block; its values there are
+evaluated, never trained on. Its inputs may lie in any block: they are known when it starts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DAY = 86_400
 
 
 class Part(IntEnum):
-    """What the values of a stretch of time are used for."""
+    """The use of the values of a stretch of time."""
 
     TRAINING = 0
     CALIBRATION = 1
@@ -52,7 +52,7 @@ class TimeSplit:
         self._cycle = cycle
 
     def part(self, time: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
-        """The part each value belongs to; a value at time t stands for the moments before t."""
+        """Return the part of each value; a value at time t stands for the moments before t."""
         return self._cycle[self._day(time) % self.every]
 
     def block(self, time: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -65,8 +65,8 @@ class TimeSplit:
     def held_out(self, start: int, end: int) -> tuple[Span, ...]:
         """Return the held-out blocks that overlap [start, end), whole, in order."""
         days = np.arange(start // DAY - self.every, end // DAY + self.every + 1)
-        held = self._cycle[days % self.every] == Part.HELD_OUT
-        edges = np.diff(np.r_[False, held, False].astype(np.int8))
+        held_out = self._cycle[days % self.every] == Part.HELD_OUT
+        edges = np.diff(np.r_[False, held_out, False].astype(np.int8))
         spans = (
             Span(int(days[first]) * DAY, (int(days[last - 1]) + 1) * DAY)
             for first, last in zip(

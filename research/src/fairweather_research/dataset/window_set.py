@@ -2,23 +2,24 @@
 
 ``WindowSet.choose`` applies the recipe's rules: reference times on whole steps whose local month is
 in the season, inputs with few enough missing values, at least one target that was observed. It
-refuses, naming the key, observations that cannot carry the recipe. Nothing here learns anything.
+refuses, naming the key, observations that cannot carry the recipe.
 
-A model declares the months of its season, so every area must bring windows in each of them: a
-whole day of reference times whose forecasts were observed, at least one of which teaches. Those
-that reach held-out time alone count towards the day, because a block may cover most of a month
-that the record barely reaches, and the model is judged there; a month that teaches nothing is
-refused all the same.
+A model declares the months of its season, so every area must have windows in each of them: a whole
+day of reference times whose forecasts were observed, with at least one that is trained on. Those
+that reach held-out time alone count towards the day, because a block may cover most of a month that
+the record barely reaches, and the model is evaluated there.
 """
 
 from __future__ import annotations
 
 import calendar
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from fairweather_interface.durations import format_duration
 
 from fairweather_research.dataset.split import Part, TimeSplit
@@ -26,24 +27,20 @@ from fairweather_research.dataset.windows import SampledSeries, coarsen, region_
 from fairweather_research.document import StrictModel
 from fairweather_research.errors import UnfitDataError
 from fairweather_research.recipes.blueprint import Blueprint
+from fairweather_research.recipes.recipe import Recipe
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    import numpy.typing as npt
-
+if TYPE_CHECKING:  # it loads pandas and pyarrow
     from fairweather_research.observations.archive import Archive
-    from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["Seen", "WindowSet", "covered", "local_month"]
+__all__ = ["InputRange", "WindowSet", "covered", "local_month"]
 
 # What is held in memory at once of an input's windows.
 _MOST_WINDOWS = 256
 _MOST_VALUES = 2_000_000
 
 
-class Seen(StrictModel):
-    """What all training windows of one input held, in the input's unit."""
+class InputRange(StrictModel):
+    """The range of one input in windows, in the input's unit."""
 
     lowest: float
     highest: float
@@ -120,7 +117,7 @@ class WindowSet:
         return len(self.reference)
 
     def lead_times(self) -> npt.NDArray[np.int64]:
-        """Return the time each target speaks of, shape [rows, leads]."""
+        """Return the valid time of each target, shape [rows, leads]."""
         return self.reference[:, None] + self.plan.step_seconds * np.arange(
             1, self.plan.leads + 1, dtype=np.int64
         )
@@ -136,27 +133,29 @@ class WindowSet:
 
         Another series of each (output, area) may be read in place of the observed one.
         """
-        values = np.empty((len(self), len(self.plan.outputs), self.plan.leads))
         reach = self.plan.leads * self.plan.step_seconds
-        for (output, area), source in (series or self.truths).items():
-            rows = self.area == area
-            values[rows, output] = source.windows(self.reference[rows] + reach, self.plan.leads)
-        return values
+        return self._output_windows(series or self.truths, reach, self.plan.leads)
 
     def last_day(self) -> npt.NDArray[np.float64]:
-        """The last 24 hours of each output's variable, shape [rows, outputs, steps a day]."""
-        values = np.empty((len(self), len(self.plan.outputs), self.plan.steps_a_day))
-        for (output, area), series in self.truths.items():
+        """Return the last 24 hours of each output's variable, [rows, outputs, steps a day]."""
+        return self._output_windows(self.truths, 0, self.plan.steps_a_day)
+
+    def _output_windows(
+        self, series: Mapping[tuple[int, int], SampledSeries], after: int, samples: int
+    ) -> npt.NDArray[np.float64]:
+        """Return the windows that end ``after`` seconds past the reference times."""
+        values = np.empty((len(self), len(self.plan.outputs), samples))
+        for (output, area), source in series.items():
             rows = self.area == area
-            values[rows, output] = series.windows(self.reference[rows], self.plan.steps_a_day)
+            values[rows, output] = source.windows(self.reference[rows] + after, samples)
         return values
 
     def rows(self, use: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> WindowSet:
-        """The windows where ``use``, shape [rows], holds; or those at these positions, in turn."""
+        """Return the windows where a mask ``use`` is true, or at the positions ``use``, in turn."""
         return replace(self, reference=self.reference[use], area=self.area[use])
 
     def inputs(self) -> dict[str, npt.NDArray[np.float32]]:
-        """What the model is fed with, by input name, float32 [rows, samples], NaN missing."""
+        """Return the model's inputs by name, float32 [rows, samples], NaN where missing."""
         found = {}
         for number, plan in enumerate(self.plan.inputs):
             values = np.empty((len(self), plan.samples), dtype=np.float32)
@@ -190,16 +189,16 @@ class WindowSet:
         values = padded[: len(padded) // factor * factor]
         return SampledSeries(series.start, self.plan.step_seconds, coarsen(values, factor))
 
-    def seen(self) -> dict[str, Seen]:
-        """Return what all windows here hold of every input, by input name."""
-        found: dict[str, Seen] = {}
+    def input_ranges(self) -> dict[str, InputRange]:
+        """Return the range of every input in these windows, by input name."""
+        found: dict[str, InputRange] = {}
         for number, plan in enumerate(self.plan.inputs):
             values, missing = [], []
             for area in np.unique(self.area).tolist():
                 series, reference = self.sources[number, area], self.reference[self.area == area]
                 values.append(series.value[covered(series, reference, plan.samples)])
                 missing.append(_missing(series, reference, plan.samples))
-            found[plan.name] = Seen(
+            found[plan.name] = InputRange(
                 lowest=float(np.nanmin(np.concatenate(values))),
                 highest=float(np.nanmax(np.concatenate(values))),
                 missing=float(np.concatenate(missing).max()),
@@ -209,17 +208,17 @@ class WindowSet:
     def _without_windows(self, season: tuple[int, ...]) -> list[str]:
         """Return the months of the season that an area has too few windows in, for people."""
         present = np.isfinite(self.targets())
-        learned = present & (self.parts() == Part.TRAINING)[:, None, :]
-        observed, teaching = _every_output(present), _every_output(learned)
+        in_training = present & (self.parts() == Part.TRAINING)[:, None, :]
+        observed, training = _every_output(present), _every_output(in_training)
         least = self.plan.steps_a_day
         found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
         for number, (name, area) in enumerate(self.plan.areas.items()):
             rows = self.area == number
             month = local_month(self.reference[rows], area.timezone)
-            taught = np.bincount(month[teaching[rows]], minlength=13)
+            trained = np.bincount(month[training[rows]], minlength=13)
             enough = np.bincount(month[observed[rows]], minlength=13) >= least
-            never = tuple(m for m in _in_turn(season) if not taught[m])
-            seldom = tuple(m for m in _in_turn(season) if taught[m] and not enough[m])
+            never = tuple(m for m in _in_turn(season) if not trained[m])
+            seldom = tuple(m for m in _in_turn(season) if trained[m] and not enough[m])
             for words, months in (
                 ("no training window", never),
                 (f"fewer than {least} windows", seldom),
@@ -295,7 +294,7 @@ def _grid(plan: Blueprint, archive: Archive) -> tuple[int, int]:
 def _sampled(
     plan: Blueprint, archive: Archive, start: int, steps: int
 ) -> tuple[dict[tuple[int, int], SampledSeries], dict[tuple[int, int], SampledSeries]]:
-    """Inputs at their sample rates and outputs at the step, over the whole grid."""
+    """Sample inputs at their rates and outputs at the step, over the whole grid."""
 
     def sampled(area: str, variable: str, rate: int) -> SampledSeries:
         count = (steps - 1) * (plan.step_seconds // rate) + 1
@@ -357,12 +356,12 @@ def local_month(reference: npt.NDArray[np.int64], timezone: str) -> npt.NDArray[
 
 
 def _every_output(targets: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The windows, shape [rows], that have a target of every output; of [rows, outputs, leads]."""
+    """Return where rows of [rows, outputs, leads] have a target of every output, [rows]."""
     return np.asarray(np.all(np.any(targets, axis=2), axis=1), dtype=np.bool_)
 
 
 def _in_turn(season: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the months as people tell them: a winter begins in October, not in January."""
+    """Return the months from the first of the season: a winter begins in October."""
     first = next((m for m in season if (m - 2) % 12 + 1 not in season), season[0])
     return tuple(sorted(season, key=lambda month: (month - first) % 12))
 

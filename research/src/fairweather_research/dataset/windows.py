@@ -1,4 +1,4 @@
-"""From raw observations to windows: one meaning, shared with every reader of a model.
+"""From raw observations to windows, as every reader of a model computes them.
 
 The window of an input at reference time t0 has N = period / sample_rate samples, oldest first.
 Sample k (k = 1..N) stands for t_k = t0 - (N - k) * sample_rate and is the mean of the observations
@@ -13,18 +13,16 @@ The interface's golden windows hold this module and the app to the same numbers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy.typing as npt
-
+if TYPE_CHECKING:  # it loads pandas and pyarrow
     from fairweather_research.observations.archive import Series
 
-__all__ = ["SampledSeries", "coarsen", "region_mean", "sample", "window"]
+__all__ = ["SampledSeries", "coarsen", "region_mean", "sample"]
 
 
 class SampledSeries(NamedTuple):
@@ -40,7 +38,7 @@ class SampledSeries(NamedTuple):
         return self.start + self.rate * np.arange(len(self.value), dtype=np.int64)
 
     def windows(self, reference: npt.NDArray[np.int64], samples: int) -> npt.NDArray[np.float64]:
-        """Windows of ``samples`` values that end at each reference time, shape [times, samples].
+        """Return the window of ``samples`` values up to each reference time, [times, samples].
 
         Reference times must be sample times. Samples before the start or after the end are NaN.
         """
@@ -74,7 +72,7 @@ def sample(series: Series, *, start: int, rate: int, count: int) -> SampledSerie
 
 
 def region_mean(members: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
-    """The mean over the members that have a value, NaN unless at least half of them have one."""
+    """Return the mean over members that have a value; NaN unless at least half have one."""
     stack = np.stack(members)
     present = np.isfinite(stack)
     number = present.sum(axis=0)
@@ -84,23 +82,10 @@ def region_mean(members: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.fl
     return mean
 
 
-def window(
-    members: Sequence[Series], *, reference_time: int, period: int, sample_rate: int
-) -> npt.NDArray[np.float64]:
-    """One window, shape [period / sample_rate]; several members make it a region's.
-
-    Times and durations in seconds. Reference times may be any second.
-    """
-    count = period // sample_rate
-    start = reference_time - (count - 1) * sample_rate
-    sampled = [sample(series, start=start, rate=sample_rate, count=count) for series in members]
-    return region_mean([series.value for series in sampled])
-
-
 def coarsen(values: npt.NDArray[np.float64], factor: int) -> npt.NDArray[np.float64]:
     """Return the mean of each run of ``factor`` samples along the last axis, over those present.
 
-    It is what a model's graph does to its inputs before anything else; NaN where a run is empty.
+    NaN where a run is empty. A model's graph does this to its inputs before anything else.
     """
     runs = values.reshape(*values.shape[:-1], -1, factor)
     present = np.isfinite(runs)

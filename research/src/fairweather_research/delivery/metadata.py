@@ -34,7 +34,7 @@ from fairweather_interface.metadata import (
     create_metadata,
 )
 
-from fairweather_research.dataset.window_set import Seen
+from fairweather_research.dataset.window_set import InputRange
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.environment import packages
 from fairweather_research.export.artifacts import (
@@ -52,8 +52,8 @@ __all__ = ["create_model_metadata", "declared_domain", "expected_metadata", "opt
 
 _NO_DIGEST = f"sha256:{0:064d}"
 
-# The field that declares the highest value of a variable to readers of any schema.
-_HIGHEST_SEEN = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
+# Variable -> the key, and the field of every schema, for its highest value.
+_OLDER = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
 
 
 def expected_metadata(recipe: Recipe) -> ModelMetadata:
@@ -110,7 +110,7 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
         },
     }
     stand_ins: dict[str, Any] = {
-        **declared_domain(recipe, _worst_seen(plan)),
+        **declared_domain(recipe, _widest_ranges(plan)),
         "artifacts": _artifacts(OnnxReport(opset=OPSET, ir_version=IR_VERSION)),
         "delivery_id": "00000000-0000-4000-8000-000000000000",
         "created_at": _utc(0),
@@ -206,11 +206,11 @@ def create_model_metadata(
     return create_metadata(**{**kept, **found})
 
 
-def declared_domain(recipe: Recipe, seen: Mapping[str, Seen]) -> dict[str, Any]:
-    """Return the fields of the applicability domain: what a recipe declares of what was seen.
+def declared_domain(recipe: Recipe, ranges: Mapping[str, InputRange]) -> dict[str, Any]:
+    """Return the fields of the applicability domain, from the range of every input in training.
 
-    A bound is a fact about the training windows, by input name, with no margin added. The highest
-    temperature and humidity are declared in the fields of schemas before 0.3 as well.
+    A bound is the observed extreme of the training windows, without a margin; a reader adds its
+    own. The highest temperature and humidity are declared in the fields of schemas before 0.3 too.
     """
     asked = recipe.applicability_domain
     bounds = {
@@ -219,24 +219,24 @@ def declared_domain(recipe: Recipe, seen: Mapping[str, Seen]) -> dict[str, Any]:
             maximum=one.highest if "maximum" in asked else None,
             max_missing=one.missing if "max_missing" in asked else None,
         )
-        for name, one in seen.items()
+        for name, one in ranges.items()
     }
     fields: dict[str, Any] = {"applicability_domain": bounds if asked else None}
-    for variable, field in _HIGHEST_SEEN.items():
-        inputs = [item.name for item in recipe.blueprint.inputs if item.variable == variable]
+    for variable, field in _OLDER.items():
+        names = [item.name for item in recipe.blueprint.inputs if item.variable == variable]
         is_asked = getattr(recipe, field) or "maximum" in asked
-        fields[field] = max(seen[name].highest for name in inputs) if inputs and is_asked else None
+        fields[field] = max(ranges[name].highest for name in names) if names and is_asked else None
     return fields
 
 
-def _worst_seen(plan: Blueprint) -> dict[str, Seen]:
-    """Return what training could see that asks the most of a reader.
+def _widest_ranges(plan: Blueprint) -> dict[str, InputRange]:
+    """Return ranges that demand the most of a reader; they stand in until training is done.
 
-    No two inputs of one variable reach the same highest value, so that the older fields, which
-    hold for all of them, do not express each one's own bound; and no window lacks a value.
+    No two inputs of one variable have the same highest value, so that the older fields, one for all
+    of them, do not express the bound of each; and no window lacks a value.
     """
     return {
-        item.name: Seen(
+        item.name: InputRange(
             lowest=VARIABLES[item.variable].minimum,
             highest=VARIABLES[item.variable].maximum - position,
             missing=0.0,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fairweather_research.dataset.input_statistics import Portrait
-from fairweather_research.dataset.window_set import Seen
+from fairweather_research.dataset.input_statistics import InputStatistics
+from fairweather_research.dataset.window_set import InputRange
 from fairweather_research.document import StrictModel
-from fairweather_research.evaluation.scores import Judgement
+from fairweather_research.evaluation.scores import Evaluation
 from fairweather_research.export.artifacts import OnnxReport
 from fairweather_research.networks.base import EpochRecord
 
@@ -27,15 +27,15 @@ class TrainingResult(StrictModel):
     windows: int  # training forecasts
     train_start: int  # first observation of training, seconds since 1970-01-01T00:00Z
     train_end: int  # the last valid time of a training target
-    seen: dict[str, Seen]  # input name -> its range in the training windows
+    seen: dict[str, InputRange]  # input name -> its range in the training windows
     epochs: tuple[EpochRecord, ...]
     best_epoch: int
     branches: tuple[BranchRecord, ...] = ()  # of a model that switches, in their order
     thresholds: tuple[float, ...] = ()  # between them, where it switches by an input
     shrinkage: dict[str, tuple[float, ...]]  # output name -> factor of each lead
     widening: dict[str, tuple[float, ...]]  # quantile name -> factor of each lead
-    judgements: tuple[Judgement, ...]
-    portraits: dict[str, Portrait]  # input name -> the distribution of its training values
+    judgements: tuple[Evaluation, ...]
+    portraits: dict[str, InputStatistics]  # input name -> the distribution of its training values
     onnx: OnnxReport
     origin: dict[str, str]  # provenance of an external network
     threads: int

@@ -1,7 +1,7 @@
-"""Spells: stretches of four days, and how sure a share is that was counted over few of them.
+"""Block bootstrap: the 95 % interval of a share, with blocks of four days.
 
-Weather keeps for about that long, so the hours of one spell are no independent evidence; what is
-drawn anew, a thousand times, is whole spells.
+Weather keeps for about four days, so the hours of one block are no independent evidence. Whole
+blocks are resampled, a thousand times.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from fairweather_research.dataset.split import DAY
 
 __all__ = ["share_interval"]
 
-_SPELL = 4  # days
+_BLOCK = 4  # days
 _RESAMPLES = 1000
 
 
 def share_interval(
     part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64], times: npt.NDArray[np.int64]
 ) -> tuple[float, float] | None:
-    """Return the 95 % interval of ``sum(part) / sum(whole)`` over resampled spells.
+    """Return the 95 % interval of ``sum(part) / sum(whole)`` over resampled blocks.
 
-    All of one shape, values belonging to the moment (seconds) at the same place. None with fewer
-    than two spells, or where a spell adds nothing to the whole.
+    All three have one shape; ``times``, in seconds, are those of the values. None with fewer than
+    two blocks, or where a block adds nothing to the whole.
     """
-    _, spell = np.unique((times - 1) // (_SPELL * DAY), return_inverse=True)
-    parts, wholes = np.bincount(spell, weights=part), np.bincount(spell, weights=whole)
+    _, block = np.unique((times - 1) // (_BLOCK * DAY), return_inverse=True)
+    parts, wholes = np.bincount(block, weights=part), np.bincount(block, weights=whole)
     if len(parts) < 2 or not wholes.all():  # noqa: PLR2004 - nothing to resample
         return None
     draws = np.random.default_rng(0).integers(len(parts), size=(_RESAMPLES, len(parts)))

@@ -1,15 +1,15 @@
-"""Coverage: how much of what came lay inside the band, on time the model has never seen.
+"""Coverage: the share of held-out values that lie inside the band.
 
-A band between the 10 % and the 90 % quantile declares that 80 % of values lie inside. How many did
-is counted for the whole and lead day by lead day, edges included, with a 95 % interval over
-resampled spells. A band is called too narrow or too wide only where the interval leaves no doubt;
-the share is shown in any case.
+A band between the 10 % and the 90 % quantile declares that 80 % of values lie inside. The share
+inside, edges included, is counted over all leads and by lead day, with a 95 % interval from a block
+bootstrap. A band is called too narrow or too wide only where that interval excludes the share it
+declares.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,30 +17,32 @@ import numpy.typing as npt
 from fairweather_research.document import StrictModel
 from fairweather_research.evaluation.bootstrap import share_interval
 
-__all__ = ["Coverage", "Held", "cover"]
+__all__ = ["Coverage", "CoverageCount", "measure_coverage"]
+
+_Verdict: TypeAlias = Literal["as declared", "too narrow", "too wide", "not known"]
 
 
-class Held(StrictModel):
-    """What held of the values of one lead day (1 is the first 24 hours), or of all (0)."""
+class CoverageCount(StrictModel):
+    """The values of one lead day (1 is the first 24 hours), or of all (0), against the band."""
 
     day: int
     count: int
     inside: float  # share between the outermost quantiles
     interval: tuple[float, float] | None  # 95 %, of that share
-    verdict: Literal["as declared", "too narrow", "too wide", "not known"]
+    verdict: _Verdict
     below: tuple[float, ...]  # share not above each quantile
 
 
 class Coverage(StrictModel):
-    """How the bands of one variable at one area held."""
+    """The coverage of the bands of one variable at one area."""
 
     probabilities: tuple[float, ...]  # of the quantiles, ascending
     declared: float  # share that should lie between the outermost
-    whole: Held
-    days: tuple[Held, ...]
+    whole: CoverageCount
+    days: tuple[CoverageCount, ...]
 
 
-def cover(
+def measure_coverage(
     truth: npt.NDArray[np.float64],
     quantiles: npt.NDArray[np.float64],
     times: npt.NDArray[np.int64],
@@ -48,46 +50,44 @@ def cover(
     probabilities: Sequence[float],
     lead_days: Sequence[slice],
 ) -> Coverage:
-    """Count how bands held.
+    """Count the values inside the bands, over all leads and by lead day.
 
     Args:
-        truth: what came, shape [rows, leads]; NaN where nothing is judged, somewhere not.
+        truth: observed values, shape [rows, leads]; NaN where not evaluated, not everywhere.
         quantiles: shape [quantiles, rows, leads], ascending, in the unit of the truth.
-        times: the moment each value speaks of, seconds, shape [rows, leads].
+        times: the valid time of each value, seconds, shape [rows, leads].
         probabilities: of the quantiles.
         lead_days: the leads of each day.
     """
     declared = probabilities[-1] - probabilities[0]
 
-    def held(day: int, leads: slice) -> Held:
-        there = np.isfinite(truth[:, leads])
-        came, said = truth[:, leads][there], quantiles[:, :, leads][:, there]
-        inside = ((said[0] <= came) & (came <= said[-1])).astype(np.float64)
-        interval = share_interval(inside, np.ones_like(inside), times[:, leads][there])
-        return Held(
+    def count(day: int, leads: slice) -> CoverageCount:
+        present = np.isfinite(truth[:, leads])
+        observed, edges = truth[:, leads][present], quantiles[:, :, leads][:, present]
+        inside = ((edges[0] <= observed) & (observed <= edges[-1])).astype(np.float64)
+        interval = share_interval(inside, np.ones_like(inside), times[:, leads][present])
+        return CoverageCount(
             day=day,
-            count=len(came),
+            count=len(observed),
             inside=float(inside.mean()),
             interval=interval,
             verdict=_verdict(interval, declared),
-            below=tuple(float(share) for share in (came <= said).mean(axis=1)),
+            below=tuple(float(share) for share in (observed <= edges).mean(axis=1)),
         )
 
     return Coverage(
         probabilities=tuple(probabilities),
         declared=round(declared, 12),
-        whole=held(0, slice(None)),
+        whole=count(0, slice(None)),
         days=tuple(
-            held(number, leads)
+            count(number, leads)
             for number, leads in enumerate(lead_days, start=1)
             if np.isfinite(truth[:, leads]).any()
         ),
     )
 
 
-def _verdict(
-    interval: tuple[float, float] | None, declared: float
-) -> Literal["as declared", "too narrow", "too wide", "not known"]:
+def _verdict(interval: tuple[float, float] | None, declared: float) -> _Verdict:
     if interval is None:
         return "not known"
     if interval[1] < declared:

@@ -1,9 +1,9 @@
-"""Evaluation: how good a forecast is on time it has never seen, against honest ``BASELINES``.
+"""Evaluation: the errors of a forecast on held-out time, against ``BASELINES``.
 
-A point counts when the observation, the forecast and all baselines are there, so that all are
-judged on the same points. The best baseline is chosen for each area and variable by its MAE over
-all leads; skill is 1 - MAE / MAE(that baseline), of the whole and of each lead day, with a 95 %
-interval over resampled ``spells``. Bands, where there are any, are judged by their ``coverage``.
+A point counts when the observation, the forecast and all baselines are present, so that all are
+evaluated on the same points. The best baseline is chosen for each area and variable by its MAE over
+all leads; skill is 1 - MAE / MAE(that baseline), over all leads and by lead day, with a 95 %
+interval from a block ``bootstrap``. Bands, where there are any, are evaluated by ``coverage``.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from fairweather_research.dataset.split import Part, Span
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.document import StrictModel
 from fairweather_research.evaluation.bootstrap import share_interval
-from fairweather_research.evaluation.coverage import Coverage, cover
+from fairweather_research.evaluation.coverage import Coverage, measure_coverage
 from fairweather_research.recipes.blueprint import lead_days
 
-__all__ = ["BASELINES", "Baseline", "DayScore", "Judgement", "Score", "Trace", "judge"]
+__all__ = ["BASELINES", "Baseline", "DayScore", "Evaluation", "Score", "Trace", "evaluate"]
 
 
 def _persistence(windows: WindowSet) -> npt.NDArray[np.float64]:
@@ -33,7 +33,7 @@ def _persistence(windows: WindowSet) -> npt.NDArray[np.float64]:
 
 
 def _climatology(windows: WindowSet) -> npt.NDArray[np.float64]:
-    """Forecast what is usual, fitted on time that is not held out."""
+    """Fit climatology on time that is not held out, and forecast it."""
     series = {}
     for key, observed in windows.truths.items():
         known = windows.split.part(observed.time) != Part.HELD_OUT
@@ -45,12 +45,13 @@ def _climatology(windows: WindowSet) -> npt.NDArray[np.float64]:
 class Baseline(NamedTuple):
     """A forecast that needs no network, which a model has to beat."""
 
-    label: str  # what it says, for people
-    method: str  # part of evaluation ids: a change of it makes all evaluations others
+    label: str  # what it forecasts, for people
+    method: str  # part of evaluation ids: a change of it changes all of them
     predict: Callable[[WindowSet], npt.NDArray[np.float64]]  # [rows, outputs, leads]
 
 
-#: Every baseline by its name, in metrics, logs and on the card. Tables list the last one first.
+#: Every baseline by its name, which metrics, logs, the card and the terminal write. Tables list the
+#: last one first.
 BASELINES: dict[str, Baseline] = {
     "persistence": Baseline("the last 24 hours, repeated", "last 24 hours repeated", _persistence),
     "climatology": Baseline(
@@ -77,7 +78,7 @@ class DayScore(Score):
 
 
 class Trace(StrictModel):
-    """One forecast beside what came, of those held out and observed in full."""
+    """One forecast beside the observations, of those held out and observed in full."""
 
     reference_time: int
     mae: float  # of this forecast alone
@@ -89,8 +90,8 @@ class Trace(StrictModel):
     band: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # the outermost quantiles
 
 
-class Judgement(Score):
-    """The forecasts of one variable at one area, judged on held-out time."""
+class Evaluation(Score):
+    """The scores of the forecasts of one variable at one area on held-out time."""
 
     area: str
     variable: str
@@ -105,29 +106,29 @@ class Judgement(Score):
     coverage: Coverage | None = None  # None without bands
 
 
-def judge(
+def evaluate(
     windows: WindowSet,
     forecast: npt.NDArray[np.float64],
     quantiles: npt.NDArray[np.float64] | None = None,
-) -> tuple[Judgement, ...]:
-    """Judge forecasts in physical units, area by area.
+) -> tuple[Evaluation, ...]:
+    """Evaluate forecasts in physical units, area by area.
 
     Every area and variable must have held-out observations; ``WindowSet.choose`` sees to it.
 
     Args:
-        windows: what was forecast.
+        windows: of the forecasts.
         forecast: shape [rows, outputs, leads].
         quantiles: of the plan's probabilities, shape [quantiles, rows, outputs, leads].
     """
     truth = windows.targets()
     baselines = {name: baseline.predict(windows) for name, baseline in BASELINES.items()}
     return tuple(
-        _judge_one(
+        _evaluate_one(
             windows.rows(rows),
             area,
             output,
             truth=truth[rows, output],
-            said=forecast[rows, output],
+            forecast=forecast[rows, output],
             band=None if quantiles is None else quantiles[:, rows, output],
             baselines={name: values[rows, output] for name, values in baselines.items()},
         )
@@ -137,20 +138,20 @@ def judge(
     )
 
 
-def _judge_one(
+def _evaluate_one(
     windows: WindowSet,
     area: str,
     output: int,
     *,
     truth: npt.NDArray[np.float64],
-    said: npt.NDArray[np.float64],
+    forecast: npt.NDArray[np.float64],
     band: npt.NDArray[np.float64] | None,
     baselines: Mapping[str, npt.NDArray[np.float64]],
-) -> Judgement:
-    points = (windows.parts() == Part.HELD_OUT) & np.isfinite(truth) & np.isfinite(said)
+) -> Evaluation:
+    points = (windows.parts() == Part.HELD_OUT) & np.isfinite(truth) & np.isfinite(forecast)
     for values in baselines.values():
         points &= np.isfinite(values)
-    error = np.where(points, said - truth, np.nan)
+    error = np.where(points, forecast - truth, np.nan)
     errors = {n: np.where(points, np.abs(v - truth), np.nan) for n, v in baselines.items()}
     best = min(reversed(errors), key=lambda name: _mean(errors[name]))
 
@@ -171,9 +172,9 @@ def _judge_one(
     plan = windows.plan.outputs[output]
     shares = share_interval(np.abs(error)[points], errors[best][points], times[points])
     typical, worst = _traces(
-        windows, said=said, band=band, truth=truth, usual=baselines["climatology"]
+        windows, forecast=forecast, band=band, truth=truth, usual=baselines["climatology"]
     )
-    return Judgement(
+    return Evaluation(
         **score(slice(None)),
         area=area,
         variable=plan.variable,
@@ -182,7 +183,7 @@ def _judge_one(
         skill_interval=shares and (1.0 - shares[1], 1.0 - shares[0]),
         coverage=None
         if band is None
-        else cover(
+        else measure_coverage(
             np.where(points, truth, np.nan),
             band,
             times,
@@ -211,11 +212,11 @@ def _evaluation_id(
     windows: WindowSet,
     output: int,
     points: npt.NDArray[np.bool_],
-    *judged: npt.NDArray[np.float64],
+    *compared: npt.NDArray[np.float64],
 ) -> str:
-    """Return a digest of the points judged, what was observed there, and what the baselines said.
+    """Return a digest of the evaluated points: observations and the baselines' forecasts.
 
-    Two models with the same id were judged on the same questions against the same baselines.
+    Two models with the same id were evaluated on the same points against the same baselines.
     """
     head = {
         "variable": windows.plan.outputs[output].variable,
@@ -223,10 +224,10 @@ def _evaluation_id(
         "baselines": {name: baseline.method for name, baseline in BASELINES.items()},
     }
     state = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
-    judged_rows = points.any(axis=1)
-    state.update(windows.reference[judged_rows].astype("<i8").tobytes())
-    for values in judged:
-        exact = np.where(points, values, np.nan)[judged_rows]
+    evaluated_rows = points.any(axis=1)
+    state.update(windows.reference[evaluated_rows].astype("<i8").tobytes())
+    for values in compared:
+        exact = np.where(points, values, np.nan)[evaluated_rows]
         state.update(np.round(exact, 3).astype("<f4").tobytes())
     return f"sha256:{state.hexdigest()}"
 
@@ -234,24 +235,22 @@ def _evaluation_id(
 def _traces(
     windows: WindowSet,
     *,
-    said: npt.NDArray[np.float64],
+    forecast: npt.NDArray[np.float64],
     band: npt.NDArray[np.float64] | None,
     truth: npt.NDArray[np.float64],
     usual: npt.NDArray[np.float64],
 ) -> tuple[Trace | None, Trace | None]:
-    """Return the forecast of median and the one of largest error among those held out as a whole.
+    """Return the forecasts of median and of largest error among those held out as a whole.
 
-    Where the horizon outlasts every held-out block, those held out in part stand in.
+    Where the horizon is longer than every held-out block, they are of those held out in part.
     """
-    held = windows.parts() == Part.HELD_OUT
-    seen = np.isfinite(truth).all(axis=1) & np.isfinite(said).all(axis=1)
-    whole = seen & held.all(axis=1)
-    if not whole.any():
-        whole = seen & held.any(axis=1)
-    if not whole.any():
+    held_out = windows.parts() == Part.HELD_OUT
+    complete = np.isfinite(truth).all(axis=1) & np.isfinite(forecast).all(axis=1)
+    whole = complete & held_out.all(axis=1)
+    rows = np.flatnonzero(whole if whole.any() else complete & held_out.any(axis=1))
+    if not len(rows):
         return None, None
-    rows = np.flatnonzero(whole)
-    errors = np.abs(said[rows] - truth[rows]).mean(axis=1)
+    errors = np.abs(forecast[rows] - truth[rows]).mean(axis=1)
     order = np.argsort(errors, kind="stable")
 
     def trace(place: int) -> Trace:
@@ -261,7 +260,7 @@ def _traces(
             mae=float(errors[place]),
             among=len(rows),
             time=tuple(windows.lead_times()[row].tolist()),
-            forecast=tuple(said[row].tolist()),
+            forecast=tuple(forecast[row].tolist()),
             observed=tuple(truth[row].tolist()),
             climatology=tuple(usual[row].tolist()),
             band=None

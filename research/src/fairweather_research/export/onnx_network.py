@@ -46,7 +46,7 @@ from fairweather_research.export.onnx_graph import (
 )
 from fairweather_research.export.saved_model import SIGNATURE_KEY, Conversion, load_signature
 from fairweather_research.networks.base import ExportsOnnx, NetworkInputs
-from fairweather_research.networks.external import doing
+from fairweather_research.networks.external import wrap_errors
 from fairweather_research.recipes.blueprint import Blueprint
 
 __all__ = ["NetworkPlaceholder", "OnnxAssembly"]
@@ -98,7 +98,7 @@ class OnnxAssembly:
         self._signature = load_signature(scratch / SAVED_MODEL_FOLDER)
         conversion.start(scratch)
         exported = scratch / "network.onnx"
-        with doing(name, "exporting it to ONNX"):
+        with wrap_errors(name, "exporting it to ONNX"):
             network.export_onnx(exported)
         problems = onnx_problems(exported)
         inputs = self._extreme_inputs()
@@ -135,7 +135,7 @@ class OnnxAssembly:
         ours = self._run({**inputs, NETWORK_OUTPUT: nothing})
         names = zip(NetworkInputs.NAMES, NETWORK_INPUTS, strict=True)
         network_inputs = NetworkInputs(**{name: ours[tensor] for name, tensor in names})
-        with doing(self._name, "asking it"):
+        with wrap_errors(self._name, "asking it"):
             output = np.asarray(self._network.predict(network_inputs), dtype=np.float32)
         problems = self._network_problems(network_inputs, output)
         parts = self._run({**inputs, NETWORK_OUTPUT: output})

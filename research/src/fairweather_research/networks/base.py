@@ -1,15 +1,4 @@
-"""Networks: what is learned. Everything physical around a network is the graph's.
-
-A network sees the recent past as scaled anomalies (how far from usual, in units of the usual
-spread), which of them are there, the area and the calendar, and answers with scaled anomalies of
-the forecast. So no network ever handles units, missing values or limits.
-
-A recipe names one of ``NETWORKS``, or any callable as ``package.module:callable``. Either is a
-``Build``: it returns a Keras model, which is fitted here, or an object of its own that can fit
-itself (``Network``). What is in TensorFlow becomes part of the SavedModel; what is not says itself
-in ONNX (``ExportsOnnx``), and the graph is put around that. Modules are imported only when a
-training needs them, so that nothing else waits for TensorFlow.
-"""
+"""The protocols of networks, and their inputs; see ``fairweather_research.networks``."""
 
 from __future__ import annotations
 
@@ -28,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-#: Name in recipes -> module whose ``build`` builds it.
+#: Name in recipes -> module whose ``build`` builds the network.
 NETWORKS = {
     "blend": "fairweather_research.networks.blend",
     "mixer": "fairweather_research.networks.mixer",
@@ -38,7 +27,7 @@ NETWORKS = {
 #: How a recipe names a callable of one's own.
 PLUGGED = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$", flags=re.ASCII)
 
-#: The columns of ``calendar`` that tell the hour: a wave a day and two a day, sine and cosine.
+#: The columns of ``calendar`` for the hour: a wave a day and two a day, sine and cosine.
 HOURS = slice(2, 6)
 
 
@@ -56,7 +45,7 @@ class FitPlan(StrictModel):
 
 
 class EpochRecord(StrictModel):
-    """One pass over the training windows; errors are mean absolute ones of scaled anomalies."""
+    """One pass over the training windows; errors are mean absolute errors of scaled anomalies."""
 
     number: int
     training: float
@@ -65,7 +54,7 @@ class EpochRecord(StrictModel):
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkShape:
-    """Sizes of what goes into a network and what comes out."""
+    """The sizes of a network's inputs and outputs."""
 
     inputs: int  # series it sees
     steps: int  # steps of the past it sees, oldest first
@@ -78,7 +67,7 @@ class NetworkShape:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInputs:
-    """What a network is called with, as ``[anomalies, present, area, calendar]``, all float32."""
+    """The inputs of a network, as ``[anomalies, present, area, calendar]``, all float32."""
 
     anomalies: npt.NDArray[np.float32]  # [rows, inputs, steps], 0 where missing
     present: npt.NDArray[np.float32]  # [rows, inputs, steps], 1 where observed, else 0
@@ -92,25 +81,23 @@ class NetworkInputs:
         return len(self.area)
 
     def arrays(self) -> list[npt.NDArray[np.float32]]:
-        """In the order of the network's inputs."""
-        return [self.anomalies, self.present, self.area, self.calendar]
+        """Return the inputs in the order of ``NAMES``."""
+        return [getattr(self, name) for name in self.NAMES]
 
     def rows(self, use: Any) -> NetworkInputs:  # noqa: ANN401 - whatever indexes rows
-        """Some of the rows."""
-        return NetworkInputs(
-            **{name: getattr(self, name)[use] for name in NetworkInputs.NAMES},
-        )
+        """Return some of the rows."""
+        return NetworkInputs(**{name: getattr(self, name)[use] for name in self.NAMES})
 
 
 class Lessons(NamedTuple):
-    """Questions, and what came: what a network learns from, or is checked with."""
+    """Inputs and observed targets, to fit a network to or to decide with when to stop."""
 
     inputs: NetworkInputs
     targets: npt.NDArray[np.float32]  # [rows, outputs, leads] scaled anomalies; NaN does not count
 
 
 class Network(Protocol):
-    """A network that fits itself. It is one of ``InTensorFlow`` and ``ExportsOnnx`` besides."""
+    """A network that fits itself. It is also one of ``InTensorFlow`` and ``ExportsOnnx``."""
 
     def fit(
         self,
@@ -119,14 +106,14 @@ class Network(Protocol):
         plan: FitPlan,
         progress: Callable[[EpochRecord], None],
     ) -> None:
-        """Learn from ``teaching``; decide by ``checking``, which is never learned from.
+        """Fit to ``teaching``; decide with ``checking``, which is never fitted to, when to stop.
 
-        Call ``progress`` after every pass over the lessons. Whatever is random comes from seeds
-        that were set before: those of Python, NumPy and TensorFlow are the recipe's.
+        Call ``progress`` after every pass. Take random numbers from generators that are seeded
+        already: Python's, NumPy's and TensorFlow's have the recipe's seed.
         """
 
     def predict(self, inputs: NetworkInputs) -> npt.NDArray[np.float32]:
-        """Answer, [rows, outputs, leads]: the same for the same row, whatever stands beside it."""
+        """Return scaled anomalies, [rows, outputs, leads]; no row may depend on the others."""
 
 
 @runtime_checkable
@@ -135,18 +122,19 @@ class InTensorFlow(Network, Protocol):
 
     @property
     def model(self) -> Any:  # noqa: ANN401 - Keras has no types
-        """What a ``Build`` may return in its place: callable, with ``variables``."""
+        """A Keras model, or another callable that has ``variables``."""
 
 
 @runtime_checkable
 class ExportsOnnx(Network, Protocol):
-    """A network of another framework: it writes itself as ONNX, whatever else it has."""
+    """A network of another framework, which exports itself as ONNX."""
 
     def export_onnx(self, path: Path) -> None:
         """Write the network as ONNX of opset 17, in one file.
 
         Its inputs are those of ``NetworkInputs.NAMES`` that it reads, with any number of rows; its
-        one output is [rows, outputs, leads]. Only operations of ONNX itself, none of them random.
+        one output is [rows, outputs, leads]. It may hold operations of ONNX itself only, none of
+        them random.
         """
 
 

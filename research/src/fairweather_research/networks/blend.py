@@ -1,17 +1,16 @@
-"""The mean of the linear regression and of the mixer: two honest opinions are better than one.
+"""The mean of the linear regression (``recent_anomalies``) and of the ``mixer``.
 
-Each is fitted by itself (``recent_anomalies``, ``mixer``). On time that is not held out, with three
-folds of six days of New York, the mean took 37.4 % of persistence's error of the first day's
-temperature (either alone 36.9) and 28.8 % of climatology's of humidity (29.3 and 27.6), and 7.6 %
-on the second day (5.7 and 8.9). The passes that are told are the mixer's.
+Each is fitted by itself. On time that is not held out, with three folds of six days of New York,
+the mean took 37.4 % of persistence's error of the first day's temperature (either alone 36.9) and
+28.8 % of climatology's of humidity (29.3 and 27.6), and 7.6 % on the second day (5.7 and 8.9). The
+passes that it reports are the mixer's.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import keras  # type: ignore[import-untyped]  # ships no types
-import numpy as np
 
 from fairweather_research.networks import mixer, recent_anomalies
 from fairweather_research.networks.base import (
@@ -21,26 +20,21 @@ from fairweather_research.networks.base import (
     NetworkInputs,
     NetworkShape,
 )
+from fairweather_research.networks.keras_network import KerasNetwork
 from fairweather_research.networks.recent_anomalies import inputs_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy.typing as npt
-
 
 __all__ = ["Blend", "build"]
 
 
-class Blend:
+class Blend(KerasNetwork):
     """Two networks and their mean; see ``networks.Network``."""
 
     def __init__(self, shape: NetworkShape, sample: NetworkInputs) -> None:
         self._linear = recent_anomalies.build(shape, sample)
         self._mixer = mixer.build(shape, sample)
         inputs = inputs_of(shape)
-        said = [part.model(inputs) for part in (self._linear, self._mixer)]
-        self.model = keras.Model(inputs, keras.layers.Average()(said))
+        outputs = [part.model(inputs) for part in (self._linear, self._mixer)]
+        super().__init__(keras.Model(inputs, keras.layers.Average()(outputs)), shape)
 
     def fit(
         self,
@@ -53,11 +47,5 @@ class Blend:
         self._linear.fit(teaching, checking, plan, lambda _: None)
         self._mixer.fit(teaching, checking, plan, progress)
 
-    def predict(self, inputs: NetworkInputs) -> npt.NDArray[np.float32]:
-        """Answer, [rows, outputs, leads]."""
-        return np.asarray(self.model.predict(inputs.arrays(), batch_size=1024, verbose=0))
 
-
-def build(shape: NetworkShape, sample: NetworkInputs) -> Blend:
-    """Build the blend; see ``networks.Build``."""
-    return Blend(shape, sample)
+build = Blend

@@ -1,8 +1,7 @@
-"""The door for networks of others: found by name, held to their promises, and recorded.
+"""External networks (``package.module:callable``): load, validate and record them.
 
-A recipe names a network of ``NETWORKS`` or any callable as ``package.module:callable``, importable
-where the training runs. ``build_network`` brings it in, ``hold_to_promises`` tries what it learned,
-``origin`` is what provenance records of it. What goes wrong in somebody else's code ends as a
+``build_network`` imports and builds the network that a recipe names, ``validate_network`` tries the
+fitted one, ``provenance_of`` returns what is recorded of it. Errors in its code end as a
 ``NetworkError`` that says where.
 """
 
@@ -10,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from fairweather_research.environment import NETWORK
 from fairweather_research.errors import AbsentNetworkError, NetworkError
@@ -30,24 +31,18 @@ from fairweather_research.networks.base import (
     NetworkShape,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    import numpy.typing as npt
-
-
 __all__ = [
     "build_network",
-    "doing",
-    "hold_to_promises",
     "load_build",
-    "origin",
+    "provenance_of",
     "refuse_absent",
     "source_digest",
+    "validate_network",
+    "wrap_errors",
 ]
 
 _ROWS = 64  # windows that a network is tried on
-_SAME = 1e-3  # usual spreads: what rounding may change in company
+_SAME = 1e-3  # usual spreads: what rounding may change in a batch
 _HELP = "install the package that holds it, or put its folder into PYTHONPATH"
 
 
@@ -59,21 +54,25 @@ def refuse_absent(name: str) -> None:
     Raises:
         AbsentNetworkError: there is none, or a package around it cannot be imported.
     """
-    if name in NETWORKS:
-        return
+    if name not in NETWORKS:
+        _find_module(name)
+
+
+def _find_module(name: str) -> ModuleSpec:
     module = name.partition(":")[0]
     found = None
     with (
-        doing(name, f"looking for {module}", AbsentNetworkError),
+        wrap_errors(name, f"looking for {module}", AbsentNetworkError),
         suppress(ModuleNotFoundError, AttributeError, ValueError),
     ):
         found = find_spec(module)
     if found is None:
         raise _refused(name, f"found no module {module!r}; {_HELP}", AbsentNetworkError)
+    return found
 
 
 def load_build(name: str) -> Build:
-    """Import what builds a network.
+    """Import the function that builds a network.
 
     Raises:
         AbsentNetworkError: there is no such module, or importing it fails.
@@ -83,7 +82,7 @@ def load_build(name: str) -> Build:
         return import_module(NETWORKS[name]).build  # type: ignore[no-any-return]
     refuse_absent(name)
     module, _, attribute = name.partition(":")
-    with doing(name, f"importing {module}", AbsentNetworkError):
+    with wrap_errors(name, f"importing {module}", AbsentNetworkError):
         found = getattr(import_module(module), attribute, None)
     if not callable(found):
         there = "no such name" if found is None else f"{type(found).__name__}, which is no callable"
@@ -104,7 +103,7 @@ def build_network(
         NetworkError: it cannot be had, or is neither a Keras model nor a ``Network``.
     """
     build = load_build(name)
-    with doing(name, "building it"):
+    with wrap_errors(name, "building it"):
         made = build(shape, sample)
     import keras  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and only the training process comes here
 
@@ -124,7 +123,7 @@ def build_network(
     return made  # type: ignore[no-any-return]
 
 
-def hold_to_promises(
+def validate_network(
     name: str,
     predict: Callable[[NetworkInputs], npt.NDArray[np.float32]],
     shape: NetworkShape,
@@ -133,8 +132,8 @@ def hold_to_promises(
     """Try a fitted network on real windows and on an empty one.
 
     Raises:
-        NetworkError: it answers in another shape, with what is no number, otherwise when asked
-            again, or otherwise in other company.
+        NetworkError: its output has another shape, is not finite, differs from call to call, or
+            differs with the other rows of the batch.
     """
     some = inputs.rows(np.linspace(0, len(inputs) - 1, min(_ROWS, len(inputs))).astype(np.int64))
     nothing = NetworkInputs(
@@ -143,30 +142,29 @@ def hold_to_promises(
         area=some.area[:2],
         calendar=some.calendar[:2],
     )
-    with doing(name, "asking it"):
-        said, again, alone, empty = (
-            np.asarray(predict(asked)) for asked in (some, some, some.rows(slice(0, 1)), nothing)
+    with wrap_errors(name, "asking it"):
+        output, again, alone, empty = (
+            np.asarray(predict(tried)) for tried in (some, some, some.rows(slice(0, 1)), nothing)
         )
     expected = (len(some), shape.outputs, shape.leads)
-    if said.shape != expected:
-        raise _refused(
-            name,
-            f"found answers of shape {list(said.shape)}, expected {list(expected)}: "
-            "[rows, outputs, leads]",
+    if output.shape != expected:
+        problem = (
+            f"found answers of shape {list(output.shape)}, expected {list(expected)}: "
+            "[rows, outputs, leads]"
         )
-    if not np.isfinite(said).all():
+    elif not np.isfinite(output).all():
         problem = "found answers that are no number; look at its loss and learning rate"
     elif not np.isfinite(empty).all():
         problem = (
             "found no number for a past that is all missing; expected one: divide by nothing that "
             "can be 0"
         )
-    elif not np.array_equal(said, again):
+    elif not np.array_equal(output, again):
         problem = (
             "found other answers to the same question; expected no randomness at inference: leave "
             "dropout and noise to training"
         )
-    elif np.abs(said[:1] - alone).max() > _SAME:
+    elif np.abs(output[:1] - alone).max() > _SAME:
         problem = (
             "found another answer to a window alone than in company; expected every row for "
             "itself: nothing may be averaged over a batch at inference"
@@ -176,18 +174,18 @@ def hold_to_promises(
     raise _refused(name, problem)
 
 
-def origin(name: str, network: object) -> dict[str, str]:
-    """Return what provenance says of a network of somebody else's, in the manner of ``packages``.
+def provenance_of(name: str, network: object) -> dict[str, str]:
+    """Return what provenance records of an external network, in the manner of ``packages``.
 
     ``network package.module:callable`` with a digest of its module's source; the distributions that
     its package comes from, and those that the network names in ``packages``, with their versions.
-    Nothing for a network of ours.
+    Empty for a network of ``NETWORKS``.
     """
     if name in NETWORKS:
         return {}
-    module = name.partition(":")[0]
+    package = name.partition(":")[0].partition(".")[0]
     found = {f"{NETWORK}{name}": source_digest(name)}
-    theirs = packages_distributions().get(module.partition(".")[0], [])
+    theirs = packages_distributions().get(package, [])
     for distribution in sorted({*theirs, *getattr(network, "packages", ())}):
         try:
             found[distribution] = version(distribution)
@@ -197,17 +195,15 @@ def origin(name: str, network: object) -> dict[str, str]:
 
 
 def source_digest(name: str) -> str:
-    """Return the digest of the file that holds a network of somebody else's; its module is not run.
+    """Return the digest of the file that holds an external network; its module is not run.
 
-    Of that file alone: what it imports stands in provenance by version, if at all.
+    It covers that file alone: what the file imports is recorded by version, if at all.
 
     Raises:
         NetworkError: there is no such module, or its file cannot be read.
     """
-    refuse_absent(name)
-    module = name.partition(":")[0]
-    found = find_spec(module)
-    file = found.origin if found is not None and found.has_location else None
+    found = _find_module(name)
+    file = found.origin if found.has_location else None
     try:
         source = Path(file).read_bytes() if file else b""
     except OSError as error:
@@ -218,10 +214,10 @@ def source_digest(name: str) -> str:
 
 
 @contextmanager
-def doing(name: str, what: str, kind: type[NetworkError] = NetworkError) -> Iterator[None]:
-    """Turn whatever a foreign network raises into a sentence that says where.
+def wrap_errors(name: str, what: str, kind: type[NetworkError] = NetworkError) -> Iterator[None]:
+    """Turn an error of an external network into a ``NetworkError`` with file and line.
 
-    Our own networks raise what they raise: that is a fault of ours.
+    Errors of a network of this package are faults of this package, and pass through.
     """
     try:
         yield

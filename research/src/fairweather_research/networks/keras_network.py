@@ -1,17 +1,18 @@
-"""A Keras model as a network that fits itself: passes over the windows, and when to stop.
+"""A Keras model as a network that fits itself, with early stopping on calibration time.
 
-The loss is the mean absolute error, which is what forecasts are judged by, over the targets that
-are there, near leads weighing more. What can be known of the weather fades with the lead; a loss in
-which all leads weigh the same stops at the first epoch, when the hopeless ones begin to learn
-noise. Weights fade by a factor of e a day and average to one.
+The loss is the mean absolute error, by which forecasts are evaluated, over the targets that are
+present. Weights of the leads fall by a factor of e a day and average to one: far leads are hardly
+predictable, and with equal weights fitting stops at the first epoch, when they begin to fit noise.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research.networks.base import (
@@ -22,13 +23,7 @@ from fairweather_research.networks.base import (
     NetworkShape,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy.typing as npt
-
-
-__all__ = ["KerasNetwork", "fading", "fit_network"]
+__all__ = ["KerasNetwork", "fit_network"]
 
 
 class KerasNetwork:
@@ -36,7 +31,8 @@ class KerasNetwork:
 
     def __init__(self, model: Any, shape: NetworkShape) -> None:  # noqa: ANN401 - Keras has no types
         self.model = model
-        self._weights = fading(shape)
+        weights = np.exp(-np.arange(shape.leads) / shape.steps_a_day)
+        self._lead_weights = weights / weights.mean()
 
     def fit(
         self,
@@ -48,15 +44,15 @@ class KerasNetwork:
         """Fit the model in place; see ``networks.Network``."""
         fit_network(
             self.model,
-            _near_errors(self._weights),
+            _mean_absolute_error(self._lead_weights),
             plan,
-            teaching=(teaching.inputs.arrays(), teaching.targets),
-            checking=(checking.inputs.arrays(), checking.targets),
+            training=(teaching.inputs.arrays(), teaching.targets),
+            calibration=(checking.inputs.arrays(), checking.targets),
             progress=progress,
         )
 
     def predict(self, inputs: NetworkInputs) -> npt.NDArray[np.float32]:
-        """Answer, [rows, outputs, leads]."""
+        """Return scaled anomalies, [rows, outputs, leads]."""
         return np.asarray(self.model.predict(inputs.arrays(), batch_size=1024, verbose=0))
 
 
@@ -65,51 +61,47 @@ def fit_network(
     loss: Callable[[Any, Any], Any],
     plan: FitPlan,
     *,
-    teaching: tuple[Any, Any],
-    checking: tuple[Any, Any],
+    training: tuple[Any, Any],
+    calibration: tuple[Any, Any],
     progress: Callable[[EpochRecord], None],
 ) -> None:
-    """Fit a network in place to inputs and targets, and keep the weights that check best.
+    """Fit a model in place, and keep the weights of the epoch of least calibration loss.
 
     Args:
         model: a Keras model that was not compiled yet.
-        loss: of targets and what the model says; it ignores targets that are NaN.
-        plan: how many passes, and how large a step.
-        teaching: inputs and targets to learn from.
-        checking: inputs and targets that decide when to stop, never learned from.
-        progress: called after every pass.
+        loss: of targets and forecasts; it ignores targets that are NaN.
+        plan: the number of epochs, the patience and the learning rate.
+        training: inputs and targets to fit to.
+        calibration: inputs and targets that decide when to stop, never fitted to.
+        progress: called after every epoch.
     """
 
     def report(epoch: int, logs: dict[str, float]) -> None:
-        training, calibration = float(logs["loss"]), float(logs["val_loss"])
-        progress(EpochRecord(number=epoch + 1, training=training, calibration=calibration))
+        losses = {"training": float(logs["loss"]), "calibration": float(logs["val_loss"])}
+        progress(EpochRecord(number=epoch + 1, **losses))
 
     model.compile(optimizer=keras.optimizers.Adam(plan.learning_rate), loss=loss)
     stopping = keras.callbacks.EarlyStopping(patience=plan.patience, restore_best_weights=True)
     model.fit(
-        *teaching,
+        *training,
         batch_size=plan.batch_size,
         epochs=plan.epochs,
-        validation_data=checking,
+        validation_data=calibration,
         validation_batch_size=1024,
         callbacks=[stopping, keras.callbacks.LambdaCallback(on_epoch_end=report)],
         verbose=0,
     )
 
 
-def fading(shape: NetworkShape) -> npt.NDArray[np.float64]:
-    """Return the weight of each lead's error, [leads]; one on average."""
-    weights = np.exp(-np.arange(shape.leads) / shape.steps_a_day)
-    return np.asarray(weights / weights.mean())
-
-
-def _near_errors(weights: npt.NDArray[np.float64]) -> Callable[[Any, Any], Any]:
+def _mean_absolute_error(weights: npt.NDArray[np.float64]) -> Callable[[Any, Any], Any]:
+    """Return the loss, weighted by lead, over the targets that are not NaN."""
     fixed = tf.constant(weights, tf.float32)
 
-    def near_errors(target: Any, said: Any) -> Any:  # noqa: ANN401 - tensors have no types
+    def loss(target: Any, forecast: Any) -> Any:  # noqa: ANN401 - tensors have no types
         absent = tf.math.is_nan(target)
-        error = tf.where(absent, tf.zeros_like(said), said - tf.where(absent, said, target))
+        difference = forecast - tf.where(absent, forecast, target)
+        error = tf.where(absent, tf.zeros_like(forecast), difference)
         number = tf.reduce_sum(1.0 - tf.cast(absent, tf.float32))
         return tf.reduce_sum(fixed * tf.abs(error)) / tf.maximum(number, 1.0)
 
-    return near_errors
+    return loss

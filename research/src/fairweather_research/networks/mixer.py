@@ -1,17 +1,17 @@
 """A mixer of dense layers in the manner of TiDE (Das et al. 2023, arXiv 2304.08424).
 
-What is flat is mixed by dense layers alone: no recurrence, no attention. The last 24 hours of every
+It has dense layers alone: no recurrence, no attention. The last 24 hours of every
 input, fading averages of it, the area and the hour go through an encoder of one residual block and
 a dense decoder to all leads of all outputs; a linear map of the last day runs beside them, as in
-TiDE. The encoder drops half of its units in training: a year of one place is little, and windows
-that start an hour apart are nearly the same one.
+TiDE. The encoder drops half of its units in training: a year of one place is little data, and
+windows that start an hour apart are nearly equal.
 
 Against TiDE: the decoder has no layer of its own for the calendar of each lead, because the graph
 takes the usual course of the day out of the past and puts it back into the forecast. Like the
 linear network it does not see the day of the year. Tried on time that is not held out, with three
-folds of six days of New York: telling the day of the year, two days of the past in place of one,
-and a second hidden layer each made it worse; mixing steps and series in turn (TSMixer, Chen et al.
-2023, arXiv 2303.06053) took the first day's temperature from 36.9 to 37.2 % better than
+folds of six days of New York: the day of the year as an input, two days of the past in place of
+one, and a second hidden layer each made it worse; mixing steps and series in turn (TSMixer, Chen et
+al. 2023, arXiv 2303.06053) took the first day's temperature from 36.9 to 37.2 % better than
 persistence, and six times as long.
 """
 
@@ -47,5 +47,5 @@ def build(shape: NetworkShape, sample: NetworkInputs) -> KerasNetwork:  # noqa: 
     beside = _dense(size, kernel_initializer="zeros")(
         keras.layers.Concatenate()([last_day, inputs[2]])
     )
-    said = keras.layers.Reshape((shape.outputs, shape.leads))(decoded + beside)
-    return KerasNetwork(keras.Model(inputs, said), shape)
+    outputs = keras.layers.Reshape((shape.outputs, shape.leads))(decoded + beside)
+    return KerasNetwork(keras.Model(inputs, outputs), shape)

@@ -1,24 +1,25 @@
-"""A linear regression on recent anomalies: small, fast, and hard to beat on the first day.
+"""A linear regression on recent anomalies: small, fast, and strong on the first day.
 
-Features of the past, for every input: its anomalies of the last 24 hours, step by step, and how far
-the newest one and the last eight hours or so stood from usual at this hour of the day (their
-averages times a daily wave: an anomaly of the afternoon lasts otherwise than one of the night).
-Averages fade exponentially over what is present; where a step is missing, the newest value there is
-stands in. The area and the hour come with them; the day of the year does not: a single year cannot
-tell a season from the weather it happened to bring, and on calibration time it only did harm.
+Features of every input's past: its anomalies of the last 24 hours, step by step, and how far the
+newest one and the last eight hours or so stood from usual at this hour of the day (their averages
+times a daily wave: an anomaly of the afternoon lasts otherwise than one of the night). Averages
+fade exponentially over the steps that are present; the newest value stands in for a missing step.
+The area and the hour are features too; the day of the year is not: in a single year it cannot be
+told from that year's weather, and on calibration time it made forecasts worse.
 
 One linear map a lead, fitted in closed form: least squares with a penalty on the weights that
-calibration time chooses lead day by lead day, then reweighted a few times towards the least
-absolute error, which is what forecasts are judged by (iteratively reweighted least squares; Holland
-and Welsch 1977).
+calibration time chooses by lead day, then reweighted a few times towards the least absolute error,
+by which forecasts are evaluated (iteratively reweighted least squares; Holland and Welsch 1977).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
+import numpy.typing as npt
 
 from fairweather_research.networks.base import (
     HOURS,
@@ -28,13 +29,7 @@ from fairweather_research.networks.base import (
     NetworkInputs,
     NetworkShape,
 )
-from fairweather_research.networks.keras_network import fading
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy.typing as npt
-
+from fairweather_research.networks.keras_network import KerasNetwork
 
 __all__ = ["RecentAnomalies", "build"]
 
@@ -44,6 +39,9 @@ _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)  # shares of the number of windows
 _PASSES = 5  # the first of least squares
 _NEAR = 0.1  # errors below it, in usual spreads, weigh the same
 _MOST_ROWS = 30_000  # windows of many years are thinned to it
+
+_Floats: TypeAlias = npt.NDArray[np.float32]
+_Weights: TypeAlias = npt.NDArray[np.float64]
 
 
 class _FadingMemories(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
@@ -93,7 +91,7 @@ class _Hour(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
 
 
 def features(shape: NetworkShape, inputs: list[Any]) -> tuple[Any, Any, Any]:
-    """The last day, what it is by the hour, and the rest, as Keras tensors: all flat, [rows, n]."""
+    """Return the last day, the averages by the hour, and the rest: Keras tensors, [rows, n]."""
     anomalies, present, area, calendar = inputs
     memories = _FadingMemories(shape)(anomalies, present)
     last_day = _LastDay(shape)(anomalies, present, memories[:, :, :1])
@@ -103,7 +101,7 @@ def features(shape: NetworkShape, inputs: list[Any]) -> tuple[Any, Any, Any]:
 
 
 def inputs_of(shape: NetworkShape) -> list[Any]:
-    """Keras inputs of a network, in order."""
+    """Make the Keras inputs of a network, in the order of ``NetworkInputs.NAMES``."""
     return [
         keras.Input((shape.inputs, shape.steps), name="anomalies"),
         keras.Input((shape.inputs, shape.steps), name="present"),
@@ -112,24 +110,20 @@ def inputs_of(shape: NetworkShape) -> list[Any]:
     ]
 
 
-class RecentAnomalies:
+class RecentAnomalies(KerasNetwork):
     """The regression, as a network that fits itself; see ``networks.Network``."""
 
     def __init__(self, shape: NetworkShape, sample: NetworkInputs) -> None:
         self._shape = shape
         inputs = inputs_of(shape)
-        seen = keras.layers.Concatenate()([*features(shape, inputs)])
-        self._describe = keras.Model(inputs, seen)
-        scale = keras.layers.Normalization()
-        scale.adapt(self._features(sample))
-        self._scale = scale
+        flat = keras.layers.Concatenate()([*features(shape, inputs)])
+        self._describe = keras.Model(inputs, flat)
+        self._scale = keras.layers.Normalization()
+        self._scale.adapt(self._features(sample))
         self._map = keras.layers.Dense(shape.outputs * shape.leads, kernel_initializer="zeros")
-        said = keras.layers.Reshape((shape.outputs, shape.leads))(self._map(scale(seen)))
-        self.model = keras.Model(inputs, said)
-
-    def predict(self, inputs: NetworkInputs) -> npt.NDArray[np.float32]:
-        """Answer, [rows, outputs, leads]."""
-        return np.asarray(self.model.predict(inputs.arrays(), batch_size=1024, verbose=0))
+        forecast = self._map(self._scale(flat))
+        outputs = keras.layers.Reshape((shape.outputs, shape.leads))(forecast)
+        super().__init__(keras.Model(inputs, outputs), shape)
 
     def fit(
         self,
@@ -141,49 +135,41 @@ class RecentAnomalies:
         """Solve for the weights: pass by pass, at most as many as the plan has epochs."""
         every = -(-len(teaching.inputs) // _MOST_ROWS)
         rows = slice(None, None, every)
-        seen, target = self._design(teaching.inputs.rows(rows)), teaching.targets[rows]
-        shown, wanted = self._design(checking.inputs), checking.targets
-        weights, penalty = self._least_squares(seen, target, shown, wanted)
+        training = (self._design(teaching.inputs.rows(rows)), teaching.targets[rows])
+        calibration = (self._design(checking.inputs), checking.targets)
+        weights, penalty = self._least_squares(training, calibration)
         best: tuple[float, Any] = (np.inf, weights)
         for number in range(1, min(_PASSES, plan.epochs) + 1):
             if number > 1:
-                weights = _reweighted(seen, target, weights, penalty)
+                weights = _reweighted(*training, weights, penalty)
             done = EpochRecord(
                 number=number,
-                training=self._error(seen, target, weights),
-                calibration=self._error(shown, wanted, weights),
+                training=self._error(*training, weights),
+                calibration=self._error(*calibration, weights),
             )
             if done.calibration < best[0]:
                 best = (done.calibration, weights)
             progress(done)
-        kernel = best[1].transpose(2, 0, 1).reshape(seen.shape[1], -1)
+        kernel = best[1].transpose(2, 0, 1).reshape(training[0].shape[1], -1)
         self._map.set_weights([kernel[:-1].astype(np.float32), kernel[-1].astype(np.float32)])
 
     def _features(self, inputs: NetworkInputs) -> Any:  # noqa: ANN401 - Keras has no types
         return self._describe.predict(inputs.arrays(), batch_size=1024, verbose=0)
 
-    def _design(self, inputs: NetworkInputs) -> npt.NDArray[np.float32]:
+    def _design(self, inputs: NetworkInputs) -> _Floats:
         scaled = np.asarray(self._scale(self._features(inputs)))
         return np.concatenate([scaled, np.ones((len(scaled), 1), np.float32)], axis=1)
 
     def _least_squares(
-        self,
-        seen: npt.NDArray[np.float32],
-        target: npt.NDArray[np.float32],
-        shown: npt.NDArray[np.float32],
-        wanted: npt.NDArray[np.float32],
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Weights [outputs, leads, features] and the penalty of each [outputs, leads]."""
+        self, training: tuple[_Floats, _Floats], calibration: tuple[_Floats, _Floats]
+    ) -> tuple[_Weights, _Weights]:
+        """Return weights [outputs, leads, features] and the penalty of each [outputs, leads].
+
+        Both kinds of samples are the design matrix and the targets.
+        """
         shape = self._shape
-        found = np.stack(
-            [
-                np.stack(
-                    [_solved(seen, target[:, output], penalty) for output in range(shape.outputs)]
-                )
-                for penalty in _PENALTIES
-            ]
-        )
-        error = np.stack([_errors(shown, wanted, weights) for weights in found])
+        found = np.stack([_solved(*training, penalty) for penalty in _PENALTIES])
+        error = np.stack([_errors(*calibration, weights) for weights in found])
         chosen = np.zeros((shape.outputs, shape.leads), dtype=np.int64)
         for first in range(0, shape.leads, shape.steps_a_day):
             day = slice(first, first + shape.steps_a_day)
@@ -191,72 +177,55 @@ class RecentAnomalies:
         weights = np.take_along_axis(found, chosen[None, :, :, None], axis=0)[0]
         return weights, np.array(_PENALTIES)[chosen]
 
-    def _error(
-        self,
-        seen: npt.NDArray[np.float32],
-        target: npt.NDArray[np.float32],
-        weights: npt.NDArray[np.float64],
-    ) -> float:
-        """Return the mean absolute error, near leads weighing more."""
-        return float(np.nanmean(_errors(seen, target, weights) * fading(self._shape)))
+    def _error(self, design: _Floats, target: _Floats, weights: _Weights) -> float:
+        """Return the mean absolute error, weighted by lead."""
+        return float(np.nanmean(_errors(design, target, weights) * self._lead_weights))
 
 
-def _errors(
-    seen: npt.NDArray[np.float32],
-    target: npt.NDArray[np.float32],
-    weights: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
+def _errors(design: _Floats, target: _Floats, weights: _Weights) -> _Weights:
     """Return the mean absolute error of each output and lead; 0 where there is no target."""
     found = []
     for output in range(target.shape[1]):
-        error = np.abs(seen @ weights[output].T.astype(np.float32) - target[:, output])
+        error = np.abs(design @ weights[output].T.astype(np.float32) - target[:, output])
         number = np.isfinite(error).sum(axis=0)
         found.append(np.nansum(error, axis=0) / np.maximum(number, 1))
     return np.stack(found).astype(np.float64)
 
 
-def _solved(
-    seen: npt.NDArray[np.float32], target: npt.NDArray[np.float32], penalty: float
-) -> npt.NDArray[np.float64]:
-    """Penalized least squares of every lead, [leads, features]; the last feature goes free."""
-    answers = []
-    for lead in range(target.shape[1]):
-        there = np.isfinite(target[:, lead])
-        answers.append(_solve(seen[there], target[there, lead], np.float32(1.0), penalty))
-    return np.stack(answers)
+def _solved(design: _Floats, target: _Floats, penalty: float) -> _Weights:
+    """Solve penalized least squares of every output and lead, [outputs, leads, features]."""
+    solutions = np.empty((*target.shape[1:], design.shape[1]))
+    for output, lead in np.ndindex(target.shape[1:]):
+        present = np.isfinite(target[:, output, lead])
+        known, wanted = design[present], target[present, output, lead]
+        solutions[output, lead] = _solve(known, wanted, np.float32(1.0), penalty)
+    return solutions
 
 
-def _reweighted(
-    seen: npt.NDArray[np.float32],
-    target: npt.NDArray[np.float32],
-    weights: npt.NDArray[np.float64],
-    penalty: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """One step towards the least absolute error: every window weighs one over its error."""
-    answers = np.empty_like(weights)
+def _reweighted(design: _Floats, target: _Floats, weights: _Weights, penalty: _Weights) -> _Weights:
+    """Take a step towards the least absolute error: every window weighs one over its error."""
+    solutions = np.empty_like(weights)
     for output, lead in np.ndindex(weights.shape[:2]):
-        there = np.isfinite(target[:, output, lead])
-        shown, wanted = seen[there], target[there, output, lead]
-        error = np.abs(shown @ weights[output, lead].astype(np.float32) - wanted)
+        present = np.isfinite(target[:, output, lead])
+        known, wanted = design[present], target[present, output, lead]
+        error = np.abs(known @ weights[output, lead].astype(np.float32) - wanted)
         trust = 1.0 / np.maximum(error, _NEAR)
         trust = (trust / max(float(trust.mean()), 1e-9) if len(trust) else trust)[:, None]
-        answers[output, lead] = _solve(shown, wanted, trust, float(penalty[output, lead]))
-    return answers
+        solutions[output, lead] = _solve(known, wanted, trust, float(penalty[output, lead]))
+    return solutions
 
 
 def _solve(
-    seen: npt.NDArray[np.float32],
-    target: npt.NDArray[np.float32],
+    design: _Floats,
+    target: _Floats,
     trust: Any,  # noqa: ANN401 - one number, or a column
     penalty: float,
-) -> npt.NDArray[np.float64]:
-    weighed = seen * trust
-    bent = np.full(seen.shape[1], penalty * max(len(seen), 1))
-    bent[-1] = 1e-9  # the constant goes free, save where there is nothing to learn
-    gram = (weighed.T @ seen).astype(np.float64) + np.diag(bent)
+) -> _Weights:
+    weighed = design * trust
+    ridge = np.full(design.shape[1], penalty * max(len(design), 1))
+    ridge[-1] = 1e-9  # the constant goes free, save where there is nothing to fit to
+    gram = (weighed.T @ design).astype(np.float64) + np.diag(ridge)
     return np.linalg.solve(gram, (weighed.T @ target).astype(np.float64))
 
 
-def build(shape: NetworkShape, sample: NetworkInputs) -> RecentAnomalies:
-    """Build the regression; see ``networks.Build``."""
-    return RecentAnomalies(shape, sample)
+build = RecentAnomalies

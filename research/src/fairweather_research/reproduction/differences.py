@@ -1,24 +1,20 @@
-"""What differs between two trainings: data, code, packages or machine.
+"""The differences between two trainings: data, code, packages and machine.
 
-Both are deliveries, and all that is compared is what they record. A training is as reproducible as
-its record: what was not recorded is said, and never taken for equal.
+Only what their deliveries record is compared. What was not recorded is listed, and never taken for
+equal.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from fairweather_interface.delivery import EXAMPLES
+from fairweather_interface.delivery import EXAMPLES, Delivery
 from fairweather_interface.metadata import ONNX
 
 from fairweather_research.environment import NETWORK, OURS, source_of, version_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from fairweather_interface.delivery import Delivery
 
 __all__ = ["Finding", "Record", "compare", "forecast_difference", "record_of"]
 
@@ -29,7 +25,7 @@ _METRICS = "card/metrics.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What a training recorded of itself."""
+    """The record of a training in its delivery."""
 
     data_digest: str
     code_version: str
@@ -43,13 +39,13 @@ class Finding:
     """One of the four things a training depends on: recorded against now."""
 
     what: Literal["data", "code", "packages", "machine"]
-    differs: bool | None  # None: not recorded, so nobody knows
+    differs: bool | None  # None: not recorded
     differences: tuple[str, ...] = ()  # one each, old to new
     unrecorded: tuple[str, ...] = ()  # what would have to be known to be sure
 
 
 def record_of(delivery: Delivery) -> Record:
-    """Return what a delivery records; the machine stands in the numbers of its model card."""
+    """Return the record of a delivery; the machine is read from the numbers of its model card."""
     training = delivery.metadata.training
     return Record(
         data_digest=training.data_digest,
@@ -61,11 +57,11 @@ def record_of(delivery: Delivery) -> Record:
 
 
 def compare(recorded: Record, now: Record) -> tuple[Finding, ...]:
-    """Say of data, code, packages and machine whether they differ, in this order."""
+    """Compare data, code, packages and machine, in this order."""
     other_data = recorded.data_digest != now.data_digest
-    told = (f"{recorded.data_digest} {_TO} {now.data_digest}",) if other_data else ()
+    digests = (f"{recorded.data_digest} {_TO} {now.data_digest}",) if other_data else ()
     return (
-        Finding(what="data", differs=other_data, differences=told),
+        Finding(what="data", differs=other_data, differences=digests),
         _code(recorded, now),
         _packages(recorded, now),
         _machine(recorded, now),
@@ -73,9 +69,9 @@ def compare(recorded: Record, now: Record) -> tuple[Finding, ...]:
 
 
 def forecast_difference(recorded: Delivery, again: Delivery) -> str:
-    """How far the forecasts of two models lie apart on the examples of the first, in a sentence.
+    """Describe in a sentence how far two models' forecasts differ on the examples of the first.
 
-    The second answers through its ONNX artifact.
+    The second is run from its ONNX artifact.
     """
     import numpy as np  # noqa: PLC0415 - a quick answer needs none of it
 
@@ -90,14 +86,14 @@ def forecast_difference(recorded: Delivery, again: Delivery) -> str:
         found = _answers(again, inputs)
     except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base
         return f"their forecasts were not compared: {error}"[:300]
-    told = []
+    largest = []
     for output in recorded.metadata.outputs:
         before, after = expected[f"output/{output.name}"], found.get(output.name)
         if after is None or after.shape != before.shape:
             return f"their forecasts were not compared: no {output.name} of the same shape"
         apart = float(np.nanmax(np.abs(after - before)))
-        told.append(f"{apart:.3g} {output.unit} ({output.name})")
-    return f"on the recorded examples their forecasts differ by up to {', '.join(told)}"
+        largest.append(f"{apart:.3g} {output.unit} ({output.name})")
+    return f"on the recorded examples their forecasts differ by up to {', '.join(largest)}"
 
 
 def _answers(delivery: Delivery, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,17 +120,18 @@ def _code(recorded: Record, now: Record) -> Finding:
         differences.append(f"trained by {_named(before)}; this is {_named(after)}")
     for name in OURS:
         if name == _CODE and differences:
-            continue  # told already
+            continue  # listed already
         then = recorded.packages.get(name, before if name == _CODE else None)
         here = now.packages.get(name, after if name == _CODE else None)
-        told, unknown = _ours(name, then, here)
-        differences += told
+        found, unknown = _compare_package(name, then, here)
+        differences += found
         unrecorded += unknown
     guessed = bool(unrecorded) and ".dev" in before  # many states bear such a version
     for name in sorted({*recorded.packages, *now.packages}):
         if name.startswith(NETWORK):
-            told, unknown = _network(name, recorded.packages.get(name), now.packages.get(name))
-            differences += told
+            then, here = recorded.packages.get(name), now.packages.get(name)
+            found, unknown = _compare_network(name, then, here)
+            differences += found
             unrecorded += unknown
     return Finding(
         what="code",
@@ -144,7 +141,7 @@ def _code(recorded: Record, now: Record) -> Finding:
     )
 
 
-def _ours(name: str, then: str | None, here: str | None) -> tuple[list[str], list[str]]:
+def _compare_package(name: str, then: str | None, here: str | None) -> tuple[list[str], list[str]]:
     """Return how a package of ours differs, and what of it was not recorded."""
     if then is None or here is None:
         return [], [f"the version of {name}"]
@@ -158,8 +155,8 @@ def _ours(name: str, then: str | None, here: str | None) -> tuple[list[str], lis
     return [f"{name} {version_of(then)}, but another source {sources}"], []
 
 
-def _network(name: str, then: str | None, here: str | None) -> tuple[list[str], list[str]]:
-    """How the code of a network differs: a digest of its module's file is all that is known."""
+def _compare_network(name: str, then: str | None, here: str | None) -> tuple[list[str], list[str]]:
+    """Return the same of an external network, of which the digest of one file is recorded."""
     if then is None:
         return [], [f"the source of the {name}"]
     module = name.removeprefix(NETWORK).partition(":")[0]
@@ -216,8 +213,8 @@ def _recorded_machine(delivery: Delivery) -> str | None:
         metrics: Any = json.loads((delivery.path / _METRICS).read_bytes())
     except (ValueError, RecursionError):
         return None
-    told = metrics.get("platform") if isinstance(metrics, dict) else None
-    return told if isinstance(told, str) and told else None
+    platform = metrics.get("platform") if isinstance(metrics, dict) else None
+    return platform if isinstance(platform, str) and platform else None
 
 
 def _named(version: str) -> str:

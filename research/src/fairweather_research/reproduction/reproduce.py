@@ -1,14 +1,13 @@
-"""Reproduce: make a delivery again from its provenance alone, and say whether it is the same.
+"""Reproduce a delivery from its provenance alone, and compare the model digests.
 
 ::
 
     answer = reproduce("store/2b0f1f6e-...")
-    answer.same                        # whether the model digest came out again
+    answer.same                        # whether the model digest is the same
     print(answer.text())               # and if not, what of data, code, packages, machine differs
 
-A delivery may come from anybody. Its metadata is data: nothing that it names is run, fetched or
-read, but for the packaged sources of observations and, where the caller says so, a network of its
-own (``trust_network``).
+A delivery is not trusted. Nothing that its metadata names is run, fetched or read, except the
+packaged sources of observations and, with ``trust_network``, the network that its recipe names.
 """
 
 from __future__ import annotations
@@ -51,32 +50,32 @@ from fairweather_research.training.train import Progress, train
 __all__ = ["Reproduction", "reproduce"]
 
 _GRAPH = "saved_model.pb"
-_ABSENT = "not installed"  # as provenance says it of a package of a network
+_ABSENT = "not installed"  # as provenance records it of a package of a network
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduction:
-    """What came of making a delivery again."""
+    """The result of reproducing a delivery."""
 
     delivery: Delivery
-    rebuilt: str | None  # the model digest that came out; None where nothing did
+    rebuilt: str | None  # the new model digest; None where nothing was trained
     findings: tuple[Finding, ...]  # data, code, packages, machine
-    remarks: tuple[str, ...]  # what else there is to say, a sentence each
-    path: Path | None  # where the rebuilt delivery lies, when it was to be kept
+    remarks: tuple[str, ...]  # further sentences for people
+    path: Path | None  # of the rebuilt delivery, where it was kept
 
     @property
     def same(self) -> bool:
-        """Whether the model came out byte for byte."""
+        """Whether the rebuilt model is the same byte for byte."""
         return self.rebuilt == self.delivery.metadata.model_digest
 
     def text(self) -> str:
-        """The answer for people: whether it is the same, why not, and what nobody recorded."""
+        """Describe the result for people: the same or not, why, and what was not recorded."""
         recorded = self.delivery.metadata.model_digest
         if self.same:
             lines = [f"same: model_digest {recorded} came out again"]
         else:
-            came = f"{self.rebuilt} came out" if self.rebuilt else "nothing came out"
-            lines = [f"different: model_digest {recorded} is recorded, {came}"]
+            new = self.rebuilt or "nothing"
+            lines = [f"different: model_digest {recorded} is recorded, {new} came out"]
         lines += [f"  {remark}" for remark in self.remarks]
         for finding in self.findings:
             known = "same, as far as recorded" if finding.unrecorded else "same"
@@ -99,19 +98,18 @@ def reproduce(
     trust_network: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Reproduction:
-    """Make a delivery again and compare.
+    """Train the recorded recipe of a delivery again and compare.
 
     Args:
         delivery: its folder.
         data: the file of observations, where the recorded source is no packaged one.
-        store: keep what comes out there; by default nothing is kept.
-        trust_network: run the code of a network that the recipe brings itself.
+        store: keep the rebuilt delivery there; by default it is not kept.
+        trust_network: run the code of the external network that the recipe names.
         progress: called at every stage of the training.
 
     Raises:
-        ReproduceError: it cannot be told: no such delivery, its provenance does not suffice, its
-            observations are not at hand, the code of its network is not here, or the training ended
-            without a model.
+        ReproduceError: no such delivery, its provenance does not suffice, its observations or the
+            code of its network are missing, or the training ended without a model.
         ObservationsError: the observations cannot be read.
     """
     found = _opened(Path(delivery))
@@ -119,7 +117,7 @@ def reproduce(
     remarks = _contradictions(found, document)
     recorded = found.metadata.training.data_digest
     with (
-        _not_known(found),
+        _wrap_failures(found),
         tempfile.TemporaryDirectory(prefix="fairweather-reproduce-") as scratch,
     ):
         try:
@@ -129,7 +127,7 @@ def reproduce(
                 remarks.append("not trained: with other observations it would prove nothing")
                 return _untrained(found, digest, remarks)
             again = train(recipe, store or scratch, progress=progress)
-        except AbsentNetworkError:  # that says nothing about the model
+        except AbsentNetworkError:  # it is no difference of the model
             raise
         except RecipeError as error:
             remarks.append(f"this release does not train the recorded recipe: {error}")
@@ -145,8 +143,8 @@ def reproduce(
 
 
 @contextmanager
-def _not_known(found: Delivery) -> Iterator[None]:
-    """A training that ends without a model is no answer: it does not say that another came out."""
+def _wrap_failures(found: Delivery) -> Iterator[None]:
+    """Turn a training without a model into a ``ReproduceError``: it does not prove a difference."""
     try:
         yield
     except (ReproduceError, ObservationsError):
@@ -204,31 +202,21 @@ def _document(found: Delivery, data: Path | None, *, trust_network: bool) -> dic
 
 def _contradictions(found: Delivery, document: Mapping[str, Any]) -> list[str]:
     training = found.metadata.training
-    told = []
+    problems = []
     if document.get("seed") != training.seed:
-        told.append(
+        problems.append(
             f"the provenance contradicts itself: seed {training.seed}, and "
             f"{document.get('seed')!r} in its recipe, which was used"
         )
     if training.threads != THREADS:
-        told.append(f"it was trained with {training.threads} threads; this release uses {THREADS}")
-    return told
-
-
-def _here(found: Delivery, digest: str) -> Record:
-    """Return what a training on data of this digest would record in this environment."""
-    made = packages()
-    return Record(
-        data_digest=digest,
-        code_version=f"fairweather-research {version_of(made['fairweather-research'])}",
-        packages={**made, **_network_here(found, made)},
-        threads=THREADS,
-        machine=machine(),
-    )
+        problems.append(
+            f"it was trained with {training.threads} threads; this release uses {THREADS}"
+        )
+    return problems
 
 
 def _network_here(found: Delivery, made: Mapping[str, str]) -> dict[str, str]:
-    """The code of a plugged network, and what was recorded for it alone, as they are here."""
+    """Return the record of an external network, and of the packages recorded for it, here."""
     name = found.metadata.training.recipe.get("network")
     if name is None or name in NETWORKS:
         return {}
@@ -236,20 +224,28 @@ def _network_here(found: Delivery, made: Mapping[str, str]) -> dict[str, str]:
         here = {f"{NETWORK}{name}": source_digest(str(name))}
     except NetworkError:
         here = {f"{NETWORK}{name}": _ABSENT}
-    for each in sorted({*found.metadata.training.packages} - {*made, *here}):
+    for package in sorted({*found.metadata.training.packages} - {*made, *here}):
         try:
-            here[each] = version(each)
+            here[package] = version(package)
         except (PackageNotFoundError, ValueError):
-            here[each] = _ABSENT
+            here[package] = _ABSENT
     return here
 
 
 def _untrained(found: Delivery, digest: str, remarks: Sequence[str]) -> Reproduction:
-    """The answer where nothing was trained: this environment stands in for the training's."""
+    """Return the result where nothing was trained: the record is compared with this environment."""
+    made = packages()
+    here = Record(
+        data_digest=digest,
+        code_version=f"fairweather-research {version_of(made['fairweather-research'])}",
+        packages={**made, **_network_here(found, made)},
+        threads=THREADS,
+        machine=machine(),
+    )
     return Reproduction(
         delivery=found,
         rebuilt=None,
-        findings=compare(record_of(found), _here(found, digest)),
+        findings=compare(record_of(found), here),
         remarks=tuple(remarks),
         path=None,
     )
@@ -262,13 +258,13 @@ def _differing(found: Delivery, again: Delivery, findings: Sequence[Finding]) ->
     canonical = next(one.path for one in found.metadata.artifacts if one.canonical) or ""
     before = artifact_files(found.manifest.files, canonical)
     after = artifact_files(again.manifest.files, canonical)
-    told = []
+    remarks = []
     changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     if changed and not any(name.endswith(_GRAPH) for name in changed):
-        told.append("the graph is the same, the weights are not")
+        remarks.append("the graph is the same, the weights are not")
     elif changed:
-        told.append(f"other bytes in {', '.join(changed)}")
-    told.append(forecast_difference(found, again))
+        remarks.append(f"other bytes in {', '.join(changed)}")
+    remarks.append(forecast_difference(found, again))
     if not any(finding.differs for finding in findings):
-        told.append("nothing that is recorded differs: what differs was not recorded")
-    return told
+        remarks.append("nothing that is recorded differs: what differs was not recorded")
+    return remarks

@@ -54,8 +54,8 @@ def fit_bands(
         model,
         _pinball(probabilities),
         plan,
-        teaching=(inputs[training_rows], training[training_rows].astype(np.float32)),
-        checking=(inputs[calibration_rows], calibration[calibration_rows].astype(np.float32)),
+        training=(inputs[training_rows], training[training_rows].astype(np.float32)),
+        calibration=(inputs[calibration_rows], calibration[calibration_rows].astype(np.float32)),
         progress=progress,
     )
     reach = model.predict(inputs, batch_size=1024, verbose=0)

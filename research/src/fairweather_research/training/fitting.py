@@ -24,7 +24,12 @@ from fairweather_research.networks.base import (
     NetworkInputs,
     NetworkShape,
 )
-from fairweather_research.networks.external import build_network, doing, hold_to_promises, origin
+from fairweather_research.networks.external import (
+    build_network,
+    provenance_of,
+    validate_network,
+    wrap_errors,
+)
 from fairweather_research.training.calibration import shrinkage
 
 __all__ = ["Fitted", "fit"]
@@ -94,7 +99,7 @@ def fit(
             (inputs.rows(rows), training[rows], calibration[rows]),
             shared=switch is not None,
         )
-        with doing(network, "asking it"):
+        with wrap_errors(network, "asking it"):
             predicted[rows] = fitted.predict(inputs.rows(rows))
         networks.append(fitted)
         best.append(
@@ -123,7 +128,7 @@ def fit(
         epochs=tuple(epochs),
         best_epochs=tuple(best),
         switch=switch,
-        origin=origin(network, networks[0]),
+        origin=provenance_of(network, networks[0]),
     )
 
 
@@ -156,14 +161,14 @@ def _fit_one(
     built = build_network(network, shape, inputs.rows(training_rows))
     if isinstance(built, ExportsOnnx) and shared:
         raise NetworkError(network, [_FOREIGN])
-    with doing(network, "fitting it"):
+    with wrap_errors(network, "fitting it"):
         built.fit(
             Lessons(inputs.rows(training_rows), training[training_rows].astype(np.float32)),
             Lessons(inputs.rows(checking), calibration[checking].astype(np.float32)),
             plan,
             progress,
         )
-    hold_to_promises(network, built.predict, shape, inputs)
+    validate_network(network, built.predict, shape, inputs)
     return built
 
 

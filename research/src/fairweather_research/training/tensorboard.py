@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
-from fairweather_research.evaluation.scores import Judgement
+from fairweather_research.evaluation.scores import Evaluation
 from fairweather_research.networks.base import EpochRecord
 
 __all__ = ["EventLog"]
@@ -47,7 +47,7 @@ class EventLog:
         for run, loss in (("training", epoch.training), ("calibration", epoch.calibration)):
             self._write(run, f"loss of the {self.part}", epoch.number, loss)
 
-    def evaluations(self, evaluations: Iterable[Judgement]) -> None:
+    def evaluations(self, evaluations: Iterable[Evaluation]) -> None:
         """Log the errors on held-out time; the step is the lead day."""
         for one in evaluations:
             tag = f"error by lead day/{one.area} {one.variable}"

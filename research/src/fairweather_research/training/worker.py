@@ -20,7 +20,7 @@ from fairweather_interface.applicability import domain_of
 from fairweather_interface.delivery import EXAMPLES
 
 from fairweather_research.dataset.branches import ByInput
-from fairweather_research.dataset.input_statistics import portray
+from fairweather_research.dataset.input_statistics import compute_statistics
 from fairweather_research.dataset.split import Part
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.examples import choose_examples
@@ -28,7 +28,7 @@ from fairweather_research.delivery.metadata import declared_domain
 from fairweather_research.delivery.result import BranchRecord, TrainingResult
 from fairweather_research.environment import THREADS, machine
 from fairweather_research.errors import RecipeError
-from fairweather_research.evaluation.scores import judge
+from fairweather_research.evaluation.scores import evaluate
 from fairweather_research.export.graph import Bands, ForecastGraph
 from fairweather_research.export.onnx_network import NetworkPlaceholder, OnnxAssembly
 from fairweather_research.export.saved_model import Conversion, load_signature, serialize_model
@@ -82,8 +82,8 @@ def _train(
     parts = windows.parts()
     training_rows = windows.rows((parts == Part.TRAINING).any(axis=1))
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
-    seen = training_rows.seen()
-    bounds = domain_of(prepared.expected.model_copy(update=declared_domain(recipe, seen)))
+    ranges = training_rows.input_ranges()
+    bounds = domain_of(prepared.expected.model_copy(update=declared_domain(recipe, ranges)))
     fitted = fit(windows, recipe.fit, recipe.network, report_epoch, switch)
     bands = None
     if windows.plan.probabilities:
@@ -93,7 +93,7 @@ def _train(
     report_stage("export")
     model, onnx = _export(prepared, fitted, bands, conversion, folder=folder, scratch=scratch)
     report_stage("evaluate")
-    judgements = judge(held_out, *_forecast(model, held_out))
+    evaluations = evaluate(held_out, *_forecast(model, held_out))
     report_stage("examples")
     examples = choose_examples(held_out, bounds, switch)
     inputs = {
@@ -106,7 +106,7 @@ def _train(
     np.savez_compressed(folder / EXAMPLES, allow_pickle=False, **examples)
     report_stage("convert")
     onnx_report = onnx.finish(inputs, outputs)
-    logs.evaluations(judgements)
+    logs.evaluations(evaluations)
     learned = windows.lead_times()[parts == Part.TRAINING]
     first_window = training_rows.reference.min() - windows.plan.steps * windows.plan.step_seconds
     first_observation, last_observation = prepared.observed
@@ -114,7 +114,7 @@ def _train(
         windows=len(training_rows),
         train_start=int(max(first_window, first_observation)),
         train_end=int(min(learned.max(), last_observation)),
-        seen=seen,
+        seen=ranges,
         epochs=fitted.epochs,
         best_epoch=fitted.best_epochs[0],
         branches=_branches(fitted, training_rows, held_out),
@@ -129,8 +129,8 @@ def _train(
             for place, quantile in enumerate(output.quantiles)
             if bands is not None
         },
-        judgements=judgements,
-        portraits=portray(training_rows),
+        judgements=evaluations,
+        portraits=compute_statistics(training_rows),
         onnx=onnx_report,
         origin=fitted.origin,
         threads=THREADS,

@@ -17,13 +17,7 @@ from fairweather_app.web.forecast import sentences
 from fairweather_app.web.forecast.daylight import Night
 from fairweather_app.web.forecast.series import Series
 from fairweather_app.web.layout import wording
-from fairweather_app.web.layout.local_time import (
-    local_days,
-    midnight,
-    moment,
-    noon,
-    short_day_name,
-)
+from fairweather_app.web.layout.local_time import instant, local_days, moment, short_day_name
 
 _PERCENT = (0.0, 100.0, 50.0)
 _STEPS = (1.0, 2.0, 5.0, 10.0, 20.0)
@@ -31,12 +25,12 @@ _MOST_STEPS = {True: 7, False: 3}
 """How many steps the axis of the first panel, and of the others, has at most."""
 
 
-def chart_begin(forecast: Forecast, past: Sequence[datetime], series: Sequence[Series]) -> datetime:
+def chart_begin(past: Sequence[datetime], series: Sequence[Series], start: datetime) -> datetime:
     """Return the first time of the chart: of the first observation, else the start."""
     observed = (
         past[k] for each in series for k, value in enumerate(each.recent) if value is not None
     )
-    return min(observed, default=forecast.reference_time)
+    return min(observed, default=start)
 
 
 def chart_numbers(
@@ -44,28 +38,30 @@ def chart_numbers(
     past: Sequence[datetime],
     series: Sequence[Series],
     *,
+    begin: datetime,
+    end: datetime,
     nights: Sequence[Night],
     now: datetime,
     zone: tzinfo,
     description: str,
 ) -> dict[str, Any]:
     """Return the chart as plain data: times in milliseconds since 1970, values as shown."""
-    start, times = forecast.reference_time, forecast.forecast.time
-    begin, end = chart_begin(forecast, past, series), times[-1] if times else start
+    times = forecast.forecast.time
     days = [day.date for day in local_days([at for at in (*past, *times) if at >= begin], zone)]
     return {
         "begin": _milliseconds(begin),
-        "start": _milliseconds(start),
+        "start": _milliseconds(forecast.reference_time),
         "end": _milliseconds(end),
         "now": _milliseconds(now) if begin <= now <= end else None,
         "time": [_milliseconds(time) for time in times],
         "when": [moment(time, zone) for time in times],
         "past": [_milliseconds(time) for time in past],
         "days": [
-            {"at": _milliseconds(noon(day, zone)), "name": short_day_name(day)} for day in days
+            {"at": _milliseconds(instant(day, zone, 12)), "name": short_day_name(day)}
+            for day in days
         ],
         "midnights": [
-            _milliseconds(at) for day in days if begin < (at := midnight(day, zone)) < end
+            _milliseconds(at) for day in days if begin < (at := instant(day, zone)) < end
         ],
         "nights": [[_milliseconds(dusk), _milliseconds(dawn)] for dusk, dawn in nights],
         "description": description,

@@ -7,6 +7,7 @@ hundredth of a degree between 1950 and 2050; a minute or two at sunrise, which n
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from math import asin, atan2, cos, degrees, radians, sin
 
 HORIZON = -0.833
@@ -41,17 +42,10 @@ def nights(start: datetime, end: datetime, latitude: float, longitude: float) ->
 
     They are cut at `start` and `end`; in polar night there is one, in polar day none.
     """
-    found: list[Night] = []
-    begun: datetime | None = None
-    time = start
-    while time < end:
-        dark = elevation(time, latitude, longitude) < HORIZON
-        if dark and begun is None:
-            begun = time
-        elif not dark and begun is not None:
-            found.append((begun, time))
-            begun = None
-        time += _STEP
-    if begun is not None:
-        found.append((begun, end))
+    times = (start + k * _STEP for k in range(-((start - end) // _STEP)))
+    found = []
+    for dark, group in groupby(times, lambda at: elevation(at, latitude, longitude) < HORIZON):
+        steps = list(group)
+        if dark:
+            found.append((steps[0], min(steps[-1] + _STEP, end)))
     return tuple(found)

@@ -28,10 +28,8 @@ Values = Sequence[float | None]
 class Observations:
     """What was observed beside a forecast, by variable, in the variable's unit; None is a gap.
 
-    Attributes:
-        times: before the start, ascending; the last is the reference time.
-        recent: one value for each of `times`.
-        later: one value for each valid time of the forecast.
+    `recent` has a value for each of `times`, which are before the start (the last is the reference
+    time); `later` for each valid time of the forecast.
     """
 
     times: tuple[datetime, ...] = ()
@@ -45,10 +43,7 @@ NO_OBSERVATIONS = Observations()
 def observe(windows: Windows, forecast: Forecast, latest: datetime | None) -> Observations:
     """Read the observations of all variables of a forecast that have a unit of the contract.
 
-    Args:
-        windows: where observations come from.
-        forecast: whose area, times and variables count.
-        latest: when the area was last observed; nothing is later than the start when that is not.
+    `latest` is when the area was last observed; nothing is later than the start when that is not.
 
     Raises:
         ObservationStoreError: the database cannot be used.
@@ -82,7 +77,8 @@ def observe(windows: Windows, forecast: Forecast, latest: datetime | None) -> Ob
         if step and latest > start:
             samples = (times[-1] - start) // step
             found = means(name, start + samples * step, samples, step)
-            later[name] = [_at(found, time - start, step) for time in times]
+            leads = [divmod(time - start, step) for time in times]
+            later[name] = [None if rest else found[steps - 1] for steps, rest in leads]
     return Observations(
         times=tuple(start - (before - 1 - k) * shortest for k in range(before)),
         recent={name: means(name, start, before, shortest) for name in steps},
@@ -95,9 +91,3 @@ def _step(start: datetime, times: Sequence[datetime], values: Values) -> timedel
     own = [time for time, value in zip(times, values, strict=True) if value is not None]
     steps = [after - before for before, after in pairwise([start, *own])]
     return min((step for step in steps if step > timedelta(0)), default=None)
-
-
-def _at(values: Values, lead: timedelta, step: timedelta) -> float | None:
-    """Return the value at a lead time; None between the steps."""
-    position, rest = divmod(lead, step)
-    return None if rest or not 0 < position <= len(values) else values[position - 1]

@@ -13,6 +13,7 @@ import flask
 
 from fairweather_app.api.forecast_response import current_responses
 from fairweather_app.api.request_log import current_trace
+from fairweather_app.api.schemas import Forecast
 from fairweather_app.common.times import write_time
 from fairweather_app.errors import (
     InvalidRequestError,
@@ -25,8 +26,14 @@ from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.forecaster import ForecastRequest
 from fairweather_app.web.forecast.observed import observe
 from fairweather_app.web.forecast.provenance import describe
-from fairweather_app.web.forecast.refusal import IMPORT, TRAIN, TRY_AGAIN, refusal_view
-from fairweather_app.web.forecast.suggestions import Suggestion, suggest
+from fairweather_app.web.forecast.refusal import (
+    IMPORT,
+    TRAIN,
+    TRY_AGAIN,
+    Suggestion,
+    refusal_view,
+    suggest,
+)
 from fairweather_app.web.forecast.view import forecast_view
 from fairweather_app.web.layout.local_time import (
     date_name,
@@ -35,7 +42,7 @@ from fairweather_app.web.layout.local_time import (
     wall_clock,
     zone_of,
 )
-from fairweather_app.web.layout.page import Page
+from fairweather_app.web.layout.page import describe_page
 from fairweather_app.web.layout.preferences import chosen_units, keep_preferences, last_area
 from fairweather_app.web.layout.rendering import (
     LONGEST_AREA,
@@ -45,25 +52,40 @@ from fairweather_app.web.layout.rendering import (
 )
 
 
-def show_forecast() -> flask.Response:
-    """Answer with a forecast, a refusal, or the choice of areas.
+@describe_page(
+    parameters=("page:area", "page:reference_time", "page:units"),
+    also={
+        302: "To the area that was read last.",
+        400: "The request is not valid.",
+        404: "The area is unknown.",
+        422: "No model can be used, and why; or the request is not valid.",
+        503: "Observations are missing or cannot be read, or no model is loaded yet.",
+    },
+)
+def forecast_page() -> flask.Response:
+    """Show the forecast for an area, the reasons why there is none, or the choice of areas.
 
     Without an area in the address, redirect to the one that was read last, with the rest of the
     address.
     """
     app_context = current_context()
-    asked = flask.request.args.get("area", "").strip()[:LONGEST_AREA]
+    area = flask.request.args.get("area", "").strip()[:LONGEST_AREA]
     asked_time = flask.request.args.get("reference_time", "").strip()[:LONGEST_AREA]
     areas: list[AreaSummary] = []
-    area = asked
     try:
         areas = area_summaries(app_context.catalogue.snapshot.contents, app_context.windows)
         known = [each.area for each in areas]
-        area = _known_name(asked, known)
+        alike = [name for name in known if name.casefold() == area.casefold()]
+        if len(alike) == 1:  # ``jfk`` is JFK
+            area = alike[0]
         if not area:
             last = last_area()
             if "area" not in flask.request.args and last in known:
-                return keep_preferences(_redirect(last, asked_time))
+                answer = flask.Response(status=302)
+                answer.location = index_address(**_query(last, asked_time))
+                answer.cache_control.no_store = True
+                answer.vary.add("Cookie")
+                return keep_preferences(answer)
             not_ready = app_context.catalogue.snapshot.not_ready
             commands = {"train": TRAIN, "import_command": IMPORT, "try_again": TRY_AGAIN}
             page = render("landing.html", areas, not_ready=not_ready, **commands)
@@ -74,27 +96,13 @@ def show_forecast() -> flask.Response:
     return keep_preferences(answer_with(page), area=area)
 
 
-def _redirect(area: str, asked_time: str) -> flask.Response:
-    answer = flask.Response(status=302)
-    answer.location = index_address(**_query(area, asked_time))
-    answer.cache_control.no_store = True
-    answer.vary.add("Cookie")
-    return answer
-
-
-def _known_name(asked: str, known: list[str]) -> str:
-    """Return the known name that differs in case alone (``jfk``), else the name as it was given."""
-    alike = [name for name in known if name.casefold() == asked.casefold()]
-    return alike[0] if len(alike) == 1 and asked not in known else asked
-
-
 def _forecast_page(
     app_context: AppContext, areas: list[AreaSummary], area: str, asked_time: str
 ) -> str:
     summary = {each.area: each for each in areas}.get(area)
     reference_time = _reference_time(asked_time, summary)
     request = ForecastRequest(area=area, reference_time=reference_time)
-    answer = current_responses().forecast(request, current_trace())
+    answer = Forecast.model_validate_json(current_responses().get(request, current_trace()).body)
     latest = summary.latest_observation if summary else None
     place = find_place(app_context.catalogue.snapshot.contents, area)
     view = forecast_view(
@@ -120,7 +128,7 @@ def _forecast_page(
         trained_until=date_name(answer.receipt.train_end_time.date()),
         view=view,
         week_earlier=write_time(answer.reference_time - timedelta(days=7)),
-        json_address=flask.url_for("api.predict_from_query", **json_query),
+        json_address=flask.url_for("api.predict", **json_query),
         here=_query(area, asked_time),
     )
 
@@ -147,7 +155,7 @@ def _refuse(
         except ObservationStoreError as failed:
             error = failed
     declaring = app_context.catalogue.snapshot.contents.declaring.get(area, ())
-    refusal = refusal_view(error, area, {each.delivery_id for each in declaring})
+    status, refusal = refusal_view(error, area, {each.delivery_id for each in declaring})
     page = render(
         "refused.html",
         areas,
@@ -156,7 +164,7 @@ def _refuse(
         refusal=refusal,
         suggestions=suggestions,
     )
-    return answer_with(page, refusal.status)
+    return answer_with(page, status)
 
 
 def _reference_time(asked_time: str, summary: AreaSummary | None) -> datetime | None:
@@ -171,22 +179,3 @@ def _reference_time(asked_time: str, summary: AreaSummary | None) -> datetime | 
 def _query(area: str, asked_time: str) -> dict[str, str]:
     """Return the query of this address, for links that change one thing of it."""
     return {"area": area} | ({"reference_time": asked_time} if asked_time else {})
-
-
-PAGE = Page(
-    endpoint="page.index",
-    view=show_forecast,
-    rule="/",
-    title="Areas",
-    query={"area": ""},
-    name="forecast_page",
-    summary="The forecast for an area, or the choice of areas.",
-    parameters=("page:area", "page:reference_time", "page:units"),
-    also={
-        302: "To the area that was read last.",
-        400: "The request is not valid.",
-        404: "The area is unknown.",
-        422: "No model can be used, and why; or the request is not valid.",
-        503: "Observations are missing or cannot be read, or no model is loaded yet.",
-    },
-)

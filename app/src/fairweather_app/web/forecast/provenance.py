@@ -6,53 +6,18 @@ from the observations; nothing is known where the delivery has left the store me
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from fairweather_interface.metadata import ModelMetadata
 
 from fairweather_app.api.schemas import Forecast
-from fairweather_app.errors import UnknownDeliveryError
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.selection import find_best_model
 from fairweather_app.observations import WindowCache
 from fairweather_app.web.forecast.series import Series
-
-TimeRange = tuple[datetime, datetime]
-"""From when to when; a value at a time is of what is before it, so (start, end]."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingData:
-    """What a model was trained on: a range of time, without the blocks held out to evaluate it.
-
-    Attributes:
-        source: where the data came from.
-        location: where they can be had, and whom to name.
-        period: from the first to the last of them.
-        held_out: by variable, the blocks of the forecast's area that were no training data.
-    """
-
-    source: str
-    location: str
-    period: TimeRange
-    held_out: Mapping[str, tuple[TimeRange, ...]] = field(default_factory=dict)
-
-    def overlap(self, series: Sequence[Series], times: Sequence[datetime]) -> tuple[int, int]:
-        """Count the verified values that may be training data, and those that were held out."""
-        trained = held_out = 0
-        for each in series:
-            blocks = self.held_out.get(each.variable, ())
-            for time, value, observed in zip(times, each.values, each.observed, strict=False):
-                if value is None or observed is None:
-                    continue
-                if any(_within(time, block) for block in blocks):
-                    held_out += 1
-                elif _within(time, self.period):
-                    trained += 1
-        return trained, held_out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,13 +39,13 @@ class Provenance:
     Attributes:
         better: how many better-ranked deliveries refused.
         pinned: whether the operator pinned the area to it.
-        training: its training data.
+        metadata: what it declares.
         oldest: of its inputs, the one that was observed last the longest ago, or never.
     """
 
     better: int | None = None
     pinned: bool = False
-    training: TrainingData | None = None
+    metadata: ModelMetadata | None = None
     oldest: InputStatus | None = None
 
 
@@ -94,31 +59,19 @@ def describe(app_context: AppContext, forecast: Forecast) -> Provenance:
         ObservationStoreError: the database cannot be used.
     """
     receipt, area = forecast.receipt, forecast.area
-    try:
-        entry = app_context.catalogue.snapshot.entry(receipt.delivery_id)
-    except UnknownDeliveryError:
-        return UNKNOWN
-    delivery = app_context.catalogue.delivery(entry)
+    name = receipt.delivery_id
+    entry = app_context.catalogue.snapshot.entries.get(name)
+    delivery = app_context.catalogue.delivery(entry) if entry is not None else None
     if delivery is None:
         return UNKNOWN
     selection = find_best_model(area, app_context)
     tried = islice(selection.candidates, sum(receipt.refused_counts.values()) + 1)
-    rank = next((k for k, each in enumerate(tried) if each.delivery_id == entry.delivery_id), None)
-    metadata = delivery.metadata
+    rank = next((k for k, each in enumerate(tried) if each.delivery_id == name), None)
     return Provenance(
         better=None if rank is None else rank + len(selection.failed_to_open),
-        pinned=selection.choice.pinned == entry.delivery_id,
-        training=TrainingData(
-            source=metadata.training.data_source,
-            location=metadata.training.data_location,
-            period=(metadata.training.train_start_time, metadata.training.train_end_time),
-            held_out={
-                each.variable: tuple((block.start, block.end) for block in each.held_out)
-                for each in metadata.performance
-                if each.area == area
-            },
-        ),
-        oldest=_oldest(metadata, area, app_context.windows),
+        pinned=selection.choice.pinned == name,
+        metadata=delivery.metadata,
+        oldest=_oldest(delivery.metadata, area, app_context.windows),
     )
 
 
@@ -142,5 +95,22 @@ def _oldest(metadata: ModelMetadata, area: str, ready: WindowCache) -> InputStat
     return oldest
 
 
-def _within(time: datetime, period: TimeRange) -> bool:
-    return period[0] < time <= period[1]
+def count_trained(
+    metadata: ModelMetadata, area: str, series: Sequence[Series], times: Sequence[datetime]
+) -> tuple[int, int]:
+    """Count the verified values that may be training data, and those held out to evaluate.
+
+    A value at a time is of what is before it, so it lies in (start, end] of a range.
+    """
+    training = metadata.training
+    held_out = {each.variable: each.held_out for each in metadata.performance if each.area == area}
+    trained = kept_out = 0
+    for each in series:
+        for time, value, observed in zip(times, each.values, each.observed, strict=False):
+            if value is None or observed is None:
+                continue
+            if any(block.start < time <= block.end for block in held_out.get(each.variable, ())):
+                kept_out += 1
+            elif training.train_start_time < time <= training.train_end_time:
+                trained += 1
+    return trained, kept_out

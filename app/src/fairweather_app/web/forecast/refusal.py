@@ -1,14 +1,19 @@
-"""Put a refusal into words: what happened, the reasons, and what to do."""
+"""Put a refusal into words: what happened, the reasons, and what to do.
+
+Another time is suggested only after a model of the area made a forecast for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from itertools import takewhile
-from typing import NamedTuple
+from datetime import datetime, tzinfo
+from itertools import islice, takewhile
+from typing import Any, NamedTuple
 
-from fairweather_interface.refusals import Code
+from fairweather_interface.applicability import starts
+from fairweather_interface.refusals import Code, Refusal
 
+from fairweather_app.common.times import write_time
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,
@@ -18,8 +23,18 @@ from fairweather_app.errors import (
     RequestError,
     UnknownAreaError,
 )
-from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery, count_refusals
+from fairweather_app.forecasting.context import AppContext
+from fairweather_app.forecasting.selection import find_best_model
+from fairweather_app.refusals import MOST_REFUSALS, count_refusals
+from fairweather_app.web.layout.local_time import moment
 from fairweather_app.web.layout.wording import listed, sentence
+
+MODELS_TRIED = 5
+STARTS_TRIED = 12
+STARTS_SUGGESTED = 3
+
+Suggestion = tuple[str, str, str]
+"""A time that has a forecast, as an address writes it and in words, and the type of the model."""
 
 TRAIN = "fairweather-research train RECIPE.yaml --store STORE"
 IMPORT = "flask --app fairweather_app observations import FILE"
@@ -79,28 +94,10 @@ def _reason(code: str, count: int, area: str) -> str:
     return (words.one if count == 1 else words.many).format(area=area)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RefusalView:
-    """What the page shows instead of a forecast.
-
-    `counts` is empty where there is one reason; of the refusals `candidates` are as many as an
-    answer lists, and `more` is how many others there are; `command` is for operators.
-    """
-
-    status: int
-    title: str
-    cause: str
-    counts: str = ""
-    candidates: tuple[RefusedDelivery, ...] = ()
-    more: int = 0
-    advice: tuple[str, ...] = ()
-    command: str = ""
-
-
 def refusal_view(
     error: RequestError | ObservationStoreError, area: str, declaring: Collection[str] = ()
-) -> RefusalView:
-    """Return what to show for a request that cannot be answered with a forecast of `area`.
+) -> tuple[int, dict[str, Any]]:
+    """Return the status of a request that has no forecast of `area`, and what to show instead.
 
     `declaring` are the ids of the deliveries that declare the area.
     """
@@ -118,46 +115,47 @@ def refusal_view(
         status, title = 404, f"We have no place called “{area}”"
         cause = "no model, definition or observation has this name"
         advice = "Check the spelling, or choose a place below." if error.known else ""
-    return RefusalView(
-        status=status, title=title, cause=sentence(cause), advice=(advice,) if advice else ()
-    )
+    shown = {"title": title, "cause": sentence(cause), "advice": [advice] if advice else []}
+    return status, shown
 
 
-def _no_model(error: NoApplicableModelError, area: str, declaring: Collection[str]) -> RefusalView:
+def _no_model(
+    error: NoApplicableModelError, area: str, declaring: Collection[str]
+) -> tuple[int, dict[str, Any]]:
+    """Return the same where every delivery refuses.
+
+    ``counts`` is empty where there is one reason; of the refusals ``candidates`` are as many as an
+    answer lists, and ``more`` is how many others there are; ``command`` is for operators.
+    """
     if not error.refused:
-        return RefusalView(
-            status=422,
-            title="No model has been delivered yet",
-            cause="There is no forecast without a model.",
-            advice=("A forecast appears here as soon as a model is delivered.",),
-            command=TRAIN,
-        )
+        return 422, {
+            "title": "No model has been delivered yet",
+            "cause": "There is no forecast without a model.",
+            "advice": ["A forecast appears here as soon as a model is delivered."],
+            "command": TRAIN,
+        }
     missing = isinstance(error, ObservationsMissingError)
     # refusals of deliveries that declare the area come first
     for_area = takewhile(lambda each: each.delivery_id in declaring, error.refused)
     counts = {Code.OBSERVATIONS_MISSING.value: 1} if missing else count_refusals(for_area)
-    which = f" for {area}"
+    which, all_counts = f" for {area}", error.refused.counts
     if not counts:
         which = ""
-        counts = error.refused_counts
-        uncovered = counts.get(Code.AREA_NOT_DECLARED, 0)
-        if uncovered:
-            counts = {Code.AREA_NOT_DECLARED.value: uncovered}
+        uncovered = all_counts.get(Code.AREA_NOT_DECLARED, 0)
+        counts = {Code.AREA_NOT_DECLARED.value: uncovered} if uncovered else all_counts
     codes = sorted(counts, key=lambda code: -counts[code])
-    listed_here = tuple(error.refused[:MOST_REFUSALS])
     advice = (REASONS[code].advice.format(area=area) for code in codes if code in REASONS)
-    return RefusalView(
-        status=503 if missing else 422,
-        title=f"No forecast for {area}",
-        cause=f"Observations for {area} are missing." if missing else _cause(counts, which, area),
-        counts=reasons_in_words(error.refused_counts, area)
-        if len(error.refused_counts) > 1
-        else "",
-        candidates=listed_here,
-        more=len(error.refused) - len(listed_here),
-        advice=tuple(each for each in advice if each),
-        command=IMPORT if missing else TRAIN if set(counts) == {Code.AREA_NOT_DECLARED} else "",
-    )
+    return 503 if missing else 422, {
+        "title": f"No forecast for {area}",
+        "cause": f"Observations for {area} are missing."
+        if missing
+        else _cause(counts, which, area),
+        "counts": reasons_in_words(all_counts, area) if len(all_counts) > 1 else "",
+        "candidates": error.refused[:MOST_REFUSALS],
+        "more": max(len(error.refused) - MOST_REFUSALS, 0),
+        "advice": [each for each in advice if each],
+        "command": IMPORT if missing else TRAIN if set(counts) == {Code.AREA_NOT_DECLARED} else "",
+    }
 
 
 def _cause(counts: Mapping[str, int], which: str, area: str) -> str:
@@ -171,3 +169,39 @@ def _cause(counts: Mapping[str, int], which: str, area: str) -> str:
     if code == Code.AREA_NOT_DECLARED and none:
         return f"{none} covers {area}."
     return f"{models}{which} {_reason(code, total, area)}."
+
+
+def suggest(
+    app_context: AppContext,
+    area: str,
+    *,
+    asked: datetime | None,
+    latest: datetime | None,
+    zone: tzinfo,
+) -> tuple[Suggestion, ...]:
+    """Return times that models of the area answer, the latest first; none without observations.
+
+    Tried are the latest observation and the ends of the months before, as far as a model allows.
+
+    Raises:
+        ObservationStoreError: the database cannot be used.
+    """
+    if latest is None:
+        return ()
+    newest = latest.replace(minute=0, second=0, microsecond=0)
+    tried = 0
+    found: dict[datetime, str] = {}
+    for model in islice(find_best_model(area, app_context).candidates, MODELS_TRIED):
+        for start in starts(model.metadata, area, until=newest):
+            if start == asked or start in found:
+                continue
+            if tried == STARTS_TRIED or len(found) == STARTS_SUGGESTED:
+                break
+            tried += 1
+            outcome = app_context.forecaster.attempt(model, area, start, use_cache=True)
+            if not isinstance(outcome, Refusal):
+                found[start] = model.metadata.model_type
+    return tuple(
+        (write_time(start), moment(start, zone), found[start])
+        for start in sorted(found, reverse=True)
+    )

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
 from fairweather_app.web.forecast.daylight import Night
-from fairweather_app.web.forecast.series import Series, present
-from fairweather_app.web.forecast.verification import Verification
+from fairweather_app.web.forecast.series import Series, Verification, present
 from fairweather_app.web.layout.local_time import (
     NO_BREAK,
     LocalDay,
@@ -175,12 +174,7 @@ def band_on(day: LocalDay | None, series: Series | None) -> str:
     )
 
 
-def sun(
-    day: LocalDay,
-    times: Sequence[datetime],
-    nights: Sequence[Night],
-    zone: tzinfo,
-) -> str:
+def sun(day: LocalDay, times: Sequence[datetime], nights: Sequence[Night], zone: tzinfo) -> str:
     """Return when the sun rises and sets on a day: ``sunrise 07:20, sunset 16:40``.
 
     Empty where the series does not show both.
@@ -206,13 +200,8 @@ def stale(
 ) -> str:
     """Return a warning when the newest observation of an area is old; empty when it is fresh.
 
-    Args:
-        area: where, in words.
-        latest: when it was last observed; None when it never was.
-        zone: the area's.
-        now: the reader's present.
-        until: the last valid time of the forecast; None when it has none.
-        variable: what was observed; empty where it is the weather as a whole.
+    `until` is the last valid time of the forecast, `variable` what was observed: empty where it is
+    the weather as a whole.
     """
     name = label(variable)
     if latest is None:

@@ -1,16 +1,20 @@
-"""Bring each variable of a forecast, its band and its observations into one shown series."""
+"""Bring each variable of a forecast, its band and its observations into one shown series.
+
+And verify it: compare it with what was observed at its valid times.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.web.forecast.observed import Observations, Values
 from fairweather_app.web.layout import wording
-from fairweather_app.web.layout.units import Units, shown_unit, shown_values
+from fairweather_app.web.layout.preferences import Units, shown_unit, shown_values
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,12 +22,8 @@ class Series:
     """One variable of a forecast as pages show it, in the reader's unit.
 
     Attributes:
-        variable: its name in data.
-        label: its name for people.
-        unit: as people write it.
         values: one for each valid time; None where there is none.
-        lower: the lower bound of the band; empty without a band.
-        upper: the upper bound.
+        lower: the lower bound of the band; empty, as `upper`, without a band.
         interval: the probabilities of the two bounds; None without a band.
         recent: what was observed before the start; empty where nothing was.
         observed: what was observed at the valid times; empty where nothing was, or is not yet.
@@ -73,3 +73,43 @@ def present(values: Values, steps: Sequence[int]) -> list[float]:
 
 def _if_any(values: list[float | None]) -> Values:
     return values if any(value is not None for value in values) else ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verification:
+    """The mean absolute error of one series, in its unit, over `count` values.
+
+    Attributes:
+        first_day: the same over the first 24 hours; None where none of them was observed.
+        inside: the share of observed values inside the band; None without a band.
+    """
+
+    series: Series
+    count: int
+    error: float
+    first_day: float | None
+    inside: float | None
+
+
+def verify(series: Series, leads: Sequence[timedelta]) -> Verification | None:
+    """Compare a series with its observations, by lead time; None where nothing was observed."""
+    errors: list[tuple[timedelta, float]] = []
+    hits: list[bool] = []
+    for k, observed in enumerate(series.observed):
+        value = series.values[k]
+        if value is None or observed is None:
+            continue
+        errors.append((leads[k], abs(value - observed)))
+        if series.interval is not None:
+            low, high = series.lower[k], series.upper[k]
+            hits.append(low is not None and high is not None and low <= observed <= high)
+    if not errors:
+        return None
+    first = [error for lead, error in errors if lead <= timedelta(days=1)]
+    return Verification(
+        series=series,
+        count=len(errors),
+        error=sum(error for _, error in errors) / len(errors),
+        first_day=sum(first) / len(first) if first else None,
+        inside=sum(hits) / len(hits) if hits else None,
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import Any
 
 from fairweather_app.common.times import write_time
+from fairweather_app.web.forecast import sentences
+from fairweather_app.web.forecast.daylight import Night
 from fairweather_app.web.forecast.observed import Values
 from fairweather_app.web.forecast.series import Series, present
 from fairweather_app.web.layout import wording
@@ -21,49 +23,20 @@ from fairweather_app.web.layout.local_time import (
 
 FEWEST_STEPS_OF_A_LAST_DAY = 6
 
-
-Bar = tuple[float, float]
-"""Where a day's range starts on the scale of all days, and its width, in per cent."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DayRow:
-    """One day: the range of the first series, and a span for each other one."""
-
-    name: str
-    short_name: str
-    note: str
-    low: str
-    high: str
-    bar: Bar | None
-    others: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HourRow:
-    """One time: its local clock, a cell for each series and, once known, what was observed."""
-
-    instant: str
-    clock: str
-    cells: tuple[str, ...]
-    observed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HourGroup:
-    """The hours of one local day; `sun` is when it rises and sets, where that is known."""
-
-    name: str
-    rows: tuple[HourRow, ...]
-    sun: str = ""
+Row = dict[str, Any]
+"""What the template prints of a day or an hour."""
 
 
 def day_rows(
     days: Sequence[LocalDay], times: Sequence[datetime], series: Sequence[Series], zone: tzinfo
-) -> tuple[DayRow, ...]:
-    """Return a row for each day; a last day of a few hours is left to the hourly table."""
+) -> list[Row]:
+    """Return a row for each day: the range of the first series, and a span for each other one.
+
+    A last day of a few hours is left to the hourly table. ``bar`` is where the range starts on the
+    scale of all days, and its width, in per cent.
+    """
     if not series:
-        return ()
+        return []
     main, *others = series
     scale = present(main.values, range(len(times)))
     digits = wording.digits(main.variable)
@@ -79,17 +52,17 @@ def day_rows(
         elif not day.whole:
             note = f"until {clocks(day, times, zone)[-1]}"
         rows.append(
-            DayRow(
-                name=day_name(day.date),
-                short_name=short_day_name(day.date),
-                note=note,
-                low=wording.number(min(own, default=None), digits),
-                high=wording.number(max(own, default=None), digits),
-                bar=_bar(min(own), max(own), min(scale), max(scale)) if own else None,
-                others=tuple(_spread(each, day.steps) for each in others),
-            )
+            {
+                "name": day_name(day.date),
+                "short_name": short_day_name(day.date),
+                "note": note,
+                "low": wording.number(min(own, default=None), digits),
+                "high": wording.number(max(own, default=None), digits),
+                "bar": _bar(min(own), max(own), min(scale), max(scale)) if own else None,
+                "others": [_spread(each, day.steps) for each in others],
+            }
         )
-    return tuple(rows)
+    return rows
 
 
 def _spread(series: Series, steps: range) -> str:
@@ -101,49 +74,51 @@ def _spread(series: Series, steps: range) -> str:
     return f"{wording.NO_VALUE.join(ends)}{NO_BREAK}{series.unit}"
 
 
-def _bar(low: float, high: float, lowest: float, highest: float) -> Bar:
+def _bar(low: float, high: float, lowest: float, highest: float) -> tuple[float, float]:
     scale = (highest - lowest) or 1.0
     width = max(100 * (high - low) / scale, 3.0)
     start = min(100 * (low - lowest) / scale, 100 - width)
     return round(start, 1), round(width, 1)
 
 
-def hour_rows(
-    day: LocalDay, times: Sequence[datetime], series: Sequence[Series], zone: tzinfo
-) -> tuple[HourRow, ...]:
-    """Return a row for each time of a day, with what was observed where anything was."""
-    verified = any(each.observed for each in series)
-    return tuple(
-        HourRow(
-            instant=write_time(times[step]),
-            clock=shown,
-            cells=tuple(_cell(each, step) for each in series),
-            observed=tuple(_number(each, each.observed, step) for each in series)
-            if verified
-            else (),
-        )
-        for step, shown in zip(day.steps, clocks(day, times, zone), strict=True)
-    )
+def hour_groups(
+    days: Sequence[LocalDay],
+    times: Sequence[datetime],
+    series: Sequence[Series],
+    zone: tzinfo,
+    nights: Sequence[Night],
+) -> list[Row]:
+    """Return a row for each time, by local day: a cell for each series, and what was observed."""
+    return [
+        {
+            "name": day_name(day.date),
+            "sun": sentences.sun(day, times, nights, zone),
+            "rows": [
+                {
+                    "instant": write_time(times[step]),
+                    "clock": shown,
+                    "cells": [_cell(each, step) for each in series],
+                    "observed": [_number(each, each.observed, step) for each in series],
+                }
+                for step, shown in zip(day.steps, clocks(day, times, zone), strict=True)
+            ],
+        }
+        for day in days
+    ]
 
 
-def recent_rows(
-    times: Sequence[datetime], series: Sequence[Series], zone: tzinfo
-) -> tuple[HourGroup, ...]:
+def recent_groups(times: Sequence[datetime], series: Sequence[Series], zone: tzinfo) -> list[Row]:
     """Return the observations before the start, by local day, the gaps left out."""
     groups = []
     for day in local_days(times, zone):
-        rows = tuple(
-            HourRow(
-                instant=write_time(times[step]),
-                clock=shown,
-                cells=tuple(_number(each, each.recent, step) for each in series),
-            )
+        rows = [
+            {"clock": shown, "cells": [_number(each, each.recent, step) for each in series]}
             for step, shown in zip(day.steps, clocks(day, times, zone), strict=True)
             if any(each.recent and each.recent[step] is not None for each in series)
-        )
+        ]
         if rows:
-            groups.append(HourGroup(name=day_name(day.date), rows=rows))
-    return tuple(groups)
+            groups.append({"name": day_name(day.date), "rows": rows})
+    return groups
 
 
 def _number(series: Series, values: Values, step: int) -> str:

@@ -15,27 +15,16 @@ from fairweather_app.web.forecast import sentences
 from fairweather_app.web.forecast.chart import chart_begin, chart_numbers
 from fairweather_app.web.forecast.daylight import nights
 from fairweather_app.web.forecast.observed import NO_OBSERVATIONS, Observations
-from fairweather_app.web.forecast.provenance import UNKNOWN, Provenance, TrainingData
+from fairweather_app.web.forecast.provenance import UNKNOWN, Provenance, count_trained
 from fairweather_app.web.forecast.refusal import reasons_in_words
-from fairweather_app.web.forecast.series import Series, shown_series
-from fairweather_app.web.forecast.tables import (
-    HourGroup,
-    day_rows,
-    hour_rows,
-    recent_rows,
-)
-from fairweather_app.web.forecast.verification import verify
+from fairweather_app.web.forecast.series import Series, shown_series, verify
+from fairweather_app.web.forecast.tables import day_rows, hour_groups, recent_groups
 from fairweather_app.web.layout import wording
-from fairweather_app.web.layout.local_time import (
-    day_name,
-    local_days,
-    zone_of,
-    zones_in_use,
-)
-from fairweather_app.web.layout.units import CELSIUS, Units
+from fairweather_app.web.layout.local_time import local_days, zone_of, zones_in_use
+from fairweather_app.web.layout.preferences import CELSIUS, Units
 
 LONGEST_SOURCE = 300
-"""Characters: room for an address and for whom a licence wants to be named."""
+"""Characters: room for an address and for whom a licence wants to be named; a longer one goes."""
 
 
 def forecast_view(
@@ -53,15 +42,9 @@ def forecast_view(
 
     A text is empty where there is nothing to write.
 
-    Args:
-        forecast: as the app answers it; may hold any variables, with or without a band.
-        now: the reader's present.
-        place: degrees north and east of the area, for the nights; without it none are drawn.
-        units: what temperatures are shown in.
-        observed: what was observed beside the forecast.
-        latest: when the area was last observed.
-        asked: whether the reader chose the start, and so knows how old it is.
-        provenance: what is known of the model beyond its receipt.
+    A forecast may hold any variables, with or without a band. Nights are drawn where `place`, in
+    degrees north and east, is known; `latest` is when the area was last observed; a reader who
+    `asked` for the start knows how old it is.
     """
     zone = zone_of(forecast.timezone)
     times, receipt, start = forecast.forecast.time, forecast.receipt, forecast.reference_time
@@ -72,10 +55,14 @@ def forecast_view(
     headline = sentences.headline(times, series, zone=zone, now=now)
     found = [verify(each, [time - start for time in times]) for each in series]
     verified = [each for each in found if each is not None]
-    training = provenance.training
-    trained, held_out = training.overlap(series, times) if training else (0, 0)
+    trained, held_out, source = 0, 0, ""
+    if provenance.metadata is not None:
+        trained, held_out = count_trained(provenance.metadata, forecast.area, series, times)
+        training = provenance.metadata.training
+        source = f"{training.data_source}: {training.data_location}"
+        source = source if len(source) <= LONGEST_SOURCE else training.data_source
     stale = "" if asked else _stale(forecast, provenance, latest, zone, now)
-    begin, end = chart_begin(forecast, observed.times, series), max(times, default=start)
+    begin, end = chart_begin(observed.times, series, start), max(times, default=start)
     dark = nights(begin, end, *place) if place else ()
     unused = sum(receipt.refused_counts.values())
     return {
@@ -92,21 +79,14 @@ def forecast_view(
         "zone_labels": zones_in_use(times, zone),
         "series": series,
         "days": day_rows(days, times, series, zone),
-        "hours": tuple(
-            HourGroup(
-                name=day_name(day.date),
-                sun=sentences.sun(day, times, dark, zone),
-                rows=hour_rows(day, times, series, zone),
-            )
-            for day in days
-        ),
+        "hours": hour_groups(days, times, series, zone, dark),
         "verified": tuple(sentences.verified(each) for each in verified),
         "training_note": sentences.training_note(
             trained, held_out, sum(each.count for each in verified)
         ),
         "trained_on_this": trained > 0,
-        "recent": recent_rows(observed.times, series, zone),
-        "training_source": _source(training),
+        "recent": recent_groups(observed.times, series, zone),
+        "training_source": source,
         "ranked": sentences.ranked(
             forecast.area, unused, better=provenance.better, pinned=provenance.pinned
         ),
@@ -123,6 +103,8 @@ def forecast_view(
             forecast,
             observed.times,
             series,
+            begin=begin,
+            end=end,
             nights=dark,
             now=now,
             zone=zone,
@@ -131,20 +113,8 @@ def forecast_view(
     }
 
 
-def _source(training: TrainingData | None) -> str:
-    """Return what a model was trained on; where the data can be had only if that is short."""
-    if training is None:
-        return ""
-    whole = f"{training.source}: {training.location}"
-    return whole if len(whole) <= LONGEST_SOURCE else training.source
-
-
 def _stale(
-    forecast: Forecast,
-    provenance: Provenance,
-    latest: datetime | None,
-    zone: tzinfo,
-    now: datetime,
+    forecast: Forecast, provenance: Provenance, latest: datetime | None, zone: tzinfo, now: datetime
 ) -> str:
     """Return a warning of old observations: of the model's inputs, else of the area."""
     until, oldest = max(forecast.forecast.time, default=None), provenance.oldest

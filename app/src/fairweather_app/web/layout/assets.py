@@ -37,11 +37,7 @@ def asset_url(name: str) -> str:
 
 
 def send_asset(name: str) -> Response:
-    """Answer with a static file of the pages.
-
-    Raises:
-        NotFound: there is no such file, or its kind is not served.
-    """
+    """Answer with a static file of the pages."""
     found = safe_join(str(STATIC), name)
     if found is None or not Path(found).is_file():
         raise NotFound
@@ -49,11 +45,7 @@ def send_asset(name: str) -> Response:
 
 
 def send_text(path: Path) -> Response:
-    """Answer with a text file, revalidated by the digest of its content.
-
-    Raises:
-        NotFound: files of this kind are not served.
-    """
+    """Answer with a text file, if its kind is served, revalidated by the digest of its content."""
     kind = _TYPES.get(path.suffix)
     if kind is None:
         raise NotFound

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import groupby
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fairweather_app.common.times import parse_time
@@ -28,12 +29,9 @@ _WALL_CLOCK = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LocalDay:
-    """The steps of a series that fall on one local date.
+    """The steps of a series that fall on one local date: positions in it, without a gap.
 
-    Attributes:
-        date: the local date.
-        steps: positions in the series, ascending and without a gap.
-        whole: whether the series covers the day from its first to its last hour.
+    It is `whole` when the series covers the day from its first to its last hour.
     """
 
     date: date
@@ -62,26 +60,18 @@ def local_days(times: Sequence[datetime], zone: tzinfo) -> tuple[LocalDay, ...]:
     dates = [time.astimezone(zone).date() for time in times]
     step = times[1] - times[0] if len(times) > 1 else timedelta(hours=1)
     days = []
-    first = 0
-    for position in range(1, len(dates) + 1):
-        if position < len(dates) and dates[position] == dates[first]:
-            continue
-        day = dates[first]
-        starts = times[first] - step < midnight(day, zone)
-        ends = times[position - 1] + step >= midnight(day + timedelta(days=1), zone)
-        days.append(LocalDay(date=day, steps=range(first, position), whole=starts and ends))
-        first = position
+    for day, group in groupby(range(len(times)), dates.__getitem__):
+        positions = list(group)
+        steps = range(positions[0], positions[-1] + 1)
+        starts = times[steps[0]] - step < instant(day, zone)
+        ends = times[steps[-1]] + step >= instant(day + timedelta(days=1), zone)
+        days.append(LocalDay(date=day, steps=steps, whole=starts and ends))
     return tuple(days)
 
 
-def midnight(day: date, zone: tzinfo) -> datetime:
-    """Return the instant, in UTC, at which a local date begins."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-
-
-def noon(day: date, zone: tzinfo) -> datetime:
-    """Return the instant, in UTC, at which the clock shows 12:00 on a local date."""
-    return datetime(day.year, day.month, day.day, 12, tzinfo=zone).astimezone(UTC)
+def instant(day: date, zone: tzinfo, hour: int = 0) -> datetime:
+    """Return the instant, in UTC, at which the clock shows a full hour on a local date."""
+    return datetime(day.year, day.month, day.day, hour, tzinfo=zone).astimezone(UTC)
 
 
 def day_name(day: date) -> str:

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import wraps
+from dataclasses import dataclass, field
+from functools import partial, wraps
 
 import flask
 from flask.typing import RouteCallable
 
-from fairweather_app.api.operation import Operation, operation_of
+from fairweather_app.api.operation import Operation
 
 CSP = "Content-Security-Policy"
+
+describe_page = partial(
+    Operation, tag="pages", answer="text/html", means="The page.", headers={CSP: CSP}
+)
+"""Makes the `Operation` of the view of a page that has an address of its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """One page for people.
+    """One page for people, made by a view from the arguments of the address.
 
     Attributes:
         endpoint: ``page.<name>``; or, of a page that shares the address of a JSON answer, the
             endpoint of that answer.
-        view: makes the page, from the arguments of the address.
         rule: the address; empty where it is shared.
         title: the link to it in the foot of all pages; empty where none leads there.
         query: the query of that link.
-        name: the operationId in the OpenAPI document; this and what follows are for pages with
-            an address of their own.
-        summary: one sentence.
-        parameters: their names in ``document.json``.
-        also: other statuses, and what each means.
     """
 
     endpoint: str
@@ -37,30 +36,15 @@ class Page:
     rule: str = ""
     title: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
-    name: str = ""
-    summary: str = ""
-    parameters: tuple[str, ...] = ()
-    also: Mapping[int, str] = field(default_factory=dict)
 
     def register(self, app: flask.Flask, blueprint: flask.Blueprint) -> None:
         """Add the page's route, or let the address of its JSON answer give the page as well."""
-        if not self.rule:
-            app.view_functions[self.endpoint] = _negotiate(
-                app.view_functions[self.endpoint], self.view
-            )
-            return
-        operation = Operation(
-            name=self.name,
-            summary=self.summary,
-            tag="pages",
-            answer="text/html",
-            means="The page.",
-            headers={CSP: CSP},
-            parameters=self.parameters,
-            also=self.also,
-        )
-        name = self.endpoint.removeprefix(f"{blueprint.name}.")
-        blueprint.add_url_rule(self.rule, name, operation(self.view))
+        if self.rule:
+            name = self.endpoint.removeprefix(f"{blueprint.name}.")
+            blueprint.add_url_rule(self.rule, name, self.view)
+        else:
+            data = app.view_functions[self.endpoint]
+            app.view_functions[self.endpoint] = _negotiate(data, self.view)
 
 
 def _negotiate(data: RouteCallable, page: Callable[..., flask.Response]) -> RouteCallable:
@@ -79,5 +63,4 @@ def _negotiate(data: RouteCallable, page: Callable[..., flask.Response]) -> Rout
         answer.vary.add("Accept")
         return answer
 
-    operation = operation_of(data)
-    return view if operation is None else replace(operation, page=True)(view)
+    return view

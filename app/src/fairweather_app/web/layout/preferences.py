@@ -1,17 +1,25 @@
-"""Keep the area and the units that a reader chose, in two cookies.
+"""Keep the area and the units, °C or °F, that a reader chose, in two cookies.
 
 Cookies and not the browser's storage, because they work without JavaScript. They hold the two
-choices and nothing else; an area or units in the address come before them.
+choices and nothing else; an area or units in the address come before them. Data stay in the
+contract's units: only what is shown is converted, here, and only temperatures.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Literal
 from urllib.parse import quote, unquote
 
 import flask
 
-from fairweather_app.web.layout.units import CELSIUS, Units, read_units
+Units = Literal["C", "F"]
+CELSIUS: Units = "C"
+FAHRENHEIT: Units = "F"
+NAMES: dict[Units, str] = {"C": "°C", "F": "°F"}
+
+_CELSIUS_IN_DATA = "degC"
 
 AREA = "fairweather-area"
 UNITS = "fairweather-units"
@@ -45,3 +53,21 @@ def keep_preferences(answer: flask.Response, *, area: str = "") -> flask.Respons
                 samesite="Lax",
             )
     return answer
+
+
+def read_units(text: str | None) -> Units | None:
+    """Return the units that an address or a cookie names, in either case; None if it does not."""
+    named = {"c": CELSIUS, "f": FAHRENHEIT}
+    return named.get((text or "").strip().lower())
+
+
+def shown_unit(unit: str, units: Units) -> str:
+    """Return the unit that values in `unit` are shown in: ``°F``, or `unit` itself."""
+    return NAMES[FAHRENHEIT] if units == FAHRENHEIT and unit == _CELSIUS_IN_DATA else unit
+
+
+def shown_values(values: Iterable[float | None], unit: str, units: Units) -> list[float | None]:
+    """Return values in `unit` as they are shown."""
+    if shown_unit(unit, units) == unit:
+        return list(values)
+    return [None if value is None else value * 9 / 5 + 32 for value in values]

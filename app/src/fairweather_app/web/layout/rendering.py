@@ -11,8 +11,7 @@ from fairweather_app.errors import ObservationStoreError
 from fairweather_app.forecasting.areas import AreaSummary, area_summaries
 from fairweather_app.forecasting.context import current_context
 from fairweather_app.web.layout.assets import has_chart_library
-from fairweather_app.web.layout.preferences import chosen_units
-from fairweather_app.web.layout.units import NAMES, read_units
+from fairweather_app.web.layout.preferences import NAMES, chosen_units, read_units
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

@@ -66,11 +66,11 @@ def span(low: float, high: float, unit: str, digits: int = 0) -> str:
     return f"{number(low, digits)}{NO_BREAK}to{NO_BREAK}{quantity(high, unit, digits)}"
 
 
-def listed(words: Sequence[str], last: str = "and") -> str:
+def listed(words: Sequence[str]) -> str:
     """Return ``a``, ``a and b``, ``a, b and c``."""
     if len(words) < 2:  # noqa: PLR2004 - one word needs no conjunction
         return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def counted(count: int, word: str, plural: str = "") -> str:

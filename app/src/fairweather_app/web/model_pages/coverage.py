@@ -7,10 +7,10 @@ so that colour carries nothing alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, count, product
 from string import ascii_uppercase
+from typing import Any
 
 import flask
 
@@ -20,14 +20,15 @@ from fairweather_app.forecasting.areas import defined_areas
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import MONTHS
-from fairweather_app.web.layout.page import Page
+from fairweather_app.web.layout.page import describe_page
 from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, render
 
 AREAS_ON_A_PAGE = 20
 
 
-def show_coverage() -> flask.Response:
-    """Return the page of the map, of all known areas or of those whose name holds a text.
+@describe_page(parameters=("coverage:q", "coverage:after"))
+def coverage_page() -> flask.Response:
+    """Show the best model for each area, variable and month, and the areas without one.
 
     Areas that are only observed are left out while the observations cannot be read.
     """
@@ -46,12 +47,13 @@ def show_coverage() -> flask.Response:
     left = [name for name in chosen if name > after]
     areas = left[:AREAS_ON_A_PAGE]
     rows, key = map_rows(app_context, contents, areas)
-    covered = {row.area for row in rows if any(row.months)}
+    covered = {row["area"] for row in rows if any(row["months"])}
     missing = [area for area in areas if area not in covered]
     page = render(
         "coverage.html",
         rows=rows,
         key=key,
+        entries=contents.entries,
         months=MONTHS,
         current=month - 1,
         observed=[area for area in missing if area in (observed or ())],
@@ -65,38 +67,19 @@ def show_coverage() -> flask.Response:
     return answer_with(page)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeyEntry:
-    """What a letter stands for."""
-
-    letter: str
-    delivery_id: str
-    model_type: str
-    topic: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """One area and variable: by month, what ranks first; None where no model is valid.
-
-    `first_of` is how many rows the area has, on its first one only.
-    """
-
-    area: str
-    first_of: int
-    variable: str
-    months: tuple[KeyEntry | None, ...]
-
-
 def map_rows(
     app_context: AppContext, contents: Contents, areas: Sequence[str]
-) -> tuple[list[Row], list[KeyEntry]]:
-    """Return the rows of some areas, in their order, and what their letters stand for."""
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the rows of some areas, in their order, and the letters of models by delivery id.
+
+    A row is an area and a variable: ``months`` are the models that rank first, None where no model
+    is valid; ``first_of`` is how many rows the area has, on its first one only.
+    """
     letters = map(
         "".join, chain.from_iterable(product(ascii_uppercase, repeat=k) for k in count(1))
     )
-    key: dict[str, KeyEntry] = {}
-    rows: list[Row] = []
+    key: dict[str, str] = {}
+    rows = []
     for area in areas:
         found = {
             name: each
@@ -106,31 +89,14 @@ def map_rows(
         main_first = sorted(found.items(), key=lambda item: (item[0] != wording.MAIN, item[0]))
         for position, (variable, by_month) in enumerate(main_first):
             for entry in by_month:
-                if entry is None or entry.declared is None or entry.delivery_id in key:
-                    continue
-                key[entry.delivery_id] = KeyEntry(
-                    letter=next(letters),
-                    delivery_id=entry.delivery_id,
-                    model_type=entry.declared.model_type,
-                    topic=entry.declared.topic,
-                )
+                if entry is not None and entry.delivery_id not in key:
+                    key[entry.delivery_id] = next(letters)
             rows.append(
-                Row(
-                    area=area,
-                    first_of=0 if position else len(found),
-                    variable=wording.label(variable),
-                    months=tuple(key.get(each.delivery_id) if each else None for each in by_month),
-                )
+                {
+                    "area": area,
+                    "first_of": 0 if position else len(found),
+                    "variable": wording.label(variable),
+                    "months": by_month,
+                }
             )
-    return rows, list(key.values())
-
-
-PAGE = Page(
-    endpoint="page.coverage",
-    view=show_coverage,
-    rule="/coverage",
-    title="Coverage",
-    name="coverage_page",
-    summary="The best model for each area, variable and month, and the areas without one.",
-    parameters=("coverage:q", "coverage:after"),
-)
+    return rows, key

@@ -17,7 +17,6 @@ from fairweather_app.errors import UnknownDeliveryError
 from fairweather_app.forecasting.context import current_context
 from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import MONTHS, NO_BREAK, date_name
-from fairweather_app.web.layout.page import Page
 from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, render
 
 ALL_MONTHS = 12
@@ -27,7 +26,7 @@ def show_model(delivery_id: str) -> flask.Response:
     """Return the page of one delivery."""
     app_context = current_context()
     snapshot = app_context.catalogue.snapshot
-    card = flask.url_for("api.card", delivery_id=delivery_id)
+    card = flask.url_for("api.get_model_card", delivery_id=delivery_id)
     try:
         detail = model_detail(app_context, delivery_id, card=card)
         entry = snapshot.entry(delivery_id)
@@ -38,20 +37,21 @@ def show_model(delivery_id: str) -> flask.Response:
         )
         return answer_with(render("notice.html", title="No such delivery", lines=lines), 404)
     delivery = app_context.catalogue.delivery(entry)
-    described = {} if delivery is None else _described(delivery.metadata)
-    units = {} if delivery is None else _units(delivery.metadata)
+    metadata = delivery.metadata if delivery is not None else None
+    units = {each.variable: each.unit for each in metadata.outputs} if metadata else {}
     page = render(
         "model.html",
         detail=detail,
-        model=described,
+        metadata=metadata,
+        model=_described(metadata, units) if metadata else {},
         scores=[_score_row(each, units) for each in detail.live_scores or ()],
         switched_off=app_context.selectors.rules.why_nowhere(entry) if entry.live else None,
     )
     return answer_with(page)
 
 
-def _described(metadata: ModelMetadata) -> dict[str, Any]:
-    """Return what the page shows of metadata, by its names in the template."""
+def _described(metadata: ModelMetadata, units: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the page shows of metadata in words, by its names in the template."""
     training = metadata.training
     begin, end = training.train_start_time.date(), training.train_end_time.date()
     steps = sorted({(each.step, each.horizon) for each in metadata.outputs})
@@ -62,16 +62,9 @@ def _described(metadata: ModelMetadata) -> dict[str, Any]:
         ),
         "inputs": [_input(each) for each in metadata.required_inputs],
         "bounds": list(_bounds(metadata)),
-        "artifacts": [each.format for each in metadata.artifacts],
-        "source": training.data_source,
-        "location": training.data_location,
         "period": f"{date_name(begin)} to {date_name(end)}",
-        "performance": [_performance_row(each, _units(metadata)) for each in metadata.performance],
+        "performance": [_performance_row(each, units) for each in metadata.performance],
     }
-
-
-def _units(metadata: ModelMetadata) -> dict[str, str]:
-    return {each.variable: each.unit for each in metadata.outputs}
 
 
 def season(months: Sequence[int]) -> str:
@@ -145,6 +138,3 @@ def _score_row(each: LiveScoreSummary, units: Mapping[str, str]) -> tuple[str, .
 def _error(variable: str, value: float, units: Mapping[str, str]) -> str:
     unit = wording.error_symbol(wording.symbol(variable, units.get(variable, "")))
     return wording.quantity(value, unit, wording.digits(variable, 2))
-
-
-PAGE = Page(endpoint="api.model", view=show_model)

@@ -6,14 +6,12 @@ from collections import Counter
 
 import flask
 
-from fairweather_app.api.model_listing import list_deliveries, summarize
+from fairweather_app.api.model_listing import models_page
 from fairweather_app.api.requests import read_models_query
 from fairweather_app.catalogue.entries import State
 from fairweather_app.errors import InvalidRequestError
 from fairweather_app.forecasting.context import current_context
-from fairweather_app.forecasting.pins import pins
 from fairweather_app.web.layout.local_time import date_name
-from fairweather_app.web.layout.page import Page
 from fairweather_app.web.layout.rendering import answer_with, render
 from fairweather_app.web.model_pages.detail import season
 
@@ -23,7 +21,6 @@ ON_A_PAGE = 50
 def show_models() -> flask.Response:
     """Return the page of the deliveries that a query asks for."""
     app_context = current_context()
-    contents = app_context.catalogue.snapshot.contents
     given = flask.request.args.items(multi=True)
     pairs = [(name, text) for name, text in given if text.strip()]  # a form sends empty fields
     try:
@@ -31,22 +28,16 @@ def show_models() -> flask.Response:
     except InvalidRequestError as error:
         page = render("notice.html", title="That request is not valid", lines=error.problems)
         return answer_with(page, 400)
-    limited = query.model_copy(update={"limit": min(query.limit, ON_A_PAGE)})
-    found = list_deliveries(contents, limited)
+    entries = app_context.catalogue.snapshot.entries
+    path = flask.url_for("api.list_models")
     page = render(
         "models.html",
-        rows=[summarize(each) for each in found.entries],
+        found=models_page(app_context, query, path=path, most=ON_A_PAGE),
         season=season,
         date_name=date_name,
-        listing=found,
         query=query,
-        states=Counter(entry.state for entry in contents.entries.values()),
+        states=Counter(each.state for each in entries.values()),
         all_states=tuple(State),
         asked={"state": query.state, "area": query.area, "q": query.q},
-        pins=pins(app_context.selectors.rules, contents),
-        problem=app_context.catalogue.snapshot.problem,
     )
     return answer_with(page)
-
-
-PAGE = Page(endpoint="api.models", view=show_models, title="Models")

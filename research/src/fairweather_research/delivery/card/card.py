@@ -42,7 +42,7 @@ from fairweather_research.delivery.card.plots import (
 )
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.errors import TrainingError
-from fairweather_research.evaluation.scores import BASELINES, Judgement
+from fairweather_research.evaluation.scores import BASELINES, Evaluation
 from fairweather_research.networks.base import NETWORKS
 from fairweather_research.observations.quality import QualityReport
 from fairweather_research.observations.sources import SOURCES
@@ -87,7 +87,7 @@ def write_card(
         months=[calendar.month_name[month] for month in metadata.valid_months],
         series=[
             {
-                "judgement": one,
+                "evaluation": one,
                 "pictures": _pictures(one, metadata.areas[one.area].timezone, most)
                 if place < _PICTURED
                 else [],
@@ -161,27 +161,27 @@ def _refuse_unlike(metadata: ModelMetadata, result: TrainingResult) -> None:
         )
 
 
-def _pictures(judgement: Judgement, timezone: str, most: int) -> list[Plot]:
+def _pictures(evaluation: Evaluation, timezone: str, most: int) -> list[Plot]:
     """Plot the errors by lead day and in two weeks, and the coverage of the bands."""
-    plots = [error_plot(judgement), bias_plot(judgement)]
-    for rule, trace in (("median", judgement.trace), ("largest", judgement.worst)):
+    plots = [error_plot(evaluation), bias_plot(evaluation)]
+    for rule, trace in (("median", evaluation.trace), ("largest", evaluation.worst)):
         if trace:
-            plots.append(week_plot(judgement, trace, timezone, rule=rule, most=most))
-    if coverage := judgement.coverage:
-        plots += [coverage_plot(judgement, coverage), reliability_plot(judgement, coverage)]
+            plots.append(week_plot(evaluation, trace, timezone, rule=rule, most=most))
+    if coverage := evaluation.coverage:
+        plots += [coverage_plot(evaluation, coverage), reliability_plot(evaluation, coverage)]
     return plots
 
 
 def _input(item: Input, metadata: ModelMetadata, result: TrainingResult) -> dict[str, Any]:
     """Describe one input: its name, its bounds, and its distribution in training."""
     bounds = domain_of(metadata).get(item.name, Bounds())
-    portrait = result.portraits.get(item.name)
+    statistics = result.portraits.get(item.name)
     return {
         "input": item,
         "name": named(item),
         "bounds": _bounds(item, bounds),
-        "pictures": [spread_plot(item, bounds, portrait), season_plot(item, bounds, portrait)]
-        if portrait
+        "pictures": [spread_plot(item, bounds, statistics), season_plot(item, bounds, statistics)]
+        if statistics
         else [],
     }
 
@@ -209,8 +209,8 @@ def _metrics(
     metadata: ModelMetadata, result: TrainingResult, report: QualityReport
 ) -> dict[str, Any]:
     found = result.model_dump(mode="json")
-    for judgement in found["judgements"]:
-        for score in (judgement, *judgement["days"]):
+    for evaluation in found["judgements"]:
+        for score in (evaluation, *evaluation["days"]):
             score |= {f"{name}_mae": error for name, error in score.pop("baselines").items()}
     return {
         "delivery_id": metadata.delivery_id,

@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Bounds, Input
 
-from fairweather_research.dataset.input_statistics import Portrait
+from fairweather_research.dataset.input_statistics import InputStatistics
 from fairweather_research.dataset.split import DAY
 from fairweather_research.delivery.card.svg import Axis, Chart, label, ticks
-from fairweather_research.evaluation.coverage import Coverage, Held
-from fairweather_research.evaluation.scores import BASELINES, DayScore, Judgement, Trace
+from fairweather_research.evaluation.coverage import Coverage, CoverageCount
+from fairweather_research.evaluation.scores import BASELINES, DayScore, Evaluation, Trace
 from fairweather_research.networks.base import EpochRecord
 
 __all__ = [
@@ -48,10 +48,10 @@ class Plot(NamedTuple):
     name: str
 
 
-def error_plot(judgement: Judgement) -> Plot:
+def error_plot(evaluation: Evaluation) -> Plot:
     """Plot the mean absolute error by lead day beside the baselines."""
-    spec = VARIABLES[judgement.variable]
-    days = judgement.days
+    spec = VARIABLES[evaluation.variable]
+    days = evaluation.days
     rows = [
         (name, f"baseline {name}", shape, [score.baselines[name] for score in days])
         for name, shape in zip(BASELINES, cycle(("triangle", "square")), strict=False)
@@ -63,32 +63,32 @@ def error_plot(judgement: Judgement) -> Plot:
         chart.line([day.day for day in days], values, kind, name, mark)
     return _plot(
         chart,
-        f"Mean absolute error of {spec.label.lower()} at {judgement.area} by lead day, beside "
+        f"Mean absolute error of {spec.label.lower()} at {evaluation.area} by lead day, beside "
         f"{' and '.join(BASELINES)}. Lower is better; the table has the numbers.",
     )
 
 
-def bias_plot(judgement: Judgement) -> Plot:
+def bias_plot(evaluation: Evaluation) -> Plot:
     """Plot the mean error, with its sign, by lead day."""
-    spec = VARIABLES[judgement.variable]
-    bias = [score.bias for score in judgement.days]
+    spec = VARIABLES[evaluation.variable]
+    bias = [score.bias for score in evaluation.days]
     name = f"forecast \N{MINUS SIGN} observed, {spec.symbol}"
-    chart = Chart(_lead_axis(judgement.days), Axis.fitting(name, *bias, include=(0.0,), room=0.15))
+    chart = Chart(_lead_axis(evaluation.days), Axis.fitting(name, *bias, include=(0.0,), room=0.15))
     chart.level(0.0, "bound", "no bias")
-    chart.line([day.day for day in judgement.days], bias, "model", "this model", "dot")
+    chart.line([day.day for day in evaluation.days], bias, "model", "this model", "dot")
     return _plot(
         chart,
-        f"Bias of {spec.label.lower()} at {judgement.area} by lead day: above the dashed line it "
+        f"Bias of {spec.label.lower()} at {evaluation.area} by lead day: above the dashed line it "
         "forecasts too much on average, below it too little.",
     )
 
 
-def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, most: int) -> Plot:
+def week_plot(evaluation: Evaluation, trace: Trace, timezone: str, *, rule: str, most: int) -> Plot:
     """Plot one forecast beside the observations, in local time.
 
     It was chosen by ``rule``, ``median`` or ``largest``; a line has ``most`` points at most.
     """
-    spec = VARIABLES[judgement.variable]
+    spec = VARIABLES[evaluation.variable]
     zone = ZoneInfo(timezone)
     stride = -(-len(trace.time) // most)
     times = trace.time[::stride]
@@ -112,14 +112,14 @@ def week_plot(judgement: Judgement, trace: Trace, timezone: str, *, rule: str, m
     word = {"median": "Typical", "largest": "Worst"}[rule]
     return _plot(
         chart,
-        f"{word}: {spec.label.lower()} at {judgement.area} as forecast from "
+        f"{word}: {spec.label.lower()} at {evaluation.area} as forecast from "
         f"{start:%Y-%m-%d %H:%M %Z}, and as it came; mean absolute error "
         f"{trace.mae:.2f} {spec.symbol}, the {rule} of {trace.among:,} held-out forecasts "
         "that were observed in full.",
     )
 
 
-def coverage_plot(judgement: Judgement, coverage: Coverage) -> Plot:
+def coverage_plot(evaluation: Evaluation, coverage: Coverage) -> Plot:
     """Plot the share of held-out values inside the band by lead day, with its interval."""
     inside = [100 * day.inside for day in coverage.days]
     reach = [100 * edge for day in coverage.days for edge in day.interval or ()]
@@ -134,13 +134,13 @@ def coverage_plot(judgement: Judgement, coverage: Coverage) -> Plot:
     chart.marks([held.day for held in coverage.days], inside, "reach", name, "dot")
     return _plot(
         chart,
-        f"{VARIABLES[judgement.variable].label} at {judgement.area}: the share of held-out values "
-        "inside the band by lead day, with its 95 % interval, beside the "
+        f"{VARIABLES[evaluation.variable].label} at {evaluation.area}: the share of held-out "
+        "values inside the band by lead day, with its 95 % interval, beside the "
         f"{100 * coverage.declared:g} % that it declares.",
     )
 
 
-def reliability_plot(judgement: Judgement, coverage: Coverage) -> Plot:
+def reliability_plot(evaluation: Evaluation, coverage: Coverage) -> Plot:
     """Plot how often the observed value was not above each quantile, by lead day."""
     chart = Chart(_lead_axis(coverage.days), _percent_axis("not above, %", 0))
     for place, probability in enumerate(coverage.probabilities):
@@ -150,23 +150,23 @@ def reliability_plot(judgement: Judgement, coverage: Coverage) -> Plot:
     quantiles = ", ".join(f"{100 * probability:g} %" for probability in coverage.probabilities)
     return _plot(
         chart,
-        f"{VARIABLES[judgement.variable].label} at {judgement.area}: how often what came was not "
+        f"{VARIABLES[evaluation.variable].label} at {evaluation.area}: how often what came was not "
         f"above the {quantiles} quantile, by lead day. A reliable quantile keeps to its dashed "
         "line.",
     )
 
 
-def spread_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
+def spread_plot(item: Input, bounds: Bounds, statistics: InputStatistics) -> Plot:
     """Plot the histogram of an input's training values, with its bounds."""
     spec = VARIABLES[item.variable or ""]
     edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
-    total = sum(portrait.counts)
-    shares = [100 * count / total for count in portrait.counts]
+    total = sum(statistics.counts)
+    shares = [100 * count / total for count in statistics.counts]
     chart = Chart(
-        Axis.fitting(f"{spec.label.lower()}, {spec.symbol}", *portrait.edges, *edges),
+        Axis.fitting(f"{spec.label.lower()}, {spec.symbol}", *statistics.edges, *edges),
         Axis.fitting("share of values, %", *shares, include=(0.0,)),
     )
-    sides = [side for pair in pairwise(portrait.edges) for side in pair]
+    sides = [side for pair in pairwise(statistics.edges) for side in pair]
     chart.area(sides, [0.0] * len(sides), [share for share in shares for _ in range(2)], "bar")
     if bounds.minimum is not None:
         chart.wall(bounds.minimum, "bound", f"from {label(round(bounds.minimum, 1))}")
@@ -180,16 +180,16 @@ def spread_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
     )
 
 
-def season_plot(item: Input, bounds: Bounds, portrait: Portrait) -> Plot:
+def season_plot(item: Input, bounds: Bounds, statistics: InputStatistics) -> Plot:
     """Plot the range of an input in every month of training, with its bounds."""
     edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
-    every = [value for month in portrait.months for value in (month.lowest, month.highest)]
+    every = [value for month in statistics.months for value in (month.lowest, month.highest)]
     letters = [(float(number), _MONTHS[number][:1]) for number in range(1, 13)]
     chart = Chart(
         Axis("month, local calendar", 0.4, 12.6, letters),
         Axis.fitting(VARIABLES[item.variable or ""].symbol, *every, *edges),
     )
-    for month in portrait.months:
+    for month in statistics.months:
         sides = (month.month - 0.32, month.month + 0.32)
         chart.area(sides, (month.low, month.low), (month.high, month.high), "bar", "9 of 10")
         chart.line(sides, (month.middle, month.middle), "truth", "median")
@@ -230,7 +230,7 @@ def _plot(chart: Chart, text: str) -> Plot:
     return Plot(chart.svg(name), text, name)
 
 
-def _lead_axis(days: Sequence[DayScore | Held]) -> Axis:
+def _lead_axis(days: Sequence[DayScore | CoverageCount]) -> Axis:
     stride = -(-len(days) // 10)
     named = [(float(each.day), str(each.day)) for each in days[::stride]]
     return Axis("lead day", days[0].day - 0.4, days[-1].day + 0.4, named)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fairweather_app.web.layout.units import (
+from fairweather_app.web.layout.preferences import (
     CELSIUS,
     FAHRENHEIT,
     read_units,

@@ -1,11 +1,10 @@
-"""A forecast beside what was observed."""
+"""A series of a forecast beside what was observed."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from fairweather_app.web.forecast.series import Series
-from fairweather_app.web.forecast.verification import verify
+from fairweather_app.web.forecast.series import Series, verify
 
 HOUR = timedelta(hours=1)
 
