@@ -74,6 +74,7 @@ def settings(tmp_path: Path, store: Path, database: str) -> dict[str, Any]:
         "observations": database,
         "cache": tmp_path / "cache",
         "time_limit": UNHURRIED,
+        "inference_seconds": UNHURRIED,
     }
 
 

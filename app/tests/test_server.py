@@ -56,11 +56,18 @@ class Server:
         end = time.monotonic() + 60
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                if self.get("/healthz").status == 200:
+                if self.listening() == 2 and self.get("/healthz").status == 200:
                     return
             except OSError:
-                time.sleep(0.05)
+                self.process.poll()  # not yet: neither listens, or it has ended
+            time.sleep(0.05)
         raise AssertionError(self._log.read_text())
+
+    def listening(self) -> int:
+        """Return how many workers listen on the port."""
+        sockets = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+        here = f"0100007F:{self.port:04X}"
+        return sum(fields[1] == here and fields[3] == "0A" for fields in sockets)
 
     def get(self, path: str, **headers: str) -> Any:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
@@ -206,8 +213,8 @@ def test_a_worker_that_dies_is_started_again_and_the_other_serves_meanwhile(
     listed = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
     workers = listed.read_text().split()
     os.kill(int(workers[0]), signal.SIGKILL)
-    end = time.monotonic() + 30
-    while listed.read_text().split() == workers or len(listed.read_text().split()) < 2:
+    end = time.monotonic() + 60
+    while listed.read_text().split() == workers or server.listening() < 2:
         assert time.monotonic() < end
         time.sleep(0.1)
     seen: Counter[int] = Counter()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairweather_interface.software import Runtime, SchemaRange, Software
 
-from fairweather_research.export.onnx_format import IR_VERSION, OPSET
+from fairweather_research.export.artifacts import IR_VERSION, OPSET
 from schemas import NEWEST
 
 if TYPE_CHECKING:

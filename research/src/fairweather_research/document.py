@@ -1,4 +1,4 @@
-"""The parts of documents: recipes, plans, and the result of a training."""
+"""Read documents - recipes, plans - and resolve what they name; the strict base of their parts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import difflib
 from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
-from fairweather_interface.definitions import load_yaml
+from fairweather_interface.definitions import (
+    load_definitions,
+    load_yaml,
+    packaged_definitions,
+    parse_definitions,
+    plain_definitions,
+)
 from fairweather_interface.durations import format_duration, parse_duration
+from fairweather_interface.errors import DefinitionsError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-__all__ = ["Duration", "StrictModel", "nearest", "read_yaml"]
+__all__ = ["Duration", "StrictModel", "nearest", "read_yaml", "resolve_definitions"]
 
 #: A duration, written in words.
 Duration = Annotated[
@@ -52,6 +59,35 @@ def read_yaml(path: Path) -> object:
         line = f", line {mark.line + 1}" if mark else ""
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
         raise ValueError(f"not valid YAML{line}: {reason}") from error
+
+
+def resolve_definitions(document: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Replace the name or path of definitions, and of observations, by what it stands for.
+
+    Returns:
+        The resolved document, and what is wrong with the definitions.
+    """
+    resolved = dict(document)
+    problems: list[str] = []
+    named = document.get("definitions")
+    try:
+        if isinstance(named, str):
+            packaged = named in packaged_definitions()
+            definitions = load_definitions(named if packaged else folder / named)
+            resolved["definitions"] = plain_definitions(definitions)
+        elif isinstance(named, dict):
+            resolved["definitions"] = plain_definitions(
+                parse_definitions(named, source="definitions")
+            )
+    except DefinitionsError as error:
+        resolved["definitions"] = None
+        problems += [f"`definitions`: {problem}" for problem in error.problems]
+    plan = document.get("observations")
+    if isinstance(plan, dict) and isinstance(plan.get("source"), str):
+        beside = folder / plan["source"]
+        if beside.suffix and beside.is_file():
+            resolved["observations"] = {**plan, "source": str(beside)}
+    return resolved, problems
 
 
 def nearest(key: object, keys: Collection[str]) -> str:

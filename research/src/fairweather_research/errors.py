@@ -74,6 +74,10 @@ class PlanError(RecipeError):
 class UnsupportedError(ResearchError):
     """No live software supports what a recipe asks for; nothing was trained."""
 
+    def __init__(self, problems: Iterable[str]) -> None:
+        found = tuple(problems)
+        super().__init__(listed("no live software supports this yet:", found), problems=found)
+
 
 class ReproduceError(ResearchError):
     """A delivery that cannot be rebuilt with what was given; nothing was compared."""

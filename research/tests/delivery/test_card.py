@@ -21,7 +21,6 @@ from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.card.card import _by_day, _share, write_card
 from fairweather_research.delivery.card.plots import training_plot
 from fairweather_research.delivery.result import BranchRecord
-from fairweather_research.errors import TrainingError
 from fairweather_research.evaluation.scores import BASELINES, Baseline
 from fairweather_research.networks.base import NETWORKS, EpochRecord
 from fairweather_research.observations.quality import QualityReport
@@ -288,18 +287,6 @@ def test_an_artifact_that_was_left_out_is_told_with_the_reason(
     write_card(tmp_path / "card", metadata, result_of(trained), QualityReport(series=()))
     page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
     assert "<strong>left out</strong>: y differs from the SavedModel by up to 7" in page
-
-
-@pytest.mark.parametrize("lie_of", [{"mae": 0.5}, {"count": 7}, {"skill_interval": (0.1, 0.9)}])
-def test_no_card_is_written_of_a_result_that_the_metadata_contradict(
-    trained: Trained, tmp_path: Path, lie_of: dict[str, object]
-) -> None:
-    first, *others = trained.delivery.metadata.performance
-    lie = first.model_copy(update=lie_of)
-    metadata = trained.delivery.metadata.model_copy(update={"performance": (lie, *others)})
-    with pytest.raises(TrainingError, match="do not agree"):
-        write_card(tmp_path / "card", metadata, result_of(trained), QualityReport(series=()))
-    assert not (tmp_path / "card").exists()
 
 
 def test_the_card_shows_the_numbers_of_the_metadata(trained: Trained, page: str) -> None:

@@ -1,4 +1,4 @@
-"""Blueprint and metadata: one source of names, shapes and units."""
+"""Blueprint and metadata: one source of names, shapes and units; the bounds that are declared."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fairweather_interface.applicability import domain_of
 from fairweather_interface.metadata import (
     ONNX,
     Bounds,
@@ -16,12 +17,16 @@ from fairweather_interface.metadata import (
 )
 
 from fairweather_research import Recipe, load_observations, load_recipe
-from fairweather_research.dataset.input_ranges import InputRange
-from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.delivery.metadata import create_model_metadata, expected_metadata
+from fairweather_research.dataset.window_set import InputRange, WindowSet
+from fairweather_research.delivery.metadata import (
+    _widest_ranges,
+    create_model_metadata,
+    declared_domain,
+    expected_metadata,
+)
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.evaluation.scores import evaluate
-from fairweather_research.export.onnx_format import OnnxReport
+from fairweather_research.export.artifacts import OnnxReport
 from fairweather_research.networks.base import EpochRecord
 from schemas import NEWEST
 
@@ -73,8 +78,8 @@ def described(
         )
         recipe = recipe or tiny()
         return create_model_metadata(
-            expected_metadata(recipe),
             recipe,
+            expected_metadata(recipe),
             result.model_copy(update=changes),
             data={
                 "data_source": summer.name,
@@ -212,3 +217,84 @@ def test_a_performance_without_skill_has_none_and_no_number_is_invented(
         assert one.skill is None
         assert one.skill_interval is None
         assert one.count > 0
+
+
+SEEN = {
+    "humidity": InputRange(lowest=20.0, highest=97.0, missing=0.05),
+    "temperature": InputRange(lowest=-4.0, highest=31.5, missing=0.0),
+}
+
+
+def test_nothing_is_declared_that_was_not_asked_for(tiny: Callable[..., Recipe]) -> None:
+    recipe = tiny(max_temperature_seen=False)
+    found = declared_domain(recipe, SEEN)
+    assert set(found.values()) == {None}
+
+
+def test_older_words_bound_the_inputs_of_their_variable_alone(tiny: Callable[..., Recipe]) -> None:
+    recipe = tiny(applicability_domain=["minimum"])
+    found = declared_domain(recipe, SEEN)
+    assert found["applicability_domain"] == {
+        "humidity": Bounds(minimum=20.0),
+        "temperature": Bounds(minimum=-4.0),
+    }
+    assert domain_of(expected_metadata(recipe).model_copy(update=found)) == {
+        "humidity": Bounds(minimum=20.0),
+        "temperature": Bounds(minimum=-4.0, maximum=31.5),
+    }
+
+
+def test_a_maximum_is_said_in_older_words_whatever_their_own_keys_say(
+    tiny: Callable[..., Recipe],
+) -> None:
+    recipe = tiny(applicability_domain=["maximum"], max_temperature_seen=False)
+    found = declared_domain(recipe, SEEN)
+    assert found["max_temperature_seen"] == 31.5
+    assert found["max_humidity_seen"] == 97.0
+
+
+PLAIN: dict[str, Any] = {"max_temperature_seen": False}
+TWICE = [
+    {"temperature": {"period": "3 days", "sample_rate": "1 hour"}},
+    {"temperature": {"area": "Airports", "period": "3 days", "sample_rate": "1 hour"}},
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "min_reader"),
+    [
+        ({}, "0.1"),
+        ({"quantiles": [0.1, 0.9]}, "0.1"),
+        ({"max_temperature_seen": True}, "0.1"),
+        ({"max_humidity_seen": True}, "0.2"),
+        ({"applicability_domain": ["maximum"]}, "0.2"),  # humidity: 0.2's max_humidity_seen
+        ({"applicability_domain": ["minimum"]}, "0.3"),
+        ({"applicability_domain": ["max_missing"]}, "0.3"),
+        ({"applicability_domain": ["max_missing"], "max_missing": 0}, "0.1"),
+    ],
+)
+def test_the_handbook_is_right_about_who_can_still_read_a_bound(
+    tiny: Callable[..., Recipe], changes: dict[str, Any], min_reader: str
+) -> None:
+    assert expected_metadata(tiny(**{**PLAIN, **changes})).min_reader == min_reader
+
+
+def test_a_maximum_of_each_of_two_inputs_of_a_variable_needs_a_reader_of_the_newest(
+    tiny: Callable[..., Recipe], tiny_document: dict[str, Any]
+) -> None:
+    def expected(*inputs: object) -> str:
+        definitions = {**tiny_document["definitions"], "training": {"required_inputs": inputs}}
+        recipe = tiny(definitions=definitions, applicability_domain=["maximum"])
+        return expected_metadata(recipe).min_reader
+
+    assert expected(TWICE[0]) == "0.1"
+    assert expected(*TWICE) == "0.3"
+
+
+def test_the_worst_that_training_could_see_is_real_and_differs_between_inputs(
+    tiny: Callable[..., Recipe], tiny_document: dict[str, Any]
+) -> None:
+    definitions = {**tiny_document["definitions"], "training": {"required_inputs": TWICE}}
+    one, other = _widest_ranges(tiny(definitions=definitions).blueprint).values()
+    assert -80 <= one.lowest < one.highest <= 60
+    assert one.highest != other.highest

@@ -17,6 +17,7 @@ from fairweather_interface.testing import assert_delivery_conforms
 
 from fairweather_research.dataset.branches import ByMonth
 from fairweather_research.dataset.climatology import TERMS, terms
+from fairweather_research.export import artifacts
 from fairweather_research.export.graph import Bands, Constants, ForecastGraph, Multiplexed
 from fairweather_research.export.saved_model import Conversion, serialize_model
 from fairweather_research.recipes.blueprint import Blueprint, InputPlan, OutputPlan, QuantilePlan
@@ -167,8 +168,12 @@ def test_bands_go_by_the_branch() -> None:
 
 @pytest.mark.parametrize("switch", [SUMMER, humid(at=(40.0, 60.0))], ids=["month", "humidity"])
 def test_onnx_switches_where_the_saved_model_does(
-    switch: Switch, tmp_path: Path, fresh_processes: ForkServerContext
+    switch: Switch,
+    tmp_path: Path,
+    fresh_processes: ForkServerContext,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(artifacts, "TOLERANCE", (0.0, 0.0))
     made = graph(switch, *(10.0 * number for number in range(1, switch.branches + 1)))
     serialize_model(made, tmp_path)
     hours = NEW_YEAR + HOUR * np.arange(-24 * 366, 24 * 366, 11)
@@ -187,7 +192,7 @@ def test_onnx_switches_where_the_saved_model_does(
             "reference_time": times,
             "area_index": np.zeros(len(times), np.int64),
         }
-        report = conversion.finish(inputs, expected, {"humidity_forecast": (0.0, 0.0)})
+        report = conversion.finish(inputs, expected)
     assert report.omitted is None
     assert len(np.unique(expected["humidity_forecast"])) == switch.branches
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))

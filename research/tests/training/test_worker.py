@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conftest import result_of
+from fairweather_research.delivery.metadata import expected_metadata
 from fairweather_research.errors import AbsentNetworkError, TrainingError
 from fairweather_research.training import train, worker
 from fairweather_research.training.forkserver import OUTPUT, ForkServer, last_line
@@ -46,8 +47,10 @@ class Reporting:
 @pytest.fixture
 def prepared(tiny: Callable[..., Recipe], tiny_windows: WindowSet) -> Prepared:
     """What the small recipe prepares, with a network that is not there."""
+    recipe = tiny(network="no_such_module:build")
     return Prepared(
-        recipe=tiny(network="no_such_module:build"),
+        recipe=recipe,
+        expected=expected_metadata(recipe),
         windows=tiny_windows,
         switch=None,
         observed=(0, 1),

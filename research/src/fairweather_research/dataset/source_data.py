@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from fairweather_research.dataset.window_set import areas_and_variables
 from fairweather_research.errors import ObservationsError, RecipeError, TrainingError
 from fairweather_research.observations.loading import Observations, load_observations
 from fairweather_research.observations.sources import SOURCES
@@ -32,10 +31,11 @@ def observations_of(recipe: Recipe) -> Observations:
         RecipeError: its weather is made up, and the recipe does not say so.
     """
     source = recipe.observations.source
-    areas, variables = areas_and_variables(recipe)
+    areas, variables = recipe.blueprint.areas_read, recipe.blueprint.variables_read
     wanted = areas if source in SOURCES else None  # a file is read as a whole
     with _lock:
-        found = _read(source, wanted, _fingerprint(source))
+        fingerprint = _fingerprint(source)
+        found = _read(source, wanted, fingerprint)
     if found.origin.synthetic and not recipe.observations.synthetic:
         problem = (
             "`observations.synthetic`: the file says that its weather is made up, and the recipe "

@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 from fairweather_interface.durations import format_duration
 
-from fairweather_research.dataset.input_ranges import InputRange
 from fairweather_research.dataset.split import Part, TimeSplit
 from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
+from fairweather_research.document import StrictModel
 from fairweather_research.errors import UnfitDataError
 from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
@@ -32,19 +32,19 @@ from fairweather_research.recipes.recipe import Recipe
 if TYPE_CHECKING:  # it loads pandas and pyarrow
     from fairweather_research.observations.archive import Archive
 
-__all__ = ["WindowSet", "areas_and_variables", "covered", "local_month"]
+__all__ = ["InputRange", "WindowSet", "covered", "local_month"]
 
 # What is held in memory at once of an input's windows.
 _MOST_WINDOWS = 256
 _MOST_VALUES = 2_000_000
 
 
-def areas_and_variables(recipe: Recipe) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return every area and every variable whose observations the recipe reads, sorted."""
-    plan = recipe.blueprint
-    areas = {read for area in plan.areas for i in plan.inputs for read in i.areas_read(area)}
-    variables = {i.variable for i in plan.inputs} | {o.variable for o in plan.outputs}
-    return tuple(sorted(areas | set(plan.areas))), tuple(sorted(variables))
+class InputRange(StrictModel):
+    """The range of one input in windows, in the input's unit."""
+
+    lowest: float
+    highest: float
+    missing: float  # the largest share of a window that was missing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,6 @@
 
     compatibility = check_compatibility(recipe)    # or (recipe, [read_software(...), ...])
     compatibility.warnings                         # what no live software supports yet
-    require_support(compatibility.warnings)        # raises an error of it
     serving_problems(delivery.metadata)            # why nothing live can serve what was trained
 
 What only training finds is assumed as it asks the most of a reader, so that a model which is
@@ -15,7 +14,7 @@ too new for a schema is found by trying each of them alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -27,8 +26,7 @@ from fairweather_interface.software import Software, read_software
 from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SchemaVersion
 
-from fairweather_research.delivery.metadata import expected_metadata
-from fairweather_research.errors import UnsupportedError
+from fairweather_research.delivery.metadata import expected_metadata, optional_parts
 from fairweather_research.recipes.recipe import Recipe
 
 __all__ = [
@@ -38,7 +36,6 @@ __all__ = [
     "check_recipe",
     "newest_software",
     "read_manifest_file",
-    "require_support",
     "serving_problems",
 ]
 
@@ -73,21 +70,16 @@ class Compatibility:
     answers: tuple[Answer, ...]  # one of each release
 
     @property
-    def is_supported(self) -> bool:
-        """Whether at least one release serves what the recipe makes."""
-        return any(answer.verdict.serves for answer in self.answers)
-
-    @property
     def warnings(self) -> tuple[str, ...]:
         """What no live software supports yet: a line for each thing; none where all is."""
-        if not self.is_supported:
+        serving = [answer for answer in self.answers if answer.verdict.serves]
+        if not serving:
             return tuple(
                 f"{_name(answer.software)} refuses: "
                 f"{' '.join(refusal.reason for refusal in answer.verdict.refusals)}; "
                 f"{'; '.join(answer.remedies)}"
                 for answer in self.answers
             )
-        serving = [answer for answer in self.answers if answer.verdict.serves]
         unused = set.intersection(*(set(answer.verdict.unused) for answer in serving))
         names = ", ".join(_name(answer.software) for answer in serving)
         return tuple(
@@ -98,17 +90,6 @@ class Compatibility:
         """Return the name of each release, and its verdict on a trained model."""
         releases = [answer.software for answer in self.answers]
         return [(_name(release), check(metadata, release)) for release in releases]
-
-
-def require_support(warnings: Sequence[str]) -> None:
-    """Raise an error where there are warnings of what no live software supports.
-
-    Raises:
-        UnsupportedError: with each of them.
-    """
-    if problems := tuple(warnings):
-        message = listed("no live software supports this yet:", problems)
-        raise UnsupportedError(message, problems=problems)
 
 
 def check_recipe(recipe: Recipe, software: Software) -> Answer:
@@ -137,7 +118,7 @@ def check_compatibility(
     if schema is not None and not _can_express(expected, schema):
         lost = tuple(
             f"{meaning}: take out {key}"
-            for key, meaning, alone in _optional_parts(recipe)
+            for key, meaning, alone in optional_parts(recipe)
             if not _can_express(alone, schema)
         )
         meanings = "1 meaning" if len(lost) == 1 else f"{len(lost)} meanings"
@@ -213,7 +194,7 @@ def _remedies(recipe: Recipe, release: Software, verdict: Verdict) -> tuple[str,
     newest = SchemaVersion.parse(release.readable_schemas.newest)
     remedies: list[str] = []
     for code in dict.fromkeys(refusal.code for refusal in verdict.refusals):
-        parts = _optional_parts(recipe) if code == Code.SCHEMA_TOO_NEW else ()
+        parts = optional_parts(recipe) if code == Code.SCHEMA_TOO_NEW else ()
         too_new = [
             f"take out {key} ({meaning}): only readers of schema {alone.min_reader} obey it"
             for key, meaning, alone in parts
@@ -221,17 +202,3 @@ def _remedies(recipe: Recipe, release: Software, verdict: Verdict) -> tuple[str,
         ]
         remedies += too_new or [_REMEDIES[code]]
     return tuple(remedies)
-
-
-def _optional_parts(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
-    """Yield what needs more than the oldest schema: the key, its meaning, metadata of it alone."""
-    optional = {key: item for key, item in Recipe.declares().items() if item.meaning}
-    bare = recipe.model_copy(update={key: item.without for key, item in optional.items()})
-    for key, item in optional.items():
-        value = getattr(recipe, key)
-        if isinstance(item.meaning, str):
-            asked = {f"`{key}`": (item.meaning, value)} if value != item.without else {}
-        else:
-            asked = {f"`{one}` of `{key}`": (item.meaning[one], (one,)) for one in value}
-        for name, (meaning, alone) in asked.items():
-            yield name, meaning, expected_metadata(bare.model_copy(update={key: alone}))

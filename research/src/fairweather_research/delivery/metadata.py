@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import artifact_digest
 from fairweather_interface.metadata import (
     AREA_INDEX,
@@ -22,6 +23,7 @@ from fairweather_interface.metadata import (
     Artifact,
     ArtifactNeeds,
     Block,
+    Bounds,
     Input,
     ModelMetadata,
     Output,
@@ -32,17 +34,26 @@ from fairweather_interface.metadata import (
     create_metadata,
 )
 
-from fairweather_research.dataset.input_ranges import declared_domain, widest_ranges
+from fairweather_research.dataset.window_set import InputRange
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.environment import packages
-from fairweather_research.export.onnx_format import IR_VERSION, OPSET, TOLERANCE, OnnxReport
+from fairweather_research.export.artifacts import (
+    IR_VERSION,
+    ONNX_FILE,
+    OPSET,
+    SAVED_MODEL_FOLDER,
+    TOLERANCE,
+    OnnxReport,
+)
+from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["create_model_metadata", "expected_metadata"]
+__all__ = ["create_model_metadata", "declared_domain", "expected_metadata", "optional_parts"]
 
-_SAVED_MODEL_PATH = "model"
-_ONNX_PATH = "model.onnx"
 _NO_DIGEST = f"sha256:{0:064d}"
+
+# Variable -> the key, and the field of every schema, for its highest value.
+_OLDER = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
 
 
 def expected_metadata(recipe: Recipe) -> ModelMetadata:
@@ -99,7 +110,7 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
         },
     }
     stand_ins: dict[str, Any] = {
-        **declared_domain(recipe, widest_ranges(plan)).declared,
+        **declared_domain(recipe, _widest_ranges(plan)),
         "artifacts": _artifacts(OnnxReport(opset=OPSET, ir_version=IR_VERSION)),
         "delivery_id": "00000000-0000-4000-8000-000000000000",
         "created_at": _utc(0),
@@ -122,9 +133,23 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
     return create_metadata(**{**declared, **decided, **stand_ins})
 
 
+def optional_parts(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
+    """Yield what needs more than the oldest schema: the key, its meaning, metadata of it alone."""
+    optional = {key: item for key, item in Recipe.declares().items() if item.meaning}
+    bare = recipe.model_copy(update={key: item.without for key, item in optional.items()})
+    for key, item in optional.items():
+        value = getattr(recipe, key)
+        if isinstance(item.meaning, str):
+            asked = {f"`{key}`": (item.meaning, value)} if value != item.without else {}
+        else:
+            asked = {f"`{one}` of `{key}`": (item.meaning[one], (one,)) for one in value}
+        for name, (meaning, alone) in asked.items():
+            yield name, meaning, expected_metadata(bare.model_copy(update={key: alone}))
+
+
 def create_model_metadata(
-    expected: ModelMetadata,
     recipe: Recipe,
+    expected: ModelMetadata,
     result: TrainingResult,
     *,
     data: Mapping[str, str],
@@ -134,8 +159,8 @@ def create_model_metadata(
     """Return the metadata of a trained model: what was expected, with what training found.
 
     Args:
-        expected: of the recipe.
         recipe: becomes part of provenance.
+        expected: of the recipe.
         result: of the training process.
         data: ``data_source``, ``data_location`` and ``data_digest`` of what was trained on.
         delivery_id: the delivery's name.
@@ -147,12 +172,12 @@ def create_model_metadata(
     document = recipe.document()
     # the name of the file, without the folder of this machine
     document["observations"]["source"] = data["data_source"]
-    canonical = _ONNX_PATH if result.onnx.canonical else _SAVED_MODEL_PATH
+    canonical = ONNX_FILE if result.onnx.canonical else SAVED_MODEL_FOLDER
     derived = {"schema_version", "min_reader"}
     kept = {name: getattr(expected, name) for name in expected.model_fields_set - derived}
     performance = set(Performance.model_fields) - {"held_out"}
     found: dict[str, Any] = {
-        **declared_domain(recipe, result.seen).declared,
+        **declared_domain(recipe, result.seen),
         "artifacts": _artifacts(result.onnx),
         "delivery_id": delivery_id,
         "created_at": datetime.now(UTC).replace(microsecond=0),
@@ -181,20 +206,59 @@ def create_model_metadata(
     return create_metadata(**{**kept, **found})
 
 
+def declared_domain(recipe: Recipe, ranges: Mapping[str, InputRange]) -> dict[str, Any]:
+    """Return the fields of the applicability domain, from the range of every input in training.
+
+    A bound is the observed extreme of the training windows, without a margin; a reader adds its
+    own. The highest temperature and humidity are declared in the fields of schemas before 0.3 too.
+    """
+    asked = recipe.applicability_domain
+    bounds = {
+        name: Bounds(
+            minimum=one.lowest if "minimum" in asked else None,
+            maximum=one.highest if "maximum" in asked else None,
+            max_missing=one.missing if "max_missing" in asked else None,
+        )
+        for name, one in ranges.items()
+    }
+    fields: dict[str, Any] = {"applicability_domain": bounds if asked else None}
+    for variable, field in _OLDER.items():
+        names = [item.name for item in recipe.blueprint.inputs if item.variable == variable]
+        is_asked = getattr(recipe, field) or "maximum" in asked
+        fields[field] = max(ranges[name].highest for name in names) if names and is_asked else None
+    return fields
+
+
+def _widest_ranges(plan: Blueprint) -> dict[str, InputRange]:
+    """Return ranges that demand the most of a reader; they stand in until training is done.
+
+    No two inputs of one variable have the same highest value, so that the older fields, one for all
+    of them, do not express the bound of each; and no window lacks a value.
+    """
+    return {
+        item.name: InputRange(
+            lowest=VARIABLES[item.variable].minimum,
+            highest=VARIABLES[item.variable].maximum - position,
+            missing=0.0,
+        )
+        for position, item in enumerate(plan.inputs)
+    }
+
+
 def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:
     """List every form of the model, the canonical one first."""
     needs = ArtifactNeeds(opset=report.opset, ir_version=report.ir_version)
     if report.canonical:
         return (
-            Artifact(format=ONNX, path=_ONNX_PATH, canonical=True, needs=needs),
+            Artifact(format=ONNX, path=ONNX_FILE, canonical=True, needs=needs),
             Artifact(format=SAVED_MODEL, omitted="its network is not in TensorFlow"),
         )
-    onnx: dict[str, Any] = {"path": _ONNX_PATH, "needs": needs}
+    onnx: dict[str, Any] = {"path": ONNX_FILE, "needs": needs}
     if report.omitted is not None:
         onnx = {"omitted": report.omitted}
     needs = ArtifactNeeds(tensorflow=version("tensorflow"))
     return (
-        Artifact(format=SAVED_MODEL, path=_SAVED_MODEL_PATH, canonical=True, needs=needs),
+        Artifact(format=SAVED_MODEL, path=SAVED_MODEL_FOLDER, canonical=True, needs=needs),
         Artifact(format=ONNX, **onnx),
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fairweather_research.dataset.input_ranges import InputRange
 from fairweather_research.dataset.input_statistics import InputStatistics
+from fairweather_research.dataset.window_set import InputRange
 from fairweather_research.document import StrictModel
 from fairweather_research.evaluation.scores import Evaluation
-from fairweather_research.export.onnx_format import OnnxReport
+from fairweather_research.export.artifacts import OnnxReport
 from fairweather_research.networks.base import EpochRecord
 
 __all__ = ["BranchRecord", "TrainingResult"]

@@ -72,7 +72,7 @@ class Bands:
 
 
 def waves(time: Any) -> Any:  # noqa: ANN401 - tensors have no types
-    """``climatology.terms`` but the constant, in the graph: int64 [n] -> float32 [n, TERMS - 1]."""
+    """Compute ``climatology.terms`` but the constant: int64 [n] -> float32 [n, TERMS - 1]."""
     periods = np.array([YEAR, *[DAY] * DAILY_WAVES])
     times = np.array([1, *range(1, DAILY_WAVES + 1)])
     phase = tf.cast(tf.math.floormod(time[:, None] * times, periods), tf.float32)
@@ -98,7 +98,7 @@ class Multiplexed:
 
     @property
     def variables(self) -> list[Any]:
-        """Those of all networks."""
+        """The variables of all networks."""
         return [variable for network in self.networks for variable in network.variables]
 
     def __call__(self, inputs: list[Any], *, branch: Any) -> Any:  # noqa: ANN401 - tensors have no types
@@ -251,7 +251,7 @@ class _Usual(tf.Module):  # type: ignore[misc]  # ships no types
         self.mean = _variable(coefficients[..., :1], "mean")
 
     def __call__(self, calendar: Any, area: Any) -> Any:  # noqa: ANN401 - tensors have no types
-        """Waves at the reference time, [batch, TERMS - 1], make [batch, series, steps]."""
+        """Return [batch, series, steps] from waves at the reference time, [batch, TERMS - 1]."""
         moving = tf.matmul(tf.gather(self.of_waves, area), calendar[:, :, None])
         return tf.reshape(moving, self._shape) + tf.gather(self.mean, area)
 

@@ -14,7 +14,7 @@ import onnx
 import onnx.compose
 import onnx.numpy_helper
 
-from fairweather_research.export.onnx_format import IR_VERSION, OPSET
+from fairweather_research.export.artifacts import IR_VERSION, OPSET
 from fairweather_research.networks.base import NetworkInputs
 
 __all__ = ["NETWORK_INPUTS", "NETWORK_OUTPUT", "canonical", "compose", "onnx_problems"]

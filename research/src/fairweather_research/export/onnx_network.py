@@ -27,8 +27,16 @@ import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research.errors import NetworkError, TrainingError
+from fairweather_research.export.artifacts import (
+    IR_VERSION,
+    ONNX_FILE,
+    OPSET,
+    SAVED_MODEL_FOLDER,
+    TOLERANCE,
+    OnnxReport,
+    differences,
+)
 from fairweather_research.export.graph import ForecastGraph
-from fairweather_research.export.onnx_format import IR_VERSION, OPSET, TOLERANCE, OnnxReport
 from fairweather_research.export.onnx_graph import (
     NETWORK_INPUTS,
     NETWORK_OUTPUT,
@@ -36,13 +44,7 @@ from fairweather_research.export.onnx_graph import (
     compose,
     onnx_problems,
 )
-from fairweather_research.export.saved_model import (
-    ONNX_FILE,
-    SAVED_MODEL_FOLDER,
-    SIGNATURE_KEY,
-    Conversion,
-    load_signature,
-)
+from fairweather_research.export.saved_model import SIGNATURE_KEY, Conversion, load_signature
 from fairweather_research.networks.base import ExportsOnnx, NetworkInputs
 from fairweather_research.networks.external import wrap_errors
 from fairweather_research.recipes.blueprint import Blueprint
@@ -101,7 +103,7 @@ class OnnxAssembly:
         problems = onnx_problems(exported)
         inputs = self._extreme_inputs()
         outputs = self._run(inputs)
-        report = conversion.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
+        report = conversion.finish(inputs, outputs)
         if problems:
             raise NetworkError(name, [f"`network`: its ONNX {problem}" for problem in problems])
         if report.omitted is not None:
@@ -123,7 +125,6 @@ class OnnxAssembly:
         self,
         inputs: Mapping[str, npt.NDArray[Any]],
         expected: Mapping[str, npt.NDArray[np.float32]],
-        tolerance: Mapping[str, tuple[float, float]],
     ) -> OnnxReport:
         """Compare the whole with its parts, our graph and the network itself, on the examples.
 
@@ -138,14 +139,11 @@ class OnnxAssembly:
             output = np.asarray(self._network.predict(network_inputs), dtype=np.float32)
         problems = self._network_problems(network_inputs, output)
         parts = self._run({**inputs, NETWORK_OUTPUT: output})
-        for name, values in expected.items():
-            absolute, relative = tolerance[name]
-            difference = np.abs(values - parts[name])
-            if not (difference <= absolute + relative * np.abs(parts[name])).all():
-                problems.append(
-                    f"`network`: the whole answers otherwise than its parts: {name} by up to "
-                    f"{float(np.max(difference)):g} on the examples, more than {absolute:g}"
-                )
+        problems += [
+            f"`network`: the whole answers otherwise than its parts: {name} by up to "
+            f"{difference:g} on the examples, more than {TOLERANCE[0]:g}"
+            for name, difference in differences(expected, parts)
+        ]
         if problems:
             raise NetworkError(self._name, problems)
         return OnnxReport(opset=OPSET, ir_version=IR_VERSION, canonical=True)

@@ -24,20 +24,19 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
+from fairweather_research.export.artifacts import (
+    IR_VERSION,
+    ONNX_FILE,
+    OPSET,
+    SAVED_MODEL_FOLDER,
+    TOLERANCE,
+    OnnxReport,
+    differences,
+)
 from fairweather_research.export.graph import ForecastGraph
-from fairweather_research.export.onnx_format import IR_VERSION, OPSET, OnnxReport
 
-__all__ = [
-    "ONNX_FILE",
-    "SAVED_MODEL_FOLDER",
-    "SIGNATURE_KEY",
-    "Conversion",
-    "load_signature",
-    "serialize_model",
-]
+__all__ = ["SIGNATURE_KEY", "Conversion", "load_signature", "serialize_model"]
 
-SAVED_MODEL_FOLDER = "model"
-ONNX_FILE = "model.onnx"
 SIGNATURE_KEY = "model_signature"
 
 _CONVERSION_SECONDS = 300
@@ -98,13 +97,10 @@ class Conversion:
         self,
         inputs: Mapping[str, npt.NDArray[Any]],
         expected: Mapping[str, npt.NDArray[np.float32]],
-        tolerance: Mapping[str, tuple[float, float]],
     ) -> OnnxReport:
         """Keep the file where it gives the ``expected`` outputs for ``inputs``, else remove it."""
         omitted = (
-            self._failure()
-            or _disagreement(self._path, inputs, expected, tolerance)
-            or _excess(self._path)
+            self._failure() or _disagreement(self._path, inputs, expected) or _excess(self._path)
         )
         if omitted is not None:
             self._path.unlink(missing_ok=True)
@@ -157,7 +153,6 @@ def _disagreement(
     path: Path,
     inputs: Mapping[str, npt.NDArray[Any]],
     expected: Mapping[str, npt.NDArray[np.float32]],
-    tolerance: Mapping[str, tuple[float, float]],
 ) -> str | None:
     """Return how ONNX Runtime's outputs differ from the SavedModel's, if they do."""
     import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 - only here, and ships no types
@@ -170,12 +165,10 @@ def _disagreement(
         found = dict(zip(expected, session.run(list(expected), dict(inputs)), strict=True))
     except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base
         return f"ONNX Runtime {onnxruntime.__version__} cannot run it: {error}"[:500]
-    for name, values in expected.items():
-        absolute, relative = tolerance[name]
-        difference = np.abs(found[name] - values)
-        if not (difference <= absolute + relative * np.abs(values)).all():
-            return (
-                f"{name} differs from the SavedModel by up to {float(np.max(difference)):g} on the "
-                f"examples, more than the tolerance of {absolute:g} + {relative:g} * |value|"
-            )
+    absolute, relative = TOLERANCE
+    for name, difference in differences(found, expected):
+        return (
+            f"{name} differs from the SavedModel by up to {difference:g} on the "
+            f"examples, more than the tolerance of {absolute:g} + {relative:g} * |value|"
+        )
     return None

@@ -24,8 +24,8 @@ from fairweather_interface.errors import FairweatherError
 from fairweather_interface.software import Software
 
 from fairweather_research.dataset.source_data import observations_of
-from fairweather_research.delivery.compatibility import check_compatibility, require_support
-from fairweather_research.errors import TrainingError
+from fairweather_research.delivery.compatibility import check_compatibility
+from fairweather_research.errors import TrainingError, UnsupportedError
 from fairweather_research.fleet.local import run_locally
 from fairweather_research.fleet.on_ray import run_on_ray
 from fairweather_research.fleet.store_index import clear_dead_claims, identity
@@ -75,8 +75,8 @@ class Fleet:
             f"{line} ({number} of {len(self.plan.trainings)} trainings)"
             for line, number in counted.items()
         )
-        if strict:
-            require_support(lines)
+        if strict and lines:
+            raise UnsupportedError(lines)
         return lines
 
     def waiting(self, *, but: Container[str] = ()) -> Iterator[Outcome]:

@@ -43,7 +43,8 @@ class Row:
             return ()
         return tuple(
             f"{one.area} {VARIABLES[one.variable].label.lower()}: {one.mae:.2f} "
-            f"{VARIABLES[one.variable].symbol}, skill {_percent(one.skill)}"
+            f"{VARIABLES[one.variable].symbol}, skill "
+            + ("not known" if one.skill is None else f"{round(100 * one.skill) + 0} %")
             for one in self.metadata.performance
         )
 
@@ -111,7 +112,3 @@ def write_index(
             f"{path}: the index could not be written ({error.strerror}); every delivery of this "
             "fleet lies in the store all the same; give another place with --index"
         ) from error
-
-
-def _percent(share: float | None) -> str:
-    return "not known" if share is None else f"{round(100 * share) + 0} %"

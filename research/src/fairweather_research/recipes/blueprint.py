@@ -86,6 +86,19 @@ class Blueprint:
         return tuple(quantile.probability for quantile in self.outputs[0].quantiles)
 
     @property
+    def areas_read(self) -> tuple[str, ...]:
+        """Every area whose observations the model is made from, sorted."""
+        read = {
+            name for area in self.areas for plan in self.inputs for name in plan.areas_read(area)
+        }
+        return tuple(sorted(read | set(self.areas)))
+
+    @property
+    def variables_read(self) -> tuple[str, ...]:
+        """Every variable whose observations the model is made from, sorted."""
+        return tuple(sorted({i.variable for i in self.inputs} | {o.variable for o in self.outputs}))
+
+    @property
     def step_seconds(self) -> int:
         """The step in seconds."""
         return int(self.step.total_seconds())

@@ -29,10 +29,9 @@ from typing import Any
 
 from fairweather_interface.definitions import parse_definitions
 
-from fairweather_research.document import nearest, read_yaml
+from fairweather_research.document import nearest, read_yaml, resolve_definitions
 from fairweather_research.errors import PlanError, RecipeError
 from fairweather_research.recipes.recipe import Recipe
-from fairweather_research.recipes.resolve import resolve_definitions
 
 __all__ = ["PLAN_KEYS", "Plan", "Training", "load_plan"]
 

@@ -21,35 +21,24 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from fairweather_interface.definitions import (
-    VARIABLES,
-    Definitions,
-    parse_definitions,
-)
+from fairweather_interface.definitions import VARIABLES, Definitions, parse_definitions
 from fairweather_interface.durations import format_duration
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
-from fairweather_research.document import Duration, StrictModel, nearest, read_yaml
+from fairweather_research.document import (
+    Duration,
+    StrictModel,
+    nearest,
+    read_yaml,
+    resolve_definitions,
+)
 from fairweather_research.errors import RecipeError
 from fairweather_research.networks.base import NETWORKS, PLUGGED, FitPlan
 from fairweather_research.observations.sources import SOURCES
 from fairweather_research.recipes.blueprint import Blueprint, make_blueprint
-from fairweather_research.recipes.resolve import resolve_definitions
 from fairweather_research.recipes.switch import SwitchPlan
 
-__all__ = [
-    "Declares",
-    "ObservationsPlan",
-    "Recipe",
-    "SplitPlan",
-    "load_recipe",
-]
+__all__ = ["Declares", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
 
 _DAY = timedelta(days=1)
 

@@ -142,5 +142,5 @@ class SwitchPlan(StrictModel):
 
     @model_serializer(mode="wrap")
     def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Only the keys that belong to this switch."""
+        """Leave out the keys that do not belong to this switch."""
         return {key: value for key, value in handler(self).items() if value is not None}

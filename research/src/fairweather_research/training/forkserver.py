@@ -244,13 +244,14 @@ class _Server:
         left are dealt with, no channel is closed and none is opened.
         """
         ready = {handle for handle, _ in self._poll.poll()}
-        control = self._control.fileno()
-        for handle in ready - {control, self._woken}:
-            self._abandon(handle)
+        for pid, channel in self._channels.items():
+            if channel.fileno() in ready:  # the client has closed its end
+                self._poll.unregister(channel)
+                _kill_group(pid)
         if self._woken in ready:
             os.read(self._woken, 4096)
             self._reap()
-        return control not in ready or self._accept()
+        return self._control.fileno() not in ready or self._accept()
 
     def _accept(self) -> bool:
         request, handles, _, _ = socket.recv_fds(self._control, 1, 1)
@@ -284,20 +285,13 @@ class _Server:
         os.close(self._woken)
         os.close(self._wake)
 
-    def _abandon(self, handle: int) -> None:
-        """Kill the process whose client closed its channel."""
-        self._poll.unregister(handle)
-        for pid, channel in self._channels.items():
-            if channel.fileno() == handle:
-                _kill_group(pid)
-
     def _reap(self) -> None:
         for pid, channel in list(self._channels.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if not ended:
                 continue
             _kill_group(pid)  # what it started itself
-            with contextlib.suppress(KeyError):  # it was abandoned before it ended
+            with contextlib.suppress(KeyError):  # its client left before it ended
                 self._poll.unregister(channel)
             with contextlib.suppress(OSError):
                 channel.sendall(_line(exit=os.waitstatus_to_exitcode(status)))

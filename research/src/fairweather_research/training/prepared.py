@@ -1,10 +1,12 @@
-"""What a training process is given: the windows of a recipe, chosen once in the parent process."""
+"""What is known before a training process starts, found once and given to it as one document."""
 
 from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
+
+from fairweather_interface.metadata import ModelMetadata
 
 from fairweather_research.dataset.branches import Switch, find_switch
 from fairweather_research.dataset.window_set import WindowSet
@@ -21,6 +23,7 @@ class Prepared:
     """All that a training process needs, found before it starts."""
 
     recipe: Recipe
+    expected: ModelMetadata  # of the delivery, with stand-ins for what training finds
     windows: WindowSet
     switch: Switch | None
     observed: tuple[int, int]  # time of the first and of the last observation, seconds
@@ -37,7 +40,9 @@ class Prepared:
         return prepared
 
 
-def prepare(recipe: Recipe, archive: Archive, *, logs: Path | None = None) -> Prepared:
+def prepare(
+    recipe: Recipe, expected: ModelMetadata, archive: Archive, *, logs: Path | None = None
+) -> Prepared:
     """Choose the windows of a recipe, and find what its networks switch by.
 
     Raises:
@@ -47,6 +52,7 @@ def prepare(recipe: Recipe, archive: Archive, *, logs: Path | None = None) -> Pr
     time = epoch_seconds(archive.table["time"])
     return Prepared(
         recipe=recipe,
+        expected=expected,
         windows=windows,
         switch=find_switch(recipe, windows),
         observed=(int(time.min()), int(time.max())),

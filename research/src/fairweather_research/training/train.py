@@ -26,7 +26,7 @@ from fairweather_interface.software import Software
 
 from fairweather_research.dataset.source_data import observations_of, refuse_changed
 from fairweather_research.delivery.card.card import write_card
-from fairweather_research.delivery.compatibility import check_compatibility, require_support
+from fairweather_research.delivery.compatibility import check_compatibility
 from fairweather_research.delivery.metadata import create_model_metadata
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.errors import (
@@ -35,6 +35,7 @@ from fairweather_research.errors import (
     RecipeError,
     TrainingError,
     UnfitDataError,
+    UnsupportedError,
 )
 from fairweather_research.networks.base import EpochRecord
 from fairweather_research.networks.external import refuse_absent
@@ -124,16 +125,21 @@ def train(
         recipe = load_recipe(recipe)
     store = Path(store).expanduser().resolve()
     logs = logs_beside(store, tensorboard)
-    compatibility = check_compatibility(recipe, software, schema=schema)
     refuse_absent(recipe.network)
+    compatibility = check_compatibility(recipe, software, schema=schema)
     report(Progress(stage="check", warnings=compatibility.warnings))
-    if strict:
-        require_support(compatibility.warnings)
+    if strict and compatibility.warnings:
+        raise UnsupportedError(compatibility.warnings)
     report(Progress(stage="observations"))
     observations = observations_of(recipe)
     report(Progress(stage="windows"))
     delivery_id = new_delivery_id()
-    prepared = prepare(recipe, observations.archive, logs=logs and logs / delivery_id)
+    prepared = prepare(
+        recipe,
+        compatibility.expected,
+        observations.archive,
+        logs=logs and logs / delivery_id,
+    )
     with (
         ForkServer() if server is None else nullcontext(server) as starts,
         _writable(store),
@@ -141,8 +147,8 @@ def train(
     ):
         result = run_training(starts, prepared, folder, report)
         metadata = create_model_metadata(
-            compatibility.expected,
             recipe,
+            prepared.expected,
             result,
             data={
                 "data_source": observations.source,
@@ -211,7 +217,7 @@ def make_store(store: Path) -> None:
 
 
 def logs_beside(store: Path, tensorboard: str | Path | None) -> Path | None:
-    """Return the folder of logs: nothing that grows may lie where deliveries do.
+    """Return the folder of logs, which grows and therefore may not lie among deliveries.
 
     Raises:
         TrainingError: it lies in the store.

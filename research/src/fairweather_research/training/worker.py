@@ -16,20 +16,20 @@ import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
+from fairweather_interface.applicability import domain_of
 from fairweather_interface.delivery import EXAMPLES
 
 from fairweather_research.dataset.branches import ByInput
-from fairweather_research.dataset.input_ranges import declared_domain
 from fairweather_research.dataset.input_statistics import compute_statistics
 from fairweather_research.dataset.split import Part
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.examples import choose_examples
+from fairweather_research.delivery.metadata import declared_domain
 from fairweather_research.delivery.result import BranchRecord, TrainingResult
 from fairweather_research.environment import THREADS, machine
 from fairweather_research.errors import RecipeError
 from fairweather_research.evaluation.scores import evaluate
 from fairweather_research.export.graph import Bands, ForecastGraph
-from fairweather_research.export.onnx_format import TOLERANCE
 from fairweather_research.export.onnx_network import NetworkPlaceholder, OnnxAssembly
 from fairweather_research.export.saved_model import Conversion, load_signature, serialize_model
 from fairweather_research.networks.base import EpochRecord
@@ -83,7 +83,7 @@ def _train(
     training_rows = windows.rows((parts == Part.TRAINING).any(axis=1))
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
     ranges = training_rows.input_ranges()
-    domain = declared_domain(recipe, ranges)
+    bounds = domain_of(prepared.expected.model_copy(update=declared_domain(recipe, ranges)))
     fitted = fit(windows, recipe.fit, recipe.network, report_epoch, switch)
     bands = None
     if windows.plan.probabilities:
@@ -95,7 +95,7 @@ def _train(
     report_stage("evaluate")
     evaluations = evaluate(held_out, *_forecast(model, held_out))
     report_stage("examples")
-    examples = choose_examples(held_out, domain.in_effect, switch)
+    examples = choose_examples(held_out, bounds, switch)
     inputs = {
         name.removeprefix("input/"): values
         for name, values in examples.items()
@@ -105,7 +105,7 @@ def _train(
     examples |= {f"output/{name}": values for name, values in outputs.items()}
     np.savez_compressed(folder / EXAMPLES, allow_pickle=False, **examples)
     report_stage("convert")
-    onnx_report = onnx.finish(inputs, outputs, dict.fromkeys(outputs, TOLERANCE))
+    onnx_report = onnx.finish(inputs, outputs)
     logs.evaluations(evaluations)
     learned = windows.lead_times()[parts == Part.TRAINING]
     first_window = training_rows.reference.min() - windows.plan.steps * windows.plan.step_seconds

@@ -14,7 +14,6 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,7 +40,6 @@ from fairweather_research.delivery.card.plots import (
     week_plot,
 )
 from fairweather_research.delivery.result import TrainingResult
-from fairweather_research.errors import TrainingError
 from fairweather_research.evaluation.scores import BASELINES, Evaluation
 from fairweather_research.networks.base import NETWORKS
 from fairweather_research.observations.quality import QualityReport
@@ -73,11 +71,7 @@ def write_card(
     """Write ``index.html`` and ``metrics.json`` into ``folder``, which is made.
 
     ``verdicts`` are of releases of the software, by name, such as ``fairweather-app 0.3.0``.
-
-    Raises:
-        TrainingError: metadata and result are not of one training.
     """
-    _refuse_unlike(metadata, result)
     folder.mkdir()
     most = max(_FEWEST, min(_MOST, _POINTS // min(len(result.judgements), _PICTURED)))
     network = metadata.training.recipe.get("network")
@@ -145,20 +139,6 @@ def _template() -> jinja2.Template:
         "utc": lambda time: f"{time:%Y-%m-%d %H:%M} UTC",
     }
     return environment.get_template("card.html.j2")
-
-
-def _refuse_unlike(metadata: ModelMetadata, result: TrainingResult) -> None:
-    """Refuse a result whose figures are not those of the metadata."""
-    fields = attrgetter(
-        *("area", "variable", "count", "mae", "rmse", "bias", "skill", "skill_interval")
-    )
-    declared = [fields(one) for one in metadata.performance]
-    found = [fields(one) for one in result.judgements]
-    if declared != found:
-        raise TrainingError(
-            f"found metadata of {len(declared)} and a result of {len(found)} evaluations that do "
-            "not agree, expected those of one training: no card was written"
-        )
 
 
 def _pictures(evaluation: Evaluation, timezone: str, most: int) -> list[Plot]:
