@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Bounds
 
 from fairweather_research.document import StrictModel
@@ -82,8 +81,8 @@ def widest_ranges(plan: Blueprint) -> dict[str, InputRange]:
     """
     return {
         item.name: InputRange(
-            lowest=VARIABLES[item.variable].minimum,
-            highest=VARIABLES[item.variable].maximum - position,
+            lowest=item.minimum,
+            highest=item.maximum - position,
             missing=0.0,
         )
         for position, item in enumerate(plan.inputs)

@@ -227,6 +227,8 @@ def _optional_parts(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
     """Yield what needs more than the oldest schema: the key, its meaning, metadata of it alone."""
     optional = {key: item for key, item in Recipe.declares().items() if item.meaning}
     bare = recipe.model_copy(update={key: item.without for key, item in optional.items()})
+    if declared := (least := expected_metadata(bare)).declared_variables:
+        yield "`variables` of the `definitions`", f"the rows of {', '.join(declared)}", least
     for key, item in optional.items():
         value = getattr(recipe, key)
         if isinstance(item.meaning, str):
@@ -234,4 +236,5 @@ def _optional_parts(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
         else:
             asked = {f"`{one}` of `{key}`": (item.meaning[one], (one,)) for one in value}
         for name, (meaning, alone) in asked.items():
-            yield name, meaning, expected_metadata(bare.model_copy(update={key: alone}))
+            expected = expected_metadata(bare.model_copy(update={key: alone}))
+            yield name, meaning, expected.model_copy(update={"declared_variables": None})

@@ -22,6 +22,7 @@ from fairweather_interface.metadata import (
     Artifact,
     ArtifactNeeds,
     Block,
+    DeclaredVariable,
     Input,
     ModelMetadata,
     Output,
@@ -31,6 +32,7 @@ from fairweather_interface.metadata import (
     Training,
     create_metadata,
 )
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_research.dataset.input_ranges import declared_domain, widest_ranges
 from fairweather_research.delivery.result import TrainingResult
@@ -94,6 +96,7 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
             for output in plan.outputs
         ),
         "uncertainty": quantiles or None,
+        "declared_variables": _declared_variables(recipe),
         "tolerance": {
             name: Tolerance(absolute=TOLERANCE[0], relative=TOLERANCE[1]) for name in names
         },
@@ -179,6 +182,17 @@ def create_model_metadata(
         ),
     }
     return create_metadata(**{**kept, **found})
+
+
+def _declared_variables(recipe: Recipe) -> dict[str, DeclaredVariable] | None:
+    """Return the rows of the recipe's variables that the contract's own table lacks."""
+    plan = recipe.blueprint
+    used = {item.variable for item in plan.inputs} | {item.variable for item in plan.outputs}
+    return {
+        name: DeclaredVariable.of(row)
+        for name, row in recipe.defined.variables.items()
+        if name in used and name not in VARIABLES
+    } or None
 
 
 def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:
