@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import EXAMPLES
 from fairweather_interface.examples import SERVE
 from fairweather_interface.metadata import BATCH, OBSERVATIONS, Input, ModelMetadata, Output
@@ -49,14 +48,14 @@ def check_roles(metadata: ModelMetadata) -> None:
 
 
 def check_units(metadata: ModelMetadata) -> None:
-    """Refuse inputs and outputs of a known variable in another unit than the contract's."""
+    """Refuse inputs and outputs of a known variable in another unit than its row's."""
     named: list[Input | Output] = [*metadata.required_inputs, *metadata.outputs]
-    problems = []
+    problems, variables = [], metadata.variable_table
     for each in named:
-        variable = VARIABLES.get(each.variable or "")
+        variable = variables.get(each.variable or "")
         if variable is not None and each.unit != variable.unit:
             problems.append(
-                f"{each.name!r} is {each.variable} in {each.unit!r}, the contract has it in "
+                f"{each.name!r} is {each.variable} in {each.unit!r}, its row has it in "
                 f"{variable.unit!r}"
             )
     if problems:
