@@ -70,7 +70,7 @@ def test_settings_pass_through_as_they_are() -> None:
         ({"domain_margin": -1}, "FAIRWEATHER_DOMAIN_MARGIN is -1: expected greater than or equal"),
         ({"domain_margin": "nan"}, "FAIRWEATHER_DOMAIN_MARGIN is 'nan': expected"),
         ({"margins": "3"}, "FAIRWEATHER_MARGINS is '3': expected margins by variable, such as"),
-        ({"margins": "{rain: 3}"}, "the variables are temperature, humidity"),
+        ({"margins": "{temprature: 3}"}, "the variables are temperature, humidity"),
         (
             {"margins": "{humidity: -1}"},
             "FAIRWEATHER_MARGINS is -1: expected greater than or equal",

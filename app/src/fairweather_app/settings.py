@@ -41,6 +41,8 @@ NO_SETTINGS = (PREFIX + "WITHOUT_CHART", PREFIX + "DEMO")
 
 DATABASES = ("sqlite", "postgresql")
 
+_ALIKE = 0.9  # one letter that is wrong, missing or too many
+
 _ORIGIN = re.compile(
     r"(http(?!.*:80$)|https(?!.*:443$))://"  # its own port is not written
     r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?"
@@ -84,16 +86,24 @@ def _address(value: str) -> str:
     return value
 
 
+def is_misspelt(variable: str) -> bool:
+    """Return whether a name is almost, and not quite, that of a variable of the contract."""
+    return variable not in VARIABLES and bool(get_close_matches(variable, VARIABLES, cutoff=_ALIKE))
+
+
 def _parse_margins(value: object) -> object:
     try:
         given = yaml.safe_load(value) if isinstance(value, str) else value
     except yaml.YAMLError:
         given = None
-    if not isinstance(given, Mapping) or set(given) - set(VARIABLES):
-        raise ValueError(
-            "expected margins by variable, such as {temperature: 3}; the variables are "
-            + ", ".join(VARIABLES)
-        )
+    names = list(given) if isinstance(given, Mapping) else [""]
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z]\w*", str(name)) or is_misspelt(str(name)):
+            raise ValueError(
+                "expected margins by variable, such as {temperature: 3}; the variables are "
+                + ", ".join(VARIABLES)
+                + ", and those that deliveries declare"
+            )
     return given
 
 
@@ -183,7 +193,8 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="By variable, how far beyond a declared bound a model may still be used, in "
         "the variable's unit, so that a record day does not stop the service: "
-        "`{temperature: 3, humidity: 5}`. What is not named keeps the contract's margin.",
+        "`{temperature: 3, humidity: 5}`. What is not named keeps the margin of the contract, or "
+        "of the model where the contract does not know the variable.",
     )
     domain_margin: _Margin | None = Field(
         default=None, description="Older form of `temperature` in `FAIRWEATHER_MARGINS`."

@@ -183,7 +183,7 @@ def test_an_operators_mistake_is_a_sentence(app: Flask, words: str, code: int, t
 def test_a_folder_nobody_may_read_is_a_sentence(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forbidden(_path: Path) -> None:
+    def forbidden(_path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied", "new-york.parquet")
 
     monkeypatch.setattr("fairweather_app.observations.archive_file.read_archive", forbidden)

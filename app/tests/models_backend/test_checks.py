@@ -13,6 +13,7 @@ from fairweather_interface.ledger import must_obey_rows
 from fairweather_interface.metadata import ModelMetadata, Output, read_metadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import metadata_document
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.models_backend.checks import (
     CHECKS,
@@ -186,6 +187,9 @@ def test_a_bound_on_one_window_says_nothing_about_another_of_the_same_variable()
 # ------------------------------------------------------------------------------------ output
 
 
+TEMPERATURE = VARIABLES["temperature"]
+
+
 def of(*values: float) -> npt.NDArray[np.float32]:
     return np.array(values, dtype=np.float32)
 
@@ -198,7 +202,7 @@ def test_one_value_that_cannot_be_makes_the_output_invalid(value: float) -> None
         (Prediction(sound, broken, sound), "the lower bound of temperature"),
         (Prediction(sound, sound, broken), "the upper bound of temperature"),
     ):
-        refusal = check_output(output(), prediction)
+        refusal = check_output(output(), prediction, TEMPERATURE)
         assert refusal is not None
         assert refusal.code is Code.INVALID_OUTPUT
         assert f"{what} that is no number" in refusal.reason or f"{what} from" in refusal.reason
@@ -206,8 +210,10 @@ def test_one_value_that_cannot_be_makes_the_output_invalid(value: float) -> None
 
 def test_a_band_that_is_upside_down_at_one_step_makes_the_output_invalid() -> None:
     sound = Prediction(of(2, 2, 2), of(1, 1, 1), of(3, 1, 3))
-    assert check_output(output(), sound) is None  # touching is no crossing
-    refusal = check_output(output(), Prediction(of(2, 2, 2), of(1, 1, 1), of(3, 0.5, 3)))
+    assert check_output(output(), sound, TEMPERATURE) is None  # touching is no crossing
+    refusal = check_output(
+        output(), Prediction(of(2, 2, 2), of(1, 1, 1), of(3, 0.5, 3)), TEMPERATURE
+    )
     assert refusal is not None
     assert refusal.code is Code.INVALID_OUTPUT
     assert "at step 2 the lower bound is 1 degC, the upper one 0.5" in refusal.reason
@@ -223,10 +229,10 @@ def test_every_variable_is_looked_at() -> None:
 
 
 def test_the_limits_themselves_are_possible() -> None:
-    assert check_output(output(), Prediction(of(-80, 0, 60))) is None
+    assert check_output(output(), Prediction(of(-80, 0, 60)), TEMPERATURE) is None
 
 
 def test_of_an_unknown_variable_only_numbers_are_asked() -> None:
     moonlight = output("moonlight", "lx")
-    assert check_output(moonlight, Prediction(of(0, 1e9))) is None
-    assert check_output(moonlight, Prediction(of(NAN))) is not None
+    assert check_output(moonlight, Prediction(of(0, 1e9)), None) is None
+    assert check_output(moonlight, Prediction(of(NAN)), None) is not None

@@ -225,13 +225,13 @@ def test_all_problems_are_told_at_once_each_with_its_first_row_and_how_many_more
         tmp_path,
         area=["JFK"] * 5,
         time=pa.array([T0 + timedelta(hours=h) for h in range(5)], pa.timestamp("us", tz="UTC")),
-        variable=["temperature", "tempo", "tempo", "temperature", "tempo"],
+        variable=["temperature", "temperatur", "temperatur", "temperature", "temperatur"],
         unit=["degC", "degC", "degC", "K", "degC"],
         value=[1.0, 1.0, 1.0, 274.0, 1.0],
     )
     problems = problems_of(path)
     assert len(problems) == 2
-    assert problems[0].startswith("row 2: unknown variable 'tempo'")
+    assert problems[0].startswith("row 2: unknown variable 'temperatur'")
     assert problems[0].endswith("(and 2 more rows)")
     assert problems[1].startswith("row 4: temperature in 'K'")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from fairweather_interface.variables import VARIABLES
 from flask import Flask
 
 from fairweather_app.observations import Archive, ObservationStore
@@ -27,7 +28,9 @@ def rising(count: int) -> list[float | None]:
 def look(
     store: ObservationStore, area: str = "JFK", *, days: int = 30, behind: datetime = NOON
 ) -> SeriesQuality:
-    (found,) = assess_quality(store, (area,), days=days, now=NOON + 2 * HOUR, behind=behind)
+    (found,) = assess_quality(
+        store, (area,), VARIABLES, days=days, now=NOON + 2 * HOUR, behind=behind
+    )
     return found
 
 
@@ -215,5 +218,7 @@ def test_an_archive_and_a_fetch_are_the_same_to_it(
     times, values = observations.series("JFK", "temperature", NOON - 99 * HOUR, NOON)
     path = Path("again")
     observations.add(Archive(path=path, series={("LGA", "temperature"): (times, values)}))
-    found: list[Any] = assess_quality(observations, ("JFK", "LGA"), days=9, now=NOON, behind=NOON)
+    found: list[Any] = assess_quality(
+        observations, ("JFK", "LGA"), VARIABLES, days=9, now=NOON, behind=NOON
+    )
     assert found[0].observations == found[1].observations

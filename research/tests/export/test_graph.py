@@ -29,6 +29,8 @@ def an_input(name: str, *, hours: int, minutes: int) -> InputPlan:
         name=name,
         variable="temperature",
         unit="degC",
+        minimum=-80.0,
+        maximum=60.0,
         period=timedelta(hours=hours),
         sample_rate=timedelta(minutes=minutes),
         max_missing=0.5,

@@ -41,6 +41,8 @@ PLAN = Blueprint(
             name="humidity",
             variable="humidity",
             unit="%",
+            minimum=0.0,
+            maximum=100.0,
             period=timedelta(hours=6),
             sample_rate=timedelta(minutes=30),
             max_missing=0.5,

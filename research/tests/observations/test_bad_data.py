@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import pandas as pd
 import pytest
+from fairweather_interface.variables import VARIABLES
 
 from conftest import domain_verdict
 from fairweather_research import Recipe, UnfitDataError, load_observations, train, write_archive
@@ -126,7 +127,7 @@ def test_a_series_that_never_moves_is_forecast_as_it_is_and_has_no_skill(
 def test_a_sensor_that_is_stuck_leaves_too_little_to_learn_and_says_so(tmp_path: Path) -> None:
     table = world()
     table.loc[table["variable"] == "humidity", "value"] = 57.0  # no saturated air: a stuck sensor
-    _, report = control(table)
+    _, report = control(table, VARIABLES)
     (stuck,) = (series for series in report.series if series.variable == "humidity")
     assert stuck.dropped == {"persistence": 24 * 60 - 1}
     (problem,) = problems(table, tmp_path)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fairweather_interface.archive import Origin
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_research import (
     ObservationsError,
@@ -116,7 +117,7 @@ def test_humidity_stays_between_its_bounds(years: pd.DataFrame) -> None:
 
 def test_quality_control_finds_nothing_to_drop_and_nothing_missing(years: pd.DataFrame) -> None:
     part = years[years["time"] < pd.Timestamp("2001-01-01T00:00Z")]
-    _, report = control(part)
+    _, report = control(part, VARIABLES)
     assert report.kept == report.rows
     assert {series.missing for series in report.series} == {0}
 
@@ -141,7 +142,7 @@ SEVEN_DAYS = "sha256:490cdda57a66ac4a39e7061e5f4c5f040d4334b31d2d061b08e880828d9
 
 
 def digest_of(table: pd.DataFrame) -> str:
-    return control(table)[0].digest()
+    return control(table, VARIABLES)[0].digest()
 
 
 def test_a_seed_gives_the_same_bytes_in_another_process_and_for_ever() -> None:
@@ -149,9 +150,10 @@ def test_a_seed_gives_the_same_bytes_in_another_process_and_for_ever() -> None:
         "from datetime import UTC, datetime\n"
         "from fairweather_research.observations.generator import generate\n"
         "from fairweather_research.observations.quality import control\n"
+        "from fairweather_interface.variables import VARIABLES\n"
         "table = generate(['Hebron'], start=datetime(2024, 2, 25, tzinfo=UTC),"
         " end=datetime(2024, 3, 3, tzinfo=UTC))\n"
-        "print(control(table)[0].digest())"
+        "print(control(table, VARIABLES)[0].digest())"
     )
     done = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -220,8 +220,8 @@ def test_the_digest_speaks_of_content_not_of_order_or_names_of_files(tmp_path: P
 def test_every_known_unit_converts_finite_numbers_to_finite_numbers(
     variable: str, value: float
 ) -> None:
-    for unit in known_units(variable):
-        converted = convert(np.array([value]), variable, unit)
+    for unit in known_units(VARIABLES[variable]):
+        converted = convert(np.array([value]), VARIABLES[variable], unit)
         assert converted is not None
         assert math.isfinite(float(converted[0]))
 
@@ -240,14 +240,14 @@ def test_every_known_unit_converts_finite_numbers_to_finite_numbers(
     ],
 )
 def test_conversions_are_right(variable: str, unit: str, value: float, expected: float) -> None:
-    converted = convert(np.array([value]), variable, unit)
+    converted = convert(np.array([value]), VARIABLES[variable], unit)
     assert converted is not None
     assert converted[0] == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
 def test_converted_values_read_as_people_expect() -> None:
-    fahrenheit = convert(np.array([100.04, 39.02, 32.0, np.nan]), "temperature", "degF")
-    same = convert(np.array([1.23456789]), "temperature", "degC")
+    fahrenheit = convert(np.array([100.04, 39.02, 32.0, np.nan]), VARIABLES["temperature"], "degF")
+    same = convert(np.array([1.23456789]), VARIABLES["temperature"], "degC")
     assert fahrenheit is not None
     assert same is not None
     assert [str(value) for value in fahrenheit.tolist()] == ["37.8", "3.9", "0.0", "nan"]
@@ -255,4 +255,4 @@ def test_converted_values_read_as_people_expect() -> None:
 
 
 def test_a_unit_of_another_quantity_has_no_conversion() -> None:
-    assert convert(np.zeros(1), "temperature", "%") is None
+    assert convert(np.zeros(1), VARIABLES["temperature"], "%") is None

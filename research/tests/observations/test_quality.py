@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from fairweather_interface.variables import VARIABLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +43,7 @@ def table(
 
 
 def controlled(frame: pd.DataFrame) -> tuple[list[float], SeriesReport]:
-    archive, report = control(frame)
+    archive, report = control(frame, VARIABLES)
     return archive.table["value"].tolist(), report.series[0]
 
 
@@ -173,11 +174,11 @@ def test_control_drops_and_counts_every_row_and_finds_nothing_left_out_of_range(
     values: list[float],
 ) -> None:
     frame = table(values).sample(frac=1, random_state=len(values))
-    archive, report = control(frame)
+    archive, report = control(frame, VARIABLES)
     series = report.series[0]
     assert series.kept + sum(series.dropped.values()) == series.rows == len(values)
     assert set(series.dropped) <= set(CHECKS)
     assert archive.table["value"].between(-80, 60).all()
-    again, second = control(archive.table)
+    again, second = control(archive.table, VARIABLES)
     assert "range" not in {check for one in second.series for check in one.dropped}
     assert len(again.table) <= len(archive.table)

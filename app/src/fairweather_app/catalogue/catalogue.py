@@ -24,7 +24,7 @@ from fairweather_app.catalogue.index import Index
 from fairweather_app.catalogue.ingestion import Ingestion
 from fairweather_app.catalogue.model_cache import ModelCache
 from fairweather_app.catalogue.refresh import MayAnswer, Refresher
-from fairweather_app.catalogue.snapshot import Contents, Snapshot
+from fairweather_app.catalogue.snapshot import Contents, Snapshot, refuse_conflicts
 from fairweather_app.errors import LoadError, ObservationStoreError
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 
@@ -130,14 +130,17 @@ class Catalogue:
         entries = dict(sorted(known.items()))
         before = self._snapshot.contents
         for name in decisions.withdrawals.keys() & entries.keys():
-            withdrawn = replace(
+            entries[name] = replace(
                 entries[name],
                 state=State.WITHDRAWN,
                 code=Code.WITHDRAWN,
                 reason=f"withdrawn by {decisions.withdrawals[name]}",
             )
+        entries |= refuse_conflicts(entries, before.entries)
+        for name, entry in entries.items():
             same = before.entries.get(name)
-            entries[name] = same if same is not None and same.equals(withdrawn) else withdrawn
+            if same is not None and entry is not known[name] and same.equals(entry):
+                entries[name] = same
         pins = {area: str(pin.delivery_id) for area, pin in decisions.pins.items()}
         contents = before
         if entries != before.entries or pins != before.pins:

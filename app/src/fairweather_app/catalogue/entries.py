@@ -15,6 +15,7 @@ from typing import Self
 from fairweather_interface.applicability import start_months
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code
+from fairweather_interface.variables import VARIABLES, Variable
 from pydantic import TypeAdapter
 
 from fairweather_app.models_backend.capabilities import names_of
@@ -86,7 +87,7 @@ class Entry:
 
     `code` and `reason` are None exactly when it is live. What follows them is there whenever its
     bytes were verified and its metadata read. An empty `fingerprint` equals no other: the delivery
-    is ingested again.
+    is ingested again. `rows` are of the variables that it declares and the contract lacks, as JSON.
     """
 
     delivery_id: str
@@ -98,6 +99,7 @@ class Entry:
     model_type: str | None = None
     areas: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    rows: bytes = b""
     record: bytes = b""
 
     @property
@@ -119,6 +121,11 @@ class Entry:
         return all(getattr(self, each.name) == getattr(other, each.name) for each in fields(Entry))
 
     @property
+    def declared_variables(self) -> Mapping[str, Variable]:
+        """The rows of the variables that it declares and the contract lacks, by name."""
+        return _rows(self.rows) if self.rows else {}
+
+    @property
     def declared(self) -> Declared | None:
         """What its metadata declare; None while they cannot be read."""
         return _decoded(self.record) if self.record else None
@@ -126,6 +133,16 @@ class Entry:
 
 _RECORD = TypeAdapter(Declared)
 _decoded = lru_cache(maxsize=DECODED_AT_ONCE)(_RECORD.validate_json)
+
+_ROWS = TypeAdapter(dict[str, Variable])
+_rows = lru_cache(maxsize=DECODED_AT_ONCE)(_ROWS.validate_json)
+
+
+def describe_variables(metadata: ModelMetadata) -> bytes:
+    """Return the rows that an entry keeps: empty where the contract knows all it declares."""
+    declared = metadata.declared_variables or {}
+    rows = {name: each.row(name) for name, each in declared.items() if name not in VARIABLES}
+    return _ROWS.dump_json(rows) if rows else b""
 
 
 def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:

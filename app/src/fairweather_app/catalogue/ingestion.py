@@ -20,7 +20,7 @@ from fairweather_interface.errors import (
 from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
-from fairweather_app.catalogue.entries import Entry, State, describe
+from fairweather_app.catalogue.entries import Entry, State, describe, describe_variables
 from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
 from fairweather_app.models_backend.acceptance import accept, check_roles, check_units
@@ -140,6 +140,7 @@ def _described(entry: Entry, delivery: Delivery, runtime: str | None) -> Entry:
         model_type=delivery.metadata.model_type,
         areas=tuple(delivery.metadata.areas),
         variables=delivery.metadata.variables,
+        rows=describe_variables(delivery.metadata),
         record=describe(delivery.metadata, runtime),
     )
 

@@ -6,16 +6,18 @@ deliveries, those that declare an area, refusals by code) is computed once, befo
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
 
 from fairweather_interface.refusals import Code
+from fairweather_interface.variables import VARIABLES, Variable, conflicts
 
-from fairweather_app.catalogue.entries import Entry
+from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.errors import UnknownDeliveryError
 
 
@@ -32,7 +34,7 @@ class Contents:
 
     def prepare(self) -> Contents:
         """Compute now what requests will look up."""
-        _ = self.live, self.not_live, self.declaring, self.counts
+        _ = self.live, self.not_live, self.declaring, self.counts, self.variables
         return self
 
     @cached_property
@@ -64,6 +66,17 @@ class Contents:
         return found
 
     @cached_property
+    def variables(self) -> Mapping[str, Variable]:
+        """The row of every variable: the contract's, then those that live deliveries declare.
+
+        Live deliveries agree in units and limits; the rest of a row is the earliest model's.
+        """
+        declared: dict[str, Variable] = {}
+        for each in sorted((each for each in self.live if each.rows), key=by_training):
+            declared = {**each.declared_variables, **declared}
+        return {**declared, **VARIABLES} if declared else VARIABLES
+
+    @cached_property
     def counts(self) -> Counter[str]:
         """How many deliveries refuse an area that none of them declares, by code."""
         return count_undeclared(self.entries.values())
@@ -73,6 +86,45 @@ class Contents:
         name = self.pins.get(area)
         entry = self.entries.get(name) if name is not None else None
         return name if entry is not None and entry.live and area in entry.areas else None
+
+
+def by_training(entry: Entry) -> tuple[float, str]:
+    """Return a key that sorts deliveries by the end of their training data, then by id."""
+    declared = entry.declared
+    return (math.inf if declared is None else declared.train_end_time, entry.delivery_id)
+
+
+def refuse_conflicts(entries: Mapping[str, Entry], before: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Return, as refused, the live deliveries whose variables disagree with an earlier one's.
+
+    Those that are live already come first, then those whose training data end earlier. A refused
+    one is live once it disagrees with none.
+    """
+
+    def order(entry: Entry) -> tuple[bool, float, str]:
+        known = before.get(entry.delivery_id)
+        return (known is None or not known.live, *by_training(entry))
+
+    owners: dict[str, Entry] = {}
+    refused: dict[str, Entry] = {}
+    for entry in sorted((each for each in entries.values() if each.live and each.rows), key=order):
+        rows = entry.declared_variables
+        problems = [
+            f"delivery {owner.delivery_id}, which is live: {problem}"
+            for name, row in rows.items()
+            if (owner := owners.get(name)) is not None
+            for problem in conflicts({name: row}, owner.declared_variables)
+        ]
+        if problems:
+            refused[entry.delivery_id] = replace(
+                entry,
+                state=State.QUARANTINED,
+                code=Code.CORRUPT,
+                reason="its variables disagree with " + "; and with ".join(problems),
+            )
+        else:
+            owners = {**dict.fromkeys(rows, entry), **owners}
+    return refused
 
 
 def count_undeclared(entries: Iterable[Entry]) -> Counter[str]:

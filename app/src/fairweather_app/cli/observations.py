@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import filterfalse
 from pathlib import Path
 
 import click
 from fairweather_interface.metadata import Area
+from fairweather_interface.variables import VARIABLES, Variable
 from flask.cli import AppGroup
 
 from fairweather_app.cli import output
@@ -72,29 +75,31 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
 
     All files are checked first; when anything is wrong in any of them, all problems are listed
     and nothing is imported. Importing a file again changes nothing; importing a corrected one
-    replaces what it corrects. Synthetic weather is imported with a notice: the database does not
-    mark it.
+    replaces what it corrects. A variable that neither the contract nor a live delivery knows is
+    kept in its unit as written, with a notice. Synthetic weather is imported with a notice: the
+    database does not mark it.
 
     Example: flask --app fairweather_app observations import new-york.parquet
     """
-    from fairweather_app.observations.archive_file import (  # noqa: PLC0415 - brings pyarrow
-        read_archive,
-    )
+    context = current_context()
 
-    archives: list[Archive] = []
-    wrong = 0
-    for path in files:
-        try:
-            archives.append(read_archive(path))
-        except ArchiveError as error:
-            wrong += 1
-            for problem in error.problems:
-                output.print_text(f"{path}: {problem}", err=True)
-    if wrong:
-        raise click.ClickException(f"nothing was imported: {wrong} of {len(files)} files are wrong")
+    @cache
+    def declared() -> Mapping[str, Variable]:
+        return context.catalogue.refresh().contents.variables
+
+    def find(name: str) -> Variable | None:
+        return VARIABLES.get(name) or declared().get(name)
+
+    archives = _read_archives(files, find, context.observations.units())
     imported = []
     for archive in archives:
-        current_context().observations.add(archive)
+        context.observations.add(archive)
+        for name in filterfalse(find, archive.units):
+            output.print_text(
+                f"{archive.path}: no live delivery declares {name} (yet); it is kept in "
+                f"{archive.units[name]!r} as written, and its values are not checked",
+                err=True,
+            )
         imported.append(
             Imported(
                 file=str(archive.path),
@@ -108,6 +113,28 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
             output.print_text(str(imported[-1]))
     if as_json:
         output.print_json(imported)
+
+
+def _read_archives(
+    files: Sequence[Path], find: Callable[[str], Variable | None], stored: Mapping[str, str]
+) -> list[Archive]:
+    """Read all files, or list every problem of them."""
+    from fairweather_app.observations.archive_file import (  # noqa: PLC0415 - brings pyarrow
+        read_archive,
+    )
+
+    archives: list[Archive] = []
+    wrong = 0
+    for path in files:
+        try:
+            archives.append(read_archive(path, find, stored))
+        except ArchiveError as error:
+            wrong += 1
+            for problem in error.problems:
+                output.print_text(f"{path}: {problem}", err=True)
+    if wrong:
+        raise click.ClickException(f"nothing was imported: {wrong} of {len(files)} files are wrong")
+    return archives
 
 
 @observations.command("fetch")
@@ -164,7 +191,12 @@ def fetch(areas: Sequence[str], since: datetime | None, *, everywhere: bool, as_
             yield from provider.fetch(wanted, since=start, until=now)
 
     results = store_readings(
-        context.observations, readings(), provider=settings.provider, since=starts, until=now
+        context.observations,
+        readings(),
+        provider=settings.provider,
+        since=starts,
+        until=now,
+        variables=context.catalogue.snapshot.contents.variables,
     )
     counted = ("new", "changed", "known", "missing", "impossible", "repeated", "future")
     rows = [
@@ -228,7 +260,8 @@ def status(areas: Sequence[str], days: int, *, as_json: bool) -> None:
     latest = store.latest()
     behind = now if context.settings.clock == "now" or latest is None else latest
     wanted = tuple(dict.fromkeys(areas)) or tuple(sorted({*observed, *declared}))
-    found = assess_quality(store, wanted, days=days, now=now, behind=behind)
+    variables = context.catalogue.snapshot.contents.variables
+    found = assess_quality(store, wanted, variables, days=days, now=now, behind=behind)
     header = ("area", "variable", "latest", "age", "seen", "missing", "gap", "quality")
     output.print_answer(found, header, [_row(each) for each in found], as_json=as_json)
     unobserved = [each.area for each in found if each.variable is None]

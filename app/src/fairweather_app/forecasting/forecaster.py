@@ -145,7 +145,7 @@ class Forecaster:
         if request.observations:
             candidates = list(candidates)
             inputs = [each.required_inputs for each in candidates]
-            given = RequestObservations(request.observations, inputs)
+            given = RequestObservations(request.observations, inputs, snapshot.contents.variables)
         passed_over: list[RefusedDelivery] = []
         repeatable = True
         for model in candidates:
@@ -189,7 +189,10 @@ class Forecaster:
                 inputs = model.required_inputs
                 mine = given.windows(inputs, reference_time)
                 read = partial(self._windows.window, trace=trace)
-                work = partial(get_inputs, inputs, area, reference_time, read, given=mine)
+                known = model.variables
+                work = partial(
+                    get_inputs, inputs, area, reference_time, read, given=mine, variables=known
+                )
                 trial.windows = trace.timed("windows", work)
                 refusal = first_refusal(trial, Phase.WINDOWS)
             return refusal or self._predict(model, trial, trace, use_cache=use_cache)

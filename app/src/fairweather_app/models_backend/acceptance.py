@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import EXAMPLES
 from fairweather_interface.examples import SERVE
 from fairweather_interface.metadata import BATCH, OBSERVATIONS, Input, ModelMetadata, Output
 from fairweather_interface.refusals import Code
+from fairweather_interface.variables import VARIABLES, conflicts
 
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
 from fairweather_app.models_backend.checks import check_predictions
@@ -49,14 +49,16 @@ def check_roles(metadata: ModelMetadata) -> None:
 
 
 def check_units(metadata: ModelMetadata) -> None:
-    """Refuse inputs and outputs of a known variable in another unit than the contract's."""
+    """Refuse a variable that the contract has otherwise, or a known one in another unit."""
     named: list[Input | Output] = [*metadata.required_inputs, *metadata.outputs]
-    problems = []
+    declared = {name: each.row(name) for name, each in (metadata.declared_variables or {}).items()}
+    problems = [f"variables: {problem}" for problem in conflicts(declared, VARIABLES)]
+    variables = metadata.variable_table
     for each in named:
-        variable = VARIABLES.get(each.variable or "")
+        variable = variables.get(each.variable or "")
         if variable is not None and each.unit != variable.unit:
             problems.append(
-                f"{each.name!r} is {each.variable} in {each.unit!r}, the contract has it in "
+                f"{each.name!r} is {each.variable} in {each.unit!r}, its row has it in "
                 f"{variable.unit!r}"
             )
     if problems:

@@ -16,7 +16,7 @@ import numpy as np
 from fairweather_interface.applicability import check_applicability, check_missing, check_start
 from fairweather_interface.metadata import ModelMetadata, Output
 from fairweather_interface.refusals import Code, Phase, Refusal
-from fairweather_interface.variables import VARIABLES
+from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.models_backend.runtime_model import Prediction, Values
 from fairweather_app.observations.windows import Window
@@ -74,8 +74,11 @@ def check_observed(
 ) -> Refusal | None:
     """Refuse when a window lies outside the domain that the model declares, and its margin.
 
-    A margin widens a minimum as much as a maximum; a share of missing values has none.
+    A margin widens a minimum as much as a maximum; a share of missing values has none. Where
+    `margins` do not name a variable, the margin that the model declares holds.
     """
+    declared = (metadata.declared_variables or {}).items()
+    margins = {name: each.margin or 0.0 for name, each in declared} | dict(margins)
     observed = {name: window.observed for name, window in windows.items()}
     return check_applicability(metadata, observed, margins=margins)
 
@@ -85,23 +88,34 @@ def check_predictions(
 ) -> Refusal | None:
     """Refuse when the prediction of a variable is no forecast; the first is named."""
     for output in metadata.outputs:
-        refusal = check_output(output, predictions[output.variable])
+        refusal = check_output(
+            output, predictions[output.variable], find_variable(metadata, output.variable)
+        )
         if refusal is not None:
             return refusal
     return None
 
 
-def check_output(output: Output, prediction: Prediction) -> Refusal | None:
+def find_variable(metadata: ModelMetadata, name: str) -> Variable | None:
+    """Return the row of a variable, the contract's or the model's; None where neither has it."""
+    declared = (metadata.declared_variables or {}).get(name)
+    known = VARIABLES.get(name)
+    return declared.row(name) if known is None and declared is not None else known
+
+
+def check_output(
+    output: Output, prediction: Prediction, variable: Variable | None
+) -> Refusal | None:
     """Refuse values, or their band where there is one, that cannot be a forecast.
 
-    Every one is finite and, where the contract knows the variable, physically possible, and at no
-    step does the lower bound lie above the upper one.
+    Every one is finite and, where the `variable` is known, physically possible, and at no step does
+    the lower bound lie above the upper one.
     """
     lower, upper = prediction.lower, prediction.upper
-    problem = _impossible(output, output.variable, prediction.value)
+    problem = _impossible(output, variable, output.variable, prediction.value)
     for name, bound in (("lower", lower), ("upper", upper)):
         if problem is None and bound is not None:
-            problem = _impossible(output, f"the {name} bound of {output.variable}", bound)
+            problem = _impossible(output, variable, f"the {name} bound of {output.variable}", bound)
     if problem is None and lower is not None and upper is not None and (lower > upper).any():
         step = int(np.argmax(lower > upper))
         problem = (
@@ -111,11 +125,10 @@ def check_output(output: Output, prediction: Prediction) -> Refusal | None:
     return None if problem is None else Refusal(code=Code.INVALID_OUTPUT, reason=problem)
 
 
-def _impossible(output: Output, what: str, values: Values) -> str | None:
+def _impossible(output: Output, variable: Variable | None, what: str, values: Values) -> str | None:
     lowest, highest = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
     if not (math.isfinite(lowest) and math.isfinite(highest)):  # NaN is the minimum of whatever
         return f"it forecasts a value of {what} that is no number"
-    variable = VARIABLES.get(output.variable)
     if variable is None or (variable.minimum <= lowest and highest <= variable.maximum):
         return None
     return (

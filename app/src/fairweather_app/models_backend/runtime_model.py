@@ -18,6 +18,7 @@ from fairweather_interface.metadata import (
     ModelMetadata,
     Quantile,
 )
+from fairweather_interface.variables import Variable
 
 from fairweather_app.models_backend.capabilities import Capability, band_of, can
 from fairweather_app.models_backend.session import Arrays, Session
@@ -70,6 +71,11 @@ class RuntimeModel:
     def areas(self) -> tuple[str, ...]:
         """The areas it declares; a position in here is what the model knows an area by."""
         return tuple(self.metadata.areas)
+
+    @cached_property
+    def variables(self) -> Mapping[str, Variable]:
+        """The row of every variable that the contract knows or it declares, by name."""
+        return self.metadata.variable_table
 
     @cached_property
     def required_inputs(self) -> tuple[Input, ...]:

@@ -2,13 +2,18 @@
 
 A file is read in batches and checked as a whole: either every row is right, or `ArchiveError` lists
 everything that is wrong and nothing of the file is used. A row without a value is no observation.
+
+A known variable has the unit and the limits of its row. Any other name is taken with its unit as
+written, one unit for each variable, and no limits.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import fairweather_interface.errors as interface
 import numpy as np
@@ -23,7 +28,7 @@ from fairweather_interface.archive import (
     column_problems,
     parse_origin,
 )
-from fairweather_interface.variables import VARIABLES
+from fairweather_interface.variables import VARIABLES, Variable
 from pyarrow import csv, parquet
 
 from fairweather_app.common.times import (
@@ -35,22 +40,30 @@ from fairweather_app.common.times import (
 )
 from fairweather_app.errors import ArchiveError
 from fairweather_app.observations.store import Archive, Key, Times, Values
+from fairweather_app.settings import is_misspelt
 
 Mask = npt.NDArray[np.bool_]
 
 ROWS_AT_ONCE = 100_000
 
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 _UTC = pa.timestamp("us", tz="UTC")
 _ZONE = r":\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)$"
 _TIME = "expected ISO-8601 in UTC, such as 2013-12-20T00:00Z"
 
 
-def read_archive(path: Path) -> Archive:
+def read_archive(
+    path: Path,
+    find: Callable[[str], Variable | None] = VARIABLES.get,
+    stored: Mapping[str, str] = MappingProxyType({}),
+) -> Archive:
     """Read a Parquet or CSV archive.
 
-    `ArchiveError` lists every problem of the file, each once, with the first row that has it.
+    `find` gives the row of a variable, None of one that nobody knows; `stored` are the units of
+    variables whose observations are in the database. `ArchiveError` lists every problem of the
+    file, each once, with the first row that has it.
     """
-    problems = _Problems()
+    problems, units = _Problems(), _Units(find, stored)
     pieces: dict[Key, list[tuple[Times, Values]]] = defaultdict(list)
     origin = None
     try:
@@ -59,7 +72,7 @@ def read_archive(path: Path) -> Archive:
         for batch in _batches(path):
             if wrong := column_problems(batch.schema.names):
                 raise ArchiveError(path, wrong)
-            for key, piece in _split(batch, problems):
+            for key, piece in _split(batch, units, problems):
                 pieces[key].append(piece)
             problems.first_row += batch.num_rows
     except (OSError, pa.ArrowException) as error:
@@ -67,7 +80,34 @@ def read_archive(path: Path) -> Archive:
     series = {key: _join(key, found, problems) for key, found in sorted(pieces.items())}
     if found := problems.sentences():
         raise ArchiveError(path, found)
-    return Archive(path=path, origin=origin, series=series)
+    return Archive(path=path, origin=origin, series=series, units=units.beside_the_contract())
+
+
+class _Units:
+    """The unit of each variable of a file: its row's, else the stored one, else the first written.
+
+    `find` and `stored` are those of `read_archive`.
+    """
+
+    def __init__(self, find: Callable[[str], Variable | None], stored: Mapping[str, str]) -> None:
+        self.find = find
+        self._stored = stored
+        self._found: dict[str, str] = {}
+
+    def problem(self, name: str, written: str) -> str | None:
+        """Return why values of a variable cannot be taken in the unit they are written in."""
+        row, stored = self.find(name), self._stored.get(name)
+        expected = self._found.setdefault(name, stored or written) if row is None else row.unit
+        self._found[name] = expected
+        if written != expected:
+            return f"{name} in {written!r}; expected {expected!r}: convert the values"
+        if stored not in {None, expected}:
+            return f"{name} in {written!r}; its stored observations are in {stored!r}: remove them"
+        return None
+
+    def beside_the_contract(self) -> dict[str, str]:
+        """Return the units of the variables that the contract does not know."""
+        return {name: unit for name, unit in self._found.items() if name not in VARIABLES}
 
 
 def _read_origin(path: Path, problems: _Problems) -> Origin | None:
@@ -122,32 +162,34 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def _split(
-    batch: pa.RecordBatch, problems: _Problems
+    batch: pa.RecordBatch, units: _Units, problems: _Problems
 ) -> Iterator[tuple[Key, tuple[Times, Values]]]:
     """Split a batch by area and variable, and add what is wrong in it to the problems."""
     areas, area_of_row = _words(batch, "area", problems)
     variables, variable_of_row = _words(batch, "variable", problems)
-    units, unit_of_row = _words(batch, "unit", problems)
+    written, unit_of_row = _words(batch, "unit", problems)
     times = _times(batch.column("time"), problems)
     values = _values(batch.column("value"), problems)
     present = ~np.isnan(values)
     for code, name in enumerate(variables):
         rows = variable_of_row == code
-        if name not in VARIABLES:
+        if not _NAME.fullmatch(name) or is_misspelt(name):
             known = ", ".join(VARIABLES)
-            problems.add(f"unknown variable {name!r}; expected {known}", rows)
+            sentence = f"unknown variable {name!r}; expected {known}, or one of a model's own"
+            problems.add(sentence, rows)
             continue
-        variable = VARIABLES[name]
         comparable = rows & present
-        for unit_code, unit in enumerate(units):
-            if unit != variable.unit:
-                in_unit = unit_of_row == unit_code
+        for unit_code, unit in enumerate(written):
+            in_unit = rows & (unit_of_row == unit_code)
+            wrong = units.problem(name, unit) if in_unit.any() else None
+            if wrong is not None:
                 comparable &= ~in_unit
-                wrong = f"{name} in {unit!r}; expected {variable.unit!r}: convert the values"
-                problems.add(wrong, rows & in_unit)
-        possible = (values >= variable.minimum) & (values <= variable.maximum)
-        span = f"{variable.minimum:g} to {variable.maximum:g} {variable.unit}"
-        problems.add(f"{name} is impossible; expected {span}", comparable & ~possible)
+                problems.add(wrong, in_unit)
+        variable = units.find(name)
+        if variable is not None:
+            possible = (values >= variable.minimum) & (values <= variable.maximum)
+            span = f"{variable.minimum:g} to {variable.maximum:g} {variable.unit}"
+            problems.add(f"{name} is impossible; expected {span}", comparable & ~possible)
         for area_code, area in enumerate(areas):
             chosen = rows & (area_of_row == area_code) & present
             if chosen.any():

@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from fairweather_interface.variables import VARIABLES
+from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.common.times import MICROSECOND, from_microseconds, to_microseconds
 from fairweather_app.errors import ProviderError
@@ -67,18 +67,21 @@ def store_readings(
     provider: str,
     since: Mapping[str, datetime],
     until: datetime,
+    variables: Mapping[str, Variable] = VARIABLES,
 ) -> list[Fetched]:
     """Check the readings of a provider and store them, all or none.
 
-    `since` are the requested areas, each with the earliest time that is stored; `until` is now. The
-    result has an entry for each area of `since`, in that order.
+    `since` are the requested areas, each with the earliest time that is stored; `until` is now;
+    `variables` are the rows of those that are known. The result has an entry for each area of
+    `since`, in that order.
 
     Raises:
         ProviderError: a reading cannot be understood; the text lists the problems.
+        ArchiveError: a variable is stored in another unit.
         ObservationStoreError: the database cannot be used.
     """
     counts: dict[str, Counter[str]] = {area: Counter() for area in since}
-    valid = _check(readings, counts, provider=provider, since=since, until=until)
+    valid = _check(readings, counts, variables, provider=provider, since=since, until=until)
     fresh: dict[Key, tuple[Times, Values]] = {}
     latest: dict[str, datetime] = {}
     for (area, variable), values in valid.items():
@@ -88,7 +91,9 @@ def store_readings(
         last = from_microseconds(max(values))
         latest[area] = max(last, latest.get(area, last))
     if fresh:
-        store.add(Archive(path=Path(provider), series=fresh))
+        names = {name for _, name in fresh} - VARIABLES.keys()
+        units = {name: variables[name].unit for name in sorted(names)}
+        store.add(Archive(path=Path(provider), series=fresh, units=units))
     return [
         Fetched(
             area=area,
@@ -106,6 +111,7 @@ _COUNTS = ("readings", "new", "changed", "known", "impossible", "repeated", "mis
 def _check(
     readings: Iterable[Reading],
     counts: Mapping[str, Counter[str]],
+    variables: Mapping[str, Variable],
     *,
     provider: str,
     since: Mapping[str, datetime],
@@ -116,7 +122,7 @@ def _check(
     problems: Counter[str] = Counter()
     for reading in readings:
         area, time, name, _, value = reading
-        problem = _problem(reading, counts)
+        problem = _problem(reading, counts, variables)
         if problem is not None:
             problems[problem] += 1
         elif value is None or value != value:  # noqa: PLR0124 - NaN is no value
@@ -125,7 +131,7 @@ def _check(
             counts[area]["future"] += 1
         elif time >= since[area]:
             counts[area]["readings"] += 1
-            limits = VARIABLES[name]
+            limits = variables[name]
             if not limits.minimum <= value <= limits.maximum:
                 counts[area]["impossible"] += 1
                 continue
@@ -139,17 +145,19 @@ def _check(
     return valid
 
 
-def _problem(reading: Reading, areas: Container[str]) -> str | None:
+def _problem(
+    reading: Reading, areas: Container[str], variables: Mapping[str, Variable]
+) -> str | None:
     """Return why a reading cannot be understood, or None."""
     area, name, unit = reading.area, reading.variable, reading.unit
     time: object = reading.time  # a foreign provider may yield anything
     value: object = reading.value
     if area not in areas:
         return f"found the area {area!r}, which nobody asked for"
-    if name not in VARIABLES:
-        return f"found the variable {name!r}; expected {', '.join(VARIABLES)}"
-    if unit != VARIABLES[name].unit:
-        return f"found {name} in {unit!r}; expected {VARIABLES[name].unit!r}"
+    if name not in variables:
+        return f"found the variable {name!r}; expected {', '.join(variables)}"
+    if unit != variables[name].unit:
+        return f"found {name} in {unit!r}; expected {variables[name].unit!r}"
     if not isinstance(time, datetime) or time.tzinfo is None:
         return f"found a time without a zone for {name} of {area}; expected one in UTC"
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):

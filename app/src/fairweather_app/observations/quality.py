@@ -4,20 +4,22 @@ Each series (an area's variable) is assessed over the days before its own latest
 
 - ``stale``: it lags more than `STALE_STEPS` of its steps behind, or an hour where that is longer;
 - ``gaps``: observations are missing between its first and its last of these days;
-- ``stuck``: one value for as long as the contract's table allows, or longer; a gap that would be
+- ``stuck``: one value for as long as the variable's row allows, or longer; a gap that would be
   ``stale`` ends the stretch, and a value at the variable's limit does not count, as humidity in fog
   and wind in a calm;
-- ``impossible``: values beyond the variable's limits, which only another program can have written;
+- ``impossible``: values beyond the variable's limits, imported before these were known, or written
+  by another program;
 - ``none``: there is no observation at all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from fairweather_interface.variables import VARIABLES
+from fairweather_interface.variables import Variable
 
 from fairweather_app.common.times import MICROSECOND, from_microseconds
 from fairweather_app.observations.store import ObservationStore, Times, Values
@@ -70,18 +72,28 @@ class SeriesQuality:
 
 
 def assess_quality(
-    store: ObservationStore, areas: tuple[str, ...], *, days: int, now: datetime, behind: datetime
+    store: ObservationStore,
+    areas: tuple[str, ...],
+    variables: Mapping[str, Variable],
+    *,
+    days: int,
+    now: datetime,
+    behind: datetime,
 ) -> list[SeriesQuality]:
     """Return the quality of every series of `areas`, in their order.
 
-    Ages count to `now`; a series must not lag behind `behind`, which is now or the latest
-    observation of all. An area without any observation has one entry, of no variable.
+    `variables` are the rows of those that are known; any other has no limits. Ages count to `now`;
+    a series must not lag behind `behind`, which is now or the latest observation of all. An area
+    without any observation has one entry, of no variable.
     """
     found: list[SeriesQuality] = []
+    units = store.units()
     for area in areas:
         of_area = [
-            _assess_series(area, variable, latest, store, days=days, now=now, behind=behind)
-            for variable in VARIABLES
+            _assess_series(
+                area, variable, variables, latest, store, days=days, now=now, behind=behind
+            )
+            for variable in units
             if (latest := store.latest(area, variable)) is not None
         ]
         found += of_area or [SeriesQuality(area=area)]
@@ -91,6 +103,7 @@ def assess_quality(
 def _assess_series(
     area: str,
     variable: str,
+    variables: Mapping[str, Variable],
     latest: datetime,
     store: ObservationStore,
     *,
@@ -101,10 +114,11 @@ def _assess_series(
     times, values = store.series(area, variable, latest - timedelta(days=days), latest)
     step, missing, gap = _gaps(times)
     silence = max(_HOUR, STALE_STEPS * (step or _HOUR))
-    stuck = _longest_on_one_value(variable, times, values, silence)
-    limits = VARIABLES[variable]
-    most = limits.stuck
-    impossible = int(np.count_nonzero((values < limits.minimum) | (values > limits.maximum)))
+    row = variables.get(variable)
+    limits = (-np.inf, np.inf) if row is None else (row.minimum, row.maximum)
+    stuck = _longest_on_one_value(limits, times, values, silence)
+    most = None if row is None else row.stuck
+    impossible = int(np.count_nonzero((values < limits[0]) | (values > limits[1])))
     words = {
         "stale": behind - latest > silence,
         "gaps": missing > 0,
@@ -140,13 +154,12 @@ def _gaps(times: Times) -> tuple[timedelta | None, int, Gap | None]:
 
 
 def _longest_on_one_value(
-    variable: str, times: Times, values: Values, silence: timedelta
+    limits: tuple[float, float], times: Times, values: Values, silence: timedelta
 ) -> timedelta:
     """Return the longest stretch of one value; a gap of `silence` ends it."""
     lost = np.diff(times) > silence // MICROSECOND
     starts = np.flatnonzero(np.concatenate([[True], (values[1:] != values[:-1]) | lost]))
     ends = np.concatenate([starts[1:] - 1, [len(values) - 1]])
-    limits = VARIABLES[variable]
-    moves = ~np.isin(values[starts], [limits.minimum, limits.maximum])
+    moves = ~np.isin(values[starts], limits)
     lasting = (times[ends] - times[starts])[moves]
     return int(lasting.max(initial=0)) * MICROSECOND

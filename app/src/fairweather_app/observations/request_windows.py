@@ -8,7 +8,7 @@ from datetime import datetime
 
 import numpy as np
 from fairweather_interface.metadata import Input
-from fairweather_interface.variables import VARIABLES
+from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.errors import InvalidRequestError, UnsuppliedInputError
 from fairweather_app.observations.store import Values
@@ -21,12 +21,19 @@ Series = Sequence[float | None]
 class RequestObservations:
     """Values by input name, oldest first, None where missing, checked against all candidates.
 
+    `variables` hold the limits of those that are known.
+
     Raises:
         InvalidRequestError: a name that no candidate has, a length that no candidate takes, or
             a value that cannot be real; `problems` lists all of them.
     """
 
-    def __init__(self, values: Mapping[str, Series], candidates: Iterable[Sequence[Input]]) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Series],
+        candidates: Iterable[Sequence[Input]],
+        variables: Mapping[str, Variable] = VARIABLES,
+    ) -> None:
         self._values: dict[str, Values] = {
             name: np.asarray(series, dtype=np.float64)  # None becomes NaN
             for name, series in values.items()
@@ -37,7 +44,9 @@ class RequestObservations:
                 takers[each.name].append(each)
         if not takers:
             return
-        found = {name: _problem(name, series, takers) for name, series in self._values.items()}
+        found = {
+            name: _problem(name, series, takers, variables) for name, series in self._values.items()
+        }
         problems = [f"observations.{name}: {problem}" for name, problem in found.items() if problem]
         if problems:
             raise InvalidRequestError(problems)
@@ -68,7 +77,12 @@ class RequestObservations:
         return windows
 
 
-def _problem(name: str, series: Values, takers: Mapping[str, Sequence[Input]]) -> str | None:
+def _problem(
+    name: str,
+    series: Values,
+    takers: Mapping[str, Sequence[Input]],
+    variables: Mapping[str, Variable],
+) -> str | None:
     if name not in takers:
         names = ", ".join(sorted(takers))
         return f"no model for this area has such an input; expected {names}"
@@ -76,7 +90,7 @@ def _problem(name: str, series: Values, takers: Mapping[str, Sequence[Input]]) -
     if len(series) not in lengths:
         expected = " or ".join(str(length) for length in lengths)
         return f"found {len(series)} values; expected {expected}, oldest first"
-    variable = VARIABLES.get(takers[name][0].variable or "")
+    variable = variables.get(takers[name][0].variable or "")
     low, high = (-1e30, 1e30) if variable is None else (variable.minimum, variable.maximum)
     # fmin and fmax ignore NaN, unless there is nothing else: NaN compares as False
     if not (np.fmin.reduce(series) < low or np.fmax.reduce(series) > high):

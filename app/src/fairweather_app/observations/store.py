@@ -1,16 +1,17 @@
 """The observation store: the observations of all areas, and a log of arrivals.
 
 A time is stored as whole microseconds since 1970 in UTC, so that both databases compare and index
-it alike and windows are exact. The unit of a variable is the contract's; it is checked on import
-and not repeated in every row. Importing is an upsert: the same archive twice changes nothing, a
-corrected one replaces what it corrects. The same transaction logs, for every series, from when to
-when anything was written, so that other processes need not read it again.
+it alike and windows are exact. A variable has one unit, which is not repeated in every row: the
+contract's, or, where the contract does not know the variable, that of its first import. Importing
+is an upsert: the same archive twice changes nothing, a corrected one replaces what it corrects. The
+same transaction logs, for every series, from when to when anything was written, so that other
+processes need not read it again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.common.database import PATIENCE, TABLES, Database
 from fairweather_app.common.times import from_microseconds, to_microseconds
+from fairweather_app.errors import ArchiveError
 
 ROWS_AT_ONCE = 10_000
 ARRIVALS_KEPT = 10_000
@@ -31,7 +33,7 @@ Times = npt.NDArray[np.int64]
 """Whole microseconds since 1970 in UTC, shape (observations,)."""
 
 Values = npt.NDArray[np.float64]
-"""Values in the contract's unit of their variable, shape (observations,)."""
+"""Values in the unit of their variable, shape (observations,)."""
 
 Key = tuple[str, str]
 """Area and variable."""
@@ -44,6 +46,13 @@ _observations = sa.Table(
     sa.Column("time", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("value", sa.Double, nullable=False),
     sqlite_with_rowid=False,
+)
+
+_units = sa.Table(
+    "units",
+    TABLES,
+    sa.Column("variable", sa.Text, primary_key=True),
+    sa.Column("unit", sa.Text, nullable=False),
 )
 
 _arrivals = sa.Table(
@@ -62,13 +71,15 @@ _arrivals = sa.Table(
 class Archive:
     """The observations of one file, checked and ready to be stored.
 
-    `series` maps each key to times, rising and each once, and as many finite values. `origin` is
-    None where the file states none; the database does not keep it.
+    `series` maps each key to times, rising and each once, and as many finite values. `units` are
+    those of the variables that the contract does not know. `origin` is None where the file states
+    none; the database does not keep it.
     """
 
     path: Path
     origin: Origin | None = None
     series: Mapping[Key, tuple[Times, Values]]
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(len(times) for times, _ in self.series.values())
@@ -94,8 +105,13 @@ class ObservationStore:
         self.database = Database(url, patience=patience)
 
     def add(self, archive: Archive) -> int:
-        """Insert or replace every observation of an archive, all or none; return how many."""
+        """Insert or replace every observation of an archive, all or none; return how many.
+
+        Raises:
+            ArchiveError: a variable is stored in another unit.
+        """
         with self.database.transaction(patient=True) as connection:
+            self._note_units(connection, archive)
             for (area, variable), (times, values) in archive.series.items():
                 for start in range(0, len(times), ROWS_AT_ONCE):
                     rows = [
@@ -131,6 +147,14 @@ class ObservationStore:
         values = np.fromiter((row[1] for row in rows), dtype=np.float64, count=len(rows))
         return times, values
 
+    def units(self) -> dict[str, str]:
+        """Return the unit of every variable that is observed, or that the contract knows."""
+        with self.database.transaction() as connection:
+            rows = connection.execute(sa.select(_units.c.variable, _units.c.unit)).all()
+        return {name: row.unit for name, row in VARIABLES.items()} | {
+            row[0]: row[1] for row in rows
+        }
+
     def latest(self, area: str | None = None, variable: str | None = None) -> datetime | None:
         """Return the time of the latest observation, of all or as narrowed; None without any."""
         areas = self.areas() if area is None else (area,)
@@ -139,7 +163,7 @@ class ObservationStore:
                 _observations.c.area == each, _observations.c.variable == name
             )
             for each in areas
-            for name in (VARIABLES if variable is None else (variable,))
+            for name in (self.units() if variable is None else (variable,))
         ]
         with self.database.transaction() as connection:
             found = [connection.scalar(query) for query in newest]
@@ -170,6 +194,18 @@ class ObservationStore:
     def close(self) -> None:
         """Give the connections back; the next use opens the database again."""
         self.database.close()
+
+    def _note_units(self, connection: sa.Connection, archive: Archive) -> None:
+        """Store the unit of each new variable; refuse another unit than the stored one."""
+        problems = []
+        for name, unit in archive.units.items():
+            insert = self.database.insert(_units).values(variable=name, unit=unit)
+            connection.execute(insert.on_conflict_do_nothing())
+            stored = connection.scalar(sa.select(_units.c.unit).where(_units.c.variable == name))
+            if stored != unit:
+                problems.append(f"{name} in {unit!r}; it is stored in {stored!r}")
+        if problems:
+            raise ArchiveError(archive.path, problems)
 
     def _note_arrivals(self, connection: sa.Connection, archive: Archive) -> None:
         """Log what was written, last of all in its transaction.

@@ -2,7 +2,7 @@
 
 Laws:
 
-- `window`, `latest`, `areas` and `knows` return what the database held when they were called, or
+- `window`, `latest`, `units` and `areas` return what the database held when they were called, or
   later: each first looks for new arrivals. On SQLite that costs microseconds while nothing arrives;
   on PostgreSQL one query.
 - An arrival makes stale only the windows that it lies in.
@@ -89,6 +89,10 @@ class WindowCache:
     def latest(self, area: str | None = None, variable: str | None = None) -> datetime | None:
         """As `ObservationStore.latest`."""
         return self._fact(("latest", area, variable), lambda: self._store.latest(area, variable))
+
+    def units(self) -> dict[str, str]:
+        """As `ObservationStore.units`."""
+        return self._fact(("units",), self._store.units)
 
     def areas(self) -> tuple[str, ...]:
         """As `ObservationStore.areas`."""

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from fairweather_interface.applicability import Observed
 from fairweather_interface.durations import format_duration
 from fairweather_interface.metadata import Input
-from fairweather_interface.variables import VARIABLES
+from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.common.times import MICROSECOND, to_microseconds, write_time
 from fairweather_app.errors import UnsuppliedInputError
@@ -33,13 +33,17 @@ GAPS_SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowSpec:
-    """The window of one variable for one area, or for a region given by its members."""
+    """The window of one variable for one area, or for a region given by its members.
+
+    `unit` is the one it is wanted in; None takes the one that is stored.
+    """
 
     areas: tuple[str, ...]
     variable: str
     reference_time: datetime
     period: timedelta
     sample_rate: timedelta
+    unit: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,16 +90,18 @@ class Window:
         return ", ".join(longest) + more
 
 
-def _window_spec(wanted: Input, area: str, reference_time: datetime) -> WindowSpec:
+def _window_spec(
+    wanted: Input, area: str, reference_time: datetime, variables: Mapping[str, Variable]
+) -> WindowSpec:
     """Return the window of an input, or raise why no observations here can ever supply it."""
 
     def never(reason: str) -> UnsuppliedInputError:
         return UnsuppliedInputError(f"input {wanted.name!r} cannot be supplied: {reason}")
 
-    if wanted.variable is None or wanted.variable not in VARIABLES:
-        known = ", ".join(VARIABLES)
+    if wanted.variable is None or wanted.variable not in variables:
+        known = ", ".join(variables)
         raise never(f"this release keeps no observations of {wanted.variable!r}, only of {known}")
-    unit = VARIABLES[wanted.variable].unit
+    unit = variables[wanted.variable].unit
     if wanted.unit != unit:
         raise never(f"it wants {wanted.variable} in {wanted.unit!r}, observations are in {unit!r}")
     if wanted.period is None or wanted.period > LONGEST_PERIOD:
@@ -108,6 +114,7 @@ def _window_spec(wanted: Input, area: str, reference_time: datetime) -> WindowSp
         reference_time=reference_time,
         period=wanted.period,
         sample_rate=wanted.sample_rate,
+        unit=unit,
     )
 
 
@@ -118,20 +125,35 @@ def get_inputs(
     read: Callable[[WindowSpec], Window],
     *,
     given: Mapping[str, Window] | None = None,
+    variables: Mapping[str, Variable] = VARIABLES,
 ) -> dict[str, Window]:
     """Return the window of every required input, by input name; what is not `given` is read.
+
+    `variables` are the rows of those that the contract or the model knows.
 
     One that is not given and can never be read here is `UnsuppliedInputError`.
     """
     windows = dict(given or {})
     for wanted in required_inputs:
         if wanted.name not in windows:
-            windows[wanted.name] = read(_window_spec(wanted, area, reference_time))
+            windows[wanted.name] = read(_window_spec(wanted, area, reference_time, variables))
     return windows
 
 
 def read_window(store: ObservationStore, spec: WindowSpec) -> Window:
-    """Compute a window from the observations."""
+    """Compute a window from the observations.
+
+    Raises:
+        UnsuppliedInputError: they are in another unit than it is wanted in.
+    """
+    if (
+        spec.variable not in VARIABLES and spec.unit is not None
+    ):  # the contract's are checked before
+        stored = store.units().get(spec.variable, spec.unit)
+        if stored != spec.unit:
+            raise UnsuppliedInputError(
+                f"{spec.variable} is wanted in {spec.unit!r}, its observations are in {stored!r}"
+            )
     until, rate = spec.reference_time, spec.sample_rate
     members = [
         sample_means(

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from fairweather_interface.definitions import load_definitions
 from fairweather_interface.metadata import WRITTEN_SCHEMAS
+from fairweather_interface.variables import VARIABLES
 from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.cli.fleet import fleet_command
@@ -172,6 +174,14 @@ def observations_command(
         list[str] | None,
         typer.Option(metavar="AREA", help="Only this area; may be repeated. All by default."),
     ] = None,
+    definitions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME_OR_PATH",
+            help="Definitions whose `variables` a file may hold beside those of the contract: a "
+            "packaged name, or the path of a YAML file.",
+        ),
+    ] = None,
 ) -> None:
     """Write quality-controlled observations for the app.
 
@@ -188,10 +198,11 @@ def observations_command(
             load_observations,
         )
 
-        observations = load_observations(source, areas=area or None)
+        table = VARIABLES if definitions is None else load_definitions(definitions).variable_table
+        observations = load_observations(source, areas=area or None, variables=table)
         absent = sorted(set(area or ()) - set(observations.archive.areas))
         if absent:
-            known = ", ".join(load_observations(source).archive.areas)
+            known = ", ".join(load_observations(source, variables=table).archive.areas)
             raise ObservationsError(
                 source, f"holds no observations at {', '.join(absent)}; it holds {known}"
             )

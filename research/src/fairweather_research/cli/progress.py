@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import Delivery
+from fairweather_interface.metadata import ModelMetadata
 from rich import progress as rich_progress
 from rich.table import Table
 
@@ -60,7 +60,7 @@ def show_skill(delivery: Delivery, problems: Sequence[str] = ()) -> None:
     """
     metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))
     metadata = delivery.metadata
-    table, lines = _table(metadata.model_type, metrics["judgements"])
+    table, lines = _table(metadata, metrics["judgements"])
     if metadata.training.synthetic:
         lines.insert(
             0,
@@ -83,10 +83,12 @@ def show_skill(delivery: Delivery, problems: Sequence[str] = ()) -> None:
     terminal.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(model_type: str, evaluations: Sequence[dict[str, Any]]) -> tuple[Table, list[str]]:
+def _table(
+    metadata: ModelMetadata, evaluations: Sequence[dict[str, Any]]
+) -> tuple[Table, list[str]]:
     """Return the table of skill, and a sentence for each band that is too narrow or too wide."""
     table = Table(
-        title=f"{model_type}: mean absolute error on held-out time, by lead day",
+        title=f"{metadata.model_type}: mean absolute error on held-out time, by lead day",
         title_justify="left",
         caption="skill: error reduction relative to the best baseline",
         caption_justify="left",
@@ -97,8 +99,9 @@ def _table(model_type: str, evaluations: Sequence[dict[str, Any]]) -> tuple[Tabl
     for number in (*numbers, "all"):
         table.add_column(str(number), justify="right")
     off: list[str] = []
+    variables = metadata.variable_table
     for one in evaluations:
-        name = f"{one['area']} {one['variable']} ({VARIABLES[one['variable']].symbol})"
+        name = f"{one['area']} {one['variable']} ({variables[one['variable']].symbol})"
         rows = [("model", "mae", one)]
         rows += [(baseline, f"{baseline}_mae", one) for baseline in reversed(BASELINES)]
         rows.append(("skill", "skill", one))

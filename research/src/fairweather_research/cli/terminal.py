@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
-from fairweather_interface.errors import FairweatherError, SoftwareError
+from fairweather_interface.errors import DefinitionsError, FairweatherError, SoftwareError
 
 from fairweather_research.errors import (
     ObservationsError,
@@ -26,7 +26,7 @@ __all__ = ["NEGATIVE", "WRONG_USE", "console", "handle_errors"]
 NEGATIVE = 1
 WRONG_USE = 2
 
-_WRONG = (RecipeError, ObservationsError, ReproduceError, SoftwareError)
+_WRONG = (DefinitionsError, RecipeError, ObservationsError, ReproduceError, SoftwareError)
 
 
 class _Terminated(KeyboardInterrupt):

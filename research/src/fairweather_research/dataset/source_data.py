@@ -12,6 +12,8 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from fairweather_interface.variables import Variable
+
 from fairweather_research.errors import ObservationsError, RecipeError, TrainingError
 from fairweather_research.observations.loading import Observations, load_observations
 from fairweather_research.observations.sources import SOURCES
@@ -33,9 +35,9 @@ def observations_of(recipe: Recipe) -> Observations:
     source = recipe.observations.source
     areas, variables = recipe.blueprint.areas_read, recipe.blueprint.variables_read
     wanted = areas if source in SOURCES else None  # a file is read as a whole
+    known = tuple(recipe.defined.variable_table.values())
     with _lock:
-        fingerprint = _fingerprint(source)
-        found = _read(source, wanted, fingerprint)
+        found = _read(source, wanted, known, _fingerprint(source))
     if found.origin.synthetic and not recipe.observations.synthetic:
         problem = (
             "`observations.synthetic`: the file says that its weather is made up, and the recipe "
@@ -73,9 +75,10 @@ def refuse_changed(recipe: Recipe, observations: Observations) -> None:
 def _read(
     source: str,
     areas: tuple[str, ...] | None,
+    known: tuple[Variable, ...],
     fingerprint: str,  # noqa: ARG001 - the cache's key
 ) -> Observations:
-    return load_observations(source, areas=areas)
+    return load_observations(source, areas=areas, variables={row.name: row for row in known})
 
 
 def _fingerprint(source: str) -> str:

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Bounds
 from fairweather_interface.refusals import Code
 
@@ -28,8 +27,6 @@ _REGULAR = 8
 _CONSIDERED = 500  # windows looked at
 _BEYOND = 25.0  # degC past a bound: further than any reader's margin
 _UNDECIDED = 1e-3  # of the switch's unit: float32 tells no nearer, whoever computes
-_COLDEST = VARIABLES["temperature"].minimum  # no reader takes a value that cannot be real
-_HOTTEST = VARIABLES["temperature"].maximum
 
 _Arrays: TypeAlias = "dict[str, npt.NDArray[Any]]"
 _Edit: TypeAlias = "Callable[[_Arrays], None]"  # of one window of each input, in place
@@ -122,11 +119,11 @@ def _refused(plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds]) -> list
     edits: list[_Edit] = []
     for bound, by in (("maximum", _BEYOND), ("minimum", -_BEYOND)):
         edges = {
-            plan.name: edge
+            plan: edge
             for plan in plans
             if plan.variable == "temperature"
             and (edge := getattr(bounds[plan.name], bound)) is not None
-            and _COLDEST < edge < _HOTTEST
+            and plan.minimum < edge < plan.maximum
         }
         if edges:
             edits.append(partial(_move, edges, by))
@@ -138,12 +135,16 @@ def _refused(plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds]) -> list
     return [*edits, partial(_lack, gaps)] if gaps else edits
 
 
-def _move(edges: Mapping[str, float], by: float, windows: _Arrays) -> None:
-    """Move windows as they are until they go beyond their edge by so much, and stay real."""
-    for name, edge in edges.items():
+def _move(edges: Mapping[InputPlan, float], by: float, windows: _Arrays) -> None:
+    """Move windows as they are until they go beyond their edge by so much.
+
+    They stay real: no reader takes a value that cannot be.
+    """
+    for plan, edge in edges.items():
+        name = plan.name
         furthest = np.nanmax(windows[name]) if by > 0 else np.nanmin(windows[name])
         moved = windows[name] + (edge + by - furthest)
-        windows[name][:] = np.clip(moved, np.float32(_COLDEST), np.float32(_HOTTEST))
+        windows[name][:] = np.clip(moved, np.float32(plan.minimum), np.float32(plan.maximum))
 
 
 def _lack(missing: Mapping[str, int], windows: _Arrays) -> None:

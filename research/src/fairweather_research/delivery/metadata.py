@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import artifact_digest
 from fairweather_interface.metadata import (
     AREA_INDEX,
@@ -24,6 +23,7 @@ from fairweather_interface.metadata import (
     ArtifactNeeds,
     Block,
     Bounds,
+    DeclaredVariable,
     Input,
     ModelMetadata,
     Output,
@@ -33,6 +33,7 @@ from fairweather_interface.metadata import (
     Training,
     create_metadata,
 )
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_research.dataset.window_set import InputRange
 from fairweather_research.delivery.result import TrainingResult
@@ -105,6 +106,7 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
             for output in plan.outputs
         ),
         "uncertainty": quantiles or None,
+        "declared_variables": _declared_variables(recipe),
         "tolerance": {
             name: Tolerance(absolute=TOLERANCE[0], relative=TOLERANCE[1]) for name in names
         },
@@ -137,6 +139,8 @@ def optional_parts(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
     """Yield what needs more than the oldest schema: the key, its meaning, metadata of it alone."""
     optional = {key: item for key, item in Recipe.declares().items() if item.meaning}
     bare = recipe.model_copy(update={key: item.without for key, item in optional.items()})
+    if declared := (least := expected_metadata(bare)).declared_variables:
+        yield "`variables` of the `definitions`", f"the rows of {', '.join(declared)}", least
     for key, item in optional.items():
         value = getattr(recipe, key)
         if isinstance(item.meaning, str):
@@ -144,7 +148,8 @@ def optional_parts(recipe: Recipe) -> Iterator[tuple[str, str, ModelMetadata]]:
         else:
             asked = {f"`{one}` of `{key}`": (item.meaning[one], (one,)) for one in value}
         for name, (meaning, alone) in asked.items():
-            yield name, meaning, expected_metadata(bare.model_copy(update={key: alone}))
+            expected = expected_metadata(bare.model_copy(update={key: alone}))
+            yield name, meaning, expected.model_copy(update={"declared_variables": None})
 
 
 def create_model_metadata(
@@ -237,12 +242,23 @@ def _widest_ranges(plan: Blueprint) -> dict[str, InputRange]:
     """
     return {
         item.name: InputRange(
-            lowest=VARIABLES[item.variable].minimum,
-            highest=VARIABLES[item.variable].maximum - position,
+            lowest=item.minimum,
+            highest=item.maximum - position,
             missing=0.0,
         )
         for position, item in enumerate(plan.inputs)
     }
+
+
+def _declared_variables(recipe: Recipe) -> dict[str, DeclaredVariable] | None:
+    """Return the rows of the recipe's variables that the contract's own table lacks."""
+    plan = recipe.blueprint
+    used = {item.variable for item in plan.inputs} | {item.variable for item in plan.outputs}
+    return {
+        name: DeclaredVariable.of(row)
+        for name, row in recipe.defined.variables.items()
+        if name in used and name not in VARIABLES
+    } or None
 
 
 def _artifacts(report: OnnxReport) -> tuple[Artifact, Artifact]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import jinja2
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import CARD, METADATA
 from fairweather_interface.metadata import ModelMetadata, read_metadata
 
@@ -41,9 +40,10 @@ class Row:
         """For each area and variable, its error and its skill on held-out time."""
         if self.metadata is None:
             return ()
+        variables = self.metadata.variable_table
         return tuple(
-            f"{one.area} {VARIABLES[one.variable].label.lower()}: {one.mae:.2f} "
-            f"{VARIABLES[one.variable].symbol}, skill "
+            f"{one.area} {variables[one.variable].label.lower()}: {one.mae:.2f} "
+            f"{variables[one.variable].symbol}, skill "
             + ("not known" if one.skill is None else f"{round(100 * one.skill) + 0} %")
             for one in self.metadata.performance
         )

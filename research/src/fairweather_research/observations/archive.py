@@ -22,7 +22,7 @@ import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # ships no types
 from fairweather_interface.archive import COLUMNS, ORIGIN_KEY, Origin, dump_origin, parse_origin
 from fairweather_interface.errors import ArchiveError
-from fairweather_interface.variables import VARIABLES
+from fairweather_interface.variables import Variable
 
 from fairweather_research.errors import ObservationsError
 from fairweather_research.observations.sources import SOURCES
@@ -94,14 +94,14 @@ class Archive:
         return f"sha256:{state.hexdigest()}"
 
 
-def series_table(area: str, variable: str, series: Series) -> pd.DataFrame:
+def series_table(area: str, variable: Variable, series: Series) -> pd.DataFrame:
     """Return the rows of a series in the declared unit, in the archive's columns."""
     return pd.DataFrame(
         {
             "area": area,
             "time": pd.to_datetime(series.time, unit="s", utc=True).as_unit("s"),
-            "variable": variable,
-            "unit": VARIABLES[variable].unit,
+            "variable": variable.name,
+            "unit": variable.unit,
             "value": series.value,
         }
     )
@@ -112,8 +112,12 @@ def epoch_seconds(times: pd.Series) -> npt.NDArray[np.int64]:
     return np.asarray(times.dt.as_unit("s").astype("int64"), dtype=np.int64)
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, variables: Mapping[str, Variable]) -> pd.DataFrame:
     """Read a user's file in the archive format, in any known unit, in any order.
+
+    Args:
+        path: the file's.
+        variables: the row of each variable that it may hold.
 
     Returns:
         The archive's columns, times in UTC, values in declared units. Duplicates, gaps and
@@ -131,7 +135,7 @@ def read_table(path: Path) -> pd.DataFrame:
         table[column] = table[column].astype(str)
     table["time"] = _utc(table["time"], source)
     table["value"] = _numbers(table["value"], source)
-    return declared_units(table, source)
+    return declared_units(table, source, variables)
 
 
 def read_origin(path: Path) -> Origin:
@@ -264,8 +268,10 @@ def _numbers(values: pd.Series, source: str) -> pd.Series:
     return numbers.astype("float64")
 
 
-def declared_units(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Bring a long table of the archive's columns to the declared units, in place.
+def declared_units(
+    table: pd.DataFrame, source: str, variables: Mapping[str, Variable]
+) -> pd.DataFrame:
+    """Bring a long table of the archive's columns to the units of ``variables``, in place.
 
     Raises:
         ObservationsError: a variable or a unit that is not known.
@@ -273,19 +279,20 @@ def declared_units(table: pd.DataFrame, source: str) -> pd.DataFrame:
     value = table["value"].to_numpy(np.float64, copy=True)
     places: Mapping[Any, Any] = table.groupby(["variable", "unit"]).indices
     for (variable, unit), rows in places.items():
-        if variable not in VARIABLES:
+        if variable not in variables:
             raise ObservationsError(
                 source,
-                f"unknown variable {variable!r}; expected one of {', '.join(sorted(VARIABLES))}",
+                f"unknown variable {variable!r}; expected one of {', '.join(sorted(variables))}, "
+                "or a row for it under `variables` of the definitions",
             )
-        converted = convert(value[rows], variable, unit)
+        converted = convert(value[rows], variables[variable], unit)
         if converted is None:
             raise ObservationsError(
                 source,
                 f"{variable} in the unit {unit!r} cannot be used; "
-                f"expected one of {', '.join(known_units(variable))}",
+                f"expected one of {', '.join(known_units(variables[variable]))}",
             )
         value[rows] = converted
     table["value"] = value
-    table["unit"] = table["variable"].map({name: spec.unit for name, spec in VARIABLES.items()})
+    table["unit"] = table["variable"].map({name: row.unit for name, row in variables.items()})
     return table

@@ -32,6 +32,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_research.errors import ObservationsError
 from fairweather_research.observations.archive import Series, series_table
@@ -139,7 +140,7 @@ def generate(
         for variable, value in (("temperature", temperature), ("humidity", humidity)):
             use = time % CADENCE[variable] == 0
             rounded = np.round(value[use], _DECIMALS) + 0.0  # and no -0.0
-            parts.append(series_table(area, variable, Series(time[use], rounded)))
+            parts.append(series_table(area, VARIABLES[variable], Series(time[use], rounded)))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
 from fairweather_interface.archive import Origin
+from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_research.observations.archive import Archive, read_origin, read_table
 from fairweather_research.observations.quality import QualityReport, control
@@ -35,7 +36,11 @@ class Observations:
 
 
 def load_observations(
-    source: str, *, folder: Path | None = None, areas: Collection[str] | None = None
+    source: str,
+    *,
+    folder: Path | None = None,
+    areas: Collection[str] | None = None,
+    variables: Mapping[str, Variable] = VARIABLES,
 ) -> Observations:
     """Read a source and control its quality.
 
@@ -43,6 +48,8 @@ def load_observations(
         source: one of ``SOURCES``, or the path of a Parquet or CSV file.
         folder: what a relative path starts from; the working directory when absent.
         areas: those that are wanted; all when absent.
+        variables: the row of each variable that a file may hold, such as the ``variable_table`` of
+            definitions; those that the contract knows when absent.
 
     Raises:
         ObservationsError: the source cannot be read; the message says why and what to do.
@@ -54,9 +61,9 @@ def load_observations(
         origin = Origin(attribution=packaged.attribution, synthetic=packaged.synthetic)
     else:
         path = (folder or Path.cwd()) / Path(source).expanduser()
-        table, name, location = read_table(path), path.name, path.name
+        table, name, location = read_table(path, variables), path.name, path.name
         origin = read_origin(path)
-    archive, report = control(table)
+    archive, report = control(table, variables)
     if areas is not None:
         archive = archive.select(areas=areas, variables=archive.variables)
         report = report.select(areas=tuple(areas), variables=archive.variables)

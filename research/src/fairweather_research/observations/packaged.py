@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pandas as pd
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_research.errors import ObservationsError
 from fairweather_research.observations.archive import declared_units
@@ -70,7 +71,7 @@ class PackagedFile:
             )
             for column, (variable, unit) in self.columns.items()
         ]
-        return declared_units(pd.concat(parts, ignore_index=True), self.source)
+        return declared_units(pd.concat(parts, ignore_index=True), self.source, VARIABLES)
 
     def _path(self) -> Path:
         spec = importlib.util.find_spec(self.package)

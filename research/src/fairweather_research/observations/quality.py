@@ -11,13 +11,15 @@ For each area and variable, in this order:
 5. **persistence** - a value that does not move for longer than ``stuck``: a stuck sensor. Its first
    reading is kept. Values in the range ``still``, saturated air and calm wind, are exempt.
 
-The limits are columns of the contract's table of variables; a test without its column is left out.
+The limits are columns of the table of variables, the contract's own or a definitions file's; a test
+without its column is left out.
 
 Order and gaps of what remains are reported, never repaired.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -26,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from fairweather_interface.archive import COLUMNS
-from fairweather_interface.definitions import VARIABLES
+from fairweather_interface.variables import Variable
 
 from fairweather_research.observations.archive import (
     Archive,
@@ -122,24 +124,29 @@ class QualityReport:
         )
 
 
-def control(table: pd.DataFrame) -> tuple[Archive, QualityReport]:
+def control(
+    table: pd.DataFrame, variables: Mapping[str, Variable]
+) -> tuple[Archive, QualityReport]:
     """Drop what cannot be true, and report it.
 
     Args:
         table: the archive's columns, aware UTC times, values in declared units.
+        variables: the row of each variable in it.
     """
     parts: list[pd.DataFrame] = []
     reports: list[SeriesReport] = []
     for key, rows in table.groupby(["area", "variable"], sort=True):
         area, variable = map(str, key)
-        series, report = _control_series(area, variable, rows)
+        series, report = _control_series(area, variables[variable], rows)
         reports.append(report)
-        parts.append(series_table(area, variable, series))
+        parts.append(series_table(area, variables[variable], series))
     archive = pd.concat(parts, ignore_index=True) if parts else table[list(COLUMNS)]
     return Archive(archive), QualityReport(series=tuple(reports))
 
 
-def _control_series(area: str, variable: str, rows: pd.DataFrame) -> tuple[Series, SeriesReport]:
+def _control_series(
+    area: str, variable: Variable, rows: pd.DataFrame
+) -> tuple[Series, SeriesReport]:
     time = epoch_seconds(rows["time"])
     value = rows["value"].to_numpy(np.float64)
     unsorted = bool((np.diff(time[np.isfinite(value)]) < 0).any())
@@ -158,7 +165,7 @@ def _control_series(area: str, variable: str, rows: pd.DataFrame) -> tuple[Serie
     cadence, missing, gaps = _gaps(time)
     return Series(time, value), SeriesReport(
         area=area,
-        variable=variable,
+        variable=variable.name,
         rows=len(rows),
         kept=len(time),
         dropped=dropped,
@@ -172,11 +179,11 @@ def _control_series(area: str, variable: str, rows: pd.DataFrame) -> tuple[Serie
     )
 
 
-def _present(variable: str, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
+def _present(variable: Variable, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
     return np.isfinite(value)
 
 
-def _one_per_time(variable: str, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
+def _one_per_time(variable: Variable, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
     """Keep the first row of each time, and no row of a time whose rows contradict each other."""
     if not len(time):
         return np.ones(0, dtype=np.bool_)
@@ -188,14 +195,13 @@ def _one_per_time(variable: str, time: _Times, value: _Values) -> _Mask:  # noqa
     return np.asarray(first & agreed, dtype=np.bool_)
 
 
-def _in_range(variable: str, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
-    limits = VARIABLES[variable]
-    return (value >= limits.minimum) & (value <= limits.maximum)
+def _in_range(variable: Variable, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
+    return (value >= variable.minimum) & (value <= variable.maximum)
 
 
-def _no_spike(variable: str, time: _Times, value: _Values) -> _Mask:
+def _no_spike(variable: Variable, time: _Times, value: _Values) -> _Mask:
     keep = np.ones(len(value), dtype=np.bool_)
-    largest = VARIABLES[variable].largest_step
+    largest = variable.largest_step
     if len(value) < 3 or largest is None:  # noqa: PLR2004 - a spike needs two neighbours
         return keep
     step, distance = np.diff(value), np.diff(time)
@@ -206,16 +212,15 @@ def _no_spike(variable: str, time: _Times, value: _Values) -> _Mask:
     return keep
 
 
-def _moves(variable: str, time: _Times, value: _Values) -> _Mask:
+def _moves(variable: Variable, time: _Times, value: _Values) -> _Mask:
     keep = np.ones(len(value), dtype=np.bool_)
-    limits = VARIABLES[variable]
-    if not len(value) or limits.stuck is None:
+    if not len(value) or variable.stuck is None:
         return keep
     first = np.flatnonzero(np.r_[True, np.diff(value) != 0])
     last = np.r_[first[1:] - 1, len(value) - 1]
-    low, high = limits.still or (np.nan, np.nan)
+    low, high = variable.still or (np.nan, np.nan)
     still = (value[first] >= low) & (value[first] <= high)
-    stuck = (time[last] - time[first] > limits.stuck.total_seconds()) & ~still
+    stuck = (time[last] - time[first] > variable.stuck.total_seconds()) & ~still
     for begin, end in zip(first[stuck], last[stuck], strict=True):
         keep[begin + 1 : end + 1] = False
     return keep
@@ -231,14 +236,13 @@ CHECKS = {
 }
 
 
-def _worst(variable: str, time: _Times, value: _Values, bad: _Mask) -> str:
-    spec = VARIABLES[variable]
+def _worst(variable: Variable, time: _Times, value: _Values, bad: _Mask) -> str:
     where = np.flatnonzero(bad)
     middle = float(np.median(value[~bad])) if not bad.all() else 0.0
     index = where[np.argmax(np.abs(value[where] - middle))]
     return (
-        f"for example {value[index]:g} {spec.unit} at {_utc(time[index]):%Y-%m-%d %H:%M} UTC "
-        f"(possible: {spec.minimum:g} to {spec.maximum:g}, and no spikes)"
+        f"for example {value[index]:g} {variable.unit} at {_utc(time[index]):%Y-%m-%d %H:%M} UTC "
+        f"(possible: {variable.minimum:g} to {variable.maximum:g}, and no spikes)"
     )
 
 

@@ -1,14 +1,14 @@
 """Units that observations may come in, and how they become the declared ones.
 
-The contract fixes one unit for each variable and lists the others that may be converted into it
-(``conversions`` of its table of variables). A unit outside that list is refused, never guessed.
+The row of a variable fixes its unit and lists the others that may be converted into it
+(``conversions``). A unit outside that list is refused, never guessed.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from fairweather_interface.variables import VARIABLES, Conversion
+from fairweather_interface.variables import Conversion, Variable
 
 __all__ = ["convert", "known_units"]
 
@@ -16,22 +16,20 @@ __all__ = ["convert", "known_units"]
 _DECIMALS = 6
 
 
-def known_units(variable: str) -> tuple[str, ...]:
+def known_units(variable: Variable) -> tuple[str, ...]:
     """Return the units accepted for a variable, the declared one first."""
-    known = VARIABLES[variable]
-    return (known.unit, *sorted(conversion.unit for conversion in known.conversions))
+    return (variable.unit, *sorted(conversion.unit for conversion in variable.conversions))
 
 
 def convert(
-    values: npt.NDArray[np.float64], variable: str, unit: str
+    values: npt.NDArray[np.float64], variable: Variable, unit: str
 ) -> npt.NDArray[np.float64] | None:
     """Return values in the declared unit of a variable, of the same shape; NaN stays NaN.
 
     Converted values are rounded to six decimals. None where the unit is not known.
     """
-    known = VARIABLES[variable]
-    units = {conversion.unit: conversion for conversion in known.conversions}
-    found = Conversion(unit=unit) if unit == known.unit else units.get(unit)
+    units = {conversion.unit: conversion for conversion in variable.conversions}
+    found = Conversion(unit=unit) if unit == variable.unit else units.get(unit)
     if found is None:
         return None
     if (found.factor, found.offset) == (1.0, 0.0):

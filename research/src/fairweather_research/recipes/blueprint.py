@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from fairweather_interface.definitions import VARIABLES, Definitions
+from fairweather_interface.definitions import Definitions
 from fairweather_interface.metadata import Area
 
 __all__ = ["Blueprint", "InputPlan", "OutputPlan", "QuantilePlan", "lead_days", "make_blueprint"]
@@ -25,6 +25,8 @@ class InputPlan:
     name: str
     variable: str
     unit: str
+    minimum: float  # the lowest value that can be real
+    maximum: float
     period: timedelta
     sample_rate: timedelta
     max_missing: float
@@ -120,10 +122,11 @@ def make_blueprint(
     (``temperature_israel``). An output is called ``<variable>_forecast``, its quantiles add their
     percentage (``temperature_forecast_q10``; 0.025 is ``_q2_5``).
     """
+    table = definitions.variable_table
     inputs = []
     for required in definitions.required_inputs:
         members: tuple[str, ...] | None = None
-        name = required.variable
+        name, row = required.variable, table[required.variable]
         if required.area is not None:
             name += "_" + "".join(c if c.isalnum() else "_" for c in required.area.lower())
             region = required.area == definitions.region
@@ -132,7 +135,9 @@ def make_blueprint(
             InputPlan(
                 name=name,
                 variable=required.variable,
-                unit=VARIABLES[required.variable].unit,
+                unit=row.unit,
+                minimum=row.minimum,
+                maximum=row.maximum,
                 period=required.period,
                 sample_rate=required.sample_rate,
                 max_missing=max_missing,
@@ -143,9 +148,9 @@ def make_blueprint(
         OutputPlan(
             name=f"{variable}_forecast",
             variable=variable,
-            unit=VARIABLES[variable].unit,
-            minimum=VARIABLES[variable].minimum,
-            maximum=VARIABLES[variable].maximum,
+            unit=table[variable].unit,
+            minimum=table[variable].minimum,
+            maximum=table[variable].maximum,
             quantiles=tuple(
                 QuantilePlan(name=f"{variable}_forecast_q{_percent(p)}", probability=p)
                 for p in quantiles

@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from fairweather_interface.definitions import VARIABLES, Definitions, parse_definitions
+from fairweather_interface.definitions import Definitions, parse_definitions
 from fairweather_interface.durations import format_duration
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
@@ -176,12 +176,13 @@ class Recipe(StrictModel):
     areas: _Names
     """Areas that the model covers. Their order is the order of the model's `area_index`."""
     variables: _Names
-    """What it forecasts: `temperature`, `humidity`, `dew_point`, `pressure`, `wind_speed`."""
+    """What it forecasts: `temperature`, `humidity`, `dew_point`, `pressure`, `wind_speed`, or a
+    variable of the definitions. [More](#add-a-variable)"""
     season: Annotated[_Months, Declares("valid_months")]
     """Months (1 to 12) in which a forecast may start, in the area's local time. [More](#season)"""
     definitions: dict[str, Any]
-    """Areas and required inputs: a packaged name (`new-york`, `israel`), the path of a YAML file or
-    the definitions themselves. [More](#add-an-area)"""
+    """Areas, required inputs and variables: a packaged name (`new-york`, `israel`), the path of a
+    YAML file or the definitions themselves. [More](#add-an-area)"""
     observations: ObservationsPlan
     step: Duration = timedelta(hours=1)
     """Time between two forecast values; must divide a day."""
@@ -239,9 +240,11 @@ class Recipe(StrictModel):
             if area not in defined.areas
         ]
         problems += [
-            f"`variables`: unknown variable {variable!r}; expected one of {', '.join(VARIABLES)}"
+            f"`variables`: unknown variable {variable!r}; expected one of "
+            f"{', '.join(defined.variable_table)}, or a row for it under `variables` of the "
+            "definitions"
             for variable in self.variables
-            if variable not in VARIABLES
+            if variable not in defined.variable_table
         ]
         if _DAY % self.step:
             problems.append(f"`step`: {step} does not divide a day; write, for example, 1 hour")

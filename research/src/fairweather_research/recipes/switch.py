@@ -16,7 +16,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -91,17 +90,17 @@ class SwitchPlan(StrictModel):
             names = ", ".join(item.name for item in plan.inputs)
             problem = f"unknown input {self.by!r}; expected {REFERENCE_TIME}, or an input of the"
             return [f"`switch.by`: {problem} definitions: {names}"]
-        problems, limits = [], VARIABLES[item.variable]
+        problems = []
         if self.period is not None and (self.period % plan.step or self.period > item.period):
             problems.append(
                 f"`switch.period`: found {format_duration(self.period)}, expected whole steps of "
                 f"{format_duration(plan.step)}, at most the {format_duration(item.period)} of "
                 f"{self.by}"
             )
-        if not all(limits.minimum < at < limits.maximum for at in self.at or ()):
+        if not all(item.minimum < at < item.maximum for at in self.at or ()):
             problems.append(
                 f"`switch.at`: found {list(self.at or ())}, expected {item.variable} between "
-                f"{limits.minimum:g} and {limits.maximum:g} {item.unit}: no other can be"
+                f"{item.minimum:g} and {item.maximum:g} {item.unit}: no other can be"
             )
         return problems
 

@@ -13,8 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from changes import PAGE, Change, changes, copy_sources
+from page import PAGE, files
 from serving import App, command, running, settings
+
+from fairweather_interface.variables import VARIABLES
 
 START = datetime(2022, 1, 1, tzinfo=UTC)
 DAYS = 500
@@ -36,34 +38,29 @@ def load_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def overlaid(folder: Path, *packages: str, **environment: str) -> dict[str, str]:
-    """Return an environment in which the changed sources of ``packages`` are imported first."""
-    paths = os.pathsep.join(str(folder / package / "src") for package in packages)
-    return {**os.environ, **environment, "PYTHONPATH": paths}
+def research() -> Path:
+    """Return the command of research, which has an environment of its own."""
+    beside = Path(os.environ["FAIRWEATHER_DEMO"]) / "research"
+    return Path(beside.read_text(encoding="utf-8")) / "fairweather-research"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the page was followed up to the training, which delivered."""
     folder = tmp_path_factory.mktemp("own-domain")
-    copy_sources(folder)
-    for each in changes():
-        each.apply(folder)
+    for name, text in files().items():
+        (folder / name).write_text(text, encoding="utf-8")
     (folder / "load.csv").write_text(load_table(), encoding="utf-8")
-    research = Path((Path(os.environ["FAIRWEATHER_DEMO"]) / "research").read_text())
     subprocess.run(  # noqa: S603 - arguments of our own
-        [research / "fairweather-research", "train", "district-load.yaml", "--store", "store"],
-        cwd=folder,
-        env=overlaid(folder, "shared-interface", "research"),
-        check=True,
+        [research(), "train", "district-load.yaml", "--store", "store"], cwd=folder, check=True
     )
     return folder
 
 
 @pytest.fixture(scope="module")
 def app(folder: Path) -> Iterator[App]:
-    """Return the app as it is, over the changed contract's variables."""
-    environment = overlaid(folder, "shared-interface", **settings(folder))
+    """Return the app as it is, over that store and the district's observations."""
+    environment = settings(folder)
     imported = command("observations", "import", str(folder / "load.csv"))
     subprocess.run(imported, env=environment, check=True)  # noqa: S603
     with running(environment, folder / "app.log") as app:
@@ -106,22 +103,13 @@ def test_the_page_names_the_quantity(app: App) -> None:
 
 
 def test_research_and_app_agree_on_what_is_supported(folder: Path) -> None:
-    environment = overlaid(folder, "shared-interface", **settings(folder))
     software = subprocess.run(  # noqa: S603
-        command("software"), env=environment, check=True, stdout=subprocess.PIPE
+        command("software"), env=settings(folder), check=True, stdout=subprocess.PIPE
     ).stdout
     (folder / "app.json").write_bytes(software)
-    research = Path((Path(os.environ["FAIRWEATHER_DEMO"]) / "research").read_text())
     checked = subprocess.run(  # noqa: S603
-        [
-            research / "fairweather-research",
-            "check",
-            "district-load.yaml",
-            "--software",
-            "app.json",
-        ],
+        [research(), "check", "district-load.yaml", "--software", "app.json"],
         cwd=folder,
-        env=overlaid(folder, "shared-interface", "research"),
         check=False,
         capture_output=True,
         text=True,
@@ -129,13 +117,10 @@ def test_research_and_app_agree_on_what_is_supported(folder: Path) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-@pytest.mark.parametrize("how", ["replace x", 'after "nowhere = {" in a.py'])
-def test_a_change_that_cannot_be_done_is_told(tmp_path: Path, how: str) -> None:
-    (tmp_path / "a.py").write_text("somewhere = {\n")
-    with pytest.raises(ValueError, match=r"nobody can do|0 lines"):
-        Change(how=how, text="x\n").apply(tmp_path)
-
-
-def test_every_change_of_the_page_is_marked_as_one() -> None:
+def test_every_block_of_the_page_is_a_file_but_the_last() -> None:
     blocks = PAGE.read_text(encoding="utf-8").count("```") // 2
-    assert len(list(changes())) == blocks - 1  # the last one is what to type
+    assert len(files()) == blocks - 1  # the last one is what to type
+
+
+def test_the_contract_does_not_know_the_variable() -> None:
+    assert "load" not in VARIABLES

@@ -16,7 +16,6 @@ from fairweather_app.api.schemas import Forecast
 from fairweather_app.web.forecast import sentences
 from fairweather_app.web.forecast.daylight import Night
 from fairweather_app.web.forecast.series import Series
-from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import instant, local_days, moment, short_day_name
 
 _PERCENT = (0.0, 100.0, 50.0)
@@ -78,14 +77,14 @@ def _panel(series: Series, *, first: bool) -> dict[str, Any]:
         )
 
     def rounded(values: Iterable[float | None]) -> list[float | None]:
-        digits = wording.digits(series.variable, 2)  # more than a chart shows
+        digits = series.digits + 2  # more than a chart shows
         return [None if value is None else round(value, digits) for value in values]
 
     return {
         "name": series.variable,
         "label": series.label,
         "unit": series.unit,
-        "digits": wording.digits(series.variable, 1),
+        "digits": series.digits + 1,
         "value": rounded(series.values),
         "lower": rounded(series.lower) if series.interval else None,
         "upper": rounded(series.upper) if series.interval else None,

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from fairweather_interface.variables import VARIABLES
-
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.observations import WindowCache
 from fairweather_app.observations.windows import LONGEST_PERIOD, WindowSpec
@@ -42,18 +40,18 @@ NO_OBSERVATIONS = Observations()
 
 
 def observe(windows: WindowCache, forecast: Forecast, latest: datetime | None) -> Observations:
-    """Read the observations of all variables of a forecast that have a unit of the contract.
+    """Read the observations of all variables of a forecast that are observed in its unit.
 
     `latest` is when the area was last observed; nothing is later than the start when that is not.
 
     Raises:
         ObservationStoreError: the database cannot be used.
     """
-    times, start = forecast.forecast.time, forecast.reference_time
+    times, start, units = forecast.forecast.time, forecast.reference_time, windows.units()
     steps = {
         name: _step(start, times, each.value)
         for name, each in forecast.forecast.variables.items()
-        if name in VARIABLES and VARIABLES[name].unit == each.unit
+        if units.get(name) == each.unit
     }
     known = [step for step in steps.values() if step]
     if not known or latest is None or times[-1] - start > LONGEST_PERIOD:

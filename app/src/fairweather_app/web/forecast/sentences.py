@@ -21,7 +21,6 @@ from fairweather_app.web.layout.local_time import (
 from fairweather_app.web.layout.wording import (
     MAIN,
     counted,
-    digits,
     error_symbol,
     label,
     number,
@@ -77,7 +76,7 @@ def headline(
         values = present(each.values, day.steps)
         if not values:
             continue
-        few = digits(each.variable)
+        few = each.digits
         low, high = (quantity(end, each.unit, few) for end in (min(values), max(values)))
         if each.variable == MAIN:  # "low 4 °C, high 9 °C" needs no name
             parts.append(low if low == high else f"low{NO_BREAK}{low}, high{NO_BREAK}{high}")
@@ -101,7 +100,7 @@ def extremes(times: Sequence[datetime], series: Series, *, zone: tzinfo) -> str:
 
     def at(word: str, value: float, step: int) -> str:
         day = day_name(times[step].astimezone(zone).date())
-        amount = quantity(value, series.unit, digits(series.variable))
+        amount = quantity(value, series.unit, series.digits)
         return f"{word.capitalize()}: {day}, {clock(times[step], zone)}, {amount}."
 
     lowest, highest = series.extremes
@@ -164,7 +163,7 @@ def band_on(day: LocalDay | None, series: Series | None) -> str:
     low, high = present(series.lower, day.steps), present(series.upper, day.steps)
     if not low or not high:
         return ""
-    ends = [number(end, digits(series.variable)) for end in (min(low), max(high))]
+    ends = [number(end, series.digits) for end in (min(low), max(high))]
     tenths = 10 * (series.interval[1] - series.interval[0])
     whole = abs(tenths - round(tenths)) < _WHOLE
     often = f"{round(tenths)} times in 10" if whole else f"with {share(series.interval)} certainty"
@@ -218,7 +217,7 @@ def stale(
 def verified(found: Verification) -> str:
     """Return how a forecast turned out: ``Temperature: wrong by 1.2 °C on average …``."""
     series = found.series
-    unit, more = error_symbol(series.unit), digits(series.variable, 1)
+    unit, more = error_symbol(series.unit), series.digits + 1
     values = counted(found.count, "value")
     text = f"{series.label}: wrong by {quantity(found.error, unit, more)} on average over {values}"
     if found.first_day is not None:

@@ -5,11 +5,12 @@ And verify it: compare it with what was observed at its valid times.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
-from fairweather_interface.variables import VARIABLES
+from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.web.forecast.observed import Observations, Values
@@ -17,7 +18,7 @@ from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.preferences import Units, shown_unit, shown_values
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Series:
     """One variable of a forecast as pages show it, in the reader's unit.
 
@@ -39,6 +40,11 @@ class Series:
     recent: Values = ()
     observed: Values = ()
 
+    @cached_property
+    def digits(self) -> int:
+        """How many decimals it is written with, at least."""
+        return wording.digits(self.variable, among=self.values)
+
     @property
     def extremes(self) -> tuple[str, str]:
         """What people call its lowest and its highest value."""
@@ -46,12 +52,20 @@ class Series:
         return known.extremes if known else ("lowest", "highest")
 
 
-def shown_series(forecast: Forecast, observed: Observations, units: Units) -> tuple[Series, ...]:
-    """Return the variables of a forecast, the one that pages lead with first."""
+def shown_series(
+    forecast: Forecast,
+    observed: Observations,
+    units: Units,
+    variables: Mapping[str, Variable] = VARIABLES,
+) -> tuple[Series, ...]:
+    """Return the variables of a forecast, the one that pages lead with first.
+
+    `variables` are the rows of those that are known.
+    """
     return tuple(
         Series(
             variable=name,
-            label=wording.label(name),
+            label=wording.label(name, variables),
             unit=wording.symbol(name, shown_unit(each.unit, units)),
             values=shown_values(each.value, each.unit, units),
             lower=shown_values(each.lower or (), each.unit, units),

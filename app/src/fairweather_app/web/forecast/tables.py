@@ -39,7 +39,7 @@ def day_rows(
         return []
     main, *others = series
     scale = present(main.values, range(len(times)))
-    digits = wording.digits(main.variable)
+    digits = main.digits
     rows = []
     for day in days:
         last = day is days[-1] and day is not days[0]
@@ -69,7 +69,7 @@ def _spread(series: Series, steps: range) -> str:
     values = present(series.values, steps)
     if not values:
         return wording.NO_VALUE
-    digits = wording.digits(series.variable)
+    digits = series.digits
     ends = dict.fromkeys(wording.number(each, digits) for each in (min(values), max(values)))
     return f"{wording.NO_VALUE.join(ends)}{NO_BREAK}{series.unit}"
 
@@ -122,7 +122,7 @@ def recent_groups(times: Sequence[datetime], series: Sequence[Series], zone: tzi
 
 
 def _number(series: Series, values: Values, step: int) -> str:
-    return wording.number(values[step] if values else None, wording.digits(series.variable, 1))
+    return wording.number(values[step] if values else None, series.digits + 1)
 
 
 def _cell(series: Series, step: int) -> str:

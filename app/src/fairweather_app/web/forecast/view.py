@@ -6,9 +6,11 @@ and is plain, never markup; the templates escape it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
+
+from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.web.forecast import sentences
@@ -48,7 +50,7 @@ def forecast_view(
     """
     zone = zone_of(forecast.timezone)
     times, receipt, start = forecast.forecast.time, forecast.receipt, forecast.reference_time
-    series = shown_series(forecast, observed, units)
+    series = shown_series(forecast, observed, units, _variables(provenance))
     first = series[0] if series else None
     days = local_days(times, zone)
     bands = sentences.bands(series)
@@ -91,7 +93,7 @@ def forecast_view(
             forecast.area, unused, better=provenance.better, pinned=provenance.pinned
         ),
         "skills": tuple(
-            sentences.skill(each.variable, receipt.skill[each.variable])
+            sentences.skill(each.label, receipt.skill[each.variable])
             for each in series
             if each.variable in receipt.skill
         ),
@@ -113,6 +115,11 @@ def forecast_view(
     }
 
 
+def _variables(provenance: Provenance) -> Mapping[str, Variable]:
+    """Return the rows of the variables that the contract or the delivery knows."""
+    return VARIABLES if provenance.metadata is None else provenance.metadata.variable_table
+
+
 def _stale(
     forecast: Forecast, provenance: Provenance, latest: datetime | None, zone: tzinfo, now: datetime
 ) -> str:
@@ -123,7 +130,8 @@ def _stale(
     where = wording.listed(oldest.areas)
     if oldest.latest is not None and len(oldest.areas) > 1:
         where = f"at least half of {where}"
-    return sentences.stale(where, oldest.latest, zone, now, until, variable=oldest.variable)
+    name = wording.label(oldest.variable, _variables(provenance))
+    return sentences.stale(where, oldest.latest, zone, now, until, variable=name)
 
 
 def _description(area: str, headline: str, bands: str, series: Sequence[Series]) -> str:

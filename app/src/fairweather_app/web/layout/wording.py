@@ -5,11 +5,12 @@ The minus is a real minus sign, and units stand after a no-break space.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from fairweather_interface.variables import VARIABLES
+from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.web.layout.local_time import NO_BREAK
 
@@ -18,13 +19,15 @@ MAIN = next(iter(VARIABLES))
 
 MINUS = "\N{MINUS SIGN}"
 NO_VALUE = "\N{EN DASH}"
+_WHOLE = 100.0
+"""From here on values are shown without decimals."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*[.,:;!?]?(?=\s|$)")
 
 
-def label(variable: str) -> str:
+def label(variable: str, variables: Mapping[str, Variable] = VARIABLES) -> str:
     """Return what people call a variable: ``Temperature``; an unknown one by its own name."""
-    known = VARIABLES.get(variable)
+    known = variables.get(variable)
     name = known.label if known else variable.replace("_", " ")
     return name[:1].upper() + name[1:]
 
@@ -40,10 +43,19 @@ def error_symbol(symbol: str) -> str:
     return "percentage points" if symbol == "%" else symbol
 
 
-def digits(variable: str, more: int = 0) -> int:
-    """Return how many decimals a variable is written with, `more` where detail is wanted."""
+def digits(variable: str, more: int = 0, *, among: Iterable[float | None] = ()) -> int:
+    """Return how many decimals a variable is written with, `more` where detail is wanted.
+
+    A variable that the contract does not know has as many as the largest value `among` those shown
+    needs: none from 100 up, one from 1 up, two significant ones below.
+    """
     known = VARIABLES.get(variable)
-    return (known.digits if known else 0) + more
+    if known is not None:
+        return known.digits + more
+    largest = max((abs(value) for value in among if value is not None), default=_WHOLE)
+    if largest == 0 or largest >= _WHOLE:
+        return more
+    return more + (1 if largest >= 1 else 1 - math.floor(math.log10(largest)))
 
 
 def number(value: float | None, digits: int = 0) -> str:

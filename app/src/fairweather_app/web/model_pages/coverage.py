@@ -95,7 +95,7 @@ def map_rows(
                 {
                     "area": area,
                     "first_of": 0 if position else len(found),
-                    "variable": wording.label(variable),
+                    "variable": wording.label(variable, contents.variables),
                     "months": by_month,
                 }
             )

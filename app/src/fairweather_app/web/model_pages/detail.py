@@ -10,6 +10,7 @@ import flask
 from fairweather_interface.applicability import domain_of
 from fairweather_interface.metadata import Input, ModelMetadata
 from fairweather_interface.metadata.evidence import Performance
+from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.api.model_listing import model_detail
 from fairweather_app.api.schemas import LiveScoreSummary
@@ -39,18 +40,21 @@ def show_model(delivery_id: str) -> flask.Response:
     delivery = app_context.catalogue.delivery(entry)
     metadata = delivery.metadata if delivery is not None else None
     units = {each.variable: each.unit for each in metadata.outputs} if metadata else {}
+    variables = metadata.variable_table if metadata else VARIABLES
     page = render(
         "model.html",
         detail=detail,
         metadata=metadata,
-        model=_described(metadata, units) if metadata else {},
-        scores=[_score_row(each, units) for each in detail.live_scores or ()],
+        model=_described(metadata, units, variables) if metadata else {},
+        scores=[_score_row(each, units, variables) for each in detail.live_scores or ()],
         switched_off=app_context.selectors.rules.why_nowhere(entry) if entry.live else None,
     )
     return answer_with(page)
 
 
-def _described(metadata: ModelMetadata, units: Mapping[str, str]) -> dict[str, Any]:
+def _described(
+    metadata: ModelMetadata, units: Mapping[str, str], variables: Mapping[str, Variable]
+) -> dict[str, Any]:
     """Return what the page shows of metadata in words, by its names in the template."""
     training = metadata.training
     begin, end = training.train_start_time.date(), training.train_end_time.date()
@@ -60,10 +64,10 @@ def _described(metadata: ModelMetadata, units: Mapping[str, str]) -> dict[str, A
         "horizon": wording.listed(
             [f"{wording.duration(horizon)}, every {_step(step)}" for step, horizon in steps]
         ),
-        "inputs": [_input(each) for each in metadata.required_inputs],
-        "bounds": list(_bounds(metadata)),
+        "inputs": [_input(each, variables) for each in metadata.required_inputs],
+        "bounds": list(_bounds(metadata, variables)),
         "period": f"{date_name(begin)} to {date_name(end)}",
-        "performance": [_performance_row(each, units) for each in metadata.performance],
+        "performance": [_performance_row(each, units, variables) for each in metadata.performance],
     }
 
 
@@ -84,11 +88,11 @@ def _step(step: timedelta) -> str:
     return wording.duration(step).removeprefix("1 ")
 
 
-def _input(wanted: Input) -> str:
+def _input(wanted: Input, variables: Mapping[str, Variable]) -> str:
     """Return ``Hourly temperature for the last 30 days (up to 10 % missing)``."""
     if wanted.variable is None or wanted.period is None or wanted.sample_rate is None:
         return wanted.name
-    name = wording.label(wanted.variable)
+    name = wording.label(wanted.variable, variables)
     step = _step(wanted.sample_rate)
     what = f"Hourly {name.lower()}" if step == "hour" else f"{name} every {step}"
     where = f", mean of {wording.listed(wanted.areas)}," if wanted.areas else ""
@@ -97,7 +101,7 @@ def _input(wanted: Input) -> str:
     return f"{what}{where} for the last {wording.duration(wanted.period)} ({missing})"
 
 
-def _bounds(metadata: ModelMetadata) -> Iterator[str]:
+def _bounds(metadata: ModelMetadata, variables: Mapping[str, Variable]) -> Iterator[str]:
     """Yield the limits of each input: ``Temperature: not above 35.0 °C``."""
     domain = domain_of(metadata)
     for wanted in metadata.required_inputs:
@@ -112,22 +116,26 @@ def _bounds(metadata: ModelMetadata) -> Iterator[str]:
         ]
         if bounds.max_missing is not None:
             parts.append(f"at most {100 * bounds.max_missing:.3g}{NO_BREAK}% missing")
-        yield f"{wording.label(wanted.name)}: {wording.listed(parts)}"
+        yield f"{wording.label(wanted.name, variables)}: {wording.listed(parts)}"
 
 
-def _performance_row(each: Performance, units: Mapping[str, str]) -> tuple[str, ...]:
+def _performance_row(
+    each: Performance, units: Mapping[str, str], variables: Mapping[str, Variable]
+) -> tuple[str, ...]:
     skill = wording.number(each.skill, 2)
     if each.skill_interval:
         low, high = (wording.number(end, 2) for end in each.skill_interval)
         skill += f" ({low} to {high})"
     error = _error(each.variable, each.mae, units)
-    return (each.area, wording.label(each.variable), error, skill)
+    return (each.area, wording.label(each.variable, variables), error, skill)
 
 
-def _score_row(each: LiveScoreSummary, units: Mapping[str, str]) -> tuple[str, ...]:
+def _score_row(
+    each: LiveScoreSummary, units: Mapping[str, str], variables: Mapping[str, Variable]
+) -> tuple[str, ...]:
     return (
         each.area,
-        wording.label(each.variable),
+        wording.label(each.variable, variables),
         str(each.lead_day),
         str(each.count),
         _error(each.variable, each.mae, units),

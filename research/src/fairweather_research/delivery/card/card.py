@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 import jinja2
 import yaml
 from fairweather_interface.applicability import domain_of
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.durations import format_duration
 from fairweather_interface.metadata import Bounds, Input, ModelMetadata
+from fairweather_interface.variables import Variable
 from fairweather_interface.verdict import Verdict
 from markupsafe import Markup
 
@@ -75,14 +75,18 @@ def write_card(
     folder.mkdir()
     most = max(_FEWEST, min(_MOST, _POINTS // min(len(result.judgements), _PICTURED)))
     network = metadata.training.recipe.get("network")
+    variables = metadata.variable_table
     page = _template().render(
         metadata=metadata,
+        variables=variables,
         training=metadata.training,
         months=[calendar.month_name[month] for month in metadata.valid_months],
         series=[
             {
                 "evaluation": one,
-                "pictures": _pictures(one, metadata.areas[one.area].timezone, most)
+                "pictures": _pictures(
+                    one, variables[one.variable], metadata.areas[one.area].timezone, most
+                )
                 if place < _PICTURED
                 else [],
             }
@@ -90,7 +94,10 @@ def write_card(
         ],
         pictured=_PICTURED,
         baselines=BASELINES,
-        domain=[_input(item, metadata, result) for item in metadata.required_inputs],
+        domain=[
+            _input(item, variables[item.variable or ""], metadata, result)
+            for item in metadata.required_inputs
+        ],
         held=_HELD,
         curve=training_plot(
             result.epochs,
@@ -130,50 +137,56 @@ def _template() -> jinja2.Template:
         "counted": lambda share: f"{100 * share:.1f} %",
         "drawn": Markup,  # our own drawings, whose texts are escaped
         "duration": format_duration,
-        "label": lambda variable: VARIABLES[variable].label,
         "number": lambda value: f"{value:.2f}".replace("-", "\N{MINUS SIGN}"),
         "percent": lambda share: f"{round(100 * share, 8):g} %",
         "share": _share,
         "signed": lambda value: f"{value:+.2f}".replace("-", "\N{MINUS SIGN}"),
-        "symbol": lambda variable: VARIABLES[variable].symbol,
         "utc": lambda time: f"{time:%Y-%m-%d %H:%M} UTC",
     }
     return environment.get_template("card.html.j2")
 
 
-def _pictures(evaluation: Evaluation, timezone: str, most: int) -> list[Plot]:
+def _pictures(evaluation: Evaluation, spec: Variable, timezone: str, most: int) -> list[Plot]:
     """Plot the errors by lead day and in two weeks, and the coverage of the bands."""
-    plots = [error_plot(evaluation), bias_plot(evaluation)]
+    plots = [error_plot(evaluation, spec), bias_plot(evaluation, spec)]
     for rule, trace in (("median", evaluation.trace), ("largest", evaluation.worst)):
         if trace:
-            plots.append(week_plot(evaluation, trace, timezone, rule=rule, most=most))
+            plots.append(week_plot(evaluation, spec, trace, timezone, rule=rule, most=most))
     if coverage := evaluation.coverage:
-        plots += [coverage_plot(evaluation, coverage), reliability_plot(evaluation, coverage)]
+        plots += [
+            coverage_plot(evaluation, spec, coverage),
+            reliability_plot(evaluation, spec, coverage),
+        ]
     return plots
 
 
-def _input(item: Input, metadata: ModelMetadata, result: TrainingResult) -> dict[str, Any]:
+def _input(
+    item: Input, spec: Variable, metadata: ModelMetadata, result: TrainingResult
+) -> dict[str, Any]:
     """Describe one input: its name, its bounds, and its distribution in training."""
     bounds = domain_of(metadata).get(item.name, Bounds())
     statistics = result.portraits.get(item.name)
     return {
         "input": item,
-        "name": named(item),
-        "bounds": _bounds(item, bounds),
-        "pictures": [spread_plot(item, bounds, statistics), season_plot(item, bounds, statistics)]
+        "name": named(item, spec),
+        "bounds": _bounds(spec, bounds),
+        "pictures": [
+            spread_plot(item, spec, bounds, statistics),
+            season_plot(item, spec, bounds, statistics),
+        ]
         if statistics
         else [],
     }
 
 
-def _bounds(item: Input, bounds: Bounds) -> str:
+def _bounds(spec: Variable, bounds: Bounds) -> str:
     """Describe the bounds of an input; empty where there are none."""
     edges = [
         f"{word} {edge:.1f}"
         for word, edge in (("from", bounds.minimum), ("up to", bounds.maximum))
         if edge is not None
     ]
-    parts = [f"{' '.join(edges)} {VARIABLES[item.variable or ''].symbol}"] if edges else []
+    parts = [f"{' '.join(edges)} {spec.symbol}"] if edges else []
     if bounds.max_missing is not None:
         parts.append(f"with up to {bounds.max_missing:.1%} of the values missing")
     return ", ".join(parts)

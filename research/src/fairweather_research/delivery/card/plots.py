@@ -14,8 +14,8 @@ from itertools import chain, cycle, pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.metadata import Bounds, Input
+from fairweather_interface.variables import Variable
 
 from fairweather_research.dataset.input_statistics import InputStatistics
 from fairweather_research.dataset.split import DAY
@@ -48,9 +48,8 @@ class Plot(NamedTuple):
     name: str
 
 
-def error_plot(evaluation: Evaluation) -> Plot:
+def error_plot(evaluation: Evaluation, spec: Variable) -> Plot:
     """Plot the mean absolute error by lead day beside the baselines."""
-    spec = VARIABLES[evaluation.variable]
     days = evaluation.days
     rows = [
         (name, f"baseline {name}", shape, [score.baselines[name] for score in days])
@@ -68,9 +67,8 @@ def error_plot(evaluation: Evaluation) -> Plot:
     )
 
 
-def bias_plot(evaluation: Evaluation) -> Plot:
+def bias_plot(evaluation: Evaluation, spec: Variable) -> Plot:
     """Plot the mean error, with its sign, by lead day."""
-    spec = VARIABLES[evaluation.variable]
     bias = [score.bias for score in evaluation.days]
     name = f"forecast \N{MINUS SIGN} observed, {spec.symbol}"
     chart = Chart(_lead_axis(evaluation.days), Axis.fitting(name, *bias, include=(0.0,), room=0.15))
@@ -83,12 +81,13 @@ def bias_plot(evaluation: Evaluation) -> Plot:
     )
 
 
-def week_plot(evaluation: Evaluation, trace: Trace, timezone: str, *, rule: str, most: int) -> Plot:
+def week_plot(
+    evaluation: Evaluation, spec: Variable, trace: Trace, timezone: str, *, rule: str, most: int
+) -> Plot:
     """Plot one forecast beside the observations, in local time.
 
     It was chosen by ``rule``, ``median`` or ``largest``; a line has ``most`` points at most.
     """
-    spec = VARIABLES[evaluation.variable]
     zone = ZoneInfo(timezone)
     stride = -(-len(trace.time) // most)
     times = trace.time[::stride]
@@ -119,7 +118,7 @@ def week_plot(evaluation: Evaluation, trace: Trace, timezone: str, *, rule: str,
     )
 
 
-def coverage_plot(evaluation: Evaluation, coverage: Coverage) -> Plot:
+def coverage_plot(evaluation: Evaluation, spec: Variable, coverage: Coverage) -> Plot:
     """Plot the share of held-out values inside the band by lead day, with its interval."""
     inside = [100 * day.inside for day in coverage.days]
     reach = [100 * edge for day in coverage.days for edge in day.interval or ()]
@@ -134,13 +133,13 @@ def coverage_plot(evaluation: Evaluation, coverage: Coverage) -> Plot:
     chart.marks([held.day for held in coverage.days], inside, "reach", name, "dot")
     return _plot(
         chart,
-        f"{VARIABLES[evaluation.variable].label} at {evaluation.area}: the share of held-out "
+        f"{spec.label} at {evaluation.area}: the share of held-out "
         "values inside the band by lead day, with its 95 % interval, beside the "
         f"{100 * coverage.declared:g} % that it declares.",
     )
 
 
-def reliability_plot(evaluation: Evaluation, coverage: Coverage) -> Plot:
+def reliability_plot(evaluation: Evaluation, spec: Variable, coverage: Coverage) -> Plot:
     """Plot how often the observed value was not above each quantile, by lead day."""
     chart = Chart(_lead_axis(coverage.days), _percent_axis("not above, %", 0))
     for place, probability in enumerate(coverage.probabilities):
@@ -150,15 +149,14 @@ def reliability_plot(evaluation: Evaluation, coverage: Coverage) -> Plot:
     quantiles = ", ".join(f"{100 * probability:g} %" for probability in coverage.probabilities)
     return _plot(
         chart,
-        f"{VARIABLES[evaluation.variable].label} at {evaluation.area}: how often what came was not "
+        f"{spec.label} at {evaluation.area}: how often what came was not "
         f"above the {quantiles} quantile, by lead day. A reliable quantile keeps to its dashed "
         "line.",
     )
 
 
-def spread_plot(item: Input, bounds: Bounds, statistics: InputStatistics) -> Plot:
+def spread_plot(item: Input, spec: Variable, bounds: Bounds, statistics: InputStatistics) -> Plot:
     """Plot the histogram of an input's training values, with its bounds."""
-    spec = VARIABLES[item.variable or ""]
     edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
     total = sum(statistics.counts)
     shares = [100 * count / total for count in statistics.counts]
@@ -175,19 +173,19 @@ def spread_plot(item: Input, bounds: Bounds, statistics: InputStatistics) -> Plo
         chart.wall(bounds.maximum, "bound", text, leftwards=True)
     return _plot(
         chart,
-        f"{named(item)}: the distribution of its {total:,} training values"
+        f"{named(item, spec)}: the distribution of its {total:,} training values"
         f"{', with the declared bounds (dashed)' if edges else '; no bound is declared'}.",
     )
 
 
-def season_plot(item: Input, bounds: Bounds, statistics: InputStatistics) -> Plot:
+def season_plot(item: Input, spec: Variable, bounds: Bounds, statistics: InputStatistics) -> Plot:
     """Plot the range of an input in every month of training, with its bounds."""
     edges = [edge for edge in (bounds.minimum, bounds.maximum) if edge is not None]
     every = [value for month in statistics.months for value in (month.lowest, month.highest)]
     letters = [(float(number), _MONTHS[number][:1]) for number in range(1, 13)]
     chart = Chart(
         Axis("month, local calendar", 0.4, 12.6, letters),
-        Axis.fitting(VARIABLES[item.variable or ""].symbol, *every, *edges),
+        Axis.fitting(spec.symbol, *every, *edges),
     )
     for month in statistics.months:
         sides = (month.month - 0.32, month.month + 0.32)
@@ -198,7 +196,7 @@ def season_plot(item: Input, bounds: Bounds, statistics: InputStatistics) -> Plo
         chart.level(edge, "bound", "bound")
     return _plot(
         chart,
-        f"{named(item)} by month, as training held it: all values, nine of ten, "
+        f"{named(item, spec)} by month, as training held it: all values, nine of ten, "
         f"and the median{'; dashed: the bounds declared' if edges else ''}. "
         "No column: no training data that month.",
     )
@@ -255,7 +253,7 @@ def _moments(begin: int, end: int, zone: ZoneInfo) -> Iterator[tuple[float, str]
                 yield moment, f"{hour:02}:00" if hour else f"{day.day} {_MONTHS[day.month]}"
 
 
-def named(item: Input) -> str:
+def named(item: Input, spec: Variable) -> str:
     """Return an input's name for people."""
     over = f" over {', '.join(item.areas)}" if item.areas else ""
-    return VARIABLES[item.variable or ""].label + over
+    return spec.label + over
