@@ -187,7 +187,8 @@ class Recipe(StrictModel):
     areas: _Names
     """Areas that the model covers. Their order is the order of the model's `area_index`."""
     variables: _Names
-    """What it forecasts: `temperature`, `humidity`, `dew_point`, `pressure`, `wind_speed`."""
+    """What it forecasts, of the
+    [contract's variables](../../shared-interface/docs/observations.md#variables)."""
     season: Annotated[_Months, Declares("valid_months")]
     """Months (1 to 12) in which a forecast may start, in the area's local time. [More](#season)"""
     definitions: dict[str, Any]
