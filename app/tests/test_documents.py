@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 import pytest
-from fairweather_interface.refusals import Code
 from flask import Flask
 from prometheus_client import Metric
 from pydantic import ByteSize, TypeAdapter
@@ -210,10 +209,6 @@ def problems_table() -> str:
     return table(("code", "status", "", "what to do"), rows)
 
 
-def codes_table() -> str:
-    return table(("code", ""), [(f"`{code}`", code.meaning) for code in Code])
-
-
 GENERATED: dict[str, tuple[str, Callable[[Flask], str]]] = {
     "main settings": ("README.md", lambda _: settings_table(MAIN_SETTINGS, "docs/")),
     "settings": ("settings.md", lambda _: settings_table()),
@@ -223,7 +218,6 @@ GENERATED: dict[str, tuple[str, Callable[[Flask], str]]] = {
     "metrics": ("operations.md", metrics_table),
     "endpoints": ("http-api.md", endpoints_table),
     "problems": ("http-api.md", lambda _: problems_table()),
-    "codes": ("troubleshooting.md", lambda _: codes_table()),
 }
 """By the name of each generated part, the page that it is in and what writes it."""
 
@@ -294,7 +288,6 @@ def test_a_generated_part_names_what_there_is(app: Flask) -> None:
         return set(re.findall(r"^\| `([^` ]+)", generated_part(part)[2], re.MULTILINE))
 
     assert names("settings") == {PREFIX + name.upper() for name in Settings.model_fields}
-    assert names("codes") == {code.value for code in Code}
     assert names("problems") == set(PROBLEMS)
     client = app.test_client()
     told = client.get("/metrics").get_data(as_text=True)
