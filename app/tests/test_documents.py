@@ -20,7 +20,7 @@ from pydantic import ByteSize, TypeAdapter
 import fairweather_app
 from fairweather_app import Settings, create_app
 from fairweather_app.api import metrics
-from fairweather_app.api.openapi import openapi_document
+from fairweather_app.api.openapi import JSON, openapi_document
 from fairweather_app.api.problems import PROBLEMS
 from fairweather_app.api.schemas import ModelSummary
 from fairweather_app.cli import observations
@@ -29,10 +29,12 @@ from fairweather_app.models_backend.capabilities import CAPABILITIES
 from fairweather_app.observations.quality import SeriesQuality
 from fairweather_app.server import serve
 from fairweather_app.settings import PREFIX
+from fairweather_app.web import PAGES as PAGES_OF_THE_APP
 
 HOME = Path(__file__).parents[1]
 PAGES = {path.name: path for path in (HOME / "README.md", *sorted((HOME / "docs").glob("*.md")))}
 MAIN_SETTINGS = ("store", "observations", "cache", "clock", "model_memory")
+PAGE_TOO = " Also a page."
 OF_FLASK = {"run", "shell", "routes"}
 
 
@@ -193,7 +195,8 @@ def endpoints_table(app: Flask) -> str:
                 for each in operation.get("parameters", ())
                 if each.get("in") == "query"
             ),
-            operation["summary"],
+            operation["summary"]
+            + PAGE_TOO * (operation["responses"]["200"]["content"].keys() >= {"text/html", JSON}),
         )
         for path, operations in json.loads(openapi_document(app))["paths"].items()
         for method, operation in operations.items()
@@ -335,14 +338,12 @@ def test_every_link_leads_somewhere() -> None:
                 assert anchor in anchors, f"{name}: {target}"
 
 
-def test_every_page_is_in_the_documents_and_no_other(app: Flask) -> None:
-    files = {"/page/<path:name>", "/docs/<name>"}
-    pages = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("page.")}
-    for_people_too = {"/models", "/models/<delivery_id>"}
-    part = page("http-api.md").partition("\n## The pages\n")[2]
-    rows = re.findall(r"^\| (`/.*?`) \|", part, re.MULTILINE)
-    told = {text for row in rows for text in re.findall(r"`([^`?\[]*)", row) if "/" in text}
-    assert told == (pages - files) | for_people_too
+def test_every_page_is_in_the_documents(app: Flask) -> None:
+    for each in PAGES_OF_THE_APP:
+        (rule,) = app.url_map.iter_rules(each.endpoint)
+        rows = re.findall(rf"^\| `GET {rule.rule}` \|.*", page("http-api.md"), re.MULTILINE)
+        assert len(rows) == 1, rule
+        assert rows[0].endswith(PAGE_TOO + " |") == (not each.rule)
 
 
 def test_every_picture_is_there_and_they_are_small() -> None:
