@@ -9,6 +9,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import click
@@ -25,7 +26,9 @@ from fairweather_app.api.problems import PROBLEMS
 from fairweather_app.api.schemas import ModelSummary
 from fairweather_app.cli import observations
 from fairweather_app.cli.output import JsonOption
+from fairweather_app.models_backend import protocol
 from fairweather_app.models_backend.capabilities import CAPABILITIES
+from fairweather_app.observations import providers
 from fairweather_app.observations.quality import SeriesQuality
 from fairweather_app.server import serve
 from fairweather_app.settings import PREFIX
@@ -379,6 +382,15 @@ def test_every_module_that_the_architecture_names_exists() -> None:
     sessions = {path.name for path in (HOME / "checks").iterdir()}
     assert real - {"__init__", "__pycache__"} <= names
     assert names <= real | sessions | {"screenshots"}
+
+
+def test_every_name_of_the_package_that_a_page_gives_exists() -> None:
+    text = "\n".join(map(page, PAGES))
+    named = set(re.findall(r"\bfairweather_app(?:\.\w+)+(?![\w:])", text))
+    groups = {providers.GROUP, protocol.GROUP}
+    assert groups <= named
+    for name in named - groups:
+        resolve_name(name)
 
 
 def test_the_first_forecast_of_the_readme_is_answered(
