@@ -48,10 +48,7 @@ def _example(name: str) -> Any:  # noqa: ANN401 - JSON
     """Return the example of a model or, by its name, of a parameter."""
     examples = _EXAMPLES | _EXAMPLES["parameters"]
     if name not in examples:
-        raise KeyError(
-            f"found no example of {name}, expected one of everything that the document describes; "
-            "add it to api/examples.json"
-        )
+        raise KeyError(f"found no example of {name}, expected one: add it to api/examples.json")
     return examples[name]
 
 

@@ -17,15 +17,6 @@ from fairweather_app.models_backend.session import Arrays, Session, Signature, T
 from fairweather_app.models_backend.tensorflow import TensorFlowBackend
 
 __all__ = [
-    "Arrays",
-    "Deliveries",
-    "ModelsBackend",
-    "OnnxBackend",
-    "RuntimeModel",
-    "Session",
-    "Signature",
-    "Tensor",
-    "TensorFlowBackend",
-    "artifact_of",
-    "find_backend",
-]
+    "Arrays", "Deliveries", "ModelsBackend", "OnnxBackend", "RuntimeModel", "Session", "Signature",
+    "Tensor", "TensorFlowBackend", "artifact_of", "find_backend",
+]  # fmt: skip
