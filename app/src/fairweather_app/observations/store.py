@@ -95,10 +95,6 @@ class ObservationStore:
 
     def add(self, archive: Archive) -> int:
         """Insert or replace every observation of an archive, all or none; return how many."""
-        insert = self.database.insert(_observations)
-        upsert = insert.on_conflict_do_update(
-            index_elements=["area", "variable", "time"], set_={"value": insert.excluded.value}
-        )
         with self.database.transaction(patient=True) as connection:
             for (area, variable), (times, values) in archive.series.items():
                 for start in range(0, len(times), ROWS_AT_ONCE):
@@ -110,7 +106,7 @@ class ObservationStore:
                             strict=True,
                         )
                     ]
-                    connection.execute(upsert, rows)
+                    connection.execute(self._upsert(), rows)
             self._note_arrivals(connection, archive)
         return len(archive)
 
@@ -193,3 +189,9 @@ class ObservationStore:
         connection.execute(_arrivals.insert(), spans)
         newest = sa.select(sa.func.max(_arrivals.c.id)).scalar_subquery()
         connection.execute(_arrivals.delete().where(_arrivals.c.id <= newest - ARRIVALS_KEPT))
+
+    def _upsert(self) -> sa.Insert:
+        insert = self.database.insert(_observations)
+        return insert.on_conflict_do_update(
+            index_elements=["area", "variable", "time"], set_={"value": insert.excluded.value}
+        )
