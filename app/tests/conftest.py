@@ -24,6 +24,7 @@ from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.common.times import to_microseconds
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.observations import Archive, ObservationStore, WindowCache
+from meteo import Meteo
 from pages import EVENING, Deliver, MakeApp, Observe
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
@@ -38,6 +39,14 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("ours")
+
+
+@pytest.fixture
+def meteo() -> Iterator[Meteo]:
+    """Return a server that answers as Open-Meteo does."""
+    server = Meteo()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(autouse=True)

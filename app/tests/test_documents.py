@@ -9,11 +9,11 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import click
 import pytest
-from fairweather_interface.refusals import Code
 from flask import Flask
 from prometheus_client import Metric
 from pydantic import ByteSize, TypeAdapter
@@ -21,19 +21,23 @@ from pydantic import ByteSize, TypeAdapter
 import fairweather_app
 from fairweather_app import Settings, create_app
 from fairweather_app.api import metrics
-from fairweather_app.api.openapi import openapi_document
+from fairweather_app.api.openapi import JSON, openapi_document
 from fairweather_app.api.problems import PROBLEMS
 from fairweather_app.api.schemas import ModelSummary
 from fairweather_app.cli import observations
 from fairweather_app.cli.output import JsonOption
+from fairweather_app.models_backend import protocol
 from fairweather_app.models_backend.capabilities import CAPABILITIES
+from fairweather_app.observations import providers
 from fairweather_app.observations.quality import SeriesQuality
 from fairweather_app.server import serve
 from fairweather_app.settings import PREFIX
+from fairweather_app.web import PAGES as PAGES_OF_THE_APP
 
 HOME = Path(__file__).parents[1]
 PAGES = {path.name: path for path in (HOME / "README.md", *sorted((HOME / "docs").glob("*.md")))}
 MAIN_SETTINGS = ("store", "observations", "cache", "clock", "model_memory")
+PAGE_TOO = " Also a page."
 OF_FLASK = {"run", "shell", "routes"}
 
 
@@ -194,7 +198,8 @@ def endpoints_table(app: Flask) -> str:
                 for each in operation.get("parameters", ())
                 if each.get("in") == "query"
             ),
-            operation["summary"],
+            operation["summary"]
+            + PAGE_TOO * (operation["responses"]["200"]["content"].keys() >= {"text/html", JSON}),
         )
         for path, operations in json.loads(openapi_document(app))["paths"].items()
         for method, operation in operations.items()
@@ -210,10 +215,6 @@ def problems_table() -> str:
     return table(("code", "status", "", "what to do"), rows)
 
 
-def codes_table() -> str:
-    return table(("code", ""), [(f"`{code}`", code.meaning) for code in Code])
-
-
 GENERATED: dict[str, tuple[str, Callable[[Flask], str]]] = {
     "main settings": ("README.md", lambda _: settings_table(MAIN_SETTINGS, "docs/")),
     "settings": ("settings.md", lambda _: settings_table()),
@@ -223,7 +224,6 @@ GENERATED: dict[str, tuple[str, Callable[[Flask], str]]] = {
     "metrics": ("operations.md", metrics_table),
     "endpoints": ("http-api.md", endpoints_table),
     "problems": ("http-api.md", lambda _: problems_table()),
-    "codes": ("troubleshooting.md", lambda _: codes_table()),
 }
 """By the name of each generated part, the page that it is in and what writes it."""
 
@@ -294,7 +294,6 @@ def test_a_generated_part_names_what_there_is(app: Flask) -> None:
         return set(re.findall(r"^\| `([^` ]+)", generated_part(part)[2], re.MULTILINE))
 
     assert names("settings") == {PREFIX + name.upper() for name in Settings.model_fields}
-    assert names("codes") == {code.value for code in Code}
     assert names("problems") == set(PROBLEMS)
     client = app.test_client()
     told = client.get("/metrics").get_data(as_text=True)
@@ -342,14 +341,12 @@ def test_every_link_leads_somewhere() -> None:
                 assert anchor in anchors, f"{name}: {target}"
 
 
-def test_every_page_is_in_the_documents_and_no_other(app: Flask) -> None:
-    files = {"/page/<path:name>", "/docs/<name>"}
-    pages = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("page.")}
-    for_people_too = {"/models", "/models/<delivery_id>"}
-    part = page("http-api.md").partition("\n## The pages\n")[2]
-    rows = re.findall(r"^\| (`/.*?`) \|", part, re.MULTILINE)
-    told = {text for row in rows for text in re.findall(r"`([^`?\[]*)", row) if "/" in text}
-    assert told == (pages - files) | for_people_too
+def test_every_page_is_in_the_documents(app: Flask) -> None:
+    for each in PAGES_OF_THE_APP:
+        (rule,) = app.url_map.iter_rules(each.endpoint)
+        rows = re.findall(rf"^\| `GET {rule.rule}` \|.*", page("http-api.md"), re.MULTILINE)
+        assert len(rows) == 1, rule
+        assert rows[0].endswith(PAGE_TOO + " |") == (not each.rule)
 
 
 def test_every_picture_is_there_and_they_are_small() -> None:
@@ -385,6 +382,15 @@ def test_every_module_that_the_architecture_names_exists() -> None:
     sessions = {path.name for path in (HOME / "checks").iterdir()}
     assert real - {"__init__", "__pycache__"} <= names
     assert names <= real | sessions | {"screenshots"}
+
+
+def test_every_name_of_the_package_that_a_page_gives_exists() -> None:
+    text = "\n".join(map(page, PAGES))
+    named = set(re.findall(r"\bfairweather_app(?:\.\w+)+(?![\w:])", text))
+    groups = {providers.GROUP, protocol.GROUP}
+    assert groups <= named
+    for name in named - groups:
+        resolve_name(name)
 
 
 def test_the_first_forecast_of_the_readme_is_answered(

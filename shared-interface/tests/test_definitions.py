@@ -321,21 +321,3 @@ def test_merged_keys_of_yaml_are_read() -> None:
         "base": {"x": 1, "y": 2},
         "mine": {"x": 1, "y": 3},
     }
-
-
-def test_variables_have_the_units_of_the_contract() -> None:
-    assert {name: item.unit for name, item in VARIABLES.items()} == {
-        "temperature": "degC",
-        "humidity": "%",
-        "dew_point": "degC",
-        "pressure": "hPa",
-        "wind_speed": "m s-1",
-    }
-    for name, item in VARIABLES.items():
-        assert item.name == name
-        assert item.minimum < item.maximum
-        assert item.label
-        assert item.symbol
-        assert item.standard_name
-        assert isinstance(item.minimum, float)
-    assert VARIABLES["wind_speed"].maximum < 1048 * 0.44704  # the record of Newark is no wind

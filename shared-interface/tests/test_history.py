@@ -173,7 +173,9 @@ def test_a_downgrade_refuses_exactly_what_readers_of_the_older_schema_would_have
 def test_every_field_that_came_after_the_first_schema_is_drawn() -> None:
     newer = [row.path for row in LEDGER if row.since != "0.1"]
     inside = tuple(f"{path}{mark}" for path in newer for mark in (".", "[", "{"))
-    assert {path for path in newer if not path.startswith(inside)} == _NEWER
+    assert {path for path in newer if not path.startswith(inside)} == _NEWER, (
+        "draw it in `documents` above, and name it in _NEWER"
+    )
 
 
 _DOMAIN = {"temperature": {"minimum": -5.0, "maximum": 30.0, "max_missing": 0.1}}

@@ -169,8 +169,8 @@ class Settings(BaseSettings):
     )
     provider: str = Field(
         default="open-meteo",
-        description="Where `observations fetch` gets observations: `open-meteo`, the name of an "
-        "installed entry point, or `package.module:callable`. "
+        description="Where `observations fetch` gets observations: a packaged provider, the name "
+        "of an installed entry point, or `package.module:callable`. "
         "[More](commands.md#another-provider)",
     )
     provider_url: _Address | None = Field(

@@ -19,6 +19,7 @@ from fairweather_app.catalogue.ingestion import Ingestion
 from fairweather_app.forecasting.release_check import find_regression
 from fairweather_app.models_backend import checks
 from fairweather_app.models_backend.checks import Check
+from fairweather_app.models_backend.software import NEWEST_SCHEMA
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -102,7 +103,7 @@ def test_every_lost_delivery_is_a_line_and_areas_without_a_model_are_named(
         [other.name, "Glass", "runtime-unavailable"],
         [new.name, "-", "schema-too-new"],
     ]
-    assert "supported here: up to 0.3" in lines[3]
+    assert f"supported here: up to {NEWEST_SCHEMA}" in lines[3]
     assert summary.endswith(
         f"would lose 4 of 5 deliveries in {store}: "
         "2 corrupt, 1 runtime-unavailable, 1 schema-too-new"

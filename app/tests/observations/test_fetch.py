@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,13 @@ from flask import Flask
 from fairweather_app.errors import ProviderError
 from fairweather_app.observations import ObservationStore, WindowCache
 from fairweather_app.observations.fetch import Fetched, store_readings
-from fairweather_app.observations.providers import Reading
+from fairweather_app.observations.providers import PACKAGED, Reading
 from meteo import Meteo, recording
 
 Fetch = Callable[..., Result]
 START = datetime(2024, 5, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SINCE = ("--since", "2024-05-01T00:00Z")
-
-
-@pytest.fixture
-def meteo() -> Iterator[Meteo]:
-    server = Meteo()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -324,7 +317,7 @@ def test_a_provider_from_outside_is_found_by_its_entry_point_or_its_module(
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("open-meteor", "expected garden, open-meteo, or package.module:callable"),
+        ("open-meteor", f"expected garden, {', '.join(PACKAGED)}, or package.module:callable"),
         ("no.such:Thing", "cannot import no.such:Thing (No module named 'no')"),
         ("garden_station:Shed", "cannot import garden_station:Shed"),
         ("garden_station:__doc__", "expected a callable"),

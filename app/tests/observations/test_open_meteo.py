@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -21,13 +21,6 @@ SINCE = datetime(2024, 5, 1, 1, 30, tzinfo=UTC)
 UNTIL = datetime(2024, 5, 2, 23, 59, tzinfo=UTC)
 JFK = Area(latitude=40.6398, longitude=-73.7789, timezone="America/New_York")
 EWR = Area(latitude=40.6925, longitude=-74.1687, timezone="America/New_York")
-
-
-@pytest.fixture
-def meteo() -> Iterator[Meteo]:
-    server = Meteo()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(autouse=True)

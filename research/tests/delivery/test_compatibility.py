@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from fairweather_interface.errors import MetadataError, NotExpressibleError
+from fairweather_interface.history import STEPS
 from fairweather_interface.metadata import LEDGER, WRITTEN_SCHEMAS
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime, dump_software
@@ -121,8 +122,10 @@ def out(bound: str) -> str:
 
 
 def test_an_older_schema_is_refused_with_every_meaning_it_has_no_words_for(
-    tiny: Callable[..., Recipe],
+    tiny: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    every = (*STEPS, NEWEST)
+    monkeypatch.setattr("fairweather_interface.metadata.writing.WRITTEN_SCHEMAS", every)
     with pytest.raises(NotExpressibleError) as refused:
         check_compatibility(tiny(**EVERYTHING), schema="0.2")
     assert refused.value.problems == (

@@ -41,7 +41,15 @@ def _read(name: str) -> dict[str, Any]:
     return found
 
 
-EXAMPLES = _read("examples.json")
+_EXAMPLES = _read("examples.json")
+
+
+def _example(name: str) -> Any:  # noqa: ANN401 - JSON
+    """Return the example of a model or, by its name, of a parameter."""
+    examples = _EXAMPLES | _EXAMPLES["parameters"]
+    if name not in examples:
+        raise KeyError(f"found no example of {name}, expected one: add it to api/examples.json")
+    return examples[name]
 
 
 @lru_cache(maxsize=1)
@@ -96,7 +104,7 @@ def _operation(
         "responses": {str(status): response for status, response in responses.items()},
     }
     if operation.body is not None:
-        content = _content(operation.body, EXAMPLES[operation.body.__name__])
+        content = _content(operation.body, _example(operation.body.__name__))
         made["requestBody"] = {"required": True, "content": content}
     return made
 
@@ -104,12 +112,12 @@ def _operation(
 def _success(operation: Operation, means: str) -> dict[str, Any]:
     content = _text(HTML) if operation.page else {}
     if operation.answer == JSON:  # an object that is described elsewhere
-        example = {"example": {"value": EXAMPLES["object"]}}
+        example = {"example": {"value": _example("object")}}
         content |= {JSON: {"schema": {"type": "object"}, "examples": example}}
     elif isinstance(operation.answer, str):
         content |= _text(operation.answer)
     else:
-        content |= _content(operation.answer, {"example": EXAMPLES[operation.answer.__name__]})
+        content |= _content(operation.answer, {"example": _example(operation.answer.__name__)})
     return {
         "description": means,
         "headers": _headers(operation.headers),
@@ -175,7 +183,7 @@ def _query(operation: Operation) -> list[dict[str, Any]]:
             "description": described["properties"][field]["description"],
             "required": field in described.get("required", ()),
             "schema": _of_a_parameter(described["properties"][field], described),
-            "example": EXAMPLES["parameters"][name],
+            "example": _example(name),
         }
         for name, field in fields.items()
     ]

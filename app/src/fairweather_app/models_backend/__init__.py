@@ -6,13 +6,17 @@ because most apps need no HTTP client. `acceptance` tests a loaded model before 
 """
 
 from fairweather_app.models_backend.onnx import OnnxBackend
-from fairweather_app.models_backend.protocol import Deliveries, ModelsBackend, find_backend
+from fairweather_app.models_backend.protocol import (
+    Deliveries,
+    ModelsBackend,
+    artifact_of,
+    find_backend,
+)
+from fairweather_app.models_backend.runtime_model import RuntimeModel
+from fairweather_app.models_backend.session import Arrays, Session, Signature, Tensor
 from fairweather_app.models_backend.tensorflow import TensorFlowBackend
 
 __all__ = [
-    "Deliveries",
-    "ModelsBackend",
-    "OnnxBackend",
-    "TensorFlowBackend",
-    "find_backend",
-]
+    "Arrays", "Deliveries", "ModelsBackend", "OnnxBackend", "RuntimeModel", "Session", "Signature",
+    "Tensor", "TensorFlowBackend", "artifact_of", "find_backend",
+]  # fmt: skip

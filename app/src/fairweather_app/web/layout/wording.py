@@ -92,11 +92,8 @@ def counted(count: int, word: str, plural: str = "") -> str:
 
 def duration(span: timedelta) -> str:
     """Return ``7 days``, ``1 hour``, ``90 minutes``; in the largest unit that is whole."""
-    for size, word in (
-        (timedelta(days=1), "day"),
-        (timedelta(hours=1), "hour"),
-        (timedelta(minutes=1), "minute"),
-    ):
+    for word in ("day", "hour", "minute"):
+        size = timedelta(**{f"{word}s": 1})
         if span >= size and not span % size:
             return counted(span // size, word)
     return counted(round(span.total_seconds()), "second")
