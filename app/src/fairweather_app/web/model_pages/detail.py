@@ -9,14 +9,15 @@ from typing import Any
 import flask
 from fairweather_interface.applicability import domain_of
 from fairweather_interface.metadata import Input, ModelMetadata
-from fairweather_interface.metadata.evidence import Performance
+from fairweather_interface.metadata.evidence import Performance, Score
 
 from fairweather_app.api.model_listing import model_detail
 from fairweather_app.api.schemas import LiveScoreSummary
 from fairweather_app.errors import UnknownDeliveryError
 from fairweather_app.forecasting.context import current_context
+from fairweather_app.web.forecast.trust import DAY, mark
 from fairweather_app.web.layout import wording
-from fairweather_app.web.layout.local_time import MONTHS, NO_BREAK, date_name
+from fairweather_app.web.layout.local_time import MONTHS, date_name
 from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, render
 
 ALL_MONTHS = 12
@@ -64,6 +65,23 @@ def _described(metadata: ModelMetadata, units: Mapping[str, str]) -> dict[str, A
         "bounds": list(_bounds(metadata)),
         "period": f"{date_name(begin)} to {date_name(end)}",
         "performance": [_performance_row(each, units) for each in metadata.performance],
+        "score_columns": (
+            "Mean error",
+            *map(wording.baseline, _baselines(metadata)),
+            "Skill",
+            "In the range",
+        ),
+        "by_lead_day": [
+            (*_place(each), str(row.day), *_score_cells(each, row, metadata, units), trust)
+            for each in metadata.performance
+            for row in each.by_lead_day or ()
+            for trust in [mark(each.by_lead_day or (), row.day * DAY)]
+        ],
+        "by_age": [
+            (*_place(each), wording.duration(row.age), *_score_cells(each, row, metadata, units))
+            for each in metadata.performance
+            for row in each.by_age or ()
+        ],
     }
 
 
@@ -93,7 +111,9 @@ def _input(wanted: Input) -> str:
     what = f"Hourly {name.lower()}" if step == "hour" else f"{name} every {step}"
     where = f", mean of {wording.listed(wanted.areas)}," if wanted.areas else ""
     share = wanted.max_missing
-    missing = f"up to {100 * share:.3g}{NO_BREAK}% missing" if share else "none missing"
+    missing = f"up to {wording.percent(share)} missing" if share else "none missing"
+    if wanted.max_age is not None:
+        missing += f", the newest at most {wording.duration(wanted.max_age)} old"
     return f"{what}{where} for the last {wording.duration(wanted.period)} ({missing})"
 
 
@@ -111,8 +131,35 @@ def _bounds(metadata: ModelMetadata) -> Iterator[str]:
             if limit is not None
         ]
         if bounds.max_missing is not None:
-            parts.append(f"at most {100 * bounds.max_missing:.3g}{NO_BREAK}% missing")
+            parts.append(f"at most {wording.percent(bounds.max_missing)} missing")
         yield f"{wording.label(wanted.name)}: {wording.listed(parts)}"
+
+
+def _place(each: Performance) -> tuple[str, str]:
+    return each.area, wording.label(each.variable)
+
+
+def _baselines(metadata: ModelMetadata) -> list[str]:
+    """Return the names of the baselines that scores by day or by age are held against, in order."""
+    scores = (
+        row
+        for each in metadata.performance
+        for row in (*(each.by_lead_day or ()), *(each.by_age or ()))
+    )
+    return list(dict.fromkeys(name for row in scores for name in row.baselines))
+
+
+def _score_cells(
+    each: Performance, score: Score, metadata: ModelMetadata, units: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the errors of the model and of each baseline, the skill and the share in the band."""
+    errors = [score.mae, *(score.baselines.get(name) for name in _baselines(metadata))]
+    coverage = wording.NO_VALUE if score.coverage is None else wording.percent(score.coverage)
+    return (
+        *(wording.NO_VALUE if e is None else _error(each.variable, e, units) for e in errors),
+        wording.number(score.skill, 2),
+        coverage,
+    )
 
 
 def _performance_row(each: Performance, units: Mapping[str, str]) -> tuple[str, ...]:
@@ -121,7 +168,7 @@ def _performance_row(each: Performance, units: Mapping[str, str]) -> tuple[str, 
         low, high = (wording.number(end, 2) for end in each.skill_interval)
         skill += f" ({low} to {high})"
     error = _error(each.variable, each.mae, units)
-    return (each.area, wording.label(each.variable), error, skill)
+    return (*_place(each), error, skill)
 
 
 def _score_row(each: LiveScoreSummary, units: Mapping[str, str]) -> tuple[str, ...]:
