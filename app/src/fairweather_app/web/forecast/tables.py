@@ -68,12 +68,13 @@ def day_rows(
                 "low": wording.number(min(own, default=None), digits),
                 "high": wording.number(max(own, default=None), digits),
                 "bar": _bar(own, scale) if own else None,
-                "band": _spread(main, band),
+                "band": _span(main, band),
                 "band_bar": _bar(band, scale) if band else None,
+                "bands": _bands(series, day.steps),
                 "others": [
                     (
-                        _spread(each, present(each.values, day.steps)) or wording.NO_VALUE,
-                        _spread(each, _band(each, day.steps)),
+                        _spread(each, day.steps),
+                        _span(each, _band(each, day.steps)),
                     )
                     for each in others
                 ],
@@ -88,15 +89,34 @@ def _band(series: Series, steps: range) -> list[float]:
     return [min(low), max(high)] if low and high else []
 
 
-def _spread(series: Series, values: Sequence[float]) -> str:
-    """Return the lowest and the highest of some values; empty without any."""
+def _bands(series: Sequence[Series], steps: range) -> str:
+    """Return all bands of a day in a line: ``80 % range: 5 to 9 °C, humidity …``."""
+    parts = [
+        f"{'' if each is series[0] else each.label.lower() + ' '}{_span(each, band)}"
+        f"{NO_BREAK}{each.unit}"
+        for each in series
+        for band in [_band(each, steps)]
+        if band
+    ]
+    return f"{sentences.bands(series)}: {', '.join(parts)}" if parts else ""
+
+
+def _spread(series: Series, steps: range) -> str:
+    values = present(series.values, steps)
+    return f"{_span(series, values)}{NO_BREAK}{series.unit}" if values else wording.NO_VALUE
+
+
+def _span(series: Series, values: Sequence[float]) -> str:
+    """Return the lowest and the highest of some values, without the unit; empty without any."""
     if not values:
         return ""
     digits = wording.digits(series.variable)
     ends = dict.fromkeys(wording.number(each, digits) for each in (min(values), max(values)))
     # a minus beside a dash cannot be read
-    between = f"{NO_BREAK}to{NO_BREAK}" if min(values) < 0 else wording.NO_VALUE
-    return f"{between.join(ends)}{NO_BREAK}{series.unit}"
+    known = (value for each in (series.values, series.lower) for value in each)
+    below_zero = any(value is not None and value < 0 for value in known)
+    between = f"{NO_BREAK}to{NO_BREAK}" if below_zero else wording.NO_VALUE
+    return between.join(ends)
 
 
 def _bar(values: Sequence[float], all_values: Sequence[float]) -> tuple[float, float]:

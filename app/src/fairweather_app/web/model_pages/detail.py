@@ -55,6 +55,8 @@ def _described(metadata: ModelMetadata, units: Mapping[str, str]) -> dict[str, A
     """Return what the page shows of metadata in words, by its names in the template."""
     training = metadata.training
     begin, end = training.train_start_time.date(), training.train_end_time.date()
+    guesses = _baselines(metadata)
+    columns = ("Mean error", *map(wording.baseline, guesses), "Skill", "In the range")
     steps = sorted({(each.step, each.horizon) for each in metadata.outputs})
     return {
         "season": season(metadata.valid_months),
@@ -65,22 +67,29 @@ def _described(metadata: ModelMetadata, units: Mapping[str, str]) -> dict[str, A
         "bounds": list(_bounds(metadata)),
         "period": f"{date_name(begin)} to {date_name(end)}",
         "performance": [_performance_row(each, units) for each in metadata.performance],
-        "score_columns": (
-            "Mean error",
-            *map(wording.baseline, _baselines(metadata)),
-            "Skill",
-            "In the range",
-        ),
+        "day_columns": ("Day", *columns, "The forecast is"),
         "by_lead_day": [
-            (*_place(each), str(row.day), *_score_cells(each, row, metadata, units), trust)
+            (
+                _group(each, units),
+                [
+                    (str(row.day), *_score_cells(each, row, guesses), mark(days, row.day * DAY))
+                    for row in days
+                ],
+            )
             for each in metadata.performance
-            for row in each.by_lead_day or ()
-            for trust in [mark(each.by_lead_day or (), row.day * DAY)]
+            if (days := each.by_lead_day or ())
         ],
+        "age_columns": ("Age", *columns),
         "by_age": [
-            (*_place(each), wording.duration(row.age), *_score_cells(each, row, metadata, units))
+            (
+                _group(each, units),
+                [
+                    (wording.duration(row.age), *_score_cells(each, row, guesses))
+                    for row in each.by_age
+                ],
+            )
             for each in metadata.performance
-            for row in each.by_age or ()
+            if each.by_age
         ],
     }
 
@@ -135,30 +144,29 @@ def _bounds(metadata: ModelMetadata) -> Iterator[str]:
         yield f"{wording.label(wanted.name)}: {wording.listed(parts)}"
 
 
-def _place(each: Performance) -> tuple[str, str]:
-    return each.area, wording.label(each.variable)
-
-
 def _baselines(metadata: ModelMetadata) -> list[str]:
-    """Return the names of the baselines that scores by day or by age are held against, in order."""
-    scores = (
-        row
-        for each in metadata.performance
-        for row in (*(each.by_lead_day or ()), *(each.by_age or ()))
-    )
-    return list(dict.fromkeys(name for row in scores for name in row.baselines))
+    """Return the names of the baselines of all scores by day and by age, in their order."""
+    scores: list[Score] = []
+    for each in metadata.performance:
+        scores += (*(each.by_lead_day or ()), *(each.by_age or ()))
+    return list(dict.fromkeys(name for score in scores for name in score.baselines))
 
 
-def _score_cells(
-    each: Performance, score: Score, metadata: ModelMetadata, units: Mapping[str, str]
-) -> tuple[str, ...]:
-    """Return the errors of the model and of each baseline, the skill and the share in the band."""
-    errors = [score.mae, *(score.baselines.get(name) for name in _baselines(metadata))]
-    coverage = wording.NO_VALUE if score.coverage is None else wording.percent(score.coverage)
+def _group(each: Performance, units: Mapping[str, str]) -> str:
+    """Return what a group of scores is of: ``JFK: temperature, °C``."""
     return (
-        *(wording.NO_VALUE if e is None else _error(each.variable, e, units) for e in errors),
+        f"{each.area}: {wording.label(each.variable).lower()}, {_error_unit(each.variable, units)}"
+    )
+
+
+def _score_cells(each: Performance, score: Score, baselines: Sequence[str]) -> tuple[str, ...]:
+    """Return the error of the model and of each baseline, the skill and the share in the band."""
+    errors = [score.mae, *(score.baselines.get(name) for name in baselines)]
+    digits = wording.digits(each.variable, 2)
+    return (
+        *(wording.number(error, digits) for error in errors),
         wording.number(score.skill, 2),
-        coverage,
+        wording.NO_VALUE if score.coverage is None else wording.percent(score.coverage),
     )
 
 
@@ -168,7 +176,7 @@ def _performance_row(each: Performance, units: Mapping[str, str]) -> tuple[str, 
         low, high = (wording.number(end, 2) for end in each.skill_interval)
         skill += f" ({low} to {high})"
     error = _error(each.variable, each.mae, units)
-    return (*_place(each), error, skill)
+    return (each.area, wording.label(each.variable), error, skill)
 
 
 def _score_row(each: LiveScoreSummary, units: Mapping[str, str]) -> tuple[str, ...]:
@@ -183,5 +191,8 @@ def _score_row(each: LiveScoreSummary, units: Mapping[str, str]) -> tuple[str, .
 
 
 def _error(variable: str, value: float, units: Mapping[str, str]) -> str:
-    unit = wording.error_symbol(wording.symbol(variable, units.get(variable, "")))
-    return wording.quantity(value, unit, wording.digits(variable, 2))
+    return wording.quantity(value, _error_unit(variable, units), wording.digits(variable, 2))
+
+
+def _error_unit(variable: str, units: Mapping[str, str]) -> str:
+    return wording.error_symbol(wording.symbol(variable, units.get(variable, "")))
