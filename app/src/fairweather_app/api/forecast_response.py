@@ -221,7 +221,7 @@ def _series(template: ResponseTemplate, selected: SelectedForecast) -> dict[str,
 
 
 def _input(declared: Input, window: Window) -> dict[str, Any]:
-    """Return what a receipt says of one input; see `schemas.ReceiptInput`."""
+    """Return one input as a receipt lists it: see `schemas.ReceiptInput`."""
     observed = window.observed
     until = None if observed.age is None else _naive(window.reference_time - observed.age)
     return {
