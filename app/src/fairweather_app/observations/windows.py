@@ -57,11 +57,12 @@ class Window:
         missing = int(np.count_nonzero(gaps))
         if missing == self.values.size:
             return Observed(lowest=None, highest=None, missing=missing)
+        newest = int(np.argmin(gaps[::-1])) if gaps[-1] else 0  # counted from the end
         return Observed(
             lowest=float(np.fmin.reduce(self.values)),  # which ignores NaN
             highest=float(np.fmax.reduce(self.values)),
             missing=missing,
-            age=int(np.argmin(gaps[::-1])) * self.sample_rate,
+            age=newest * self.sample_rate,
         )
 
     @cached_property
