@@ -21,14 +21,16 @@
         ├── UnknownAreaError        .area .known  no delivery, definition or observation has it
         ├── UnknownDeliveryError    .delivery_id
         └── NoApplicableModelError  .area .refused    every delivery refuses
-            └── ObservationsMissingError              every candidate lacks observations
+            └── AwaitingObservationsError .retry_after  waiting for observations helps
+                ├── ObservationsMissingError            every candidate lacks some
+                └── ObservationsStaleError              or has only old ones
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from fairweather_interface.refusals import Code
 
@@ -173,9 +175,33 @@ class NoApplicableModelError(RequestError):
         return f"No model {what} {self.area} ({len(self.refused)} refused: {', '.join(codes)})."
 
 
-class ObservationsMissingError(NoApplicableModelError):
-    """Models declare the area, but each of them lacks observations to start from."""
+class AwaitingObservationsError(NoApplicableModelError):
+    """Every model that could answer at this time of the year waits for observations.
+
+    `retry_after` is when the next of them is due, in seconds from now.
+    """
+
+    code: ClassVar[Code]
+    what: ClassVar[str]
+
+    def __init__(self, area: str, *, refused: Sequence[RefusedDelivery], retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(area, refused=refused)
 
     def _sentence(self) -> str:
-        lacking = (each.reason for each in self.refused if each.code == Code.OBSERVATIONS_MISSING)
-        return f"Observations for {self.area} are missing: {next(lacking)}."
+        reason = next(each.reason for each in self.refused if each.code == self.code)
+        return f"{self.what.format(area=self.area)}: {reason}."
+
+
+class ObservationsMissingError(AwaitingObservationsError):
+    """Each of them lacks observations to start from."""
+
+    code = Code.OBSERVATIONS_MISSING
+    what = "Observations for {area} are missing"
+
+
+class ObservationsStaleError(AwaitingObservationsError):
+    """Each of them lacks observations to start from, or has only such as are too old for it."""
+
+    code = Code.OBSERVATIONS_STALE
+    what = "The newest observations for {area} are too old"

@@ -46,10 +46,19 @@ def test_a_forecast_has_exactly_the_shape_that_people_rely_on(
         "runtime",
         "skill",
         "synthetic",
+        "inputs",
         "refused",
         "refused_counts",
     }
     assert content["receipt"]["train_end_time"] == "2013-12-31T00:00:00Z"
+    assert content["receipt"]["inputs"] == {
+        "temperature": {
+            "variable": "temperature",
+            "observed_until": "2013-06-20T12:00:00Z",
+            "age": "PT0S",
+            "missing": 0.0,
+        }
+    }
 
 
 def test_a_post_with_observations_gives_the_same_shape(

@@ -8,7 +8,9 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -22,6 +24,7 @@ from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.forecasting.live_scores import LiveScore, LiveScores
 
 Build = Callable[..., Path]
+NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 PREDICT = "/weather/predict?area=EWR&reference_time=2013-06-20T12:00Z"
 
 
@@ -82,7 +85,7 @@ def test_stages_are_timed(serving: FlaskClient) -> None:
 def test_candidates_that_are_passed_over_are_counted(serving: FlaskClient) -> None:
     name = 'fairweather_refusals_total{code="observations-missing"}'
     before = number(serving, name)
-    assert serving.get(PREDICT.replace("2013", "2012")).status_code == 503
+    assert serving.get(PREDICT.replace("2013", "2012")).status_code == 422
     assert number(serving, name) == before + 1
 
 
@@ -106,6 +109,40 @@ def test_the_state_of_the_catalogue_is_told(
 def test_the_age_of_observations_is_told_of_declared_areas(serving: FlaskClient) -> None:
     assert number(serving, 'fairweather_observation_age_seconds{area="JFK"}') > 1e8
     assert number(serving, 'fairweather_observation_age_seconds{area="LGA"}') == 0
+
+
+@pytest.mark.parametrize("asked", ["GET", "cached GET", "POST"])
+def test_the_age_of_what_was_answered_from_is_told_by_area(
+    make_app: Callable[..., Flask],
+    tiny_delivery: Build,
+    observe: Callable[..., None],
+    counted: Callable[..., float],
+    asked: str,
+) -> None:
+    def of_temperature(document: dict[str, Any]) -> None:
+        del document["outputs"][1], document["performance"][1]
+        del document["tolerance"]["humidity_forecast"]
+
+    both = ("temperature", "humidity")
+    tiny_delivery(variables=both, max_missing=0.5, change=of_temperature)
+    observe("EWR", [1.0] * 24)
+    observe("EWR", [50.0] * 19, variable="humidity", until=NOON - timedelta(hours=5))
+    client = make_app().test_client()
+    body = {"area": "EWR", "observations": {"temperature": [1.0] * 24}}
+    for _ in range(2 if asked == "cached GET" else 1):
+        if asked == "POST":
+            answer = client.post("/weather/predict", json=body)
+        else:
+            answer = client.get("/weather/predict?area=EWR")
+        assert answer.status_code == 200
+    times = 2 if asked == "cached GET" else 1
+    name = "fairweather_answer_input_age_seconds"
+    assert counted(f"{name}_count", area="EWR") == times
+    assert counted(f"{name}_sum", area="EWR") == times * 5 * 3600
+    assert counted(f"{name}_bucket", area="EWR", le="10800.0") == 0
+    assert counted(f"{name}_bucket", area="EWR", le="21600.0") == times
+    client.get("/weather/predict?area=Atlantis")
+    assert counted(f"{name}_count", area=OTHER) == 0  # no answer, no age
 
 
 def test_numbers_are_told_while_the_database_cannot_be_read(

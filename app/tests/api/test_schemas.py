@@ -14,6 +14,7 @@ from flask import Flask
 from answers import refused_with
 from catalogues import Ingest, Kit
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
+from schemas import NEXT, NEXT_MAJOR, SO_FAR
 
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
@@ -29,7 +30,7 @@ def saying(**changes: object) -> Callable[[Document], None]:
 # ------------------------------------------------------------------------------------ served
 
 
-@pytest.mark.parametrize("schema", ["0.1", "0.2", "0.3"])
+@pytest.mark.parametrize("schema", SO_FAR)
 def test_every_schema_so_far_is_served_and_goes_on_saying_which_it_is(
     ingest: Ingest, tiny_delivery: Build, schema: str
 ) -> None:
@@ -55,7 +56,7 @@ def test_a_newer_minor_is_served_by_what_this_release_knows_and_the_rest_is_show
     make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float], min_reader: str
 ) -> None:
     def from_the_future(document: Document) -> None:
-        document.update(schema_version="0.4", min_reader=min_reader, mood={"of": ["the day"]})
+        document.update(schema_version=NEXT, min_reader=min_reader, mood={"of": ["the day"]})
         document["areas"]["EWR"]["elevation"] = 3
         document["inputs"][0]["colour"] = "green"
         document["outputs"][0]["colour"] = "blue"
@@ -97,11 +98,11 @@ def test_a_newer_minor_is_served_by_what_this_release_knows_and_the_rest_is_show
 @pytest.mark.parametrize(
     ("schema", "min_reader", "needed"),
     [
-        ("0.4", "0.4", "0.4"),
+        (NEXT, NEXT, NEXT),
         ("0.10", "0.10", "0.10"),
         ("0.10", "0.9", "0.9"),
-        ("1.0", "0.1", "1.0"),
-        ("1.0", "1.0", "1.0"),
+        (NEXT_MAJOR, "0.1", NEXT_MAJOR),
+        (NEXT_MAJOR, NEXT_MAJOR, NEXT_MAJOR),
     ],
 )
 def test_what_must_be_obeyed_and_is_not_known_is_refused_with_found_supported_and_remedy(
@@ -124,10 +125,10 @@ def test_a_document_of_the_next_major_in_which_nothing_is_known_is_refused_alike
 ) -> None:
     def rewrite(document: Document) -> None:
         document.clear()
-        document.update(schema_version="1.0", min_reader="1.0", everything="else is new")
+        document.update(schema_version=NEXT_MAJOR, min_reader=NEXT_MAJOR, everything="is new")
 
     found = ingest(tiny_delivery(change=rewrite))
-    refused_with(found, "refused", Code.SCHEMA_TOO_NEW, "1.0", NEWEST_SCHEMA, "upgrade")
+    refused_with(found, "refused", Code.SCHEMA_TOO_NEW, NEXT_MAJOR, NEWEST_SCHEMA, "upgrade")
 
 
 def test_this_release_reads_as_far_as_it_obeys_whatever_the_interface_could(

@@ -252,16 +252,19 @@ def test_a_gap_that_the_model_allows_is_fed_as_missing(
     assert "no number" in reason
 
 
-def test_observations_are_missing_only_when_every_candidate_lacks_them(
+def test_observations_are_missing_only_when_every_candidate_of_the_season_lacks_them(
     make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
 ) -> None:
     tiny_delivery(variables=("humidity",))
     tiny_delivery(variables=("temperature",), valid_months=[1])
     observe("EWR", day)
-    with pytest.raises(NoApplicableModelError) as caught:
+    with pytest.raises(ObservationsMissingError) as caught:
         forecast(context_of(make_app()), ForecastRequest(area="EWR"))
-    assert not isinstance(caught.value, ObservationsMissingError)
     assert caught.value.refused.counts == {"observations-missing": 1, "out-of-season": 1}
+    tiny_delivery(variables=("temperature",), max_temperature_seen=0.0)
+    with pytest.raises(NoApplicableModelError) as other:
+        forecast(context_of(make_app()), ForecastRequest(area="EWR"))
+    assert not isinstance(other.value, ObservationsMissingError)
 
 
 def test_out_of_season_is_told_before_a_gap_in_the_observations(

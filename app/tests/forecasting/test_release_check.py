@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,25 @@ def test_missing_values_are_judged_before_the_domain_and_the_output(
     bounds = {"temperature": {"max_missing": 0.0}}
     gaps = tiny_delivery(max_missing=0.25, applicability_domain=bounds)
     assert find_regression(ingest(gaps)) is None  # the kit expects out-of-domain
+
+
+def test_an_example_whose_newest_values_are_missing_is_refused_as_the_model_asks(
+    ingest: Ingest, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expect_stale(arrays: dict[str, Any]) -> Mapping[str, Any]:
+        changed = expecting(2, "observations-stale")(arrays)
+        changed["input/temperature"][2, -4:] = np.nan
+        return changed
+
+    path = rewrite_examples(
+        tiny_delivery(max_missing=0.5, max_age=timedelta(hours=3)), expect_stale
+    )
+    assert find_regression(ingest(path)) is None
+    others = tuple(each for each in checks.CHECKS if "inputs[].max_age" not in each.obeys)
+    monkeypatch.setattr(checks, "CHECKS", others)
+    regression = find_regression(ingest(path))
+    assert regression is not None
+    assert "must be refused with observations-stale, and this release" in regression.reason
 
 
 def test_an_example_to_be_refused_that_this_release_would_serve_is_a_loss(

@@ -11,16 +11,18 @@ import numpy.typing as npt
 import pytest
 from fairweather_interface.ledger import must_obey_rows
 from fairweather_interface.metadata import ModelMetadata, Output, read_metadata
-from fairweather_interface.refusals import Code
+from fairweather_interface.refusals import Code, Phase
 from fairweather_interface.testing import metadata_document
 from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.models_backend.checks import (
     CHECKS,
+    Trial,
     check_observed,
     check_output,
     check_predictions,
     check_windows,
+    first_refusal,
 )
 from fairweather_app.models_backend.runtime_model import Prediction
 from fairweather_app.models_backend.software import NEWEST_SCHEMA, OLDEST_SCHEMA
@@ -108,6 +110,26 @@ def test_every_window_that_is_not_fit_is_named_with_its_gaps() -> None:
     assert refusal.code is Code.OBSERVATIONS_MISSING
     assert refusal.reason.count("from 2013-06-20T11:00Z to 2013-06-20T12:00Z") == 2
     assert "humidity" in refusal.reason
+
+
+@pytest.mark.parametrize(
+    ("values", "refuses"), [((1, 2, NAN, NAN), False), ((1, NAN, NAN, NAN), True)]
+)
+def test_a_newest_value_that_is_older_than_the_input_allows_is_stale(
+    values: tuple[float, ...],
+    refuses: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    fit = read_metadata(
+        json.dumps(metadata_document(samples=4, max_missing=0.9, max_age=timedelta(hours=2)))
+    )
+    trial = Trial(
+        metadata=fit, area="EWR", reference_time=NOON, margins={}, windows=window(*values)
+    )
+    refusal = first_refusal(trial, Phase.WINDOWS)
+    assert (refusal is not None) is refuses
+    if refusal is not None:
+        assert refusal.code is Code.OBSERVATIONS_STALE
+        assert refusal.reason == "newest temperature 3 h before the start; the model is fit for 2 h"
 
 
 def test_weather_that_was_never_seen_in_training_is_out_of_domain() -> None:

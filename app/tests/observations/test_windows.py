@@ -158,8 +158,18 @@ def test_an_input_that_no_observations_can_feed_says_why(
 
 def test_a_window_knows_its_extremes_and_how_many_values_are_missing() -> None:
     window = a_window(NAN, 1.0, -2.5, 4.0, NAN)
-    assert window.observed == Observed(lowest=-2.5, highest=4.0, missing=2)
+    assert window.observed == Observed(lowest=-2.5, highest=4.0, missing=2, age=HOUR)
     assert a_window(NAN).observed == Observed(lowest=None, highest=None, missing=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "hours"),
+    [((1, 2, 3), 0), ((1, NAN, 3), 0), ((1, 2, NAN), 1), ((1, NAN, NAN), 2), ((NAN, NAN), None)],
+)
+def test_a_window_is_as_old_as_its_newest_value(
+    values: tuple[float, ...], hours: int | None
+) -> None:
+    assert a_window(*values).observed.age == (None if hours is None else hours * HOUR)
 
 
 def test_gaps_reach_from_when_to_when_the_longest_first() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -20,7 +20,8 @@ import flask
 import numpy as np
 import numpy.typing as npt
 import orjson
-from fairweather_interface.metadata import Output
+from fairweather_interface.durations import iso_duration
+from fairweather_interface.metadata import Input, Output
 
 from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.common.lru import LruCache
@@ -30,11 +31,13 @@ from fairweather_app.errors import NoApplicableModelError
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecaster import ForecastRequest, SelectedForecast
 from fairweather_app.models_backend.runtime_model import RuntimeModel, Values
+from fairweather_app.observations import Window
 from fairweather_app.refusals import RefusedDelivery
 
 RESPONSES = "fairweather-responses"
 RESPONSE_BYTES_KEPT = 16_000_000
 TEMPLATES_KEPT = 1000
+AGES_KEPT = 1000
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 
 Times = npt.NDArray[np.datetime64]
@@ -44,10 +47,11 @@ Axis = tuple[timedelta, int]
 
 @dataclass(frozen=True, eq=False)
 class ForecastResponse:
-    """A forecast as JSON, and the delivery that made it."""
+    """A forecast as JSON, the delivery that made it, and how old its oldest input was."""
 
     body: bytes
     delivery_id: str
+    input_age: timedelta
 
     @cached_property
     def etag(self) -> str:
@@ -87,7 +91,9 @@ class ForecastResponses:
 
     def make(self, request: ForecastRequest, trace: RequestTrace) -> ForecastResponse:
         """Forecast with the best model that declares itself fit, and use no cache."""
-        return self.write(self._decide(request, trace))
+        response = self.write(self._decide(request, trace))
+        trace.input_age = response.input_age
+        return response
 
     def get(self, request: ForecastRequest, trace: RequestTrace) -> ForecastResponse:
         """Forecast from the app's own observations, or return the response that is still true.
@@ -105,9 +111,11 @@ class ForecastResponses:
         if kept is not None and kept[1] is contents and kept[2] == revision:
             response = kept[0]
             trace.area, trace.cache, trace.delivery_id = request.area, "hit", response.delivery_id
+            trace.input_age = response.input_age
             return response
         selected = self._decide(request, trace, use_cache=True)
         response = self.write(selected)
+        trace.input_age = response.input_age
         if selected.repeatable:
             self.cache.put(request, (response, contents, revision))
         time, predictions = selected.reference_time, selected.predictions
@@ -124,14 +132,20 @@ class ForecastResponses:
             if len(templates) >= TEMPLATES_KEPT:  # a client chooses the key
                 templates.clear()
             template = templates[key] = _make_template(selected.model, *key)
+        inputs = {
+            each.name: _input(each, selected.windows[each.name])
+            for each in selected.model.required_inputs
+        }
         content = {
             "area": area,
             "reference_time": _naive(selected.reference_time),
             "timezone": template.timezone,
             "forecast": _series(template, selected),
-            "receipt": template.receipt | selected.refused.as_json,
+            "receipt": template.receipt | {"inputs": inputs} | selected.refused.as_json,
         }
-        return ForecastResponse(orjson.dumps(content, option=OPTIONS), selected.model.delivery_id)
+        return ForecastResponse(
+            orjson.dumps(content, option=OPTIONS), selected.model.delivery_id, _oldest(selected)
+        )
 
     def _decide(
         self, request: ForecastRequest, trace: RequestTrace, *, use_cache: bool = False
@@ -204,6 +218,33 @@ def _series(template: ResponseTemplate, selected: SelectedForecast) -> dict[str,
             forecast["interval"] = (low.probability, high.probability)
         series[each.variable] = forecast
     return series
+
+
+def _input(declared: Input, window: Window) -> dict[str, Any]:
+    """Return one input as a receipt lists it: see `schemas.ReceiptInput`."""
+    observed = window.observed
+    until = None if observed.age is None else _naive(window.reference_time - observed.age)
+    return {
+        "variable": declared.variable,
+        "observed_until": until,
+        "age": None if observed.age is None else _iso(observed.age),
+        "missing": observed.missing / window.values.size,
+    }
+
+
+@lru_cache(maxsize=AGES_KEPT)
+def _iso(age: timedelta) -> str:
+    return iso_duration(age) if age else "PT0S"
+
+
+def _oldest(selected: SelectedForecast) -> timedelta:
+    """Return the age of the oldest input; one without any value is as old as its window is long."""
+    ages = [
+        window.values.size * window.sample_rate if age is None else age
+        for window in selected.windows.values()
+        for age in [window.observed.age]
+    ]
+    return max(ages, default=timedelta(0))
 
 
 def _spread(values: Values, times: Times, own: Times) -> Values:

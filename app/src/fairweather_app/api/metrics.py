@@ -30,6 +30,7 @@ MOST_AREAS = 500
 OTHER = "other"
 CONTENT_TYPE = prometheus.CONTENT_TYPE_LATEST
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_AGES = tuple(3600.0 * hours for hours in (0, 1, 2, 3, 6, 12, 24, 48, 72))
 
 REQUESTS = prometheus.Counter(
     "fairweather_requests",
@@ -58,6 +59,12 @@ PREDICTIONS = prometheus.Counter(
     "Predictions that requests needed: made by a run of a model, or kept from before.",
     ["outcome"],
 )
+INPUT_AGES = prometheus.Histogram(
+    "fairweather_answer_input_age_seconds",
+    "Age of the oldest input of a forecast that was answered, at its start, by area.",
+    ["area"],
+    buckets=_AGES,
+)
 RECORDED = prometheus.Counter(
     "fairweather_recorded_forecasts",
     "Forecasts for scoring: kept, or lost because too many waited.",
@@ -75,7 +82,7 @@ LOOKS = prometheus.Counter(
 
 COUNTED = (
     *(REQUESTS, STAGES, REFUSALS, CACHE, WINDOWS, PREDICTIONS),
-    *(RECORDED, SHADOWS, PICKUPS, LOOKS),
+    *(INPUT_AGES, RECORDED, SHADOWS, PICKUPS, LOOKS),
 )
 """What workers count; the rest is what the one that answers sees."""
 
@@ -97,6 +104,8 @@ def count_request(trace: RequestTrace, route: str, status: int, code: str, area:
             _children(metric, label).inc(count)
     if trace.cache is not None:
         _children(CACHE, trace.cache).inc()
+    if trace.input_age is not None:
+        _children(INPUT_AGES, area).observe(trace.input_age.total_seconds())
 
 
 def count_look(before: Snapshot, after: Snapshot) -> None:

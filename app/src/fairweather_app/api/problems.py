@@ -7,7 +7,7 @@ row a code: the handlers, the OpenAPI document and the table in ``docs/http-api.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -19,10 +19,12 @@ from fairweather_app.api.request_log import current_trace
 from fairweather_app.api.schemas import Problem
 from fairweather_app.errors import (
     RETRY_SECONDS,
+    AwaitingObservationsError,
     InvalidRequestError,
     NoApplicableModelError,
     NotReadyError,
     ObservationsMissingError,
+    ObservationsStaleError,
     ObservationStoreError,
     UnknownAreaError,
     UnknownDeliveryError,
@@ -43,7 +45,7 @@ class ProblemKind:
         error: an example of the exceptions that become it; None where HTTP itself refuses.
         public: the detail for clients; where it is absent, the text of the exception. The log has
             what is not fit for clients.
-        retry: whether it may pass soon, and by itself.
+        retry: whether it may pass by itself: soon, or when observations are due.
         remedy: what a client can do.
     """
 
@@ -90,6 +92,11 @@ _UNOBSERVED = RefusedDelivery(
     code="observations-missing",
     reason="temperature of JFK lacks 168 of 720 values",
 )
+_STALE = replace(
+    _UNOBSERVED,
+    code="observations-stale",
+    reason="newest temperature 11 h before the start; the model is fit for 3 h",
+)
 
 PROBLEMS = {
     each.code: each
@@ -119,8 +126,19 @@ PROBLEMS = {
             code="observations-missing",
             title="Observations to start from are missing",
             statuses=(503,),
-            error=ObservationsMissingError("JFK", refused=[_UNOBSERVED]),
-            remedy="wait for observations, or send your own",
+            error=ObservationsMissingError("JFK", refused=[_UNOBSERVED], retry_after=3600),
+            retry=True,
+            remedy="retry after `Retry-After` seconds, when the next observation is due, or send "
+            "your own",
+        ),
+        ProblemKind(
+            code="observations-stale",
+            title="Observations to start from are too old",
+            statuses=(503,),
+            error=ObservationsStaleError("JFK", refused=[_STALE], retry_after=3600),
+            retry=True,
+            remedy="retry after `Retry-After` seconds, when the next observation is due, or send "
+            "your own",
         ),
         ProblemKind(
             code="observations-unavailable",
@@ -184,7 +202,10 @@ def _answer(kind: ProblemKind, error: Exception) -> Response:
         event = "the app failed on a request" if unforeseen else error
         logger.error("%s", event, exc_info=error if unforeseen else None)
     status = error.status if isinstance(error, InvalidRequestError) else kind.statuses[0]
-    return _respond(kind, kind.problem(status, kind.public or str(error), error))
+    answer = _respond(kind, kind.problem(status, kind.public or str(error), error))
+    if isinstance(error, AwaitingObservationsError):
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
 
 
 def _answer_http(error: HTTPException) -> Response:

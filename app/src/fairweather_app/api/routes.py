@@ -39,7 +39,7 @@ CARD_FOLDER = CARD.split("/", maxsplit=1)[0]
 
 CANNOT_FORECAST = (
     *("unknown-area", "no-applicable-model", "not-ready"),
-    *("observations-missing", "observations-unavailable"),
+    *("observations-missing", "observations-stale", "observations-unavailable"),
 )
 
 _FIELDS = {"variable": "variables"}

@@ -7,6 +7,7 @@ valid, and the OpenAPI document is made of both. Times are aware, in UTC, and wr
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -100,7 +101,7 @@ class Problem(_Response):
     problems: list[str] | None = _optional("invalid-request: everything that is wrong with it.")
     areas: list[str] | None = _optional("unknown-area: the areas there are.")
     refused: list[RefusedDelivery] | None = _optional(
-        "no-applicable-model, observations-missing: who refuses, at most 20."
+        "no-applicable-model, observations-missing, observations-stale: who refuses, at most 20."
     )
     refused_counts: dict[str, int] | None = _optional("How many refuse with each code, of all.")
 
@@ -137,8 +138,23 @@ class ForecastSeries(_Response):
         return self.__pydantic_extra__
 
 
+class ReceiptInput(_Response):
+    """What an input of the model was supplied with."""
+
+    variable: str
+    observed_until: AwareDatetime | None = Field(
+        description="The time of the newest sample with a value in its window; null without any. A "
+        "sample is the mean over the sample rate up to its time."
+    )
+    age: timedelta | None = Field(
+        description="How far observed_until lies before the reference time: whole samples, as an "
+        "ISO 8601 duration such as PT2H; null without any."
+    )
+    missing: float = Field(ge=0, le=1, description="The share of its window without a value.")
+
+
 class Receipt(_Response):
-    """Which delivery answered, what it is, and who was refused."""
+    """Which delivery answered, what it is, from what, and who was refused."""
 
     delivery_id: str
     digest: str = Field(description="sha256:<hex> of the delivery's manifest.")
@@ -152,6 +168,9 @@ class Receipt(_Response):
         description="By variable: held-out skill for this area; null where none is stated."
     )
     synthetic: bool = Field(description="True when trained on generated, not real, weather.")
+    inputs: dict[str, ReceiptInput] = Field(
+        description="By name of the model's inputs: how old and how whole the observations were."
+    )
     refused: list[RefusedDelivery] = Field(max_length=MOST_REFUSALS)
     refused_counts: dict[str, int]
 

@@ -68,7 +68,7 @@ def _shadows(app_context: AppContext, of: AreaAndTime) -> list[LoggedForecast]:
             logger.info("the shadow %s would refuse %s: %s", name, area, outcome.reason)
             continue
         SHADOWS.inc()
-        found += to_log(model, area, reference_time, outcome)
+        found += to_log(model, area, reference_time, outcome.predictions)
     return found
 
 

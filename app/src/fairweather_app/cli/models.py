@@ -15,12 +15,22 @@ from fairweather_app.api.schemas import Models, ModelSummary
 from fairweather_app.cli import output
 from fairweather_app.cli.decisions import COMMANDS
 from fairweather_app.common.times import write_time
-from fairweather_app.errors import NoApplicableModelError, UnknownDeliveryError
+from fairweather_app.errors import (
+    AwaitingObservationsError,
+    NoApplicableModelError,
+    UnknownDeliveryError,
+)
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.forecaster import ForecastRequest
 from fairweather_app.forecasting.live_scores import LiveScore
 from fairweather_app.forecasting.pins import pins
 from fairweather_app.refusals import Refusals, RefusedDelivery
+
+ADVICE = (
+    "`observations status --area {area}` shows the age and the gaps of its observations; "
+    "`observations import` or `observations fetch` adds newer ones"
+)
+"""What helps where a model waits for observations."""
 
 models = AppGroup("models", help="Deliveries: which are live, and why the others are not.")
 for _command in COMMANDS:
@@ -165,6 +175,8 @@ def why(area: str, time: datetime | None, *, as_json: bool) -> None:
         except NoApplicableModelError as error:
             moment = time or context.clock(area)
             _print_ranking(_ranking(context, area, moment, None, error.refused), as_json=as_json)
+            if isinstance(error, AwaitingObservationsError):
+                output.print_text(ADVICE.format(area=area), err=True)
             raise
         answering, moment = decision.model.delivery_id, decision.reference_time
         found = _ranking(context, area, moment, answering, decision.refused)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from time import perf_counter
 from typing import TypeVar
 
@@ -21,7 +22,8 @@ class RequestTrace:
 
     `stages` are seconds by name; `windows` and `predictions` count those that were "made" for the
     request and those that were "kept" from before. `cache` is "hit" or "miss" where a cache was
-    asked, `refusals` count the candidates that were tried and passed over by code.
+    asked, `refusals` count the candidates that were tried and passed over by code, `input_age` is
+    how old the oldest input of the answer was at its start.
     """
 
     request_id: str = ""
@@ -29,6 +31,7 @@ class RequestTrace:
     area: str | None = None
     delivery_id: str | None = None
     problem: str | None = None
+    input_age: timedelta | None = None
     cache: str | None = None
     stages: dict[str, float] = field(default_factory=dict)
     refusals: Counter[str] = field(default_factory=Counter)

@@ -7,11 +7,12 @@ with each: start, windows, domain, prediction, output. The first that passes the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from fairweather_interface.metadata import Input
 from fairweather_interface.refusals import Code, Phase, Refusal
 
 from fairweather_app.catalogue.catalogue import Catalogue
@@ -26,6 +27,7 @@ from fairweather_app.errors import (
     NoApplicableModelError,
     NotReadyError,
     ObservationsMissingError,
+    ObservationsStaleError,
     PredictionError,
     UnknownAreaError,
     UnsuppliedInputError,
@@ -35,7 +37,7 @@ from fairweather_app.forecasting.selection import find_best_model
 from fairweather_app.forecasting.selector import Selectors, Variables, refused
 from fairweather_app.models_backend.checks import Trial, first_refusal
 from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
-from fairweather_app.observations import WindowCache, get_inputs
+from fairweather_app.observations import Window, WindowCache, get_inputs
 from fairweather_app.observations.request_windows import RequestObservations, Series
 from fairweather_app.refusals import Refusals, RefusedDelivery
 
@@ -50,6 +52,9 @@ PredictionKey = tuple[str, str, datetime, bytes]
 """Delivery digest, area, reference time, digest of the windows."""
 
 NO_OBSERVATIONS = RequestObservations({}, ())
+
+AWAITED = frozenset({Code.OBSERVATIONS_MISSING, Code.OBSERVATIONS_STALE})
+"""The refusals that observations to come may lift."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,14 +76,16 @@ class ForecastRequest:
 class SelectedForecast:
     """The model that answers a request, its predictions, and every delivery passed over.
 
-    `reference_time` is in UTC: the request's, or the clock's where it has none. `refused` lists
-    candidates first, then what else declares the area, then the rest.
+    `reference_time` is in UTC: the request's, or the clock's where it has none. `windows` are what
+    it predicted from, by input name. `refused` lists candidates first, then what else declares the
+    area, then the rest.
     `repeatable`: the same snapshot and windows decide the same again.
     """
 
     request: ForecastRequest
     reference_time: datetime
     model: RuntimeModel
+    windows: Mapping[str, Window]
     predictions: Predictions
     refused: Refusals
     repeatable: bool
@@ -124,7 +131,8 @@ class Forecaster:
             NotReadyError: no delivery is live, and what the store holds is not known.
             UnknownAreaError: no delivery, definition or observation has the name.
             InvalidRequestError: the observations fit no candidate, or the time has no zone.
-            ObservationsMissingError: every candidate lacks observations of the app's own.
+            AwaitingObservationsError: every candidate that could answer at that time of the year
+                waits for observations of the app's own.
             NoApplicableModelError: every delivery refuses.
             ObservationStoreError: the observation database cannot be used.
         """
@@ -147,26 +155,66 @@ class Forecaster:
             inputs = [each.required_inputs for each in candidates]
             given = RequestObservations(request.observations, inputs, snapshot.contents.variables)
         passed_over: list[RefusedDelivery] = []
+        in_season: list[tuple[RuntimeModel, Code]] = []
         repeatable = True
         for model in candidates:
             outcome = self.attempt(model, area, time, given, trace, use_cache=use_cache)
             if isinstance(outcome, Refusal):
                 passed_over.append(refused(model.metadata, outcome.code, outcome.reason))
                 repeatable = repeatable and outcome.code.repeatable
+                if outcome.code.phase is not Phase.START:
+                    in_season.append((model, outcome.code))
                 continue
             return SelectedForecast(
                 request=request,
                 reference_time=time,
                 model=model,
-                predictions=outcome,
+                windows=outcome.windows,
+                predictions=outcome.predictions,
                 refused=selection.refusals(passed_over),
                 repeatable=repeatable and not selection.failed_to_open,
             )
-        missing = {each.code for each in passed_over} == {Code.OBSERVATIONS_MISSING}
-        # waiting helps only where the observations are the app's own
-        own = missing and not request.observations
-        kind = ObservationsMissingError if own else NoApplicableModelError
-        raise kind(area, refused=selection.refusals(passed_over))
+        raise self._no_forecast(request, time, in_season, selection.refusals(passed_over))
+
+    def _no_forecast(
+        self,
+        request: ForecastRequest,
+        time: datetime,
+        in_season: Sequence[tuple[RuntimeModel, Code]],
+        refusals: Refusals,
+    ) -> NoApplicableModelError:
+        """Return why no model answers: 503 or 422 over HTTP.
+
+        `in_season` are the candidates that could answer at that time of the year, with the code of
+        each. Waiting helps where all of them wait for observations of the app's own that may still
+        come. The next one is due after the shortest of their sample rates.
+        """
+        codes = {code for _, code in in_season}
+        inputs = [each for model, _ in in_season for each in model.required_inputs]
+        waits = bool(codes) and codes <= AWAITED and not request.observations
+        if not waits or not self._may_change(request, time, inputs):
+            return NoApplicableModelError(request.area, refused=refusals)
+        stale = Code.OBSERVATIONS_STALE in codes
+        kind = ObservationsStaleError if stale else ObservationsMissingError
+        due = min(each.sample_rate for each in inputs if each.sample_rate is not None)
+        return kind(request.area, refused=refusals, retry_after=due // timedelta(seconds=1))
+
+    def _may_change(
+        self, request: ForecastRequest, time: datetime, inputs: Iterable[Input]
+    ) -> bool:
+        """Return whether observations to come may lie in a window of these inputs.
+
+        They may where the start is the clock's, which moves on, and where something of an input
+        was not observed up to the start yet. Else all windows lie in the past.
+        """
+        if request.reference_time is None or time >= self._clock(request.area):
+            return True
+        latest = (
+            self._windows.latest(area, each.variable)
+            for each in inputs
+            for area in each.areas or (request.area,)
+        )
+        return any(newest is None or newest < time for newest in latest)
 
     def attempt(
         self,
@@ -177,8 +225,11 @@ class Forecaster:
         trace: RequestTrace | None = None,
         *,
         use_cache: bool = False,
-    ) -> Predictions | Refusal:
-        """Return what one model predicts for an area that it declares, or why it refuses."""
+    ) -> Trial | Refusal:
+        """Return what one model predicts for an area that it declares, or why it refuses.
+
+        A trial that is returned holds the windows and the predictions.
+        """
         trace = trace or RequestTrace()
         trial = Trial(
             metadata=model.metadata, area=area, reference_time=reference_time, margins=self._margins
@@ -195,7 +246,7 @@ class Forecaster:
                 )
                 trial.windows = trace.timed("windows", work)
                 refusal = first_refusal(trial, Phase.WINDOWS)
-            return refusal or self._predict(model, trial, trace, use_cache=use_cache)
+            return refusal or self._predict(model, trial, trace, use_cache=use_cache) or trial
         except UnsuppliedInputError as error:
             return Refusal(code=Code.OBSERVATIONS_MISSING, reason=str(error))
         except (LoadError, PredictionError) as error:
@@ -205,7 +256,8 @@ class Forecaster:
 
     def _predict(
         self, model: RuntimeModel, trial: Trial, trace: RequestTrace, *, use_cache: bool
-    ) -> Predictions | Refusal:
+    ) -> Refusal | None:
+        """Fill in the predictions of a trial, or return why they are none."""
         key: PredictionKey | None = None
         if use_cache:
             digests = b"".join(trial.windows[each.name].digest for each in model.required_inputs)
@@ -213,7 +265,8 @@ class Forecaster:
             known = self.predictions.get(key)
             if known is not None:
                 trace.predictions["kept"] += 1
-                return known
+                trial.predictions = known
+                return None
         trace.predictions["made"] += 1
         work = partial(model.predict, trial.area, trial.reference_time, trial.windows)
         limited = partial(self._limit.run, f"delivery {model.delivery_id}", work)
@@ -222,4 +275,4 @@ class Forecaster:
         refusal = first_refusal(trial, Phase.RUN)
         if refusal is None and key is not None:
             self.predictions.put(key, predictions)
-        return refusal or predictions
+        return refusal

@@ -13,12 +13,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-from fairweather_interface.applicability import check_applicability, check_missing, check_start
+from fairweather_interface.applicability import (
+    Observed,
+    check_age,
+    check_applicability,
+    check_missing,
+    check_start,
+)
 from fairweather_interface.metadata import ModelMetadata, Output
 from fairweather_interface.refusals import Code, Phase, Refusal
 from fairweather_interface.variables import VARIABLES, Variable
 
-from fairweather_app.models_backend.runtime_model import Prediction, Values
+from fairweather_app.models_backend.runtime_model import Prediction, Predictions, Values
 from fairweather_app.observations.windows import Window
 
 
@@ -34,7 +40,7 @@ class Trial:
     reference_time: datetime
     margins: Mapping[str, float]
     windows: Mapping[str, Window] = field(default_factory=dict)
-    predictions: Mapping[str, Prediction] = field(default_factory=dict)
+    predictions: Predictions = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,8 +85,11 @@ def check_observed(
     """
     declared = (metadata.declared_variables or {}).items()
     margins = {name: each.margin or 0.0 for name, each in declared} | dict(margins)
-    observed = {name: window.observed for name, window in windows.items()}
-    return check_applicability(metadata, observed, margins=margins)
+    return check_applicability(metadata, _observed(windows), margins=margins)
+
+
+def _observed(windows: Mapping[str, Window]) -> dict[str, Observed]:
+    return {name: window.observed for name, window in windows.items()}
 
 
 def check_predictions(
@@ -147,6 +156,11 @@ CHECKS = (
         phase=Phase.WINDOWS,
         find=lambda trial: check_windows(trial.metadata, trial.windows),
         obeys=("inputs[].max_missing",),
+    ),
+    Check(
+        phase=Phase.WINDOWS,
+        find=lambda trial: check_age(trial.metadata, _observed(trial.windows)),
+        obeys=("inputs[].max_age",),
     ),
     Check(
         phase=Phase.WINDOWS,

@@ -56,14 +56,17 @@ class Window:
 
     @cached_property
     def observed(self) -> Observed:
-        """Its lowest and highest value and how many are missing, for the contract's rules."""
-        missing = int(np.count_nonzero(np.isnan(self.values)))
+        """Its range, how many are missing and how old the newest is, for the contract's rules."""
+        gaps = np.isnan(self.values)
+        missing = int(np.count_nonzero(gaps))
         if missing == self.values.size:
             return Observed(lowest=None, highest=None, missing=missing)
+        newest = int(np.argmin(gaps[::-1])) if gaps[-1] else 0  # counted from the end
         return Observed(
             lowest=float(np.fmin.reduce(self.values)),  # which ignores NaN
             highest=float(np.fmax.reduce(self.values)),
             missing=missing,
+            age=newest * self.sample_rate,
         )
 
     @cached_property

@@ -37,6 +37,7 @@ def forecast(hours: int = 3, step: timedelta = HOUR, **variables: Any) -> Foreca
                 "skill": {},
                 "synthetic": False,
                 "refused": [],
+                "inputs": {},
                 "refused_counts": {},
             },
         }

@@ -51,6 +51,7 @@ def make_view() -> Make:
                     "skill": {"temperature": 0.2},
                     "synthetic": False,
                     "refused": [],
+                    "inputs": {},
                     "refused_counts": {},
                 }
                 | receipt,

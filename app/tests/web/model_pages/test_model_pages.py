@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,57 @@ def test_limits_and_errors_are_in_the_units_of_each_variable(
     assert "Temperature: not above 35.0 °C" in text
     assert "Humidity: not below 20.0 % and at most 5 % missing" in text
     assert "percentage points" in text
+
+
+def test_the_page_of_a_delivery_says_how_far_it_is_to_be_trusted(
+    make_app: MakeApp, tiny_delivery: Deliver
+) -> None:
+    delivery = tiny_delivery(
+        variables=("temperature", "humidity"),
+        quantiles=(0.1, 0.9),
+        by_lead_day=(0.3, 0.04),
+        by_age={timedelta(hours=3): 0.25, timedelta(hours=24): 0.1},
+        max_age=timedelta(hours=24),
+        max_missing=0.1,
+    ).name
+    client = make_app().test_client()
+    text = read(client.get(f"/models/{delivery}", headers={"Accept": BROWSER})).text
+    for expected in (
+        "Day Mean error Same as yesterday Usual for the season Skill In the range The forecast is",
+        "EWR: temperature, °C 1 1.40 3.00 2.00 0.30 80 % informed by recent weather 2 1.92 3.00",
+        "2 1.92 3.00 2.00 0.04 80 % usual for the season",
+        "EWR: humidity, percentage points 1 1.40",
+        "Age Mean error Same as yesterday Usual for the season Skill In the range",
+        "EWR: temperature, °C 3 hours 1.50 3.00 2.00 0.25 80 % 1 day 1.80 3.00 2.00 0.10 80 %",
+        "Hourly temperature for the last 1 day (up to 10 % missing, the newest at most 1 day old)",
+    ):
+        assert expected in text, expected
+
+
+def test_the_page_of_a_delivery_without_scores_by_day_or_age_has_no_such_tables(
+    several: FlaskClient,
+) -> None:
+    (coast,) = asked(several, "?q=coast")["models"]
+    text = read(several.get(f"/models/{coast['delivery_id']}", headers={"Accept": BROWSER})).text
+    for heading in ("By day of the forecast", "When observations are late", "Intended use"):
+        assert heading not in text
+
+
+def test_the_page_of_a_delivery_says_what_it_may_be_used_for_and_whom_to_ask(
+    make_app: MakeApp, tiny_delivery: Deliver
+) -> None:
+    delivery = tiny_delivery(
+        intended_use="Planning a day out.",
+        limitations="<b>No</b> storms.",
+        licence="CC-BY-4.0",
+        contact="weather@example.org",
+    ).name
+    client = make_app().test_client()
+    text = read(client.get(f"/models/{delivery}", headers={"Accept": BROWSER})).text
+    assert (
+        "Intended use Planning a day out. Limitations <b>No</b> storms. Licence CC-BY-4.0 "
+        "Contact weather@example.org" in text
+    )
 
 
 def test_the_page_of_a_delivery_names_its_training_data(

@@ -15,10 +15,10 @@ from fairweather_interface.refusals import Code, Refusal
 
 from fairweather_app.common.times import write_time
 from fairweather_app.errors import (
+    AwaitingObservationsError,
     InvalidRequestError,
     NoApplicableModelError,
     NotReadyError,
-    ObservationsMissingError,
     ObservationStoreError,
     RequestError,
     UnknownAreaError,
@@ -67,6 +67,10 @@ REASONS: Mapping[str, Reason] = {
     Code.OBSERVATIONS_MISSING: Reason(
         *("lacks observations", "lack observations"),
         "Choose another time, or import observations.",
+    ),
+    Code.OBSERVATIONS_STALE: Reason(
+        *("needs newer observations", "need newer observations"),
+        "Wait for newer observations or import them, or choose an earlier time.",
     ),
     Code.SCHEMA_TOO_NEW: Reason("needs a newer app", "need a newer app", "Update the app."),
     Code.RUNTIME_UNAVAILABLE: Reason(*("cannot run here",) * 2, "The reason is given below."),
@@ -134,10 +138,10 @@ def _no_model(
             "advice": ["A forecast appears here as soon as a model is delivered."],
             "command": TRAIN,
         }
-    missing = isinstance(error, ObservationsMissingError)
+    awaiting = error if isinstance(error, AwaitingObservationsError) else None
     # refusals of deliveries that declare the area come first
     for_area = takewhile(lambda each: each.delivery_id in declaring, error.refused)
-    counts = {Code.OBSERVATIONS_MISSING.value: 1} if missing else count_refusals(for_area)
+    counts = {awaiting.code.value: 1} if awaiting else count_refusals(for_area)
     which, all_counts = f" for {area}", error.refused.counts
     if not counts:
         which = ""
@@ -145,16 +149,14 @@ def _no_model(
         counts = {Code.AREA_NOT_DECLARED.value: uncovered} if uncovered else all_counts
     codes = sorted(counts, key=lambda code: -counts[code])
     advice = (REASONS[code].advice.format(area=area) for code in codes if code in REASONS)
-    return 503 if missing else 422, {
+    return 503 if awaiting else 422, {
         "title": f"No forecast for {area}",
-        "cause": f"Observations for {area} are missing."
-        if missing
-        else _cause(counts, which, area),
+        "cause": f"{awaiting.what.format(area=area)}." if awaiting else _cause(counts, which, area),
         "counts": reasons_in_words(all_counts, area) if len(all_counts) > 1 else "",
         "candidates": error.refused[:MOST_REFUSALS],
         "more": max(len(error.refused) - MOST_REFUSALS, 0),
         "advice": [each for each in advice if each],
-        "command": IMPORT if missing else TRAIN if set(counts) == {Code.AREA_NOT_DECLARED} else "",
+        "command": IMPORT if awaiting else TRAIN if set(counts) == {Code.AREA_NOT_DECLARED} else "",
     }
 
 

@@ -5,9 +5,12 @@ Numbers are rounded to what a forecast can carry, as `wording` writes them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
+from types import MappingProxyType
 
+from fairweather_app.api.schemas import ReceiptInput
 from fairweather_app.web.forecast.daylight import Night
 from fairweather_app.web.forecast.series import Series, Verification, present
 from fairweather_app.web.layout.local_time import (
@@ -23,7 +26,9 @@ from fairweather_app.web.layout.wording import (
     counted,
     error_symbol,
     label,
+    listed,
     number,
+    percent,
     quantity,
     span,
 )
@@ -119,13 +124,58 @@ def age(reference_time: datetime, now: datetime) -> str:
 
 
 def based_on(
-    reference_time: datetime, zone: tzinfo, now: datetime, *, announced: bool = False
+    reference_time: datetime,
+    zone: tzinfo,
+    now: datetime,
+    *,
+    announced: bool = False,
+    ages: Mapping[str, timedelta | None] = MappingProxyType({}),
 ) -> str:
-    """Return where the observations end; and that it is long ago, where that is not announced."""
+    """Return where the observations end; and that it is long ago, where that is not announced.
+
+    Where those of a variable end before the start: how long before, by `ages`; None where it has no
+    value at all.
+    """
+    old = [
+        f"no {name} at all" if each is None else f"the newest {name} {before_start(each)}"
+        for variable, each in ages.items()
+        for name in [label(variable).lower()]
+        if each != timedelta(0)
+    ]
     text = f"Based on observations up to {moment(reference_time, zone)}"
+    if old:
+        text = f"Starts {moment(reference_time, zone)}, with {listed(old)}"
     if is_past(reference_time, now) and not announced:
         return f"{text}, {age(reference_time, now)}: a past forecast."
     return f"{text}."
+
+
+def before_start(age: timedelta) -> str:
+    """Return how long before its start a forecast was observed last: ``2 h before the start``."""
+    if not age:
+        return "at the start"
+    minutes = age // timedelta(minutes=1)
+    parts = ((minutes // 60, "h"), (minutes % 60, "min"))
+    return " ".join(f"{count}{NO_BREAK}{unit}" for count, unit in parts if count) + (
+        " before the start"
+    )
+
+
+def supplied(inputs: Mapping[str, ReceiptInput], zone: tzinfo) -> list[str]:
+    """Return what a model was supplied with, by input: ``humidity up to Friday …, 5 % missing``.
+
+    Inputs of the same variable are called by their own names.
+    """
+    count = Counter(each.variable for each in inputs.values())
+    texts = []
+    for name, each in inputs.items():
+        text = label(each.variable if count[each.variable] == 1 else name).lower()
+        if each.observed_until is None or each.age is None:
+            texts.append(f"no {text}")
+            continue
+        text = f"{text} up to {moment(each.observed_until, zone)} ({before_start(each.age)})"
+        texts.append(f"{text}, {percent(each.missing)} missing" if each.missing else text)
+    return texts
 
 
 def skill(variable: str, value: float | None) -> str:
@@ -140,7 +190,7 @@ def skill(variable: str, value: float | None) -> str:
 
 def share(interval: tuple[float, float]) -> str:
     """Return the probability of a band: ``80 %``."""
-    return f"{100 * (interval[1] - interval[0]):.3g}{NO_BREAK}%"
+    return percent(interval[1] - interval[0])
 
 
 def band_name(interval: tuple[float, float]) -> str:

@@ -81,8 +81,9 @@ def shown_series(
 
 
 def present(values: Values, steps: Sequence[int]) -> list[float]:
-    """Return the values of some steps, without the gaps."""
-    return [value for value in (values[step] for step in steps) if value is not None]
+    """Return the values of some steps, without the gaps; none of an empty series."""
+    found = (values[step] for step in steps) if values else ()
+    return [value for value in found if value is not None]
 
 
 def _if_any(values: list[float | None]) -> Values:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -28,24 +28,32 @@ Row = dict[str, Any]
 
 
 def day_rows(
-    days: Sequence[LocalDay], times: Sequence[datetime], series: Sequence[Series], zone: tzinfo
+    days: Sequence[LocalDay],
+    times: Sequence[datetime],
+    series: Sequence[Series],
+    zone: tzinfo,
+    mark: Callable[[int], str],
 ) -> list[Row]:
     """Return a row for each day: the range of the first series, and a span for each other one.
 
-    A last day of a few hours is left to the hourly table. ``bar`` is where the range starts on the
-    scale of all days, and its width, in per cent.
+    A last day of a few hours is left to the hourly table. Each ``band`` goes from the lowest lower
+    to the highest upper bound of the day; a bar is where a range starts on the scale of all days,
+    and its width, in per cent. `mark` is asked for the step in the middle of a day.
     """
     if not series:
         return []
     main, *others = series
-    scale = present(main.values, range(len(times)))
+    every = range(len(times))
+    scale = [
+        value for each in (main.values, main.lower, main.upper) for value in present(each, every)
+    ]
     digits = main.digits
     rows = []
     for day in days:
         last = day is days[-1] and day is not days[0]
         if last and not day.whole and len(day.steps) < FEWEST_STEPS_OF_A_LAST_DAY:
             continue
-        own = present(main.values, day.steps)
+        own, band = present(main.values, day.steps), _band(main, day.steps)
         note = ""
         if not day.whole and day is days[0]:
             note = f"from {clocks(day, times, zone)[0]}"
@@ -56,25 +64,63 @@ def day_rows(
                 "name": day_name(day.date),
                 "short_name": short_day_name(day.date),
                 "note": note,
+                "mark": mark(day.steps[len(day.steps) // 2]),
                 "low": wording.number(min(own, default=None), digits),
                 "high": wording.number(max(own, default=None), digits),
-                "bar": _bar(min(own), max(own), min(scale), max(scale)) if own else None,
-                "others": [_spread(each, day.steps) for each in others],
+                "bar": _bar(own, scale) if own else None,
+                "band": _span(main, band),
+                "band_bar": _bar(band, scale) if band else None,
+                "bands": _bands(series, day.steps),
+                "others": [
+                    (
+                        _spread(each, day.steps),
+                        _span(each, _band(each, day.steps)),
+                    )
+                    for each in others
+                ],
             }
         )
     return rows
 
 
+def _band(series: Series, steps: range) -> list[float]:
+    """Return the ends of the band over some steps; none without a band."""
+    low, high = present(series.lower, steps), present(series.upper, steps)
+    return [min(low), max(high)] if low and high else []
+
+
+def _bands(series: Sequence[Series], steps: range) -> str:
+    """Return all bands of a day in a line: ``80 % range: 5 to 9 °C, humidity …``."""
+    parts = [
+        f"{'' if each is series[0] else each.label.lower() + ' '}{_span(each, band)}"
+        f"{NO_BREAK}{each.unit}"
+        for each in series
+        for band in [_band(each, steps)]
+        if band
+    ]
+    return f"{sentences.bands(series)}: {', '.join(parts)}" if parts else ""
+
+
 def _spread(series: Series, steps: range) -> str:
     values = present(series.values, steps)
+    return f"{_span(series, values)}{NO_BREAK}{series.unit}" if values else wording.NO_VALUE
+
+
+def _span(series: Series, values: Sequence[float]) -> str:
+    """Return the lowest and the highest of some values, without the unit; empty without any."""
     if not values:
-        return wording.NO_VALUE
+        return ""
     digits = series.digits
     ends = dict.fromkeys(wording.number(each, digits) for each in (min(values), max(values)))
-    return f"{wording.NO_VALUE.join(ends)}{NO_BREAK}{series.unit}"
+    # a minus beside a dash cannot be read
+    known = (value for each in (series.values, series.lower) for value in each)
+    below_zero = any(value is not None and value < 0 for value in known)
+    between = f"{NO_BREAK}to{NO_BREAK}" if below_zero else wording.NO_VALUE
+    return between.join(ends)
 
 
-def _bar(low: float, high: float, lowest: float, highest: float) -> tuple[float, float]:
+def _bar(values: Sequence[float], all_values: Sequence[float]) -> tuple[float, float]:
+    low, high, lowest, highest = min(values), max(values), min(all_values), max(all_values)
     scale = (highest - lowest) or 1.0
     width = max(100 * (high - low) / scale, 3.0)
     start = min(100 * (low - lowest) / scale, 100 - width)

@@ -13,7 +13,7 @@ from typing import Any
 from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.api.schemas import Forecast
-from fairweather_app.web.forecast import sentences
+from fairweather_app.web.forecast import sentences, trust
 from fairweather_app.web.forecast.chart import chart_begin, chart_numbers
 from fairweather_app.web.forecast.daylight import nights
 from fairweather_app.web.forecast.observed import NO_OBSERVATIONS, Observations
@@ -67,10 +67,25 @@ def forecast_view(
     begin, end = chart_begin(observed.times, series, start), max(times, default=start)
     dark = nights(begin, end, *place) if place else ()
     unused = sum(receipt.refused_counts.values())
+    variables = [each.variable for each in series]
+
+    def mark(step: int) -> str:
+        return trust.marks(forecast, provenance.metadata, step, variables)
+
     return {
         "forecast": forecast,
         "headline": headline,
-        "based_on": sentences.based_on(start, zone, now, announced=bool(stale)),
+        "based_on": sentences.based_on(
+            start,
+            zone,
+            now,
+            announced=bool(stale),
+            ages={
+                each.variable: trust.input_age(forecast, each.variable)
+                for each in receipt.inputs.values()
+            },
+        ),
+        "inputs": sentences.supplied(receipt.inputs, zone),
         "past": sentences.is_past(start, now) and not stale,
         "stale": stale,
         "band_on_day": sentences.band_on(
@@ -78,9 +93,10 @@ def forecast_view(
         ),
         "extremes": sentences.extremes(times, first, zone=zone) if first else "",
         "bands": bands,
+        "band_names": [each.interval and sentences.band_name(each.interval) for each in series],
         "zone_labels": zones_in_use(times, zone),
         "series": series,
-        "days": day_rows(days, times, series, zone),
+        "days": day_rows(days, times, series, zone, mark),
         "hours": hour_groups(days, times, series, zone, dark),
         "verified": tuple(sentences.verified(each) for each in verified),
         "training_note": sentences.training_note(

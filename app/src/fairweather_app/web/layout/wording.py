@@ -78,6 +78,19 @@ def span(low: float, high: float, unit: str, digits: int = 0) -> str:
     return f"{number(low, digits)}{NO_BREAK}to{NO_BREAK}{quantity(high, unit, digits)}"
 
 
+_BASELINES = {"persistence": "Same as yesterday", "climatology": "Usual for the season"}
+
+
+def baseline(name: str) -> str:
+    """Return what people call a simple guess that a model is compared with."""
+    return _BASELINES.get(name, name)
+
+
+def percent(share: float) -> str:
+    """Return ``10 %`` of a share of 1."""
+    return f"{100 * share:.3g}{NO_BREAK}%"
+
+
 def listed(words: Sequence[str]) -> str:
     """Return ``a``, ``a and b``, ``a, b and c``."""
     if len(words) < 2:  # noqa: PLR2004 - one word needs no conjunction

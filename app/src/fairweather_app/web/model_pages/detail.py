@@ -9,15 +9,16 @@ from typing import Any
 import flask
 from fairweather_interface.applicability import domain_of
 from fairweather_interface.metadata import Input, ModelMetadata
-from fairweather_interface.metadata.evidence import Performance
+from fairweather_interface.metadata.evidence import Performance, Score
 from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.api.model_listing import model_detail
 from fairweather_app.api.schemas import LiveScoreSummary
 from fairweather_app.errors import UnknownDeliveryError
 from fairweather_app.forecasting.context import current_context
+from fairweather_app.web.forecast.trust import DAY, mark
 from fairweather_app.web.layout import wording
-from fairweather_app.web.layout.local_time import MONTHS, NO_BREAK, date_name
+from fairweather_app.web.layout.local_time import MONTHS, date_name
 from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, render
 
 ALL_MONTHS = 12
@@ -58,6 +59,8 @@ def _described(
     """Return what the page shows of metadata in words, by its names in the template."""
     training = metadata.training
     begin, end = training.train_start_time.date(), training.train_end_time.date()
+    guesses = _baselines(metadata)
+    columns = ("Mean error", *map(wording.baseline, guesses), "Skill", "In the range")
     steps = sorted({(each.step, each.horizon) for each in metadata.outputs})
     return {
         "season": season(metadata.valid_months),
@@ -68,6 +71,30 @@ def _described(
         "bounds": list(_bounds(metadata, variables)),
         "period": f"{date_name(begin)} to {date_name(end)}",
         "performance": [_performance_row(each, units, variables) for each in metadata.performance],
+        "day_columns": ("Day", *columns, "The forecast is"),
+        "by_lead_day": [
+            (
+                _group(each, units, variables),
+                [
+                    (str(row.day), *_score_cells(each, row, guesses), mark(days, row.day * DAY))
+                    for row in days
+                ],
+            )
+            for each in metadata.performance
+            if (days := each.by_lead_day or ())
+        ],
+        "age_columns": ("Age", *columns),
+        "by_age": [
+            (
+                _group(each, units, variables),
+                [
+                    (wording.duration(row.age), *_score_cells(each, row, guesses))
+                    for row in each.by_age
+                ],
+            )
+            for each in metadata.performance
+            if each.by_age
+        ],
     }
 
 
@@ -97,7 +124,9 @@ def _input(wanted: Input, variables: Mapping[str, Variable]) -> str:
     what = f"Hourly {name.lower()}" if step == "hour" else f"{name} every {step}"
     where = f", mean of {wording.listed(wanted.areas)}," if wanted.areas else ""
     share = wanted.max_missing
-    missing = f"up to {100 * share:.3g}{NO_BREAK}% missing" if share else "none missing"
+    missing = f"up to {wording.percent(share)} missing" if share else "none missing"
+    if wanted.max_age is not None:
+        missing += f", the newest at most {wording.duration(wanted.max_age)} old"
     return f"{what}{where} for the last {wording.duration(wanted.period)} ({missing})"
 
 
@@ -115,8 +144,33 @@ def _bounds(metadata: ModelMetadata, variables: Mapping[str, Variable]) -> Itera
             if limit is not None
         ]
         if bounds.max_missing is not None:
-            parts.append(f"at most {100 * bounds.max_missing:.3g}{NO_BREAK}% missing")
+            parts.append(f"at most {wording.percent(bounds.max_missing)} missing")
         yield f"{wording.label(wanted.name, variables)}: {wording.listed(parts)}"
+
+
+def _baselines(metadata: ModelMetadata) -> list[str]:
+    """Return the names of the baselines of all scores by day and by age, in their order."""
+    scores: list[Score] = []
+    for each in metadata.performance:
+        scores += (*(each.by_lead_day or ()), *(each.by_age or ()))
+    return list(dict.fromkeys(name for score in scores for name in score.baselines))
+
+
+def _group(each: Performance, units: Mapping[str, str], variables: Mapping[str, Variable]) -> str:
+    """Return what a group of scores is of: ``JFK: temperature, °C``."""
+    name = wording.label(each.variable, variables).lower()
+    return f"{each.area}: {name}, {_error_unit(each.variable, units)}"
+
+
+def _score_cells(each: Performance, score: Score, baselines: Sequence[str]) -> tuple[str, ...]:
+    """Return the error of the model and of each baseline, the skill and the share in the band."""
+    errors = [score.mae, *(score.baselines.get(name) for name in baselines)]
+    digits = wording.digits(each.variable, 2)
+    return (
+        *(wording.number(error, digits) for error in errors),
+        wording.number(score.skill, 2),
+        wording.NO_VALUE if score.coverage is None else wording.percent(score.coverage),
+    )
 
 
 def _performance_row(
@@ -144,5 +198,8 @@ def _score_row(
 
 
 def _error(variable: str, value: float, units: Mapping[str, str]) -> str:
-    unit = wording.error_symbol(wording.symbol(variable, units.get(variable, "")))
-    return wording.quantity(value, unit, wording.digits(variable, 2))
+    return wording.quantity(value, _error_unit(variable, units), wording.digits(variable, 2))
+
+
+def _error_unit(variable: str, units: Mapping[str, str]) -> str:
+    return wording.error_symbol(wording.symbol(variable, units.get(variable, "")))
