@@ -84,12 +84,13 @@ def _train(
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
     ranges = training_rows.input_ranges()
     bounds = domain_of(prepared.expected.model_copy(update=declared_domain(recipe, ranges)))
-    fitted = fit(windows, recipe.fit, recipe.network, report_epoch, switch)
+    lessons, leads = windows.lessons(), windows.plan.leads
+    fitted = fit(lessons, recipe.fit, recipe.network, report_epoch, switch)
     bands = None
     if windows.plan.probabilities:
         report_stage("bands")
         logs.part = "bands"
-        bands = fit_bands(windows, fitted, recipe.fit, report_epoch)
+        bands = fit_bands(lessons, fitted, recipe.fit, report_epoch)
     report_stage("export")
     model, onnx = _export(prepared, fitted, bands, conversion, folder=folder, scratch=scratch)
     report_stage("evaluate")
@@ -120,11 +121,11 @@ def _train(
         branches=_branches(fitted, training_rows, held_out),
         thresholds=switch.at if isinstance(switch, ByInput) else (),
         shrinkage={
-            output.name: tuple(fitted.constants.shrinkage[number].tolist())
+            output.name: tuple(fitted.constants.shrinkage[number, :leads].tolist())
             for number, output in enumerate(windows.plan.outputs)
         },
         widening={
-            quantile.name: tuple(bands.widening[number, place].tolist())
+            quantile.name: tuple(bands.widening[number, place, :leads].tolist())
             for number, output in enumerate(windows.plan.outputs)
             for place, quantile in enumerate(output.quantiles)
             if bands is not None
@@ -163,7 +164,7 @@ def _export(
         path = serialize_model(graph, folder)
         conversion.start(folder)
         return load_signature(path), conversion
-    placeholder = NetworkPlaceholder(plan)
+    placeholder = NetworkPlaceholder(fitted.constants.shrinkage.shape)
     assembly = OnnxAssembly(
         ForecastGraph(plan, placeholder, fitted.constants, bands),
         placeholder,
