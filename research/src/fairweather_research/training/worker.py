@@ -108,13 +108,14 @@ def _train(
     report_stage("convert")
     onnx_report = onnx.finish(inputs, outputs)
     logs.evaluations(evaluations)
-    learned = windows.lead_times()[parts == Part.TRAINING]
-    first_window = training_rows.reference.min() - windows.plan.steps * windows.plan.step_seconds
+    learned = lessons.parts() == Part.TRAINING
+    earliest = lessons.reference[learned.any(axis=1)].min()
+    first_window = earliest - windows.plan.steps * windows.plan.step_seconds
     first_observation, last_observation = prepared.observed
     return TrainingResult(
         windows=len(training_rows),
         train_start=int(max(first_window, first_observation)),
-        train_end=int(min(learned.max(), last_observation)),
+        train_end=int(min(lessons.lead_times()[learned].max(), last_observation)),
         seen=ranges,
         epochs=fitted.epochs,
         best_epoch=fitted.best_epochs[0],
