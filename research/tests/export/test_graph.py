@@ -273,7 +273,7 @@ class Shows:
 OLDEST = 3
 
 
-def aging(of: str, plan: Blueprint = PLAN) -> ForecastGraph:
+def aging(of: str, plan: Blueprint = PLAN, given: Bands | None = None) -> ForecastGraph:
     """A graph whose network forecasts three leads more than are wanted, and tells what it sees."""
     leads = plan.leads + OLDEST
     said = constants(
@@ -281,7 +281,7 @@ def aging(of: str, plan: Blueprint = PLAN) -> ForecastGraph:
         output_usual=np.zeros((2, len(plan.outputs), TERMS)),
         output_spread=np.ones((2, len(plan.outputs))),
     )
-    return ForecastGraph(plan, Shows(of, len(plan.outputs), leads), said)
+    return ForecastGraph(plan, Shows(of, len(plan.outputs), leads), said, given)
 
 
 @pytest.mark.parametrize("age", [0, 1, 3])
@@ -326,6 +326,24 @@ def test_an_output_goes_by_the_inputs_of_its_own_variable() -> None:
     late[-2:] = np.nan
     found = answers(graph, long=late)
     assert (found["t_forecast"][0], found["h_forecast"][0]) == (1.0, 3.0)
+
+
+@pytest.mark.parametrize(("hours", "wider"), [(0, 0.0), (1, 1 / 24), (3, 3 / 24)])
+def test_a_band_is_wider_where_another_variable_is_late(hours: int, wider: float) -> None:
+    fine, long = PLAN.inputs
+    plan = replace(BANDED, inputs=(fine, replace(long, variable="humidity")))
+    size = len(QUANTILES) * (plan.leads + OLDEST)
+    kernel = np.zeros((TERMS - 1 + 2 + 1, size))
+    kernel[-1] = 6.0
+    widening = np.ones((1, len(QUANTILES), plan.leads + OLDEST))
+    graph = aging("lead", plan, Bands(kernel=kernel, bias=np.zeros(size), widening=widening))
+    late = np.zeros(6)
+    late[6 - hours :] = np.nan
+    found = answers(graph, long=late)
+    np.testing.assert_allclose(
+        found["t_forecast_q90"] - found["t_forecast"], np.log1p(np.exp(6.0 * wider)), rtol=1e-4
+    )
+    assert (found["t_forecast"] == np.arange(1, 6)).all()
 
 
 def test_rows_of_a_batch_have_each_its_age() -> None:

@@ -18,9 +18,9 @@ bands are asked as of then, and the leads that the caller wants begin as many st
 value is old. Shrinkage and reach go with the lead from the origin, and what was learned and
 calibrated on fresh windows holds for every age: the network forecasts as many leads more as
 ``max_missing`` lets the newest value be old. Every output goes by the inputs of its own variable,
-so that a sensor that is late takes nothing from the forecast of another variable; what is newer
-than the origin is not looked at. Where outputs have different origins, the batch is laid out once
-for each (a *view*), and the network is asked once for all.
+so that a sensor that is late takes little from the forecast of another variable, whose bands are
+then wider; what is newer than the origin is not looked at. Where outputs have different origins,
+the batch is laid out once for each (a *view*), and the network is asked once for all.
 
 Missing values are replaced with ``tf.where(tf.math.is_nan(x), zeros, x)``, the one form
 that is known to survive conversion to ONNX.
@@ -55,7 +55,7 @@ from fairweather_research.dataset.climatology import (
 from fairweather_research.dataset.split import DAY
 from fairweather_research.recipes.blueprint import Blueprint, InputPlan
 
-__all__ = ["Bands", "Constants", "ForecastGraph", "Multiplexed", "reaches", "waves"]
+__all__ = ["Bands", "Constants", "ForecastGraph", "Multiplexed", "reaches", "views", "waves"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +73,10 @@ class Constants:
 class Bands:
     """How far from the forecast its quantiles lie, in usual spreads: a linear map of the calendar.
 
-    Its input is ``waves`` of the reference time, then the area, one-hot, and where there is a
-    switch the branch that answers, one-hot; its output, [outputs, quantiles, leads] laid flat,
-    becomes a reach by ``reaches`` and ``widening``.
+    Its input is ``waves`` of the reference time, then the area, one-hot, where there is a switch
+    the branch that answers, one-hot, and where outputs go by some of the inputs alone, by how much
+    the newest value of the others is older: 0 to 1, a day or more. Its output, [outputs, quantiles,
+    leads] laid flat, becomes a reach by ``reaches`` and ``widening``.
     """
 
     kernel: npt.NDArray[np.float64]  # [terms of its input, outputs * quantiles * leads]
@@ -139,7 +140,7 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         self._leads = constants.shrinkage.shape[1]  # of the network
         self._oldest = self._leads - plan.leads  # steps
         #: The inputs whose newest values make an origin; by output the number of its view.
-        self.views, self._view_of = _views(plan) if self._oldest else ([[]], [])
+        self.views, self._view_of = views(plan) if self._oldest else ([[]], [])
         # Only the network's variables are tracked: the saved model needs no Keras to be read.
         self.network_variables = [variable.value for variable in network.variables]
         self.input_usual = _Usual(constants.input_usual, plan, 1 - plan.steps, 1, "input_usual")
@@ -168,8 +169,9 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         """Return the outputs for the inputs, with ``network`` in its place."""
         value, present = self._at_the_steps(tensors)
         time, place, age = tensors["reference_time"], tensors["area_index"], None
+        late: list[Any] = []
         if self._oldest:
-            age = self._age(present)
+            age, late = self._age(present)
             time = tf.concat([time] * len(self.views), 0) - age * self._plan.step_seconds
             place = tf.concat([place] * len(self.views), 0)
             value, present = self._as_of(age, value, present)
@@ -199,7 +201,7 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
             zip((each.name for each in self._plan.outputs), tf.unstack(value, axis=1), strict=True)
         )
         if self._plan.probabilities:
-            reach = self._reach(tf.concat(known, axis=1))
+            reach = self._reach(tf.concat([*known, *late], axis=1))
             if age is not None:
                 reach = self._from_now(age, reach)
             bounds = value[:, :, None] + reach * spread[:, :, :, None]
@@ -211,10 +213,12 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
                 outputs |= dict(zip(names, tf.unstack(of_output, axis=1), strict=True))
         return outputs
 
-    def _age(self, present: Any) -> Any:  # noqa: ANN401 - tensors have no types
+    def _age(self, present: Any) -> tuple[Any, list[Any]]:  # noqa: ANN401 - tensors have no types
         """Return how many steps ago each view's newest value is, int64 [views * batch].
 
-        Of several inputs, the oldest newest one counts; none is older than is admitted.
+        Of several inputs, the oldest newest one counts; none is older than is admitted. And in
+        days, [views * batch, 1], how much older it is of all inputs than of the view's own, one at
+        most; nothing where every view is of all inputs.
         """
         steps = self._plan.steps
         newest = tf.reduce_max(present * np.arange(1, steps + 1, dtype=np.float32), axis=2)
@@ -222,7 +226,13 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
             [tf.reduce_max(steps - tf.gather(newest, view, axis=1), axis=1) for view in self.views],
             axis=0,
         )
-        return tf.cast(tf.minimum(age, float(self._oldest)), tf.int64)
+        age = tf.minimum(age, float(self._oldest))
+        late: list[Any] = []
+        if any(len(view) < len(self._plan.inputs) for view in self.views):
+            of_all = tf.concat([tf.reduce_max(steps - newest, axis=1)] * len(self.views), axis=0)
+            days = tf.maximum(of_all - age, 0.0) * (1.0 / self._plan.steps_a_day)
+            late = [tf.minimum(days, 1.0)[:, None]]
+        return tf.cast(age, tf.int64), late
 
     def _as_of(self, age: Any, *series: Any) -> list[Any]:  # noqa: ANN401 - tensors have no types
         """Return series, [batch, inputs, steps], as they were ``age`` steps ago, for each view."""
@@ -318,7 +328,7 @@ class _Usual(tf.Module):  # type: ignore[misc]  # ships no types
         return tf.reshape(moving, self._shape) + tf.gather(self.mean, area)
 
 
-def _views(plan: Blueprint) -> tuple[list[list[int]], list[int]]:
+def views(plan: Blueprint) -> tuple[list[list[int]], list[int]]:
     """Return the sets of inputs that outputs go by, and for each output the place of its own.
 
     An output goes by the inputs of its variable; by all where there is none.
@@ -327,8 +337,8 @@ def _views(plan: Blueprint) -> tuple[list[list[int]], list[int]]:
     for output in plan.outputs:
         own = [n for n, item in enumerate(plan.inputs) if item.variable == output.variable]
         of_output.append(own or list(range(len(plan.inputs))))
-    views = [view for n, view in enumerate(of_output) if view not in of_output[:n]]
-    return views, [views.index(view) for view in of_output]
+    found = [view for n, view in enumerate(of_output) if view not in of_output[:n]]
+    return found, [found.index(view) for view in of_output]
 
 
 def _stretch(values: Any, first: Any, length: int) -> Any:  # noqa: ANN401 - tensors have no types

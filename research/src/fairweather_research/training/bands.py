@@ -4,8 +4,10 @@ Every quantile is the forecast minus or plus a reach that is never negative, so 
 its forecast. A second, small network learns the reach of every lead from the calendar of the
 reference time and the area (and, where a model switches, the branch that answers), with the pinball
 loss, from the errors of the forecast on training time. It does not see recent observations: bands
-that did were no sharper. ``calibration.widening`` then moves each edge, lead day by lead day, until
-it covers what it declares.
+that did were no sharper. Where an output goes by some of the inputs alone (``export.graph``), it
+sees by how much the others are later, and learns from forecasts without their newest day, too.
+``calibration.widening`` then moves each edge, lead day by lead day, until it covers what it
+declares.
 """
 
 from __future__ import annotations
@@ -41,22 +43,25 @@ def fit_bands(
 ) -> Bands:
     """Fit and calibrate the bands around a forecast; held-out values are not looked at."""
     parts = windows.parts()[:, None, :]
-    error = _errors(windows, fitted)
-    training = np.where(parts == Part.TRAINING, error, np.nan)
-    calibration = np.where(parts == Part.CALIBRATION, error, np.nan)
-    inputs = _inputs(windows, fitted)
+    error, inputs = _errors(windows, fitted, fitted.predicted), _inputs(windows, fitted)
+    every_error, every_inputs, every_part = error, inputs, parts
+    if fitted.predicted_late is not None:
+        late = _errors(windows, fitted, fitted.predicted_late)
+        inputs, of_late = (np.pad(inputs, ((0, 0), (0, 1)), constant_values=by) for by in (0, 1))
+        every_error, every_inputs = np.concatenate([error, late]), np.concatenate([inputs, of_late])
+        every_part = np.concatenate([parts, parts])
+    training = np.where(every_part == Part.TRAINING, every_error, np.nan)
+    calibration = np.where(every_part == Part.CALIBRATION, every_error, np.nan)
     outputs = error.shape[1]
     probabilities = np.array(windows.plan.probabilities)
-    model = _network(inputs.shape[1], _start(training, probabilities))
-    training_rows, calibration_rows = (
-        np.isfinite(part).any(axis=(1, 2)) for part in (training, calibration)
-    )
+    model = _network(inputs.shape[1], _start(training[: len(error)], probabilities))
+    teaching, checking = (np.isfinite(part).any(axis=(1, 2)) for part in (training, calibration))
     fit_network(
         model,
         _pinball(probabilities),
         plan,
-        training=(inputs[training_rows], training[training_rows].astype(np.float32)),
-        calibration=(inputs[calibration_rows], calibration[calibration_rows].astype(np.float32)),
+        training=(every_inputs[teaching], training[teaching].astype(np.float32)),
+        calibration=(every_inputs[checking], calibration[checking].astype(np.float32)),
         progress=progress,
     )
     reach = model.predict(inputs, batch_size=1024, verbose=0)
@@ -79,7 +84,9 @@ def fit_bands(
     return Bands(kernel=kernel, bias=bias, widening=np.array(factors))
 
 
-def _errors(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float64]:
+def _errors(
+    windows: WindowSet, fitted: Fitted, predicted: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
     """Return observed minus forecast, in usual spreads, [rows, outputs, leads]."""
     constants = fitted.constants
     usual = windows.targets(
@@ -93,13 +100,16 @@ def _errors(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float64]:
     spread = constants.output_spread[windows.area][:, :, None]
     limits = np.array([(output.minimum, output.maximum) for output in windows.plan.outputs])
     forecast = np.clip(
-        usual + fitted.predicted * constants.shrinkage * spread, limits[:, :1], limits[:, 1:]
+        usual + predicted * constants.shrinkage * spread, limits[:, :1], limits[:, 1:]
     )
     return np.asarray((windows.targets() - forecast) / spread)
 
 
 def _inputs(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float32]:
-    """Compute the network's inputs: calendar terms but the constant one, area, branch."""
+    """Compute the network's inputs: calendar terms but the constant one, area, branch.
+
+    How late the inputs of other variables are comes last, where it is one.
+    """
     inputs = [
         climatology.terms(windows.reference)[:, 1:],
         np.eye(len(windows.plan.areas))[windows.area],
