@@ -4,10 +4,10 @@ Every quantile is the forecast minus or plus a reach that is never negative, so 
 its forecast. A second, small network learns the reach of every lead from the calendar of the
 reference time and the area (and, where a model switches, the branch that answers), with the pinball
 loss, from the errors of the forecast on training time. It does not see recent observations: bands
-that did were no sharper. Where an output goes by some of the inputs alone (``export.graph``), it
-sees by how much the others are later, and learns from forecasts without their newest day, too.
-``calibration.widening`` then moves each edge, lead day by lead day, until it covers what it
-declares.
+that did were no sharper. ``calibration.widening`` then moves each edge, lead day by lead day, until
+it covers what it declares. Where an output goes by some of the inputs alone (``export.graph``), the
+reach also grows with how much later the others are: a day of them missing moves it by as much as it
+moves the quantiles of the error.
 """
 
 from __future__ import annotations
@@ -43,25 +43,22 @@ def fit_bands(
 ) -> Bands:
     """Fit and calibrate the bands around a forecast; held-out values are not looked at."""
     parts = windows.parts()[:, None, :]
-    error, inputs = _errors(windows, fitted, fitted.predicted), _inputs(windows, fitted)
-    every_error, every_inputs, every_part = error, inputs, parts
-    if fitted.predicted_late is not None:
-        late = _errors(windows, fitted, fitted.predicted_late)
-        inputs, of_late = (np.pad(inputs, ((0, 0), (0, 1)), constant_values=by) for by in (0, 1))
-        every_error, every_inputs = np.concatenate([error, late]), np.concatenate([inputs, of_late])
-        every_part = np.concatenate([parts, parts])
-    training = np.where(every_part == Part.TRAINING, every_error, np.nan)
-    calibration = np.where(every_part == Part.CALIBRATION, every_error, np.nan)
+    error = _errors(windows, fitted, fitted.predicted)
+    training = np.where(parts == Part.TRAINING, error, np.nan)
+    calibration = np.where(parts == Part.CALIBRATION, error, np.nan)
+    inputs = _inputs(windows, fitted)
     outputs = error.shape[1]
     probabilities = np.array(windows.plan.probabilities)
-    model = _network(inputs.shape[1], _start(training[: len(error)], probabilities))
-    teaching, checking = (np.isfinite(part).any(axis=(1, 2)) for part in (training, calibration))
+    model = _network(inputs.shape[1], _raw_quantiles(training, probabilities))
+    training_rows, calibration_rows = (
+        np.isfinite(part).any(axis=(1, 2)) for part in (training, calibration)
+    )
     fit_network(
         model,
         _pinball(probabilities),
         plan,
-        training=(every_inputs[teaching], training[teaching].astype(np.float32)),
-        calibration=(every_inputs[checking], calibration[checking].astype(np.float32)),
+        training=(inputs[training_rows], training[training_rows].astype(np.float32)),
+        calibration=(inputs[calibration_rows], calibration[calibration_rows].astype(np.float32)),
         progress=progress,
     )
     reach = model.predict(inputs, batch_size=1024, verbose=0)
@@ -81,6 +78,11 @@ def fit_bands(
         for output in range(outputs)
     ]
     kernel, bias = model.layers[1].get_weights()
+    if fitted.predicted_late is not None:
+        late = _errors(windows, fitted, fitted.predicted_late)
+        late = np.where(parts == Part.HELD_OUT, np.nan, late)
+        growth = _raw_quantiles(late, probabilities) - _raw_quantiles(known, probabilities)
+        kernel = np.concatenate([kernel, growth.reshape(1, -1)])
     return Bands(kernel=kernel, bias=bias, widening=np.array(factors))
 
 
@@ -106,10 +108,7 @@ def _errors(
 
 
 def _inputs(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float32]:
-    """Compute the network's inputs: calendar terms but the constant one, area, branch.
-
-    How late the inputs of other variables are comes last, where it is one.
-    """
+    """Compute the network's inputs: calendar terms but the constant one, area, branch."""
     inputs = [
         climatology.terms(windows.reference)[:, 1:],
         np.eye(len(windows.plan.areas))[windows.area],
@@ -119,12 +118,12 @@ def _inputs(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float32]:
     return np.concatenate(inputs, axis=1).astype(np.float32)
 
 
-def _start(
+def _raw_quantiles(
     error: npt.NDArray[np.float64], probabilities: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float32]:
-    """Return the reach of each lead that holds whatever the calendar says, before ``reaches``.
+    """Return what ``reaches`` makes the distance of each quantile, [outputs, quantiles, leads].
 
-    Of errors [rows, outputs, leads], [outputs, quantiles, leads]. Learning starts there: an hour
+    Of errors [rows, outputs, leads], whatever the calendar says. The network starts there: an hour
     ahead the error is a tenth of what it is a week ahead, and few passes would not get that far.
     """
     start = np.ones((error.shape[1], len(probabilities), error.shape[2]), np.float32)
