@@ -126,11 +126,11 @@ def test_a_network_learns_from_windows_as_of_their_newest_value(tiny_windows: Wi
     value = series.value.copy()
     value[lost] = np.nan
     late = replace(one, sources={**one.sources, (0, 0): series._replace(value=value)})
-    lessons = late.lessons()
-    assert set(one.lessons().reference) - set(lessons.reference) >= set(one.reference[40:43])
-    assert len(set(lessons.reference.tolist())) == len(lessons)
+    samples = late.as_of_newest()
+    assert set(one.as_of_newest().reference) - set(samples.reference) >= set(one.reference[40:43])
+    assert len(set(samples.reference.tolist())) == len(samples)
     longest = one.plan.leads + one.plan.oldest
-    assert lessons.targets().shape == (len(lessons), len(one.plan.outputs), longest)
+    assert samples.targets().shape == (len(samples), len(one.plan.outputs), longest)
     assert one.plan.oldest > 0
 
 

@@ -150,7 +150,7 @@ class WindowSet:
             values[rows, output] = source.windows(self.reference[rows] + after, samples)
         return values
 
-    def lessons(self) -> WindowSet:
+    def as_of_newest(self) -> WindowSet:
         """Return the windows as the graph takes them, each once, with all the leads it needs.
 
         A window whose newest values are missing is taken as of the time of the oldest newest one,

@@ -84,13 +84,13 @@ def _train(
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
     ranges = training_rows.input_ranges()
     bounds = domain_of(prepared.expected.model_copy(update=declared_domain(recipe, ranges)))
-    lessons, leads = windows.lessons(), windows.plan.leads
-    fitted = fit(lessons, recipe.fit, recipe.network, report_epoch, switch)
+    samples, leads = windows.as_of_newest(), windows.plan.leads
+    fitted = fit(samples, recipe.fit, recipe.network, report_epoch, switch)
     bands = None
     if windows.plan.probabilities:
         report_stage("bands")
         logs.part = "bands"
-        bands = fit_bands(lessons, fitted, recipe.fit, report_epoch)
+        bands = fit_bands(samples, fitted, recipe.fit, report_epoch)
     report_stage("export")
     model, onnx = _export(prepared, fitted, bands, conversion, folder=folder, scratch=scratch)
     report_stage("evaluate")
@@ -108,14 +108,14 @@ def _train(
     report_stage("convert")
     onnx_report = onnx.finish(inputs, outputs)
     logs.evaluations(evaluations)
-    learned = lessons.parts() == Part.TRAINING
-    earliest = lessons.reference[learned.any(axis=1)].min()
+    learned = samples.parts() == Part.TRAINING
+    earliest = samples.reference[learned.any(axis=1)].min()
     first_window = earliest - windows.plan.steps * windows.plan.step_seconds
     first_observation, last_observation = prepared.observed
     return TrainingResult(
         windows=len(training_rows),
         train_start=int(max(first_window, first_observation)),
-        train_end=int(min(lessons.lead_times()[learned].max(), last_observation)),
+        train_end=int(min(samples.lead_times()[learned].max(), last_observation)),
         seen=ranges,
         epochs=fitted.epochs,
         best_epoch=fitted.best_epochs[0],
