@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,6 +117,21 @@ def test_a_gap_excludes_just_the_windows_it_spoils(
 def test_batches_are_all_windows_in_order(tiny_windows: WindowSet) -> None:
     seen = np.concatenate([batch.reference for _, batch in tiny_windows.batches(100)])
     np.testing.assert_array_equal(seen, tiny_windows.reference)
+
+
+def test_a_network_learns_from_windows_as_of_their_newest_value(tiny_windows: WindowSet) -> None:
+    one = tiny_windows.rows(tiny_windows.area == 0)
+    series = one.sources[0, 0]
+    lost = (one.reference[40:43] - series.start) // series.rate
+    value = series.value.copy()
+    value[lost] = np.nan
+    late = replace(one, sources={**one.sources, (0, 0): series._replace(value=value)})
+    samples = late.as_of_newest()
+    assert set(one.as_of_newest().reference) - set(samples.reference) >= set(one.reference[40:43])
+    assert len(set(samples.reference.tolist())) == len(samples)
+    longest = one.plan.leads + one.plan.oldest
+    assert samples.targets().shape == (len(samples), len(one.plan.outputs), longest)
+    assert one.plan.oldest > 0
 
 
 def test_what_was_seen_of_an_input_are_the_extremes_of_its_windows(

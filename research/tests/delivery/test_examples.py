@@ -122,6 +122,15 @@ def test_windows_to_serve_stand_on_every_edge_of_the_domain(held_out: WindowSet)
         assert np.isnan(held).mean(axis=1).max() == bounds.max_missing
 
 
+def test_a_window_to_serve_lacks_all_the_newest_values_it_may(held_out: WindowSet) -> None:
+    found = choose_examples(held_out, {})
+    (allowed,) = {np.isnan(found[f"input/{name}"][-1]).sum() for name in DOMAIN}
+    assert allowed == 7
+    for name in DOMAIN:
+        assert np.isnan(found[f"input/{name}"][-1][-allowed:]).all()
+    assert found["expect"][-1] == "serve"
+
+
 def test_a_minimum_that_float32_rounds_down_is_still_not_passed(held_out: WindowSet) -> None:
     bound = 20.3
     assert float(np.float32(bound)) < bound
@@ -168,4 +177,4 @@ def test_of_very_many_windows_only_some_are_looked_at(
     monkeypatch.setattr("fairweather_research.delivery.examples._CONSIDERED", 10)
     found = choose_examples(held_out, {"temperature": Bounds(maximum=BOUND)})
     assert set(found["area"]) == {"EWR", "JFK"}
-    assert len(found["expect"]) == 12
+    assert len(found["expect"]) == 13

@@ -249,3 +249,112 @@ def test_a_band_goes_by_the_calendar_and_the_area() -> None:
         np.testing.assert_allclose(
             found["t_forecast_q90"] - found["t_forecast"], reach[2], rtol=1e-4
         )
+
+
+class Shows:
+    """A network that answers with what it was shown of an input, newest first, one step a lead."""
+
+    variables: tuple[Any, ...] = ()
+
+    def __init__(self, of: str, outputs: int, leads: int) -> None:
+        self.of, self.outputs, self.leads = of, outputs, leads
+
+    def __call__(self, inputs: list[Any], *, training: bool) -> Any:
+        assert not training
+        anomalies, present, _, calendar = inputs
+        shown = {
+            "long": anomalies[:, 1, ::-1],
+            "present": present[:, 1, ::-1],
+            "lead": tf.ones_like(anomalies[:, 0]) * tf.range(1.0, 7.0),
+            "calendar": calendar[:, :6],
+        }[self.of]
+        padded = tf.pad(shown, [[0, 0], [0, self.leads - 6]])
+        return tf.stack([padded, padded][: self.outputs], axis=1)
+
+
+OLDEST = 3
+
+
+def aging(of: str, plan: Blueprint = PLAN, given: Bands | None = None) -> ForecastGraph:
+    """A graph whose network forecasts three leads more than are wanted, and tells what it sees."""
+    leads = plan.leads + OLDEST
+    said = constants(
+        shrinkage=np.ones((len(plan.outputs), leads)),
+        output_usual=np.zeros((2, len(plan.outputs), TERMS)),
+        output_spread=np.ones((2, len(plan.outputs))),
+    )
+    return ForecastGraph(plan, Shows(of, len(plan.outputs), leads), said, given)
+
+
+@pytest.mark.parametrize("age", [0, 1, 3])
+def test_leads_are_counted_from_the_newest_value(age: int) -> None:
+    fine, long = np.arange(12.0), np.arange(6.0)
+    fine[12 - 3 * age :] = np.nan
+    long[6 - age :] = np.nan
+    found = forecast(aging("lead"), fine=fine, long=long)
+    expected = np.arange(1, 6) + age
+    np.testing.assert_allclose(found, np.where(expected <= 6, expected, 0.0))
+
+
+def test_a_window_is_shown_as_of_its_newest_value_and_nothing_newer() -> None:
+    fine, long = np.zeros(12), np.arange(1.0, 7.0)
+    fine[-3:] = np.nan  # an hour old, so that the newest of the other is not looked at
+    found = forecast(aging("long"), fine=fine, long=long)
+    assert found.tolist() == [4.0, 3.0, 2.0, 1.0, 0.0]
+    assert forecast(aging("present"), fine=fine, long=long).tolist() == [1.0, 1.0, 1.0, 1.0, 0.0]
+
+
+def test_the_calendar_is_that_of_the_newest_value() -> None:
+    long = np.zeros(6)
+    long[-2:] = np.nan
+    found = forecast(aging("calendar"), long=long, time=NEW_YEAR_2014 + 7200)
+    expected = terms(np.array([NEW_YEAR_2014]))[0, 1:7]
+    np.testing.assert_allclose(found[:4], expected[2:], atol=1e-5)
+
+
+def test_no_value_is_taken_to_be_older_than_is_admitted() -> None:
+    assert forecast(aging("lead"), long=np.nan)[0] == 1 + OLDEST
+
+
+def test_an_output_goes_by_the_inputs_of_its_own_variable() -> None:
+    fine, long = PLAN.inputs
+    wet = replace(PLAN.outputs[0], name="h_forecast", variable="humidity")
+    plan = replace(
+        PLAN, inputs=(fine, replace(long, variable="humidity")), outputs=(*PLAN.outputs, wet)
+    )
+    graph = aging("lead", plan)
+    assert graph.views == [[0], [1]]
+    late = np.zeros(6)
+    late[-2:] = np.nan
+    found = answers(graph, long=late)
+    assert (found["t_forecast"][0], found["h_forecast"][0]) == (1.0, 3.0)
+
+
+@pytest.mark.parametrize(("hours", "wider"), [(0, 0.0), (1, 1 / 24), (3, 3 / 24)])
+def test_a_band_is_wider_where_another_variable_is_late(hours: int, wider: float) -> None:
+    fine, long = PLAN.inputs
+    plan = replace(BANDED, inputs=(fine, replace(long, variable="humidity")))
+    size = len(QUANTILES) * (plan.leads + OLDEST)
+    kernel = np.zeros((TERMS - 1 + 2 + 1, size))
+    kernel[-1] = 6.0
+    widening = np.ones((1, len(QUANTILES), plan.leads + OLDEST))
+    graph = aging("lead", plan, Bands(kernel=kernel, bias=np.zeros(size), widening=widening))
+    late = np.zeros(6)
+    late[6 - hours :] = np.nan
+    found = answers(graph, long=late)
+    np.testing.assert_allclose(
+        found["t_forecast_q90"] - found["t_forecast"], np.log1p(np.exp(6.0 * wider)), rtol=1e-4
+    )
+    assert (found["t_forecast"] == np.arange(1, 6)).all()
+
+
+def test_rows_of_a_batch_have_each_its_age() -> None:
+    long = np.zeros((3, 6), np.float32)
+    long[1, -2:] = long[2, -1:] = np.nan
+    said = aging("lead").forecast(
+        fine=tf.zeros([3, 12]),
+        long=tf.constant(long),
+        reference_time=tf.constant([NEW_YEAR_2014] * 3, tf.int64),
+        area_index=tf.zeros([3], tf.int64),
+    )
+    assert np.asarray(said["t_forecast"])[:, 0].tolist() == [1.0, 3.0, 2.0]

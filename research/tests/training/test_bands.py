@@ -54,9 +54,10 @@ def silent(windows: WindowSet) -> Fitted:
     )
 
 
-def bands_of(windows: WindowSet) -> Bands:
+def bands_of(windows: WindowSet, **changes: Any) -> Bands:
     tf.keras.utils.set_random_seed(1)
-    return fit_bands(windows, silent(windows), FitPlan(epochs=4), lambda _: None)
+    fitted = replace(silent(windows), **changes)
+    return fit_bands(windows, fitted, FitPlan(epochs=4), lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,19 @@ def test_what_came_in_held_out_time_changes_nothing(windows: WindowSet, bands: B
     )
     for name in ("kernel", "bias", "widening"):
         np.testing.assert_array_equal(getattr(bands_of(other), name), getattr(bands, name))
+
+
+def test_bands_grow_with_the_error_of_a_forecast_without_another_variable(
+    windows: WindowSet, bands: Bands
+) -> None:
+    shape = (len(windows), 2, 48)
+    worse = np.random.default_rng(1).choice([-3.0, 3.0], shape).astype(np.float32)
+    late = bands_of(windows, predicted_late=worse)
+    np.testing.assert_array_equal(late.kernel[:-1], bands.kernel)
+    np.testing.assert_array_equal(late.widening, bands.widening)
+    assert (late.kernel[-1] > 0).all()
+    same = bands_of(windows, predicted_late=np.zeros(shape, np.float32))
+    assert (same.kernel[-1] == 0).all()
 
 
 def test_the_pinball_loss_is_least_at_the_quantile_on_either_side() -> None:

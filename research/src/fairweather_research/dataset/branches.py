@@ -9,6 +9,9 @@ of the graph, so that even a window that is all missing has a branch. A value at
 to the branch above. A mean is compared as a sum, so that whole numbers at a threshold are added up
 without rounding, on every machine.
 
+Where the newest values of a window are missing, the graph takes it as of the newest that is
+present, and chooses the branch as of then (``export.graph``).
+
 ``export.graph`` does the same with tensors; a test holds the two together.
 """
 

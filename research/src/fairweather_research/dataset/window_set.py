@@ -150,6 +150,31 @@ class WindowSet:
             values[rows, output] = source.windows(self.reference[rows] + after, samples)
         return values
 
+    def as_of_newest(self) -> WindowSet:
+        """Return the windows as the graph takes them, each once, with all the leads it needs.
+
+        A window whose newest values are missing is taken as of the time of the oldest newest one,
+        and a forecast made then for as many leads more as it is old (``export.graph``).
+        """
+        age = np.zeros(len(self), dtype=np.int64)
+        for number, area in self.sources:
+            rows = self.area == area
+            series = self.coarse_input(number, area)
+            steps = np.arange(len(series.value))
+            newest = np.maximum.accumulate(
+                np.where(np.isfinite(series.value), steps, -self.plan.steps)
+            )
+            last = (self.reference[rows] - series.start) // series.rate
+            age[rows] = np.maximum(age[rows], last - newest[last])
+        origin = self.reference - self.plan.step_seconds * np.minimum(age, self.plan.oldest)
+        _, first = np.unique(np.stack([self.area, origin]), axis=1, return_index=True)
+        return replace(
+            self,
+            plan=replace(self.plan, leads=self.plan.leads + self.plan.oldest),
+            reference=origin[first],
+            area=self.area[first],
+        )
+
     def rows(self, use: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> WindowSet:
         """Return the windows where a mask ``use`` is true, or at the positions ``use``, in turn."""
         return replace(self, reference=self.reference[use], area=self.area[use])

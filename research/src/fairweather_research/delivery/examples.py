@@ -43,9 +43,10 @@ def choose_examples(
 
     Return ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
     ``expect``, all with one row an example: eight spread over areas and time, the windows of lowest
-    and highest mean of the first input, one with as many missing values as are allowed (where any
-    are) and, for every bound of temperature that real weather can pass and a bound on missing
-    values that is stricter than the input's own, one beyond it. With a switch also, of every
+    and highest mean of the first input, one with as many missing values as are allowed and one that
+    lacks as many of its newest (where any are) and, for every bound of temperature that real
+    weather can pass and a bound on missing values that is stricter than the input's own, one beyond
+    it. With a switch also, of every
     branch, the window nearest to another branch's, and one far from it; and no window so near to a
     threshold that rounding may decide, where its branch has others.
     """
@@ -58,17 +59,20 @@ def choose_examples(
     windows = windows.rows(considered | sides)
     plans = windows.plan.inputs
     bounds = {plan.name: domain.get(plan.name, Bounds()) for plan in plans}
-    levels = [np.nanmean(batch.inputs()[plans[0].name], axis=1) for _, batch in windows.batches()]
-    level = np.concatenate(levels)
+    level, lost = np.empty(len(windows)), np.zeros(len(windows))
+    for place, batch in windows.batches():
+        shown = batch.inputs()
+        level[place] = np.nanmean(shown[plans[0].name], axis=1)
+        lost[place] = sum(np.isnan(window).mean(axis=1) for window in shown.values())
     spread = np.linspace(0, len(windows) - 1, _REGULAR).round().astype(np.int64)
     rows = [*spread.tolist(), int(level.argmin()), int(level.argmax()), *near]
 
     losses = {plan.name: _may_lack(plan, bounds[plan.name]) for plan in plans}
-    gaps = [partial(_lack, losses)] if any(losses.values()) else []
+    gaps = [partial(_lack, losses), partial(_age, losses)] if any(losses.values()) else []
     refused = _refused(plans, bounds)
     expect = [SERVE] * len(rows + gaps) + [str(Code.OUT_OF_DOMAIN)] * len(refused)
     edits = gaps + refused
-    rows += [len(windows) // 2] * len(edits)
+    rows += [int(lost.argmin())] * len(edits)  # the most there is to lose
 
     windows = windows.rows(np.array(rows))
     chosen = windows.inputs()
@@ -154,6 +158,14 @@ def _lack(missing: Mapping[str, int], windows: _Arrays) -> None:
         places = np.array([len(window) - 1, *range(len(window) // 2, len(window) - 1)])
         there = places[~np.isnan(window[places])]
         window[there[: max(allowed - int(np.isnan(window).sum()), 0)]] = np.nan
+
+
+def _age(missing: Mapping[str, int], windows: _Arrays) -> None:
+    """Lose the newest values of each window, so many that no more may be missing."""
+    for name, allowed in missing.items():
+        window = windows[name]
+        there = np.flatnonzero(~np.isnan(window))
+        window[there[len(there) - max(allowed - int(np.isnan(window).sum()), 0) :]] = np.nan
 
 
 def _may_lack(plan: InputPlan, bounds: Bounds) -> int:

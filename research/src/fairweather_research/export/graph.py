@@ -10,7 +10,19 @@ are computed once, at the reference time; what is usual at all other times is a 
 (``climatology.shifted``), and what is done to every output is done to all at once.
 
 Time arithmetic is done on int64 before anything becomes float32, which cannot count the seconds of
-a decade. Missing values are replaced with ``tf.where(tf.math.is_nan(x), zeros, x)``, the one form
+a decade.
+
+A forecast cannot be worth more than its newest observation. So a window whose newest values are
+missing is taken as of the step of the newest one that is there (its *origin*), the network and the
+bands are asked as of then, and the leads that the caller wants begin as many steps later as that
+value is old. Shrinkage and reach go with the lead from the origin, and what was learned and
+calibrated on fresh windows holds for every age: the network forecasts as many leads more as
+``max_missing`` lets the newest value be old. Every output goes by the inputs of its own variable,
+so that a sensor that is late takes little from the forecast of another variable, whose bands are
+then wider; what is newer than the origin is not looked at. Where outputs have different origins,
+the batch is laid out once for each (a *view*), and the network is asked once for all.
+
+Missing values are replaced with ``tf.where(tf.math.is_nan(x), zeros, x)``, the one form
 that is known to survive conversion to ONNX.
 
 Where there is a switch (see ``branches``), all networks are computed for every row, and each row
@@ -43,7 +55,7 @@ from fairweather_research.dataset.climatology import (
 from fairweather_research.dataset.split import DAY
 from fairweather_research.recipes.blueprint import Blueprint, InputPlan
 
-__all__ = ["Bands", "Constants", "ForecastGraph", "Multiplexed", "reaches", "waves"]
+__all__ = ["Bands", "Constants", "ForecastGraph", "Multiplexed", "reaches", "views", "waves"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,16 +66,17 @@ class Constants:
     input_spread: npt.NDArray[np.float64]  # [areas, inputs] in the input's unit
     output_usual: npt.NDArray[np.float64]  # [areas, outputs, TERMS]
     output_spread: npt.NDArray[np.float64]  # [areas, outputs] in the output's unit
-    shrinkage: npt.NDArray[np.float64]  # [outputs, leads]
+    shrinkage: npt.NDArray[np.float64]  # [outputs, leads + the greatest age]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bands:
     """How far from the forecast its quantiles lie, in usual spreads: a linear map of the calendar.
 
-    Its input is ``waves`` of the reference time, then the area, one-hot, and where there is a
-    switch the branch that answers, one-hot; its output, [outputs, quantiles, leads] laid flat,
-    becomes a reach by ``reaches`` and ``widening``.
+    Its input is ``waves`` of the reference time, then the area, one-hot, where there is a switch
+    the branch that answers, one-hot, and where outputs go by some of the inputs alone, by how much
+    the newest value of the others is older: 0 to 1, a day or more. Its output, [outputs, quantiles,
+    leads] laid flat, becomes a reach by ``reaches`` and ``widening``.
     """
 
     kernel: npt.NDArray[np.float64]  # [terms of its input, outputs * quantiles * leads]
@@ -124,6 +137,10 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
     ) -> None:
         super().__init__(name="fairweather")
         self._plan = plan
+        self._leads = constants.shrinkage.shape[1]  # of the network
+        self._oldest = self._leads - plan.leads  # steps
+        #: The inputs whose newest values make an origin; by output the number of its view.
+        self.views, self._view_of = views(plan) if self._oldest else ([[]], [])
         # Only the network's variables are tracked: the saved model needs no Keras to be read.
         self.network_variables = [variable.value for variable in network.variables]
         self.input_usual = _Usual(constants.input_usual, plan, 1 - plan.steps, 1, "input_usual")
@@ -150,21 +167,32 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
 
     def trace(self, network: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
         """Return the outputs for the inputs, with ``network`` in its place."""
-        area, calendar = tensors["area_index"], waves(tensors["reference_time"])
         value, present = self._at_the_steps(tensors)
-        usual = self.input_usual(calendar, area)
-        weight = 1.0 / tf.gather(self.input_spread, area)[:, :, None]
+        time, place, age = tensors["reference_time"], tensors["area_index"], None
+        late: list[Any] = []
+        if self._oldest:
+            age, late = self._age(present)
+            time = tf.concat([time] * len(self.views), 0) - age * self._plan.step_seconds
+            place = tf.concat([place] * len(self.views), 0)
+            value, present = self._as_of(age, value, present)
+        calendar = waves(time)
+        usual = self.input_usual(calendar, place)
+        weight = 1.0 / tf.gather(self.input_spread, place)[:, :, None]
         anomalies = present * (value - usual) * weight
-        one_hot = tf.one_hot(area, len(self._plan.areas), dtype=tf.float32)
+        one_hot = tf.one_hot(place, len(self._plan.areas), dtype=tf.float32)
         inputs, known = [anomalies, present, one_hot, calendar], [calendar, one_hot]
         if isinstance(network, Multiplexed):
             newest = value + (1.0 - present) * usual  # a value is 0 where it is missing
-            branch = _branch_of_rows(network.switch, tensors["reference_time"], newest)
+            branch = _branch_of_rows(network.switch, time, newest)
             predicted = network(inputs, branch=branch) * self.shrinkage
             known.append(tf.one_hot(branch, network.switch.branches, dtype=tf.float32))
         else:
             predicted = network(inputs, training=False) * self.shrinkage
+        area = tensors["area_index"]
         spread = tf.gather(self.output_spread, area)[:, :, None]
+        if age is not None:
+            predicted = self._from_now(age, predicted[:, :, None])[:, :, 0]
+            calendar = waves(tensors["reference_time"])
         value = self.output_usual(calendar, area) + predicted * spread
         limits = np.array([(each.minimum, each.maximum) for each in self._plan.outputs], np.float32)
         low, high = limits[:, :1], limits[:, 1:]
@@ -173,8 +201,10 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
             zip((each.name for each in self._plan.outputs), tf.unstack(value, axis=1), strict=True)
         )
         if self._plan.probabilities:
-            reach = self._reach(tf.concat(known, axis=1), spread)
-            bounds = value[:, :, None] + reach
+            reach = self._reach(tf.concat([*known, *late], axis=1))
+            if age is not None:
+                reach = self._from_now(age, reach)
+            bounds = value[:, :, None] + reach * spread[:, :, :, None]
             bounds = tf.minimum(tf.maximum(bounds, low[:, None]), high[:, None])
             for output, of_output in zip(
                 self._plan.outputs, tf.unstack(bounds, axis=1), strict=True
@@ -183,15 +213,57 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
                 outputs |= dict(zip(names, tf.unstack(of_output, axis=1), strict=True))
         return outputs
 
-    def _reach(self, inputs: Any, spread: Any) -> Any:  # noqa: ANN401 - tensors have no types
+    def _age(self, present: Any) -> tuple[Any, list[Any]]:  # noqa: ANN401 - tensors have no types
+        """Return how many steps ago each view's newest value is, int64 [views * batch].
+
+        Of several inputs, the oldest newest one counts; none is older than is admitted. And in
+        days, [views * batch, 1], how much older it is of all inputs than of the view's own, one at
+        most; nothing where every view is of all inputs.
+        """
+        steps = self._plan.steps
+        newest = tf.reduce_max(present * np.arange(1, steps + 1, dtype=np.float32), axis=2)
+        age = tf.concat(
+            [tf.reduce_max(steps - tf.gather(newest, view, axis=1), axis=1) for view in self.views],
+            axis=0,
+        )
+        age = tf.minimum(age, float(self._oldest))
+        late: list[Any] = []
+        if any(len(view) < len(self._plan.inputs) for view in self.views):
+            of_all = tf.concat([tf.reduce_max(steps - newest, axis=1)] * len(self.views), axis=0)
+            days = tf.maximum(of_all - age, 0.0) * (1.0 / self._plan.steps_a_day)
+            late = [tf.minimum(days, 1.0)[:, None]]
+        return tf.cast(age, tf.int64), late
+
+    def _as_of(self, age: Any, *series: Any) -> list[Any]:  # noqa: ANN401 - tensors have no types
+        """Return series, [batch, inputs, steps], as they were ``age`` steps ago, for each view."""
+        inputs = len(self._plan.inputs)
+        both = tf.pad(tf.concat(series, axis=1), [[0, 0], [0, 0], [self._oldest, 0]])
+        both = tf.concat([both] * len(self.views), axis=0)
+        both = _stretch(both, self._oldest - age, self._plan.steps)
+        return [both[:, first : first + inputs] for first in range(0, inputs * len(series), inputs)]
+
+    def _from_now(self, age: Any, values: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        """Return [batch, outputs, n, leads] of [views * batch, outputs, n, leads from the origin].
+
+        Every output is that of its own view.
+        """
+        outputs, number = values.shape[1:3]
+        flat = tf.reshape(values, [-1, outputs * number, self._leads])
+        flat = _stretch(flat, age, self._plan.leads)
+        shape = [len(self.views), -1, outputs, number, self._plan.leads]
+        views = tf.reshape(flat, shape)
+        return tf.stack([views[view, :, n] for n, view in enumerate(self._view_of)], axis=1)
+
+    def _reach(self, inputs: Any) -> Any:  # noqa: ANN401 - tensors have no types
         """Return how far from the forecast each quantile lies, [batch, outputs, quantiles, leads].
 
-        Below 0 on the lower side. None is nearer to the forecast than the one before it, outwards.
+        In usual spreads, below 0 on the lower side. None is nearer to the forecast than the one
+        before it, outwards.
         """
         outputs, chances = self._plan.outputs, self._plan.probabilities
         raw = tf.matmul(inputs, self.bands_kernel) + self.bands_bias
-        shape = [-1, len(outputs), len(chances), self._plan.leads]
-        reach = tf.reshape(reaches(raw), shape) * (self.bands_widening * spread[:, :, :, None])
+        shape = [-1, len(outputs), len(chances), self._leads]
+        reach = tf.reshape(reaches(raw), shape) * self.bands_widening
         below = [number for number, chance in enumerate(chances) if chance < 0.5]  # noqa: PLR2004
         above = list(range(len(below), len(chances)))
         if len(below) > 1 or len(above) > 1:
@@ -254,6 +326,30 @@ class _Usual(tf.Module):  # type: ignore[misc]  # ships no types
         """Return [batch, series, steps] from waves at the reference time, [batch, TERMS - 1]."""
         moving = tf.matmul(tf.gather(self.of_waves, area), calendar[:, :, None])
         return tf.reshape(moving, self._shape) + tf.gather(self.mean, area)
+
+
+def views(plan: Blueprint) -> tuple[list[list[int]], list[int]]:
+    """Return the sets of inputs that outputs go by, and for each output the place of its own.
+
+    An output goes by the inputs of its variable; by all where there is none.
+    """
+    of_output = []
+    for output in plan.outputs:
+        own = [n for n, item in enumerate(plan.inputs) if item.variable == output.variable]
+        of_output.append(own or list(range(len(plan.inputs))))
+    found = [view for n, view in enumerate(of_output) if view not in of_output[:n]]
+    return found, [found.index(view) for view in of_output]
+
+
+def _stretch(values: Any, first: Any, length: int) -> Any:  # noqa: ANN401 - tensors have no types
+    """Return ``length`` values of [batch, n, steps] from a step of each row's own, int64 [batch].
+
+    A gather, because it takes values as they are (see above).
+    """
+    steps = first[:, None] + np.arange(length)
+    rows = tf.range(tf.shape(first, tf.int64)[0])[:, None] + tf.zeros_like(steps)
+    found = tf.gather_nd(tf.transpose(values, [0, 2, 1]), tf.stack([rows, steps], axis=2))
+    return tf.transpose(found, [0, 2, 1])
 
 
 def _variable(value: npt.NDArray[np.float64], name: str) -> Any:  # noqa: ANN401

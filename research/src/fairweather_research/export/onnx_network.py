@@ -47,7 +47,6 @@ from fairweather_research.export.onnx_graph import (
 from fairweather_research.export.saved_model import SIGNATURE_KEY, Conversion, load_signature
 from fairweather_research.networks.base import ExportsOnnx, NetworkInputs
 from fairweather_research.networks.external import wrap_errors
-from fairweather_research.recipes.blueprint import Blueprint
 
 __all__ = ["NetworkPlaceholder", "OnnxAssembly"]
 
@@ -59,10 +58,10 @@ class NetworkPlaceholder:
 
     variables: tuple[Any, ...] = ()
 
-    def __init__(self, plan: Blueprint) -> None:
+    def __init__(self, size: tuple[int, int]) -> None:
         self.output: Any = None  # what the network would return, once it is known
         self.inputs: list[Any] = []  # what it would be called with
-        self.size = (len(plan.outputs), plan.leads)
+        self.size = size  # outputs, leads
 
     def __call__(self, inputs: list[Any], *, training: bool) -> Any:  # noqa: ANN401 - tensors have no types
         """Remember the inputs and return what stands for the output."""
@@ -94,6 +93,7 @@ class OnnxAssembly:
             TrainingError: our graph could not be converted.
         """
         self._network, self._size, self._name = network, placeholder.size, name
+        self._views = len(graph.views)
         names = _export(graph, placeholder, scratch)
         self._signature = load_signature(scratch / SAVED_MODEL_FOLDER)
         conversion.start(scratch)
@@ -131,7 +131,7 @@ class OnnxAssembly:
         Raises:
             NetworkError: they differ.
         """
-        nothing = np.zeros((len(inputs["area_index"]), *self._size), np.float32)
+        nothing = np.zeros((self._views * len(inputs["area_index"]), *self._size), np.float32)
         ours = self._run({**inputs, NETWORK_OUTPUT: nothing})
         names = zip(NetworkInputs.NAMES, NETWORK_INPUTS, strict=True)
         network_inputs = NetworkInputs(**{name: ours[tensor] for name, tensor in names})
@@ -182,7 +182,7 @@ class OnnxAssembly:
                     values += 1_700_000_000 + 86_400 * 91 * np.arange(rows)
                 inputs[name] = values
                 continue
-            shape = [rows, *spec.shape[1:]]
+            shape = [rows * (self._views if name == NETWORK_OUTPUT else 1), *spec.shape[1:]]
             values = random.normal(0.0, 20.0, shape).astype(np.float32)
             if name != NETWORK_OUTPUT:
                 values[random.random(shape) < 0.1] = np.nan  # noqa: PLR2004 - a tenth is missing

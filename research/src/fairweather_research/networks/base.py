@@ -62,7 +62,7 @@ class NetworkShape:
     areas: int
     calendar: int  # terms of the calendar
     outputs: int  # variables it forecasts
-    leads: int  # steps ahead
+    leads: int  # steps ahead: those asked for, and as many more as a newest value may be old
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,6 +101,14 @@ class Blueprint:
         return tuple(sorted({i.variable for i in self.inputs} | {o.variable for o in self.outputs}))
 
     @property
+    def oldest(self) -> int:
+        """The greatest age, in steps, of an input's newest value that ``max_missing`` admits."""
+        return max(
+            int(plan.max_missing * plan.samples + 1e-6) // (self.step // plan.sample_rate)
+            for plan in self.inputs
+        )
+
+    @property
     def step_seconds(self) -> int:
         """The step in seconds."""
         return int(self.step.total_seconds())

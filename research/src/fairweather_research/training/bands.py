@@ -5,7 +5,9 @@ its forecast. A second, small network learns the reach of every lead from the ca
 reference time and the area (and, where a model switches, the branch that answers), with the pinball
 loss, from the errors of the forecast on training time. It does not see recent observations: bands
 that did were no sharper. ``calibration.widening`` then moves each edge, lead day by lead day, until
-it covers what it declares.
+it covers what it declares. Where an output goes by some of the inputs alone (``export.graph``), the
+reach also grows with how much later the others are: a day of them missing moves it by as much as it
+moves the quantiles of the error.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from fairweather_research.training.fitting import Fitted
 __all__ = ["fit_bands"]
 
 _PENALTY = 1e-3
+_LEAST_REACH = 0.01  # usual spreads
 
 
 def fit_bands(
@@ -40,13 +43,13 @@ def fit_bands(
 ) -> Bands:
     """Fit and calibrate the bands around a forecast; held-out values are not looked at."""
     parts = windows.parts()[:, None, :]
-    error = _errors(windows, fitted)
+    error = _errors(windows, fitted, fitted.predicted)
     training = np.where(parts == Part.TRAINING, error, np.nan)
     calibration = np.where(parts == Part.CALIBRATION, error, np.nan)
     inputs = _inputs(windows, fitted)
-    outputs, leads = error.shape[1:]
+    outputs = error.shape[1]
     probabilities = np.array(windows.plan.probabilities)
-    model = _network(inputs.shape[1], (outputs, len(probabilities), leads))
+    model = _network(inputs.shape[1], _raw_quantiles(training, probabilities))
     training_rows, calibration_rows = (
         np.isfinite(part).any(axis=(1, 2)) for part in (training, calibration)
     )
@@ -75,10 +78,17 @@ def fit_bands(
         for output in range(outputs)
     ]
     kernel, bias = model.layers[1].get_weights()
+    if fitted.predicted_late is not None:
+        late = _errors(windows, fitted, fitted.predicted_late)
+        late = np.where(parts == Part.HELD_OUT, np.nan, late)
+        growth = _raw_quantiles(late, probabilities) - _raw_quantiles(known, probabilities)
+        kernel = np.concatenate([kernel, growth.reshape(1, -1)])
     return Bands(kernel=kernel, bias=bias, widening=np.array(factors))
 
 
-def _errors(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float64]:
+def _errors(
+    windows: WindowSet, fitted: Fitted, predicted: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
     """Return observed minus forecast, in usual spreads, [rows, outputs, leads]."""
     constants = fitted.constants
     usual = windows.targets(
@@ -92,7 +102,7 @@ def _errors(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float64]:
     spread = constants.output_spread[windows.area][:, :, None]
     limits = np.array([(output.minimum, output.maximum) for output in windows.plan.outputs])
     forecast = np.clip(
-        usual + fitted.predicted * constants.shrinkage * spread, limits[:, :1], limits[:, 1:]
+        usual + predicted * constants.shrinkage * spread, limits[:, :1], limits[:, 1:]
     )
     return np.asarray((windows.targets() - forecast) / spread)
 
@@ -108,14 +118,33 @@ def _inputs(windows: WindowSet, fitted: Fitted) -> npt.NDArray[np.float32]:
     return np.concatenate(inputs, axis=1).astype(np.float32)
 
 
-def _network(width: int, shape: tuple[int, int, int]) -> Any:  # noqa: ANN401 - Keras has no types
+def _raw_quantiles(
+    error: npt.NDArray[np.float64], probabilities: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """Return what ``reaches`` makes the distance of each quantile, [outputs, quantiles, leads].
+
+    Of errors [rows, outputs, leads], whatever the calendar says. The network starts there: an hour
+    ahead the error is a tenth of what it is a week ahead, and few passes would not get that far.
+    """
+    start = np.ones((error.shape[1], len(probabilities), error.shape[2]), np.float32)
+    for output, lead in np.ndindex(*error.shape[1:]):
+        known = error[np.isfinite(error[:, output, lead]), output, lead]
+        if len(known):
+            side = np.where(probabilities > 0.5, 1.0, -1.0)  # noqa: PLR2004
+            reach = np.maximum(side * np.quantile(known, probabilities), _LEAST_REACH)
+            start[output, :, lead] = np.log(np.expm1(reach))
+    return start
+
+
+def _network(width: int, start: npt.NDArray[np.float32]) -> Any:  # noqa: ANN401 - Keras has no types
     inputs = keras.Input((width,))
     raw = keras.layers.Dense(
-        int(np.prod(shape)),
+        start.size,
         kernel_initializer="zeros",
-        bias_initializer="ones",
+        bias_initializer=keras.initializers.Constant(start.ravel()),
         kernel_regularizer=keras.regularizers.L2(_PENALTY),
     )(inputs)
+    shape = start.shape
     return keras.Model(inputs, keras.layers.Reshape(shape)(keras.layers.Activation(reaches)(raw)))
 
 

@@ -15,7 +15,7 @@ from fairweather_research.dataset.split import Part
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.dataset.windows import SampledSeries
 from fairweather_research.errors import NetworkError
-from fairweather_research.export.graph import Constants, Multiplexed
+from fairweather_research.export.graph import Constants, Multiplexed, views
 from fairweather_research.networks.base import (
     EpochRecord,
     ExportsOnnx,
@@ -30,6 +30,7 @@ from fairweather_research.networks.external import (
     validate_network,
     wrap_errors,
 )
+from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.training.calibration import shrinkage
 
 __all__ = ["Fitted", "fit"]
@@ -50,6 +51,8 @@ class Fitted:
     network: Any  # what the graph calls: a Keras model, or the like; see ``foreign``
     foreign: ExportsOnnx | None  # the network, where it is not in TensorFlow
     predicted: npt.NDArray[np.float32]  # its output for all windows, [rows, outputs, leads]
+    #: The same without the newest day of what an output does not go by; None where none is so.
+    predicted_late: npt.NDArray[np.float32] | None = None
     constants: Constants
     epochs: tuple[EpochRecord, ...]  # of one network after the other, numbered through
     best_epochs: tuple[int, ...]  # whose weights each network kept
@@ -80,6 +83,8 @@ def fit(
     calibration = np.where(parts == Part.CALIBRATION, scaled, np.nan)
     inputs = _network_inputs(windows, usual)
     predicted = np.zeros(scaled.shape, np.float32)
+    others = _others(windows.plan)
+    late = np.zeros(scaled.shape, np.float32) if others else None
     branch = np.zeros(len(windows), np.int64) if switch is None else switch.of(windows)
     epochs: list[EpochRecord] = []
     best: list[int] = []
@@ -101,6 +106,10 @@ def fit(
         )
         with wrap_errors(network, "asking it"):
             predicted[rows] = fitted.predict(inputs.rows(rows))
+            if late is not None:
+                for output, unread in enumerate(others):
+                    without = _without_newest(inputs.rows(rows), unread, windows.plan.steps_a_day)
+                    late[rows, output] = fitted.predict(without)[:, output]
         networks.append(fitted)
         best.append(
             min(epochs[before:], key=lambda epoch: epoch.calibration).number
@@ -124,12 +133,28 @@ def fit(
         network=Multiplexed(models, switch) if switch else next(iter(models), None),
         foreign=networks[0] if foreign else None,
         predicted=predicted,
+        predicted_late=late,
         constants=Constants(**usual, shrinkage=np.stack(factors)),
         epochs=tuple(epochs),
         best_epochs=tuple(best),
         switch=switch,
         origin=provenance_of(network, networks[0]),
     )
+
+
+def _others(plan: Blueprint) -> list[list[int]]:
+    """Return for every output the inputs that it does not go by; nothing where it goes by all."""
+    of_views, view_of = views(plan)
+    every = range(len(plan.inputs))
+    found = [[number for number in every if number not in of_views[view]] for view in view_of]
+    return found if plan.oldest and any(found) else []
+
+
+def _without_newest(inputs: NetworkInputs, unread: list[int], steps: int) -> NetworkInputs:
+    """Take the newest steps of some inputs for missing, in place."""
+    inputs.anomalies[:, unread, -steps:] = 0.0
+    inputs.present[:, unread, -steps:] = 0.0
+    return inputs
 
 
 def _shape(windows: WindowSet, inputs: NetworkInputs) -> NetworkShape:

@@ -84,12 +84,13 @@ def _train(
     held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
     ranges = training_rows.input_ranges()
     bounds = domain_of(prepared.expected.model_copy(update=declared_domain(recipe, ranges)))
-    fitted = fit(windows, recipe.fit, recipe.network, report_epoch, switch)
+    samples, leads = windows.as_of_newest(), windows.plan.leads
+    fitted = fit(samples, recipe.fit, recipe.network, report_epoch, switch)
     bands = None
     if windows.plan.probabilities:
         report_stage("bands")
         logs.part = "bands"
-        bands = fit_bands(windows, fitted, recipe.fit, report_epoch)
+        bands = fit_bands(samples, fitted, recipe.fit, report_epoch)
     report_stage("export")
     model, onnx = _export(prepared, fitted, bands, conversion, folder=folder, scratch=scratch)
     report_stage("evaluate")
@@ -107,24 +108,25 @@ def _train(
     report_stage("convert")
     onnx_report = onnx.finish(inputs, outputs)
     logs.evaluations(evaluations)
-    learned = windows.lead_times()[parts == Part.TRAINING]
-    first_window = training_rows.reference.min() - windows.plan.steps * windows.plan.step_seconds
+    learned = samples.parts() == Part.TRAINING
+    earliest = samples.reference[learned.any(axis=1)].min()
+    first_window = earliest - windows.plan.steps * windows.plan.step_seconds
     first_observation, last_observation = prepared.observed
     return TrainingResult(
         windows=len(training_rows),
         train_start=int(max(first_window, first_observation)),
-        train_end=int(min(learned.max(), last_observation)),
+        train_end=int(min(samples.lead_times()[learned].max(), last_observation)),
         seen=ranges,
         epochs=fitted.epochs,
         best_epoch=fitted.best_epochs[0],
         branches=_branches(fitted, training_rows, held_out),
         thresholds=switch.at if isinstance(switch, ByInput) else (),
         shrinkage={
-            output.name: tuple(fitted.constants.shrinkage[number].tolist())
+            output.name: tuple(fitted.constants.shrinkage[number, :leads].tolist())
             for number, output in enumerate(windows.plan.outputs)
         },
         widening={
-            quantile.name: tuple(bands.widening[number, place].tolist())
+            quantile.name: tuple(bands.widening[number, place, :leads].tolist())
             for number, output in enumerate(windows.plan.outputs)
             for place, quantile in enumerate(output.quantiles)
             if bands is not None
@@ -163,7 +165,7 @@ def _export(
         path = serialize_model(graph, folder)
         conversion.start(folder)
         return load_signature(path), conversion
-    placeholder = NetworkPlaceholder(plan)
+    placeholder = NetworkPlaceholder(fitted.constants.shrinkage.shape)
     assembly = OnnxAssembly(
         ForecastGraph(plan, placeholder, fitted.constants, bands),
         placeholder,
