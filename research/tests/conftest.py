@@ -174,7 +174,7 @@ def result_of(trained: Trained) -> TrainingResult:
     metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
     fields = {name: metrics[name] for name in TrainingResult.model_fields}
     for judgement in fields["judgements"]:
-        for score in (judgement, *judgement["days"]):
+        for score in (judgement, *judgement["days"], *judgement["ages"]):
             score["baselines"] = {name: score.pop(f"{name}_mae") for name in BASELINES}
     return TrainingResult.model_validate_json(json.dumps(fields))
 

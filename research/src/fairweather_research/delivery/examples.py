@@ -7,6 +7,7 @@ fail silently: missing values inside a window and at its newest end, and windows
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -36,19 +37,23 @@ _Edit: TypeAlias = "Callable[[_Arrays], None]"  # of one window of each input, i
 
 
 def choose_examples(
-    windows: WindowSet, domain: Mapping[str, Bounds], switch: Switch | None = None
+    windows: WindowSet,
+    domain: Mapping[str, Bounds],
+    switch: Switch | None = None,
+    max_age: timedelta | None = None,
 ) -> _Arrays:
     """Choose examples from held-out windows; outputs are for the model to add.
 
     Where a window to serve goes beyond a bound, its values are cut at the bound, and values are put
-    where too many are missing: the edge of the domain itself is an example, and no reader may
-    refuse it.
+    where too many are missing or the newest is older than ``max_age``: the edge of the domain
+    itself is an example, and no reader may refuse it.
 
     Return ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
     ``expect``, all with one row an example: eight spread over areas and time, the windows of lowest
     and highest mean of the first input, one with as many missing values as are allowed (where any
     are) and, for every bound of temperature that real weather can pass and a bound on missing
-    values that is stricter than the input's own, one beyond it. With a switch also, of every
+    values that is stricter than the input's own, one beyond it. A window whose newest value is too
+    old, as late ones are when the newest go, is one to refuse. With a switch also, of every
     branch, the window nearest to another branch's, and one far from it; and no window so near to a
     threshold that rounding may decide, where its branch has others.
     """
@@ -67,9 +72,13 @@ def choose_examples(
     rows = [*spread.tolist(), int(level.argmin()), int(level.argmax()), *near]
 
     losses = {plan.name: _may_lack(plan, bounds[plan.name]) for plan in plans}
-    gaps = [partial(_lack, losses)] if any(losses.values()) else []
-    refused = _refused(plans, bounds)
-    expect = [SERVE] * len(rows + gaps) + [str(Code.OUT_OF_DOMAIN)] * len(refused)
+    keep_newest = any(_may_be_late(plan, max_age) == 0 for plan in plans)
+    gaps: list[_Edit] = (
+        [partial(_lack, losses, keep_newest=keep_newest)] if any(losses.values()) else []
+    )
+    gaps += _stale(plans, losses, max_age)
+    refused = _refused(plans, bounds, keep_newest=keep_newest)
+    expect = np.array([SERVE] * len(rows + gaps) + [str(Code.OUT_OF_DOMAIN)] * len(refused))
     edits = gaps + refused
     rows += [len(windows) // 2] * len(edits)
 
@@ -77,11 +86,17 @@ def choose_examples(
     chosen = windows.inputs()
     for plan in plans:
         for window in chosen[plan.name]:
+            _freshen(window, _may_be_late(plan, max_age))
             _fill(window, losses[plan.name])
         least, most = _inside(bounds[plan.name])
         chosen[plan.name] = np.clip(chosen[plan.name], least, most)
     for row, edit in enumerate(edits, start=len(rows) - len(edits)):
         edit({name: values[row] for name, values in chosen.items()})
+    late = np.zeros(len(expect), dtype=np.bool_)
+    for plan in plans:
+        recent = chosen[plan.name][:, -1 - _may_be_late(plan, max_age) :]
+        late |= np.isnan(recent).all(axis=1)
+    expect = np.where(late, np.array(str(Code.OBSERVATIONS_STALE)), expect)
 
     names = np.array(list(windows.plan.areas))
     return {
@@ -90,7 +105,7 @@ def choose_examples(
         "input/area_index": windows.area,
         "area": names[windows.area],
         "reference_time": windows.reference,
-        "expect": np.array(expect),
+        "expect": expect,
     }
 
 
@@ -117,8 +132,19 @@ def _sides(windows: WindowSet, switch: Switch) -> npt.NDArray[np.bool_]:
     return chosen
 
 
-def _refused(plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds]) -> list[_Edit]:
-    """Return what makes a window one to refuse: each goes beyond bounds of one kind alone."""
+def _stale(
+    plans: tuple[InputPlan, ...], losses: Mapping[str, int], max_age: timedelta | None
+) -> list[_Edit]:
+    """Return what makes the newest values just too old, where so many may be missing."""
+    late = {plan.name: _may_be_late(plan, max_age) + 1 for plan in plans}
+    late = {name: count for name, count in late.items() if count <= losses[name]}
+    return [partial(_outdate, late, losses)] if late else []
+
+
+def _refused(
+    plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds], *, keep_newest: bool
+) -> list[_Edit]:
+    """Return what makes a window out of domain: each goes beyond bounds of one kind alone."""
     edits: list[_Edit] = []
     for bound, by in (("maximum", _BEYOND), ("minimum", -_BEYOND)):
         edges = {
@@ -135,7 +161,7 @@ def _refused(plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds]) -> list
         for plan in plans
         if (allowed := _may_lack(plan, Bounds())) > _may_lack(plan, bounds[plan.name])
     }
-    return [*edits, partial(_lack, gaps)] if gaps else edits
+    return [*edits, partial(_lack, gaps, keep_newest=keep_newest)] if gaps else edits
 
 
 def _move(edges: Mapping[str, float], by: float, windows: _Arrays) -> None:
@@ -146,11 +172,22 @@ def _move(edges: Mapping[str, float], by: float, windows: _Arrays) -> None:
         windows[name][:] = np.clip(moved, np.float32(_COLDEST), np.float32(_HOTTEST))
 
 
-def _lack(missing: Mapping[str, int], windows: _Arrays) -> None:
-    """Lose so many values of each window: the newest one, and a stretch in the middle."""
+def _outdate(late: Mapping[str, int], losses: Mapping[str, int], windows: _Arrays) -> None:
+    """Lose so many of the newest values of each window, and no more than it may lack."""
+    for name, count in late.items():
+        windows[name][-count:] = np.nan
+        _fill(windows[name], losses[name])
+
+
+def _lack(missing: Mapping[str, int], windows: _Arrays, *, keep_newest: bool = False) -> None:
+    """Lose so many values of each window: the newest one, and a stretch in the middle.
+
+    The newest one is kept where its age alone would be a reason to refuse.
+    """
     for name, allowed in missing.items():
         window = windows[name]
-        places = np.array([len(window) - 1, *range(len(window) // 2, len(window) - 1)])
+        newest = [] if keep_newest else [len(window) - 1]
+        places = np.array([*newest, *range(len(window) // 2, len(window) - 1)])
         there = places[~np.isnan(window[places])]
         window[there[: max(allowed - int(np.isnan(window).sum()), 0)]] = np.nan
 
@@ -182,6 +219,18 @@ def _inside(bounds: Bounds) -> tuple[np.float32, np.float32]:
     if float(most) > edges[1]:
         most = np.nextafter(most, np.float32(-np.inf))
     return least, most
+
+
+def _may_be_late(plan: InputPlan, max_age: timedelta | None) -> int:
+    """Return how many of the newest values may be missing, by their age alone."""
+    most = plan.samples - 1
+    return most if max_age is None else min(max_age // plan.sample_rate, most)
+
+
+def _freshen(window: npt.NDArray[np.float32], late: int) -> None:
+    """Put the mean where more than so many of the newest values are missing."""
+    if np.isnan(window[-1 - late :]).all():
+        window[-1 - late] = np.nanmean(window)
 
 
 def _fill(window: npt.NDArray[np.float32], allowed: int) -> None:

@@ -1,16 +1,16 @@
 """Evaluation: the errors of a forecast on held-out time, against ``BASELINES``.
 
 A point counts when the observation, the forecast and all baselines are present, so that all are
-evaluated on the same points. The best baseline is chosen for each area and variable by its MAE over
-all leads; skill is 1 - MAE / MAE(that baseline), over all leads and by lead day, with a 95 %
-interval from a block ``bootstrap``. Bands, where there are any, are evaluated by ``coverage``.
+evaluated on the same points. ``skill`` is the one definition of skill, for a lead day and for all
+of them, with a 95 % interval from a block ``bootstrap``. Bands, where there are any, are evaluated
+by ``coverage``, day 1 with late observations by ``ages``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,12 +19,23 @@ import numpy.typing as npt
 from fairweather_research.dataset.climatology import fit_climatology, terms
 from fairweather_research.dataset.split import Part, Span
 from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.document import StrictModel
-from fairweather_research.evaluation.bootstrap import share_interval
+from fairweather_research.document import Duration, StrictModel
+from fairweather_research.evaluation.bootstrap import block_numbers, interval
 from fairweather_research.evaluation.coverage import Coverage, measure_coverage
 from fairweather_research.recipes.blueprint import lead_days
 
-__all__ = ["BASELINES", "Baseline", "DayScore", "Evaluation", "Score", "Trace", "evaluate"]
+__all__ = [
+    "BASELINES",
+    "AgeScore",
+    "Baseline",
+    "DayScore",
+    "Evaluation",
+    "Score",
+    "Trace",
+    "evaluate",
+    "score",
+    "skill",
+]
 
 
 def _persistence(windows: WindowSet) -> npt.NDArray[np.float64]:
@@ -68,13 +79,21 @@ class Score(StrictModel):
     rmse: float
     bias: float
     baselines: dict[str, float]  # name -> MAE
-    skill: float | None  # None where the best baseline is perfect
+    baseline: str  # the better one on these points
+    skill: float | None  # None where the better baseline is perfect
 
 
 class DayScore(Score):
     """One lead day; 1 is the first 24 hours."""
 
     day: int
+
+
+class AgeScore(Score):
+    """Day 1 of forecasts whose newest observations are missing."""
+
+    age: Duration  # of the newest value of every window
+    inside: float | None  # share of the values inside the band; None without bands
 
 
 class Trace(StrictModel):
@@ -91,19 +110,59 @@ class Trace(StrictModel):
 
 
 class Evaluation(Score):
-    """The scores of the forecasts of one variable at one area on held-out time."""
+    """The scores of the forecasts of one variable at one area on held-out time.
+
+    Its own skill is that of its days together.
+    """
 
     area: str
     variable: str
     unit: str
-    baseline: str  # the best one
     skill_interval: tuple[float, float] | None
     evaluation_id: str
     held_out: tuple[Span, ...]
     days: tuple[DayScore, ...]
+    ages: tuple[AgeScore, ...] = ()  # ascending
     trace: Trace | None  # the forecast of median error; None where none was observed in full
     worst: Trace | None = None  # the one of largest error
     coverage: Coverage | None = None  # None without bands
+
+
+def skill(
+    mae: npt.NDArray[np.float64], baselines: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return 1 - mean of the MAE by lead day / mean of the better baseline's MAE of each day.
+
+    Args:
+        mae: of the model, shape [days, ...]; days without a value, NaN, do not count.
+        baselines: of each baseline, shape [baselines, days, ...].
+
+    Returns:
+        Shape [...]; not finite where the better baseline is perfect on every day.
+    """
+    return np.asarray(1.0 - np.nansum(mae, axis=0) / np.nansum(baselines.min(axis=0), axis=0))
+
+
+def score(
+    error: npt.NDArray[np.float64], errors: Mapping[str, npt.NDArray[np.float64]]
+) -> dict[str, Any]:
+    """Return the fields of a ``Score``, by name, whose points are of one lead day.
+
+    Args:
+        error: forecast minus observed, NaN where not evaluated.
+        errors: the absolute errors of each baseline, on the same points.
+    """
+    mae = _mean(np.abs(error))
+    baselines = {name: _mean(values) for name, values in errors.items()}
+    return {
+        "count": int(np.isfinite(error).sum()),
+        "mae": mae,
+        "rmse": float(np.sqrt(_mean(error**2))),
+        "bias": _mean(error),
+        "baselines": baselines,
+        "baseline": min(reversed(baselines), key=baselines.__getitem__),
+        "skill": _finite_skill([mae], [[each] for each in baselines.values()]),
+    }
 
 
 def evaluate(
@@ -153,34 +212,31 @@ def _evaluate_one(
         points &= np.isfinite(values)
     error = np.where(points, forecast - truth, np.nan)
     errors = {n: np.where(points, np.abs(v - truth), np.nan) for n, v in baselines.items()}
-    best = min(reversed(errors), key=lambda name: _mean(errors[name]))
-
-    def score(leads: slice) -> dict[str, Any]:
-        mae, best_mae = _mean(np.abs(error[:, leads])), _mean(errors[best][:, leads])
-        return {
-            "count": int(points[:, leads].sum()),
-            "mae": mae,
-            "rmse": float(np.sqrt(_mean(error[:, leads] ** 2))),
-            "bias": _mean(error[:, leads]),
-            "baselines": {name: _mean(values[:, leads]) for name, values in errors.items()},
-            "skill": 1.0 - mae / best_mae if best_mae > 0 else None,
-        }
-
     times = windows.lead_times()
     spans = windows.split.held_out(int(times[points].min()), int(times[points].max()))
     days = lead_days(windows.plan.leads, windows.plan.steps_a_day)
+    scores = tuple(
+        DayScore(
+            day=day,
+            **score(error[:, leads], {name: each[:, leads] for name, each in errors.items()}),
+        )
+        for day, leads in enumerate(days, start=1)
+        if points[:, leads].any()
+    )
+    whole = score(error, errors)
+    whole["skill"] = _finite_skill(
+        [day.mae for day in scores], [[day.baselines[name] for day in scores] for name in errors]
+    )
     plan = windows.plan.outputs[output]
-    shares = share_interval(np.abs(error)[points], errors[best][points], times[points])
     typical, worst = _traces(
         windows, forecast=forecast, band=band, truth=truth, usual=baselines["climatology"]
     )
     return Evaluation(
-        **score(slice(None)),
+        **whole,
         area=area,
         variable=plan.variable,
         unit=plan.unit,
-        baseline=best,
-        skill_interval=shares and (1.0 - shares[1], 1.0 - shares[0]),
+        skill_interval=_skill_interval(error, errors, times, windows.plan.steps_a_day),
         coverage=None
         if band is None
         else measure_coverage(
@@ -194,13 +250,39 @@ def _evaluate_one(
         held_out=tuple(
             s for s in spans if ((times[points] > s.start) & (times[points] <= s.end)).any()
         ),
-        days=tuple(
-            DayScore(day=day, **score(leads))
-            for day, leads in enumerate(days, start=1)
-            if points[:, leads].any()
-        ),
+        days=scores,
         trace=typical,
         worst=worst,
+    )
+
+
+def _finite_skill(mae: Sequence[float], baselines: Sequence[Sequence[float]]) -> float | None:
+    """Return the skill of some days, [days] and [baselines, days]; None where it is not finite."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = float(skill(np.array(mae), np.array(baselines)))
+    return found if np.isfinite(found) else None
+
+
+def _skill_interval(
+    error: npt.NDArray[np.float64],
+    errors: Mapping[str, npt.NDArray[np.float64]],
+    times: npt.NDArray[np.int64],
+    steps_a_day: int,
+) -> tuple[float, float] | None:
+    """Return the 95 % interval of the skill; which baseline is better is decided in each resample.
+
+    All have shape [rows, leads].
+    """
+    points = np.isfinite(error)
+    day = np.broadcast_to(np.arange(error.shape[1]) // steps_a_day, error.shape)[points]
+    block = block_numbers(times[points])
+    shape = (int(day.max()) + 1, int(block.max()) + 1)
+    place = day * shape[1] + block
+    weights = (np.ones(error.shape), np.abs(error), *errors.values())
+    sums = [np.bincount(place, each[points], minlength=shape[0] * shape[1]) for each in weights]
+    return interval(
+        np.reshape(sums, (len(sums), *shape)),
+        lambda drawn: skill(drawn[1] / drawn[0], drawn[2:] / drawn[0]),
     )
 
 
@@ -216,12 +298,14 @@ def _evaluation_id(
 ) -> str:
     """Return a digest of the evaluated points: observations and the baselines' forecasts.
 
-    Two models with the same id were evaluated on the same points against the same baselines.
+    Two models with the same id were evaluated on the same points against the same baselines, and
+    their skill follows the same definition.
     """
     head = {
         "variable": windows.plan.outputs[output].variable,
         "step": windows.plan.step_seconds,
         "baselines": {name: baseline.method for name, baseline in BASELINES.items()},
+        "skill": "against the better baseline of each day",
     }
     state = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
     evaluated_rows = points.any(axis=1)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,7 @@ from fairweather_research.delivery.card.plots import (
 )
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.evaluation.scores import BASELINES, Evaluation
+from fairweather_research.evaluation.trust import trust_sentence
 from fairweather_research.networks.base import NETWORKS
 from fairweather_research.observations.quality import QualityReport
 from fairweather_research.observations.sources import SOURCES
@@ -82,6 +84,7 @@ def write_card(
         series=[
             {
                 "evaluation": one,
+                "better": fmean(day.baselines[day.baseline] for day in one.days),
                 "pictures": _pictures(one, metadata.areas[one.area].timezone, most)
                 if place < _PICTURED
                 else [],
@@ -104,7 +107,14 @@ def write_card(
         source=SOURCES.get(metadata.training.data_source),
         packaged=metadata.training.data_source in SOURCES,
         plugged=None if network in (None, *NETWORKS) else network,
-        trust=[
+        trust=_trust(metadata, result),
+        use={
+            "Intended use": metadata.intended_use,
+            "Limitations": metadata.limitations,
+            "Licence": metadata.licence,
+            "Contact": metadata.contact,
+        },
+        network_trust=[
             (output.variable, _by_day(result.shrinkage[output.name], output.step))
             for output in metadata.outputs
         ],
@@ -185,17 +195,24 @@ def _by_day(leads: Sequence[float], step: timedelta) -> list[float]:
     return [leads[(day.start + day.stop) // 2] for day in days]
 
 
+def _trust(metadata: ModelMetadata, result: TrainingResult) -> str:
+    """Say how far the model is to be trusted, from its scores by lead day."""
+    labels = {name: each.label.lower() for name, each in metadata.variable_table.items()}
+    return trust_sentence(result.judgements, labels)
+
+
 def _metrics(
     metadata: ModelMetadata, result: TrainingResult, report: QualityReport
 ) -> dict[str, Any]:
     found = result.model_dump(mode="json")
     for evaluation in found["judgements"]:
-        for score in (evaluation, *evaluation["days"]):
+        for score in (evaluation, *evaluation["days"], *evaluation["ages"]):
             score |= {f"{name}_mae": error for name, error in score.pop("baselines").items()}
     return {
         "delivery_id": metadata.delivery_id,
         "model_digest": metadata.model_digest,
         "synthetic": metadata.training.synthetic,
+        "trust": _trust(metadata, result),
         **found,
         "quality": [dataclasses.asdict(series) for series in report.series],
     }

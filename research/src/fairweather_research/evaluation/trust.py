@@ -1,0 +1,50 @@
+"""How far ahead a model is to be trusted, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fairweather_research.evaluation.scores import DayScore, Evaluation
+
+__all__ = ["trust_sentence", "trusted_days"]
+
+_LEAST = 0.05  # skill of a day that counts
+
+_NUMBERS = (
+    "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve",
+)  # fmt: skip
+
+
+def trusted_days(days: Sequence[DayScore]) -> int:
+    """Return how many days, from day 1 without a gap, have a skill of at least 5 %."""
+    count = 0
+    for day in days:
+        if day.day != count + 1 or day.skill is None or day.skill < _LEAST:
+            break
+        count += 1
+    return count
+
+
+def trust_sentence(evaluations: Sequence[Evaluation], labels: Mapping[str, str]) -> str:
+    """Say for how many days each variable is to be trusted, the least over its areas.
+
+    ``labels`` are of the variables, by name.
+    """
+    days: dict[str, int] = {}
+    for one in evaluations:
+        found = trusted_days(one.days)
+        days[one.variable] = min(found, days.get(one.variable, found))
+    if not any(days.values()):
+        return "No day of its forecasts is better than the usual for the season."
+    by_count: dict[int, list[str]] = {}
+    for variable, count in days.items():
+        by_count.setdefault(count, []).append(labels[variable])
+    parts: list[str] = []
+    for count, names in sorted(by_count.items(), reverse=True):
+        number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+        noun = "" if parts else " days" if count > 1 else " day"
+        parts.append(f"{number}{noun} of {' and '.join(names)}")
+    whole = all(trusted_days(one.days) == len(one.days) for one in evaluations)
+    rest = "the whole of its horizon" if whole else "after that the usual for the season"
+    return f"To be trusted for {', '.join(parts)}; {rest}."
