@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from fairweather_research.evaluation.scores import DayScore, Evaluation
+from fairweather_research.evaluation.scores import DayScore
 
 __all__ = ["trust_sentence", "trusted_days"]
 
@@ -26,25 +26,26 @@ def trusted_days(days: Sequence[DayScore]) -> int:
     return count
 
 
-def trust_sentence(evaluations: Sequence[Evaluation], labels: Mapping[str, str]) -> str:
+def trust_sentence(series: Sequence[tuple[str, Sequence[DayScore]]]) -> str:
     """Say for how many days each variable is to be trusted, the least over its areas.
 
-    ``labels`` are of the variables, by name.
+    Args:
+        series: of each area and variable, the variable's name for people and the scores by day.
     """
-    days: dict[str, int] = {}
-    for one in evaluations:
-        found = trusted_days(one.days)
-        days[one.variable] = min(found, days.get(one.variable, found))
-    if not any(days.values()):
+    least: dict[str, int] = {}
+    for name, days in series:
+        found = trusted_days(days)
+        least[name] = min(found, least.get(name, found))
+    if not any(least.values()):
         return "No day of its forecasts is better than the usual for the season."
     by_count: dict[int, list[str]] = {}
-    for variable, count in days.items():
-        by_count.setdefault(count, []).append(labels[variable])
+    for name, count in least.items():
+        by_count.setdefault(count, []).append(name)
     parts: list[str] = []
     for count, names in sorted(by_count.items(), reverse=True):
         number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
         noun = "" if parts else " days" if count > 1 else " day"
         parts.append(f"{number}{noun} of {' and '.join(names)}")
-    whole = all(trusted_days(one.days) == len(one.days) for one in evaluations)
+    whole = all(trusted_days(days) == len(days) for _, days in series)
     rest = "the whole of its horizon" if whole else "after that the usual for the season"
     return f"To be trusted for {', '.join(parts)}; {rest}."

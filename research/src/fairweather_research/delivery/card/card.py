@@ -197,8 +197,10 @@ def _by_day(leads: Sequence[float], step: timedelta) -> list[float]:
 
 def _trust(metadata: ModelMetadata, result: TrainingResult) -> str:
     """Say how far the model is to be trusted, from its scores by lead day."""
-    labels = {name: each.label.lower() for name, each in metadata.variable_table.items()}
-    return trust_sentence(result.judgements, labels)
+    table = metadata.variable_table
+    return trust_sentence(
+        [(table[one.variable].label.lower(), one.days) for one in result.judgements]
+    )
 
 
 def _metrics(
