@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ import pytest
 from fairweather_research.dataset.split import Part
 from fairweather_research.evaluation import ages as ages_module
 from fairweather_research.evaluation.ages import evaluate_ages, greatest_age, lose_newest
+from fairweather_research.evaluation.coverage import Coverage, CoverageCount
 from fairweather_research.evaluation.scores import AgeScore, Evaluation, evaluate
+from fairweather_research.recipes.blueprint import QuantilePlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +28,13 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def held_out(tiny_windows: WindowSet) -> WindowSet:
-    return tiny_windows.rows((tiny_windows.parts() == Part.HELD_OUT).any(axis=1))
+    quantiles = (
+        QuantilePlan(name="low", probability=0.1),
+        QuantilePlan(name="high", probability=0.9),
+    )
+    outputs = tuple(replace(each, quantiles=quantiles) for each in tiny_windows.plan.outputs)
+    banded = replace(tiny_windows, plan=replace(tiny_windows.plan, outputs=outputs))
+    return banded.rows((tiny_windows.parts() == Part.HELD_OUT).any(axis=1))
 
 
 @pytest.fixture(scope="module")
@@ -113,14 +122,19 @@ def test_without_a_day_of_windows_an_area_has_no_score(
 @pytest.fixture
 def held(evaluations: tuple[Evaluation, ...]) -> Callable[..., timedelta | None]:
     """The greatest age of an 80 % band that holds so much at 3, 6 and 12 hours, by series."""
+    whole = CoverageCount(
+        day=0, count=1, inside=0.8, interval=None, verdict="not known", below=(0.1, 0.9)
+    )
+    coverage = Coverage(probabilities=(0.1, 0.9), declared=0.8, whole=whole, days=())
 
     def find(*series: tuple[float | None, ...]) -> timedelta | None:
         return greatest_age(
             [
-                evaluations[0].model_copy(update={"ages": tuple(map(at_age, (3, 6, 12), each))})
+                evaluations[0].model_copy(
+                    update={"ages": tuple(map(at_age, (3, 6, 12), each)), "coverage": coverage}
+                )
                 for each in series
-            ],
-            declared=0.8,
+            ]
         )
 
     def at_age(hours: int, inside: float | None) -> AgeScore:

@@ -91,6 +91,8 @@ def test_an_age_longer_than_the_period_is_refused_input_by_input() -> None:
 def test_an_age_that_cannot_be_measured_is_refused() -> None:
     (found,) = problems(max_age="measured")
     assert "there is no band; add `quantiles`, for example [0.1, 0.9]" in found
+    several = problems(max_age="31 days", season=[1], step="7 hours")
+    assert sum("31 days is longer" in found for found in several) == 2  # all at once
     (found,) = problems(max_age="measured", quantiles=[0.1, 0.9], max_missing=0.004)
     assert "no age is measured, the least being 3 hours; raise it, or write a duration" in found
 

@@ -72,11 +72,13 @@ def choose_examples(
     rows = [*spread.tolist(), int(level.argmin()), int(level.argmax()), *near]
 
     losses = {plan.name: _may_lack(plan, bounds[plan.name]) for plan in plans}
-    keep_newest = any(_may_be_late(plan, max_age) == 0 for plan in plans)
-    gaps: list[_Edit] = (
-        [partial(_lack, losses, keep_newest=keep_newest)] if any(losses.values()) else []
-    )
-    gaps += _stale(plans, losses, max_age)
+    late = {plan.name: _too_late(plan, max_age) for plan in plans}
+    keep_newest = 1 in late.values()
+    gaps: list[_Edit] = []
+    if any(losses.values()):
+        gaps.append(partial(_lack, losses, keep_newest=keep_newest))
+    if any(late[name] <= losses[name] for name in late):
+        gaps.append(partial(_outdate, late, losses))
     refused = _refused(plans, bounds, keep_newest=keep_newest)
     expect = np.array([SERVE] * len(rows + gaps) + [str(Code.OUT_OF_DOMAIN)] * len(refused))
     edits = gaps + refused
@@ -86,17 +88,13 @@ def choose_examples(
     chosen = windows.inputs()
     for plan in plans:
         for window in chosen[plan.name]:
-            _freshen(window, _may_be_late(plan, max_age))
-            _fill(window, losses[plan.name])
+            _fill(window, losses[plan.name], late[plan.name])
         least, most = _inside(bounds[plan.name])
         chosen[plan.name] = np.clip(chosen[plan.name], least, most)
     for row, edit in enumerate(edits, start=len(rows) - len(edits)):
         edit({name: values[row] for name, values in chosen.items()})
-    late = np.zeros(len(expect), dtype=np.bool_)
-    for plan in plans:
-        recent = chosen[plan.name][:, -1 - _may_be_late(plan, max_age) :]
-        late |= np.isnan(recent).all(axis=1)
-    expect = np.where(late, np.array(str(Code.OBSERVATIONS_STALE)), expect)
+    newest = [np.isnan(chosen[name][:, -count:]).all(axis=1) for name, count in late.items()]
+    expect = np.where(np.any(newest, axis=0), str(Code.OBSERVATIONS_STALE), expect)
 
     names = np.array(list(windows.plan.areas))
     return {
@@ -132,15 +130,6 @@ def _sides(windows: WindowSet, switch: Switch) -> npt.NDArray[np.bool_]:
     return chosen
 
 
-def _stale(
-    plans: tuple[InputPlan, ...], losses: Mapping[str, int], max_age: timedelta | None
-) -> list[_Edit]:
-    """Return what makes the newest values just too old, where so many may be missing."""
-    late = {plan.name: _may_be_late(plan, max_age) + 1 for plan in plans}
-    late = {name: count for name, count in late.items() if count <= losses[name]}
-    return [partial(_outdate, late, losses)] if late else []
-
-
 def _refused(
     plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds], *, keep_newest: bool
 ) -> list[_Edit]:
@@ -173,10 +162,11 @@ def _move(edges: Mapping[str, float], by: float, windows: _Arrays) -> None:
 
 
 def _outdate(late: Mapping[str, int], losses: Mapping[str, int], windows: _Arrays) -> None:
-    """Lose so many of the newest values of each window, and no more than it may lack."""
+    """Lose so many of the newest values of each window, where it may lack as many."""
     for name, count in late.items():
-        windows[name][-count:] = np.nan
-        _fill(windows[name], losses[name])
+        if count <= losses[name]:
+            windows[name][-count:] = np.nan
+            _fill(windows[name], losses[name])
 
 
 def _lack(missing: Mapping[str, int], windows: _Arrays, *, keep_newest: bool = False) -> None:
@@ -221,19 +211,18 @@ def _inside(bounds: Bounds) -> tuple[np.float32, np.float32]:
     return least, most
 
 
-def _may_be_late(plan: InputPlan, max_age: timedelta | None) -> int:
-    """Return how many of the newest values may be missing, by their age alone."""
-    most = plan.samples - 1
-    return most if max_age is None else min(max_age // plan.sample_rate, most)
+def _too_late(plan: InputPlan, max_age: timedelta | None) -> int:
+    """Return how many of the newest values must be missing for a window to be too old."""
+    late = plan.samples if max_age is None else max_age // plan.sample_rate + 1
+    return min(late, plan.samples)
 
 
-def _freshen(window: npt.NDArray[np.float32], late: int) -> None:
-    """Put the mean where more than so many of the newest values are missing."""
-    if np.isnan(window[-1 - late :]).all():
-        window[-1 - late] = np.nanmean(window)
+def _fill(window: npt.NDArray[np.float32], allowed: int, late: int | None = None) -> None:
+    """Put the mean where more values are missing than are allowed, the oldest first.
 
-
-def _fill(window: npt.NDArray[np.float32], allowed: int) -> None:
-    """Put the mean where more values are missing than are allowed, the oldest first."""
+    Also at the oldest of the ``late`` newest values, where all of them are missing.
+    """
+    if late is not None and np.isnan(window[-late:]).all():
+        window[-late] = np.nanmean(window)
     missing = np.flatnonzero(np.isnan(window))
     window[missing[: max(len(missing) - allowed, 0)]] = np.nanmean(window)

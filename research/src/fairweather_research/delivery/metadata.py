@@ -56,9 +56,6 @@ __all__ = ["create_model_metadata", "declared_domain", "expected_metadata", "opt
 
 _NO_DIGEST = f"sha256:{0:064d}"
 
-# The first schema with `by_lead_day` and `by_age`.
-_DAYS_SINCE = SchemaVersion.parse("0.4")
-
 # What metadata say in the words of an evaluation.
 _EVALUATED = set(Performance.model_fields) & set(Evaluation.model_fields) - {"held_out"}
 
@@ -189,7 +186,7 @@ def create_model_metadata(
     canonical = ONNX_FILE if result.onnx.canonical else SAVED_MODEL_FOLDER
     derived = {"schema_version", "min_reader"}
     kept = {name: getattr(expected, name) for name in expected.model_fields_set - derived}
-    has_days = SchemaVersion.parse(schema) >= _DAYS_SINCE
+    has_days = SchemaVersion.parse(schema) >= SchemaVersion.parse("0.4")
     found: dict[str, Any] = {
         **declared_domain(recipe, result.seen),
         "inputs": tuple(

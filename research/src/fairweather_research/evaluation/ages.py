@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from fairweather_research.dataset.split import Part
 from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.evaluation.scores import BASELINES, AgeScore, Evaluation, score
+from fairweather_research.evaluation.scores import AgeScore, Evaluation, Score, evaluate
 from fairweather_research.recipes.blueprint import InputPlan
 
 __all__ = ["evaluate_ages", "greatest_age", "lose_newest"]
@@ -46,36 +46,39 @@ def evaluate_ages(
             there are, and their quantiles, in the shapes of ``evaluate``.
     """
     found: dict[tuple[str, str], list[AgeScore]] = {}
-    held_out = (windows.parts()[:, : windows.plan.steps_a_day] == Part.HELD_OUT).any(axis=1)
+    day = min(windows.plan.steps_a_day, windows.plan.leads)
+    held_out = (windows.parts()[:, :day] == Part.HELD_OUT).any(axis=1)
     for age in windows.plan.measured_ages:
         some = _sample(windows, held_out & _served(windows, age))
         if not len(some):
             continue
         forecast, quantiles = predict(some, age)
-        for number, area in enumerate(windows.plan.areas):
-            rows = some.area == number
-            if rows.any():
-                band = None if quantiles is None else quantiles[:, rows]
-                scores = _scores(some.rows(rows), forecast[rows], band, age)
-                for variable, each in scores.items():
-                    found.setdefault((area, variable), []).append(each)
+        first = replace(some, plan=replace(some.plan, leads=day))
+        band = None if quantiles is None else quantiles[..., :day]
+        for one in evaluate(first, forecast[..., :day], band, age):
+            score = AgeScore(
+                **one.model_dump(include=set(Score.model_fields)),
+                age=age,
+                inside=one.coverage and one.coverage.whole.inside,
+            )
+            found.setdefault((one.area, one.variable), []).append(score)
     return tuple(
         one.model_copy(update={"ages": tuple(found.get((one.area, one.variable), ()))})
         for one in evaluations
     )
 
 
-def greatest_age(evaluations: Sequence[Evaluation], declared: float) -> timedelta | None:
+def greatest_age(evaluations: Sequence[Evaluation]) -> timedelta | None:
     """Return the greatest age up to which every series' band holds what it declares on day 1.
 
-    It may hold up to 5 percentage points less than the ``declared`` share. None where no age does.
+    It may hold up to 5 percentage points less. None where no age does, or where there is no band.
     """
     held = None
-    by_age = [{each.age: each.inside for each in one.ages} for one in evaluations]
-    for age in sorted(set().union(*by_age)):
-        inside = [ages.get(age) for ages in by_age]
-        if any(share is None or share < declared - _SLACK for share in inside):
-            break
+    for age in sorted({each.age for one in evaluations for each in one.ages}):
+        for one in evaluations:
+            inside = next((each.inside for each in one.ages if each.age == age), None)
+            if inside is None or not one.coverage or inside < one.coverage.declared - _SLACK:
+                return held
         held = age
     return held
 
@@ -111,41 +114,3 @@ def _sample(windows: WindowSet, use: npt.NDArray[np.bool_]) -> WindowSet:
             drawn = np.random.default_rng(0).permutation(rows)[:_MOST]
             chosen.append(np.sort(drawn))
     return windows.rows(np.concatenate([np.zeros(0, dtype=np.int64), *chosen]))
-
-
-def _scores(
-    windows: WindowSet,
-    forecast: npt.NDArray[np.float64],
-    quantiles: npt.NDArray[np.float64] | None,
-    age: timedelta,
-) -> dict[str, AgeScore]:
-    """Return the score of each variable on day 1; those with no point to compare are left out."""
-    plan = windows.plan
-    day, late = slice(0, min(plan.steps_a_day, plan.leads)), age // plan.step
-    then = replace(
-        windows,
-        plan=replace(plan, leads=day.stop + late),
-        reference=windows.reference - late * plan.step_seconds,
-    )
-    truth = windows.targets()[:, :, day]
-    baselines = {name: each.predict(then)[:, :, late:] for name, each in BASELINES.items()}
-    held_out = windows.parts()[:, None, day] == Part.HELD_OUT
-    points = held_out & np.isfinite(truth) & np.isfinite(forecast[:, :, day])
-    for values in baselines.values():
-        points &= np.isfinite(values)
-    found: dict[str, AgeScore] = {}
-    for output, item in enumerate(plan.outputs):
-        here = points[:, output]
-        if not here.any():
-            continue
-        observed = truth[:, output][here]
-        fields: dict[str, Any] = score(
-            forecast[:, output, day][here] - observed,
-            {name: np.abs(each[:, output][here] - observed) for name, each in baselines.items()},
-        )
-        inside = None
-        if quantiles is not None:
-            low, high = (quantiles[edge, :, output, day][here] for edge in (0, -1))
-            inside = float(((low <= observed) & (observed <= high)).mean())
-        found[item.variable] = AgeScore(**fields, age=age, inside=inside)
-    return found

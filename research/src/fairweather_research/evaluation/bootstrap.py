@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fairweather_research.dataset.split import DAY
 
-__all__ = ["block_numbers", "interval", "share_interval"]
+__all__ = ["block_numbers", "interval"]
 
 _BLOCK = 4  # days
 _RESAMPLES = 1000
@@ -42,15 +42,3 @@ def interval(sums: _Floats, statistic: Callable[[_Floats], _Floats]) -> tuple[fl
         return None
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
-
-
-def share_interval(
-    part: _Floats, whole: _Floats, times: npt.NDArray[np.int64]
-) -> tuple[float, float] | None:
-    """Return the 95 % interval of ``sum(part) / sum(whole)`` over resampled blocks.
-
-    All three have one shape; ``times``, in seconds, are those of the values.
-    """
-    block = block_numbers(times)
-    sums = np.array([np.bincount(block, weights=each) for each in (part, whole)], dtype=np.float64)
-    return interval(sums, lambda resampled: resampled[0] / resampled[1])

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,25 +27,19 @@ from fairweather_research.evaluation.coverage import Coverage, measure_coverage
 from fairweather_research.recipes.blueprint import lead_days
 
 __all__ = [
-    "BASELINES",
-    "AgeScore",
-    "Baseline",
-    "DayScore",
-    "Evaluation",
-    "Score",
-    "Trace",
-    "evaluate",
-    "score",
+    "BASELINES", "AgeScore", "Baseline", "DayScore", "Evaluation", "Score", "Trace", "evaluate",
     "skill",
-]
+]  # fmt: skip
+
+_Floats: TypeAlias = npt.NDArray[np.float64]
 
 
-def _persistence(windows: WindowSet) -> npt.NDArray[np.float64]:
+def _persistence(windows: WindowSet) -> _Floats:
     repeats = -(-windows.plan.leads // windows.plan.steps_a_day)
     return np.tile(windows.last_day(), (1, 1, repeats))[:, :, : windows.plan.leads]
 
 
-def _climatology(windows: WindowSet) -> npt.NDArray[np.float64]:
+def _climatology(windows: WindowSet) -> _Floats:
     """Fit climatology on time that is not held out, and forecast it."""
     series = {}
     for key, observed in windows.truths.items():
@@ -58,7 +54,7 @@ class Baseline(NamedTuple):
 
     label: str  # what it forecasts, for people
     method: str  # part of evaluation ids: a change of it changes all of them
-    predict: Callable[[WindowSet], npt.NDArray[np.float64]]  # [rows, outputs, leads]
+    predict: Callable[[WindowSet], _Floats]  # [rows, outputs, leads]
 
 
 #: Every baseline by its name, which metrics, logs, the card and the terminal write. Tables list the
@@ -110,10 +106,7 @@ class Trace(StrictModel):
 
 
 class Evaluation(Score):
-    """The scores of the forecasts of one variable at one area on held-out time.
-
-    Its own skill is that of its days together.
-    """
+    """The scores of one variable at one area on held-out time; its skill is that of its days."""
 
     area: str
     variable: str
@@ -128,9 +121,7 @@ class Evaluation(Score):
     coverage: Coverage | None = None  # None without bands
 
 
-def skill(
-    mae: npt.NDArray[np.float64], baselines: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def skill(mae: _Floats, baselines: _Floats) -> _Floats:
     """Return 1 - mean of the MAE by lead day / mean of the better baseline's MAE of each day.
 
     Args:
@@ -140,48 +131,35 @@ def skill(
     Returns:
         Shape [...]; not finite where the better baseline is perfect on every day.
     """
-    return np.asarray(1.0 - np.nansum(mae, axis=0) / np.nansum(baselines.min(axis=0), axis=0))
-
-
-def score(
-    error: npt.NDArray[np.float64], errors: Mapping[str, npt.NDArray[np.float64]]
-) -> dict[str, Any]:
-    """Return the fields of a ``Score``, by name, whose points are of one lead day.
-
-    Args:
-        error: forecast minus observed, NaN where not evaluated.
-        errors: the absolute errors of each baseline, on the same points.
-    """
-    mae = _mean(np.abs(error))
-    baselines = {name: _mean(values) for name, values in errors.items()}
-    return {
-        "count": int(np.isfinite(error).sum()),
-        "mae": mae,
-        "rmse": float(np.sqrt(_mean(error**2))),
-        "bias": _mean(error),
-        "baselines": baselines,
-        "baseline": min(reversed(baselines), key=baselines.__getitem__),
-        "skill": _finite_skill([mae], [[each] for each in baselines.values()]),
-    }
+    with np.errstate(divide="ignore", invalid="ignore"):
+        better = np.nansum(baselines.min(axis=0), axis=0)
+        return np.asarray(1.0 - np.nansum(mae, axis=0) / better)
 
 
 def evaluate(
     windows: WindowSet,
-    forecast: npt.NDArray[np.float64],
-    quantiles: npt.NDArray[np.float64] | None = None,
+    forecast: _Floats,
+    quantiles: _Floats | None = None,
+    age: timedelta = timedelta(0),
 ) -> tuple[Evaluation, ...]:
     """Evaluate forecasts in physical units, area by area.
 
-    Every area and variable must have held-out observations; ``WindowSet.choose`` sees to it.
+    An area and variable without a held-out value to compare is left out.
 
     Args:
         windows: of the forecasts.
         forecast: shape [rows, outputs, leads].
         quantiles: of the plan's probabilities, shape [quantiles, rows, outputs, leads].
+        age: of the newest observations that the baselines may know, whole steps.
     """
-    truth = windows.targets()
-    baselines = {name: baseline.predict(windows) for name, baseline in BASELINES.items()}
-    return tuple(
+    truth, late = windows.targets(), age // windows.plan.step
+    then = replace(
+        windows,
+        plan=replace(windows.plan, leads=windows.plan.leads + late),
+        reference=windows.reference - late * windows.plan.step_seconds,
+    )
+    baselines = {name: each.predict(then)[:, :, late:] for name, each in BASELINES.items()}
+    found = (
         _evaluate_one(
             windows.rows(rows),
             area,
@@ -195,6 +173,7 @@ def evaluate(
         for rows in [windows.area == number]
         for output in range(len(windows.plan.outputs))
     )
+    return tuple(one for one in found if one is not None)
 
 
 def _evaluate_one(
@@ -202,37 +181,33 @@ def _evaluate_one(
     area: str,
     output: int,
     *,
-    truth: npt.NDArray[np.float64],
-    forecast: npt.NDArray[np.float64],
-    band: npt.NDArray[np.float64] | None,
-    baselines: Mapping[str, npt.NDArray[np.float64]],
-) -> Evaluation:
+    truth: _Floats,
+    forecast: _Floats,
+    band: _Floats | None,
+    baselines: Mapping[str, _Floats],
+) -> Evaluation | None:
     points = (windows.parts() == Part.HELD_OUT) & np.isfinite(truth) & np.isfinite(forecast)
     for values in baselines.values():
         points &= np.isfinite(values)
+    if not points.any():
+        return None
     error = np.where(points, forecast - truth, np.nan)
-    errors = {n: np.where(points, np.abs(v - truth), np.nan) for n, v in baselines.items()}
+    errors = np.where(points, np.abs(np.stack([*baselines.values()]) - truth), np.nan)
     times = windows.lead_times()
     spans = windows.split.held_out(int(times[points].min()), int(times[points].max()))
     days = lead_days(windows.plan.leads, windows.plan.steps_a_day)
     scores = tuple(
-        DayScore(
-            day=day,
-            **score(error[:, leads], {name: each[:, leads] for name, each in errors.items()}),
-        )
+        DayScore(day=day, **_score(error[:, leads], errors[:, :, leads]))
         for day, leads in enumerate(days, start=1)
         if points[:, leads].any()
     )
-    whole = score(error, errors)
-    whole["skill"] = _finite_skill(
-        [day.mae for day in scores], [[day.baselines[name] for day in scores] for name in errors]
-    )
+    by_day = np.array([[day.mae, *day.baselines.values()] for day in scores]).T
     plan = windows.plan.outputs[output]
     typical, worst = _traces(
         windows, forecast=forecast, band=band, truth=truth, usual=baselines["climatology"]
     )
     return Evaluation(
-        **whole,
+        **_score(error, errors) | {"skill": _known(skill(by_day[0], by_day[1:]))},
         area=area,
         variable=plan.variable,
         unit=plan.unit,
@@ -256,29 +231,47 @@ def _evaluate_one(
     )
 
 
-def _finite_skill(mae: Sequence[float], baselines: Sequence[Sequence[float]]) -> float | None:
-    """Return the skill of some days, [days] and [baselines, days]; None where it is not finite."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = float(skill(np.array(mae), np.array(baselines)))
-    return found if np.isfinite(found) else None
+def _score(error: _Floats, errors: _Floats) -> dict[str, Any]:
+    """Return the fields of a ``Score`` by name; its skill is that of a single day.
+
+    Args:
+        error: forecast minus observed, shape [rows, leads]; NaN where not evaluated.
+        errors: the absolute errors of the baselines, shape [baselines, rows, leads].
+    """
+    mae = _mean(np.abs(error))
+    baselines = dict(zip(BASELINES, map(_mean, errors), strict=True))
+    better = min(reversed(baselines), key=baselines.__getitem__)
+    return {
+        "count": int(np.isfinite(error).sum()),
+        "mae": mae,
+        "rmse": float(np.sqrt(_mean(error**2))),
+        "bias": _mean(error),
+        "baselines": baselines,
+        "baseline": better,
+        "skill": _known(skill(np.array([mae]), np.array([[baselines[better]]]))),
+    }
+
+
+def _known(skill: _Floats) -> float | None:
+    return float(skill) if np.isfinite(skill) else None
 
 
 def _skill_interval(
-    error: npt.NDArray[np.float64],
-    errors: Mapping[str, npt.NDArray[np.float64]],
+    error: _Floats,
+    errors: _Floats,
     times: npt.NDArray[np.int64],
     steps_a_day: int,
 ) -> tuple[float, float] | None:
     """Return the 95 % interval of the skill; which baseline is better is decided in each resample.
 
-    All have shape [rows, leads].
+    The errors are those of ``_score``; times have shape [rows, leads].
     """
     points = np.isfinite(error)
     day = np.broadcast_to(np.arange(error.shape[1]) // steps_a_day, error.shape)[points]
     block = block_numbers(times[points])
     shape = (int(day.max()) + 1, int(block.max()) + 1)
     place = day * shape[1] + block
-    weights = (np.ones(error.shape), np.abs(error), *errors.values())
+    weights = (np.ones(error.shape), np.abs(error), *errors)
     sums = [np.bincount(place, each[points], minlength=shape[0] * shape[1]) for each in weights]
     return interval(
         np.reshape(sums, (len(sums), *shape)),
@@ -286,7 +279,7 @@ def _skill_interval(
     )
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float:
+def _mean(values: _Floats) -> float:
     return float(np.nanmean(values))
 
 
@@ -294,7 +287,7 @@ def _evaluation_id(
     windows: WindowSet,
     output: int,
     points: npt.NDArray[np.bool_],
-    *compared: npt.NDArray[np.float64],
+    *compared: _Floats,
 ) -> str:
     """Return a digest of the evaluated points: observations and the baselines' forecasts.
 
@@ -319,10 +312,10 @@ def _evaluation_id(
 def _traces(
     windows: WindowSet,
     *,
-    forecast: npt.NDArray[np.float64],
-    band: npt.NDArray[np.float64] | None,
-    truth: npt.NDArray[np.float64],
-    usual: npt.NDArray[np.float64],
+    forecast: _Floats,
+    band: _Floats | None,
+    truth: _Floats,
+    usual: _Floats,
 ) -> tuple[Trace | None, Trace | None]:
     """Return the forecasts of median and of largest error among those held out as a whole.
 

@@ -10,20 +10,15 @@ __all__ = ["trust_sentence", "trusted_days"]
 
 _LEAST = 0.05  # skill of a day that counts
 
-_NUMBERS = (
-    "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve",
-)  # fmt: skip
+_NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def trusted_days(days: Sequence[DayScore]) -> int:
     """Return how many days, from day 1 without a gap, have a skill of at least 5 %."""
-    count = 0
-    for day in days:
+    for count, day in enumerate(days):
         if day.day != count + 1 or day.skill is None or day.skill < _LEAST:
-            break
-        count += 1
-    return count
+            return count
+    return len(days)
 
 
 def trust_sentence(series: Sequence[tuple[str, Sequence[DayScore]]]) -> str:

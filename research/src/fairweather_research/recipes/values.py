@@ -14,17 +14,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from fairweather_research.networks.base import NETWORKS, PLUGGED
 
 __all__ = [
-    "MEASURED",
-    "Bounds",
-    "Licence",
-    "LongText",
-    "MaxAge",
-    "Months",
-    "Names",
-    "Network",
-    "Quantiles",
+    "MEASURED", "Bounds", "Licence", "MaxAge", "Months", "Names", "Network", "Prose", "Quantiles",
     "Text",
-]
+]  # fmt: skip
 
 #: A ``max_age`` that training finds.
 MEASURED = "measured"
@@ -100,7 +92,7 @@ MaxAge = Annotated[
     BeforeValidator(_max_age),
     PlainSerializer(lambda age: format_duration(age) if isinstance(age, timedelta) else age),
 ]
-LongText = Annotated[str, Field(min_length=1, max_length=10_000)]
+Prose = Annotated[str, Field(min_length=1, max_length=10_000)] | None
 Licence = Annotated[Text, AfterValidator(_spdx)]
 Bounds = Annotated[
     tuple[Literal["minimum", "maximum", "max_missing"], ...], AfterValidator(_each_once)

@@ -8,7 +8,7 @@ part of the reports.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -31,12 +31,11 @@ from fairweather_research.delivery.result import BranchRecord, TrainingResult
 from fairweather_research.environment import THREADS, machine
 from fairweather_research.errors import RecipeError
 from fairweather_research.evaluation.ages import evaluate_ages, greatest_age, lose_newest
-from fairweather_research.evaluation.scores import Evaluation, evaluate
+from fairweather_research.evaluation.scores import evaluate
 from fairweather_research.export.graph import Bands, ForecastGraph
 from fairweather_research.export.onnx_network import NetworkPlaceholder, OnnxAssembly
 from fairweather_research.export.saved_model import Conversion, load_signature, serialize_model
 from fairweather_research.networks.base import EpochRecord
-from fairweather_research.recipes.recipe import Recipe
 from fairweather_research.training.bands import fit_bands
 from fairweather_research.training.fitting import Fitted, fit
 from fairweather_research.training.prepared import Prepared
@@ -100,7 +99,9 @@ def _train(
     evaluations = evaluate_ages(
         evaluate(held_out, *_forecast(model, held_out)), held_out, partial(_forecast, model)
     )
-    max_age = _max_age(recipe, evaluations)
+    max_age = recipe.max_age
+    if isinstance(max_age, str):
+        max_age = greatest_age(evaluations) or windows.plan.least_age
     report_stage("examples")
     examples = choose_examples(held_out, bounds, switch, max_age)
     inputs = {
@@ -222,14 +223,6 @@ def _forecast(
             names = (output.name, *(quantile.name for quantile in output.quantiles))
             values[:, place, number] = [outputs[name] for name in names]
     return values[0], values[1:] if plan.probabilities else None
-
-
-def _max_age(recipe: Recipe, evaluations: Sequence[Evaluation]) -> timedelta | None:
-    """Return the age that the recipe states, or the one that the bands were measured to hold."""
-    if not isinstance(recipe.max_age, str):
-        return recipe.max_age
-    declared = recipe.quantiles[-1] - recipe.quantiles[0]
-    return greatest_age(evaluations, declared) or recipe.blueprint.least_age
 
 
 def _call(

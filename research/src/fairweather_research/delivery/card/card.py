@@ -77,6 +77,8 @@ def write_card(
     folder.mkdir()
     most = max(_FEWEST, min(_MOST, _POINTS // min(len(result.judgements), _PICTURED)))
     network = metadata.training.recipe.get("network")
+    labels = {name: each.label.lower() for name, each in metadata.variable_table.items()}
+    trust = trust_sentence([(labels[one.variable], one.days) for one in result.judgements])
     page = _template().render(
         metadata=metadata,
         training=metadata.training,
@@ -107,7 +109,7 @@ def write_card(
         source=SOURCES.get(metadata.training.data_source),
         packaged=metadata.training.data_source in SOURCES,
         plugged=None if network in (None, *NETWORKS) else network,
-        trust=_trust(metadata, result),
+        trust=trust,
         use={
             "Intended use": metadata.intended_use,
             "Limitations": metadata.limitations,
@@ -122,7 +124,7 @@ def write_card(
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
     (folder / "metrics.json").write_text(
-        json.dumps(_metrics(metadata, result, report), indent=2, default=_plain) + "\n",
+        json.dumps(_metrics(metadata, result, report, trust), indent=2, default=_plain) + "\n",
         encoding="utf-8",
     )
 
@@ -195,16 +197,8 @@ def _by_day(leads: Sequence[float], step: timedelta) -> list[float]:
     return [leads[(day.start + day.stop) // 2] for day in days]
 
 
-def _trust(metadata: ModelMetadata, result: TrainingResult) -> str:
-    """Say how far the model is to be trusted, from its scores by lead day."""
-    table = metadata.variable_table
-    return trust_sentence(
-        [(table[one.variable].label.lower(), one.days) for one in result.judgements]
-    )
-
-
 def _metrics(
-    metadata: ModelMetadata, result: TrainingResult, report: QualityReport
+    metadata: ModelMetadata, result: TrainingResult, report: QualityReport, trust: str
 ) -> dict[str, Any]:
     found = result.model_dump(mode="json")
     for evaluation in found["judgements"]:
@@ -214,7 +208,7 @@ def _metrics(
         "delivery_id": metadata.delivery_id,
         "model_digest": metadata.model_digest,
         "synthetic": metadata.training.synthetic,
-        "trust": _trust(metadata, result),
+        "trust": trust,
         **found,
         "quality": [dataclasses.asdict(series) for series in report.series],
     }
