@@ -27,7 +27,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from fairweather_interface.applicability import Observed, check_applicability
+from fairweather_interface.applicability import (
+    Observed,
+    check_age,
+    check_applicability,
+    check_missing,
+)
 from fairweather_interface.delivery import Delivery, list_deliveries, open_delivery
 from fairweather_interface.metadata import ModelMetadata
 from typer.testing import CliRunner
@@ -174,7 +179,7 @@ def result_of(trained: Trained) -> TrainingResult:
     metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
     fields = {name: metrics[name] for name in TrainingResult.model_fields}
     for judgement in fields["judgements"]:
-        for score in (judgement, *judgement["days"]):
+        for score in (judgement, *judgement["days"], *judgement["ages"]):
             score["baselines"] = {name: score.pop(f"{name}_mae") for name in BASELINES}
     return TrainingResult.model_validate_json(json.dumps(fields))
 
@@ -279,14 +284,20 @@ def domain_verdict(
     metadata: ModelMetadata, examples: Mapping[str, Any], row: int, margin: float
 ) -> str:
     """Return what the contract says to the windows of one example, with a margin in degC."""
-    windows = {item.name: examples[f"input/{item.name}"][row] for item in metadata.required_inputs}
-    observed = {
-        name: Observed(
+    observed = {}
+    for item in metadata.required_inputs:
+        window = examples[f"input/{item.name}"][row]
+        assert item.sample_rate is not None
+        observed[item.name] = Observed(
             lowest=float(np.nanmin(window)),
             highest=float(np.nanmax(window)),
             missing=int(np.isnan(window).sum()),
+            age=int(np.argmax(np.isfinite(window[::-1]))) * item.sample_rate,
         )
-        for name, window in windows.items()
+    refusals = {
+        check_applicability(metadata, observed, margins={"temperature": margin}),
+        check_age(metadata, observed),
+        *(check_missing(item, observed[item.name].missing) for item in metadata.required_inputs),
     }
-    refusal = check_applicability(metadata, observed, margins={"temperature": margin})
-    return str(refusal.code) if refusal else "serve"
+    codes = {str(refusal.code) for refusal in refusals if refusal}
+    return "+".join(sorted(codes)) or "serve"

@@ -43,7 +43,7 @@ def tables(runs: list[dict[str, Any]]) -> list[str]:
                 name = ""
             for run in here:
                 days_of = run["judgements"][number]["days"]
-                cells = (f"{day['mae']:.2f} ({_whole(skill(day))})" for day in days_of)
+                cells = (f"{day['mae']:.2f} ({_whole(day['skill'])})" for day in days_of)
                 lines.append(_row("", run["network"], *cells))
         lines += [
             "",
@@ -74,9 +74,9 @@ def targets(runs: list[dict[str, Any]]) -> list[str]:
             what = f"{run['network']}: {judged['area']} {judged['variable']}"
             for day in judged["days"]:
                 least = FIRST_DAY[judged["variable"]] if day["day"] == 1 else -WORSE
-                if skill(day) < least:
+                if day["skill"] < least:
                     missed.append(
-                        f"{what}, day {day['day']}: found skill {skill(day):.3f}, expected at "
+                        f"{what}, day {day['day']}: found skill {day['skill']:.3f}, expected at "
                         f"least {least:.2f}"
                     )
             missed += [
@@ -86,11 +86,6 @@ def targets(runs: list[dict[str, Any]]) -> list[str]:
                 if not INSIDE[0] <= day["inside"] <= INSIDE[1]
             ]
     return missed
-
-
-def skill(day: dict[str, Any]) -> float:
-    """Return the share of the best baseline's error of that day that the model takes away."""
-    return 1.0 - float(day["mae"]) / min(float(day[f"{name}_mae"]) for name in BASELINES)
 
 
 def _row(*cells: object) -> str:

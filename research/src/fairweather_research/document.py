@@ -25,7 +25,7 @@ __all__ = ["Duration", "StrictModel", "nearest", "read_yaml", "resolve_definitio
 #: A duration, written in words.
 Duration = Annotated[
     timedelta,
-    BeforeValidator(parse_duration),
+    BeforeValidator(lambda found: found if isinstance(found, timedelta) else parse_duration(found)),
     PlainSerializer(format_duration, return_type=str),
 ]
 

@@ -33,6 +33,8 @@ def test_stages_skill_and_what_to_type_next_go_to_stderr(commanded: Commanded) -
     assert "EWR temperature (°C)" in commanded.stderr
     for row in ("model", "climatology", "persistence", "skill"):
         assert row in commanded.stderr
+    metrics = json.loads((commanded.delivery.path / "card" / "metrics.json").read_text("utf-8"))
+    assert f"\n{metrics['trust']}\n" in commanded.stderr
     assert f"fairweather-interface show {commanded.delivery.path}" in commanded.stderr
     assert f"Serve: FAIRWEATHER_STORE={commanded.delivery.path.parent} flask" in commanded.stderr
     assert "Traceback" not in commanded.stderr
@@ -260,12 +262,20 @@ def test_a_schema_that_is_not_written_is_wrong_use(tmp_path: Path) -> None:
     assert f"found '9.9', expected one of {WRITTEN}" in " ".join(shown.stderr.split())
 
 
+@pytest.mark.parametrize(
+    ("asks", "schema", "told"),
+    [
+        ({"quantiles": [0.1, 0.9]}, "0.2", "bands of uncertainty: take out `quantiles`"),
+        ({"max_age": "3 hours"}, "0.3", "the age of the newest value: take out `max_age`"),
+        ({"licence": "CC-BY-4.0"}, "0.3", "its licence: take out `licence`"),
+    ],
+)
 def test_what_a_schema_has_no_words_for_is_a_negative_answer_before_training(
-    tmp_path: Path, tiny_document: dict[str, Any]
+    tmp_path: Path, tiny_document: dict[str, Any], asks: dict[str, Any], schema: str, told: str
 ) -> None:
     path = tmp_path / "recipe.yaml"
-    path.write_text(yaml.safe_dump({**tiny_document, "quantiles": [0.1, 0.9]}), encoding="utf-8")
-    shown = run("train", str(path), "--schema", "0.2", "--store", str(tmp_path / "store"))
+    path.write_text(yaml.safe_dump({**tiny_document, **asks}), encoding="utf-8")
+    shown = run("train", str(path), "--schema", schema, "--store", str(tmp_path / "store"))
     assert shown.exit_code == 1
-    assert "bands of uncertainty: take out `quantiles`" in shown.stderr
+    assert told in shown.stderr
     assert not (tmp_path / "store").exists()

@@ -22,6 +22,7 @@ from fairweather_research.delivery.card.card import _by_day, _share, write_card
 from fairweather_research.delivery.card.plots import training_plot
 from fairweather_research.delivery.result import BranchRecord
 from fairweather_research.evaluation.scores import BASELINES, Baseline
+from fairweather_research.evaluation.trust import trust_sentence
 from fairweather_research.networks.base import NETWORKS, EpochRecord
 from fairweather_research.observations.quality import QualityReport
 
@@ -130,7 +131,8 @@ def test_a_baseline_more_is_drawn_and_listed_beside_the_others(
         )
 
     judgements = guessed(
-        one.model_copy(update={"days": guessed(one.days)}) for one in result.judgements
+        one.model_copy(update={"days": guessed(one.days), "ages": guessed(one.ages)})
+        for one in result.judgements
     )
     result = result.model_copy(update={"judgements": judgements})
     write_card(tmp_path / "card", trained.delivery.metadata, result, QualityReport(series=()))
@@ -140,6 +142,111 @@ def test_a_baseline_more_is_drawn_and_listed_beside_the_others(
     assert page.count('class="line baseline guess"') == 4 * 2  # in the drawing, and its legend
     metrics = json.loads((tmp_path / "card" / "metrics.json").read_text())
     assert metrics["judgements"][0]["days"][0]["guess_mae"] == 77.77
+
+
+def test_the_card_leads_with_how_far_the_model_is_to_be_trusted(
+    trained: Trained, page: str, tmp_path: Path
+) -> None:
+    metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text())
+    header = page.partition("</header>")[0]
+    assert f'<p class="lead"><strong>{metrics["trust"]}</strong></p>' in header
+    result = result_of(trained)
+    assert metrics["trust"] == trust_sentence(
+        [(one.variable, one.days) for one in result.judgements]
+    )
+    skilled = tuple(
+        one.model_copy(
+            update={"days": tuple(day.model_copy(update={"skill": 0.3}) for day in one.days)}
+        )
+        for one in result.judgements
+    )
+    better = result.model_copy(update={"judgements": skilled})
+    write_card(tmp_path / "card", trained.delivery.metadata, better, QualityReport(series=()))
+    page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
+    assert "To be trusted for two days of temperature and humidity; the whole of its" in page
+
+
+def test_the_skill_on_day_1_is_the_same_in_the_headline_the_table_and_the_metadata(
+    trained: Trained, page: str
+) -> None:
+    for one in trained.delivery.metadata.performance:
+        assert one.by_lead_day is not None
+        first = one.by_lead_day[0]
+        better = min(first.baselines, key=first.baselines.__getitem__)
+        skill = _share(first.skill)
+        assert (
+            f"{one.variable} at {one.area}</span><strong>{first.mae:.2f} "
+            f"{'°C' if one.variable == 'temperature' else '%'}</strong>skill {skill} against "
+            f"{better}</li>"
+        ) in page
+        assert f'<th scope="row">Skill</th><td>{skill}</td>' in page
+
+
+@pytest.mark.parametrize("fixture", ["trained", "banded"])
+def test_the_card_shows_day_1_by_the_age_of_the_observations(
+    fixture: str, request: pytest.FixtureRequest
+) -> None:
+    delivery = request.getfixturevalue(fixture).delivery
+    page = (delivery.path / "card" / "index.html").read_text(encoding="utf-8")
+    tables = re.findall("<caption><span>Day 1 by the age.*?</table>", page, flags=re.DOTALL)
+    assert len(tables) == len(delivery.metadata.performance)
+    for one, table in zip(delivery.metadata.performance, tables, strict=True):
+        assert re.findall('<th scope="col">(.*?)</th>', table)[1:] == [
+            "3 hours old",
+            "6 hours old",
+        ]
+        for name, values in {
+            "This model": [f"{age.mae:.2f}" for age in one.by_age or ()],
+            "Persistence": [f"{age.baselines['persistence']:.2f}" for age in one.by_age or ()],
+            "Skill": [_share(age.skill) for age in one.by_age or ()],
+        }.items():
+            cells = "".join(f"<td>{value}</td>" for value in values)
+            assert f'<th scope="row">{name}</th>{cells}</tr>' in table
+        assert ("Inside the band" in table) is (fixture == "banded")
+
+
+def test_the_card_says_what_the_model_is_for_where_the_recipe_does(
+    trained: Trained, page: str, tmp_path: Path
+) -> None:
+    assert "What it is for" not in page
+    said = {
+        "intended_use": "Planning a picnic.",
+        "limitations": "Not for <storms>.",
+        "licence": "CC-BY-4.0",
+        "contact": "weather@example.org",
+    }
+    metadata = trained.delivery.metadata.model_copy(update=said)
+    write_card(tmp_path / "card", metadata, result_of(trained), QualityReport(series=()))
+    page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
+    part = page.partition('<h2 id="use">What it is for</h2>')[2].partition("</dl>")[0]
+    assert re.findall("<dd>(.*?)</dd>", part) == [
+        said["intended_use"],
+        "Not for &lt;storms&gt;.",
+        said["licence"],
+        said["contact"],
+    ]
+    assert '<a href="#use">What it is for</a>' in page
+    assert Elements(page).open == []
+    only = trained.delivery.metadata.model_copy(update={"contact": "weather@example.org"})
+    write_card(tmp_path / "other", only, result_of(trained), QualityReport(series=()))
+    page = (tmp_path / "other" / "index.html").read_text(encoding="utf-8")
+    assert "<dt>Contact</dt>" in page
+    assert "<dt>Limitations</dt>" not in page
+    assert Elements(page).open == []
+
+
+def test_the_card_says_how_old_the_newest_value_may_be(
+    trained: Trained, page: str, tmp_path: Path
+) -> None:
+    assert "newest value may be" not in page
+    inputs = tuple(
+        item.model_copy(update={"max_age": timedelta(hours=3)})
+        for item in trained.delivery.metadata.inputs
+    )
+    metadata = trained.delivery.metadata.model_copy(update={"inputs": inputs})
+    write_card(tmp_path / "card", metadata, result_of(trained), QualityReport(series=()))
+    page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
+    assert page.count("10% may be missing, and the newest value may be 3 hours old</dd>") == 2
 
 
 def test_links_lead_to_places_of_the_page(page: str) -> None:

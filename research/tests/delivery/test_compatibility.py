@@ -40,7 +40,15 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("newest", ["0.1", "0.2", "0.3"])
+FOR_PEOPLE = {
+    "intended_use": "Planning the day.",
+    "limitations": "Not for storms.",
+    "licence": "CC-BY-4.0",
+    "contact": "weather@example.org",
+}
+
+
+@pytest.mark.parametrize("newest", ["0.1", "0.2", "0.3", "0.4"])
 def test_a_plain_recipe_is_supported_by_every_release(
     tiny: Callable[..., Recipe], newest: str
 ) -> None:
@@ -117,6 +125,25 @@ def test_every_field_that_older_software_cannot_read_is_declared_by_a_key_with_i
     )
 
 
+@pytest.mark.parametrize("age", ["3 hours", "measured"])
+def test_a_limit_on_age_needs_software_that_obeys_it(tiny: Callable[..., Recipe], age: str) -> None:
+    recipe = tiny(max_age=age, quantiles=[0.1, 0.9])
+    assert check_recipe(recipe, software("0.4")).verdict.serves
+    answer = check_recipe(recipe, software("0.3"))
+    assert [refusal.code for refusal in answer.verdict.refusals] == [Code.SCHEMA_TOO_NEW]
+    (remedy,) = answer.remedies
+    assert remedy == (
+        "take out `max_age` (a limit on the age of the newest value): only readers of schema 0.4 "
+        "obey it"
+    )
+
+
+def test_what_a_model_is_for_asks_nothing_of_software(tiny: Callable[..., Recipe]) -> None:
+    answer = check_recipe(tiny(**FOR_PEOPLE), software("0.1"))
+    assert answer.verdict.serves
+    assert set(answer.verdict.unused) == set(FOR_PEOPLE)
+
+
 def out(bound: str) -> str:
     return f"take out `{bound}` of `applicability_domain`"
 
@@ -133,8 +160,13 @@ def test_an_older_schema_is_refused_with_every_meaning_it_has_no_words_for(
         f"the largest share of missing values seen in training: {out('max_missing')}",
         "bands of uncertainty: take out `quantiles`",
     )
-    with pytest.raises(NotExpressibleError, match="5 meanings"):
-        check_compatibility(tiny(**EVERYTHING), schema="0.1")
+    later = {**EVERYTHING, **FOR_PEOPLE, "max_age": "3 hours"}
+    with pytest.raises(NotExpressibleError, match="5 meanings") as refused:
+        check_compatibility(tiny(**later), schema="0.3")
+    assert refused.value.problems[0] == (
+        "a limit on the age of the newest value: take out `max_age`"
+    )
+    assert [problem.split("`")[1] for problem in refused.value.problems[1:]] == list(FOR_PEOPLE)
 
 
 @pytest.mark.parametrize("schema", [*WRITTEN_SCHEMAS, None])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +58,38 @@ def test_one_window_lacks_as_many_values_as_are_allowed_and_the_newest(
         assert np.isnan(examples[name][missing == 7, -1]).any()
     serving = examples["expect"] == "serve"
     assert (np.isnan(examples["input/temperature"][serving]).sum(axis=1) <= 7).all()
+
+
+@pytest.mark.parametrize(("hours", "late"), [(0.5, 0), (3, 3), (6, 6)])
+def test_a_window_whose_newest_value_is_too_old_is_one_to_refuse(
+    held_out: WindowSet, hours: float, late: int
+) -> None:
+    found = choose_examples(held_out, {}, None, timedelta(hours=hours))
+    for row, expected in enumerate(found["expect"]):
+        windows = [found[f"input/{name}"][row] for name in ("temperature", "humidity")]
+        ages = [int(np.argmax(np.isfinite(window[::-1]))) for window in windows]
+        assert expected == ("observations-stale" if max(ages) > late else "serve")
+        assert max(np.isnan(window).sum() for window in windows) <= 7
+        if expected != "serve":
+            assert ages == [late + 1] * 2
+    assert (found["expect"] == "observations-stale").sum() == 1
+    gaps = np.isnan(found["input/temperature"][found["expect"] == "serve"])
+    assert gaps.sum(axis=1).max() == 7
+    assert gaps[:, -1].any() == (late > 0)
+
+
+def test_a_window_cannot_be_too_old_where_so_few_values_may_be_missing(held_out: WindowSet) -> None:
+    assert set(choose_examples(held_out, {}, None, timedelta(hours=7))["expect"]) == {"serve"}
+
+
+@pytest.mark.parametrize("hours", [0.5, 3])
+def test_a_window_out_of_domain_is_not_too_old_as_well(held_out: WindowSet, hours: float) -> None:
+    found = choose_examples(held_out, DOMAIN, None, timedelta(hours=hours))
+    beyond = found["expect"] == "out-of-domain"
+    assert beyond.sum() == 3
+    for name in ("temperature", "humidity"):
+        newest = found[f"input/{name}"][beyond][:, -1 - int(hours) :]
+        assert np.isfinite(newest).any(axis=1).all()
 
 
 def test_windows_to_serve_are_inside_the_bound_and_one_is_beyond_any_margin(

@@ -56,7 +56,9 @@ def described(
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "saved_model.pb").write_bytes(b"model")
 
-    def describe(recipe: Recipe | None = None, **changes: Any) -> ModelMetadata:
+    def describe(
+        recipe: Recipe | None = None, *, schema: str = NEWEST, **changes: Any
+    ) -> ModelMetadata:
         result = TrainingResult(
             windows=10,
             train_start=1_370_000_000,
@@ -88,6 +90,7 @@ def described(
             },
             delivery_id=ID,
             folder=tmp_path,
+            schema=schema,
         )
 
     return describe
@@ -150,9 +153,11 @@ def test_bounds_are_those_that_the_recipe_asks_for_and_older_words_say_them_too(
     assert (whole.max_humidity_seen, whole.max_temperature_seen) == (97.0, 31.5)
     assert whole.min_reader == "0.3"
 
-    highest = described(tiny(applicability_domain=["maximum"], max_temperature_seen=False))
+    highest_asked = tiny(applicability_domain=["maximum"], max_temperature_seen=False)
+    highest = described(highest_asked)
     assert (highest.max_humidity_seen, highest.max_temperature_seen) == (97.0, 31.5)
     assert highest.min_reader == "0.2"
+    highest = described(highest_asked, schema="0.2")
     older = read_metadata(dump_metadata(highest, schema="0.2"))
     assert (older.schema_version, older.applicability_domain) == ("0.2", None)
     assert (older.max_humidity_seen, older.max_temperature_seen) == (97.0, 31.5)
@@ -217,6 +222,45 @@ def test_a_performance_without_skill_has_none_and_no_number_is_invented(
         assert one.skill is None
         assert one.skill_interval is None
         assert one.count > 0
+
+
+def test_the_scores_by_day_end_before_a_day_that_nobody_observed(
+    described: Callable[..., ModelMetadata], tiny_windows: WindowSet
+) -> None:
+    (one, *_) = evaluate(tiny_windows, tiny_windows.targets() + 1.0)
+
+    def days(*kept: int) -> list[int] | None:
+        scores = tuple(one.days[0].model_copy(update={"day": day}) for day in kept)
+        found = described(judgements=(one.model_copy(update={"days": scores}),))
+        by_day = found.performance[0].by_lead_day
+        return None if by_day is None else [day.day for day in by_day]
+
+    assert days(1, 2, 3) == [1, 2, 3]
+    assert days(1, 2, 4) == [1, 2]
+    assert days(2, 3) is None
+
+
+@pytest.mark.parametrize(("schema", "has_days"), [("0.2", False), ("0.3", False), (NEWEST, True)])
+def test_an_older_schema_gets_no_scores_by_day_and_can_be_written(
+    described: Callable[..., ModelMetadata], schema: str, *, has_days: bool
+) -> None:
+    written = read_metadata(dump_metadata(described(schema=schema), schema=schema))
+    assert all((one.by_lead_day is not None) is has_days for one in written.performance)
+    assert all(one.skill is not None for one in written.performance)
+
+
+def test_a_limit_on_age_holds_for_every_input_of_observations(
+    described: Callable[..., ModelMetadata], tiny: Callable[..., Recipe]
+) -> None:
+    stated = tiny(max_age="3 hours")
+    found = described(stated, max_age=timedelta(hours=3))
+    for metadata in (expected_metadata(stated), found):
+        ages = [item.max_age for item in metadata.inputs]
+        assert ages == [timedelta(hours=3)] * 2 + [None] * 2
+        assert metadata.min_reader == "0.4"
+    measured = tiny(max_age="measured", quantiles=[0.1, 0.9])
+    assert expected_metadata(measured).min_reader == "0.4"
+    assert described(measured, max_age=timedelta(hours=6)).inputs[0].max_age == timedelta(hours=6)
 
 
 SEEN = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fairweather_research.evaluation.bootstrap import share_interval
+from fairweather_research.evaluation.bootstrap import block_numbers, interval
 from fairweather_research.evaluation.coverage import Coverage, measure_coverage
 
 ROWS, LEADS = 960, 48
@@ -72,7 +72,11 @@ def test_hours_of_one_block_count_as_one_piece_of_evidence() -> None:
     once = np.random.default_rng(2).integers(2, size=ROWS // 96 + 2).astype(np.float64)
     kept = once[(times - 1) // (4 * 86_400)]
     hourly = np.random.default_rng(3).permutation(kept)
-    lasting, fleeting = (share_interval(part, np.ones(ROWS), times) for part in (kept, hourly))
+    block = block_numbers(times)
+    lasting, fleeting = (
+        interval(np.array([np.bincount(block, part), np.bincount(block)]), lambda s: s[0] / s[1])
+        for part in (kept, hourly)
+    )
     assert lasting is not None
     assert fleeting is not None
     assert lasting[1] - lasting[0] > 3 * (fleeting[1] - fleeting[0])

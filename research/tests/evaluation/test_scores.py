@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from fairweather_research.dataset.split import DAY, Part
-from fairweather_research.evaluation.scores import BASELINES, Baseline, evaluate
+from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.evaluation.scores import BASELINES, Baseline, evaluate, skill
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from fairweather_research.dataset.window_set import WindowSet
 
 
 @pytest.fixture(scope="module")
@@ -72,25 +71,75 @@ def test_only_held_out_time_is_evaluated(
 def test_persistence_is_the_last_day_repeated(tiny_windows: WindowSet) -> None:
     repeated = np.tile(tiny_windows.last_day(), (1, 1, 2))
     for one in evaluate(tiny_windows, repeated):
-        persistence, climatology = one.baselines.values()
-        assert one.mae == pytest.approx(persistence)
-        if one.baseline == "persistence":
-            assert one.skill == pytest.approx(0)
-        else:
-            assert one.skill == pytest.approx(1 - persistence / climatology)
+        assert one.mae == pytest.approx(one.baselines["persistence"])
+        for day in one.days:
+            persistence, climatology = day.baselines.values()
+            assert day.skill == pytest.approx(min(0, 1 - persistence / climatology))
 
 
-def test_skill_is_against_the_best_baseline(
+def test_skill_is_against_the_baseline_that_is_better_on_each_day(
     tiny_windows: WindowSet, truth: npt.NDArray[np.float64]
 ) -> None:
     for one in evaluate(tiny_windows, truth + 1.0):
-        best = min(one.baselines.values())
-        assert one.baselines[one.baseline] == best
-        assert one.skill == pytest.approx(1 - 1.0 / best)
+        better = [min(day.baselines.values()) for day in one.days]
+        assert [day.baselines[day.baseline] for day in one.days] == better
+        assert [day.skill for day in one.days] == pytest.approx([1 - 1 / each for each in better])
+        assert one.skill == pytest.approx(1 - 1.0 / (sum(better) / len(better)))
         assert one.skill is not None
         assert one.skill_interval is not None
         low, high = one.skill_interval
         assert low < one.skill < high
+
+
+def test_no_baseline_has_to_be_the_better_one_on_all_days() -> None:
+    mae = np.array([1.0, 3.0])
+    persistence, climatology = [2.0, 8.0], [4.0, 4.0]
+    assert skill(mae, np.array([persistence, climatology])) == 1 - 4.0 / 6.0
+    nobody = np.array([[2.0, np.nan], [4.0, np.nan]])
+    assert skill(np.array([1.0, np.nan]), nobody) == 0.5  # a day without a value does not count
+
+
+def test_skill_where_the_better_baseline_is_perfect_is_not_known(
+    tiny_windows: WindowSet, truth: npt.NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perfect = Baseline("what came", "truth", WindowSet.targets)
+    monkeypatch.setitem(BASELINES, "perfect", perfect)
+    one = evaluate(tiny_windows, truth + 1.0)[0]
+    assert (one.skill, one.skill_interval, one.days[0].skill) == (None, None, None)
+
+
+def test_the_interval_of_the_skill_follows_its_definition(
+    tiny_windows: WindowSet, truth: npt.NDArray[np.float64]
+) -> None:
+    """The same blocks, resampled here one by one."""
+    noise = np.random.default_rng(3).normal(0, 2, truth.shape)
+    one = evaluate(tiny_windows, truth + noise)[0]
+    rows = tiny_windows.area == 0
+    errors = {"model": noise[rows, 0]}
+    for name, baseline in BASELINES.items():
+        errors[name] = (baseline.predict(tiny_windows) - truth)[rows, 0]
+    held_out = tiny_windows.parts()[rows] == Part.HELD_OUT
+    points = held_out & np.all([np.isfinite(each) for each in errors.values()], axis=0)
+    block = (tiny_windows.lead_times()[rows] - 1) // (4 * DAY)
+    names = np.unique(block[points])
+
+    days = [slice(0, 24), slice(24, 48)]
+    every = [np.ones(points.shape), *(np.abs(each) for each in errors.values())]
+    sums = [
+        [
+            [each[:, day][points[:, day] & (block[:, day] == name)].sum() for name in names]
+            for each in every
+        ]
+        for day in days
+    ]
+    found = []
+    for drawn in np.random.default_rng(0).integers(len(names), size=(1000, len(names))):
+        mae = better = 0.0
+        for day in np.array(sums)[:, :, drawn].sum(axis=2):
+            count, model, *others = day
+            mae, better = mae + model / count, better + min(others) / count
+        found.append(1 - mae / better)
+    assert one.skill_interval == pytest.approx(np.quantile(found, [0.025, 0.975]))
 
 
 def test_a_baseline_more_is_one_entry(
@@ -100,7 +149,7 @@ def test_a_baseline_more_is_one_entry(
     near = Baseline("half a unit too much", "truth + 0.5", lambda windows: windows.targets() + 0.5)
     monkeypatch.setitem(BASELINES, "near", near)
     for one in evaluate(tiny_windows, truth + 1.0):
-        assert one.baseline == "near"
+        assert one.baseline == one.days[0].baseline == "near"
         assert one.skill == pytest.approx(-1.0)
         assert [day.baselines["near"] for day in one.days] == pytest.approx([0.5, 0.5])
         assert one.evaluation_id != before

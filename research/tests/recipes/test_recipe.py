@@ -68,6 +68,67 @@ def test_quantiles_that_are_no_list_of_numbers_are_refused(value: object) -> Non
     assert all(problem.startswith("`quantiles") for problem in problems(quantiles=value))
 
 
+@pytest.mark.parametrize("age", [3, 0, 1.5, True, "0 hours", "-3 hours", "3h", "quite old", []])
+def test_an_age_that_is_no_duration_is_refused(age: object) -> None:
+    (found,) = problems(max_age=age)
+    assert found == (
+        f"`max_age`: found {age!r}, expected a duration above zero or `measured`; write, for "
+        "example, 3 hours, or take it out where any age will do"
+    )
+
+
+def test_an_age_longer_than_the_period_is_refused_input_by_input() -> None:
+    found = problems(max_age="31 days")
+    assert [problem.partition(",")[0] for problem in found] == [
+        f"`max_age`: 31 days is longer than the period of the input {variable}"
+        for variable in ("humidity", "temperature")
+    ]
+    assert found[0].endswith(
+        "30 days, in which no value is so old; write less, or take it out where any age will do"
+    )
+
+
+def test_an_age_that_cannot_be_measured_is_refused() -> None:
+    (found,) = problems(max_age="measured")
+    assert "there is no band; add `quantiles`, for example [0.1, 0.9]" in found
+    several = problems(max_age="31 days", season=[1], step="7 hours")
+    assert sum("31 days is longer" in found for found in several) == 2  # all at once
+    (found,) = problems(max_age="measured", quantiles=[0.1, 0.9], max_missing=0.004)
+    assert "no age is measured, the least being 3 hours; raise it, or write a duration" in found
+
+
+@pytest.mark.parametrize("age", ["3 hours", "30 days", "measured", None])
+def test_an_age_is_kept_as_it_is_written(age: str | None) -> None:
+    recipe = Recipe.parse({**PLAIN, "max_age": age, "quantiles": [0.1, 0.9]}, source="r")
+    assert recipe.document()["max_age"] == age
+    assert Recipe.parse(recipe.document(), source="r") == recipe
+
+
+def test_the_ages_measured_are_whole_steps_that_the_missing_values_allow() -> None:
+    def hours(**changes: object) -> list[float]:
+        plan = Recipe.parse({**PLAIN, **changes}, source="r").blueprint
+        return [age / timedelta(hours=1) for age in plan.measured_ages]
+
+    assert hours() == [3, 6, 12, 24, 48, 72]
+    assert hours(max_missing=0.5) == [3, 6, 12, 24, 48, 72, 144, 288]
+    assert hours(max_missing=0.0999) == [3, 6, 12, 24, 48]
+    assert hours(max_missing=0) == []
+    assert hours(step="6 hours", horizon="1 day") == [6, 12, 24, 48, 72]
+
+
+@pytest.mark.parametrize("licence", ["© all mine", "CC_BY", "MIT\n", ""])
+def test_a_licence_that_is_no_spdx_expression_is_refused(licence: str) -> None:
+    (found,) = problems(licence=licence)
+    assert found.startswith("`licence`: found ")
+
+
+@pytest.mark.parametrize("key", ["intended_use", "limitations", "contact"])
+@pytest.mark.parametrize("value", ["", 3, ["a"], "x" * 10_001])
+def test_words_for_people_are_words(key: str, value: object) -> None:
+    (found,) = problems(**{key: value})
+    assert found.startswith(f"`{key}`: ")
+
+
 def test_one_word_where_a_list_belongs_is_refused_with_the_way_to_write_it() -> None:
     assert problems(applicability_domain="minimum") == (
         "`applicability_domain`: found 'minimum', expected a list; write it in square brackets",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Commanded, Trained
+
+
+@pytest.fixture(scope="module")
+def limited(tiny_document: dict[str, Any], train_once: Callable[[Recipe], Trained]) -> Trained:
+    """The small recipe with a measured limit on the age of the newest value."""
+    asked = {
+        "quantiles": [0.1, 0.9],
+        "max_age": "measured",
+        "intended_use": "Planning a picnic.",
+        "licence": "CC-BY-4.0",
+    }
+    return train_once(Recipe.parse({**tiny_document, **asked}, source="tiny.yaml"))
 
 
 def left_in(store: Path) -> list[str]:
@@ -85,7 +98,7 @@ def test_one_recipe_trained_twice_gives_one_model_and_two_deliveries(
     assert first.metadata.model_digest == second.metadata.model_digest
     assert first.metadata.delivery_id != second.metadata.delivery_id
     for one, other in zip(first.metadata.performance, second.metadata.performance, strict=True):
-        assert one == other
+        assert one.model_copy(update={"by_lead_day": None, "by_age": None}) == other
 
 
 def test_metadata_say_what_the_recipe_asked_for(trained: Trained) -> None:
@@ -250,6 +263,47 @@ def test_examples_get_from_the_contract_the_very_verdict_they_expect(banded: Tra
             found += codes
         assert found == examples["expect"].tolist()
         assert "out-of-domain" in found
+
+
+def test_a_model_that_may_not_be_late_says_so_and_its_examples_show_it(limited: Trained) -> None:
+    metadata = limited.delivery.metadata
+    result = result_of(limited)
+    ages = {item.max_age for item in metadata.required_inputs}
+    assert ages == {result.max_age}
+    assert ages <= {timedelta(minutes=30), timedelta(hours=3), timedelta(hours=6)}
+    assert [item.max_age for item in metadata.inputs[2:]] == [None, None]
+    assert metadata.min_reader == "0.4"
+    assert (metadata.intended_use, metadata.licence) == ("Planning a picnic.", "CC-BY-4.0")
+    with np.load(limited.delivery.path / "examples.npz") as examples:
+        found = [
+            domain_verdict(metadata, examples, row, 3.0) for row in range(len(examples["expect"]))
+        ]
+        assert found == examples["expect"].tolist()
+        assert set(found) == {"serve", "out-of-domain", "observations-stale"}
+
+
+def test_metadata_say_how_good_each_day_is_and_day_1_by_age(
+    trained: Trained, banded: Trained
+) -> None:
+    for each in (trained, banded):
+        for one, judged in zip(
+            each.delivery.metadata.performance, result_of(each).judgements, strict=True
+        ):
+            days, ages = one.by_lead_day or (), one.by_age or ()
+            assert [day.day for day in days] == [1, 2]
+            assert [age.age for age in ages] == [timedelta(hours=3), timedelta(hours=6)]
+            assert [day.skill for day in days] == pytest.approx([day.skill for day in judged.days])
+            assert [age.skill for age in ages] == pytest.approx([age.skill for age in judged.ages])
+            coverage = judged.coverage
+            assert (coverage is None) is (each is trained)
+            inside = [day.inside for day in coverage.days] if coverage else [None, None]
+            assert [day.coverage for day in days] == inside
+            assert [age.coverage for age in ages] == [age.inside for age in judged.ages]
+            mae, better = (
+                sum(day.mae for day in days),
+                sum(min(day.baselines.values()) for day in days),
+            )
+            assert one.skill == pytest.approx(1 - mae / better)
 
 
 def test_a_delivery_in_an_older_schema_says_so_and_is_the_same_model(

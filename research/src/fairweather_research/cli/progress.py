@@ -67,6 +67,7 @@ def show_skill(delivery: Delivery, problems: Sequence[str] = ()) -> None:
             "Synthetic: trained and evaluated on generated weather; these figures do not hold for "
             "real weather.",
         )
+    lines.insert(0, metrics["trust"])
     lines += [
         f"No {each.format} artifact: {each.omitted}" for each in metadata.artifacts if each.omitted
     ]
@@ -90,7 +91,7 @@ def _table(
     table = Table(
         title=f"{metadata.model_type}: mean absolute error on held-out time, by lead day",
         title_justify="left",
-        caption="skill: error reduction relative to the best baseline",
+        caption="skill: error reduction relative to the better baseline of each day",
         caption_justify="left",
     )
     table.add_column("area, variable")

@@ -7,6 +7,7 @@ fail silently: missing values inside a window and at its newest end, and windows
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -33,22 +34,25 @@ _Edit: TypeAlias = "Callable[[_Arrays], None]"  # of one window of each input, i
 
 
 def choose_examples(
-    windows: WindowSet, domain: Mapping[str, Bounds], switch: Switch | None = None
+    windows: WindowSet,
+    domain: Mapping[str, Bounds],
+    switch: Switch | None = None,
+    max_age: timedelta | None = None,
 ) -> _Arrays:
     """Choose examples from held-out windows; outputs are for the model to add.
 
     Where a window to serve goes beyond a bound, its values are cut at the bound, and values are put
-    where too many are missing: the edge of the domain itself is an example, and no reader may
-    refuse it.
+    where too many are missing or the newest is older than ``max_age``: the edge of the domain
+    itself is an example, and no reader may refuse it.
 
     Return ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
     ``expect``, all with one row an example: eight spread over areas and time, the windows of lowest
     and highest mean of the first input, one with as many missing values as are allowed and one that
     lacks as many of its newest (where any are) and, for every bound of temperature that real
     weather can pass and a bound on missing values that is stricter than the input's own, one beyond
-    it. With a switch also, of every
-    branch, the window nearest to another branch's, and one far from it; and no window so near to a
-    threshold that rounding may decide, where its branch has others.
+    it. A window whose newest value is older than ``max_age`` is one to refuse. With a switch also,
+    of every branch, the window nearest to another branch's, and one far from it; and no window so
+    near to a threshold that rounding may decide, where its branch has others.
     """
     if switch is not None:
         windows = _decided(windows, switch)
@@ -68,9 +72,18 @@ def choose_examples(
     rows = [*spread.tolist(), int(level.argmin()), int(level.argmax()), *near]
 
     losses = {plan.name: _may_lack(plan, bounds[plan.name]) for plan in plans}
-    gaps = [partial(_lack, losses), partial(_age, losses)] if any(losses.values()) else []
-    refused = _refused(plans, bounds)
-    expect = [SERVE] * len(rows + gaps) + [str(Code.OUT_OF_DOMAIN)] * len(refused)
+    late = {plan.name: _too_late(plan, max_age) for plan in plans}
+    keep_newest = 1 in late.values()
+    gaps: list[_Edit] = []
+    if any(losses.values()):
+        gaps.append(partial(_lack, losses, keep_newest=keep_newest))
+    aged = {name: min(allowed, late[name] - 1) for name, allowed in losses.items()}
+    if any(aged.values()):
+        gaps.append(partial(_age, aged))
+    if any(late[name] <= losses[name] for name in late):
+        gaps.append(partial(_outdate, late, losses))
+    refused = _refused(plans, bounds, keep_newest=keep_newest)
+    expect = np.array([SERVE] * len(rows + gaps) + [str(Code.OUT_OF_DOMAIN)] * len(refused))
     edits = gaps + refused
     rows += [int(lost.argmin())] * len(edits)  # the most there is to lose
 
@@ -78,11 +91,13 @@ def choose_examples(
     chosen = windows.inputs()
     for plan in plans:
         for window in chosen[plan.name]:
-            _fill(window, losses[plan.name])
+            _fill(window, losses[plan.name], late[plan.name])
         least, most = _inside(bounds[plan.name])
         chosen[plan.name] = np.clip(chosen[plan.name], least, most)
     for row, edit in enumerate(edits, start=len(rows) - len(edits)):
         edit({name: values[row] for name, values in chosen.items()})
+    newest = [np.isnan(chosen[name][:, -count:]).all(axis=1) for name, count in late.items()]
+    expect = np.where(np.any(newest, axis=0), str(Code.OBSERVATIONS_STALE), expect)
 
     names = np.array(list(windows.plan.areas))
     return {
@@ -91,7 +106,7 @@ def choose_examples(
         "input/area_index": windows.area,
         "area": names[windows.area],
         "reference_time": windows.reference,
-        "expect": np.array(expect),
+        "expect": expect,
     }
 
 
@@ -118,8 +133,10 @@ def _sides(windows: WindowSet, switch: Switch) -> npt.NDArray[np.bool_]:
     return chosen
 
 
-def _refused(plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds]) -> list[_Edit]:
-    """Return what makes a window one to refuse: each goes beyond bounds of one kind alone."""
+def _refused(
+    plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds], *, keep_newest: bool
+) -> list[_Edit]:
+    """Return what makes a window out of domain: each goes beyond bounds of one kind alone."""
     edits: list[_Edit] = []
     for bound, by in (("maximum", _BEYOND), ("minimum", -_BEYOND)):
         edges = {
@@ -136,7 +153,7 @@ def _refused(plans: tuple[InputPlan, ...], bounds: Mapping[str, Bounds]) -> list
         for plan in plans
         if (allowed := _may_lack(plan, Bounds())) > _may_lack(plan, bounds[plan.name])
     }
-    return [*edits, partial(_lack, gaps)] if gaps else edits
+    return [*edits, partial(_lack, gaps, keep_newest=keep_newest)] if gaps else edits
 
 
 def _move(edges: Mapping[InputPlan, float], by: float, windows: _Arrays) -> None:
@@ -151,11 +168,23 @@ def _move(edges: Mapping[InputPlan, float], by: float, windows: _Arrays) -> None
         windows[name][:] = np.clip(moved, np.float32(plan.minimum), np.float32(plan.maximum))
 
 
-def _lack(missing: Mapping[str, int], windows: _Arrays) -> None:
-    """Lose so many values of each window: the newest one, and a stretch in the middle."""
+def _outdate(late: Mapping[str, int], losses: Mapping[str, int], windows: _Arrays) -> None:
+    """Lose so many of the newest values of each window, where it may lack as many."""
+    for name, count in late.items():
+        if count <= losses[name]:
+            windows[name][-count:] = np.nan
+            _fill(windows[name], losses[name])
+
+
+def _lack(missing: Mapping[str, int], windows: _Arrays, *, keep_newest: bool = False) -> None:
+    """Lose so many values of each window: the newest one, and a stretch in the middle.
+
+    The newest one is kept where its age alone would be a reason to refuse.
+    """
     for name, allowed in missing.items():
         window = windows[name]
-        places = np.array([len(window) - 1, *range(len(window) // 2, len(window) - 1)])
+        newest = [] if keep_newest else [len(window) - 1]
+        places = np.array([*newest, *range(len(window) // 2, len(window) - 1)])
         there = places[~np.isnan(window[places])]
         window[there[: max(allowed - int(np.isnan(window).sum()), 0)]] = np.nan
 
@@ -197,7 +226,18 @@ def _inside(bounds: Bounds) -> tuple[np.float32, np.float32]:
     return least, most
 
 
-def _fill(window: npt.NDArray[np.float32], allowed: int) -> None:
-    """Put the mean where more values are missing than are allowed, the oldest first."""
+def _too_late(plan: InputPlan, max_age: timedelta | None) -> int:
+    """Return how many of the newest values must be missing for a window to be too old."""
+    late = plan.samples if max_age is None else max_age // plan.sample_rate + 1
+    return min(late, plan.samples)
+
+
+def _fill(window: npt.NDArray[np.float32], allowed: int, late: int | None = None) -> None:
+    """Put the mean where more values are missing than are allowed, the oldest first.
+
+    Also at the oldest of the ``late`` newest values, where all of them are missing.
+    """
+    if late is not None and np.isnan(window[-late:]).all():
+        window[-late] = np.nanmean(window)
     missing = np.flatnonzero(np.isnan(window))
     window[missing[: max(len(missing) - allowed, 0)]] = np.nanmean(window)

@@ -19,10 +19,12 @@ from fairweather_interface.metadata import (
     ONNX,
     REFERENCE_TIME,
     SAVED_MODEL,
+    AgeScore,
     Artifact,
     ArtifactNeeds,
     Block,
     Bounds,
+    DayScore,
     DeclaredVariable,
     Input,
     ModelMetadata,
@@ -34,10 +36,12 @@ from fairweather_interface.metadata import (
     create_metadata,
 )
 from fairweather_interface.variables import VARIABLES
+from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
 from fairweather_research.dataset.window_set import InputRange
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.environment import packages
+from fairweather_research.evaluation.scores import Evaluation
 from fairweather_research.export.artifacts import (
     IR_VERSION,
     ONNX_FILE,
@@ -52,6 +56,9 @@ from fairweather_research.recipes.recipe import Recipe
 __all__ = ["create_model_metadata", "declared_domain", "expected_metadata", "optional_parts"]
 
 _NO_DIGEST = f"sha256:{0:064d}"
+
+# What metadata say in the words of an evaluation.
+_EVALUATED = set(Performance.model_fields) & set(Evaluation.model_fields) - {"held_out"}
 
 # Variable -> the key, and the field of every schema, for its highest value.
 _OLDER = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
@@ -88,6 +95,7 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
                     period=item.period,
                     sample_rate=item.sample_rate,
                     max_missing=item.max_missing,
+                    max_age=plan.least_age if isinstance(recipe.max_age, str) else recipe.max_age,
                     areas=item.members,
                 )
                 for item in plan.inputs
@@ -160,6 +168,7 @@ def create_model_metadata(
     data: Mapping[str, str],
     delivery_id: str,
     folder: Path,
+    schema: str = SCHEMA_VERSION,
 ) -> ModelMetadata:
     """Return the metadata of a trained model: what was expected, with what training found.
 
@@ -170,6 +179,8 @@ def create_model_metadata(
         data: ``data_source``, ``data_location`` and ``data_digest`` of what was trained on.
         delivery_id: the delivery's name.
         folder: of the model's artifacts.
+        schema: in which it will be written. The scores by lead day and by age are for people; a
+            schema that has no words for them gets none, and the model card has them all the same.
 
     Raises:
         MetadataError: the contract does not allow what was found.
@@ -180,22 +191,20 @@ def create_model_metadata(
     canonical = ONNX_FILE if result.onnx.canonical else SAVED_MODEL_FOLDER
     derived = {"schema_version", "min_reader"}
     kept = {name: getattr(expected, name) for name in expected.model_fields_set - derived}
-    performance = set(Performance.model_fields) - {"held_out"}
+    has_days = SchemaVersion.parse(schema) >= SchemaVersion.parse("0.4")
     found: dict[str, Any] = {
         **declared_domain(recipe, result.seen),
+        "inputs": tuple(
+            item.model_copy(update={"max_age": result.max_age})
+            if item.role == OBSERVATIONS
+            else item
+            for item in expected.inputs
+        ),
         "artifacts": _artifacts(result.onnx),
         "delivery_id": delivery_id,
         "created_at": datetime.now(UTC).replace(microsecond=0),
         "model_digest": artifact_digest(folder, canonical),
-        "performance": tuple(
-            Performance(
-                **one.model_dump(include=performance),
-                held_out=tuple(
-                    Block(start=_utc(start), end=_utc(end)) for start, end in one.held_out
-                ),
-            )
-            for one in result.judgements
-        ),
+        "performance": tuple(_performance(one, has_days=has_days) for one in result.judgements),
         "training": Training(
             **data,
             seed=recipe.seed,
@@ -209,6 +218,26 @@ def create_model_metadata(
         ),
     }
     return create_metadata(**{**kept, **found})
+
+
+def _performance(one: Evaluation, *, has_days: bool) -> Performance:
+    """Describe an evaluation; by lead day up to the first day that nobody observed."""
+    inside = {day.day: day.inside for day in one.coverage.days} if one.coverage else {}
+    days = [
+        DayScore(day=day.day, mae=day.mae, baselines=day.baselines, coverage=inside.get(day.day))
+        for place, day in enumerate(one.days, start=1)
+        if day.day == place
+    ]
+    ages = [
+        AgeScore(age=each.age, mae=each.mae, baselines=each.baselines, coverage=each.inside)
+        for each in one.ages
+    ]
+    return Performance(
+        **one.model_dump(include=_EVALUATED),
+        held_out=tuple(Block(start=_utc(start), end=_utc(end)) for start, end in one.held_out),
+        by_lead_day=(tuple(days) or None) if has_days else None,
+        by_age=(tuple(ages) or None) if has_days else None,
+    )
 
 
 def declared_domain(recipe: Recipe, ranges: Mapping[str, InputRange]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fairweather_research.dataset.input_statistics import InputStatistics
 from fairweather_research.dataset.window_set import InputRange
-from fairweather_research.document import StrictModel
+from fairweather_research.document import Duration, StrictModel
 from fairweather_research.evaluation.scores import Evaluation
 from fairweather_research.export.artifacts import OnnxReport
 from fairweather_research.networks.base import EpochRecord
@@ -35,6 +35,7 @@ class TrainingResult(StrictModel):
     shrinkage: dict[str, tuple[float, ...]]  # output name -> factor of each lead
     widening: dict[str, tuple[float, ...]]  # quantile name -> factor of each lead
     judgements: tuple[Evaluation, ...]
+    max_age: Duration | None = None  # of the newest value of every input; None: any
     portraits: dict[str, InputStatistics]  # input name -> the distribution of its training values
     onnx: OnnxReport
     origin: dict[str, str]  # provenance of an external network

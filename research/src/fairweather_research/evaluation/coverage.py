@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fairweather_research.document import StrictModel
-from fairweather_research.evaluation.bootstrap import share_interval
+from fairweather_research.evaluation.bootstrap import block_numbers, interval
 
 __all__ = ["Coverage", "CoverageCount", "measure_coverage"]
 
@@ -64,14 +64,16 @@ def measure_coverage(
     def count(day: int, leads: slice) -> CoverageCount:
         present = np.isfinite(truth[:, leads])
         observed, edges = truth[:, leads][present], quantiles[:, :, leads][:, present]
-        inside = ((edges[0] <= observed) & (observed <= edges[-1])).astype(np.float64)
-        interval = share_interval(inside, np.ones_like(inside), times[:, leads][present])
+        inside = (edges[0] <= observed) & (observed <= edges[-1])
+        block = block_numbers(times[:, leads][present])
+        sums = np.array([np.bincount(block, weights=inside), np.bincount(block)])
+        found = interval(sums, lambda drawn: drawn[0] / drawn[1])
         return CoverageCount(
             day=day,
             count=len(observed),
             inside=float(inside.mean()),
-            interval=interval,
-            verdict=_verdict(interval, declared),
+            interval=found,
+            verdict=_verdict(found, declared),
             below=tuple(float(share) for share in (observed <= edges).mean(axis=1)),
         )
 

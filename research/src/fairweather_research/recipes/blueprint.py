@@ -16,6 +16,7 @@ from fairweather_interface.metadata import Area
 __all__ = ["Blueprint", "InputPlan", "OutputPlan", "QuantilePlan", "lead_days", "make_blueprint"]
 
 _DAY = timedelta(days=1)
+_AGES = [timedelta(hours=hours) for hours in (3, 6, 12, 24, 48, 72, 144, 288)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,24 @@ class Blueprint:
     def probabilities(self) -> tuple[float, ...]:
         """Of the quantiles of every output, ascending; none when there are no bands."""
         return tuple(quantile.probability for quantile in self.outputs[0].quantiles)
+
+    @property
+    def measured_ages(self) -> tuple[timedelta, ...]:
+        """Ages of the newest value, whole steps, that ``max_missing`` of every input admits."""
+        return tuple(
+            age
+            for age in _AGES
+            if not age % self.step
+            and all(
+                (age // plan.sample_rate) / plan.samples <= plan.max_missing for plan in self.inputs
+            )
+        )
+
+    @property
+    def least_age(self) -> timedelta:
+        """A ``max_age`` that asks for the newest value of every input: half a sample."""
+        rate = min(plan.sample_rate for plan in self.inputs)
+        return timedelta(seconds=max(int(rate.total_seconds()) // 2, 1))
 
     @property
     def areas_read(self) -> tuple[str, ...]:

@@ -17,13 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Self, get_args
 
 from fairweather_interface.definitions import Definitions, parse_definitions
 from fairweather_interface.durations import format_duration
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from fairweather_research.document import (
     Duration,
@@ -33,8 +32,9 @@ from fairweather_research.document import (
     resolve_definitions,
 )
 from fairweather_research.errors import RecipeError
-from fairweather_research.networks.base import NETWORKS, PLUGGED, FitPlan
+from fairweather_research.networks.base import FitPlan
 from fairweather_research.observations.sources import SOURCES
+from fairweather_research.recipes import values
 from fairweather_research.recipes.blueprint import Blueprint, make_blueprint
 from fairweather_research.recipes.switch import SwitchPlan
 
@@ -43,62 +43,12 @@ __all__ = ["Declares", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
 _DAY = timedelta(days=1)
 
 
-def _ascending(months: tuple[int, ...]) -> tuple[int, ...]:
-    if not months or set(months) - set(range(1, 13)) or len(set(months)) != len(months):
-        raise ValueError(
-            f"found {list(months)}, expected months from 1 to 12, each once; "
-            "write, for example, [12, 1, 2]"
-        )
-    return tuple(sorted(months))
-
-
-def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) != len(names):
-        raise ValueError(f"found {list(names)}, expected each name once")
-    return names
-
-
-def _on_both_sides(probabilities: tuple[float, ...]) -> tuple[float, ...]:
-    problems = {
-        "probabilities above 0 and below 1": not all(0 < p < 1 for p in probabilities),
-        "them ascending, each once": any(low >= high for low, high in pairwise(probabilities)),
-        "none of 0.5: the forecast itself is the middle": 0.5 in probabilities,  # noqa: PLR2004
-        "at least one below and one above 0.5, the two edges of a band": bool(probabilities)
-        and not probabilities[0] < 0.5 < probabilities[-1],  # noqa: PLR2004
-    }
-    for expected, is_wrong in problems.items():
-        if is_wrong:
-            raise ValueError(
-                f"found {list(probabilities)}, expected {expected}; write, for example, [0.1, 0.9]"
-            )
-    return probabilities
-
-
-def _network(name: str) -> str:
-    if name not in NETWORKS and not PLUGGED.match(name):
-        raise ValueError(
-            f"found {name!r}, expected one of {', '.join(NETWORKS)}, or a callable of your own as "
-            "package.module:callable"
-        )
-    return name
-
-
-_Months = Annotated[tuple[int, ...], AfterValidator(_ascending)]
-_Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
-_Network = Annotated[str, Field(max_length=200), AfterValidator(_network)]
-_Text = Annotated[str, Field(min_length=1, max_length=200)]
-_Quantiles = Annotated[tuple[float, ...], AfterValidator(_on_both_sides)]
-_Bounds = Annotated[
-    tuple[Literal["minimum", "maximum", "max_missing"], ...], AfterValidator(_each_once)
-]
-
-
 class ObservationsPlan(StrictModel):
     """Where the observations come from: a named source, or a file in the archive format."""
 
-    source: _Text
+    source: values.Text
     """A [packaged source](observations.md), or the path of a Parquet or CSV file."""
-    location: _Text | None = None
+    location: values.Text | None = None
     """Where the observations can be obtained again: an address, a DOI or a sentence. It is recorded
     in every delivery. Default: the name of the file, or the address of the packaged source."""
     synthetic: bool = False
@@ -163,9 +113,9 @@ class Declares:
 class Recipe(StrictModel):
     """A checked, resolved recipe."""
 
-    topic: Annotated[_Text, Declares("topic")]
+    topic: Annotated[values.Text, Declares("topic")]
     """What the model is about, in a few words for people."""
-    author: Annotated[_Text, Declares("author")]
+    author: Annotated[values.Text, Declares("author")]
     """Who is responsible for the model."""
     model_type: Annotated[
         str,
@@ -173,13 +123,13 @@ class Recipe(StrictModel):
         Declares("model_type"),
     ]
     """A label such as `WinterPredictor`: letters, digits and `_`."""
-    areas: _Names
+    areas: values.Names
     """Areas that the model covers. Their order is the order of the model's `area_index`."""
-    variables: _Names
+    variables: values.Names
     """What it forecasts, of the
     [contract's variables](../../shared-interface/docs/observations.md#variables) or those of the
     definitions. [More](#add-a-variable)"""
-    season: Annotated[_Months, Declares("valid_months")]
+    season: Annotated[values.Months, Declares("valid_months")]
     """Months (1 to 12) in which a forecast may start, in the area's local time. [More](#season)"""
     definitions: dict[str, Any]
     """Areas, required inputs and variables: a packaged name (`new-york`, `israel`), the path of a
@@ -191,6 +141,12 @@ class Recipe(StrictModel):
     """How far ahead the forecast reaches; a whole number of steps."""
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     """Largest share of a window that may be missing, in training and when serving."""
+    max_age: Annotated[
+        values.MaxAge, Declares("inputs", "a limit on the age of the newest value", without=None)
+    ] = None
+    """How old the newest value of every input may be when serving, such as `3 hours`; or
+    `measured`, the greatest age at which the band still holds. Default: any age that `max_missing`
+    admits. [More](#age-of-the-newest-value)"""
     max_temperature_seen: Annotated[
         bool,
         Declares("max_temperature_seen", "the highest temperature seen in training", without=False),
@@ -202,7 +158,7 @@ class Recipe(StrictModel):
     ] = False
     """Declare the highest training humidity as an upper bound."""
     applicability_domain: Annotated[
-        _Bounds,
+        values.Bounds,
         Declares(
             "applicability_domain",
             {
@@ -216,11 +172,19 @@ class Recipe(StrictModel):
     """Bounds to declare for every input, from the training windows: any of `minimum`, `maximum` and
     `max_missing` (the largest share of a window that was missing)."""
     quantiles: Annotated[
-        _Quantiles, Declares("uncertainty", "bands of uncertainty", without=())
+        values.Quantiles, Declares("uncertainty", "bands of uncertainty", without=())
     ] = ()
     """Probabilities of [bands](#bands), ascending, at least one below and one above 0.5, such as
     `[0.1, 0.9]`."""
-    network: _Network = "blend"
+    intended_use: Annotated[values.Prose, Declares("intended_use", "what it is made for")] = None
+    """What the model is made for, in sentences for people."""
+    limitations: Annotated[values.Prose, Declares("limitations", "what it is not fit for")] = None
+    """What it is not fit for, in sentences for people."""
+    licence: Annotated[values.Licence | None, Declares("licence", "its licence")] = None
+    """The licence of the model, an SPDX expression such as `CC-BY-4.0`."""
+    contact: Annotated[values.Text | None, Declares("contact", "whom to ask")] = None
+    """Where to ask about the model: an address or a name."""
+    network: values.Network = "blend"
     """The [network](networks.md) to train, by its name, or a callable of your own as
     `package.module:callable`."""
     switch: SwitchPlan | None = None
@@ -260,6 +224,7 @@ class Recipe(StrictModel):
             for required in defined.required_inputs
             if self.step % required.sample_rate or required.period % self.step
         ]
+        problems += self._age_problems(sound=not problems)
         if self.switch is not None:
             problems += self.switch.problems()
             if not problems:
@@ -267,6 +232,29 @@ class Recipe(StrictModel):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _age_problems(self, *, sound: bool) -> list[str]:
+        """List what is wrong with ``max_age`` beside the other keys, which are ``sound`` or not."""
+        if isinstance(self.max_age, timedelta):
+            return [
+                f"`max_age`: {format_duration(self.max_age)} is longer than the period of the "
+                f"input {required.variable}, {format_duration(required.period)}, in which no value "
+                "is so old; write less, or take it out where any age will do"
+                for required in self.defined.required_inputs
+                if self.max_age > required.period
+            ]
+        problem = ""
+        if self.max_age == values.MEASURED and not self.quantiles:
+            problem = (
+                "`max_age`: `measured` is the age up to which the band holds, and there is no "
+                "band; add `quantiles`, for example [0.1, 0.9], or write a duration"
+            )
+        elif self.max_age == values.MEASURED and sound and not self.blueprint.measured_ages:
+            problem = (
+                "`max_age`: found measured, but `max_missing` allows so few missing values that no "
+                "age is measured, the least being 3 hours; raise it, or write a duration"
+            )
+        return [problem] if problem else []
 
     @classmethod
     def declares(cls) -> dict[str, Declares]:

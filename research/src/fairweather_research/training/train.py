@@ -23,6 +23,7 @@ from fairweather_interface.delivery import (
 )
 from fairweather_interface.metadata import dump_metadata, read_metadata
 from fairweather_interface.software import Software
+from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.dataset.source_data import observations_of, refuse_changed
 from fairweather_research.delivery.card.card import write_card
@@ -157,6 +158,7 @@ def train(
             },
             delivery_id=delivery_id,
             folder=folder,
+            schema=schema or SCHEMA_VERSION,
         )
         written = dump_metadata(metadata, schema=schema)
         (folder / METADATA).write_bytes(written)

@@ -9,6 +9,8 @@ part of the reports.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from fairweather_research.delivery.metadata import declared_domain
 from fairweather_research.delivery.result import BranchRecord, TrainingResult
 from fairweather_research.environment import THREADS, machine
 from fairweather_research.errors import RecipeError
+from fairweather_research.evaluation.ages import evaluate_ages, greatest_age, lose_newest
 from fairweather_research.evaluation.scores import evaluate
 from fairweather_research.export.graph import Bands, ForecastGraph
 from fairweather_research.export.onnx_network import NetworkPlaceholder, OnnxAssembly
@@ -94,9 +97,14 @@ def _train(
     report_stage("export")
     model, onnx = _export(prepared, fitted, bands, conversion, folder=folder, scratch=scratch)
     report_stage("evaluate")
-    evaluations = evaluate(held_out, *_forecast(model, held_out))
+    evaluations = evaluate_ages(
+        evaluate(held_out, *_forecast(model, held_out)), held_out, partial(_forecast, model)
+    )
+    max_age = recipe.max_age
+    if isinstance(max_age, str):
+        max_age = greatest_age(evaluations) or windows.plan.least_age
     report_stage("examples")
-    examples = choose_examples(held_out, bounds, switch)
+    examples = choose_examples(held_out, bounds, switch, max_age)
     inputs = {
         name.removeprefix("input/"): values
         for name, values in examples.items()
@@ -132,6 +140,7 @@ def _train(
             if bands is not None
         },
         judgements=evaluations,
+        max_age=max_age,
         portraits=compute_statistics(training_rows),
         onnx=onnx_report,
         origin=fitted.origin,
@@ -198,15 +207,19 @@ def _branches(
 def _forecast(
     model: Any,  # noqa: ANN401 - tensors have no types
     windows: WindowSet,
+    age: timedelta = timedelta(0),
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
     """Return the forecast of the delivered model for every window, and its quantiles, if any.
 
+    Without the values of each window that are newer than the age.
     Shapes [rows, outputs, leads] and [quantiles, rows, outputs, leads].
     """
     plan = windows.plan
     values = np.empty((1 + len(plan.probabilities), len(windows), len(plan.outputs), plan.leads))
     for place, batch in windows.batches():
-        inputs = batch.inputs() | {"reference_time": batch.reference, "area_index": batch.area}
+        observed = batch.inputs()
+        lose_newest(observed, plan.inputs, age)
+        inputs = observed | {"reference_time": batch.reference, "area_index": batch.area}
         outputs = _call(model, inputs)
         for number, output in enumerate(plan.outputs):
             names = (output.name, *(quantile.name for quantile in output.quantiles))

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,7 @@ from fairweather_research.delivery.card.plots import (
 )
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.evaluation.scores import BASELINES, Evaluation
+from fairweather_research.evaluation.trust import trust_sentence
 from fairweather_research.networks.base import NETWORKS
 from fairweather_research.observations.quality import QualityReport
 from fairweather_research.observations.sources import SOURCES
@@ -76,6 +78,8 @@ def write_card(
     most = max(_FEWEST, min(_MOST, _POINTS // min(len(result.judgements), _PICTURED)))
     network = metadata.training.recipe.get("network")
     variables = metadata.variable_table
+    labels = {name: each.label.lower() for name, each in variables.items()}
+    trust = trust_sentence([(labels[one.variable], one.days) for one in result.judgements])
     page = _template().render(
         metadata=metadata,
         variables=variables,
@@ -84,6 +88,7 @@ def write_card(
         series=[
             {
                 "evaluation": one,
+                "better": fmean(day.baselines[day.baseline] for day in one.days),
                 "pictures": _pictures(
                     one, variables[one.variable], metadata.areas[one.area].timezone, most
                 )
@@ -111,7 +116,14 @@ def write_card(
         source=SOURCES.get(metadata.training.data_source),
         packaged=metadata.training.data_source in SOURCES,
         plugged=None if network in (None, *NETWORKS) else network,
-        trust=[
+        trust=trust,
+        use={
+            "Intended use": metadata.intended_use,
+            "Limitations": metadata.limitations,
+            "Licence": metadata.licence,
+            "Contact": metadata.contact,
+        },
+        network_trust=[
             (output.variable, _by_day(result.shrinkage[output.name], output.step))
             for output in metadata.outputs
         ],
@@ -119,7 +131,7 @@ def write_card(
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
     (folder / "metrics.json").write_text(
-        json.dumps(_metrics(metadata, result, report), indent=2, default=_plain) + "\n",
+        json.dumps(_metrics(metadata, result, report, trust), indent=2, default=_plain) + "\n",
         encoding="utf-8",
     )
 
@@ -199,16 +211,17 @@ def _by_day(leads: Sequence[float], step: timedelta) -> list[float]:
 
 
 def _metrics(
-    metadata: ModelMetadata, result: TrainingResult, report: QualityReport
+    metadata: ModelMetadata, result: TrainingResult, report: QualityReport, trust: str
 ) -> dict[str, Any]:
     found = result.model_dump(mode="json")
     for evaluation in found["judgements"]:
-        for score in (evaluation, *evaluation["days"]):
+        for score in (evaluation, *evaluation["days"], *evaluation["ages"]):
             score |= {f"{name}_mae": error for name, error in score.pop("baselines").items()}
     return {
         "delivery_id": metadata.delivery_id,
         "model_digest": metadata.model_digest,
         "synthetic": metadata.training.synthetic,
+        "trust": trust,
         **found,
         "quality": [dataclasses.asdict(series) for series in report.series],
     }
