@@ -108,9 +108,9 @@ def _parse_margins(value: object) -> object:
 
 
 def _split(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(name.strip() for name in value.split(",") if name.strip())
+    return (
+        tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+    )
 
 
 def _delivery_ids(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -250,8 +250,7 @@ class Settings(BaseSettings):
         "[More](http-api.md#from-a-page-in-a-browser)",
     )
     log_format: Literal["auto", "json", "text"] = Field(
-        default="auto",
-        description="`json`, `text`, or `auto`: text on a terminal, JSON elsewhere.",
+        default="auto", description="`json`, `text`, or `auto`: text on a terminal, JSON elsewhere."
     )
     log_requests: bool = Field(
         default=True, description="Write a line for each request, in production servers."

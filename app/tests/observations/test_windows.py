@@ -64,7 +64,7 @@ def test_golden_windows_come_out_exactly_through_the_real_store(
         period=golden_window.period,
         sample_rate=golden_window.sample_rate,
     )
-    found = read_window(observations, wanted)
+    found = read_window(observations.series, wanted)
     expected = [NAN if value is None else value for value in golden_window.expected]
     assert found.values.dtype == np.float32
     np.testing.assert_array_equal(found.values, np.array(expected, dtype=np.float32))

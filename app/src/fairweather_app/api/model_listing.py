@@ -6,7 +6,6 @@ import logging
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
 from urllib.parse import urlencode
 
 import orjson
@@ -110,19 +109,9 @@ def store_report(snapshot: Snapshot) -> StoreReport:
     return StoreReport(checked_at=snapshot.checked_at, problem=snapshot.problem)
 
 
-TEXTS_KEPT = 65_536
-
-
 def _text(entry: Entry) -> str:
     """Return all text of a delivery that is searched, in one case."""
-    texts = (entry.delivery_id, entry.state, entry.code or "", entry.reason or "")
-    return "\n".join(texts).casefold() + "\n" + _declared_text(entry.record)
-
-
-@lru_cache(maxsize=TEXTS_KEPT)
-def _declared_text(record: bytes) -> str:
-    if not record:
-        return ""
-    found = orjson.loads(record)
-    names = [found["model_type"], found["topic"], found["author"]]
-    return "\n".join([*names, *found["areas"], *found["variables"]]).casefold()
+    declared = orjson.loads(entry.record) if entry.record else {}
+    texts = [entry.delivery_id, entry.state, entry.code, entry.reason, entry.model_type]
+    texts += [declared.get("topic"), declared.get("author"), *entry.areas, *entry.variables]
+    return "\n".join(filter(None, texts)).casefold()

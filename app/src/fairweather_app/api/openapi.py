@@ -46,10 +46,10 @@ _EXAMPLES = _read("examples.json")
 
 def _example(name: str) -> Any:  # noqa: ANN401 - JSON
     """Return the example of a model or, by its name, of a parameter."""
-    examples = _EXAMPLES | _EXAMPLES["parameters"]
-    if name not in examples:
-        raise KeyError(f"found no example of {name}, expected one: add it to api/examples.json")
-    return examples[name]
+    try:
+        return (_EXAMPLES | _EXAMPLES["parameters"])[name]
+    except KeyError:
+        raise KeyError(f"found no example of {name}: add it to api/examples.json") from None
 
 
 @lru_cache(maxsize=1)

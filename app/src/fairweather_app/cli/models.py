@@ -79,9 +79,8 @@ def list_models(*, as_json: bool) -> None:
 def _reason(summary: ModelSummary) -> str:
     if summary.code is None:
         return f"runs on {summary.runtime}"
-    if summary.code == summary.state:  # of a withdrawal: its reason begins with the same word
-        return str(summary.reason)
-    return f"{summary.code}: {summary.reason}"
+    said = summary.code == summary.state  # of a withdrawal: its reason begins with the same word
+    return str(summary.reason) if said else f"{summary.code}: {summary.reason}"
 
 
 Verdict = Literal["answers", "refused", "ranks-lower"]

@@ -77,8 +77,7 @@ def _by_layers(tier: list[Contender]) -> Iterator[Contender]:
     for each in tier:
         kinds[frozenset(each.claims)].append(each)
     for layers in zip_longest(*map(_layers_of_kind, kinds.values()), fillvalue=()):
-        layer = chain.from_iterable(layers)
-        yield from sorted(layer, key=lambda each: (-each.train_end_time, each.name))
+        yield from sorted(chain(*layers), key=lambda each: (-each.train_end_time, each.name))
 
 
 def _layers_of_kind(kind: list[Contender]) -> Iterator[Sequence[Contender]]:

@@ -225,8 +225,8 @@ def _times(column: pa.Array, problems: _Problems) -> Times:
     problems.add(f"time without a time zone; {_TIME}", naive & given)
     times: Times = parsed.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
     beyond = (times < to_microseconds(EARLIEST)) | (times > to_microseconds(LATEST))
-    span = f"{EARLIEST:%Y} to {LATEST:%Y}"
-    problems.add(f"time out of reach; expected {span}", _mask(parsed.is_valid()) & beyond)
+    problem = f"time out of reach; expected {EARLIEST:%Y} to {LATEST:%Y}"
+    problems.add(problem, _mask(parsed.is_valid()) & beyond)
     return times
 
 

@@ -5,9 +5,10 @@ Laws:
 - `window`, `latest`, `units` and `areas` return what the database held when they were called, or
   later: each first looks for new arrivals. On SQLite that costs microseconds while nothing arrives;
   on PostgreSQL one query.
-- An arrival makes stale only the windows that it lies in.
+- An arrival makes stale only the windows that it lies in, and the series that it belongs to.
 - Rows that other programs write into the table are noticed within `FORGET_SECONDS`.
-- At most `MOST_SAMPLES` are kept, the least recently used leave first.
+- At most `MOST_SAMPLES` are kept of windows, and of series; the least recently used leave first.
+  A forecast for another time costs 0.4 ms of CPU with series and 1.2 without (two hourly inputs).
 - The database is read within the time limit; one that fails or hangs is `ObservationStoreError`,
   never an old answer.
 """
@@ -18,23 +19,46 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar, cast
+
+from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.common.lru import LruCache
 from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.common.times import to_microseconds
 from fairweather_app.errors import GivenUpError, ObservationStoreError
-from fairweather_app.observations.store import Arrival, ObservationStore
-from fairweather_app.observations.windows import Window, WindowSpec, read_window
+from fairweather_app.observations.store import Arrival, ObservationStore, Times, Values
+from fairweather_app.observations.windows import Window, WindowSpec, check_unit, read_window
 
 MOST_SAMPLES = 5_000_000
 FORGET_SECONDS = 300.0
 DATABASE = "the observation database"
 
 T = TypeVar("T")
+_EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+class SeriesCache(LruCache[tuple[str, str], tuple[datetime, datetime, Times, Values]]):
+    """Of each series of a store a stretch: after when, until when, its times and its values."""
+
+    def __init__(self, store: ObservationStore) -> None:
+        super().__init__(MOST_SAMPLES, size=lambda stretch: stretch[2].size + 1)
+        self._store = store
+
+    def read(
+        self, area: str, variable: str, after: datetime, until: datetime
+    ) -> tuple[Times, Values]:
+        """Return what `ObservationStore.series` does, and some observations around it."""
+        found = self.get((area, variable))
+        if found is None or after < found[0] or until > found[1]:
+            more = min((until - after) / 4, after - _EVER[0], _EVER[1] - until)
+            span = (after - more, until + more)
+            found = (*span, *self._store.series(area, variable, *span))
+            self.put((area, variable), found)
+        return found[2:]
 
 
 class WindowCache:
@@ -55,6 +79,7 @@ class WindowCache:
         self._windows: LruCache[WindowSpec, Window] = LruCache(
             MOST_SAMPLES, size=lambda window: window.values.size
         )
+        self._series = SeriesCache(store)
         self._facts: dict[tuple[str | None, ...], object] = {}
         self._seen: int | None = None
         self._version: tuple[int, int] | None = None
@@ -80,7 +105,9 @@ class WindowCache:
             if found is not None:
                 trace.windows["kept"] += 1
                 return found
-            made = self._limited(partial(read_window, self._store, spec))
+            if spec.variable not in VARIABLES:  # the contract's unit is checked where it is read
+                check_unit(spec, self._fact(("units",), self._store.units).get(spec.variable))
+            made = self._limited(partial(read_window, self._series.read, spec))
             made.values.flags.writeable = False  # many answers share it
             self._windows.put(spec, made)
             trace.windows["made"] += 1
@@ -122,6 +149,7 @@ class WindowCache:
             self._forget()
         for each in arrived or ():
             self._windows.drop(partial(_may_change, each))
+            self._series.drop((each.area, each.variable).__eq__)
         if arrived:
             self._facts.clear()
             self._revision += 1
@@ -130,6 +158,7 @@ class WindowCache:
     def _forget(self) -> None:
         self._seen = self._version = None
         self._windows.drop()
+        self._series = SeriesCache(self._store)
         self._facts = {}
         self._forgotten = self._clock()
         self._revision += 1
@@ -149,6 +178,7 @@ class WindowCache:
         try:
             return self._limit.run(DATABASE, work)
         except GivenUpError as error:
+            self._series = SeriesCache(self._store)  # what was given up may still fill the old one
             raise ObservationStoreError(str(error)) from None
 
 

@@ -24,11 +24,13 @@ from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.common.times import MICROSECOND, to_microseconds, write_time
 from fairweather_app.errors import UnsuppliedInputError
-from fairweather_app.observations.store import ObservationStore, Times, Values
+from fairweather_app.observations.store import Times, Values
 
 LONGEST_PERIOD = timedelta(days=366)
 SHORTEST_SAMPLE_RATE = timedelta(minutes=1)
 GAPS_SHOWN = 3
+
+Read = Callable[[str, str, datetime, datetime], tuple[Times, Values]]  # (after, until] of a series
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,24 +145,24 @@ def get_inputs(
     return windows
 
 
-def read_window(store: ObservationStore, spec: WindowSpec) -> Window:
-    """Compute a window from the observations.
+def check_unit(spec: WindowSpec, stored: str | None) -> None:
+    """Refuse a window whose observations are stored in another unit; None where there are none.
 
     Raises:
         UnsuppliedInputError: they are in another unit than it is wanted in.
     """
-    if (
-        spec.variable not in VARIABLES and spec.unit is not None
-    ):  # the contract's are checked before
-        stored = store.units().get(spec.variable, spec.unit)
-        if stored != spec.unit:
-            raise UnsuppliedInputError(
-                f"{spec.variable} is wanted in {spec.unit!r}, its observations are in {stored!r}"
-            )
+    if spec.unit is not None and stored is not None and stored != spec.unit:
+        raise UnsuppliedInputError(
+            f"{spec.variable} is wanted in {spec.unit!r}, its observations are in {stored!r}"
+        )
+
+
+def read_window(read: Read, spec: WindowSpec) -> Window:
+    """Compute a window from the observations that `read` finds, which may reach beyond it."""
     until, rate = spec.reference_time, spec.sample_rate
     members = [
         sample_means(
-            *store.series(area, spec.variable, until - spec.period, until),
+            *read(area, spec.variable, until - spec.period, until),
             reference_time=until,
             samples=spec.period // rate,
             sample_rate=rate,
@@ -172,12 +174,7 @@ def read_window(store: ObservationStore, spec: WindowSpec) -> Window:
 
 
 def sample_means(
-    times: Times,
-    values: Values,
-    *,
-    reference_time: datetime,
-    samples: int,
-    sample_rate: timedelta,
+    times: Times, values: Values, *, reference_time: datetime, samples: int, sample_rate: timedelta
 ) -> Values:
     """Return the mean of the observations of each sample, shape (samples,); NaN without any.
 

@@ -44,12 +44,7 @@ from fairweather_app.web.layout.local_time import (
 )
 from fairweather_app.web.layout.page import describe_page
 from fairweather_app.web.layout.preferences import chosen_units, keep_preferences, last_area
-from fairweather_app.web.layout.rendering import (
-    LONGEST_AREA,
-    answer_with,
-    index_address,
-    render,
-)
+from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, index_address, render
 
 
 @describe_page(

@@ -65,8 +65,7 @@ REASONS: Mapping[str, Reason] = {
         *("was not trained for such weather", "were not trained for such weather"), _OTHER_WEATHER
     ),
     Code.OBSERVATIONS_MISSING: Reason(
-        *("lacks observations", "lack observations"),
-        "Choose another time, or import observations.",
+        *("lacks observations", "lack observations"), "Choose another time, or import observations."
     ),
     Code.OBSERVATIONS_STALE: Reason(
         *("needs newer observations", "need newer observations"),
@@ -119,8 +118,7 @@ def refusal_view(
         status, title = 404, f"We have no place called “{area}”"
         cause = "no model, definition or observation has this name"
         advice = "Check the spelling, or choose a place below." if error.known else ""
-    shown = {"title": title, "cause": sentence(cause), "advice": [advice] if advice else []}
-    return status, shown
+    return status, {"title": title, "cause": sentence(cause), "advice": [advice] if advice else []}
 
 
 def _no_model(

@@ -57,8 +57,7 @@ def keep_preferences(answer: flask.Response, *, area: str = "") -> flask.Respons
 
 def read_units(text: str | None) -> Units | None:
     """Return the units that an address or a cookie names, in either case; None if it does not."""
-    named = {"c": CELSIUS, "f": FAHRENHEIT}
-    return named.get((text or "").strip().lower())
+    return {"c": CELSIUS, "f": FAHRENHEIT}.get((text or "").strip().lower())
 
 
 def shown_unit(unit: str, units: Units) -> str:
