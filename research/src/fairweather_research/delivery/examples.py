@@ -168,12 +168,12 @@ def _move(edges: Mapping[InputPlan, float], by: float, windows: _Arrays) -> None
         windows[name][:] = np.clip(moved, np.float32(plan.minimum), np.float32(plan.maximum))
 
 
-def _outdate(late: Mapping[str, int], losses: Mapping[str, int], windows: _Arrays) -> None:
+def _outdate(late: Mapping[str, int], allowed: Mapping[str, int], windows: _Arrays) -> None:
     """Lose so many of the newest values of each window, where it may lack as many."""
     for name, count in late.items():
-        if count <= losses[name]:
+        if count <= allowed[name]:
             windows[name][-count:] = np.nan
-            _fill(windows[name], losses[name])
+            _fill(windows[name], allowed[name])
 
 
 def _lack(missing: Mapping[str, int], windows: _Arrays, *, keep_newest: bool = False) -> None:

@@ -221,7 +221,7 @@ def create_model_metadata(
 
 
 def _performance(one: Evaluation, *, has_days: bool) -> Performance:
-    """Describe an evaluation; by lead day up to the first day that nobody observed."""
+    """Describe an evaluation; by lead day up to the first day without observations."""
     inside = {day.day: day.inside for day in one.coverage.days} if one.coverage else {}
     days = [
         DayScore(day=day.day, mae=day.mae, baselines=day.baselines, coverage=inside.get(day.day))

@@ -49,8 +49,7 @@ def evaluate_ages(
     day = min(windows.plan.steps_a_day, windows.plan.leads)
     held_out = (windows.parts()[:, :day] == Part.HELD_OUT).any(axis=1)
     for age in windows.plan.measured_ages:
-        some = _sample(windows, held_out & _served(windows, age))
-        if not len(some):
+        if not len(some := _sample(windows, held_out & _admitted(windows, age))):
             continue
         forecast, quantiles = predict(some, age)
         first = replace(some, plan=replace(some.plan, leads=day))
@@ -91,7 +90,7 @@ def lose_newest(
         inputs[plan.name][:, plan.samples - age // plan.sample_rate :] = np.nan
 
 
-def _served(windows: WindowSet, age: timedelta) -> npt.NDArray[np.bool_]:
+def _admitted(windows: WindowSet, age: timedelta) -> npt.NDArray[np.bool_]:
     """Return which windows are still served, and exactly so old, without their newest values."""
     fit = np.ones(len(windows), dtype=np.bool_)
     for (number, area), series in windows.sources.items():

@@ -1,4 +1,4 @@
-"""The types of a recipe's values: what each accepts, and what it says of the rest."""
+"""The types of a recipe's values, and the sentences about what each does not accept."""
 
 from __future__ import annotations
 
