@@ -82,7 +82,8 @@ def test_a_side_is_called_by_what_is_special_about_it() -> None:
         ("0.1.1", ["plain", "newest.research-0.1"]),
         ("0.2.0", ["plain", "newest.research-0.2"]),
         ("0.3.0.dev0", ["bands.research-0.3", "plain", "newest.research-0.3"]),
-        ("0.12.0", ["bands.research-0.3", "plain", "newest.research-0.3"]),
+        ("0.4.0", ["bands.research-0.3", "plain", "newest.research-0.3"]),
+        ("0.12.0", ["bands.research-0.3", "plain", "newest.research-0.5"]),
     ],
 )
 def test_research_trains_the_newest_recipe_of_each_kind_that_it_can_read(
