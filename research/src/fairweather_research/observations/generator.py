@@ -34,7 +34,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fairweather_research.errors import ObservationsError
-from fairweather_research.observations.archive import Series, series_table
+from fairweather_research.observations.archive import series_table
 from fairweather_research.observations.climate import (
     AREAS,
     LAG_0,
@@ -43,6 +43,7 @@ from fairweather_research.observations.climate import (
     seasons,
     spatial_correlation,
 )
+from fairweather_research.observations.series import Series
 
 __all__ = ["CADENCE", "END", "SEED", "START", "generate", "location", "read"]
 
