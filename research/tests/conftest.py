@@ -42,8 +42,8 @@ from fairweather_research.cli.main import app
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.evaluation.scores import BASELINES
-from fairweather_research.observations.archive import Archive
 from fairweather_research.observations.loading import Observations
+from fairweather_research.observations.series import Archive
 from fairweather_research.training.forkserver import ForkServer
 from fairweather_research.training.train import Progress
 

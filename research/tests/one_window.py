@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from fairweather_research.dataset.windows import region_mean, sample
-from fairweather_research.observations.archive import Series
+from fairweather_research.observations.series import Series
 
 
 def window(

@@ -43,9 +43,9 @@ DATABASES = ("sqlite", "postgresql")
 
 _ALIKE = 0.9  # one letter that is wrong, missing or too many
 
-_ORIGIN = re.compile(
-    r"(http(?!.*:80$)|https(?!.*:443$))://"  # its own port is not written
-    r"([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[1-9]\d{0,4})?"
+_ORIGIN = re.compile(  # the port: not the scheme's own, 65535 at most
+    r"(http(?!.*:80$)|https(?!.*:443$))://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])"
+    r"(:(?!6553[6-9]|655[4-9]\d|65[6-9]\d\d|6[6-9]\d{3}|[7-9]\d{4})[1-9]\d{0,4})?"
 )
 
 

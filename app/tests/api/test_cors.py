@@ -151,6 +151,7 @@ def test_what_browsers_send_may_be_let_in(good: str) -> None:
         *("weather.example", "ftp://weather.example", "https://", "null", "https://[::1"),
         *("https://*.weather.example", "https://someone@weather.example", "https://wétter.example"),
         *("https://weather.example:999999", "https://a.example https://b.example"),
+        *("https://weather.example:65536", "https://weather.example:70000"),
     ],
 )
 def test_what_no_browser_sends_is_refused(wrong: str) -> None:

@@ -13,8 +13,8 @@ from conftest import RECIPES
 from fairweather_research import UnfitDataError, load_recipe
 from fairweather_research.dataset.split import DAY, Part
 from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.observations.archive import Archive
 from fairweather_research.observations.loading import load_observations
+from fairweather_research.observations.series import Archive
 from one_window import window
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
-from fairweather_research.observations.archive import Series
+from fairweather_research.observations.series import Series
 from one_window import window
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from conftest import domain_verdict
 from fairweather_research import Recipe, UnfitDataError, load_observations, train, write_archive
 from fairweather_research.cli.progress import show_skill
 from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.observations.archive import COLUMNS, Archive
+from fairweather_research.observations.archive import COLUMNS
 from fairweather_research.observations.quality import control
+from fairweather_research.observations.series import Archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable

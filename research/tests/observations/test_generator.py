@@ -22,9 +22,9 @@ from fairweather_research import (
 )
 from fairweather_research.delivery.metadata import expected_metadata
 from fairweather_research.observations import generator
-from fairweather_research.observations.archive import Archive
 from fairweather_research.observations.climate import AREAS, LAG_0, LAG_1
 from fairweather_research.observations.quality import control
+from fairweather_research.observations.series import Archive
 from fairweather_research.training.train import train
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairweather_research import ObservationsError, load_observations, write_archive
-from fairweather_research.observations.archive import Archive
 from fairweather_research.observations.loading import Observations
+from fairweather_research.observations.series import Archive
 from fairweather_research.observations.units import convert, known_units
 
 GOOD: dict[str, list[Any]] = {

@@ -27,7 +27,7 @@ from fairweather_interface.testing import assert_delivery_conforms
 
 from fairweather_research import Fleet, Recipe, load_observations, load_plan, train, write_archive
 from fairweather_research.fleet import State
-from fairweather_research.observations.archive import Archive
+from fairweather_research.observations.series import Archive
 
 PORT = 26379
 ADDRESS = f"127.0.0.1:{PORT}"

@@ -191,12 +191,9 @@ def observations_command(
     Example: fairweather-research observations nycflights13 --output new-york.parquet
     """
     with handle_errors():
-        from fairweather_research.observations.archive import (  # noqa: PLC0415 - pandas is slow
-            write_archive,
-        )
-        from fairweather_research.observations.loading import (  # noqa: PLC0415 - pandas is slow
-            load_observations,
-        )
+        # both load pandas, which is slow
+        from fairweather_research.observations.archive import write_archive  # noqa: PLC0415
+        from fairweather_research.observations.loading import load_observations  # noqa: PLC0415
 
         table = VARIABLES if definitions is None else load_definitions(definitions).variable_table
         observations = load_observations(source, areas=area or None, variables=table)

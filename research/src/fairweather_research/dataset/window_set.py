@@ -16,7 +16,6 @@ import calendar
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +25,9 @@ from fairweather_research.dataset.split import Part, TimeSplit
 from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
 from fairweather_research.document import StrictModel
 from fairweather_research.errors import UnfitDataError
+from fairweather_research.observations.series import Archive
 from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
-
-if TYPE_CHECKING:  # it loads pandas and pyarrow
-    from fairweather_research.observations.archive import Archive
 
 __all__ = ["InputRange", "WindowSet", "covered", "local_month"]
 

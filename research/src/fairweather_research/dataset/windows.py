@@ -14,13 +14,12 @@ The interface's golden windows hold this module and the app to the same numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:  # it loads pandas and pyarrow
-    from fairweather_research.observations.archive import Series
+from fairweather_research.observations.series import Series
 
 __all__ = ["SampledSeries", "coarsen", "region_mean", "sample"]
 

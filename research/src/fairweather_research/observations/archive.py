@@ -1,22 +1,18 @@
-"""The archive: one long table ``area, time, variable, unit, value``.
+"""Read and write archives: files of one long table ``area, time, variable, unit, value``.
 
 It is what every source is read into, what ``fairweather-research observations`` writes, and what
-the app imports. An archive in memory obeys these laws: times are UTC, units are the declared ones,
-values are finite, rows are sorted by area, variable and time, and no (area, variable, time) occurs
-twice. Quality control (see ``quality``) establishes them; nothing after it needs to look again.
+the app imports.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
 import pyarrow.parquet as pq  # type: ignore[import-untyped]  # ships no types
@@ -25,73 +21,16 @@ from fairweather_interface.errors import ArchiveError
 from fairweather_interface.variables import Variable
 
 from fairweather_research.errors import ObservationsError
+from fairweather_research.observations.series import Archive, Series
 from fairweather_research.observations.sources import SOURCES
 from fairweather_research.observations.units import convert, known_units
 
 __all__ = [
-    "COLUMNS",
-    "Archive",
-    "Origin",
-    "Series",
-    "declared_units",
-    "epoch_seconds",
-    "read_origin",
-    "read_table",
-    "series_table",
+    "COLUMNS", "Origin", "declared_units", "read_origin", "read_table", "series_table",
     "write_archive",
-]
+]  # fmt: skip
 
 _SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV"}
-
-
-class Series(NamedTuple):
-    """The observations of one variable at one area, sorted by time."""
-
-    time: npt.NDArray[np.int64]  # seconds since 1970-01-01T00:00Z, strictly increasing
-    value: npt.NDArray[np.float64]  # in the declared unit, finite
-
-
-class Archive:
-    """Quality-controlled observations; see the module's docstring for what holds."""
-
-    def __init__(self, table: pd.DataFrame) -> None:
-        self.table = table
-
-    @property
-    def areas(self) -> tuple[str, ...]:
-        """Areas with at least one observation, sorted."""
-        return tuple(sorted(self.table["area"].unique()))
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Variables with at least one observation, sorted."""
-        return tuple(sorted(self.table["variable"].unique()))
-
-    def series_names(self) -> set[tuple[str, str]]:
-        """Return every (area, variable) with at least one observation."""
-        found = self.table[["area", "variable"]].drop_duplicates()
-        return set(zip(found["area"], found["variable"], strict=True))
-
-    def select(self, *, areas: Iterable[str], variables: Iterable[str]) -> Archive:
-        """Return the observations of these variables at these areas."""
-        table = self.table
-        wanted = table["area"].isin(list(areas)) & table["variable"].isin(list(variables))
-        return Archive(table[wanted].reset_index(drop=True))
-
-    def series(self, area: str, variable: str) -> Series:
-        """Return the observations of one variable at one area; empty when there are none."""
-        table = self.table
-        rows = table[(table["area"] == area) & (table["variable"] == variable)]
-        return Series(epoch_seconds(rows["time"]), rows["value"].to_numpy(np.float64))
-
-    def digest(self) -> str:
-        """Return ``sha256:<hex>`` of the content, the same whatever file it was read from."""
-        state = hashlib.sha256()
-        for (area, variable), rows in self.table.groupby(["area", "variable"], sort=True):
-            state.update(f"{area}\0{variable}\0{len(rows)}\n".encode())
-            state.update(epoch_seconds(rows["time"]).astype("<i8").tobytes())
-            state.update(rows["value"].to_numpy("<f8").tobytes())
-        return f"sha256:{state.hexdigest()}"
 
 
 def series_table(area: str, variable: Variable, series: Series) -> pd.DataFrame:
@@ -105,11 +44,6 @@ def series_table(area: str, variable: Variable, series: Series) -> pd.DataFrame:
             "value": series.value,
         }
     )
-
-
-def epoch_seconds(times: pd.Series) -> npt.NDArray[np.int64]:
-    """Return aware times in seconds since 1970-01-01T00:00Z."""
-    return np.asarray(times.dt.as_unit("s").astype("int64"), dtype=np.int64)
 
 
 def read_table(path: Path, variables: Mapping[str, Variable]) -> pd.DataFrame:

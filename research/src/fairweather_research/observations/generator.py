@@ -35,7 +35,7 @@ import pandas as pd
 from fairweather_interface.variables import VARIABLES
 
 from fairweather_research.errors import ObservationsError
-from fairweather_research.observations.archive import Series, series_table
+from fairweather_research.observations.archive import series_table
 from fairweather_research.observations.climate import (
     AREAS,
     LAG_0,
@@ -44,6 +44,7 @@ from fairweather_research.observations.climate import (
     seasons,
     spatial_correlation,
 )
+from fairweather_research.observations.series import Series
 
 __all__ = ["CADENCE", "END", "SEED", "START", "generate", "location", "read"]
 

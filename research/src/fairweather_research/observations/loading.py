@@ -10,8 +10,9 @@ from pathlib import Path
 from fairweather_interface.archive import Origin
 from fairweather_interface.variables import VARIABLES, Variable
 
-from fairweather_research.observations.archive import Archive, read_origin, read_table
+from fairweather_research.observations.archive import read_origin, read_table
 from fairweather_research.observations.quality import QualityReport, control
+from fairweather_research.observations.series import Archive
 from fairweather_research.observations.sources import SOURCES
 
 

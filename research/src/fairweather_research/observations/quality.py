@@ -30,12 +30,8 @@ import pandas as pd
 from fairweather_interface.archive import COLUMNS
 from fairweather_interface.variables import Variable
 
-from fairweather_research.observations.archive import (
-    Archive,
-    Series,
-    epoch_seconds,
-    series_table,
-)
+from fairweather_research.observations.archive import series_table
+from fairweather_research.observations.series import Archive, Series, epoch_seconds
 
 __all__ = ["CHECKS", "Gap", "QualityReport", "SeriesReport", "control"]
 

@@ -10,7 +10,7 @@ from fairweather_interface.metadata import ModelMetadata
 
 from fairweather_research.dataset.branches import Switch, find_switch
 from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.observations.archive import Archive, epoch_seconds
+from fairweather_research.observations.series import Archive, epoch_seconds
 from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["PREPARED", "Prepared", "prepare"]
