@@ -233,7 +233,8 @@ def get_openapi() -> Response:
     """Return this interface, as OpenAPI 3.1."""
     from fairweather_app.api.openapi import openapi_document  # noqa: PLC0415 - few ask for it
 
-    return Response(openapi_document(flask.current_app), mimetype="application/json")
+    document = openapi_document(flask.current_app, request.script_root)
+    return Response(document, mimetype="application/json")
 
 
 @api.get("/metrics")
