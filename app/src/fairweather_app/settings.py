@@ -91,8 +91,8 @@ def _address(value: str) -> str:
 def _path_prefix(value: str) -> str:
     if not PATH_PREFIX.fullmatch(value):
         raise ValueError(
-            "expected a path such as /wx: a slash before each part and none at the end, and "
-            "no characters but letters, digits and . _ ~ -"
+            "expected a path such as /wx: a slash before each part and none at the end, and only "
+            "letters, digits and . _ ~ -"
         )
     return value
 

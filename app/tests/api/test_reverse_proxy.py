@@ -138,7 +138,8 @@ def test_what_was_answered_below_one_prefix_is_not_given_below_another(behind: B
     client = behind(proxies=1)
     for prefix in ("/a", "/b", "", "/a", *(f"/{count}" for count in range(8)), "/b"):
         headers = {"X-Forwarded-Prefix": prefix}
-        assert document(client, headers)["servers"] == [{"url": prefix or "/"}]
+        servers = document(client, headers).get("servers")
+        assert servers == ([{"url": prefix}] if prefix else None)
         listed = client.get("/models?limit=1", headers=headers)
         assert listed.json["next"].startswith(f"{prefix}/models?")  # type: ignore[index]
         assert "X-Forwarded-Prefix" in listed.vary

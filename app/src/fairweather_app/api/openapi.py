@@ -28,7 +28,6 @@ from fairweather_app.api.schemas import Problem
 
 JSON = "application/json"
 HTML = "text/html"
-PREFIXES_KEPT = 4
 _OF_EVERY_ANSWER = ("X-Request-ID", "X-Content-Type-Options", "Vary")
 _OF_EVERY_ADDRESS = ("not-found", "method-not-allowed")
 _OF_A_PARAMETER = {
@@ -53,10 +52,12 @@ def _example(name: str) -> Any:  # noqa: ANN401 - JSON
         raise KeyError(f"found no example of {name}: add it to api/examples.json") from None
 
 
-@lru_cache(maxsize=PREFIXES_KEPT)
+@lru_cache(maxsize=4)
 def openapi_document(app: Flask, prefix: str = "") -> str:
     """Return the OpenAPI document of an app below a path prefix, as JSON."""
-    document = _read("document.json") | {"servers": [{"url": prefix or "/"}]}
+    document = _read("document.json")
+    if prefix:
+        document["servers"] = [{"url": prefix}]
     tags = [each["name"] for each in document["tags"]]
     paths: dict[str, dict[str, Any]] = {}
     described = [

@@ -2,20 +2,20 @@
 
 Laws:
 
-- Links, redirects, cookies and the OpenAPI document begin with the prefix: the path in
-  a trusted ``X-Forwarded-Prefix``, else the setting, else where the WSGI server mounts the app.
+- Links, redirects, cookies and the OpenAPI document begin with the prefix: a trusted
+  ``X-Forwarded-Prefix``, else the setting, else where the WSGI server mounts the app.
 - A proxy may strip the setting from the path of a request or leave it: what is an address of the
-  app as it stands is one. What a proxy names in ``X-Forwarded-Prefix`` it has stripped.
-- ``X-Forwarded-*`` beyond the number of proxies, a prefix that is no plain path and a scheme other
-  than http and https change nothing: ``//elsewhere.example`` is another host to a browser.
+  app as it stands is one. What it names in ``X-Forwarded-Prefix`` it has stripped.
+- ``X-Forwarded-*`` beyond the number of proxies changes nothing, nor does a prefix that is no plain
+  path: ``//elsewhere.example`` is another host to a browser.
 - A redirect names no host and no scheme.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -34,27 +34,24 @@ def install_reverse_proxy(app: Flask, settings: Settings) -> None:
     @app.after_request
     def _for_every_client(answer: Response) -> Response:
         if answer.location:
-            answer.location = urlunsplit(("", "", *urlsplit(answer.location)[2:]))
+            answer.location = re.sub(r"^[^/]*//[^/]*", "", answer.location)
             answer.set_data("")  # werkzeug's says host and scheme too
         if settings.proxies:
             answer.vary.add(FORWARDED)
         return answer
 
     if settings.path_prefix or settings.proxies:
-        behind: Any = _BehindProxy(app, settings)
+        behind: Any = _BehindProxy(app, settings.path_prefix, settings.proxies)
         app.wsgi_app = behind  # type: ignore[method-assign]
 
 
 class _BehindProxy:
     """A WSGI application to be put in front of an app's own."""
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
+    def __init__(self, app: Flask, prefix: str | None, trusted: int) -> None:
         self._app: WSGIApplication = app.wsgi_app
-        self._addresses = app.url_map.bind("")
-        self._prefix, trusted = settings.path_prefix, settings.proxies
-        self._forwarded = ProxyFix(
-            self._checked, x_for=trusted, x_proto=trusted, x_host=trusted, x_prefix=trusted
-        )
+        self._addresses, self._prefix = app.url_map.bind(""), prefix
+        self._forwarded = ProxyFix(self._plain, trusted, trusted, trusted, x_prefix=trusted)
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         prefix, path = self._prefix, environ["PATH_INFO"]
@@ -64,11 +61,8 @@ class _BehindProxy:
                 environ["PATH_INFO"] = path.removeprefix(prefix) or "/"
         return self._forwarded(environ, start)
 
-    def _checked(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        """Answer a request, without what was forwarded and is no plain path, or no scheme."""
-        given = environ["werkzeug.proxy_fix.orig"]
+    def _plain(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """Answer a request; what was forwarded as its prefix counts if it is a plain path."""
         if not PATH_PREFIX.fullmatch(environ.get("SCRIPT_NAME", "").rstrip("/")):
-            environ["SCRIPT_NAME"] = given["SCRIPT_NAME"] or ""
-        if environ["wsgi.url_scheme"] not in {"http", "https"}:
-            environ["wsgi.url_scheme"] = given["wsgi.url_scheme"]
+            environ["SCRIPT_NAME"] = environ["werkzeug.proxy_fix.orig"]["SCRIPT_NAME"] or ""
         return self._app(environ, start)

@@ -33,22 +33,20 @@ def open_pool(url: str, **options: Any) -> urllib3.PoolManager:  # noqa: ANN401 
         proxy = parse_url(given if "://" in given else f"http://{given}")
         user = make_headers(proxy_basic_auth=unquote(proxy.auth, "latin-1")) if proxy.auth else None
         return urllib3.ProxyManager(proxy._replace(auth=None).url, proxy_headers=user, **options)
-    except urllib3.exceptions.HTTPError:
+    except urllib3.exceptions.HTTPError:  # which may hold a password
         name = f"{target.scheme}_PROXY".upper()
-        expected = "expected one such as http://proxy.example:3128"  # it may hold a password
-        raise SettingsError(
-            [f"{name} (or ALL_PROXY) is no address of an HTTP proxy: {expected}"]
-        ) from None
+        expected = "is no address of an HTTP proxy: expected one such as http://proxy.example:3128"
+        raise SettingsError([f"{name} (or ALL_PROXY) {expected}"]) from None
 
 
 def _is_direct(target: Url, listed: str) -> bool:
     """Return whether a list names the host, a domain or a network that it is in, or all."""
     if proxy_bypass(target.netloc or ""):
         return True
-    with suppress(ValueError):  # the host is a name
-        address = ip_address((target.host or "").strip("[]"))
-        for each in listed.split(","):
-            with suppress(ValueError):  # a name
-                if address in ip_network(each.strip(), strict=False):
-                    return True
+    for each in listed.split(","):
+        with suppress(ValueError):  # one of the two is a name
+            if ip_address((target.host or "").strip("[]")) in ip_network(
+                each.strip(), strict=False
+            ):
+                return True
     return False
