@@ -146,7 +146,7 @@ def test_what_was_answered_below_one_prefix_is_not_given_below_another(behind: B
 
 
 def test_a_forecast_is_the_same_below_every_prefix_and_takes_the_fast_path(
-    behind: Behind,
+    behind: Behind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = behind(proxies=1, path_prefix="/wx")
     plain = client.get(FORECAST)
@@ -157,6 +157,9 @@ def test_a_forecast_is_the_same_below_every_prefix_and_takes_the_fast_path(
         assert set(quick.vary) == set(usual.vary) == {"Accept-Encoding", "X-Forwarded-Prefix"}
         again = client.get(FORECAST, headers=headers | {"If-None-Match": plain.headers["ETag"]})
         assert again.status_code == 304
+    front: Any = client.application.wsgi_app
+    monkeypatch.setattr(front._app, "flask", None)
+    assert client.get(FORECAST, headers=FORWARDED).data == plain.data
 
 
 def test_headers_that_protect_hold_below_a_prefix(behind: Behind) -> None:
