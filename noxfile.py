@@ -100,7 +100,7 @@ def types(session: nox.Session, package: str) -> None:
         scripts = sorted(str(path) for path in Path("checks/bench").glob("*.py"))
         others = ("checks/kserve", "checks/postgres")
         session.run("mypy", *scripts, *others, env={"MYPYPATH": "checks/bench"})
-        for folder in ("checks/browser", "checks/api"):  # each with a conftest of its own
+        for folder in ("checks/browser", "checks/api", "checks/proxy"):
             session.run("mypy", folder, env={"MYPYPATH": "checks/browser"})
     if package == "interface":
         session.install("nox", "packaging", "numpy")

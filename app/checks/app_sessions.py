@@ -93,6 +93,15 @@ def postgres(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
+def proxy(session: nox.Session) -> None:
+    """Read the API and the pages below a path of nginx's, where nginx is installed."""
+    install(session, "interface[testing]", "app")
+    session.install("playwright==1.56.0", "pytest")
+    session.chdir(ROOT / "app" / "checks" / "proxy")
+    session.run("pytest", *session.posargs, env={"BROWSER_ARTIFACTS": str(ROOT / ".proxy")})
+
+
+@nox.session(python=PYTHON, default=False)
 def savedmodel(session: nox.Session) -> None:
     """Let a conversion to ONNX go wrong; the app serves what is delivered with TensorFlow."""
     store = Path(session.create_tmp()).resolve() / "store"

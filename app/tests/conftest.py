@@ -52,7 +52,7 @@ def meteo() -> Iterator[Meteo]:
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
-        if name.startswith("FAIRWEATHER_"):
+        if name.startswith("FAIRWEATHER_") or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
 
 

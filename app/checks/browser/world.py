@@ -129,15 +129,16 @@ def environment(folder: Path, store: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serving(folder: Path, *, store: Path, archive: Path) -> Iterator[str]:
+def serving(folder: Path, *, store: Path, archive: Path, **more: str) -> Iterator[str]:
     """Import an archive, start the production server, give its address, and end it on leaving.
 
-    Database, cache and log are kept in `folder`.
+    Database, cache and log are kept in `folder`; `more` are settings by name.
 
     Raises:
         RuntimeError: the server was not ready in time; the message ends with its log.
     """
     settings = environment(folder, store)
+    settings |= {f"FAIRWEATHER_{name.upper()}": value for name, value in more.items()}
     flask = [sys.executable, "-m", "flask", "--app", "fairweather_app"]
     subprocess.run(  # noqa: S603 - arguments of our own
         [*flask, "observations", "import", str(archive)],

@@ -14,6 +14,7 @@ from fairweather_app.api.fast_path import FastPath
 from fairweather_app.api.forecast_response import RESPONSES, ForecastResponses
 from fairweather_app.api.problems import register_problems
 from fairweather_app.api.request_log import install_request_log
+from fairweather_app.api.reverse_proxy import install_reverse_proxy
 from fairweather_app.api.routes import api
 from fairweather_app.background.poller import serves_here, start_polling
 from fairweather_app.cli.release import register_commands
@@ -57,6 +58,7 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
     register_commands(app)
     fast_path: Any = FastPath(app.wsgi_app, responses, log, chosen)
     app.wsgi_app = fast_path  # type: ignore[method-assign]
+    install_reverse_proxy(app, chosen)
     if serves_here():
         show_log(chosen.log_format)
         start_polling(app)

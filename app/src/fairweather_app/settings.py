@@ -48,6 +48,8 @@ _ORIGIN = re.compile(  # the port: not the scheme's own, 65535 at most
     r"(:(?!6553[6-9]|655[4-9]\d|65[6-9]\d\d|6[6-9]\d{3}|[7-9]\d{4})[1-9]\d{0,4})?"
 )
 
+PATH_PREFIX = re.compile(r"(/(?!\.\.?(/|$))[\w.~-]+)*", re.ASCII)
+
 
 def _local_or_remote(value: str | Path) -> str:
     text = str(value)
@@ -83,6 +85,15 @@ def _supported_database(value: str) -> str:
 def _address(value: str) -> str:
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
         raise ValueError("expected an address, such as http://inference:8080")
+    return value
+
+
+def _path_prefix(value: str) -> str:
+    if not PATH_PREFIX.fullmatch(value):
+        raise ValueError(
+            "expected a path such as /wx: a slash before each part and none at the end, and only "
+            "letters, digits and . _ ~ -"
+        )
     return value
 
 
@@ -248,6 +259,18 @@ class Settings(BaseSettings):
         description="Origins, separated by commas, whose pages may read answers in a browser "
         "(`https://weather.example,http://localhost:8080`), or `*` for all. "
         "[More](http-api.md#from-a-page-in-a-browser)",
+    )
+    path_prefix: Annotated[str, AfterValidator(_path_prefix)] | None = Field(
+        default=None,
+        description="Path below which a proxy serves the app, such as `/wx`: links, redirects "
+        "and cookies begin with it. [More](operations.md#behind-a-proxy)",
+    )
+    proxies: int = Field(
+        default=0,
+        ge=0,
+        description="How many proxies before the app are trusted, that is, set `X-Forwarded-For`, "
+        "`-Host`, `-Prefix` and `-Proto`; with 0 these headers change nothing. "
+        "[More](operations.md#behind-a-proxy)",
     )
     log_format: Literal["auto", "json", "text"] = Field(
         default="auto", description="`json`, `text`, or `auto`: text on a terminal, JSON elsewhere."

@@ -21,13 +21,14 @@ from fairweather_app.api.extensions import headers_without_origin
 from fairweather_app.api.forecast_response import ForecastResponses
 from fairweather_app.api.request_log import HEADER, PREDICT, RequestLog, begin, end
 from fairweather_app.api.requests import read_body, read_query
+from fairweather_app.api.reverse_proxy import FORWARDED
 from fairweather_app.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 JSON = "application/json"
-_ELSEWHERE = ("SCRIPT_NAME", "HTTP_IF_NONE_MATCH", "HTTP_ORIGIN", "HTTP_TRANSFER_ENCODING")
+_ELSEWHERE = ("HTTP_IF_NONE_MATCH", "HTTP_ORIGIN", "HTTP_TRANSFER_ENCODING")
 _AS_IT_IS = ("", "identity")
 
 
@@ -45,7 +46,8 @@ class FastPath:
         self._responses = responses
         self._log = log
         self._body_limit = settings.body_limit
-        self._vary = headers_without_origin(settings.cors_origins, "Accept-Encoding")
+        vary = f"{FORWARDED}, Accept-Encoding" if settings.proxies else "Accept-Encoding"
+        self._vary = headers_without_origin(settings.cors_origins, vary)
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """Answer a plain request for a forecast, and give all others to Flask."""

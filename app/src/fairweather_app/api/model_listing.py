@@ -6,10 +6,10 @@ import logging
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 import orjson
 from fairweather_interface.delivery import CARD
+from flask import url_for
 
 from fairweather_app.api.schemas import (
     MOST_LISTED,
@@ -47,10 +47,8 @@ def summarize(entry: Entry) -> ModelSummary:
     )
 
 
-def models_page(
-    app_context: AppContext, query: ModelsQuery, *, path: str, most: int = MOST_LISTED
-) -> Models:
-    """Return a page of at most so many deliveries; `path` is the address of the next page."""
+def models_page(app_context: AppContext, query: ModelsQuery, *, most: int = MOST_LISTED) -> Models:
+    """Return a page of at most so many deliveries, with the address of the next one."""
     snapshot = app_context.catalogue.snapshot
     contents = snapshot.contents
     found: Iterable[Entry] = contents.entries.values()
@@ -68,7 +66,7 @@ def models_page(
     following = None
     if end < len(matching):
         asked = query.model_dump(exclude_none=True, exclude_unset=True)
-        following = f"{path}?{urlencode(asked | {'after': ids[end - 1]})}"
+        following = url_for("api.list_models", **asked | {"after": ids[end - 1]})
     page = matching[start:end]
     return Models(
         store=store_report(snapshot),
@@ -79,14 +77,15 @@ def models_page(
     )
 
 
-def model_detail(app_context: AppContext, delivery_id: str, *, card: str) -> ModelDetail:
-    """Describe one delivery with its metadata; `card` is the address of its card, if it has one.
+def model_detail(app_context: AppContext, delivery_id: str) -> ModelDetail:
+    """Describe one delivery with its metadata and the address of its card, if it has one.
 
     Raises:
         UnknownDeliveryError: there is none.
     """
     entry = app_context.catalogue.snapshot.entry(delivery_id)
     delivery = app_context.catalogue.delivery(entry)
+    card = url_for("api.get_model_card", delivery_id=delivery_id)
     live_scores = None
     try:
         live_scores = [

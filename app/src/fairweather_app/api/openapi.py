@@ -52,10 +52,12 @@ def _example(name: str) -> Any:  # noqa: ANN401 - JSON
         raise KeyError(f"found no example of {name}: add it to api/examples.json") from None
 
 
-@lru_cache(maxsize=1)
-def openapi_document(app: Flask) -> str:
-    """Return the OpenAPI document as JSON."""
+@lru_cache(maxsize=4)
+def openapi_document(app: Flask, prefix: str = "") -> str:
+    """Return the OpenAPI document of an app below a path prefix, as JSON."""
     document = _read("document.json")
+    if prefix:
+        document["servers"] = [{"url": prefix}]
     tags = [each["name"] for each in document["tags"]]
     paths: dict[str, dict[str, Any]] = {}
     described = [

@@ -149,7 +149,7 @@ def list_models() -> Response:
     At most `MOST_LISTED` at a time; ``next`` is where the others are.
     """
     query = read_models_query(request.args.items(multi=True))
-    return _json(models_page(current_context(), query, path=flask.url_for("api.list_models")))
+    return _json(models_page(current_context(), query))
 
 
 @api.get("/models/<delivery_id>")
@@ -162,8 +162,7 @@ def list_models() -> Response:
 )
 def get_model(delivery_id: str) -> Response:
     """Describe one delivery, with its metadata, unknown fields included."""
-    card_address = flask.url_for("api.get_model_card", delivery_id=delivery_id)
-    return _json(model_detail(current_context(), delivery_id, card=card_address))
+    return _json(model_detail(current_context(), delivery_id))
 
 
 @api.get("/models/<delivery_id>/card/")
@@ -233,7 +232,8 @@ def get_openapi() -> Response:
     """Return this interface, as OpenAPI 3.1."""
     from fairweather_app.api.openapi import openapi_document  # noqa: PLC0415 - few ask for it
 
-    return Response(openapi_document(flask.current_app), mimetype="application/json")
+    document = openapi_document(flask.current_app, request.script_root)
+    return Response(document, mimetype="application/json")
 
 
 @api.get("/metrics")

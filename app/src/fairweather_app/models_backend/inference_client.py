@@ -20,6 +20,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
+from fairweather_app.common.http_client import open_pool
+
 OK = 200
 SHOWN = 200
 JSON_LENGTH = "Inference-Header-Content-Length"
@@ -45,7 +47,8 @@ class InferenceClient:
 
     def __init__(self, url: str, seconds: float) -> None:
         self.url = url.rstrip("/")
-        self._http = urllib3.PoolManager(
+        self._http = open_pool(
+            url,
             maxsize=16,
             timeout=urllib3.Timeout(connect=min(1.0, seconds), total=seconds),
             # what may have been computed is not requested again: a slow server would get slower

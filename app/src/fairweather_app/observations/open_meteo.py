@@ -22,6 +22,7 @@ import urllib3
 from fairweather_interface.metadata import Area
 from fairweather_interface.variables import VARIABLES
 
+from fairweather_app.common.http_client import open_pool
 from fairweather_app.errors import ProviderError
 from fairweather_app.observations.providers import Reading
 
@@ -159,11 +160,13 @@ def _get_json(url: str, query: Mapping[str, str]) -> tuple[int, Any]:
     )
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     try:
-        with urllib3.PoolManager(retries=patience, timeout=timeout) as pool:
+        with open_pool(full, retries=patience, timeout=timeout) as pool:
+            bare += f" through the proxy {pool.proxy}" if pool.proxy else ""
             answer = pool.request("GET", full)
     except urllib3.exceptions.MaxRetryError as error:
         # without the object that urllib3 names
-        why = re.sub(r"^.*?\): ", "", str(error.reason)) or type(error.reason).__name__
+        reason = getattr(error.reason, "original_error", error.reason)  # of a proxy
+        why = re.sub(r"^.*?\): ", "", str(reason)) or type(reason).__name__
         raise ProviderError(NAME, f"{bare} cannot be reached: {why}") from None
     except urllib3.exceptions.HTTPError as error:
         raise ProviderError(NAME, f"{bare} cannot be used: {error}") from None

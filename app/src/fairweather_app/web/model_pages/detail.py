@@ -28,9 +28,8 @@ def show_model(delivery_id: str) -> flask.Response:
     """Return the page of one delivery."""
     app_context = current_context()
     snapshot = app_context.catalogue.snapshot
-    card = flask.url_for("api.get_model_card", delivery_id=delivery_id)
     try:
-        detail = model_detail(app_context, delivery_id, card=card)
+        detail = model_detail(app_context, delivery_id)
         entry = snapshot.entry(delivery_id)
     except UnknownDeliveryError:
         lines = (

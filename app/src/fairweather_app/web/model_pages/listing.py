@@ -29,10 +29,9 @@ def show_models() -> flask.Response:
         page = render("notice.html", title="That request is not valid", lines=error.problems)
         return answer_with(page, 400)
     entries = app_context.catalogue.snapshot.entries
-    path = flask.url_for("api.list_models")
     page = render(
         "models.html",
-        found=models_page(app_context, query, path=path, most=ON_A_PAGE),
+        found=models_page(app_context, query, most=ON_A_PAGE),
         season=season,
         date_name=date_name,
         query=query,
