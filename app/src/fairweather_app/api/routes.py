@@ -222,7 +222,9 @@ def is_ready() -> Response:
     """Report that at least one verified delivery is loaded."""
     snapshot = current_context().catalogue.snapshot
     if snapshot.live:
-        return _json(Readiness(live=len(snapshot.live), store=store_report(snapshot)))
+        status = "degraded" if snapshot.problem else "ready"
+        report = store_report(snapshot)
+        return _json(Readiness(status=status, live=len(snapshot.live), store=report))
     none = f"none of {len(snapshot.entries)} deliveries is live; /models says why"
     raise NotReadyError(snapshot.not_ready or none)
 

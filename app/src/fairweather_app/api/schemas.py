@@ -246,6 +246,7 @@ class StoreReport(_Response):
     """How the last look at the store went."""
 
     checked_at: AwareDatetime | None = Field(description="null before the first look.")
+    age_seconds: float | None = Field(description="Since that look; null before the first.")
     problem: str | None = Field(description="Why what is live was kept as it was; else null.")
 
 
@@ -297,6 +298,8 @@ class Health(_Response):
 class Readiness(_Response):
     """The answer of ``/readyz`` when at least one verified delivery is loaded."""
 
-    status: Literal["ready"] = "ready"
+    status: Literal["ready", "degraded"] = Field(
+        description="degraded while the store has a problem: what is live may be out of date."
+    )
     live: int
     store: StoreReport

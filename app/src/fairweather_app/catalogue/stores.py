@@ -5,8 +5,9 @@ Laws:
 - A delivery without a manifest is not there (yet): `IncompleteDeliveryError`.
 - `OSError` means that the store failed; it tells nothing about a delivery.
 - `names` costs one listing, however many deliveries there are; nothing below them is read.
-- `check` compares as much with the manifest as is cheap; a copy that `fetch` made and that differs
-  is refused when it is verified.
+- `paths` are of the files; objects that stand for folders, empty and named ``folder/``, are none.
+- `check` compares as much with the manifest as is cheap, with `only_listed` nothing that it does
+  not list. `fetch` brings what it lists; a copy that differs is refused when it is verified.
 - `fingerprint` changes with a delivery's bytes, and is never empty.
 """
 
@@ -16,19 +17,20 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fairweather_interface.delivery import Manifest, read_manifest
 from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError
-from fairweather_interface.manifest import MANIFEST, SIGNATURE, file_problems
+from fairweather_interface.manifest import MANIFEST, SIGNATURE, file_problems, is_stray
 
 from fairweather_app.settings import is_remote
 
 LARGEST_MANIFEST = 64 << 20
+MOST_NAMED = 5
 
 _STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created")
 """The names that file systems give to what changes with a file's bytes, the surest first."""
@@ -50,6 +52,10 @@ class LocalStore:
                 each.name for each in found if not each.name.startswith(".") and each.is_dir()
             )
 
+    def paths(self, name: str) -> frozenset[str]:
+        """List all files of a delivery; of a folder of strays its own name."""
+        return frozenset(dict(_stamps(str(self.folder / name))))
+
     def fingerprint(self, name: str) -> str:
         """Hash path, size and modification time of every file."""
         try:
@@ -63,13 +69,15 @@ class LocalStore:
         """Read the manifest."""
         return read_manifest(self.folder / name)
 
-    def check(self, name: str, manifest: Manifest) -> None:
+    def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> None:
         """Compare every byte: a disk is cheap to read."""
-        _refuse(name, file_problems(self.folder / name, manifest))
+        _refuse(name, file_problems(self.folder / name, manifest, only_listed=only_listed))
 
-    def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:  # noqa: ARG002 - all of it
-        """Copy everything, links as links: they are refused in the copy."""
-        shutil.copytree(self.folder / name, folder, symlinks=True)
+    def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:
+        """Copy what the manifest lists, and the manifest; links as links: the copy is refused."""
+        for path in (*manifest.files, MANIFEST):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.folder / name / path, folder / path, follow_symlinks=False)
 
 
 class RemoteStore:
@@ -101,6 +109,10 @@ class RemoteStore:
             if each["type"] == "directory" and not name.startswith(".")
         )
 
+    def paths(self, name: str) -> frozenset[str]:
+        """List all files of a delivery."""
+        return frozenset(self._files(name))
+
     def fingerprint(self, name: str) -> str:
         """Hash path, size and the store's own stamp of every file."""
         found = self._files(name)
@@ -118,8 +130,8 @@ class RemoteStore:
             self._fetch(name, [MANIFEST], Path(folder))
             return read_manifest(Path(folder))
 
-    def check(self, name: str, manifest: Manifest) -> None:
-        """Compare names and sizes, so that nothing unlisted is fetched; digests are for the copy.
+    def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> None:
+        """Compare names and sizes; digests are for the copy.
 
         Manifest and signature are not listed in a manifest.
         """
@@ -131,7 +143,8 @@ class RemoteStore:
         for path in sorted(found.keys() - {MANIFEST, SIGNATURE}):
             expected = manifest.files.get(path)
             if expected is None:
-                problems.append(f"{path}: found, not listed in {MANIFEST}")
+                if not (only_listed or is_stray(path)):
+                    problems.append(f"{path}: found, not listed in {MANIFEST}")
             elif found[path].get("size") not in (None, expected.size):
                 size = found[path]["size"]
                 problems.append(f"{path}: found {size} bytes, expected {expected.size}")
@@ -159,7 +172,12 @@ class RemoteStore:
         with _as_os_error():
             found = self._system.find(root, detail=True)
         files = {path.removeprefix(root).lstrip("/"): about for path, about in found.items()}
-        return {path: about for path, about in files.items() if path}
+        folders = {str(parent) for path in files for parent in PurePosixPath(path).parents}
+        return {
+            path: about
+            for path, about in files.items()
+            if about.get("size") or not (path.endswith("/") or path in {"", *folders})
+        }
 
     def _fetch(self, name: str, paths: list[str], folder: Path) -> None:
         for path in paths:
@@ -184,11 +202,20 @@ def open_store(url: str) -> Store:
     return RemoteStore(url) if is_remote(url) else LocalStore(Path(url.removeprefix("file://")))
 
 
+def name_some(names: Collection[str]) -> str:
+    """Name the first few, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(map(repr, sorted(names)[:MOST_NAMED])) + f" and {more} more" * (more > 0)
+
+
 def _stamps(folder: str, stem: str = "") -> Iterator[tuple[str, object]]:
-    """Yield path, size and modification time of all but folders; links are not followed."""
+    """Yield path, size and modification time of all but folders, and of those of strays.
+
+    Links are not followed.
+    """
     with os.scandir(folder) as found:
         for each in found:
-            if each.is_dir(follow_symlinks=False):
+            if each.is_dir(follow_symlinks=False) and not is_stray(each.name):
                 yield from _stamps(each.path, f"{stem}{each.name}/")
             else:
                 about = each.stat(follow_symlinks=False)
