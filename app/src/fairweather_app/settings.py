@@ -30,7 +30,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from fairweather_app.errors import SettingsError
@@ -83,7 +83,8 @@ def _supported_database(value: str) -> str:
     if dialect.name not in DATABASES or dialect.is_async:
         raise ValueError(f"expected a database of {' or '.join(DATABASES)}")
     try:
-        create_engine(url).dialect.create_connect_args(url)
+        dialect.import_dbapi()
+        dialect().create_connect_args(url)
     except (SQLAlchemyError, ImportError, ValueError, TypeError) as error:
         why = str(error).partition("\n")[0]
         raise ValueError(
@@ -177,7 +178,8 @@ class Settings(BaseSettings):
     store: Annotated[str, BeforeValidator(_local_or_remote)] = Field(
         default="store",
         description="Where deliveries arrive: a folder, or any URL of "
-        "[fsspec](https://filesystem-spec.readthedocs.io) such as `s3://bucket/prefix`. Keys, "
+        "[fsspec](https://filesystem-spec.readthedocs.io) such as `s3://bucket/prefix`, but not of "
+        "a web server, which does not list its files reliably. Keys, "
         "regions and endpoints come from the client's own variables (`AWS_ENDPOINT_URL`, "
         "`AWS_ACCESS_KEY_ID`, …).",
     )

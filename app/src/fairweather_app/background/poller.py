@@ -162,7 +162,7 @@ def report_changes(before: Snapshot, after: Snapshot) -> None:
         return
     for name, entry in after.entries.items():
         known = before.entries.get(name)
-        if known is entry:
+        if known is not None and (known.summary, known.digest) == (entry.summary, entry.digest):
             continue
         if entry.live:
             again = "" if known is None or known.live else " again"

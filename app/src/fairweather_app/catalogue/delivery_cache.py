@@ -19,9 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fairweather_interface.delivery import (
-    MANIFEST,
     METADATA,
-    SIGNATURE,
     Delivery,
     Manifest,
     open_delivery,
@@ -87,11 +85,10 @@ class DeliveryCache:
         """
         manifest = self.store.manifest(name)
         known = self._reopen(name, manifest.digest)
-        self.store.check(name, manifest, only_listed=known is not None)
-        if strays := self.store.paths(name) - {*manifest.files, MANIFEST, SIGNATURE}:
+        if unlisted := self.store.check(name, manifest, only_listed=known is not None):
             logger.warning(
                 "passed over in the folder of delivery %s: %s, which its manifest does not list",
-                *(name, name_some(strays)),
+                *(name, name_some(unlisted)),
             )
         return known or self._copy(name, manifest)
 

@@ -5,9 +5,9 @@ Laws:
 - A delivery without a manifest is not there (yet): `IncompleteDeliveryError`.
 - `OSError` means that the store failed; it tells nothing about a delivery.
 - `names` costs one listing, however many deliveries there are; nothing below them is read.
-- `paths` are of the files; objects that stand for folders, empty and named ``folder/``, are none.
 - `check` compares as much with the manifest as is cheap, with `only_listed` nothing that it does
-  not list. `fetch` brings what it lists; a copy that differs is refused when it is verified.
+  not list, and returns the paths of that; empty objects that stand for folders are no files.
+- `fetch` brings what the manifest lists; a copy that differs is refused when it is verified.
 - `fingerprint` changes with a delivery's bytes, and is never empty.
 """
 
@@ -17,7 +17,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -52,10 +52,6 @@ class LocalStore:
                 each.name for each in found if not each.name.startswith(".") and each.is_dir()
             )
 
-    def paths(self, name: str) -> frozenset[str]:
-        """List all files of a delivery; of a folder of strays its own name."""
-        return frozenset(dict(_stamps(str(self.folder / name))))
-
     def fingerprint(self, name: str) -> str:
         """Hash path, size and modification time of every file."""
         try:
@@ -69,9 +65,10 @@ class LocalStore:
         """Read the manifest."""
         return read_manifest(self.folder / name)
 
-    def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> None:
+    def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> frozenset[str]:
         """Compare every byte: a disk is cheap to read."""
         _refuse(name, file_problems(self.folder / name, manifest, only_listed=only_listed))
+        return _unlisted(dict(_stamps(str(self.folder / name))), manifest)
 
     def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:
         """Copy what the manifest lists, and the manifest; links as links: the copy is refused."""
@@ -109,10 +106,6 @@ class RemoteStore:
             if each["type"] == "directory" and not name.startswith(".")
         )
 
-    def paths(self, name: str) -> frozenset[str]:
-        """List all files of a delivery."""
-        return frozenset(self._files(name))
-
     def fingerprint(self, name: str) -> str:
         """Hash path, size and the store's own stamp of every file."""
         found = self._files(name)
@@ -130,25 +123,25 @@ class RemoteStore:
             self._fetch(name, [MANIFEST], Path(folder))
             return read_manifest(Path(folder))
 
-    def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> None:
-        """Compare names and sizes; digests are for the copy.
-
-        Manifest and signature are not listed in a manifest.
-        """
+    def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> frozenset[str]:
+        """Compare names and sizes; digests are for the copy."""
         found = self._files(name)
+        unlisted = _unlisted(found, manifest)
         problems = [
             f"{path}: listed in {MANIFEST}, not found"
             for path in sorted(manifest.files.keys() - found.keys())
         ]
-        for path in sorted(found.keys() - {MANIFEST, SIGNATURE}):
-            expected = manifest.files.get(path)
-            if expected is None:
-                if not (only_listed or is_stray(path)):
-                    problems.append(f"{path}: found, not listed in {MANIFEST}")
-            elif found[path].get("size") not in (None, expected.size):
-                size = found[path]["size"]
-                problems.append(f"{path}: found {size} bytes, expected {expected.size}")
+        problems += [
+            f"{path}: found, not listed in {MANIFEST}"
+            for path in sorted(unlisted)
+            if not (only_listed or is_stray(path))
+        ]
+        for path in sorted(manifest.files.keys() & found.keys()):
+            size, expected = found[path].get("size"), manifest.files[path].size
+            if size not in (None, expected):
+                problems.append(f"{path}: found {size} bytes, expected {expected}")
         _refuse(name, tuple(problems))
+        return unlisted
 
     def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:
         """Fetch what the manifest lists, and the manifest."""
@@ -200,6 +193,11 @@ Store = LocalStore | RemoteStore
 def open_store(url: str) -> Store:
     """Make the store of a URL or a path; nothing is read yet."""
     return RemoteStore(url) if is_remote(url) else LocalStore(Path(url.removeprefix("file://")))
+
+
+def _unlisted(found: Iterable[str], manifest: Manifest) -> frozenset[str]:
+    """Return what is neither listed in a manifest, nor it or its signature."""
+    return frozenset(found) - {*manifest.files, MANIFEST, SIGNATURE}
 
 
 def name_some(names: Collection[str]) -> str:

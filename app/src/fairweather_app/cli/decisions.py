@@ -19,7 +19,7 @@ from fairweather_app.errors import DecisionError, GivenUpError
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.pins import why_not
 
-STORE_SECONDS = 30.0
+STORE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
