@@ -110,12 +110,12 @@ def test_a_store_that_does_not_answer_for_long_is_a_problem_until_it_does(
         return answer.json
 
     assert (ready()["status"], ready()["store"]["problem"]) == ("ready", None)
-    assert ready()["store"]["age_seconds"] < 60
+    assert ready()["look_age_seconds"] < 60
     monkeypatch.setattr("fairweather_app.background.poller.LATE_SECONDS", 0.2)
     hanging.stop_answering()
     wait_for(lambda: ready()["status"] == "degraded")
     assert "does not answer: it was not scanned since 20" in ready()["store"]["problem"]
-    assert ready()["store"]["age_seconds"] > 0.2
+    assert ready()["look_age_seconds"] > 0.2
     assert "fairweather_store_problem 1.0" in client.get("/metrics").text
     monkeypatch.undo()
     hanging.answer()

@@ -105,10 +105,8 @@ def model_detail(app_context: AppContext, delivery_id: str, *, card: str) -> Mod
 
 
 def store_report(snapshot: Snapshot) -> StoreReport:
-    """Return how the last refresh from the store went, and how long ago it was."""
-    at = snapshot.checked_at
-    age = None if at is None else max(0.0, (datetime.now(UTC) - at).total_seconds())
-    return StoreReport(checked_at=at, age_seconds=age, problem=snapshot.problem)
+    """Return how the last refresh from the store went."""
+    return StoreReport(checked_at=snapshot.checked_at, problem=snapshot.problem)
 
 
 def _text(entry: Entry) -> str:

@@ -246,7 +246,6 @@ class StoreReport(_Response):
     """How the last look at the store went."""
 
     checked_at: AwareDatetime | None = Field(description="null before the first look.")
-    age_seconds: float | None = Field(description="Since that look; null before the first.")
     problem: str | None = Field(description="Why what is live was kept as it was; else null.")
 
 
@@ -303,3 +302,6 @@ class Readiness(_Response):
     )
     live: int
     store: StoreReport
+    look_age_seconds: float | None = Field(
+        description="Since the last look at the store; null before the first."
+    )
