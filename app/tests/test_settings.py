@@ -82,6 +82,21 @@ def test_settings_pass_through_as_they_are() -> None:
         ({"observations": "nonsense"}, "expected a SQLAlchemy URL, such as sqlite:///"),
         ({"observations": "mysql://host/db"}, "expected a database of sqlite or postgresql"),
         ({"observations": "sqlite://"}, "expected a file: a database in memory"),
+        (
+            {"observations": "sqlite:////no/such/folder/x.sqlite"},
+            "expected a file in a folder that is there",
+        ),
+        ({"observations": "sqlite:////tmp"}, "expected a file in a folder that is there"),
+        ({"observations": "sqlite://x.sqlite"}, "that can be used here \\(Invalid SQLite URL"),
+        ({"observations": "sqlite:///file:x?mode=memory&uri=true"}, "expected a file: a database"),
+        ({"observations": "sqlite+aiosqlite:///x"}, "expected a database of sqlite or postgresql"),
+        ({"observations": "sqlite+nothing:///x"}, "expected a SQLAlchemy URL"),
+        ({"observations": "postgresql://host:port/x"}, "expected a SQLAlchemy URL"),
+        (
+            {"observations": "postgresql+pg8000://host/x"},
+            "No module named 'pg8000'.*pip install 'fairweather-app\\[postgresql\\]'",
+        ),
+        ({"margins": "{humidity: 1, humidity: 2}"}, "expected margins by variable, such as"),
         ({"tensorflow": True}, "pip install 'fairweather-app\\[tensorflow\\]'"),
         (
             {"stroe": "x"},
@@ -223,3 +238,12 @@ def test_a_backend_that_cannot_be_had_is_a_wrong_setting(
         create_app({"backends": name, "cache": tmp_path})
     assert str(caught.value).startswith(f"FAIRWEATHER_BACKENDS is {name!r}: ")
     assert told in str(caught.value)
+
+
+def test_a_key_that_stands_twice_in_the_configuration_file_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "settings.yaml").write_text("store: /a\nclock: now\nstore: /b\n")
+    monkeypatch.setenv("FAIRWEATHER_CONFIG", str(tmp_path / "settings.yaml"))
+    with pytest.raises(SettingsError, match=r"found the key 'store' twice\s+in .*, line 3"):
+        load_settings()

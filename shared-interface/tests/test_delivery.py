@@ -29,7 +29,7 @@ from fairweather_interface import (
     verify_delivery,
 )
 from fairweather_interface import delivery as delivery_module
-from fairweather_interface.manifest import file_problems
+from fairweather_interface.manifest import file_problems, is_stray, write_manifest
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.testing import build_delivery
 from schemas import NEWEST, NEXT, NEXT_MAJOR
@@ -95,7 +95,8 @@ _FAULTS = {
     "examples missing": (_remove(EXAMPLES), f"{EXAMPLES}: listed"),
     "card missing": (_remove(CARD), f"{CARD}: listed"),
     "stranger": (_add("notes.txt"), "notes.txt: found, not listed"),
-    "hidden stranger": (_add(".DS_Store"), ".DS_Store: found, not listed"),
+    "stranger with a dot": (_add("card.index.html"), "card.index.html: found, not listed"),
+    "stranger like a stray": (_add("metadata.json.txt"), "metadata.json.txt: found, not listed"),
     "stranger in a folder": (_add("card/plot.svg"), "card/plot.svg: found, not listed"),
     "bit in the model": (_flip("model.onnx"), "model.onnx: its sha256 differs"),
     "bit in the metadata": (_flip(METADATA), f"{METADATA}: its sha256 differs"),
@@ -177,6 +178,59 @@ def test_exactly_one_unlisted_file_is_ignored_the_signature(tiny_delivery: Tiny)
     assert open_delivery(path).path == path
     (path / "card" / SIGNATURE).write_bytes(b"")
     assert len(verify_delivery(path)) == 1
+
+
+_STRAYS = (
+    *(".DS_Store", "card/._index.html", ".nfs000000000001", ".metadata.json.swp", "metadata.json~"),
+    *("#card#", "Thumbs.db", "card/desktop.ini", "@eaDir/card/index.html", "__MACOSX/x"),
+    *("lost+found/1", "card_$folder$", ".Trash-1000/files/x"),
+)
+
+
+@pytest.mark.parametrize("name", _STRAYS)
+def test_what_systems_and_editors_leave_behind_is_no_part_of_a_delivery(
+    name: str, tiny_delivery: Tiny
+) -> None:
+    path = tiny_delivery()
+    (path / name).parent.mkdir(parents=True, exist_ok=True)
+    (path / name).write_bytes(b"whatever")
+    assert is_stray(name)
+    assert verify_delivery(path) == ()
+    delivery = open_delivery(path)
+    assert name not in delivery.manifest.files
+
+
+def test_the_lock_of_an_editor_is_a_link_to_nowhere_and_no_part_of_a_delivery(
+    tiny_delivery: Tiny,
+) -> None:
+    path = tiny_delivery()
+    (path / "card" / ".#index.html").symlink_to("ann@host.1234")
+    assert verify_delivery(path) == ()
+
+
+def test_a_hidden_file_that_is_listed_is_a_file_like_any_other(tiny_delivery: Tiny) -> None:
+    path = tiny_delivery()
+    (path / ".notes").mkdir()
+    (path / ".notes" / "first~").write_bytes(b"of the trainer")
+    write_manifest(path, path.name)
+    assert open_delivery(path).manifest.files[".notes/first~"].size == 14
+    (path / ".notes" / "first~").write_bytes(b"of an attacker")
+    (problem,) = verify_delivery(path)
+    assert problem == ".notes/first~: its sha256 differs from the one listed in manifest.json"
+    (path / ".notes" / "first~").unlink()
+    assert verify_delivery(path) == (".notes/first~: listed in manifest.json, not found",)
+
+
+def test_the_listed_files_alone_can_be_held_against_the_manifest(tiny_delivery: Tiny) -> None:
+    path = tiny_delivery()
+    manifest = open_delivery(path).manifest
+    (path / "notes.txt").write_bytes(b"")
+    (path / "card" / "x").symlink_to("/etc")
+    assert len(file_problems(path, manifest)) == 2
+    assert file_problems(path, manifest, only_listed=True) == ()
+    _link("card")(path)
+    (problem,) = file_problems(path, manifest, only_listed=True)[:1]
+    assert problem == "card: found a link, expected files and folders only"
 
 
 def test_a_renamed_delivery_is_refused_by_manifest_and_metadata(tiny_delivery: Tiny) -> None:
@@ -346,14 +400,15 @@ def test_a_delivery_removed_before_or_while_it_is_verified_is_told(
         open_delivery(path)
 
 
-def test_a_listing_shows_complete_visible_folders_in_order(
+def test_a_listing_shows_complete_folders_that_are_named_by_an_id_in_order(
     tiny_delivery: Tiny, store: Path
 ) -> None:
     paths = sorted(tiny_delivery() for _ in range(3))
     (store / "empty").mkdir()
     (store / "file").write_bytes(b"")
     (store / "dead").symlink_to("nowhere")
-    shutil.copytree(paths[0], store / ".hidden")
+    for name in (".hidden", "backup", "lost+found", f"{paths[0].name}.old", paths[0].name.upper()):
+        shutil.copytree(paths[0], store / name)
     assert list_deliveries(store) == tuple(paths)
 
 
@@ -369,10 +424,11 @@ def test_a_folder_that_may_not_be_looked_into_does_not_hide_the_others(
     tiny_delivery: Tiny, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed, other = sorted((tiny_delivery(), tiny_delivery()))
+    (store / "lost+found").mkdir()
     is_file = Path.is_file
 
     def may_not(path: Path) -> bool:
-        if path.parent == closed:
+        if path.parent in (closed, store / "lost+found"):
             raise PermissionError(13, "Permission denied", str(path))
         return is_file(path)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
+from fairweather_interface.definitions import load_yaml
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.variables import VARIABLES
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationError
@@ -30,7 +31,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from fairweather_app.errors import SettingsError
 
@@ -56,6 +57,11 @@ def _local_or_remote(value: str | Path) -> str:
     if not is_remote(text):
         return str(Path(text.removeprefix("file://")).expanduser())
     protocol = text.partition("://")[0]
+    if protocol.rpartition(":")[2] in {"http", "https"}:
+        raise ValueError(
+            "expected a folder or a store that lists its files, such as s3://bucket/prefix, which "
+            "a web server does not do reliably"
+        )
     try:
         from fsspec import get_filesystem_class  # type: ignore[import-untyped]  # noqa: PLC0415 - a folder needs none
 
@@ -73,12 +79,26 @@ def _local_or_remote(value: str | Path) -> str:
 def _supported_database(value: str) -> str:
     try:
         url = make_url(value)
-    except ArgumentError:
+        dialect = url.get_dialect()
+    except (ArgumentError, ValueError):  # the port
         raise ValueError("expected a SQLAlchemy URL, such as sqlite:///file.sqlite") from None
-    if url.get_backend_name() not in DATABASES:
+    if dialect.name not in DATABASES or dialect.is_async:
         raise ValueError(f"expected a database of {' or '.join(DATABASES)}")
-    if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
-        raise ValueError("expected a file: a database in memory is empty in every other thread")
+    try:
+        dialect.import_dbapi()
+        dialect().create_connect_args(url)
+    except (SQLAlchemyError, ImportError, ValueError, TypeError) as error:
+        why = str(error).partition("\n")[0]
+        raise ValueError(
+            f"expected a URL that can be used here ({why}); for PostgreSQL "
+            "pip install 'fairweather-app[postgresql]' brings the driver"
+        ) from None
+    if dialect.name == "sqlite":
+        if url.database in {None, "", ":memory:"} or "uri" in url.query:
+            raise ValueError("expected a file: a database in memory is empty in every other thread")
+        path = Path(str(url.database))
+        if path.is_dir() or not path.parent.is_dir():
+            raise ValueError("expected a file in a folder that is there")
     return value
 
 
@@ -104,7 +124,7 @@ def is_misspelt(variable: str) -> bool:
 
 def _parse_margins(value: object) -> object:
     try:
-        given = yaml.safe_load(value) if isinstance(value, str) else value
+        given = load_yaml(value) if isinstance(value, str) else value
     except yaml.YAMLError:
         given = None
     names = list(given) if isinstance(given, Mapping) else [""]
@@ -169,7 +189,8 @@ class Settings(BaseSettings):
     store: Annotated[str, BeforeValidator(_local_or_remote)] = Field(
         default="store",
         description="Where deliveries arrive: a folder, or any URL of "
-        "[fsspec](https://filesystem-spec.readthedocs.io) such as `s3://bucket/prefix`. Keys, "
+        "[fsspec](https://filesystem-spec.readthedocs.io) such as `s3://bucket/prefix`, but not of "
+        "a web server, which does not list its files reliably. Keys, "
         "regions and endpoints come from the client's own variables (`AWS_ENDPOINT_URL`, "
         "`AWS_ACCESS_KEY_ID`, …).",
     )
@@ -370,7 +391,7 @@ def _read_config_file() -> dict[str, Any]:
         f"{CONFIG} is {name!r}: expected a YAML file of settings, such as 'store: /srv/deliveries'"
     )
     try:
-        content = yaml.safe_load(Path(name).expanduser().read_text(encoding="utf-8")) or {}
+        content = load_yaml(Path(name).expanduser().read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError([f"{expected} ({error})"]) from None
     if not isinstance(content, dict):

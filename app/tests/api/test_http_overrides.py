@@ -53,6 +53,7 @@ def test_a_store_problem_is_told_while_what_is_live_answers(
     context.catalogue.refresh()
     content = serving.get("/readyz").json
     assert content is not None
+    assert content["status"] == "degraded"
     assert str(store) in content["store"]["problem"]
     assert serving.get("/weather/predict?area=JFK").status_code == 200
 

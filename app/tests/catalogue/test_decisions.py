@@ -344,7 +344,7 @@ def test_while_the_database_is_away_what_was_read_last_holds_also_through_a_rest
         each.close()
     path = Path(settings["observations"].removeprefix("sqlite:///"))
     path.rename(path.with_name("aside"))
-    path.mkdir()
+    path.write_text("no database")
     for app in (two, create_app(settings)):
         snapshot = context_of(app).catalogue.refresh()
         assert snapshot.entry(better).state == "withdrawn"

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fairweather_interface.metadata import ModelMetadata, read_metadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import metadata_document
+from flask import Flask
 
+from fairweather_app.background.poller import Poller
 from fairweather_app.catalogue.overrides import Overrides, read_overrides
 from fairweather_app.errors import OverridesError
 
@@ -80,3 +83,44 @@ def test_any_other_file_is_refused_with_what_is_expected(tmp_path: Path, text: s
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OverridesError, match="cannot be read"):
         read_overrides(tmp_path / "nowhere.yaml")
+
+
+def test_names_that_match_nothing_are_told_by_the_list_and_once_by_a_serving_app(
+    make_app: Callable[..., Flask],
+    tmp_path: Path,
+    tiny_delivery: Callable[..., Path],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    name = tiny_delivery(areas=("EWR", "JFK"), model_type="WinterPredictor").name
+    (tmp_path / "overrides.yaml").write_text(
+        "override_cities:\n"
+        "  WinterPredictr: [JFK]\n"
+        f"  {name[:8]}: [JFK]\n"
+        "  WinterPredictor: [jfk, EWR]\n"
+        f"  {name}: [JFK, EWR]\n"
+        "  Other: []\n"
+    )
+    nobody = "00000000-0000-4000-8000-000000000000"
+    app = make_app(
+        overrides=tmp_path / "overrides.yaml",
+        shadow=(nobody,),
+        margins={"temperature": 1, "cloud_cover": 1},
+    )
+    unknown = "which is no delivery's id or model type"
+    undeclared = "which it does not declare"
+    expected = [
+        "FAIRWEATHER_MARGINS names 'cloud_cover', which no model forecasts",
+        f"FAIRWEATHER_SHADOW names {nobody}, which is no delivery's id",
+        f"override_cities names 'Other', {unknown}",
+        f"override_cities names 'WinterPredictr', {unknown}; did you mean 'WinterPredictor'?",
+        f"override_cities names {name[:8]!r}, {unknown}; did you mean {name!r}?",
+        f"override_cities narrows 'WinterPredictor' to 'jfk', {undeclared}; did you mean 'JFK'?",
+    ]
+    result = app.test_cli_runner().invoke(args=["models", "list"])
+    assert (result.exit_code, sorted(result.stderr.splitlines())) == (0, sorted(expected))
+    poller = Poller(app.extensions["fairweather"])
+    for _ in range(2):
+        poller._report()
+    assert sorted(each for each in caplog.messages if "names" in each or "narrows" in each) == (
+        sorted(expected)
+    )

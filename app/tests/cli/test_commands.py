@@ -251,7 +251,8 @@ def test_a_mistyped_setting_is_warned_of_once_and_changes_nothing_else(
 
 
 def test_a_database_that_cannot_be_used_is_a_sentence(make_app: MakeApp, tmp_path: Path) -> None:
-    app = make_app(observations=f"sqlite:///{tmp_path}/nowhere/x.sqlite")
+    (tmp_path / "x.sqlite").write_text("no database")
+    app = make_app(observations=f"sqlite:///{tmp_path}/x.sqlite")
     result = app.test_cli_runner().invoke(args=["models", "why", "JFK"])
     assert result.exit_code == 1
     assert "FAIRWEATHER_OBSERVATIONS" in result.stderr

@@ -64,6 +64,23 @@ def test_publishing_again_changes_nothing_and_other_bytes_are_refused(
         publish(str(other), store)
 
 
+@pytest.mark.parametrize("kind", ["folder", "remote"])
+def test_what_systems_and_editors_left_in_it_is_not_published_and_its_signature_is(
+    delivery: Path, remote: str, tmp_path: Path, kind: str
+) -> None:
+    (delivery / "manifest.dsse.json").write_bytes(b"{}")
+    expected = files(delivery)
+    (delivery / ".DS_Store").write_bytes(b"of a Finder")
+    (delivery / "metadata.json~").write_bytes(b"of an editor")
+    (delivery / "card" / ".#index.html").symlink_to("ann@host.1234")
+    assert verify_delivery(delivery) == ()
+    where = publish(str(delivery), remote if kind == "remote" else str(tmp_path / "store"))
+    back = publish(where, str(tmp_path / "back"))
+    assert files(Path(back)) == expected
+    if kind == "folder":
+        assert files(Path(where)) == expected
+
+
 def test_what_does_not_conform_is_not_published(delivery: Path, tmp_path: Path) -> None:
     (delivery / "card" / "index.html").write_text("tampered with", encoding="utf-8")
     with pytest.raises(PublishError, match=r"card/index\.html"):
@@ -97,11 +114,10 @@ def test_an_upload_that_is_cut_short_stays_invisible_and_can_be_repeated(
 def test_a_copy_that_is_cut_short_leaves_nothing(
     delivery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_source: Path, copy: Path, **_more: Any) -> None:
-        copy.mkdir(parents=True)
+    def full(_source: Path, _copy: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fairweather_research.delivery.publish.shutil.copytree", full)
+    monkeypatch.setattr("fairweather_research.delivery.publish.shutil.copy2", full)
     with pytest.raises(PublishError, match="No space left on device"):
         publish(str(delivery), str(tmp_path / "store"))
     assert list_deliveries(tmp_path / "store") == ()

@@ -79,15 +79,16 @@ def new_delivery_id() -> str:
 def list_deliveries(store: Path) -> tuple[Path, ...]:
     """Return the folders of complete deliveries in a store, by name; nothing is verified.
 
-    Hidden folders and folders without a manifest are not deliveries (yet). A folder that may
-    not be looked into is listed: opening it raises the reason.
+    What is not named by a delivery id is none, whatever it holds; a folder without a manifest is
+    none yet. A folder that may not be looked into is listed: opening it raises the reason.
 
     Raises:
         OSError: the store is absent or cannot be read.
     """
     with os.scandir(store) as entries:
-        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
-    return tuple(store / name for name in names if _complete(store / name))
+        names = sorted(entry.name for entry in entries)
+    ids = (name for name in names if re.fullmatch(DELIVERY_ID_PATTERN, name))
+    return tuple(store / name for name in ids if _complete(store / name))
 
 
 def open_delivery(path: Path, *, reader: str = SCHEMA_VERSION) -> Delivery:

@@ -3,15 +3,18 @@
 Its own digest is the digest of the delivery. Laws: a path is relative, in POSIX form, without
 ``..``, and no part of it differs from another's by case only; links are refused; and exactly
 one file may lie beside the listed ones, ``manifest.dsse.json``, so that a signature can come later.
+What systems and editors leave in any folder (`is_stray`) is no part of a delivery unless it is
+listed: it is neither read nor refused.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -30,6 +33,11 @@ from fairweather_interface.problems import problems_of
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.dsse.json"
 
+_STRAYS = re.compile(  # of macOS, NFS and editors; of editors; of Windows; of disks and stores
+    r"\..+|.*~|#.*#|thumbs\.db|desktop\.ini|\$recycle\.bin|system volume information"
+    r"|lost\+found|@eadir|__macosx|.*_\$folder\$",
+    re.DOTALL | re.IGNORECASE,
+)
 _LARGEST_DOCUMENT = 64 << 20
 _LONGEST_PATH = 1000
 
@@ -59,6 +67,15 @@ class Manifest:
     delivery_id: str
     files: Mapping[str, FileEntry]
     digest: str
+
+
+def is_stray(path: str) -> bool:
+    """Return whether a system or an editor makes files, or folders, of such a name by itself.
+
+    Such are all hidden ones, ``Thumbs.db``, ``desktop.ini``, ``name~``, ``#name#`` and
+    ``lost+found``; and whatever lies in a folder of such a name.
+    """
+    return any(_STRAYS.fullmatch(part) for part in path.split("/"))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -110,13 +127,22 @@ def write_manifest(folder: Path, delivery_id: str) -> Manifest:
     return read_manifest(folder)
 
 
-def file_problems(folder: Path, manifest: Manifest) -> tuple[str, ...]:
+def file_problems(
+    folder: Path, manifest: Manifest, *, only_listed: bool = False
+) -> tuple[str, ...]:
     """Return how the files below ``folder`` differ from the manifest; empty when they do not.
+
+    With ``only_listed`` whatever else lies there is passed over, else only what `is_stray`.
 
     Raises:
         OSError: the disk or the permissions do not allow to read a file.
     """
-    problems, paths = _walk(folder)
+    kept = {str(each) for path in manifest.files for each in PurePosixPath(path, "_").parents}
+
+    def is_left_out(name: str) -> bool:
+        return name not in kept and (only_listed or is_stray(name))
+
+    problems, paths = _walk(folder, is_left_out)
     found = set(paths) - {MANIFEST, SIGNATURE}
     problems += [_not_found(path) for path in sorted(set(manifest.files) - found)]
     problems += [
@@ -197,7 +223,9 @@ def artifact_digest(folder: Path, path: str) -> str:
     return digest_of_files({name: _entry(folder / name) for name in chosen})
 
 
-def _walk(folder: Path) -> tuple[list[str], list[str]]:
+def _walk(
+    folder: Path, is_left_out: Callable[[str], bool] = lambda _name: False
+) -> tuple[list[str], list[str]]:
     """Return problems (links, things that are no files) and the paths of the files below."""
     problems, paths, below = [], [], [""]
     while below:
@@ -210,6 +238,8 @@ def _walk(folder: Path) -> tuple[list[str], list[str]]:
             continue
         for entry in entries:
             name = f"{stem}{entry.name}"
+            if is_left_out(name):
+                continue
             if len(name) > _LONGEST_PATH:
                 problems.append(f"{name[:60]}...: found a path of {len(name)} characters")
             elif entry.is_symlink():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 import flask
@@ -221,7 +222,14 @@ def is_ready() -> Response:
     """Report that at least one verified delivery is loaded."""
     snapshot = current_context().catalogue.snapshot
     if snapshot.live:
-        return _json(Readiness(live=len(snapshot.live), store=store_report(snapshot)))
+        at = snapshot.checked_at
+        answer = Readiness(
+            status="degraded" if snapshot.problem else "ready",
+            live=len(snapshot.live),
+            store=store_report(snapshot),
+            look_age_seconds=None if at is None else (datetime.now(UTC) - at).total_seconds(),
+        )
+        return _json(answer)
     none = f"none of {len(snapshot.entries)} deliveries is live; /models says why"
     raise NotReadyError(snapshot.not_ready or none)
 

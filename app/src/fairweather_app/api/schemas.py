@@ -297,6 +297,11 @@ class Health(_Response):
 class Readiness(_Response):
     """The answer of ``/readyz`` when at least one verified delivery is loaded."""
 
-    status: Literal["ready"] = "ready"
+    status: Literal["ready", "degraded"] = Field(
+        description="degraded while the store has a problem: what is live may be out of date."
+    )
     live: int
     store: StoreReport
+    look_age_seconds: float | None = Field(
+        description="Since the last look at the store; null before the first."
+    )

@@ -1,4 +1,6 @@
-"""The poller: a thread that refreshes the catalogue while the app serves.
+"""The poller: two threads that keep the catalogue up to date while the app serves.
+
+One scans the store, the other follows withdrawals and pins, which do not wait for the store.
 
 `create_app` starts no thread; serving does, in one of two ways:
 
@@ -26,13 +28,18 @@ from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.pins import report_pins
 
 POLLER = "fairweather-poller"
+FOLLOWER = "fairweather-follower"
 PRELOADER = "fairweather-preloader"
+
+LATE_SECONDS = 60.0
+LATE_PERIODS = 3
+"""A store that was not scanned for so long, and so many reload periods, is a problem."""
 
 logger = logging.getLogger(__name__)
 
 
 class Poller:
-    """Refreshes an app's catalogue at once and then again and again, on a thread, and logs.
+    """Refreshes an app's catalogue at once and then again and again, on threads, and logs.
 
     After the first refresh models are preloaded, on another thread.
     """
@@ -41,7 +48,11 @@ class Poller:
         self._context = app_context
         self._stopping = threading.Event()
         self._refreshed = threading.Event()
+        self._reporting = threading.Lock()
+        self._reported = app_context.catalogue.snapshot
+        self._unmatched: frozenset[str] = frozenset()
         self._thread = threading.Thread(target=self._poll, name=POLLER, daemon=True)
+        self._follower = threading.Thread(target=self._follow, name=FOLLOWER, daemon=True)
 
     @property
     def running(self) -> bool:
@@ -49,8 +60,9 @@ class Poller:
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the threads."""
         self._thread.start()
+        self._follower.start()
 
     def wait_for_first_refresh(self, seconds: float) -> bool:
         """Wait for the first refresh, at most so many `seconds`; return whether it has ended.
@@ -60,21 +72,20 @@ class Poller:
         return self._refreshed.wait(seconds)
 
     def stop(self) -> None:
-        """End the thread and wait until it has ended."""
+        """End the threads and wait until they have ended."""
         self._stopping.set()
         self._thread.join()
+        self._follower.join()
 
     def _poll(self) -> None:
         from fairweather_app.api.metrics import count_look  # noqa: PLC0415 - see `request_log`
 
-        catalogue, rules = self._context.catalogue, self._context.selectors.rules
+        catalogue = self._context.catalogue
         while not self._stopping.is_set():
             try:
                 before = catalogue.snapshot
-                after = catalogue.refresh()
-                count_look(before, after)
-                report_changes(before, after)
-                report_pins(rules, before.contents, after.contents)
+                count_look(before, catalogue.refresh())
+                self._report()
             except Exception:
                 logger.exception("scanning the store failed; it is tried again")
             if not self._refreshed.is_set():
@@ -83,6 +94,29 @@ class Poller:
                 preloading.join(BEFORE_READY_SECONDS)
                 self._refreshed.set()
             self._stopping.wait(self._context.settings.reload_seconds)
+
+    def _follow(self) -> None:
+        """Follow decisions twice in each period, so that one holds within it."""
+        period = self._context.settings.reload_seconds
+        while not self._stopping.wait(period / 2):
+            try:
+                self._context.catalogue.follow_decisions(max(LATE_SECONDS, LATE_PERIODS * period))
+                self._report()
+            except Exception:
+                logger.exception("following withdrawals and pins failed; it is tried again")
+
+    def _report(self) -> None:
+        """Log what changed since the last report."""
+        with self._reporting:
+            before, after = self._reported, self._context.catalogue.snapshot
+            self._reported = after
+            report_changes(before, after)
+            report_pins(self._context.selectors.rules, before.contents, after.contents)
+            if after.checked_at is not None and after.problem is None:
+                unmatched = self._context.unmatched_settings(after.contents)
+                for sentence in sorted(unmatched - self._unmatched):
+                    logger.warning("%s", sentence)
+                self._unmatched = unmatched
 
     def _preload(self) -> None:
         try:
@@ -128,7 +162,7 @@ def report_changes(before: Snapshot, after: Snapshot) -> None:
         return
     for name, entry in after.entries.items():
         known = before.entries.get(name)
-        if known is entry:
+        if known is not None and (known.summary, known.digest) == (entry.summary, entry.digest):
             continue
         if entry.live:
             again = "" if known is None or known.live else " again"

@@ -2,14 +2,15 @@
 
 `Catalogue.refresh` scans the store (see `refresh`) and replaces one immutable `Snapshot`. A request
 that has taken a snapshot keeps it, with its models, to its end. Withdrawals and pins apply from the
-next refresh on; while the database cannot be read, those that were last read apply, also by another
-process of the same cache.
+next refresh on, or the next `follow_decisions`, which does not wait for the store; while the
+database cannot be read, those that were last read apply, also by another process of the same cache.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from fairweather_app.catalogue.ingestion import Ingestion
 from fairweather_app.catalogue.model_cache import ModelCache
 from fairweather_app.catalogue.refresh import MayAnswer, Refresher
 from fairweather_app.catalogue.snapshot import Contents, Snapshot, refuse_conflicts
+from fairweather_app.common.times import write_time
 from fairweather_app.errors import LoadError, ObservationStoreError
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 
@@ -65,7 +67,7 @@ class Catalogue:
             index,
             self.model_cache,
             may_answer=self._covers,
-            publish=lambda known: self._publish(known, self._snapshot.problem),
+            publish=lambda known: self._publish(known, self._problem),
         )
         self._index = index
         self._may_answer = may_answer
@@ -74,7 +76,10 @@ class Catalogue:
         self.backends = ingestion.backends
         self._decisions: Decisions | None = None
         self._decisions_missing = False
+        self._problem: str | None = None
+        self._scanned = time.monotonic()
         self._refreshing = threading.Lock()
+        self._publishing = threading.RLock()
         self._snapshot = Snapshot()
         self._known: Mapping[str, Entry] = {}  # before withdrawals
 
@@ -102,9 +107,26 @@ class Catalogue:
             first = self._snapshot.checked_at is None
             if first:
                 self._known = self._index.entries()
+            with self._publishing:
+                self._update_decisions()
+            known, problems = self.refresher.run(self._known, first=first)
+            self._problem = "; ".join(problems) or None
+            self._publish(known, self._problem)
+            return self._snapshot
+
+    def follow_decisions(self, late_after: float) -> Snapshot:
+        """Replace the snapshot where withdrawals or pins changed; never waits for the store.
+
+        Before the first scan has ended, what the index knows is live. So many seconds without a
+        scan, or a part of one, are a problem.
+        """
+        with self._publishing:
             self._update_decisions()
-            self._known, problems = self.refresher.run(self._known, first=first)
-            self._publish(self._known, "; ".join(problems) or None)
+            problem, last = self._problem, self._snapshot.checked_at
+            if time.monotonic() - self._scanned > late_after:
+                since = f"since {write_time(last)}" if last else "yet"
+                problem = f"the store {self.store} does not answer: it was not scanned {since}"
+            self._publish(self._known, problem, scanned=False)
             return self._snapshot
 
     def _update_decisions(self) -> None:
@@ -124,8 +146,19 @@ class Catalogue:
             self._decisions = read
             self._index.save_note(_DECISIONS, DECISIONS_JSON.dump_json(read).decode())
 
-    def _publish(self, known: Mapping[str, Entry], problem: str | None) -> None:
+    def _publish(
+        self, known: Mapping[str, Entry], problem: str | None, *, scanned: bool = True
+    ) -> None:
         """Replace the snapshot; its contents only when they differ."""
+        with self._publishing:
+            checked_at = self._snapshot.checked_at
+            if scanned:
+                self._known, self._scanned, checked_at = known, time.monotonic(), datetime.now(UTC)
+            contents = self._next_contents(known)
+            self._snapshot = Snapshot(contents=contents, checked_at=checked_at, problem=problem)
+
+    def _next_contents(self, known: Mapping[str, Entry]) -> Contents:
+        """Return contents with the decisions; the current ones when they do not differ."""
         decisions = self._decisions or Decisions()
         entries = dict(sorted(known.items()))
         before = self._snapshot.contents
@@ -142,11 +175,11 @@ class Catalogue:
             if same is not None and entry is not known[name] and same.equals(entry):
                 entries[name] = same
         pins = {area: str(pin.delivery_id) for area, pin in decisions.pins.items()}
-        contents = before
-        if entries != before.entries or pins != before.pins:
-            contents = Contents(entries, pins).prepare()
-            self._before_publish(before, contents)
-        self._snapshot = Snapshot(contents=contents, checked_at=datetime.now(UTC), problem=problem)
+        if entries == before.entries and pins == before.pins:
+            return before
+        contents = Contents(entries, pins).prepare()
+        self._before_publish(before, contents)
+        return contents
 
     def _covers(self, entry: Entry, area: str) -> bool:
         withdrawn = self._decisions.withdrawals if self._decisions else {}

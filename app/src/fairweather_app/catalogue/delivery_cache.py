@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import shutil
 import tempfile
 import time
@@ -32,11 +33,13 @@ from fairweather_interface.errors import (
 from fairweather_interface.manifest import file_problems, read_listed
 from fairweather_interface.metadata import read_metadata
 
-from fairweather_app.catalogue.stores import Store
+from fairweather_app.catalogue.stores import Store, name_some
 
 _STAGING = ".staging-"
 _LOCK = ".lock"
 ABANDONED_AFTER_SECONDS = 86_400
+
+logger = logging.getLogger(__name__)
 
 
 class DeliveryCache:
@@ -70,6 +73,9 @@ class DeliveryCache:
     def fetch_verified(self, name: str) -> Delivery:
         """Copy a delivery here, unless its bytes are here already, and verify the copy.
 
+        A file that its manifest does not list is never copied, and told. At first sight it is
+        damage, unless it `is_stray`; once there is a verified copy, it is none.
+
         Raises:
             IncompleteDeliveryError: the store does not hold it (any more).
             CorruptDeliveryError: the delivery's bytes, layout or contents disagree.
@@ -78,8 +84,13 @@ class DeliveryCache:
             OSError: it cannot be read, or the cache cannot be written.
         """
         manifest = self.store.manifest(name)
-        self.store.check(name, manifest)
-        return self._reopen(name, manifest.digest) or self._copy(name, manifest)
+        known = self._reopen(name, manifest.digest)
+        if unlisted := self.store.check(name, manifest, only_listed=known is not None):
+            logger.warning(
+                "passed over in the folder of delivery %s: %s, which its manifest does not list",
+                *(name, name_some(unlisted)),
+            )
+        return known or self._copy(name, manifest)
 
     def open_verified(self, name: str, digest: str) -> Delivery:
         """Return the copy, every byte verified; fetch it again when it is absent or damaged.

@@ -12,8 +12,9 @@ id and the type of a delivery are named, a city must be in both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
@@ -22,9 +23,11 @@ from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code, Refusal
 
 from fairweather_app.catalogue.entries import Entry
+from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.errors import OverridesError
 
 KEY = "override_cities"
+MOST_COMPARED = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,30 @@ class Overrides:
                 to = ", ".join(sorted(allowed)) or "no city"
                 return Refusal(code=Code.OVERRIDDEN, reason=f"the operator narrowed {name} to {to}")
         return None
+
+    def find_unmatched(self, contents: Contents) -> Iterable[str]:
+        """Yield a sentence for each name that no delivery of these contents has."""
+        areas: dict[str, set[str]] = {}
+        for each in contents.entries.values() if self.cities else ():
+            for name in (each.delivery_id, str(each.model_type)):
+                areas.setdefault(name, set()).update(each.areas)
+        for name, cities in self.cities.items():
+            if name not in areas:
+                hint = _did_you_mean(name, areas)
+                yield f"{KEY} names {name!r}, which is no delivery's id or model type{hint}"
+            for city in cities - areas[name] if areas.get(name) else ():
+                hint = _did_you_mean(city, areas[name])
+                yield f"{KEY} narrows {name!r} to {city!r}, which it does not declare{hint}"
+        for name in self.shadows - contents.entries.keys():
+            yield f"FAIRWEATHER_SHADOW names {name}, which is no delivery's id"
+
+
+def _did_you_mean(name: str, known: Collection[str]) -> str:
+    folded = {each.casefold(): each for each in known}
+    alike = [each for each in folded if each.startswith(name.casefold())]
+    if len(known) <= MOST_COMPARED:
+        alike += get_close_matches(name.casefold(), folded, n=1)
+    return f"; did you mean {folded[alike[0]]!r}?" if alike else ""
 
 
 def read_overrides(path: Path | None) -> Overrides:

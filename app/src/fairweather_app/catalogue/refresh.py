@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from fairweather_interface.errors import IncompleteDeliveryError
+from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
@@ -33,6 +34,7 @@ from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.catalogue.index import Index
 from fairweather_app.catalogue.ingestion import Ingested, Ingestion
 from fairweather_app.catalogue.model_cache import ModelCache, release_free_memory
+from fairweather_app.catalogue.stores import name_some
 from fairweather_app.errors import LoadError, RemoteUnavailableError, StoreError
 
 CHECKED_AT_ONCE = 500
@@ -89,6 +91,7 @@ class Refresher:
         self._guard = DeletionGuard(may_answer)
         self._digests: frozenset[str] = frozenset()
         self._pruned: frozenset[str] | None = None
+        self._passed_over: frozenset[str] = frozenset()
         self._last_checked = ""
         self._last_verified = ""
 
@@ -127,19 +130,30 @@ class Refresher:
             now.entries |= {each.delivery_id: each for each in stay}
             now.problems += problems
         self._index.remove(known.keys() - now.entries.keys())
-        if not now.problems:
-            self._prune(frozenset(each.digest for each in now.entries.values() if each.digest))
+        self._prune(frozenset(each.digest for each in now.entries.values() if each.digest))
         return now.entries, now.problems
 
     def names(self) -> frozenset[str]:
-        """List the names under which deliveries lie in the store, or raise `StoreError`."""
+        """List the ids under which deliveries lie in the store, or raise `StoreError`.
+
+        A folder with another name is none; it is told once.
+        """
         try:
-            return self._store.names()
+            found = self._store.names()
         except OSError as error:
             raise StoreError(
                 f"the store {self._store} cannot be read ({error.strerror or error}); "
                 "FAIRWEATHER_STORE names the store"
             ) from None
+        names = frozenset(each for each in found if re.fullmatch(DELIVERY_ID_PATTERN, each))
+        if (others := found - names) != self._passed_over:
+            self._passed_over = others
+            if others:
+                logger.warning(
+                    "passed over in the store %s: %s, not named by a delivery id",
+                    *(self._store, name_some(others)),
+                )
+        return names
 
     def ingest(self, delivery_id: str) -> Ingested | None:
         """Ingest one delivery afresh, known or not, and keep nothing; None when it is not there."""

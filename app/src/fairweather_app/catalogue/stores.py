@@ -5,8 +5,9 @@ Laws:
 - A delivery without a manifest is not there (yet): `IncompleteDeliveryError`.
 - `OSError` means that the store failed; it tells nothing about a delivery.
 - `names` costs one listing, however many deliveries there are; nothing below them is read.
-- `check` compares as much with the manifest as is cheap; a copy that `fetch` made and that differs
-  is refused when it is verified.
+- `check` compares as much with the manifest as is cheap, with `only_listed` nothing that it does
+  not list, and returns the paths of that; empty objects that stand for folders are no files.
+- `fetch` brings what the manifest lists; a copy that differs is refused when it is verified.
 - `fingerprint` changes with a delivery's bytes, and is never empty.
 """
 
@@ -16,19 +17,20 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fairweather_interface.delivery import Manifest, read_manifest
 from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError
-from fairweather_interface.manifest import MANIFEST, SIGNATURE, file_problems
+from fairweather_interface.manifest import MANIFEST, SIGNATURE, file_problems, is_stray
 
 from fairweather_app.settings import is_remote
 
 LARGEST_MANIFEST = 64 << 20
+MOST_NAMED = 5
 
 _STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created")
 """The names that file systems give to what changes with a file's bytes, the surest first."""
@@ -63,13 +65,16 @@ class LocalStore:
         """Read the manifest."""
         return read_manifest(self.folder / name)
 
-    def check(self, name: str, manifest: Manifest) -> None:
+    def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> frozenset[str]:
         """Compare every byte: a disk is cheap to read."""
-        _refuse(name, file_problems(self.folder / name, manifest))
+        _refuse(name, file_problems(self.folder / name, manifest, only_listed=only_listed))
+        return _unlisted(dict(_stamps(str(self.folder / name))), manifest)
 
-    def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:  # noqa: ARG002 - all of it
-        """Copy everything, links as links: they are refused in the copy."""
-        shutil.copytree(self.folder / name, folder, symlinks=True)
+    def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:
+        """Copy what the manifest lists, and the manifest; links as links: the copy is refused."""
+        for path in (*manifest.files, MANIFEST):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.folder / name / path, folder / path, follow_symlinks=False)
 
 
 class RemoteStore:
@@ -118,24 +123,25 @@ class RemoteStore:
             self._fetch(name, [MANIFEST], Path(folder))
             return read_manifest(Path(folder))
 
-    def check(self, name: str, manifest: Manifest) -> None:
-        """Compare names and sizes, so that nothing unlisted is fetched; digests are for the copy.
-
-        Manifest and signature are not listed in a manifest.
-        """
+    def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> frozenset[str]:
+        """Compare names and sizes; digests are for the copy."""
         found = self._files(name)
+        unlisted = _unlisted(found, manifest)
         problems = [
             f"{path}: listed in {MANIFEST}, not found"
             for path in sorted(manifest.files.keys() - found.keys())
         ]
-        for path in sorted(found.keys() - {MANIFEST, SIGNATURE}):
-            expected = manifest.files.get(path)
-            if expected is None:
-                problems.append(f"{path}: found, not listed in {MANIFEST}")
-            elif found[path].get("size") not in (None, expected.size):
-                size = found[path]["size"]
-                problems.append(f"{path}: found {size} bytes, expected {expected.size}")
+        problems += [
+            f"{path}: found, not listed in {MANIFEST}"
+            for path in sorted(unlisted)
+            if not (only_listed or is_stray(path))
+        ]
+        for path in sorted(manifest.files.keys() & found.keys()):
+            size, expected = found[path].get("size"), manifest.files[path].size
+            if size not in (None, expected):
+                problems.append(f"{path}: found {size} bytes, expected {expected}")
         _refuse(name, tuple(problems))
+        return unlisted
 
     def fetch(self, name: str, manifest: Manifest, folder: Path) -> None:
         """Fetch what the manifest lists, and the manifest."""
@@ -159,7 +165,12 @@ class RemoteStore:
         with _as_os_error():
             found = self._system.find(root, detail=True)
         files = {path.removeprefix(root).lstrip("/"): about for path, about in found.items()}
-        return {path: about for path, about in files.items() if path}
+        folders = {str(parent) for path in files for parent in PurePosixPath(path).parents}
+        return {
+            path: about
+            for path, about in files.items()
+            if about.get("size") or not (path.endswith("/") or path in {"", *folders})
+        }
 
     def _fetch(self, name: str, paths: list[str], folder: Path) -> None:
         for path in paths:
@@ -184,11 +195,25 @@ def open_store(url: str) -> Store:
     return RemoteStore(url) if is_remote(url) else LocalStore(Path(url.removeprefix("file://")))
 
 
+def _unlisted(found: Iterable[str], manifest: Manifest) -> frozenset[str]:
+    """Return what is neither listed in a manifest, nor it or its signature."""
+    return frozenset(found) - {*manifest.files, MANIFEST, SIGNATURE}
+
+
+def name_some(names: Collection[str]) -> str:
+    """Name the first few, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(map(repr, sorted(names)[:MOST_NAMED])) + f" and {more} more" * (more > 0)
+
+
 def _stamps(folder: str, stem: str = "") -> Iterator[tuple[str, object]]:
-    """Yield path, size and modification time of all but folders; links are not followed."""
+    """Yield path, size and modification time of all but folders, and of those of strays.
+
+    Links are not followed.
+    """
     with os.scandir(folder) as found:
         for each in found:
-            if each.is_dir(follow_symlinks=False):
+            if each.is_dir(follow_symlinks=False) and not is_stray(each.name):
                 yield from _stamps(each.path, f"{stem}{each.name}/")
             else:
                 about = each.stat(follow_symlinks=False)

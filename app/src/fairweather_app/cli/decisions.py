@@ -1,6 +1,6 @@
 """Commands by which an operator decides: ``models withdraw | restore | pin | unpin``.
 
-Each writes one row; the serving processes follow within one reload period.
+Each writes one row; the serving processes follow within one reload period, whatever the store does.
 """
 
 from __future__ import annotations
@@ -12,10 +12,14 @@ import click
 
 from fairweather_app.catalogue.decisions import Action
 from fairweather_app.catalogue.entries import Entry
+from fairweather_app.catalogue.snapshot import Snapshot
 from fairweather_app.cli import output
-from fairweather_app.errors import DecisionError
+from fairweather_app.common.time_limit import TimeLimit
+from fairweather_app.errors import DecisionError, GivenUpError
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.pins import why_not
+
+STORE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +172,16 @@ def _decide(
         output.print_text(f"{done}; every serving process follows within {seconds:g} seconds")
 
 
+def _known(context: AppContext) -> Snapshot:
+    """Scan the store; where it does not answer, return what was known of it before."""
+    store = f"the store {context.catalogue.store}"
+    try:
+        return TimeLimit(STORE_SECONDS, pause=0).run(store, context.catalogue.refresh)
+    except GivenUpError as error:
+        output.print_text(f"{error}; what was known of it before counts", err=True)
+        return context.catalogue.follow_decisions(STORE_SECONDS)
+
+
 def _whole_id(text: str) -> str:
     """Return the id of a delivery in the store, or of a withdrawn one."""
     context = current_context()
@@ -175,7 +189,7 @@ def _whole_id(text: str) -> str:
     return output.resolve_id(
         text,
         lambda: {
-            *context.catalogue.refresh().entries,
+            *_known(context).entries,
             *context.catalogue.decisions.read().withdrawals,
         },
     )
@@ -186,7 +200,7 @@ def _entry(context: AppContext, delivery_id: str) -> Entry:
     before = context.catalogue.decisions.read().withdrawals.get(delivery_id)
     if before is not None:
         raise DecisionError(f"{delivery_id} was withdrawn by {before}; nothing was changed")
-    snapshot = context.catalogue.refresh()
+    snapshot = _known(context)
     entry = snapshot.entries.get(delivery_id)
     if entry is None:
         raise DecisionError(

@@ -68,8 +68,8 @@ def list_models(*, as_json: bool) -> None:
         ],
         as_json=as_json,
     )
-    for pin in pinned:
-        output.print_text(str(pin), err=True)
+    for sentence in (*map(str, pinned), *sorted(context.unmatched_settings(snapshot.contents))):
+        output.print_text(sentence, err=True)
     if snapshot.problem:
         raise click.ClickException(snapshot.problem)
     if not summaries:

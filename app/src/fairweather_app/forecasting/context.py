@@ -16,6 +16,7 @@ from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.index import Index, release_key
 from fairweather_app.catalogue.ingestion import Ingestion
 from fairweather_app.catalogue.overrides import read_overrides
+from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.catalogue.stores import open_store
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.errors import RETRY_SECONDS, SettingsError
@@ -50,6 +51,14 @@ class AppContext:
     windows: WindowCache
     forecaster: Forecaster
     live: LiveScores
+
+    def unmatched_settings(self, contents: Contents) -> frozenset[str]:
+        """Return a sentence for each name in the settings that matches nothing of the store."""
+        margins = self.settings.margins.keys() - contents.variables.keys()
+        unmatched = [
+            f"FAIRWEATHER_MARGINS names {each!r}, which no model forecasts" for each in margins
+        ]
+        return frozenset((*unmatched, *self.selectors.rules.overrides.find_unmatched(contents)))
 
 
 def build_app_context(settings: Settings) -> AppContext:

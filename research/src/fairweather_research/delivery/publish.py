@@ -1,6 +1,7 @@
 """Copy a delivery from one store to another.
 
-It is copied byte for byte, verified before anything is written, and visible at its destination
+Its files, and no stray that lies beside them, are copied byte for byte, verified before anything
+is written, and visible at its destination
 whole or not at all: in a folder it is staged beside its place and renamed, at any other URL of
 fsspec its manifest is written last, and by one writer only. Publishing what is there already
 changes nothing; other bytes under the same id are refused.
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
-from fairweather_interface.delivery import MANIFEST, read_manifest, verify_delivery
+from fairweather_interface.delivery import MANIFEST, SIGNATURE, read_manifest, verify_delivery
 from fairweather_interface.errors import FairweatherError
 
 from fairweather_research.errors import PublishError
@@ -56,12 +57,14 @@ def _copy(folder: Path, store: Path) -> str:
         staging = store / f"{_HIDDEN}{uuid.uuid4().hex}"
         staging.mkdir(parents=True)
         try:
-            shutil.copytree(folder, staging / folder.name, symlinks=True)
             digest, copy = read_manifest(folder).digest, staging / folder.name
+            for path in _paths(folder):
+                (copy / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(folder / path, copy / path)
             if (problems := verify_delivery(copy)) or read_manifest(copy).digest != digest:
                 raise PublishError(f"{folder} changed while it was copied: {'; '.join(problems)}")
-            for path in (staging, *staging.rglob("*")):
-                _flush(path)
+            for each in (staging, *staging.rglob("*")):
+                _flush(each)
             try:
                 copy.rename(final)
             except OSError:
@@ -78,12 +81,11 @@ def _upload(folder: Path, url: str) -> str:
     system, root = fsspec.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
     final = f"{root}/{folder.name}"
     if not _is_there(folder, system, final):
-        paths = [path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST]
-        for path in paths:
-            remote = f"{final}/{path.relative_to(folder).as_posix()}"
+        for path in _paths(folder)[:-1]:
+            remote = f"{final}/{path}"
             system.makedirs(remote.rpartition("/")[0], exist_ok=True)
-            system.put_file(str(path), remote)
-            if system.size(remote) != path.stat().st_size:
+            system.put_file(str(folder / path), remote)
+            if system.size(remote) != (folder / path).stat().st_size:
                 raise PublishError(f"{remote}: uploaded with another size; publish again")
         try:
             with system.open(f"{final}/{MANIFEST}", "xb") as file:
@@ -91,6 +93,12 @@ def _upload(folder: Path, url: str) -> str:
         except FileExistsError:
             _is_there(folder, system, final)  # another writer won; were they our bytes?
     return f"{url}/{folder.name}"
+
+
+def _paths(folder: Path) -> list[str]:
+    """Return the paths of what the manifest lists, of the signature if any, of the manifest."""
+    signed = [SIGNATURE] * (folder / SIGNATURE).is_file()
+    return [*read_manifest(folder).files, *signed, MANIFEST]
 
 
 def _is_there(folder: Path, system: Any, final: Path | str) -> bool:  # noqa: ANN401 - untyped
@@ -117,6 +125,8 @@ def _verified(delivery: str) -> Iterator[Path]:
             )
             folder = Path(made) / root.rpartition("/")[2]
             for remote in system.find(root):
+                if remote.endswith("/"):
+                    continue  # an empty object that stands for a folder
                 path = folder / remote.removeprefix(root).lstrip("/")
                 if not path.resolve().is_relative_to(folder.resolve()):
                     raise PublishError(f"found the path {remote}, expected one below {delivery}")
