@@ -64,8 +64,24 @@ def test_the_columns_are_these_in_this_order() -> None:
 def test_each_column_is_there_once_and_further_ones_are_ignored(
     names: tuple[str, ...], problems: tuple[str, ...]
 ) -> None:
-    expected = "expected area, time, variable, unit, value, each once"
+    there = ", ".join(map(repr, names)) or "none"
+    expected = (
+        "expected area, time, variable, unit, value, each once; the columns of the file are "
+        f"{there}"
+    )
     assert column_problems(names) == tuple(f"{problem}{expected}" for problem in problems)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_another_separator_is_named(separator: str) -> None:
+    (problem,) = column_problems([separator.join(("note", *COLUMNS))])
+    assert problem.startswith(f"found columns that {separator!r} separates, expected ','")
+
+
+def test_of_many_columns_and_long_names_a_few_characters_are_told() -> None:
+    (problem,) = column_problems([f"{'x' * 1000}{number}" for number in range(1000)])
+    assert problem.endswith(", ...")
+    assert len(problem) < 1500
 
 
 def test_an_origin_is_the_json_that_released_readers_read() -> None:

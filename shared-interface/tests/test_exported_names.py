@@ -55,6 +55,8 @@ PROMISED = {
     "fairweather_interface.archive": """
         COLUMNS EMPTY_CELLS ORIGIN_KEY Origin archive_text column_problems dump_origin
         parse_origin""",
+    "fairweather_interface.names": """
+        LONGEST_NAME parse_name parse_names plain_name with_plain_areas""",
     "fairweather_interface.terminal": "printable",
     "fairweather_interface.testing": """
         GOLDEN_WINDOWS GoldenWindow assert_delivery_conforms build_delivery identity_onnx

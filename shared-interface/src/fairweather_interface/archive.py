@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from fairweather_interface.errors import ArchiveError
+from fairweather_interface.errors import ArchiveError, short
 from fairweather_interface.metadata.record import parse_json
 
 _COLUMNS: Mapping[str, str] = {
@@ -31,6 +31,9 @@ COLUMNS = tuple(_COLUMNS)
 
 EMPTY_CELLS = ("", "NaN", "nan", "NA", "null")
 """The cells of a CSV file that hold no value."""
+
+_SHOWN = 10
+_SEPARATORS = (";", "\t", "|")
 
 ORIGIN_KEY = b"fairweather"
 """The key of the origin in the metadata of a Parquet file."""
@@ -77,8 +80,14 @@ def column_problems(names: Sequence[str]) -> tuple[str, ...]:
     """Return what is wrong with the columns of a file; empty where each of ours is there once."""
     missing = [name for name in COLUMNS if name not in names]
     repeated = [name for name in COLUMNS if names.count(name) > 1]
+    for separator in _SEPARATORS if missing else ():
+        if set(COLUMNS) <= {part.strip() for name in names for part in name.split(separator)}:
+            found = f"found columns that {separator!r} separates"
+            return (f"{found}, expected ',' (and '.' in numbers): write the file again with these",)
+    there = ", ".join(map(short, names[:_SHOWN])) + ", ..." * (len(names) > _SHOWN)
     return tuple(
-        f"found {what} {', '.join(columns)}, expected {', '.join(COLUMNS)}, each once"
+        f"found {what} {', '.join(columns)}, expected {', '.join(COLUMNS)}, each once; the columns "
+        f"of the file are {there or 'none'}"
         for what, columns in (("no column", missing), ("more than one column", repeated))
         if columns
     )
