@@ -23,6 +23,7 @@ from fairweather_interface.definitions import (
 )
 from fairweather_interface.errors import DefinitionsError
 from fairweather_interface.metadata import Area
+from fairweather_interface.names import plain_name
 from fairweather_interface.variables import Conversion, LargestStep, Variable
 
 GOOD = """\
@@ -155,7 +156,7 @@ _ROWS = st.dictionaries(
     max_size=2,
 )
 _AREAS = st.dictionaries(
-    st.from_regex(r"[A-Za-z][A-Za-z .'-]{0,9}", fullmatch=True),
+    st.from_regex(r"[A-Za-z][A-Za-z .'-]{0,9}", fullmatch=True).map(plain_name),
     st.builds(
         Area,
         latitude=st.floats(-90, 90),
