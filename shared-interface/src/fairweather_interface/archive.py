@@ -7,9 +7,11 @@ holds; how it is read and judged is each reader's own. A Parquet file may carry 
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from fairweather_interface.errors import ArchiveError, short
 from fairweather_interface.metadata.record import parse_json
@@ -91,6 +93,26 @@ def column_problems(names: Sequence[str]) -> tuple[str, ...]:
         for what, columns in (("no column", missing), ("more than one column", repeated))
         if columns
     )
+
+
+def read_csv_header(path: Path) -> tuple[list[str], int]:
+    """Return the columns of a CSV file, and in how many lines they are named.
+
+    Raises:
+        ArchiveError: it does not name each of ours once, or is no CSV in UTF-8.
+        OSError: it cannot be read.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.reader(file)
+        try:
+            names = [name.strip() for name in next((row for row in reader if row), [])]
+        except csv.Error as error:
+            raise ArchiveError(f"found no columns ({error}), expected CSV in UTF-8") from None
+    if any("\0" in name for name in names):
+        raise ArchiveError("found UTF-16 or UTF-32, expected UTF-8: save the file as CSV in UTF-8")
+    if problems := column_problems(names):
+        raise ArchiveError("; ".join(problems), problems=problems)
+    return names, reader.line_num
 
 
 def archive_text() -> str:
