@@ -176,12 +176,14 @@ def remove(*, reason: str, author: str, as_json: bool, **wanted: Any) -> None:  
         raise click.UsageError("give --area, --variable, --since, --until or --provider")
     context = current_context()
     output.require_database(context)
-    texts = {each: write_time(x) if isinstance(x, datetime) else x for each, x in given.items()}
-    which = ", ".join(f"{name} {text}" for name, text in texts.items())
+    which = ", ".join(
+        f"{name} {write_time(value) if isinstance(value, datetime) else value}"
+        for name, value in sorted(given.items())
+    )
     with context.observations.database.transaction(patient=True) as connection:
         count = context.observations.remove(connection, **given)
         if not count:
-            raise DecisionError(f"no observation has {which}; nothing was changed")
+            raise DecisionError(f"no observation matches {which}; nothing was changed")
         subject = f"{count} observations: {which}"
         decisions = context.catalogue.decisions
         decisions.add("remove", subject, connection, author=author, reason=reason)
