@@ -276,7 +276,7 @@ def _times(column: pa.Array, problems: _Problems) -> tuple[Times, Mask]:
     exact = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")  # microseconds
     naive = _mask(pc.match_substring_regex(exact, f"{_CLOCK}$"))
     zoned = pc.match_substring_regex(exact, f"{_CLOCK}{_ZONE}$")
-    parsed = _cast(pc.if_else(zoned, exact, None), _UTC, lambda cell: cell.cast(_UTC).as_py())
+    parsed = _instants(pc.if_else(zoned, exact, None))
     given, read = _mask(text.is_valid()), _mask(parsed.is_valid())
     problems.add("no time", ~given)
     problems.add(f"time without a time zone: {{}}; {_TIME}", naive, text)
@@ -295,7 +295,7 @@ def _values(column: pa.Array, problems: _Problems) -> Values:
         text = _text(column, problems)
         column = pc.if_else(pc.is_in(text, pa.array(EMPTY_CELLS)), None, text)
         numbers = pc.if_else(pc.match_substring_regex(column, _NUMBER), column, None)
-    numbers = _cast(numbers, pa.float64(), lambda cell: float(cell.as_py()))
+    numbers = numbers.cast(pa.float64(), safe=False)
     unread = _mask(column.is_valid()) & ~_mask(numbers.is_valid())
     problems.add("value is not a number: {}; expected digits and '.'", unread, column)
     values = numbers.fill_null(np.nan).to_numpy(zero_copy_only=False)
@@ -303,18 +303,18 @@ def _values(column: pa.Array, problems: _Problems) -> Values:
     return np.where(np.isinf(values), np.nan, values)
 
 
-def _cast(column: pa.Array, kind: pa.DataType, parse: Callable[[pa.Scalar], object]) -> pa.Array:
-    """Cast a column, cell by cell where it cannot be as a whole; what cannot be read is null."""
+def _instants(text: pa.Array) -> pa.Array:
+    """Parse times with a zone, cell by cell where one of them is none there is; that is null."""
     try:
-        return column.cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return text.cast(_UTC)
+    except pa.ArrowInvalid:
         cells = []
-    for cell in column:
+    for cell in text:
         try:
-            cells.append(parse(cell))
-        except (ValueError, TypeError):  # ArrowInvalid is a ValueError
+            cells.append(cell.cast(_UTC).as_py())
+        except pa.ArrowInvalid:
             cells.append(None)
-    return pa.array(cells, kind)
+    return pa.array(cells, _UTC)
 
 
 def _mask(column: pa.Array) -> Mask:
