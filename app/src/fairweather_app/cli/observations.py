@@ -1,4 +1,4 @@
-"""Commands about observations: ``observations import | fetch | status``."""
+"""Commands about observations: ``observations import | fetch | status | remove``."""
 
 from __future__ import annotations
 
