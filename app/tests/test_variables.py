@@ -143,7 +143,7 @@ def test_its_limits_hold_for_files_requests_and_outputs(
     app = make_app()
     refused = run(app, "import", str(rain_file([1.0, 501.0])))
     assert refused.exit_code == 1
-    assert "precipitation is impossible; expected 0 to 500 mm" in refused.stderr
+    assert "precipitation is impossible: 501.0; expected 0 to 500 mm" in refused.stderr
     given = {"area": "JFK", "observations": {"precipitation": [-1.0] * SAMPLES}}
     problem = app.test_client().post("/weather/predict", json=given).get_json()
     assert "value 1 is -1; possible is 0 to 500" in json.dumps(problem)

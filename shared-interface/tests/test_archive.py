@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from fairweather_interface.archive import (
     column_problems,
     dump_origin,
     parse_origin,
+    read_csv_header,
 )
 from fairweather_interface.errors import ArchiveError
 
@@ -64,8 +66,24 @@ def test_the_columns_are_these_in_this_order() -> None:
 def test_each_column_is_there_once_and_further_ones_are_ignored(
     names: tuple[str, ...], problems: tuple[str, ...]
 ) -> None:
-    expected = "expected area, time, variable, unit, value, each once"
+    there = ", ".join(map(repr, names)) or "none"
+    expected = (
+        "expected area, time, variable, unit, value, each once; the columns of the file are "
+        f"{there}"
+    )
     assert column_problems(names) == tuple(f"{problem}{expected}" for problem in problems)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_another_separator_is_named(separator: str) -> None:
+    (problem,) = column_problems([separator.join(("note", *COLUMNS))])
+    assert problem.startswith(f"found columns that {separator!r} separates, expected ','")
+
+
+def test_of_many_columns_and_long_names_a_few_characters_are_told() -> None:
+    (problem,) = column_problems([f"{'x' * 1000}{number}" for number in range(1000)])
+    assert problem.endswith(", ...")
+    assert len(problem) < 1500
 
 
 def test_an_origin_is_the_json_that_released_readers_read() -> None:
@@ -115,3 +133,41 @@ def test_an_origin_that_cannot_be_understood_is_refused_with_what_to_do(data: by
         parse_origin(data)
     assert "write the file again" in str(caught.value)
     assert len(str(caught.value)) < 400
+
+
+HEADER = ",".join(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (f"{HEADER}\n", 1),
+        (f"\ufeff{HEADER}\r\n1,2,3,4,5\r\n", 1),
+        (f"\n\n{HEADER}", 3),
+        (HEADER.replace("area", '" area "'), 1),
+        (HEADER.replace("area", '"area\n"'), 2),
+    ],
+)
+def test_the_columns_of_a_csv_file_are_named_first(tmp_path: Path, text: str, lines: int) -> None:
+    path = tmp_path / "archive.csv"
+    path.write_bytes(text.encode())
+    assert read_csv_header(path) == (list(COLUMNS), lines)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "the columns of the file are none"),
+        (HEADER.replace(",", ";").encode(), "found columns that ';' separates"),
+        (HEADER.encode("utf-16"), "found UTF-16 or UTF-32, expected UTF-8"),
+        (HEADER.encode("utf-16-be"), "found UTF-16 or UTF-32, expected UTF-8"),
+        (b"Temp\xe9rature," + HEADER[5:].encode(), "found no column area, "),
+        (b"x" * 200_000, "found no columns (field larger than field limit"),
+    ],
+)
+def test_a_file_without_our_columns_is_told(tmp_path: Path, data: bytes, problem: str) -> None:
+    path = tmp_path / "archive.csv"
+    path.write_bytes(data)
+    with pytest.raises(ArchiveError) as caught:
+        read_csv_header(path)
+    assert problem in str(caught.value)

@@ -23,6 +23,7 @@ from fairweather_interface.definitions import (
 )
 from fairweather_interface.errors import DefinitionsError
 from fairweather_interface.metadata import Area
+from fairweather_interface.names import plain_name
 from fairweather_interface.variables import Conversion, LargestStep, Variable
 
 GOOD = """\
@@ -155,7 +156,7 @@ _ROWS = st.dictionaries(
     max_size=2,
 )
 _AREAS = st.dictionaries(
-    st.from_regex(r"[A-Za-z][A-Za-z .'-]{0,9}", fullmatch=True),
+    st.from_regex(r"[A-Za-z][A-Za-z .'-]{0,9}", fullmatch=True).map(plain_name),
     st.builds(
         Area,
         latitude=st.floats(-90, 90),
@@ -233,7 +234,7 @@ _BAD = {
     "no time zone": (GOOD.replace(", timezone: Asia/Hebron", ""), "areas.Hebron.timezone"),
     "an unknown time zone": (GOOD.replace("Asia/Hebron", "Asia/Atlantis"),
                              "found 'Asia/Atlantis', expected an IANA time zone"),
-    "an area without name": (GOOD.replace("    Hebron:", "    '':"), "application.areas."),
+    "an area without name": (GOOD.replace("    Hebron:", "    '':"), "application.areas: found ''"),
     "an area with a slash": (GOOD.replace("    Hebron:", "    ../x:"), "application.areas.../x"),
     "a region that is an area": (GOOD.replace("area: Israel\n", "area: Hebron\n", 1),
                                  "as the region and as one of its areas"),
@@ -283,6 +284,24 @@ def test_bad_definitions_are_refused_with_file_place_and_reason(name: str, tmp_p
     assert told in str(caught.value)
     assert caught.value.problems
     assert len(str(caught.value)) < 3000
+
+
+def test_names_of_areas_have_one_spelling(tmp_path: Path) -> None:
+    text = GOOD.replace("    Hebron:", "    ' Ku\u0308che\u00a0 1 ':")
+    text = text.replace("{area: Hebron", "{area: 'K\u00fcche 1\u00a0'")
+    found = load_definitions(_write(tmp_path, text))
+    assert "Küche 1" in found.areas
+    assert found.required_inputs[2].area == "Küche 1"
+    persian = "علی\N{ZERO WIDTH NON-JOINER}آباد"
+    found = load_definitions(_write(tmp_path, GOOD.replace("Hebron:", f"{persian}:").replace(
+        "{area: Hebron", f"{{area: {persian}")))  # fmt: skip
+    assert persian in found.areas
+
+
+def test_two_areas_of_one_name_are_refused(tmp_path: Path) -> None:
+    text = GOOD.replace("    Hebron:", "    'Jerusalem ':").replace("area: Hebron", "area: Israel")
+    with pytest.raises(DefinitionsError, match="found 'Jerusalem' and 'Jerusalem ', expected one"):
+        load_definitions(_write(tmp_path, text))
 
 
 def test_every_problem_is_told_at_once(tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ PROMISED = {
     "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text must_obey_rows",
     "fairweather_interface.archive": """
         COLUMNS EMPTY_CELLS ORIGIN_KEY Origin archive_text column_problems dump_origin
-        parse_origin""",
+        parse_origin read_csv_header""",
+    "fairweather_interface.names": """
+        LONGEST_NAME parse_name parse_names plain_name with_plain_areas""",
     "fairweather_interface.terminal": "printable",
     "fairweather_interface.testing": """
         GOLDEN_WINDOWS GoldenWindow assert_delivery_conforms build_delivery identity_onnx

@@ -22,7 +22,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 OTHER_USER = "nobody"
-TESTS = ("test_observation_store.py", "test_decisions.py", "test_live.py", "test_ready.py")
+TESTS = (
+    *("observations/test_store.py", "observations/test_window_cache.py"),
+    *("observations/test_removal.py", "observations/test_fetch.py"),
+    *("catalogue/test_decisions.py", "forecasting/test_live_scores.py"),
+)
 DEBIAN = Path("/usr/lib/postgresql")  # where Debian keeps what is not on the path
 
 

@@ -101,7 +101,7 @@ def test_the_next_page_asks_the_same_question(several: FlaskClient) -> None:
         ("?limit=many", "limit"),
         ("?limit=many", "limit: found 'many'; expected a valid integer"),
         ("?state=dead", "state: found 'dead'; expected 'live', 'refused', "),
-        ("?q=%00", "q: found '\\x00'; '\\x00' holds characters that cannot be printed"),
+        ("?q=%00", "q: found '\\x00'; found '\\x00', expected a name without the control "),
         ("?state=live&state=refused", "state: given more than once"),
         ("?page=2", "page: not a parameter; expected state, area, q, limit, after"),
         ("?q=", "q"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fairweather_interface.names import parse_name
 from fairweather_interface.software import read_software
 from flask import Flask
 from flask.testing import FlaskClient
@@ -17,7 +18,7 @@ from openapi_spec_validator import validate
 from werkzeug.test import TestResponse
 
 from fairweather_app.api.problems import PROBLEMS
-from fairweather_app.api.schemas import MOST_LISTED, PRINTABLE, WHOLE_SECONDS, ModelsQuery
+from fairweather_app.api.schemas import MOST_LISTED, NAME, WHOLE_SECONDS, ModelsQuery
 from fairweather_app.common.times import parse_time
 
 
@@ -226,5 +227,12 @@ def test_the_pattern_of_times_says_what_is_taken(text: str, taken: bool) -> None
 
 
 @given(st.text(st.characters(codec="latin-1"), min_size=1, max_size=8))
-def test_the_pattern_of_names_says_what_is_printable(text: str) -> None:
-    assert bool(re.fullmatch(PRINTABLE, text)) is text.isprintable()
+def test_the_pattern_of_names_says_what_is_taken(text: str) -> None:
+    seen = "".join(" " if sign.isspace() else sign for sign in text)  # white space of any kind
+    taken = bool(re.fullmatch(NAME, seen))
+    try:
+        parse_name(text)
+    except ValueError:
+        assert not taken
+    else:
+        assert taken

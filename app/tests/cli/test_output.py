@@ -263,13 +263,16 @@ def control_characters(text: str) -> set[str]:
 def test_nothing_that_a_delivery_says_of_itself_repaints_a_terminal(
     make_app: Callable[..., Flask], tiny_delivery: Build, words: str
 ) -> None:
-    tiny_delivery(model_type=SEQUENCE, areas=("JFK", f"a{SEQUENCE}"), topic=SEQUENCE)
+    tiny_delivery(model_type=SEQUENCE, areas=("JFK",), topic=SEQUENCE)
+    refused = tiny_delivery(areas=(f"a{SEQUENCE}",)).name  # no name of an area
     tiny_delivery(model=b"no", areas=("JFK",), model_type=SEQUENCE)
     result = make_app().test_cli_runner().invoke(args=words.split(), color=True)
     assert control_characters(result.stdout + result.stderr) == set()
     if "--json" in words:
         models = json.loads(result.stdout)["models"]
-        assert {each["model_type"] for each in models} == {SEQUENCE}
+        types = {each["delivery_id"]: each["model_type"] for each in models}
+        assert types.pop(refused) is None
+        assert set(types.values()) == {SEQUENCE}
     elif words != "models why EWR":
         assert "\ufffd[31mX" in result.stdout
 
@@ -281,11 +284,16 @@ def test_nothing_that_an_archive_says_repaints_a_terminal(
     row = f"A{SEQUENCE},2013-06-20T12:00Z,temperature,degC,"
     path.write_text(f"area,time,variable,unit,value\n{row}1\n", newline="\n")
     app = make_app()
+    code, out, err = run(app, "observations import", str(path))
+    assert (code, control_characters(out + err)) == (1, set())
+    assert r"expected a name without the control character '\x1b'" in err
+    row = "A\ue000,2013-06-20T12:00Z,temperature,degC,"  # a sign of somebody's own
+    path.write_text(f"area,time,variable,unit,value\n{row}1\n", newline="\n")
     for words in ("observations import", "observations status", "models why"):
-        about = {"observations import": str(path), "models why": f"A{SEQUENCE}"}.get(words)
+        about = {"observations import": str(path), "models why": f"A\ue000{SEQUENCE}"}.get(words)
         code, out, err = run(app, words, *([] if about is None else [about]))
         assert control_characters(out + err) == set(), words
-        assert "\ufffd[31mX" in out + err
+        assert "A\ufffd" in out + err
     path.write_text(f"area,time,variable,unit,value\n{row}1\n{row}2\n", newline="\n")
     code, out, err = run(app, "observations import", str(path))
     assert (code, control_characters(err)) == (1, set())

@@ -144,6 +144,7 @@ def test_the_json_says_the_same_in_seconds(status: Callable[..., Result], observ
         "longest_gap": {"after": "2013-06-20T00:00Z", "until": "2013-06-20T03:00Z"},
         "stuck_seconds": 0.0,
         "impossible": 0,
+        "future": 0,
         "quality": ["gaps"],
     }
 

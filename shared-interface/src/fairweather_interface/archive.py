@@ -7,11 +7,13 @@ holds; how it is read and judged is each reader's own. A Parquet file may carry 
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from fairweather_interface.errors import ArchiveError
+from fairweather_interface.errors import ArchiveError, short
 from fairweather_interface.metadata.record import parse_json
 
 _COLUMNS: Mapping[str, str] = {
@@ -31,6 +33,9 @@ COLUMNS = tuple(_COLUMNS)
 
 EMPTY_CELLS = ("", "NaN", "nan", "NA", "null")
 """The cells of a CSV file that hold no value."""
+
+_SHOWN = 10
+_SEPARATORS = (";", "\t", "|")
 
 ORIGIN_KEY = b"fairweather"
 """The key of the origin in the metadata of a Parquet file."""
@@ -77,11 +82,37 @@ def column_problems(names: Sequence[str]) -> tuple[str, ...]:
     """Return what is wrong with the columns of a file; empty where each of ours is there once."""
     missing = [name for name in COLUMNS if name not in names]
     repeated = [name for name in COLUMNS if names.count(name) > 1]
+    for separator in _SEPARATORS if missing else ():
+        if set(COLUMNS) <= {part.strip() for name in names for part in name.split(separator)}:
+            found = f"found columns that {separator!r} separates"
+            return (f"{found}, expected ',' (and '.' in numbers): write the file again with these",)
+    there = ", ".join(map(short, names[:_SHOWN])) + ", ..." * (len(names) > _SHOWN)
     return tuple(
-        f"found {what} {', '.join(columns)}, expected {', '.join(COLUMNS)}, each once"
+        f"found {what} {', '.join(columns)}, expected {', '.join(COLUMNS)}, each once; the columns "
+        f"of the file are {there or 'none'}"
         for what, columns in (("no column", missing), ("more than one column", repeated))
         if columns
     )
+
+
+def read_csv_header(path: Path) -> tuple[list[str], int]:
+    """Return the columns of a CSV file, and in how many lines they are named.
+
+    Raises:
+        ArchiveError: it does not name each of ours once, or is no CSV in UTF-8.
+        OSError: it cannot be read.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.reader(file)
+        try:
+            names = [name.strip() for name in next((row for row in reader if row), [])]
+        except csv.Error as error:
+            raise ArchiveError(f"found no columns ({error}), expected CSV in UTF-8") from None
+    if any("\0" in name for name in names):
+        raise ArchiveError("found UTF-16 or UTF-32, expected UTF-8: save the file as CSV in UTF-8")
+    if problems := column_problems(names):
+        raise ArchiveError("; ".join(problems), problems=problems)
+    return names, reader.line_num
 
 
 def archive_text() -> str:

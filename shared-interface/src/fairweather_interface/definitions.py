@@ -44,6 +44,7 @@ from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError, listed, short
 from fairweather_interface.metadata import Area
 from fairweather_interface.metadata.record import Name, unknown_fields
+from fairweather_interface.names import parse_name, parse_names
 from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import (
     VARIABLES,
@@ -62,7 +63,19 @@ _PACKAGED = resources.files("fairweather_interface") / "data"
 _MISREAD = (ValueError, TypeError, AttributeError, LookupError)  # what PyYAML lets through
 _MERGE = "tag:yaml.org,2002:merge"
 _DurationInWords = Annotated[timedelta, BeforeValidator(parse_duration)]
-_AreaName = Annotated[str, Field(pattern=r"^[^\W_][\w .'()-]*$", max_length=100)]
+
+
+def _plain(found: object) -> object:
+    """Return a name, or a mapping by names, in the one spelling of names."""
+    if isinstance(found, str):
+        return parse_name(found)
+    if isinstance(found, Mapping) and all(isinstance(key, str) for key in found):
+        return {name: found[text] for text, name in parse_names(found).items()}
+    return found
+
+
+_Plain = BeforeValidator(_plain)
+_AreaName = Annotated[str, _Plain, Field(pattern=r"^[^\W_][\w .'()-]*$", max_length=100)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,14 +120,14 @@ class Definitions:
         return {**VARIABLES, **self.variables}
 
 
-class _Plain(BaseModel):
+class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-class _Requirement(_Plain):
+class _Requirement(_Part):
     period: _DurationInWords
     sample_rate: _DurationInWords
-    area: str | None = None
+    area: Annotated[str, _Plain] | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -126,19 +139,19 @@ class _Requirement(_Plain):
         return self
 
 
-class _Application(_Plain):
+class _Application(_Part):
     area: _AreaName
-    areas: Annotated[dict[_AreaName, Area], Field(min_length=1)]
+    areas: Annotated[dict[_AreaName, Area], _Plain, Field(min_length=1)]
 
 
-class _Training(_Plain):
+class _Training(_Part):
     required_inputs: Annotated[
         list[Annotated[dict[str, _Requirement], Field(min_length=1, max_length=1)]],
         Field(min_length=1),
     ]
 
 
-class _File(_Plain):
+class _File(_Part):
     application: _Application
     training: _Training
     variables: Annotated[dict[Name, Variable], BeforeValidator(named_rows)] = Field(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
+from fairweather_interface.names import LONGEST_NAME, parse_name
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -54,19 +55,13 @@ class _Response(BaseModel):
     )
 
 
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError(f"{value!r} holds characters that cannot be printed")
-    return value
-
-
-PRINTABLE = r"^[^\x00-\x1f\x7f-\xa0\xad]+$"
-"""The same for those who read JSON Schema, as far as Latin-1 goes."""
+NAME = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0\xad][^\x00-\x1f\x7f-\x9f]*$"
+"""What `parse_name` takes, for those who read JSON Schema, as far as Latin-1 goes."""
 
 Name = Annotated[
     str,
-    Field(min_length=1, max_length=200, json_schema_extra={"pattern": PRINTABLE}),
-    AfterValidator(_printable),
+    Field(min_length=1, max_length=LONGEST_NAME, json_schema_extra={"pattern": NAME}),
+    AfterValidator(parse_name),
 ]
 
 
@@ -75,7 +70,7 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
-    area: Name = Field(description="The area the forecast is for; printable characters.")
+    area: Name = Field(description="The area the forecast is for.")
     variables: list[Name] | None = Field(
         default=None, min_length=1, description="What is wanted; everything there is, if absent."
     )

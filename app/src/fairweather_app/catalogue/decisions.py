@@ -1,4 +1,4 @@
-"""Withdrawals and pins: an operator's decisions, rows in the app's own database.
+"""Withdrawals, pins and removals: an operator's decisions, rows in the app's own database.
 
 Every decision is one row that never changes: who, when, what and why. The last row about a
 delivery, or about an area, applies, in the order in which they were written; clocks do not count.
@@ -7,22 +7,25 @@ Every serving process reads them at every refresh of the catalogue.
 - A **withdrawn** delivery answers for no area, until it is restored.
 - A **pinned** area is answered by its delivery before all others, until it is unpinned; where that
   one may not answer or refuses, the ranking decides (see `selection`).
+- Observations that were **removed** are gone; the row says which, and how many.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Literal
 
 import sqlalchemy as sa
+from fairweather_interface.names import plain_name
 from pydantic import TypeAdapter
 
 from fairweather_app.common.database import TABLES, Database
 from fairweather_app.common.times import from_microseconds, to_microseconds, write_time
 
-Action = Literal["withdraw", "restore", "pin", "unpin"]
+Action = Literal["withdraw", "restore", "pin", "unpin", "remove"]
 
 _decisions = sa.Table(
     "decisions",
@@ -40,7 +43,7 @@ _PAIRS: tuple[tuple[Action, Action], ...] = (("withdraw", "restore"), ("pin", "u
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """One row. `subject` is a delivery id or, of a pin, an area; `time` is UTC, as text."""
+    """One row; `time` is UTC. `subject` is a delivery id, a pinned area or what was removed."""
 
     time: str
     author: str
@@ -91,20 +94,22 @@ class DecisionStore:
         ]
         return Decisions(
             withdrawals={row.subject: row for row in found if row.action == "withdraw"},
-            pins={row.subject: row for row in found if row.action == "pin"},
+            pins={plain_name(row.subject): row for row in found if row.action == "pin"},
         )
 
     def add(
         self,
         action: Action,
         subject: str,
+        within: sa.Connection | None = None,
+        /,
         *,
         author: str,
         delivery_id: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """Add the row of a decision."""
-        with self._database.transaction() as connection:
+        """Add the row of a decision, where one is given `within` a transaction."""
+        with nullcontext(within) if within else self._database.transaction() as connection:
             connection.execute(
                 sa.insert(_decisions).values(
                     time=to_microseconds(datetime.now(UTC)),

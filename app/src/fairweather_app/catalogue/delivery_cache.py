@@ -3,6 +3,8 @@
 A delivery is copied whole into ``<cache>/<store>/<digest>/<delivery_id>`` and verified there, so
 that the loaded bytes are the verified ones, whatever happens to the store meanwhile. The folder can
 be deleted at any time: it is filled again from the store.
+
+Metadata are returned with the one spelling of each area, in which it can be asked for.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from fairweather_interface.errors import (
 )
 from fairweather_interface.manifest import file_problems, read_listed
 from fairweather_interface.metadata import read_metadata
+from fairweather_interface.names import with_plain_areas
 
 from fairweather_app.catalogue.stores import Store, name_some
 
@@ -113,7 +116,7 @@ class DeliveryCache:
             manifest = read_manifest(copy)
             if manifest.digest == digest:
                 metadata = read_metadata(read_listed(copy, manifest, METADATA), reader=self.reader)
-                return Delivery(path=copy, metadata=metadata, manifest=manifest)
+                return _plain(Delivery(path=copy, metadata=metadata, manifest=manifest))
         except DeliveryError:
             pass  # absent or damaged: fetched again
         return self.open_verified(name, digest)
@@ -153,7 +156,7 @@ class DeliveryCache:
         try:
             delivery = open_delivery(home / name, reader=self.reader)
             if delivery.digest == digest:
-                return delivery
+                return _plain(delivery)
         except (IncompleteDeliveryError, CorruptDeliveryError):
             pass  # removed below
         if home.exists():
@@ -176,8 +179,12 @@ class DeliveryCache:
                 if not home.is_dir():
                     raise
                 # another process was first, and its copy is not verified yet
-                return open_delivery(home / name, reader=self.reader)
-        return replace(delivery, path=home / name)
+                return _plain(open_delivery(home / name, reader=self.reader))
+        return _plain(replace(delivery, path=home / name))
+
+
+def _plain(delivery: Delivery) -> Delivery:
+    return replace(delivery, metadata=with_plain_areas(delivery.metadata))
 
 
 def _is_being_written(folder: Path) -> bool:

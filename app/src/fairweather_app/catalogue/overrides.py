@@ -20,6 +20,7 @@ from pathlib import Path
 import yaml
 from fairweather_interface.definitions import load_yaml
 from fairweather_interface.metadata import ModelMetadata
+from fairweather_interface.names import plain_name
 from fairweather_interface.refusals import Code, Refusal
 
 from fairweather_app.catalogue.entries import Entry
@@ -96,4 +97,5 @@ def read_overrides(path: Path | None) -> Overrides:
             or not all(isinstance(area, str) for area in areas)
         ):
             raise OverridesError(path, f"found {name!r}: {areas!r}; {expected}")
-    return Overrides(cities={name: frozenset(areas) for name, areas in cities.items()})
+    plain = {name: frozenset(map(plain_name, areas)) for name, areas in cities.items()}
+    return Overrides(cities=plain)

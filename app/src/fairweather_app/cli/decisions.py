@@ -1,20 +1,25 @@
-"""Commands by which an operator decides: ``models withdraw | restore | pin | unpin``.
+"""Commands by which an operator decides.
 
-Each writes one row; the serving processes follow within one reload period, whatever the store does.
+``models withdraw | restore | pin | unpin`` and ``observations remove``. Each writes one row; the
+serving processes follow within one reload period, whatever the store does.
 """
 
 from __future__ import annotations
 
 import getpass
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import click
+from fairweather_interface.names import plain_name
 
 from fairweather_app.catalogue.decisions import Action
 from fairweather_app.catalogue.entries import Entry
 from fairweather_app.catalogue.snapshot import Snapshot
 from fairweather_app.cli import output
 from fairweather_app.common.time_limit import TimeLimit
+from fairweather_app.common.times import write_time
 from fairweather_app.errors import DecisionError, GivenUpError
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.pins import why_not
@@ -27,8 +32,8 @@ class Decided:
     """One decision, as it was stored.
 
     Attributes:
-        action: `withdraw`, `restore`, `pin` or `unpin`.
-        subject: the delivery id, or of a pin the area.
+        action: `withdraw`, `restore`, `pin`, `unpin` or `remove`.
+        subject: the delivery id; of a pin the area; of observations how many, and which.
         delivery_id: what the area is pinned to, else null.
         reason: or null.
         within_seconds: until every serving process follows.
@@ -117,7 +122,7 @@ def restore(delivery_id: str, author: str, *, as_json: bool) -> None:
 
 
 @click.command("pin")
-@click.argument("area")
+@click.argument("area", type=plain_name)
 @_id
 @click.option("--reason", metavar="TEXT", callback=_some_text, help="Why.")
 @_author
@@ -139,7 +144,7 @@ def pin(area: str, delivery_id: str, reason: str | None, author: str, *, as_json
 
 
 @click.command("unpin")
-@click.argument("area")
+@click.argument("area", type=plain_name)
 @_author
 @_answers
 def unpin(area: str, author: str, *, as_json: bool) -> None:
@@ -153,6 +158,42 @@ def unpin(area: str, author: str, *, as_json: bool) -> None:
     _decide("unpin", area, f"{area} is unpinned", author=author, as_json=as_json)
 
 
+@click.command("remove")
+@click.option("--area", type=plain_name, metavar="AREA", help="Those of this area.")
+@click.option("--variable", metavar="NAME", help="Those of this variable.")
+@click.option("--since", callback=output.read_time, metavar="TIME", help="From this time on.")
+@click.option("--until", callback=output.read_time, metavar="TIME", help="Up to this time.")
+@click.option("--provider", metavar="NAME", help="Those fetched from this provider.")
+@click.option("--reason", metavar="TEXT", required=True, callback=_some_text, help="Why.")
+@_author
+@_answers
+def remove(*, reason: str, author: str, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 - as click passes them
+    """Remove the observations that match every option, of which there must be one.
+
+    Those of a file have no provider, nor those that earlier releases than 0.5 stored. A running
+    app forgets them at once. Exits 1 when nothing matches.
+
+    Example: flask --app fairweather_app observations remove --area JFK --reason "sensor in the sun"
+    """
+    given = {name: value for name, value in wanted.items() if value is not None}
+    if not given:
+        raise click.UsageError("give --area, --variable, --since, --until or --provider")
+    context = current_context()
+    output.require_database(context)
+    which = ", ".join(
+        f"{name} {write_time(value) if isinstance(value, datetime) else value}"
+        for name, value in sorted(given.items())
+    )
+    with context.observations.database.transaction(patient=True) as connection:
+        count = context.observations.remove(connection, **given)
+        if not count:
+            raise DecisionError(f"no observation matches {which}; nothing was changed")
+        subject = f"{count} observations: {which}"
+        decisions = context.catalogue.decisions
+        decisions.add("remove", subject, connection, author=author, reason=reason)
+    _print("remove", subject, f"removed {subject}", author=author, reason=reason, as_json=as_json)
+
+
 COMMANDS = (withdraw, restore, pin, unpin)
 
 
@@ -160,9 +201,14 @@ def _decide(
     action: Action, subject: str, done: str, *, author: str, as_json: bool, **more: str | None
 ) -> None:
     """Store a decision, with `more` of its fields, and print it."""
-    context = current_context()
-    context.catalogue.decisions.add(action, subject, author=author, **more)
-    seconds = context.settings.reload_seconds
+    current_context().catalogue.decisions.add(action, subject, author=author, **more)
+    _print(action, subject, done, author=author, as_json=as_json, **more)
+
+
+def _print(
+    action: Action, subject: str, done: str, *, author: str, as_json: bool, **more: str | None
+) -> None:
+    seconds = current_context().settings.reload_seconds
     if as_json:
         decided = Decided(
             action=action, subject=subject, author=author, within_seconds=seconds, **more

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import click
+from fairweather_interface.names import plain_name
 from flask.cli import AppGroup
 
 from fairweather_app.api.model_listing import store_report, summarize
@@ -144,7 +145,7 @@ class Ranking:
 
 
 @models.command("why")
-@click.argument("area")
+@click.argument("area", type=plain_name)
 @click.option(
     "--at",
     "time",

@@ -1,4 +1,4 @@
-"""Commands about observations: ``observations import | fetch | status``."""
+"""Commands about observations: ``observations import | fetch | status | remove``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import filterfalse
 from pathlib import Path
 
 import click
 from fairweather_interface.metadata import Area
+from fairweather_interface.names import plain_name
 from fairweather_interface.variables import VARIABLES, Variable
 from flask.cli import AppGroup
 
 from fairweather_app.cli import output
+from fairweather_app.cli.decisions import remove
 from fairweather_app.common.times import write_time
 from fairweather_app.errors import ArchiveError, UnknownAreaError
 from fairweather_app.forecasting.areas import areas_to_observe, find_place, known_areas
@@ -31,6 +33,8 @@ REACH = timedelta(days=31)
 DAYS = 30
 
 observations = AppGroup("observations", help="Observations: the input of the models.")
+observations.add_command(remove)
+_areas = partial(click.option, "--area", "areas", multiple=True, type=plain_name, metavar="AREA")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,7 @@ class Imported:
 
     Attributes:
         observations: their number.
+        future: how many more there were, later than now; they were dropped.
         synthetic: true where the file states that its weather is synthetic; null where it states
             nothing, as CSV.
         attribution: the source that the file asks to be named, or null.
@@ -46,6 +51,7 @@ class Imported:
 
     file: str
     observations: int
+    future: int
     areas: tuple[str, ...]
     synthetic: bool | None
     attribution: str | None
@@ -54,6 +60,8 @@ class Imported:
         """Return the sentence for people."""
         areas = ", ".join(self.areas) or "no area"
         parts = [f"{self.file}: {self.observations} observations of {areas}"]
+        if self.future:
+            parts.append(f"{self.future} of the future were dropped")
         if self.synthetic:
             parts.append("synthetic: this weather was generated, not observed")
         if self.attribution:
@@ -75,9 +83,10 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
 
     All files are checked first; when anything is wrong in any of them, all problems are listed
     and nothing is imported. Importing a file again changes nothing; importing a corrected one
-    replaces what it corrects. A variable that neither the contract nor a live delivery knows is
-    kept in its unit as written, with a notice. Synthetic weather is imported with a notice: the
-    database does not mark it.
+    replaces what it corrects. Future values are dropped and counted. A variable that neither the
+    contract nor a live delivery knows is kept in its unit as written, with a notice. Synthetic
+    weather is imported with a notice: the database does not mark it. Exits 1 when all values of a
+    file are of the future.
 
     Example: flask --app fairweather_app observations import new-york.parquet
     """
@@ -104,6 +113,7 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
             Imported(
                 file=str(archive.path),
                 observations=len(archive),
+                future=archive.future,
                 areas=tuple(sorted({area for area, _ in archive.series})),
                 synthetic=archive.origin.synthetic if archive.origin else None,
                 attribution=archive.origin.attribution if archive.origin else None,
@@ -113,6 +123,8 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
             output.print_text(str(imported[-1]))
     if as_json:
         output.print_json(imported)
+    if nothing := [each.file for each in imported if each.future and not each.observations]:
+        raise click.ClickException(f"all values of {', '.join(nothing)} are of the future")
 
 
 def _read_archives(
@@ -138,7 +150,7 @@ def _read_archives(
 
 
 @observations.command("fetch")
-@click.option("--area", "areas", multiple=True, metavar="AREA", help="Area; may be repeated.")
+@_areas(help="Area; may be repeated.")
 @click.option(
     "--all",
     "everywhere",
@@ -226,7 +238,7 @@ def _places(context: AppContext, areas: Sequence[str]) -> dict[str, Area]:
 
 
 @observations.command("status")
-@click.option("--area", "areas", multiple=True, metavar="AREA", help="Only this; may be repeated.")
+@_areas(help="Only this; may be repeated.")
 @click.option(
     "--days",
     metavar="N",
@@ -241,8 +253,9 @@ def status(areas: Sequence[str], days: int, *, as_json: bool) -> None:
 
     A series is `stale` when it lags three of its steps behind (now where FAIRWEATHER_CLOCK is
     now, else the latest observation of all), has `gaps`, is `stuck` on one value for a day or
-    longer, or holds `impossible` values. Areas of live deliveries without observations are listed
-    too. Exits 1 when an area named by --area, or every area, has none.
+    longer, or holds values that are `impossible` or of the `future`, which no forecast starts from.
+    Areas of live deliveries without observations are listed too. Exits 1 when an area named by
+    --area, or every area, has none.
 
     Example: flask --app fairweather_app observations status --area JFK
     """
@@ -274,7 +287,7 @@ def status(areas: Sequence[str], days: int, *, as_json: bool) -> None:
 
 def _row(each: SeriesQuality) -> tuple[str, ...]:
     if each.variable is None or each.latest is None or each.age_seconds is None:
-        return (each.area, *("-",) * 6, "none")
+        return (each.area, each.variable or "-", *"-----", *each.quality)
     gap = each.longest_gap
     return (
         each.area,

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 from fairweather_interface.examples import SERVE
+from fairweather_interface.names import plain_name
 from fairweather_interface.refusals import Code, Refusal
 
 from fairweather_app.catalogue.ingestion import Ingested
@@ -149,7 +150,7 @@ def _evaluate(
     return first_refusal(
         Trial(
             metadata=model.metadata,
-            area=str(examples["area"][row]),
+            area=plain_name(str(examples["area"][row])),
             reference_time=time,
             margins={
                 each.variable: steps * step for each in model.required_inputs if each.variable

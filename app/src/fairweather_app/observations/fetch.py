@@ -93,7 +93,7 @@ def store_readings(
     if fresh:
         names = {name for _, name in fresh} - VARIABLES.keys()
         units = {name: variables[name].unit for name in sorted(names)}
-        store.add(Archive(path=Path(provider), series=fresh, units=units))
+        store.add(Archive(path=Path(provider), series=fresh, units=units, provider=provider))
     return [
         Fetched(
             area=area,

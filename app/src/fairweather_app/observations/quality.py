@@ -9,6 +9,8 @@ Each series (an area's variable) is assessed over the days before its own latest
   and wind in a calm;
 - ``impossible``: values beyond the variable's limits, imported before these were known, or written
   by another program;
+- ``future``: some are later than now, imported by an earlier release or written by another program;
+  they count for nothing else here, and no forecast starts from them;
 - ``none``: there is no observation at all.
 """
 
@@ -17,11 +19,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 from fairweather_interface.variables import Variable
 
-from fairweather_app.common.times import MICROSECOND, from_microseconds
+from fairweather_app.common.times import LATEST, MICROSECOND, from_microseconds
 from fairweather_app.observations.store import ObservationStore, Times, Values
 
 STALE_STEPS = 3
@@ -55,6 +58,7 @@ class SeriesQuality:
         longest_gap: null where there is none.
         stuck_seconds: the longest time on one value.
         impossible: how many values cannot be real.
+        future: how many are later than now.
         quality: the words above; empty is good.
     """
 
@@ -68,6 +72,7 @@ class SeriesQuality:
     longest_gap: Gap | None = None
     stuck_seconds: float | None = None
     impossible: int = 0
+    future: int = 0
     quality: tuple[str, ...] = ("none",)
 
 
@@ -86,16 +91,13 @@ def assess_quality(
     a series must not lag behind `behind`, which is now or the latest observation of all. An area
     without any observation has one entry, of no variable.
     """
+    assess = partial(
+        _assess_series, store=store, variables=variables, days=days, now=now, behind=behind
+    )
     found: list[SeriesQuality] = []
     units = store.units()
     for area in areas:
-        of_area = [
-            _assess_series(
-                area, variable, variables, latest, store, days=days, now=now, behind=behind
-            )
-            for variable in units
-            if (latest := store.latest(area, variable)) is not None
-        ]
+        of_area = [each for variable in units if (each := assess(area, variable))]
         found += of_area or [SeriesQuality(area=area)]
     return found
 
@@ -103,14 +105,18 @@ def assess_quality(
 def _assess_series(
     area: str,
     variable: str,
-    variables: Mapping[str, Variable],
-    latest: datetime,
-    store: ObservationStore,
     *,
+    variables: Mapping[str, Variable],
+    store: ObservationStore,
     days: int,
     now: datetime,
     behind: datetime,
-) -> SeriesQuality:
+) -> SeriesQuality | None:
+    """Return the quality of a series, None where there is none."""
+    latest, future = store.latest(area, variable), len(store.series(area, variable, now, LATEST)[0])
+    if latest is None:
+        only = SeriesQuality(area=area, variable=variable, future=future, quality=("future",))
+        return only if future else None
     times, values = store.series(area, variable, latest - timedelta(days=days), latest)
     step, missing, gap = _gaps(times)
     silence = max(_HOUR, STALE_STEPS * (step or _HOUR))
@@ -124,6 +130,7 @@ def _assess_series(
         "gaps": missing > 0,
         "stuck": most is not None and stuck >= most,
         "impossible": impossible > 0,
+        "future": future > 0,
     }
     return SeriesQuality(
         area=area,
@@ -136,6 +143,7 @@ def _assess_series(
         longest_gap=gap,
         stuck_seconds=stuck.total_seconds(),
         impossible=impossible,
+        future=future,
         quality=tuple(word for word, holds in words.items() if holds),
     )
 

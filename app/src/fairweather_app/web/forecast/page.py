@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import flask
+from fairweather_interface.names import plain_name
 
 from fairweather_app.api.forecast_response import current_responses
 from fairweather_app.api.request_log import current_trace
@@ -64,7 +65,7 @@ def forecast_page() -> flask.Response:
     address.
     """
     app_context = current_context()
-    area = flask.request.args.get("area", "").strip()[:LONGEST_AREA]
+    area = plain_name(flask.request.args.get("area", ""))[:LONGEST_AREA]
     asked_time = flask.request.args.get("reference_time", "").strip()[:LONGEST_AREA]
     areas: list[AreaSummary] = []
     try:

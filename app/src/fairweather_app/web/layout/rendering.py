@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import flask
+from fairweather_interface.names import LONGEST_NAME
 
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.forecasting.areas import AreaSummary, area_summaries
@@ -18,7 +19,7 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-LONGEST_AREA = 200
+LONGEST_AREA = LONGEST_NAME
 """Names beyond this are cut before they are looked up or shown; no area has one."""
 
 

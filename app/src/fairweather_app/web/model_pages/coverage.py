@@ -13,6 +13,7 @@ from string import ascii_uppercase
 from typing import Any
 
 import flask
+from fairweather_interface.names import plain_name
 
 from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.errors import ObservationStoreError
@@ -34,7 +35,7 @@ def coverage_page() -> flask.Response:
     """
     app_context = current_context()
     contents = app_context.catalogue.snapshot.contents
-    asked = flask.request.args.get("q", "").strip()[:LONGEST_AREA]
+    asked = plain_name(flask.request.args.get("q", ""))[:LONGEST_AREA]
     after = flask.request.args.get("after", "")[:LONGEST_AREA]
     observed: frozenset[str] | None
     try:
