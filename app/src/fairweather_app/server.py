@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 THREADS = 4
 """Threads a worker: some can answer while others wait for a database; models run one a core."""
+STDERR = 2
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 ORPHAN_SECONDS = 10
@@ -48,6 +49,10 @@ _draining = mmap.mmap(-1, 1)
 @click.version_option(package_name="fairweather-app")
 def main() -> None:
     """Run fairweather-app. Its other commands: flask --app fairweather_app --help."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass  # what was closed before the start: a socket in its place would be written to
+    os.close(number)
+    sys.stderr = sys.stderr or os.fdopen(STDERR, "w")
 
 
 @main.command()
