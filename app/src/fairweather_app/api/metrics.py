@@ -38,6 +38,7 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 _AGES = tuple(3600.0 * hours for hours in (0, 1, 2, 3, 6, 12, 24, 48, 72))
 
 FIRST_BYTES = 1 << 16
+MEMORY = "/proc/self/fd/"
 
 logger = logging.getLogger(__name__)
 
@@ -60,17 +61,20 @@ class _Counts(MmapedDict):
         super().__init__(filename, read_mode)  # type: ignore[no-untyped-call]
 
     def _init_value(self, key: str) -> None:
-        if self._used > self._capacity // 2:  # one of the next keys doubles it
+        # one of the next keys doubles it
+        if self._used > self._capacity // 2 and not self._fname.startswith(MEMORY):
             try:
                 os.posix_fallocate(self._f.fileno(), 0, 2 * self._capacity)
             except OSError as error:
-                super().__init__(_move_to_memory(self._fname, self._m[:], error))  # type: ignore[no-untyped-call]
+                memory = _move_to_memory(self._fname, self._m[:], error)
+                self.close()  # type: ignore[no-untyped-call]
+                super().__init__(memory)  # type: ignore[no-untyped-call]
         super()._init_value(key)  # type: ignore[no-untyped-call]
 
 
 def _move_to_memory(filename: str, content: bytes, error: OSError) -> str:
     logger.warning("%s: what this worker counts from now on is lost (%s)", filename, error.strerror)
-    path = Path(f"/proc/self/fd/{os.memfd_create('counters')}")
+    path = Path(f"{MEMORY}{os.memfd_create('counters')}")
     path.write_bytes(content)
     return str(path)
 
@@ -112,7 +116,7 @@ INPUT_AGES = prometheus.Histogram(
 )
 RECORDED = prometheus.Counter(
     "fairweather_recorded_forecasts",
-    "Forecasts for scoring: kept, or lost because too many waited.",
+    "Forecasts for scoring: kept, or lost: too many waited, or the database is read-only.",
     ["outcome"],
 )
 SHADOWS = prometheus.Counter("fairweather_shadow_predictions", "Predictions of shadows.")
