@@ -305,7 +305,7 @@ def test_a_name_and_an_ipv6_address_can_be_listened_on(host: str, address: str) 
         ("198.51.100.7", "Cannot assign requested address"),
         ("no.such.host.invalid", "not known"),
         ("a..b", "label empty"),
-        ("fe80::1%lo", "without an IPv6 zone"),
+        ("fe80::1%lo", "Invalid argument"),
     ],
 )
 def test_an_address_that_cannot_be_listened_on_is_one_sentence(

@@ -116,9 +116,17 @@ def serve(
 
     Example: FAIRWEATHER_STORE=/srv/deliveries fairweather-app serve --host 0.0.0.0
     """
-    with _metrics_folder(os.environ.get(MULTIPROCESS)) as folder, _take_port(host, port) as held:
+    given = os.environ.get(MULTIPROCESS)
+    try:  # inside the given one it shows whether that can be written
+        made = tempfile.TemporaryDirectory(prefix="fairweather-metrics-", dir=given or None)
+    except OSError as error:
+        name = f"{MULTIPROCESS} is {given!r}" if given else "TMPDIR"
+        raise click.UsageError(
+            f"{name}: expected a folder in which counters can be written ({error.strerror})"
+        ) from None
+    with made as folder, _take_port(host, port) as held:
         # prometheus_client decides when it is imported where counters live: not before this
-        os.environ[MULTIPROCESS] = os.environ.get(MULTIPROCESS) or folder
+        os.environ[MULTIPROCESS] = given or folder
         if shadows:
             os.environ["FAIRWEATHER_SHADOW"] = ",".join(shadows)
         # wrong settings are reported once, here, and not in every worker for ever
@@ -159,34 +167,15 @@ def serve(
         server.serve()
 
 
-def _metrics_folder(given: str | None) -> tempfile.TemporaryDirectory[str]:
-    """Make a folder for the workers' counters, inside the given one to see whether it is writable.
-
-    Raises:
-        click.UsageError: there can be none; names the setting.
-    """
-    try:
-        return tempfile.TemporaryDirectory(prefix="fairweather-metrics-", dir=given or None)
-    except OSError as error:
-        name = f"{MULTIPROCESS} is {given!r}" if given else "TMPDIR"
-        raise click.UsageError(
-            f"{name}: expected a folder in which counters can be written ({error.strerror})"
-        ) from None
-
-
 def _take_port(host: str, port: int) -> socket.socket:
     """Take a port for the workers of this server alone; a name stands for its IPv4 address first.
 
     Workers listen on one port side by side, and the kernel would let those of another server join.
     So the parent takes it first, as one that shares with nobody, and admits its workers after that.
-
-    Raises:
-        click.UsageError: another program listens there, or nobody can.
     """
-    if "%" in host:
-        raise click.UsageError(f"--host is {host!r}: expected an address without an IPv6 zone")
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        name = host.strip("[]").partition("%")[0]  # granian takes no zone of IPv6
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
         family, _, _, _, address = min(found, key=lambda each: each[0])
         with socket.socket(family) as held:
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections may still end

@@ -95,7 +95,7 @@ def test_what_can_be_read_alone_is_read_and_a_write_is_an_error_of_its_own(
         assert ForecastLog(reading).read() == [FORECAST]
         assert reading.version() is not None
         with pytest.raises(ReadOnlyError, match="cannot be written: attempt to write a readonly"):
-            ForecastLog(reading).add(())
+            ForecastLog(reading).add([FORECAST])
         reading.close()
 
 
@@ -111,7 +111,7 @@ def test_a_file_beside_which_nothing_can_be_written_is_read_as_it_is_until_it_is
     before = reading.version()
     assert reading.version() == before
     with pytest.raises(ReadOnlyError):
-        ForecastLog(reading).add(())
+        ForecastLog(reading).add([FORECAST])
     beside.unlink()
     later = replace(FORECAST, reference_time=3_600_000_000)
     ForecastLog(database).add([later])  # another process, that may write

@@ -38,48 +38,46 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 _AGES = tuple(3600.0 * hours for hours in (0, 1, 2, 3, 6, 12, 24, 48, 72))
 
 FIRST_BYTES = 1 << 16
-MEMORY = "/proc/self/fd/"
 
 logger = logging.getLogger(__name__)
 
 
 class _Counts(MmapedDict):
-    """Counters in a file, or in memory of this process alone where the file cannot have its room.
+    """Counters in a file that has room before it is mapped.
 
-    Room is reserved before it is mapped: to write to a part of a map for which a full disk has no
-    block would end the process (SIGBUS).
+    To write to a part of a map for which a full disk has no block would end the process (SIGBUS).
     """
 
-    def __init__(self, filename: str, read_mode: bool = False) -> None:  # noqa: FBT001, FBT002 - as overridden
-        try:
-            with Path(filename).open("ab") as file:
-                os.posix_fallocate(file.fileno(), 0, FIRST_BYTES)
-        except OSError as error:
-            with suppress(OSError):
-                Path(filename).unlink()  # an empty one would fail its readers
-            filename = _move_to_memory(filename, b"", error)
-        super().__init__(filename, read_mode)  # type: ignore[no-untyped-call]
+    def __init__(self, filename: str) -> None:
+        super().__init__(_with_room(filename, FIRST_BYTES))  # type: ignore[no-untyped-call]
 
     def _init_value(self, key: str) -> None:
-        # one of the next keys doubles it
-        if self._used > self._capacity // 2 and not self._fname.startswith(MEMORY):
-            try:
-                os.posix_fallocate(self._f.fileno(), 0, 2 * self._capacity)
-            except OSError as error:
-                memory = _move_to_memory(self._fname, self._m[:], error)
+        if self._used > self._capacity // 2:  # one of the next keys doubles it
+            filename = _with_room(self._fname, 2 * self._capacity)
+            if filename != self._fname:
                 self.close()  # type: ignore[no-untyped-call]
-                super().__init__(memory)  # type: ignore[no-untyped-call]
+                super().__init__(filename)  # type: ignore[no-untyped-call]
         super()._init_value(key)  # type: ignore[no-untyped-call]
 
 
-def _move_to_memory(filename: str, content: bytes, error: OSError) -> str:
-    logger.warning("%s: what this worker counts from now on is lost (%s)", filename, error.strerror)
-    path = Path(f"{MEMORY}{os.memfd_create('counters')}")
-    path.write_bytes(content)
+def _with_room(filename: str, size: int) -> str:
+    """Reserve so many bytes of a file; return it or, if it has no room, a copy in memory."""
+    path, content = Path(filename), b""
+    try:
+        with path.open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        logger.warning("%s: what this worker counts now is lost (%s)", filename, error.strerror)
+        if path.exists():
+            content = path.read_bytes()
+            if not content:
+                path.unlink()  # it would fail its readers
+        path = Path(f"/proc/self/fd/{os.memfd_create('counters')}")
+        path.write_bytes(content)
     return str(path)
 
 
-values.MmapedDict = _Counts  # type: ignore[attr-defined]
+values.MmapedDict = _Counts  # type: ignore[assignment,attr-defined]
 
 REQUESTS = prometheus.Counter(
     "fairweather_requests",

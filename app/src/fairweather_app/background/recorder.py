@@ -24,7 +24,7 @@ EXIT_SECONDS = 10.0
 logger = logging.getLogger(__name__)
 
 
-def record(app_context: AppContext, *, trial: bool = False) -> int:
+def record(app_context: AppContext) -> int:
     """Store the waiting forecasts, and those of the shadows for the same requests; return how many.
 
     While the database fails they go on waiting; where it is read-only they are lost.
@@ -36,7 +36,7 @@ def record(app_context: AppContext, *, trial: bool = False) -> int:
     waiting = live.take_pending()
     found = [each for _, forecasts in waiting for each in forecasts]
     found += [each for of, _ in waiting for each in _shadows(app_context, of)]
-    if not found and not trial:
+    if not found:
         return 0
     try:
         live.log.add(found)
@@ -103,11 +103,11 @@ class Recorder:
             logger.warning("forecasts are lost: the database did not take them in %s s", seconds)
 
     def _record(self) -> None:
-        trial, logged = True, ""  # at first even nothing is written: so it is known that it can be
+        logged = ""
         while True:
             stopping = self._stopping.wait(self._seconds)
             try:
-                if record(self._app_context, trial=trial):
+                if record(self._app_context):
                     logged = ""
             except AppError as error:
                 if str(error) != logged:
@@ -117,6 +117,5 @@ class Recorder:
                 logged = str(error)
             except Exception:
                 logger.exception("keeping forecasts failed")
-            trial = False
             if stopping:
                 return

@@ -217,7 +217,7 @@ class Database:
             return self._engine
 
     def _connect(self, url: sa.URL) -> sa.Engine:
-        """Make an engine that has connected, and the tables where they can be made."""
+        """Make an engine, connect, and create the tables that are missing; several workers may."""
         engine = sa.create_engine(
             url,
             pool_pre_ping=not self.is_sqlite,
@@ -231,30 +231,22 @@ class Database:
         )
         if self.is_sqlite:
             sa.event.listen(engine, "connect", self._prepare_sqlite)
-        try:
-            self._make_tables(engine)
-        except BaseException:
-            engine.dispose()
-            raise
-        return engine
-
-    def _make_tables(self, engine: sa.Engine) -> None:
-        """Create the tables that are not there yet; several workers may start at once."""
-        with engine.connect() as connection:
-            there = sa.inspect(connection).get_table_names()
-        missing = [table for table in TABLES.sorted_tables if table.name not in there]
-        if not missing:
-            return  # PostgreSQL asks for the right to create also what is there
+        there: list[str] = []
         try:
             with engine.begin() as connection:
                 if not self.is_sqlite:
-                    # PostgreSQL's IF NOT EXISTS fails where another makes the table now
+                    # PostgreSQL's IF NOT EXISTS fails where another makes the table at that time
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING_TABLES)))
-                for table in missing:
-                    connection.execute(CreateTable(table, if_not_exists=True))
-        except SQLAlchemyError as error:
-            if not there or _code(error) not in READ_ONLY:
-                raise
+                there = sa.inspect(connection).get_table_names()
+                for table in TABLES.sorted_tables:
+                    if table.name not in there:
+                        connection.execute(CreateTable(table, if_not_exists=True))
+        except BaseException as error:
+            if _code(error) in READ_ONLY and there:
+                return engine  # of an older release; what needs no other table works
+            engine.dispose()
+            raise
+        return engine
 
     def _check_file(self) -> None:
         """Close a file that was replaced, or written if it is read as it is; gone is an error."""

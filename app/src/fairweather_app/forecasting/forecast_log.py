@@ -77,14 +77,13 @@ class ForecastLog:
         self._database = database
 
     def add(self, forecasts: Sequence[LoggedForecast]) -> None:
-        """Add forecasts, or none; of what is there already the first stays. Drop the oldest."""
+        """Add forecasts; of what is there already the first stays. Drop the oldest."""
         insert = self._database.insert(_forecasts)
         newest = sa.select(sa.func.max(_forecasts.c.id)).scalar_subquery()
         with self._database.transaction() as connection:
-            if forecasts:
-                connection.execute(
-                    insert.on_conflict_do_nothing(), [asdict(each) for each in forecasts]
-                )
+            connection.execute(
+                insert.on_conflict_do_nothing(), [asdict(each) for each in forecasts]
+            )
             connection.execute(
                 _forecasts.delete().where(_forecasts.c.id <= newest - MOST_FORECASTS)
             )
