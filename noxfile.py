@@ -23,7 +23,15 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is imported again and again compiles once
+os.environ.pop(
+    "PYTHONDONTWRITEBYTECODE", None
+)  # what is imported again and again compiles once
+# no session sends telemetry, neither of old releases nor of other servers that a check compares
+os.environ |= {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "DO_NOT_TRACK": "1",
+}
 sys.path.insert(0, str(ROOT / ".releases" / "tools"))
 
 import release_cut  # noqa: E402 - beside the records of releases, not installed
@@ -50,13 +58,20 @@ nox.needs_version = ">=2026.8.17"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = True
-if len(sys.argv) == 1:  # `nox` alone: what takes one core runs beside another such session
+if (
+    len(sys.argv) == 1
+):  # `nox` alone: what takes one core runs beside another such session
     nox.options.parallel = 2
 
 for beside in sorted(ROOT.glob("*/checks/*_sessions.py")):  # nox finds what they define
     runpy.run_path(str(beside), run_name=beside.stem)
 
-TOOLS = ("ruff==0.17.6", "check-jsonschema==0.39.0", "zizmor==1.32.0", "import-linter==2.17")
+TOOLS = (
+    "ruff==0.17.6",
+    "check-jsonschema==0.39.0",
+    "zizmor==1.32.0",
+    "import-linter==2.17",
+)
 
 
 @nox.session(python=PYTHON, allow_parallel=True)
@@ -70,9 +85,13 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *config, *ours)
     session.run("ruff", "format", "--check", *config, *ours)
     workflows = map(str, sorted((ROOT / ".github/workflows").glob("*.yml")))
-    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run(
+        "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows
+    )
     session.run("zizmor", "--offline", "--quiet", ".github")
-    for folder in FOLDERS.values():  # reads the source: nothing of the package is installed
+    for (
+        folder
+    ) in FOLDERS.values():  # reads the source: nothing of the package is installed
         session.chdir(ROOT / folder)
         session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "src"})
     session.chdir(ROOT)
@@ -80,10 +99,14 @@ def lint(session: nox.Session) -> None:
     for folder in FOLDERS.values():
         tools = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["tool"]
         tables.append({name: tools[name] for name in ("ruff", "mypy")})
-        if not filecmp.cmp(ROOT / folder / "LICENSE", ROOT / "app/LICENSE", shallow=False):
+        if not filecmp.cmp(
+            ROOT / folder / "LICENSE", ROOT / "app/LICENSE", shallow=False
+        ):
             session.error(f"{folder}/LICENSE differs from app/LICENSE: copy it")
     if any(table != tables[0] for table in tables):
-        session.error("[tool.ruff] and [tool.mypy] differ between the packages: make them one")
+        session.error(
+            "[tool.ruff] and [tool.mypy] differ between the packages: make them one"
+        )
 
 
 @nox.session(python=PYTHON, allow_parallel=True)
@@ -104,8 +127,15 @@ def types(session: nox.Session, package: str) -> None:
             session.run("mypy", folder, env={"MYPYPATH": "checks/browser"})
     if package == "interface":
         session.install("nox", "packaging", "numpy")
-        others = ("../app/checks/app_sessions.py", "../research/checks/research_sessions.py")
-        beside = (RELEASE_TOOLS, CHECKS, *(path for path in CHECKS.iterdir() if path.is_dir()))
+        others = (
+            "../app/checks/app_sessions.py",
+            "../research/checks/research_sessions.py",
+        )
+        beside = (
+            RELEASE_TOOLS,
+            CHECKS,
+            *(path for path in CHECKS.iterdir() if path.is_dir()),
+        )
         session.run(
             *("mypy", "--config-file=pyproject.toml", "../noxfile.py", "../.releases"),
             *("checks", *others),
@@ -147,7 +177,9 @@ def wheelhouse(session: nox.Session) -> None:
     """Build every wheel into ``.wheelhouse``; put a tested one into ``dist``: ``-- app 0.2.0``."""
     if not session.posargs:
         for each in releases():
-            session.log(f"{each.package} {each.version}: {wheel(session, release_wheel, each)}")
+            session.log(
+                f"{each.package} {each.version}: {wheel(session, release_wheel, each)}"
+            )
         for package in FOLDERS:
             session.log(f"{package} HEAD: {wheel(session, head_wheel, package)}")
         return
@@ -158,7 +190,10 @@ def wheelhouse(session: nox.Session) -> None:
     contract = chosen if chosen.package == "interface" else releases("interface")[-1]
     tree = Path(session.create_tmp()) / "tree"
     shutil.rmtree(tree, ignore_errors=True)
-    for each in {contract, chosen}:  # side by side: all tests read the golden deliveries
+    for each in {
+        contract,
+        chosen,
+    }:  # side by side: all tests read the golden deliveries
         (tree / FOLDERS[each.package]).mkdir(parents=True)
         unpack_tree(each.tree, tree / FOLDERS[each.package])
     folder = tree / FOLDERS[chosen.package]
@@ -188,12 +223,16 @@ def deliver_recipe(session: nox.Session) -> None:
     folder.mkdir()
     unpack_tree(newest["research"].tree, folder)
     needs = ("interface", "research[samples]")
-    install(session, *needs, build=lambda each: release_wheel(newest[each]), folder=folder)
+    install(
+        session, *needs, build=lambda each: release_wheel(newest[each]), folder=folder
+    )
     session.run("fairweather-research", "check", recipe, "--software", software)
     session.run("fairweather-research", "train", recipe, "--store", store)
     for delivery in sorted(Path(store).iterdir()):
         session.run("fairweather-interface", "verify", str(delivery))
-        session.run("fairweather-interface", "check", str(delivery), "--software", software)
+        session.run(
+            "fairweather-interface", "check", str(delivery), "--software", software
+        )
 
 
 @nox.session(python=PYTHON, default=False)
@@ -206,8 +245,21 @@ def constraints(session: nox.Session) -> None:
         needs = f"fairweather-interface @ {head_wheel('interface').as_uri()}"
         ours.write_text("" if package == "interface" else needs)
         session.run(
-            *("uv", "pip", "compile", "--quiet", "--upgrade", "--universal", "--all-extras"),
-            *("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
+            *(
+                "uv",
+                "pip",
+                "compile",
+                "--quiet",
+                "--upgrade",
+                "--universal",
+                "--all-extras",
+            ),
+            *(
+                "--no-header",
+                "--no-annotate",
+                "--no-emit-index-url",
+                "--no-emit-find-links",
+            ),
             *(f"--no-emit-package=fairweather-{name}" for name in FOLDERS),
             *(f"--group={pyproject}:{group}" for group in ("test", "types")),
             f"--python-version={PYTHON}",
@@ -232,7 +284,9 @@ def release(session: nox.Session) -> None:
         session.install("--constraint", limits, *map(str, wheels))
         if package != "app":
             return None
-        return str(session.run("flask", "--app", "fairweather_app", "software", silent=True))
+        return str(
+            session.run("flask", "--app", "fairweather_app", "software", silent=True)
+        )
 
     try:
         made = release_cut.cut(package, version, software)

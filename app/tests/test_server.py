@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -19,10 +20,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from fairweather_app.server import main
+from fairweather_app.server import _take_port, main
 
 Build = Callable[..., Path]
 COMMAND = [sys.executable, "-c", "from fairweather_app.server import main; main()", "serve"]
@@ -39,19 +41,25 @@ ASKED = json.dumps(
 class Server:
     """Two workers over the tmp store; `log` is what they write."""
 
-    def __init__(self, settings: dict[str, Any], folder: Path) -> None:
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        folder: Path,
+        command: Sequence[str] = COMMAND,
+        **environment: str,
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         names = {f"FAIRWEATHER_{name.upper()}": str(value) for name, value in settings.items()}
-        self._log = folder / "server.log"
-        with self._log.open("w") as log:
+        self.log = folder / "server.log"
+        with self.log.open("w") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
-                [*COMMAND, "--workers", "2", "--threads", "2", "--port", str(self.port)],
+                [*command, "--workers", "2", "--threads", "2", "--port", str(self.port)],
                 stdout=log,
                 stderr=log,
                 cwd=folder,
-                env=os.environ | names | {"FAIRWEATHER_RELOAD_SECONDS": "0.2"},
+                env=os.environ | names | {"FAIRWEATHER_RELOAD_SECONDS": "0.2"} | environment,
             )
         end = time.monotonic() + 60
         while time.monotonic() < end and self.process.poll() is None:
@@ -61,7 +69,7 @@ class Server:
             except OSError:
                 self.process.poll()  # not yet: neither listens, or it has ended
             time.sleep(0.05)
-        raise AssertionError(self._log.read_text())
+        raise AssertionError(self.log.read_text())
 
     def listening(self) -> int:
         """Return how many workers listen on the port."""
@@ -69,12 +77,18 @@ class Server:
         here = f"0100007F:{self.port:04X}"
         return sum(fields[1] == here and fields[3] == "0A" for fields in sockets)
 
+    def workers(self) -> list[int]:
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(each) for each in listed.split()]
+
     def get(self, path: str, **headers: str) -> Any:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
         return urllib.request.urlopen(request, timeout=10)  # noqa: S310 - our own server
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
+        """Return the lines of the log but those that granian writes."""
+        lines = self.log.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -207,21 +221,131 @@ def test_a_request_leaves_one_line_of_json_with_its_id(server: Server) -> None:
     assert line["ms"] > 0
 
 
+def kill_one_worker(server: Server) -> None:
+    """Kill one, and wait until there are two again."""
+    workers = server.workers()
+    os.kill(workers[0], signal.SIGKILL)
+    end = time.monotonic() + 60
+    while server.workers() == workers or server.listening() < 2:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 def test_a_worker_that_dies_is_started_again_and_the_other_serves_meanwhile(
     server: Server,
 ) -> None:
-    listed = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
-    workers = listed.read_text().split()
-    os.kill(int(workers[0]), signal.SIGKILL)
-    end = time.monotonic() + 60
-    while listed.read_text().split() == workers or server.listening() < 2:
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    kill_one_worker(server)
     seen: Counter[int] = Counter()
     for _ in range(20):
         with server.get("/readyz") as answer:
             seen[answer.status] += 1
     assert seen == {200: 20}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGUSR1])
+def test_workers_end_with_their_parent_whatever_ended_it(
+    server: Server, number: signal.Signals
+) -> None:
+    workers = server.workers()
+    assert len(workers) == 2
+    server.process.send_signal(number)
+    server.process.wait(30)
+    end = time.monotonic() + 60
+    while any(Path(f"/proc/{each}").exists() for each in workers):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert server.listening() == 0
+
+
+def test_a_second_server_on_a_port_is_refused_and_the_first_one_answers(
+    server: Server, settings: dict[str, Any]
+) -> None:
+    names = {f"FAIRWEATHER_{name.upper()}": str(value) for name, value in settings.items()}
+    for host in ("127.0.0.1", "0.0.0.0", "localhost"):  # noqa: S104 - it is refused
+        result = CliRunner().invoke(
+            main, ["serve", "--host", host, "--port", str(server.port)], env=names
+        )
+        assert result.exit_code == 2
+        sentence = f"cannot listen on {host!r}, port {server.port}: Address already in use; choose"
+        assert sentence in result.output
+    assert server.listening() == 2
+    server.get("/readyz").close()
+
+
+def test_of_two_servers_at_the_same_moment_one_has_the_port(server: Server) -> None:
+    server.stop()
+    with _take_port("127.0.0.1", server.port) as first:
+        assert first.getsockname() == ("127.0.0.1", server.port)
+        with pytest.raises(click.UsageError, match="Address already in use"):
+            _take_port("127.0.0.1", server.port)
+        with socket.socket() as worker:  # as granian makes them
+            worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            worker.bind(first.getsockname())
+            worker.listen()
+            with pytest.raises(click.UsageError, match="Address already in use"):
+                _take_port("0.0.0.0", server.port)  # noqa: S104 - it is refused
+    _take_port("127.0.0.1", server.port).close()  # free again
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("localhost", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1"), ("::", "::")],
+)
+def test_a_name_and_an_ipv6_address_can_be_listened_on(host: str, address: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with _take_port(host, port) as held:
+        assert held.getsockname()[:2] == (address, port)
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("198.51.100.7", "Cannot assign requested address"),
+        ("no.such.host.invalid", "not known"),
+        ("a..b", "label empty"),
+        ("fe80::1%lo", "Invalid argument"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, host: str, words: str
+) -> None:
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    result = CliRunner().invoke(main, ["serve", "--host", host])
+    assert result.exit_code == 2
+    (sentence,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert repr(host) in sentence
+    assert words in sentence
+
+
+def test_counters_that_cannot_be_kept_fail_no_request(
+    settings: dict[str, Any], tmp_path: Path, tiny_delivery: Build
+) -> None:
+    tiny_delivery(samples=SAMPLES)
+    (tmp_path / "tmp").mkdir()
+    running = Server(settings, tmp_path, TMPDIR=str(tmp_path / "tmp"))
+    for each in (tmp_path / "tmp").glob("fairweather-metrics-*"):
+        shutil.rmtree(each)
+    kill_one_worker(running)  # the new one has no folder to count in
+    for _ in range(20):
+        with running.get("/areas") as areas, running.get("/metrics") as numbers:
+            assert (areas.status, numbers.status) == (200, 200)
+    assert any("what this worker counts" in line.get("event", "") for line in running.lines())
+    running.stop()
+
+
+@pytest.mark.parametrize("stream", ["2>/dev/full", "2>&-", "<&- >&- 2>&-"])
+def test_a_log_that_cannot_be_written_fails_no_request(
+    settings: dict[str, Any], tmp_path: Path, tiny_delivery: Build, stream: str
+) -> None:
+    tiny_delivery(samples=SAMPLES)
+    command = ["sh", "-c", f'exec "$@" {stream}', "sh", *COMMAND]
+    running = Server(settings, tmp_path, command, FAIRWEATHER_TYPO="1")
+    for _ in range(5):
+        running.get("/areas").close()
+    running.stop()
+    assert running.process.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -230,13 +354,15 @@ def test_a_worker_that_dies_is_started_again_and_the_other_serves_meanwhile(
         ("FAIRWEATHER_CLOCK", "tomorrow", "FAIRWEATHER_CLOCK is 'tomorrow'"),
         ("FAIRWEATHER_CACHE", "/dev/null/cache", "FAIRWEATHER_CACHE"),
         ("FAIRWEATHER_INFERENCE_URL", "inference:80", "expected an address, such as http"),
+        ("FAIRWEATHER_OVERRIDES", "~nobody-at-all/o.yaml", "expected a path without ~"),
+        ("PROMETHEUS_MULTIPROC_DIR", "/not/there", "PROMETHEUS_MULTIPROC_DIR is '/not/there'"),
     ],
 )
 def test_a_wrong_setting_is_said_once_and_nothing_starts(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
 ) -> None:
-    monkeypatch.setenv(name, value)
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+    monkeypatch.setenv(name, value)
     result = CliRunner().invoke(main, ["serve"])
     assert result.exit_code == 2
     assert words in result.output

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,32 @@ def test_a_cache_that_cannot_be_written_is_a_wrong_setting(tmp_path: Path) -> No
 
 def test_home_is_expanded() -> None:
     assert load_settings({"store": "~/deliveries"}).store == str(Path.home() / "deliveries")
+
+
+@pytest.mark.parametrize("name", ["store", "cache", "overrides"])
+def test_a_home_that_is_not_known_is_a_sentence(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({name: "~nobody-at-all/here"})
+    variable = f"FAIRWEATHER_{name.upper()}"
+    (sentence,) = caught.value.problems
+    assert sentence.startswith(f"{variable} is '~nobody-at-all/here': expected a path without ~: ")
+
+
+def test_a_default_below_a_home_that_is_not_known_names_its_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    with pytest.raises(SettingsError, match=r"FAIRWEATHER_CACHE is '~/.cache/fairweather-app'"):
+        load_settings()
+
+
+def test_a_configuration_file_in_a_home_that_is_not_known_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FAIRWEATHER_CONFIG", "~nobody-at-all/app.yaml")
+    with pytest.raises(SettingsError, match=r"FAIRWEATHER_CONFIG is .*expected a path without ~"):
+        load_settings()
 
 
 @pytest.mark.parametrize(

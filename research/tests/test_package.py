@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -55,6 +56,25 @@ def test_importing_the_package_or_the_command_loads_no_slow_library() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_package_switches_the_telemetry_of_its_libraries_off(tmp_path: Path) -> None:
+    code = (
+        "import os, numpy, fairweather_research\n"
+        "threads = len(os.listdir('/proc/self/task'))\n"
+        "import onnxruntime\n"
+        "print(len(os.listdir('/proc/self/task')) - threads, os.environ['RAY_USAGE_STATS_ENABLED'])"
+    )
+    kept = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=kept | {"HOME": str(tmp_path)},
+    )
+    assert done.stdout.split() == ["0", "0"]  # no thread that sends, and Ray counts no use
+    assert list(tmp_path.iterdir()) == []  # no id of this device, nothing that waits to be sent
 
 
 def test_a_name_that_the_package_does_not_have_is_missing_as_anywhere() -> None:

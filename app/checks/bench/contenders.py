@@ -279,6 +279,7 @@ def _here(command: str) -> str:
 def _quiet() -> dict[str, str]:
     """The environment of every server: no calls home, one thread a call, our scripts importable."""
     quiet = {"DO_NOT_TRACK": "1", "BENTOML_DO_NOT_TRACK": "True", "OMP_NUM_THREADS": "1"}
+    quiet["ORT_DISABLE_TELEMETRY"] = "1"
     quiet |= {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONPATH": str(SERVED)}
     kept = {name: value for name, value in os.environ.items() if "FAIRWEATHER" not in name}
     return kept | quiet

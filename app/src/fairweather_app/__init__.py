@@ -15,6 +15,10 @@ delivery that was refused is listed with a code. ``flask --app fairweather_app r
 polls the store while it does (`background.poller`).
 """
 
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime reads it once, when it is imported
+
 from fairweather_app.background.poller import start_polling
 from fairweather_app.factory import create_app
 from fairweather_app.settings import Settings, load_settings

@@ -9,6 +9,7 @@
     ├── ProviderError               .provider     a provider of observations cannot be used
     ├── StoreError                                the store of deliveries cannot be read
     ├── ObservationStoreError                     the observation database cannot be used
+    │   └── ReadOnlyError                         or can be read alone
     ├── UnsuppliedInputError                      neither request nor observations have an input
     ├── LoadError                   .code         a delivery cannot be served by this release
     ├── PredictionError             .code         a runtime failed to run a model
@@ -79,6 +80,10 @@ class ProviderError(AppError):
 
 class ObservationStoreError(AppError):
     """The observation database cannot be opened, read or written."""
+
+
+class ReadOnlyError(ObservationStoreError):
+    """The observation database may be read and not be written: nothing can be kept in it."""
 
 
 class StoreError(AppError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -44,7 +45,8 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
             raise
         raise NoAppException(str(error)) from None  # flask prints it without a stack trace
     for warning in unknown_variables():
-        click.echo(f"Warning: {warning}", err=True)
+        with suppress(OSError):  # a full disk, or a reader that has gone
+            click.echo(f"Warning: {warning}", err=True)
     app = Flask("fairweather_app", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
     responses = ForecastResponses(app_context)

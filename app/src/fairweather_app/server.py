@@ -5,19 +5,22 @@ a thread survives a fork. Each worker makes its own app (`wsgi`), polls the stor
 
 Stopping loses no request. On SIGTERM the workers first drain: ``/readyz`` answers 503, so that load
 balancers send no more, and every answer has ``Connection: close``, so that clients do not reuse a
-connection that is about to end. Then the workers finish the running requests, and end.
+connection that is about to end. Then the workers finish the running requests, and end. So they do
+when the parent has died, whatever killed it.
 """
 
 from __future__ import annotations
 
-import ctypes
+import mmap
+import multiprocessing
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterable
-from multiprocessing import RawValue
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -32,16 +35,24 @@ if TYPE_CHECKING:
 
 THREADS = 4
 """Threads a worker: some can answer while others wait for a database; models run one a core."""
+STDERR = 2
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
-_draining = RawValue(ctypes.c_bool)
-"""Whether the server is about to stop: set by the parent, shared by the workers it forks."""
+ORPHAN_SECONDS = 10
+"""A worker whose parent has died has so long to finish its requests."""
+
+_draining = mmap.mmap(-1, 1)
+"""Not 0 when the server is about to stop: set by the parent, memory of the workers it forks too."""
 
 
 @click.group()
 @click.version_option(package_name="fairweather-app")
 def main() -> None:
     """Run fairweather-app. Its other commands: flask --app fairweather_app --help."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        pass  # what was closed before the start: a socket in its place would be written to
+    os.close(number)
+    sys.stderr = sys.stderr or os.fdopen(STDERR, "w")
 
 
 @main.command()
@@ -105,9 +116,17 @@ def serve(
 
     Example: FAIRWEATHER_STORE=/srv/deliveries fairweather-app serve --host 0.0.0.0
     """
-    with tempfile.TemporaryDirectory(prefix="fairweather-metrics-") as folder:
+    given = os.environ.get(MULTIPROCESS)
+    try:  # inside the given one it shows whether that can be written
+        made = tempfile.TemporaryDirectory(prefix="fairweather-metrics-", dir=given or None)
+    except OSError as error:
+        name = f"{MULTIPROCESS} is {given!r}" if given else "TMPDIR"
+        raise click.UsageError(
+            f"{name}: expected a folder in which counters can be written ({error.strerror})"
+        ) from None
+    with made as folder, _take_port(host, port) as held:
         # prometheus_client decides when it is imported where counters live: not before this
-        os.environ.setdefault(MULTIPROCESS, folder)
+        os.environ[MULTIPROCESS] = given or folder
         if shadows:
             os.environ["FAIRWEATHER_SHADOW"] = ",".join(shadows)
         # wrong settings are reported once, here, and not in every worker for ever
@@ -124,7 +143,7 @@ def serve(
         server = Granian(
             f"{__name__}:app_of_worker",
             factory=True,
-            address=host,
+            address=held.getsockname()[0],
             port=port,
             interface=Interfaces.WSGI,
             http=HTTPModes.http1,
@@ -140,12 +159,46 @@ def serve(
         def drain_first(_signal: int, _frame: FrameType | None) -> None:
             # granian's handler takes a lock that the thread it interrupts may hold: from another
             # thread it cannot wait for itself
-            if not _draining.value:
-                _draining.value = True
+            if not _draining[0]:
+                _draining[0] = 1
                 threading.Timer(drain, stop).start()
 
         server.signal_handler_interrupt = drain_first  # type: ignore[method-assign]
         server.serve()
+
+
+def _take_port(host: str, port: int) -> socket.socket:
+    """Take a port for the workers of this server alone; a name stands for its IPv4 address first.
+
+    Workers listen on one port side by side, and the kernel would let those of another server join.
+    So the parent takes it first, as one that shares with nobody, and admits its workers after that.
+    """
+    try:
+        name = host.strip("[]").partition("%")[0]  # granian takes no zone of IPv6
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        family, _, _, _, address = min(found, key=lambda each: each[0])
+        with socket.socket(family) as held:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections may still end
+            held.bind(address)
+            held.listen()  # of two that were bound in the same moment only one succeeds
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            held.shutdown(socket.SHUT_RDWR)  # still bound, listening no more
+            return held.dup()
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise click.UsageError(
+            f"cannot listen on {host!r}, port {port}: {why}; choose another --host or --port"
+        ) from None
+
+
+def _end_with_parent(parent: int) -> None:
+    """Wait until a worker's parent has died, then end the worker: first gently, then by force."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(ORPHAN_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def app_of_worker() -> Flask:
@@ -155,18 +208,20 @@ def app_of_worker() -> Flask:
     """
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with_parent, args=(parent.pid,), daemon=True).start()
     from fairweather_app.wsgi import app  # noqa: PLC0415 - scans the store
 
     @app.before_request
     def _refuse_while_draining() -> None:
-        if _draining.value and request.path == "/readyz":
+        if _draining[0] and request.path == "/readyz":
             raise NotReadyError("the server is about to stop")
 
     inner: WSGIApplication = app.wsgi_app
 
     def close_while_draining(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         def start_too(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:  # noqa: ANN401 - as WSGI has it
-            last = [("Connection", "close")] if _draining.value else []
+            last = [("Connection", "close")] if _draining[0] else []
             return start(status, [*headers, *last], *rest)
 
         return inner(environ, start_too)

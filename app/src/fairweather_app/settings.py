@@ -55,7 +55,7 @@ PATH_PREFIX = re.compile(r"(/(?!\.\.?(/|$))[\w.~-]+)*", re.ASCII)
 def _local_or_remote(value: str | Path) -> str:
     text = str(value)
     if not is_remote(text):
-        return str(Path(text.removeprefix("file://")).expanduser())
+        return str(_expanded(Path(text.removeprefix("file://"))))
     protocol = text.partition("://")[0]
     if protocol.rpartition(":")[2] in {"http", "https"}:
         raise ValueError(
@@ -74,6 +74,13 @@ def _local_or_remote(value: str | Path) -> str:
     except ValueError:
         raise ValueError("expected a folder or a URL that fsspec knows") from None
     return text
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("expected a path without ~: that home folder is not known here") from None
 
 
 def _supported_database(value: str) -> str:
@@ -173,7 +180,7 @@ def _installed_tensorflow(value: bool) -> bool:  # noqa: FBT001 - pydantic calls
 
 
 _List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-_Path = Annotated[Path, AfterValidator(Path.expanduser)]
+_Path = Annotated[Path, AfterValidator(_expanded)]
 _Address = Annotated[str, AfterValidator(_address)]
 _Margin = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Margins = Annotated[Mapping[str, _Margin], NoDecode, BeforeValidator(_parse_margins)]
@@ -391,8 +398,8 @@ def _read_config_file() -> dict[str, Any]:
         f"{CONFIG} is {name!r}: expected a YAML file of settings, such as 'store: /srv/deliveries'"
     )
     try:
-        content = load_yaml(Path(name).expanduser().read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = load_yaml(_expanded(Path(name)).read_text(encoding="utf-8")) or {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise SettingsError([f"{expected} ({error})"]) from None
     if not isinstance(content, dict):
         raise SettingsError([f"{expected}, found a {type(content).__name__}"])
@@ -405,10 +412,11 @@ def _sentence(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         known = ", ".join(sorted(Settings.model_fields))
         return f"{variable} ({name!r}) is not a setting; the settings are: {known}"
-    value = "the given URL" if name == "observations" and "@" in str(error["input"]) else None
+    given = str(error["input"]) if isinstance(error["input"], Path) else error["input"]
+    value = "the given URL" if name == "observations" and "@" in str(given) else None
     message = str(error["msg"]).removeprefix("Value error, ")
     expected = message.replace("Input should be", "expected", 1)
-    return f"{variable} is {value or repr(error['input'])}: {expected}"
+    return f"{variable} is {value or repr(given)}: {expected}"
 
 
 def is_remote(url: str) -> bool:

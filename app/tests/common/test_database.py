@@ -1,15 +1,23 @@
-"""Whether anything was committed, told without asking the database."""
+"""The database: whether anything was committed, and one that can be read alone."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fairweather_app.catalogue.decisions import DecisionStore
 from fairweather_app.common.database import Database
+from fairweather_app.errors import ObservationStoreError, ReadOnlyError
+from fairweather_app.forecasting.forecast_log import ForecastLog, LoggedForecast
+
+FORECAST = LoggedForecast(
+    delivery_id="a", area="JFK", variable="temperature", reference_time=0, step=1, values=b"1234"
+)
 
 
 @pytest.fixture
@@ -73,3 +81,55 @@ def test_a_file_that_is_gone_or_another_one_is_not_quiet(database: Database, fil
     file.write_bytes(moved.read_bytes())
     os.utime(file, ns=(moved.stat().st_atime_ns, moved.stat().st_mtime_ns))
     assert not database.is_unchanged()
+
+
+def test_what_can_be_read_alone_is_read_and_a_write_is_an_error_of_its_own(
+    database: Database, file: Path
+) -> None:
+    ForecastLog(database).add([FORECAST])
+    database.close()
+    for journal in ("WAL", "DELETE"):
+        with closing(sqlite3.connect(file)) as other:
+            other.execute(f"PRAGMA journal_mode = {journal}")
+        reading = Database(f"sqlite:///file:{file}?mode=ro&uri=true")
+        assert ForecastLog(reading).read() == [FORECAST]
+        assert reading.version() is not None
+        with pytest.raises(ReadOnlyError, match="cannot be written: attempt to write a readonly"):
+            ForecastLog(reading).add([FORECAST])
+        reading.close()
+
+
+def test_a_file_beside_which_nothing_can_be_written_is_read_as_it_is_until_it_is_written(
+    database: Database, file: Path
+) -> None:
+    ForecastLog(database).add([FORECAST])
+    database.close()
+    beside = Path(f"{file}-shm")
+    beside.symlink_to("nowhere/at/all")  # as in a folder that is read-only: SQLite can open no log
+    reading = Database(f"sqlite:///{file}")
+    assert ForecastLog(reading).read() == [FORECAST]
+    before = reading.version()
+    assert reading.version() == before
+    with pytest.raises(ReadOnlyError):
+        ForecastLog(reading).add([FORECAST])
+    beside.unlink()
+    later = replace(FORECAST, reference_time=3_600_000_000)
+    ForecastLog(database).add([later])  # another process, that may write
+    assert reading.version() != before
+    assert ForecastLog(reading).read() == [FORECAST, later]
+    reading.close()
+    database.close()
+
+
+def test_a_table_that_a_read_only_database_lacks_fails_only_what_needs_it(
+    database: Database, file: Path
+) -> None:
+    ForecastLog(database).add([FORECAST])
+    database.close()
+    with closing(sqlite3.connect(file)) as other, other:
+        other.execute("DROP TABLE decisions")
+    reading = Database(f"sqlite:///file:{file}?mode=ro&uri=true")
+    assert ForecastLog(reading).read() == [FORECAST]
+    with pytest.raises(ObservationStoreError, match="no such table: decisions"):
+        DecisionStore(reading).read()
+    reading.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,6 +171,31 @@ def test_forecasts_wait_while_the_database_fails(
         with pytest.raises(ObservationStoreError):
             record(context)
     assert record(context) == 1
+
+
+@pytest.mark.sqlite
+def test_where_the_database_is_read_only_forecasts_are_served_and_it_is_logged_once(
+    serving: FlaskClient,
+    settings: dict[str, Any],
+    make_app: MakeApp,
+    caplog: pytest.LogCaptureFixture,
+    counted: Counted,
+) -> None:
+    context_of(serving).observations.close()
+    path = str(settings["observations"]).removeprefix("sqlite:///")
+    reading = make_app(observations=f"sqlite:///file:{path}?mode=ro&uri=true").test_client()
+    recorder = Recorder(context_of(reading), seconds=0.01)
+    recorder.start()
+    for _ in range(3):
+        for area in ("EWR", "JFK"):
+            assert reading.get(f"/weather/predict?area={area}").status_code == 200
+        time.sleep(0.05)
+    recorder.stop()
+    (line,) = [each.message for each in caplog.records if "forecasts are" in each.message]
+    assert line.startswith("forecasts are neither kept nor scored: the observation database ")
+    assert "attempt to write a readonly database" in line
+    assert context_of(reading).live.take_pending() == []
+    assert counted("fairweather_recorded_forecasts_total", outcome="lost") == 2
 
 
 def test_too_many_that_wait_are_lost_and_counted(

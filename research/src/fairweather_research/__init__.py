@@ -49,7 +49,11 @@ Observations can be had, quality-controlled, without training::
     write_archive(observations.archive, Path("new-york.parquet"))
 """
 
+import os
 from importlib import import_module
+
+# no telemetry: ONNX Runtime and Ray read these when they are imported, also in child processes
+os.environ |= {"ORT_DISABLE_TELEMETRY": "1", "RAY_USAGE_STATS_ENABLED": "0"}
 
 from fairweather_research.errors import (
     ObservationsError,

@@ -64,6 +64,12 @@ def test_help_has_a_line_of_purpose_and_an_example(command: tuple[str, ...]) -> 
     assert "Example: fairweather-research" in shown.output
 
 
+def test_a_home_that_is_not_known_is_a_sentence(tmp_path: Path) -> None:
+    done = run("observations", "~nobody-at-all/there", "--output", str(tmp_path / "a.parquet"))
+    assert done.exit_code == 2
+    assert done.stderr.strip() == "error: found ~ of a home that is not known here, expected a path"
+
+
 def test_help_of_train_says_the_defaults() -> None:
     told = " ".join(run("train", "--help").output.split())
     assert "default: store" in told

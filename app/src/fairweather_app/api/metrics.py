@@ -2,21 +2,26 @@
 
 Under ``fairweather-app serve`` counters and histograms lie in files that all workers share
 (``PROMETHEUS_MULTIPROC_DIR``, read when prometheus_client is imported), so that whichever worker
-answers reports all. Gauges are what the answering worker sees; every worker watches the same
-store and database. Labels are bounded: an area is one that a delivery declares, or ``other``.
+answers reports all; one that cannot have such files serves without. Gauges are what the answering
+worker sees; every worker watches the same store and database. Labels are bounded: an area is one
+that a delivery declares, or ``other``.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from pathlib import Path
 
 import prometheus_client as prometheus
+from prometheus_client import values
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
@@ -31,6 +36,48 @@ OTHER = "other"
 CONTENT_TYPE = prometheus.CONTENT_TYPE_LATEST
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _AGES = tuple(3600.0 * hours for hours in (0, 1, 2, 3, 6, 12, 24, 48, 72))
+
+FIRST_BYTES = 1 << 16
+
+logger = logging.getLogger(__name__)
+
+
+class _Counts(MmapedDict):
+    """Counters in a file that has room before it is mapped.
+
+    To write to a part of a map for which a full disk has no block would end the process (SIGBUS).
+    """
+
+    def __init__(self, filename: str) -> None:
+        super().__init__(_with_room(filename, FIRST_BYTES))  # type: ignore[no-untyped-call]
+
+    def _init_value(self, key: str) -> None:
+        if self._used > self._capacity // 2:  # one of the next keys doubles it
+            filename = _with_room(self._fname, 2 * self._capacity)
+            if filename != self._fname:
+                self.close()  # type: ignore[no-untyped-call]
+                super().__init__(filename)  # type: ignore[no-untyped-call]
+        super()._init_value(key)  # type: ignore[no-untyped-call]
+
+
+def _with_room(filename: str, size: int) -> str:
+    """Reserve so many bytes of a file; return it or, if it has no room, a copy in memory."""
+    path, content = Path(filename), b""
+    try:
+        with path.open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        logger.warning("%s: what this worker counts now is lost (%s)", filename, error.strerror)
+        if path.exists():
+            content = path.read_bytes()
+            if not content:
+                path.unlink()  # it would fail its readers
+        path = Path(f"/proc/self/fd/{os.memfd_create('counters')}")
+        path.write_bytes(content)
+    return str(path)
+
+
+values.MmapedDict = _Counts  # type: ignore[assignment,attr-defined]
 
 REQUESTS = prometheus.Counter(
     "fairweather_requests",
@@ -67,7 +114,7 @@ INPUT_AGES = prometheus.Histogram(
 )
 RECORDED = prometheus.Counter(
     "fairweather_recorded_forecasts",
-    "Forecasts for scoring: kept, or lost because too many waited.",
+    "Forecasts for scoring: kept, or lost: too many waited, or the database is read-only.",
     ["outcome"],
 )
 SHADOWS = prometheus.Counter("fairweather_shadow_predictions", "Predictions of shadows.")
@@ -126,7 +173,7 @@ def area_label(snapshot: Snapshot, area: str | None) -> str:
 def exposition(app_context: AppContext) -> bytes:
     """Return all metrics in Prometheus' text format."""
     registry = CollectorRegistry()
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    if Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR") or "/dev/null").is_dir():
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:
         for each in COUNTED:

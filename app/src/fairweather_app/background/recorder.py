@@ -12,7 +12,7 @@ from multiprocessing.util import Finalize
 
 from fairweather_interface.refusals import Refusal
 
-from fairweather_app.errors import AppError, LoadError, ObservationStoreError
+from fairweather_app.errors import AppError, LoadError, ObservationStoreError, ReadOnlyError
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecast_log import LoggedForecast, to_log
 from fairweather_app.forecasting.live_scores import AreaAndTime
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 def record(app_context: AppContext) -> int:
     """Store the waiting forecasts, and those of the shadows for the same requests; return how many.
 
-    While the database fails they go on waiting.
+    While the database fails they go on waiting; where it is read-only they are lost.
     """
     from fairweather_app.api.metrics import RECORDED  # noqa: PLC0415 - see `request_log`
 
@@ -40,6 +40,9 @@ def record(app_context: AppContext) -> int:
         return 0
     try:
         live.log.add(found)
+    except ReadOnlyError:
+        RECORDED.labels("lost").inc(len(found))
+        raise
     except ObservationStoreError:
         for of, forecasts in waiting:
             live.enqueue(of, forecasts)
@@ -100,12 +103,18 @@ class Recorder:
             logger.warning("forecasts are lost: the database did not take them in %s s", seconds)
 
     def _record(self) -> None:
+        logged = ""
         while True:
             stopping = self._stopping.wait(self._seconds)
             try:
-                record(self._app_context)
+                if record(self._app_context):
+                    logged = ""
             except AppError as error:
-                logger.warning("forecasts wait to be kept: %s", error)
+                if str(error) != logged:
+                    lost = isinstance(error, ReadOnlyError)
+                    what = "are neither kept nor scored" if lost else "wait to be kept"
+                    logger.warning("forecasts %s: %s", what, error)
+                logged = str(error)
             except Exception:
                 logger.exception("keeping forecasts failed")
             if stopping:

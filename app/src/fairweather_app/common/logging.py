@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
@@ -43,14 +44,16 @@ def show_log(form: LogFormat = "auto") -> None:
 def request_log(form: LogFormat = "auto") -> Callable[..., None]:
     """Return a function that writes the line of a request from its fields, in one write.
 
-    It does without `logging`, which costs several times as much as writing the line.
+    It does without `logging`, which costs several times as much as writing the line. As there, a
+    line that cannot be written, on a full disk or to a reader that has gone, is lost.
     """
     stream, render = sys.stderr.buffer, _renderer(form)
 
     def write(**fields: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
         now = datetime.now(UTC)
-        stream.write(render(fields | {"event": "request"}, "info", now).encode() + b"\n")
-        stream.flush()
+        with suppress(OSError):
+            stream.write(render(fields | {"event": "request"}, "info", now).encode() + b"\n")
+            stream.flush()
 
     return write
 

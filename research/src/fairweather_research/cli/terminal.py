@@ -46,6 +46,11 @@ def handle_errors(interrupted: str = "interrupted; nothing was delivered") -> It
             typer.echo(f"error: {error}", err=True)
             negative = isinstance(error, UnfitDataError) or not isinstance(error, _WRONG)
             raise typer.Exit(NEGATIVE if negative else WRONG_USE) from error
+        except RuntimeError as error:
+            if "home directory" not in str(error):  # as pathlib says it
+                raise
+            typer.echo("error: found ~ of a home that is not known here, expected a path", err=True)
+            raise typer.Exit(WRONG_USE) from None
         except KeyboardInterrupt as stop:
             typer.echo(interrupted, err=True)
             number = signal.SIGTERM if isinstance(stop, _Terminated) else signal.SIGINT

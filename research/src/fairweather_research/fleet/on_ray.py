@@ -130,7 +130,6 @@ def _connect() -> Any:  # noqa: ANN401 - Ray is optional
             "start --head --port 6379 --include-dashboard=false --disable-usage-stats' and set "
             "RAY_ADDRESS=127.0.0.1:6379"
         )
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
         import ray  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - optional
         import ray.util.scheduling_strategies  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
