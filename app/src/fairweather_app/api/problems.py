@@ -16,7 +16,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from fairweather_app.api.request_log import current_trace
-from fairweather_app.api.schemas import Problem
+from fairweather_app.api.schemas import MOST_AREAS, Problem
 from fairweather_app.errors import (
     RETRY_SECONDS,
     AwaitingObservationsError,
@@ -64,7 +64,7 @@ class ProblemKind:
             case InvalidRequestError():
                 members = {"problems": list(error.problems)}
             case UnknownAreaError():
-                members = {"areas": list(error.known)}
+                members = {"areas": list(error.known[:MOST_AREAS])}
             case NoApplicableModelError():
                 members = {
                     "refused": error.refused[:MOST_REFUSALS],
