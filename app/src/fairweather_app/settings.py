@@ -17,6 +17,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
@@ -49,10 +50,22 @@ _ORIGIN = re.compile(  # the port: not the scheme's own, 65535 at most
 )
 
 
+def _check_authority(url: str) -> None:
+    """Refuse an address that is cut in the middle of its password, part of which would be shown."""
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise ValueError(
+            "expected a number for the port, and / : @ # ? in a user or password as %2F %3A %40 "
+            "%23 %3F"
+        ) from None
+
+
 def _local_or_remote(value: str | Path) -> str:
     text = str(value)
     if not is_remote(text):
         return str(Path(text.removeprefix("file://")).expanduser())
+    _check_authority(text)
     protocol = text.partition("://")[0]
     try:
         from fsspec import get_filesystem_class  # type: ignore[import-untyped]  # noqa: PLC0415 - a folder needs none
@@ -69,6 +82,7 @@ def _local_or_remote(value: str | Path) -> str:
 
 
 def _supported_database(value: str) -> str:
+    _check_authority(value)
     try:
         url = make_url(value)
     except ArgumentError:
@@ -83,6 +97,7 @@ def _supported_database(value: str) -> str:
 def _address(value: str) -> str:
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
         raise ValueError("expected an address, such as http://inference:8080")
+    _check_authority(value)
     return value
 
 
@@ -361,10 +376,9 @@ def _sentence(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         known = ", ".join(sorted(Settings.model_fields))
         return f"{variable} ({name!r}) is not a setting; the settings are: {known}"
-    value = "the given URL" if name == "observations" and "@" in str(error["input"]) else None
     message = str(error["msg"]).removeprefix("Value error, ")
     expected = message.replace("Input should be", "expected", 1)
-    return f"{variable} is {value or repr(error['input'])}: {expected}"
+    return f"{variable} is {error['input']!r}: {expected}"
 
 
 def is_remote(url: str) -> bool:

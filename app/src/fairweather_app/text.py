@@ -13,8 +13,10 @@ MOST_NAMED = 20
 """An answer names so many of a kind, and counts the others."""
 
 _SECRETS = re.compile(
-    r"(?P<user>(?<=://)[^\s'\"<>]*@)"  # greedy: a password may hold / and @
-    r"|(?P<name>[?&;][\w.-]*(?:pass|pwd|token|key|secret|sig|auth|cred)[\w.-]*=)[^\s'\"<>&;]*",
+    r"(?P<user>(?<=://)[^\s\"<>]{0,500}@"  # as far as it goes: a password may hold / and @
+    r"|[^\s\"'<>:/@]{1,200}:(?!//)[^\s\"<>:@]{1,200}@)"  # of an address without its scheme
+    r"|(?P<name>[?&;][\w.-]{0,50}(?:user|pass|pwd|token|key|secret|sig|auth|cred)[\w.-]{0,50}=)"
+    r"[^\s'\"<>&;]*",
     re.IGNORECASE,
 )
 
