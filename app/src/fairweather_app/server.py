@@ -36,6 +36,8 @@ MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 _draining = RawValue(ctypes.c_bool)
 """Whether the server is about to stop: set by the parent, shared by the workers it forks."""
+_turns = RawValue(ctypes.c_int, THREADS)
+"""Requests that a worker answers at once: likewise."""
 
 
 @click.group()
@@ -108,6 +110,7 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="fairweather-metrics-") as folder:
         # prometheus_client decides when it is imported where counters live: not before this
         os.environ.setdefault(MULTIPROCESS, folder)
+        _turns.value = threads
         if shadows:
             os.environ["FAIRWEATHER_SHADOW"] = ",".join(shadows)
         # wrong settings are reported once, here, and not in every worker for ever
@@ -119,8 +122,12 @@ def serve(
             raise click.UsageError(str(error)) from None
         from granian import Granian  # noqa: PLC0415 - only this command needs it
         from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
-        from granian.log import LogLevels  # noqa: PLC0415
+        from granian.log import LogLevels, logger  # noqa: PLC0415
 
+        from fairweather_app.admission import CONNECTIONS  # noqa: PLC0415
+
+        # so many threads are meant: see `admission`
+        logger.addFilter(lambda record: "Python threads" not in record.getMessage())
         server = Granian(
             f"{__name__}:app_of_worker",
             factory=True,
@@ -129,7 +136,8 @@ def serve(
             interface=Interfaces.WSGI,
             http=HTTPModes.http1,
             workers=workers,
-            blocking_threads=threads,
+            backpressure=CONNECTIONS,
+            blocking_threads=CONNECTIONS,
             respawn_failed_workers=True,
             workers_kill_timeout=grace,
             websockets=False,
@@ -155,6 +163,7 @@ def app_of_worker() -> Flask:
     """
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)
+    from fairweather_app.admission import Admission  # noqa: PLC0415 - see `serve`
     from fairweather_app.wsgi import app  # noqa: PLC0415 - scans the store
 
     @app.before_request
@@ -171,5 +180,7 @@ def app_of_worker() -> Flask:
 
         return inner(environ, start_too)
 
-    app.wsgi_app = close_while_draining  # type: ignore[method-assign,assignment]
+    limit = app.config["MAX_CONTENT_LENGTH"]
+    admission: Any = Admission(close_while_draining, turns=_turns.value, body_limit=limit)
+    app.wsgi_app = admission  # type: ignore[method-assign]
     return app

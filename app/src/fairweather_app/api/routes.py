@@ -52,6 +52,8 @@ CANNOT_FORECAST = (
     *("observations-missing", "observations-stale", "observations-unavailable"),
 )
 
+UNFINISHED = ("body-timeout", "overloaded")
+
 _FIELDS = {"variable": "variables"}
 """Parameters that are called otherwise than the field of `PredictRequest`."""
 
@@ -110,7 +112,7 @@ def predict() -> Response:
     means="The forecast.",
     body=PredictRequest,
     links={"model": _to_the_model("$response.body#/receipt/delivery_id")},
-    problems=(*CANNOT_FORECAST, "body-too-large", "unsupported-media-type"),
+    problems=(*CANNOT_FORECAST, "body-too-large", "unsupported-media-type", *UNFINISHED),
     invalid=(400, 422),
 )
 def predict_from_observations() -> Response:
