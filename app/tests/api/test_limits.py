@@ -129,7 +129,6 @@ BODY = b'{"area": "JFK"}'
         (BODY.decode().encode("utf-16-le"), {}, "UTF-16 or UTF-32", None),
         (BODY.decode().encode("utf-16-be"), {}, "UTF-16 or UTF-32", None),
         (BODY.decode().encode("utf-32"), {}, "UTF-16 or UTF-32", None),
-        (BODY, {"Content-Type": "application/json; charset=utf-16"}, "utf-16", None),
     ],
 )
 def test_a_body_that_is_no_plain_utf_8_is_named(

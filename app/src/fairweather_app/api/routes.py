@@ -43,8 +43,6 @@ from fairweather_app.text import cut
 
 CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
-UTF_8 = ("utf-8", "utf8", "us-ascii")
-
 CARD_FOLDER = CARD.split("/", maxsplit=1)[0]
 
 CANNOT_FORECAST = (
@@ -123,9 +121,6 @@ def predict_from_observations() -> Response:
     if not request.is_json:
         found = cut(request.content_type or "no content type")
         raise UnsupportedMediaType(f"found {found}; expected application/json")
-    charset = request.mimetype_params.get("charset", "utf-8")
-    if charset.lower() not in UTF_8:
-        raise UnsupportedMediaType(f"found JSON in {cut(charset)}; expected UTF-8")
     body = request.get_data(cache=False)
     if len(body) > current_context().settings.body_limit:  # a body of unknown length is cut
         raise RequestEntityTooLarge
