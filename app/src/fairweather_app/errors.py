@@ -36,13 +36,20 @@ from typing import ClassVar, Literal
 from fairweather_interface.refusals import Code
 
 from fairweather_app.refusals import Refusals, RefusedDelivery
+from fairweather_app.text import bounded, cut, join_some, mask
 
 RETRY_SECONDS = 5
 """When a request may be repeated that failed because of the database or the store."""
 
 
 class AppError(Exception):
-    """Base of everything the app raises on purpose; its text is fit for an operator."""
+    """Base of everything the app raises on purpose; its text is fit for an operator.
+
+    It holds no secret of a URL, whatever a library said.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(mask(text))
 
 
 class SettingsError(AppError):
@@ -135,13 +142,13 @@ class NotReadyError(RequestError):
 
 
 class InvalidRequestError(RequestError):
-    """The request is wrong; `problems` lists everything.
+    """The request is wrong; `problems` lists the first of everything, and counts the others.
 
     `status` is the HTTP status: 400 when it cannot even be parsed, 422 when a value is wrong.
     """
 
     def __init__(self, problems: Sequence[str], *, status: Literal[400, 422] = 422) -> None:
-        self.problems = tuple(problems)
+        self.problems = bounded(problems)
         self.status = status
         super().__init__("; ".join(self.problems))
 
@@ -152,7 +159,7 @@ class UnknownAreaError(RequestError):
     def __init__(self, area: str, *, known: Sequence[str]) -> None:
         self.area = area
         self.known = tuple(known)
-        super().__init__(f"Unknown area {area!r}. Known areas: {', '.join(self.known) or 'none'}.")
+        super().__init__(f"Unknown area {cut(area)!r}. Known areas: {join_some(known) or 'none'}.")
 
 
 class UnknownDeliveryError(RequestError):
@@ -160,7 +167,8 @@ class UnknownDeliveryError(RequestError):
 
     def __init__(self, delivery_id: str) -> None:
         self.delivery_id = delivery_id
-        super().__init__(f"Unknown delivery {delivery_id!r}. The known ones are listed at /models.")
+        name = cut(delivery_id)
+        super().__init__(f"Unknown delivery {name!r}. The known ones are listed at /models.")
 
 
 class NoApplicableModelError(RequestError):

@@ -48,7 +48,7 @@ def create_app(settings: Settings | Mapping[str, Any] | None = None) -> Flask:
         with suppress(OSError):  # a full disk, or a reader that has gone
             click.echo(f"Warning: {warning}", err=True)
     app = Flask("fairweather_app", static_folder=None, template_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit
+    app.config["MAX_CONTENT_LENGTH"] = chosen.body_limit + 1  # one more is how a longer one shows
     responses = ForecastResponses(app_context)
     app.extensions.update({EXTENSION: app_context, RESPONSES: responses})
     app.register_blueprint(api)

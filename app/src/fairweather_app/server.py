@@ -43,6 +43,8 @@ ORPHAN_SECONDS = 10
 
 _draining = mmap.mmap(-1, 1)
 """Not 0 when the server is about to stop: set by the parent, memory of the workers it forks too."""
+_turns = mmap.mmap(-1, 4)
+"""How many requests a worker answers at once: likewise, as a number of four bytes."""
 
 
 @click.group()
@@ -127,6 +129,7 @@ def serve(
     with made as folder, _take_port(host, port) as held:
         # prometheus_client decides when it is imported where counters live: not before this
         os.environ[MULTIPROCESS] = given or folder
+        _turns[:] = threads.to_bytes(4, "big")
         if shadows:
             os.environ["FAIRWEATHER_SHADOW"] = ",".join(shadows)
         # wrong settings are reported once, here, and not in every worker for ever
@@ -138,8 +141,12 @@ def serve(
             raise click.UsageError(str(error)) from None
         from granian import Granian  # noqa: PLC0415 - only this command needs it
         from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
-        from granian.log import LogLevels  # noqa: PLC0415
+        from granian.log import LogLevels, logger  # noqa: PLC0415
 
+        from fairweather_app.admission import CONNECTIONS  # noqa: PLC0415
+
+        # so many threads are meant: see `admission`
+        logger.addFilter(lambda record: "Python threads" not in record.getMessage())
         server = Granian(
             f"{__name__}:app_of_worker",
             factory=True,
@@ -148,7 +155,8 @@ def serve(
             interface=Interfaces.WSGI,
             http=HTTPModes.http1,
             workers=workers,
-            blocking_threads=threads,
+            backpressure=CONNECTIONS,
+            blocking_threads=CONNECTIONS,
             respawn_failed_workers=True,
             workers_kill_timeout=grace,
             websockets=False,
@@ -210,6 +218,7 @@ def app_of_worker() -> Flask:
         signal.signal(each, signal.SIG_DFL)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with_parent, args=(parent.pid,), daemon=True).start()
+    from fairweather_app.admission import Admission  # noqa: PLC0415 - see `serve`
     from fairweather_app.wsgi import app  # noqa: PLC0415 - scans the store
 
     @app.before_request
@@ -226,5 +235,9 @@ def app_of_worker() -> Flask:
 
         return inner(environ, start_too)
 
-    app.wsgi_app = close_while_draining  # type: ignore[method-assign,assignment]
+    limit = app.config["MAX_CONTENT_LENGTH"]
+    admission: Any = Admission(
+        close_while_draining, turns=int.from_bytes(_turns[:], "big"), body_limit=limit
+    )
+    app.wsgi_app = admission  # type: ignore[method-assign]
     return app

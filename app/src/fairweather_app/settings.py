@@ -17,6 +17,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from fairweather_interface.definitions import load_yaml
@@ -52,10 +53,22 @@ _ORIGIN = re.compile(  # the port: not the scheme's own, 65535 at most
 PATH_PREFIX = re.compile(r"(/(?!\.\.?(/|$))[\w.~-]+)*", re.ASCII)
 
 
+def _check_authority(url: str) -> None:
+    """Refuse an address that is cut in the middle of its password, part of which would be shown."""
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise ValueError(
+            "expected a number for the port, and / : @ # ? in a user or password as %2F %3A %40 "
+            "%23 %3F"
+        ) from None
+
+
 def _local_or_remote(value: str | Path) -> str:
     text = str(value)
     if not is_remote(text):
         return str(_expanded(Path(text.removeprefix("file://"))))
+    _check_authority(text)
     protocol = text.partition("://")[0]
     if protocol.rpartition(":")[2] in {"http", "https"}:
         raise ValueError(
@@ -84,6 +97,7 @@ def _expanded(path: Path) -> Path:
 
 
 def _supported_database(value: str) -> str:
+    _check_authority(value)
     try:
         url = make_url(value)
         dialect = url.get_dialect()
@@ -101,9 +115,9 @@ def _supported_database(value: str) -> str:
             "pip install 'fairweather-app[postgresql]' brings the driver"
         ) from None
     if dialect.name == "sqlite":
-        if url.database in {None, "", ":memory:"} or "uri" in url.query:
+        if url.database in {None, "", ":memory:"} or url.query.get("mode") == "memory":
             raise ValueError("expected a file: a database in memory is empty in every other thread")
-        path = Path(str(url.database))
+        path = Path(str(url.database).removeprefix("file:"))
         if path.is_dir() or not path.parent.is_dir():
             raise ValueError("expected a file in a folder that is there")
     return value
@@ -112,6 +126,7 @@ def _supported_database(value: str) -> str:
 def _address(value: str) -> str:
     if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
         raise ValueError("expected an address, such as http://inference:8080")
+    _check_authority(value)
     return value
 
 
@@ -413,10 +428,9 @@ def _sentence(error: dict[str, Any]) -> str:
         known = ", ".join(sorted(Settings.model_fields))
         return f"{variable} ({name!r}) is not a setting; the settings are: {known}"
     given = str(error["input"]) if isinstance(error["input"], Path) else error["input"]
-    value = "the given URL" if name == "observations" and "@" in str(given) else None
     message = str(error["msg"]).removeprefix("Value error, ")
     expected = message.replace("Input should be", "expected", 1)
-    return f"{variable} is {value or repr(given)}: {expected}"
+    return f"{variable} is {given!r}: {expected}"
 
 
 def is_remote(url: str) -> bool:

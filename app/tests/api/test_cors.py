@@ -149,7 +149,7 @@ def test_what_browsers_send_may_be_let_in(good: str) -> None:
         *("https://weather.example/", "https://weather.example/page", "HTTPS://Weather.Example"),
         *("https://weather.example:443", "http://weather.example:80", "http://weather.example:08"),
         *("weather.example", "ftp://weather.example", "https://", "null", "https://[::1"),
-        *("https://*.weather.example", "https://someone@weather.example", "https://wétter.example"),
+        *("https://*.weather.example", "https://wétter.example"),
         *("https://weather.example:999999", "https://a.example https://b.example"),
         *("https://weather.example:65536", "https://weather.example:70000"),
     ],
@@ -159,6 +159,12 @@ def test_what_no_browser_sends_is_refused(wrong: str) -> None:
         load_settings({"cors_origins": wrong})
     assert "expected origins as browsers send them" in str(caught.value)
     assert str(caught.value).endswith(f"not {wrong!r}")
+
+
+def test_a_password_in_an_origin_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"cors_origins": "https://someone:hunter2@weather.example"})
+    assert str(caught.value).endswith("not 'https://***@weather.example'")
 
 
 def test_all_origins_and_some_of_them_are_not_let_in_together() -> None:

@@ -18,7 +18,6 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairweather_app.api import forecast_response
 from fairweather_app.api.forecast_response import OPTIONS, RESPONSES, ForecastResponses
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.forecasting.context import AppContext
@@ -101,9 +100,7 @@ def test_what_answers_of_a_model_have_in_common_is_bounded_and_goes_with_it(
     tiny_delivery: Build,
     observe: Observe,
     day: list[float],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(forecast_response, "TEMPLATES_KEPT", 3)
     tiny_delivery()
     observe("EWR", day)
     app = make_app()
@@ -113,7 +110,7 @@ def test_what_answers_of_a_model_have_in_common_is_bounded_and_goes_with_it(
     for number in range(5):
         variables = ("temperature", f"v{number}")
         responses.write(replace(selected, request=replace(request, variables=variables)))
-    assert 0 < len(responses.templates[selected.model]) <= 3
+    assert list(responses.templates[selected.model]) == [("EWR", ("temperature",))]
     model = weakref.ref(selected.model)
     del selected
     gc.collect()

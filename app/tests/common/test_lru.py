@@ -16,10 +16,18 @@ def test_the_least_recently_used_leaves_first() -> None:
 
 
 def test_what_is_larger_than_all_there_is_room_for_is_not_kept_and_drives_nobody_out() -> None:
-    cache: LruCache[str, str] = LruCache(4, size=len)
+    cache: LruCache[str, str] = LruCache(4, size=lambda _, value: len(value))
     cache.put("a", "xxx")
     cache.put("b", "xxxxx")
     assert (cache.get("a"), cache.get("b")) == ("xxx", None)
+
+
+def test_a_key_may_count_too() -> None:
+    cache: LruCache[str, str] = LruCache(4, size=lambda key, value: len(key + value))
+    cache.put("long", "x")
+    cache.put("a", "xxx")
+    assert cache.items() == [("a", "xxx")]
+    assert cache.used == 4
 
 
 def test_values_leave_by_their_keys() -> None:
@@ -35,7 +43,7 @@ def test_values_leave_by_their_keys() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.text(max_size=8))))
 def test_it_never_holds_more_than_it_may(kept: list[tuple[int, str]]) -> None:
-    cache: LruCache[int, str] = LruCache(10, size=len)
+    cache: LruCache[int, str] = LruCache(10, size=lambda _, value: len(value))
     for key, value in kept:
         cache.put(key, value)
         held = [cache.get(each) for each in range(6)]

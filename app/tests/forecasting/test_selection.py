@@ -231,11 +231,13 @@ def test_whoever_asks_for_ever_other_variables_fills_no_memory(
     make_app: Callable[..., Flask], tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_delivery(areas=("JFK",))
+    monkeypatch.setattr(selector_module, "CHOICE_BYTES_KEPT", 12_000)
     context = context_of(make_app())
-    monkeypatch.setattr(selector_module, "CHOICES_KEPT", 5)
     for number in range(20):
-        find_best_model("JFK", context, variables=(f"v{number}",))
-        assert len(context.selectors.of(context.catalogue.snapshot.contents).choices) <= 5
+        find_best_model("JFK", context, variables=(f"v{number}" * 100,))
+        choices = context.selectors.of(context.catalogue.snapshot.contents).choices
+        assert choices.used / len(choices.items()) - 2000 > 300  # words count, in bytes
+        assert choices.used <= 12_000
 
 
 def test_a_candidate_that_can_no_longer_be_opened_is_refused_and_the_next_one_tried(

@@ -236,14 +236,14 @@ def test_rows_that_others_write_are_noticed_after_a_while(
 def test_no_more_is_held_than_there_is_room_for(
     settings: dict[str, str], observe: Observe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window_cache, "MOST_SAMPLES", 10)
+    monkeypatch.setattr(window_cache, "MOST_BYTES", 3000)
     store = ObservationStore(settings["observations"], patience=60)
     windows = make_ready(store)
     for area in "ABCDE":
         observe(area, [1.0, 2.0, 3.0])
         windows.window(wanted(areas=(area,)))
-    assert windows._windows.used <= 10
-    assert windows._series.used <= 10
+    assert windows._windows.used <= 3000
+    assert windows._series.used <= 3000
     assert values_of(windows, wanted(areas=("A",))) == [1.0, 2.0, 3.0]
     store.close()
 

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 JSON = "application/json"
-_ELSEWHERE = ("HTTP_IF_NONE_MATCH", "HTTP_ORIGIN", "HTTP_TRANSFER_ENCODING")
+_ELSEWHERE = (
+    *("HTTP_IF_NONE_MATCH", "HTTP_ORIGIN"),
+    *("HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING"),
+)
 _AS_IT_IS = ("", "identity")
 
 

@@ -36,7 +36,6 @@ from fairweather_app.refusals import RefusedDelivery
 
 RESPONSES = "fairweather-responses"
 RESPONSE_BYTES_KEPT = 16_000_000
-TEMPLATES_KEPT = 1000
 AGES_KEPT = 1000
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 
@@ -82,11 +81,11 @@ class ForecastResponses:
     def __init__(self, app_context: AppContext) -> None:
         self._context = app_context
         self.cache: LruCache[ForecastRequest, CachedResponse] = LruCache(
-            RESPONSE_BYTES_KEPT, size=lambda kept: len(kept[0].body)
+            RESPONSE_BYTES_KEPT, size=_size
         )
-        # by area and wanted variables, of each model while it is in use
+        # by area and outputs, of each model while it is in use
         self.templates: WeakKeyDictionary[
-            RuntimeModel, dict[tuple[str, tuple[str, ...] | None], ResponseTemplate]
+            RuntimeModel, dict[tuple[str, tuple[str, ...]], ResponseTemplate]
         ] = WeakKeyDictionary()
 
     def make(self, request: ForecastRequest, trace: RequestTrace) -> ForecastResponse:
@@ -124,13 +123,18 @@ class ForecastResponses:
 
     def write(self, selected: SelectedForecast) -> ForecastResponse:
         """Serialize a selected forecast."""
-        area = selected.request.area
-        key = (area, selected.request.variables)
+        area, wanted = selected.request.area, selected.request.variables
+        key = (
+            area,
+            tuple(
+                each.variable
+                for each in selected.model.metadata.outputs
+                if wanted is None or each.variable in wanted
+            ),
+        )
         templates = self.templates.setdefault(selected.model, {})
         template = templates.get(key)
         if template is None:
-            if len(templates) >= TEMPLATES_KEPT:  # a client chooses the key
-                templates.clear()
             template = templates[key] = _make_template(selected.model, *key)
         inputs = {
             each.name: _input(each, selected.windows[each.name])
@@ -171,13 +175,14 @@ def current_responses() -> ForecastResponses:
     return cast("ForecastResponses", flask.current_app.extensions[RESPONSES])
 
 
-def _make_template(
-    model: RuntimeModel, area: str, variables: tuple[str, ...] | None
-) -> ResponseTemplate:
+def _size(request: ForecastRequest, kept: CachedResponse) -> int:
+    """Estimate the bytes of a response and its key: a client chooses the words of the key."""
+    return 1000 + len(kept[0].body) + 4 * sum(map(len, (request.area, *(request.variables or ()))))
+
+
+def _make_template(model: RuntimeModel, area: str, variables: tuple[str, ...]) -> ResponseTemplate:
     metadata = model.metadata
-    outputs = tuple(
-        each for each in metadata.outputs if variables is None or each.variable in variables
-    )
+    outputs = tuple(each for each in metadata.outputs if each.variable in variables)
     receipt = {
         "delivery_id": model.delivery_id,
         "digest": model.delivery.digest,

@@ -16,7 +16,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from fairweather_app.api.request_log import current_trace
-from fairweather_app.api.schemas import Problem
+from fairweather_app.api.schemas import MOST_AREAS, Problem
 from fairweather_app.errors import (
     RETRY_SECONDS,
     AwaitingObservationsError,
@@ -64,7 +64,7 @@ class ProblemKind:
             case InvalidRequestError():
                 members = {"problems": list(error.problems)}
             case UnknownAreaError():
-                members = {"areas": list(error.known)}
+                members = {"areas": list(error.known[:MOST_AREAS])}
             case NoApplicableModelError():
                 members = {
                     "refused": error.refused[:MOST_REFUSALS],
@@ -164,6 +164,22 @@ PROBLEMS = {
             error=NotReadyError("the store has not been looked at yet"),
             retry=True,
             remedy="retry after `Retry-After` seconds",
+        ),
+        ProblemKind(
+            code="overloaded",
+            title="Too many requests at once",
+            statuses=(503,),
+            public="The server waits for the bodies of as many requests as it can.",
+            retry=True,
+            remedy="send the whole body at once, and retry after `Retry-After` seconds",
+        ),
+        ProblemKind(
+            code="body-timeout",
+            title="The request body did not arrive in time",
+            statuses=(408,),
+            public="The server has stopped waiting for the rest of the request body.",
+            retry=True,
+            remedy="send the whole body at once",
         ),
         ProblemKind("not-found", "Not found", (404,)),
         ProblemKind("method-not-allowed", "Method not allowed", (405,)),

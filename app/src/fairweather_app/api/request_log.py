@@ -13,6 +13,7 @@ from flask import Flask, Response, g, request
 from fairweather_app.common.logging import REQUEST_ID, request_log
 from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.forecasting.context import AppContext
+from fairweather_app.text import cut
 
 HEADER = "X-Request-ID"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -65,7 +66,7 @@ class RequestLog:
         fields: dict[str, object] = {
             "request_id": trace.request_id,
             "method": method,
-            "path": path,
+            "path": cut(path),
             "status": status,
             "ms": round(seconds * 1000, 3),
             "problem": trace.problem,

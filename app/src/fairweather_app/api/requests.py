@@ -6,20 +6,42 @@ is in the address or the body cannot be parsed, else 422.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from werkzeug.exceptions import UnsupportedMediaType
 
-from fairweather_app.api.schemas import ModelsQuery, PredictRequest
+from fairweather_app.api.schemas import LargePredictRequest, ModelsQuery, PredictRequest
 from fairweather_app.errors import InvalidRequestError
 from fairweather_app.forecasting.forecaster import ForecastRequest
+from fairweather_app.text import cut
 
 QUERY = ("area", "variable", "reference_time")
+LARGE = 32_768
+"""Bytes; of a larger body not every wrong value is looked for."""
+MOST_TEXTS = 5000
+"""Names and texts in a body: some 500 are the most that can be right."""
+IDENTITY = "identity"
+_CODINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""How bodies begin that are compressed."""
+
+
+class UnsupportedCodingError(UnsupportedMediaType):
+    """A body is compressed; the answer has an ``Accept-Encoding`` that allows none."""
+
+    def __init__(self, coding: str) -> None:
+        super().__init__(f"found a body in {cut(coding)}; expected JSON that is not compressed")
+
+    def get_headers(self, *_: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - as werkzeug calls it
+        """Add what is accepted."""
+        return [*super().get_headers(), ("Accept-Encoding", IDENTITY)]
 
 
 def read_query(query: bytes) -> ForecastRequest:
@@ -48,12 +70,23 @@ def read_query(query: bytes) -> ForecastRequest:
 
 
 def read_body(body: bytes) -> ForecastRequest:
-    """Read a request for a forecast from a JSON body, in which no key may be given twice."""
+    """Read a request for a forecast from a JSON body, in which no key may be given twice.
+
+    Raises:
+        UnsupportedMediaType: the body is compressed, or no UTF-8.
+    """
+    body = body.removeprefix(codecs.BOM_UTF8)
+    _refuse_encoding(body[:4])
+    quotes = body.count(b'"')
+    if quotes > 2 * MOST_TEXTS:
+        problem = f"found {quotes // 2} names and texts; expected at most {MOST_TEXTS}: numbers"
+        raise InvalidRequestError([f"{problem} are written without quotes"])
+    schema = PredictRequest if len(body) <= LARGE else LargePredictRequest
     try:
-        found = PredictRequest.model_validate_json(body)
+        found = schema.model_validate_json(body)
     except ValidationError as error:
         _refuse_repeated(body)
-        broken = any(each["type"] == "json_invalid" for each in error.errors())
+        broken = any(each["type"] == "json_invalid" for each in _details(error))
         raise _invalid(error, 400 if broken else 422) from None
     strings = (
         len(found.model_fields_set)
@@ -62,7 +95,7 @@ def read_body(body: bytes) -> ForecastRequest:
         + (found.reference_time is not None)
         + len(found.observations or ())
     )
-    if body.count(b'"') != 2 * strings:  # with no more than these it gives no key twice
+    if quotes != 2 * strings:  # with no more than these it gives no key twice
         _refuse_repeated(body)
     return _request(found)
 
@@ -89,9 +122,22 @@ def _refuse_repeated(body: bytes) -> None:
         json.loads(body, object_pairs_hook=check, parse_int=float)
 
 
+def _refuse_encoding(start: bytes) -> None:
+    for magic, coding in _CODINGS.items():
+        if start.startswith(magic):
+            raise UnsupportedCodingError(coding)
+    if b"\0" in start or start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UnsupportedMediaType("found a body in UTF-16 or UTF-32; expected JSON in UTF-8")
+
+
+def _details(error: ValidationError) -> list[ErrorDetails]:
+    """Return what is wrong, without the values found: they may be as long as the request."""
+    return error.errors(include_url=False, include_context=False, include_input=False)
+
+
 def _invalid(error: ValidationError, status: Literal[400, 422]) -> InvalidRequestError:
     problems = []
-    for each in error.errors():
+    for each in _details(error):
         where = ".".join(map(str, each["loc"]))
         message = each["msg"].removeprefix("Value error, ")
         problems.append(f"{where}: {message}" if where else message)
@@ -108,7 +154,7 @@ def read_models_query(arguments: Iterable[tuple[str, str]]) -> ModelsQuery:
         found = ModelsQuery.model_validate(dict(pairs))
     except ValidationError as error:
         for each in error.errors():
-            wrong = f"found {each['input']!r}; {each['msg'].removeprefix('Value error, ')}"
+            wrong = f"found {cut(each['input'])!r}; {each['msg'].removeprefix('Value error, ')}"
             if each["type"] == "extra_forbidden":
                 wrong = f"not a parameter; expected {', '.join(ModelsQuery.model_fields)}"
             problems.append(f"{each['loc'][0]}: {wrong.replace('Input should be', 'expected', 1)}")

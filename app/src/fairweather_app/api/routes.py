@@ -11,14 +11,21 @@ from fairweather_interface.delivery import CARD
 from fairweather_interface.software import Software, dump_software
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
-from werkzeug.exceptions import NotFound, UnsupportedMediaType
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
 from fairweather_app.api.extensions import CODINGS
 from fairweather_app.api.forecast_response import current_responses
 from fairweather_app.api.model_listing import model_detail, models_page, store_report
 from fairweather_app.api.operation import Operation
 from fairweather_app.api.request_log import current_trace
-from fairweather_app.api.requests import QUERY, read_body, read_models_query, read_query
+from fairweather_app.api.requests import (
+    IDENTITY,
+    QUERY,
+    UnsupportedCodingError,
+    read_body,
+    read_models_query,
+    read_query,
+)
 from fairweather_app.api.schemas import (
     Areas,
     Forecast,
@@ -33,6 +40,7 @@ from fairweather_app.errors import NotReadyError
 from fairweather_app.forecasting.areas import area_summaries
 from fairweather_app.forecasting.context import current_context
 from fairweather_app.models_backend.software import describe_software
+from fairweather_app.text import cut
 
 CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -42,6 +50,8 @@ CANNOT_FORECAST = (
     *("unknown-area", "no-applicable-model", "not-ready"),
     *("observations-missing", "observations-stale", "observations-unavailable"),
 )
+
+UNFINISHED = ("body-timeout", "overloaded")
 
 _FIELDS = {"variable": "variables"}
 """Parameters that are called otherwise than the field of `PredictRequest`."""
@@ -101,15 +111,21 @@ def predict() -> Response:
     means="The forecast.",
     body=PredictRequest,
     links={"model": _to_the_model("$response.body#/receipt/delivery_id")},
-    problems=(*CANNOT_FORECAST, "body-too-large", "unsupported-media-type"),
+    problems=(*CANNOT_FORECAST, "body-too-large", "unsupported-media-type", *UNFINISHED),
     invalid=(400, 422),
 )
 def predict_from_observations() -> Response:
     """Forecast an area, from the observations in the body where there are any."""
+    coding = request.headers.get("Content-Encoding", IDENTITY)
+    if coding.lower() != IDENTITY:
+        raise UnsupportedCodingError(coding)
     if not request.is_json:
-        found = request.content_type or "no content type"
+        found = cut(request.content_type or "no content type")
         raise UnsupportedMediaType(f"found {found}; expected application/json")
-    asked = read_body(request.get_data(cache=False))
+    body = request.get_data(cache=False)
+    if len(body) > current_context().settings.body_limit:  # a body of unknown length is cut
+        raise RequestEntityTooLarge
+    asked = read_body(body)
     made = current_responses().make(asked, current_trace())
     return Response(made.body, content_type="application/json")
 

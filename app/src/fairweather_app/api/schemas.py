@@ -26,6 +26,7 @@ from fairweather_app.common.times import parse_time
 from fairweather_app.forecasting.areas import AreaSummary
 from fairweather_app.forecasting.pins import PinSummary
 from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
+from fairweather_app.text import MOST_NAMED, cut
 
 
 def _optional(description: str | None = None) -> Any:  # noqa: ANN401 - the default of any field
@@ -65,6 +66,11 @@ Name = Annotated[
 ]
 
 
+MOST_AREAS = 100
+MOST_VARIABLES = 50
+MOST_INPUTS = 200
+
+
 class PredictRequest(BaseModel):
     """The body of ``POST /weather/predict``."""
 
@@ -72,7 +78,10 @@ class PredictRequest(BaseModel):
 
     area: Name = Field(description="The area the forecast is for.")
     variables: list[Name] | None = Field(
-        default=None, min_length=1, description="What is wanted; everything there is, if absent."
+        default=None,
+        min_length=1,
+        max_length=MOST_VARIABLES,
+        description="What is wanted; everything there is, if absent.",
     )
     reference_time: RequestTime | None = Field(
         default=None,
@@ -81,8 +90,17 @@ class PredictRequest(BaseModel):
     )
     observations: dict[str, list[float | None]] | None = Field(
         default=None,
+        max_length=MOST_INPUTS,
         description="Windows keyed by input name, oldest first, null where missing. "
         "An input that is not here is read from the app's own observations.",
+    )
+
+
+class LargePredictRequest(PredictRequest):
+    """The same, of a body so large that the first wrong value of each window is enough."""
+
+    observations: dict[str, Annotated[list[float | None], Field(fail_fast=True)]] | None = Field(
+        default=None, max_length=MOST_INPUTS
     )
 
 
@@ -93,8 +111,12 @@ class Problem(_Response):
     title: str = Field(description="The code in words.")
     status: int = Field(description="The HTTP status once more.")
     detail: str = Field(description="What is wrong with this request, in a sentence for people.")
-    problems: list[str] | None = _optional("invalid-request: everything that is wrong with it.")
-    areas: list[str] | None = _optional("unknown-area: the areas there are.")
+    problems: list[str] | None = _optional(
+        f"invalid-request: everything that is wrong with it; from {MOST_NAMED} on it is counted."
+    )
+    areas: list[str] | None = _optional(
+        f"unknown-area: the areas there are, at most {MOST_AREAS}; /areas lists all."
+    )
     refused: list[RefusedDelivery] | None = _optional(
         "no-applicable-model, observations-missing, observations-stale: who refuses, at most 20."
     )

@@ -27,6 +27,7 @@ from fairweather_app.models_backend.acceptance import accept, check_roles, check
 from fairweather_app.models_backend.loading import estimate_memory, load
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.models_backend.session import Session
+from fairweather_app.text import mask
 
 FindKnown = Callable[[str, str], Entry | None]
 """Finds the entry of a delivery id and a digest that were ingested before."""
@@ -96,7 +97,7 @@ class Ingestion:
         except Exception as error:
             logger.exception("the ingestion of delivery %s failed", delivery_id)
             code = Code.CORRUPT
-            reason = f"this release failed on it: {type(error).__name__}: {error}"
+            reason = mask(f"this release failed on it: {type(error).__name__}: {error}")
         else:
             entry = _described(entry, delivery, model.session.runtime)
             return Ingested(entry=entry, delivery=delivery, model=model)

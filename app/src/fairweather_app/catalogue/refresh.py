@@ -36,6 +36,7 @@ from fairweather_app.catalogue.ingestion import Ingested, Ingestion
 from fairweather_app.catalogue.model_cache import ModelCache, release_free_memory
 from fairweather_app.catalogue.stores import name_some
 from fairweather_app.errors import LoadError, RemoteUnavailableError, StoreError
+from fairweather_app.text import mask
 
 CHECKED_AT_ONCE = 500
 VERIFIED_AT_ONCE = 50
@@ -337,4 +338,4 @@ def _cause(error: OSError) -> str:
     if error.strerror:
         return error.strerror
     found = re.search(r"\[Errno \d+\] ([^:'\"]+)", str(error))  # of many files: shutil.Error
-    return found.group(1) if found else str(error)
+    return found.group(1) if found else mask(str(error))

@@ -28,6 +28,7 @@ from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliver
 from fairweather_interface.manifest import MANIFEST, SIGNATURE, file_problems, is_stray
 
 from fairweather_app.settings import is_remote
+from fairweather_app.text import mask
 
 LARGEST_MANIFEST = 64 << 20
 MOST_NAMED = 5
@@ -87,7 +88,7 @@ class RemoteStore:
         self.url = url.rstrip("/")
 
     def __str__(self) -> str:
-        return self.url
+        return mask(self.url)
 
     def names(self) -> frozenset[str]:
         """List the folders that are not hidden; an absent prefix is empty, an absent bucket not."""
@@ -184,7 +185,7 @@ class RemoteStore:
         except FileNotFoundError as error:
             if MANIFEST in str(error) or paths == [MANIFEST]:
                 raise _incomplete(name) from None
-            _refuse(name, (f"{error}: listed in {MANIFEST}, not found",))
+            _refuse(name, (f"{mask(str(error))}: listed in {MANIFEST}, not found",))
 
 
 Store = LocalStore | RemoteStore
@@ -228,7 +229,7 @@ def _as_os_error() -> Iterator[None]:
     except (OSError, CorruptDeliveryError):
         raise
     except Exception as error:
-        raise OSError(f"{type(error).__name__}: {error}") from error
+        raise OSError(mask(f"{type(error).__name__}: {error}")) from error
 
 
 def _fingerprint(name: str, found: Mapping[str, object]) -> str:

@@ -31,6 +31,7 @@ from pydantic import BaseModel
 from fairweather_app.common.times import parse_time, write_time
 from fairweather_app.errors import AppError, ObservationStoreError, SettingsError
 from fairweather_app.forecasting.context import AppContext
+from fairweather_app.text import mask
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,13 +76,13 @@ def handle_errors(command: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError:
             raise  # click ends quietly: the reader of the pipe has read enough
         except click.UsageError as error:
-            raise click.UsageError(printable(error.message), error.ctx) from None
+            raise click.UsageError(_shown(error.message), error.ctx) from None
         except click.ClickException as error:
-            raise click.ClickException(printable(error.message)) from None
+            raise click.ClickException(_shown(error.message)) from None
         except SettingsError as error:
-            raise click.UsageError(printable(str(error))) from None
+            raise click.UsageError(_shown(str(error))) from None
         except (AppError, FairweatherError, OSError) as error:
-            raise click.ClickException(printable(str(error))) from None
+            raise click.ClickException(_shown(str(error))) from None
 
     return run
 
@@ -123,7 +124,11 @@ def read_time(
 
 def print_text(text: str, *, err: bool = False) -> None:
     """Print a sentence for people."""
-    click.echo(printable(text), err=err)
+    click.echo(_shown(text), err=err)
+
+
+def _shown(text: str) -> str:
+    return printable(mask(text))
 
 
 def print_json(answer: object) -> None:

@@ -2,7 +2,7 @@
 
 A line is a UTC timestamp, a level, an event and fields. An event that is logged while a request is
 answered carries the request's id. Deliveries, archives and clients wrote some of the text: it
-reaches a terminal only as `printable`.
+reaches a terminal only as `printable`. Secrets of addresses are masked, whatever logged them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 import orjson
 from fairweather_interface.terminal import printable
+
+from fairweather_app.text import mask
 
 LogFormat = Literal["auto", "json", "text"]
 _COLOURS = {"info": 32, "warning": 33, "error": 31, "critical": 31}
@@ -64,11 +66,11 @@ class _Formatter(logging.Formatter):
         self._render = _renderer(form)
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {"event": record.getMessage()}
+        fields = {"event": mask(record.getMessage())}
         if request_id := REQUEST_ID.get():
             fields["request_id"] = request_id
         if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
+            fields["exception"] = mask(self.formatException(record.exc_info))
         time = datetime.fromtimestamp(record.created, UTC)
         return self._render(fields, record.levelname.lower(), time)
 

@@ -12,12 +12,12 @@ V = TypeVar("V")
 
 
 class LruCache(Generic[K, V]):
-    """Bounded by the sum of `size` over its values. Safe to share between threads.
+    """Bounded by the sum of `size` over its keys and values. Safe to share between threads.
 
-    A value's size is what it was at `put`. A value larger than `capacity` is not kept at all.
+    A size is what it was at `put`. What is larger than `capacity` is not kept at all.
     """
 
-    def __init__(self, capacity: int, *, size: Callable[[V], int] = lambda _: 1) -> None:
+    def __init__(self, capacity: int, *, size: Callable[[K, V], int] = lambda *_: 1) -> None:
         self.capacity = capacity
         self.used = 0
         self._size = size
@@ -35,7 +35,7 @@ class LruCache(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Add or replace a value; the least recently used are dropped until there is room."""
-        size = self._size(value)
+        size = self._size(key, value)
         with self._lock:
             self._drop(key)
             if size > self.capacity:
@@ -44,6 +44,11 @@ class LruCache(Generic[K, V]):
             self.used += size
             while self.used > self.capacity:
                 self._drop(next(iter(self._values)))
+
+    def items(self) -> list[tuple[K, V]]:
+        """Return what is kept, the least recently used first."""
+        with self._lock:
+            return [(key, value) for key, (value, _) in self._values.items()]
 
     def drop(self, which: Callable[[K], bool] = lambda _key: True) -> None:
         """Drop the values of the keys for which `which` is true; by default all."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from fairweather_app.text import cut
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -27,10 +29,11 @@ def parse_time(value: object) -> datetime:
     if isinstance(value, datetime):
         value = value.isoformat()
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a time: write it as a string {example}")  # noqa: TRY004 - pydantic turns a ValueError into a problem
+        found = cut(repr(value))
+        raise ValueError(f"{found} is not a time: write it as a string {example}")  # noqa: TRY004 - pydantic turns a ValueError into a problem
     if not _TIME.fullmatch(value):
         hint = " (in an address, write '+' as %2B)" if " " in value else ""
-        raise ValueError(f"{value!r} is not an ISO-8601 time with a zone, {example}{hint}")
+        raise ValueError(f"{cut(value)!r} is not an ISO-8601 time with a zone, {example}{hint}")
     try:
         time = datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError) as error:

@@ -21,12 +21,14 @@ from fairweather_interface.refusals import Code, Refusal
 from fairweather_app.catalogue.entries import Declared, Entry
 from fairweather_app.catalogue.overrides import Overrides
 from fairweather_app.catalogue.snapshot import Contents, count_undeclared
+from fairweather_app.common.lru import LruCache
 from fairweather_app.forecasting.ranking import rank
 from fairweather_app.refusals import CountedRefusals, Refusals, RefusedDelivery
+from fairweather_app.text import join_some
 
-CHOICES_KEPT = 10_000
+CHOICE_BYTES_KEPT = 32_000_000
 CHOICES_PREPARED = 1000
-AREAS_LISTED = 10
+NAMES_LISTED = 10
 MONTHS = range(1, 13)
 
 Variables = tuple[str, ...] | None
@@ -71,7 +73,7 @@ class Rules:
             return Refusal(
                 code=Code.VARIABLE_NOT_DECLARED,
                 reason=f"it forecasts {', '.join(declared.variables)}, "
-                f"and not {', '.join(variables or ())}",
+                f"and not {join_some(variables or (), NAMES_LISTED)}",
             )
         return _check_skill(declared, area, answered) if self.refuse_below_baseline else None
 
@@ -123,7 +125,9 @@ class Selector:
     def __init__(self, contents: Contents, rules: Rules) -> None:
         self.contents = contents
         self._rules = rules
-        self.choices: dict[tuple[str, Variables], Choice] = {}
+        self.choices: LruCache[tuple[str, Variables], Choice] = LruCache(
+            CHOICE_BYTES_KEPT, size=_estimate_size
+        )
         self._firsts: dict[str, Mapping[str | None, Firsts]] = {}
 
     def choose(self, area: str, variables: Variables = None) -> Choice:
@@ -131,9 +135,7 @@ class Selector:
         choice = self.choices.get((area, variables))
         if choice is None:
             choice = self._choose(area, variables)
-            if len(self.choices) >= CHOICES_KEPT:  # a client chooses the key
-                self.choices.clear()
-            self.choices[area, variables] = choice
+            self.choices.put((area, variables), choice)
         return choice
 
     def ranked(self, area: str, variables: Variables = None) -> Iterator[Entry]:
@@ -167,11 +169,11 @@ class Selector:
         An area of which nothing has changed keeps its ranking; the others are ranked anew.
         """
         before, made = self.contents, Selector(contents, self._rules)
-        for (area, variables), known in tuple(self.choices.items())[-CHOICES_PREPARED:]:
+        for (area, variables), known in self.choices.items()[-CHOICES_PREPARED:]:
             same = before.declaring.get(area) == contents.declaring.get(area)
             if same and before.pinned(area) == contents.pinned(area):
                 rest = _undeclared(area, known.counted_here, contents)
-                made.choices[area, variables] = replace(known, undeclared_refusals=rest)
+                made.choices.put((area, variables), replace(known, undeclared_refusals=rest))
             else:
                 next(iter(made.choose(area, variables).ranked), None)
         return made
@@ -271,15 +273,21 @@ class _Replayed:
             position += 1
 
 
+def _estimate_size(key: tuple[str, Variables], choice: Choice) -> int:
+    """Estimate the bytes of a choice and its key: a client chooses the words of both."""
+    refusals = (*choice.declared_refusals, *choice.pinned_away)
+    words = sum(map(len, (key[0], *(key[1] or ()), *(each.reason for each in refusals))))
+    return 2000 + 4 * words + 150 * len(refusals)
+
+
 def _undeclared(area: str, here: Counter[str], contents: Contents) -> CountedRefusals:
     """Return the refusals of what does not declare the area; `here` counts what does."""
 
     def read() -> Iterator[RefusedDelivery]:
         for entry in contents.live:
             if area not in entry.areas:
-                more = len(entry.areas) - AREAS_LISTED  # each listed refusal names its areas
-                areas = ", ".join(entry.areas[:AREAS_LISTED]) + (f" and {more} more" * (more > 0))
-                reason = f"it declares {areas}, and not {area}"
+                # each listed refusal names its areas
+                reason = f"it declares {join_some(entry.areas, NAMES_LISTED)}, and not {area}"
                 yield refused(entry, Code.AREA_NOT_DECLARED, reason)
         for entry in contents.not_live:
             if area not in entry.areas:

@@ -36,6 +36,7 @@ from fairweather_app.models_backend.inference_client import OK, SHOWN, Inference
 from fairweather_app.models_backend.protocol import Deliveries, ModelsBackend, artifact_of
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.models_backend.session import Arrays, Signature, Tensor
+from fairweather_app.text import mask
 
 DTYPES = {"FP32": "float32", "FP64": "float64", "INT32": "int32", "INT64": "int64"}
 """The protocol's names of element types, and ours."""
@@ -107,7 +108,7 @@ def open_inference_backends(
 
 class _Session:
     def __init__(self, client: InferenceClient, address: str, signature: Signature) -> None:
-        self.runtime = f"open-inference-protocol 2 at {client.url}"
+        self.runtime = mask(f"open-inference-protocol 2 at {client.url}")
         self.signature = signature
         self._client = client
         self._binary = client.offers_binary()

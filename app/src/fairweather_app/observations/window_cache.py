@@ -7,7 +7,7 @@ Laws:
   on PostgreSQL one query.
 - An arrival makes stale only the windows that it lies in, and the series that it belongs to.
 - Rows that other programs write into the table are noticed within `FORGET_SECONDS`.
-- At most `MOST_SAMPLES` are kept of windows, and of series; the least recently used leave first.
+- At most `MOST_BYTES` are kept of windows, and of series; the least recently used leave first.
   A forecast for another time costs 0.4 ms of CPU with series and 1.2 without (two hourly inputs).
 - The database is read within the time limit; one that fails or hangs is `ObservationStoreError`,
   never an old answer.
@@ -33,7 +33,9 @@ from fairweather_app.errors import GivenUpError, ObservationStoreError
 from fairweather_app.observations.store import Arrival, ObservationStore, Times, Values
 from fairweather_app.observations.windows import Window, WindowSpec, check_unit, read_window
 
-MOST_SAMPLES = 5_000_000
+MOST_BYTES = 40_000_000
+BYTES_BESIDE = 1000
+"""What a window or a stretch of a series takes beside its values: key, times, objects."""
 FORGET_SECONDS = 300.0
 DATABASE = "the observation database"
 
@@ -45,7 +47,9 @@ class SeriesCache(LruCache[tuple[str, str], tuple[datetime, datetime, Times, Val
     """Of each series of a store a stretch: after when, until when, its times and its values."""
 
     def __init__(self, store: ObservationStore) -> None:
-        super().__init__(MOST_SAMPLES, size=lambda stretch: stretch[2].size + 1)
+        super().__init__(
+            MOST_BYTES, size=lambda _, stretch: BYTES_BESIDE + stretch[2].nbytes + stretch[3].nbytes
+        )
         self._store = store
 
     def read(
@@ -77,7 +81,7 @@ class WindowCache:
         self._lock = threading.RLock()
         self._revision = 0
         self._windows: LruCache[WindowSpec, Window] = LruCache(
-            MOST_SAMPLES, size=lambda window: window.values.size
+            MOST_BYTES, size=lambda _, window: BYTES_BESIDE + window.values.nbytes
         )
         self._series = SeriesCache(store)
         self._facts: dict[tuple[str | None, ...], object] = {}

@@ -1,0 +1,45 @@
+"""Texts that leave the app: cut where others chose their length, and without secrets of URLs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+LONGEST = 200
+"""Characters that are repeated of a text which a caller or a delivery wrote."""
+LONGEST_SENTENCE = 500
+MOST_NAMED = 20
+"""An answer names so many of a kind, and counts the others."""
+
+_SECRETS = re.compile(
+    r"(?P<user>(?<=://)[^\s\"<>]{0,500}@"  # as far as it goes: a password may hold / and @
+    r"|[^\s\"'<>:/@]{1,200}:(?!//)[^\s\"<>:@]{1,200}@)"  # of an address without its scheme
+    r"|(?P<name>[?&;][\w.-]{0,50}(?:user|pass|pwd|token|key|secret|sig|auth|cred)[\w.-]{0,50}=)"
+    r"[^\s'\"<>&;]*",
+    re.IGNORECASE,
+)
+
+
+def cut(text: str, most: int = LONGEST) -> str:
+    """Return at most so many characters of a text; the last is an ellipsis where more was there."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def join_some(names: Sequence[str], most: int = MOST_NAMED, *, separator: str = ", ") -> str:
+    """Join the first of some names, each `cut`, and say how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return separator.join(map(cut, names[:most])) + more
+
+
+def bounded(sentences: Iterable[str]) -> tuple[str, ...]:
+    """Return the first sentences, each `cut`, and a last one that counts those left out."""
+    rest = iter(sentences)
+    first = tuple(cut(each, LONGEST_SENTENCE) for each in islice(rest, MOST_NAMED))
+    more = sum(1 for _ in rest)
+    return (*first, f"and {more} more") if more else first
+
+
+def mask(text: str) -> str:
+    """Return a text with ``***`` for user, password and keys of every URL in it."""
+    return _SECRETS.sub(lambda found: f"{found['name'] or ''}***{'@' * bool(found['user'])}", text)
