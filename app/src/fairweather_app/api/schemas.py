@@ -26,7 +26,7 @@ from fairweather_app.common.times import parse_time
 from fairweather_app.forecasting.areas import AreaSummary
 from fairweather_app.forecasting.pins import PinSummary
 from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
-from fairweather_app.text import MOST_NAMED, cut
+from fairweather_app.text import MOST_NAMED
 
 
 def _optional(description: str | None = None) -> Any:  # noqa: ANN401 - the default of any field
