@@ -92,7 +92,7 @@ def test_settings_pass_through_as_they_are() -> None:
         ({"observations": "sqlite:///file:x?mode=memory&uri=true"}, "expected a file: a database"),
         ({"observations": "sqlite+aiosqlite:///x"}, "expected a database of sqlite or postgresql"),
         ({"observations": "sqlite+nothing:///x"}, "expected a SQLAlchemy URL"),
-        ({"observations": "postgresql://host:port/x"}, "expected a SQLAlchemy URL"),
+        ({"observations": "postgresql://host:port/x"}, "expected a number for the port"),
         (
             {"observations": "postgresql+pg8000://host/x"},
             "No module named 'pg8000'.*pip install 'fairweather-app\\[postgresql\\]'",
