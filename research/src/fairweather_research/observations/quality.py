@@ -127,15 +127,12 @@ def _present(variable: Variable, time: _Times, value: _Values) -> _Mask:  # noqa
 
 def _one_per_time(variable: Variable, time: _Times, value: _Values) -> _Mask:
     """Keep the first row of each time, and no row of a time whose rows contradict each other."""
-    if not len(time):
-        return np.ones(0, dtype=np.bool_)
-    first = np.r_[True, np.diff(time) != 0]
-    group = np.cumsum(first) - 1
-    low = np.minimum.reduceat(value, np.flatnonzero(first))
-    high = np.maximum.reduceat(value, np.flatnonzero(first))
-    zero = _SAME**2 * (variable.maximum - variable.minimum)
-    agreed = np.isclose(low, high, rtol=_SAME, atol=zero)[group]
-    return np.asarray(first & agreed, dtype=np.bool_)
+    keep = np.zeros(len(time), dtype=np.bool_)
+    if len(time):
+        first, last = _runs(np.diff(time) != 0)  # and within a run the values ascend
+        zero = _SAME**2 * (variable.maximum - variable.minimum)
+        keep[first] = np.isclose(value[first], value[last], rtol=_SAME, atol=zero)
+    return keep
 
 
 def _in_range(variable: Variable, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
@@ -182,7 +179,7 @@ def _moves(variable: Variable, time: _Times, value: _Values) -> _Mask:
     return keep
 
 
-#: The checks in their order; each returns what to keep of values that are sorted by time.
+#: The checks in their order; each returns what to keep of values sorted by time, then by value.
 CHECKS = {
     "empty": _present,
     "repeated": _one_per_time,
