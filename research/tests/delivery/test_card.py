@@ -24,7 +24,7 @@ from fairweather_research.delivery.result import BranchRecord
 from fairweather_research.evaluation.scores import BASELINES, Baseline
 from fairweather_research.evaluation.trust import trust_sentence
 from fairweather_research.networks.base import NETWORKS, EpochRecord
-from fairweather_research.observations.quality import QualityReport
+from fairweather_research.observations.report import QualityReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

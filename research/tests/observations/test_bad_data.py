@@ -14,6 +14,7 @@ from fairweather_interface.variables import VARIABLES
 from conftest import domain_verdict
 from fairweather_research import Recipe, UnfitDataError, load_observations, train, write_archive
 from fairweather_research.cli.progress import show_skill
+from fairweather_research.dataset.source_data import observations_of
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.observations.archive import COLUMNS
 from fairweather_research.observations.quality import control
@@ -256,5 +257,59 @@ def test_observations_without_a_single_value_are_refused(
     path = stored(table, tmp_path)
     found = load_observations(str(path))
     assert found.report.kept == 0
-    with pytest.raises(UnfitDataError, match=r"no observations at EWR; .* holds nothing"):
+    with pytest.raises(UnfitDataError, match=r"no observations at EWR; .* holds Jerusalem;"):
         WindowSet.choose(tiny(observations={"source": str(path)}), found.archive)
+
+
+def test_what_was_dropped_stands_in_the_refusal_with_its_check_and_an_example(
+    tmp_path: Path,
+) -> None:
+    table = world()
+    table.loc[table["variable"] == "temperature", "value"] += 273.15 + 70  # kelvin, said to be degC
+    (problem,) = problems(table, tmp_path)
+    assert problem.startswith(
+        "`observations`: no temperature at Jerusalem can be used: quality control dropped 1,440 of "
+        "1,440 rows of temperature at Jerusalem (1,440 by range); for example "
+    )
+    assert "looks like K, not degC" in problem
+
+
+def test_what_was_dropped_stands_in_a_refusal_for_another_reason_too(tmp_path: Path) -> None:
+    table = world()
+    humid = table["variable"] == "humidity"
+    table.loc[humid & (table["time"] >= "2024-02-10T00:00Z"), "value"] = 57.0
+    (problem,) = problems(table, tmp_path, season=[3])
+    assert problem.startswith("`max_missing`: no window of Jerusalem")
+    assert "quality control dropped 1,223 of 1,440 rows of humidity at Jerusalem" in problem
+    assert "(1,223 by persistence); for example 57 % at" in problem
+
+
+def test_an_input_that_was_observed_more_rarely_than_it_is_read_says_what_to_write(
+    tmp_path: Path,
+) -> None:
+    table = world()
+    rare = table[(table["time"].dt.hour % 3 == 0) | (table["variable"] == "temperature")]
+    (problem,) = problems(rare, tmp_path)
+    assert problem == (
+        "`max_missing`: no window of Jerusalem in the season has at most 10% of its values "
+        "missing; there is humidity every 3 hours, less often than the sample rate says; write "
+        "`sample_rate: 3 hours` for what comes so seldom, and `step: 3 hours`"
+    )
+    asked = document(tmp_path / "bad.parquet")["definitions"]
+    asked["training"]["required_inputs"][0]["humidity"]["sample_rate"] = "3 hours"
+    written = recipe(stored(rare, tmp_path), definitions=asked, step="3 hours")
+    assert len(WindowSet.choose(written, observations_of(written).archive))
+
+
+def test_names_in_a_refusal_are_those_of_the_whole_source_and_like_ones_first(
+    tmp_path: Path,
+) -> None:
+    table = world()
+    others = [table.assign(area=f"Area {number:02}") for number in range(15)]
+    path = stored(pd.concat([table.assign(area="jerusalem"), *others]), tmp_path)
+    asked = recipe(path)
+    with pytest.raises(UnfitDataError) as refused:
+        WindowSet.choose(asked, observations_of(asked).archive)
+    (problem,) = refused.value.problems
+    shown = ", ".join(["jerusalem", *(f"Area {number:02}" for number in range(9))])
+    assert f"no observations at Jerusalem; {path} holds {shown} and 6 more; choose" in problem

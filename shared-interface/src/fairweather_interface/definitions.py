@@ -23,6 +23,7 @@ release.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -44,7 +45,7 @@ from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError, listed, short
 from fairweather_interface.metadata import Area
 from fairweather_interface.metadata.record import Name, unknown_fields
-from fairweather_interface.names import parse_name, parse_names
+from fairweather_interface.names import parse_name, parse_names, plain_name
 from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import (
     VARIABLES,
@@ -62,6 +63,12 @@ __all__ = [
 _PACKAGED = resources.files("fairweather_interface") / "data"
 _MISREAD = (ValueError, TypeError, AttributeError, LookupError)  # what PyYAML lets through
 _MERGE = "tag:yaml.org,2002:merge"
+# Plain words that are no text in every version of YAML, and the same in each.
+_ONE_READING = re.compile(
+    r"true|True|TRUE|false|False|FALSE|null|Null|NULL|~|<<|="
+    r"|[-+]?(0|[1-9]\d*)(\.\d*([eE][-+]\d+)?)?|[-+]?\.\d+([eE][-+]\d+)?"
+    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)|"
+)
 _DurationInWords = Annotated[timedelta, BeforeValidator(parse_duration)]
 
 
@@ -272,14 +279,22 @@ def _unusable(source: str, problems: tuple[str, ...]) -> DefinitionsError:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """Plain YAML in which a key stands once."""
+    """Plain YAML in which a key stands once, and no word is read as what only some would read."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - the base class's signature
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
         except _MISREAD as error:
             # a date or a number that looks like one, or is tagged as one, and is none
             raise _misread(f"found a value that cannot be read: {error}", node) from None
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        if plain and not isinstance(value, str) and not _ONE_READING.fullmatch(node.value):
+            problem = (
+                f"found {short(node.value)}, which YAML reads as {short(value)}; quote it where a "
+                "name is meant, otherwise write true, false or a plain decimal number"
+            )
+            raise _misread(problem, node)
+        return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the base class's signature
         keys = [key for key, _ in node.value if key.tag != _MERGE]
@@ -287,6 +302,7 @@ class _UniqueKeys(yaml.SafeLoader):
         seen: set[Any] = set()
         for mark in keys:
             key = self.construct_object(mark, deep=True)
+            key = plain_name(key) if isinstance(key, str) else key
             if key in seen:
                 raise _misread(f"found the key {short(key)} twice", mark)
             seen.add(key)
@@ -299,6 +315,9 @@ def _misread(problem: str, node: yaml.Node) -> yaml.YAMLError:
 
 def load_yaml(text: str) -> Any:  # noqa: ANN401 - YAML has no better type
     """Return the data of a YAML text in which every key stands once.
+
+    A plain word that this version of YAML reads as something else than others do, or people, is
+    refused: ``NO`` (false), ``010`` (8), ``12:30`` (750), a date.
 
     Raises:
         yaml.YAMLError: the text is not YAML; the message names the place.

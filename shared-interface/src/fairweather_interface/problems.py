@@ -37,5 +37,7 @@ def _words(kind: str, message: str, value: object) -> list[str]:
         return message.removeprefix("Value error, ").split("\n")
     if kind in _NO_MAPPING:
         return [f"found {short(value)}, expected a mapping"]
+    if kind == "string_type":
+        return [f"found {short(value)}, expected a text: put it in quotes"]
     rest = message.replace("Input should be", "expected").replace("Input should", "expected to")
     return [f"found {short(value)}, {rest[:1].lower()}{rest[1:]}"]

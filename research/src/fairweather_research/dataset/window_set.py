@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from fairweather_interface.durations import format_duration
 
+from fairweather_research.dataset.shortage import absent, needed, too_seldom
 from fairweather_research.dataset.split import Part, TimeSplit
 from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
 from fairweather_research.document import StrictModel
@@ -69,9 +70,10 @@ class WindowSet:
         """
         plan = recipe.blueprint
         source = recipe.observations.source
-        _refuse(source, _absent(recipe, plan, archive))
+        _refuse(source, absent(recipe, archive))
+        lost = archive.report.many_dropped(needed(plan))
         start, steps = _grid(plan, archive)
-        _refuse(source, _too_short(recipe, plan, start, steps))
+        _refuse(source, _too_short(recipe, plan, start, steps), lost)
         sources, truths = _sampled(plan, archive, start, steps)
 
         reference = start + plan.step_seconds * np.arange(steps, dtype=np.int64)
@@ -93,12 +95,12 @@ class WindowSet:
             if not fit.any():
                 problems.append(
                     f"`max_missing`: no window of {name} in the season has at most "
-                    f"{recipe.max_missing:.0%} of its values missing; choose other months, raise "
-                    "`max_missing`, or bring more observations"
+                    f"{recipe.max_missing:.0%} of its values missing; "
+                    + too_seldom(plan, archive, name)
                 )
                 continue
             chosen.append((reference[fit], np.full(fit.sum(), number)))
-        _refuse(source, problems)
+        _refuse(source, problems, lost)
         windows = cls(
             plan=plan,
             split=TimeSplit(recipe.split),
@@ -107,7 +109,8 @@ class WindowSet:
             sources=sources,
             truths=truths,
         )
-        _refuse(source, [*windows._without_windows(recipe.season), *windows._too_little()])
+        problems = [*windows._without_windows(recipe.season), *windows._too_little()]
+        _refuse(source, problems, lost)
         return windows
 
     def __len__(self) -> int:
@@ -275,29 +278,10 @@ class WindowSet:
         return problems
 
 
-def _refuse(source: str, problems: list[str]) -> None:
+def _refuse(source: str, problems: list[str], lost: str = "") -> None:
+    """Refuse with these problems; ``lost`` ends the last, as what quality control dropped."""
     if problems:
-        raise UnfitDataError(source, problems)
-
-
-def _absent(recipe: Recipe, plan: Blueprint, archive: Archive) -> list[str]:
-    found = archive.series_names()
-    needed = {
-        (read, i.variable) for a in plan.areas for i in plan.inputs for read in i.areas_read(a)
-    } | {(area, output.variable) for area in plan.areas for output in plan.outputs}
-    areas = {area for area, _ in found}
-    problems = [
-        f"`areas`: no observations at {area}; {recipe.observations.source} holds "
-        f"{', '.join(sorted(areas)) or 'nothing'}; choose one of these or another `observations`"
-        for area in sorted({area for area, _ in needed} - areas)
-    ]
-    problems += [
-        f"`variables`: no observations of {variable} at {area}; {recipe.observations.source} holds "
-        f"{', '.join(sorted(v for a, v in found if a == area))} there"
-        for area, variable in sorted(needed - found)
-        if area in areas
-    ]
-    return problems
+        raise UnfitDataError(source, [*problems[:-1], problems[-1] + lost])
 
 
 def _grid(plan: Blueprint, archive: Archive) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from fairweather_interface.archive import Origin
 from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_research.observations.archive import read_origin, read_table
-from fairweather_research.observations.quality import QualityReport, control
+from fairweather_research.observations.quality import control
+from fairweather_research.observations.report import QualityReport
 from fairweather_research.observations.series import Archive
 from fairweather_research.observations.sources import SOURCES
 

@@ -3,13 +3,22 @@
 For each area and variable, in this order:
 
 1. **empty** - rows without a value;
-2. **repeated** - a time that occurs twice: one row is kept when the values agree, none when they
-   contradict each other, because nobody knows which one is right;
+2. **repeated** - a time that occurs twice: one row is kept when the values agree but for the noise
+   of floating-point numbers, none when they contradict each other, because nobody knows which one
+   is right;
 3. **range** - values no instrument on Earth's surface should report (the interface's limits);
-4. **step** - a single value that leaves both its neighbours, in the same direction, further than
-   the weather moves in that time (``largest_step``): a spike. A front moves and stays; it is kept;
-5. **persistence** - a value that does not move for longer than ``stuck``: a stuck sensor. Its first
-   reading is kept. Values in the range ``still``, saturated air and calm wind, are exempt.
+4. **step** - a run of one value, mostly a single reading, that leaves both its neighbours, in the
+   same direction, further than the weather moves in that time (``largest_step``): a spike, or a
+   code for missing data. So is a value that stands more than once, and further from all others of
+   the series than the weather moves in an hour. A front moves and stays; it is kept;
+5. **persistence** - a value that does not move for longer than ``stuck``, without a gap: a stuck
+   sensor. Its first reading is kept. Values in the range ``still``, saturated air and calm wind,
+   and the limits of the variable are exempt. Coarse and rare readings repeat by nature: the time is
+   multiplied by the usual number of readings in a run and the hours between two, up to 7.
+
+Before, values up to 3 % beyond a limit that ``still`` touches, as humidity's in fog, are clipped to
+it: instruments err by so much. A series that would look right in another unit of its
+``conversions``, and does not in its own, is reported so and kept.
 
 The limits are columns of the table of variables, the contract's own or a definitions file's; a test
 without its column is left out.
@@ -20,7 +29,6 @@ Order and gaps of what remains are reported, never repaired.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
@@ -30,10 +38,11 @@ import pandas as pd
 from fairweather_interface.archive import COLUMNS
 from fairweather_interface.variables import Variable
 
-from fairweather_research.observations.archive import series_table
+from fairweather_research.observations.archive import conversions, series_table
+from fairweather_research.observations.report import Gap, QualityReport, SeriesReport
 from fairweather_research.observations.series import Archive, Series, epoch_seconds
 
-__all__ = ["CHECKS", "Gap", "QualityReport", "SeriesReport", "control"]
+__all__ = ["CHECKS", "control"]
 
 _MINUTE = 60
 _HOUR = 3600
@@ -45,79 +54,11 @@ _Mask: TypeAlias = npt.NDArray[np.bool_]
 
 # Neighbours further apart than this say nothing about each other.
 _NEIGHBOUR = 3 * _HOUR
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gap:
-    """Time without observations, longer than the usual distance between two of them."""
-
-    after: datetime  # the last observation before the gap
-    until: datetime  # the first one after it
-    missing: int  # how many observations should have been between
-
-
-@dataclass(frozen=True, kw_only=True)
-class SeriesReport:
-    """What quality control found in one variable at one area."""
-
-    area: str
-    variable: str
-    rows: int
-    kept: int
-    dropped: dict[str, int]  # by check, only those that dropped something
-    worst: str | None  # the most striking value that was dropped, as a sentence
-    unsorted: bool
-    start: datetime | None
-    end: datetime | None
-    cadence: timedelta | None  # the usual distance between two observations
-    missing: int  # observations missing inside [start, end], by the cadence
-    gaps: tuple[Gap, ...] = field(default=())  # longest first
-
-    def sentences(self) -> tuple[str, ...]:
-        """Return the report as lines for people; the first line has how many rows were kept."""
-        lines = [f"{self.area} {self.variable}: {self.kept:,} of {self.rows:,} rows kept"]
-        if self.start and self.end:
-            lines[0] += f", {self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
-        lines += [f"  dropped {count:,} by {check}" for check, count in self.dropped.items()]
-        if self.worst:
-            lines.append(f"  {self.worst}")
-        if self.unsorted:
-            lines.append("  rows were not in order of time; sorted")
-        if self.missing:
-            longest = self.gaps[0]
-            lines.append(
-                f"  {self.missing:,} observations missing in {len(self.gaps):,} gaps; the longest "
-                f"lacks {longest.missing:,} after {longest.after:%Y-%m-%d %H:%M} UTC"
-            )
-        return tuple(lines)
-
-
-@dataclass(frozen=True, kw_only=True)
-class QualityReport:
-    """What quality control found, series by series, sorted by area and variable."""
-
-    series: tuple[SeriesReport, ...]
-
-    @property
-    def rows(self) -> int:
-        """Rows before quality control."""
-        return sum(series.rows for series in self.series)
-
-    @property
-    def kept(self) -> int:
-        """Rows after quality control."""
-        return sum(series.kept for series in self.series)
-
-    def text(self) -> str:
-        """Return the whole report for people."""
-        head = f"Quality control kept {self.kept:,} of {self.rows:,} rows."
-        return "\n".join([head, *(line for series in self.series for line in series.sentences())])
-
-    def select(self, *, areas: tuple[str, ...], variables: tuple[str, ...]) -> QualityReport:
-        """Return the report of these variables at these areas."""
-        return QualityReport(
-            series=tuple(s for s in self.series if s.area in areas and s.variable in variables)
-        )
+_RARE = 7  # hours between readings from which a run of them is judged as if it were these
+_BEYOND = 0.03  # of a limit, by which an instrument errs there
+_SAME = 1e-6  # of a value, the noise of 32-bit numbers and more
+_EDGE = 1 / 8  # of the possible range, in which no series has its median
+_MOST = 0.9  # of the values, which are possible in a unit that is likely
 
 
 def control(
@@ -126,7 +67,8 @@ def control(
     """Drop what cannot be true, and report it.
 
     Args:
-        table: the archive's columns, aware UTC times, values in declared units.
+        table: the archive's columns, aware UTC times, values in declared units; ``unit`` is the one
+            they came in.
         variables: the row of each variable in it.
     """
     parts: list[pd.DataFrame] = []
@@ -137,7 +79,8 @@ def control(
         reports.append(report)
         parts.append(series_table(area, variables[variable], series))
     archive = pd.concat(parts, ignore_index=True) if parts else table[list(COLUMNS)]
-    return Archive(archive), QualityReport(series=tuple(reports))
+    found = QualityReport(series=tuple(reports))
+    return Archive(archive, found), found
 
 
 def _control_series(
@@ -146,18 +89,19 @@ def _control_series(
     time = epoch_seconds(rows["time"])
     value = rows["value"].to_numpy(np.float64)
     unsorted = bool((np.diff(time[np.isfinite(value)]) < 0).any())
-    order = np.argsort(time, kind="stable")
+    looks_like = _looks_like(variable, rows)
+    order = np.lexsort((value, time))
     time, value = time[order], value[order]
+    value, clipped = _clip(variable, value)
     dropped: dict[str, int] = {}
-    worst: str | None = None
+    worst: dict[str, str] = {}
     for check, test in CHECKS.items():
         keep = test(variable, time, value)
         if keep.all():
             continue
         dropped[check] = int((~keep).sum())
-        if check in {"range", "step"} and worst is None:
-            worst = _worst(variable, time, value, ~keep)
-        time, value = time[keep], value[keep]
+        worst[check] = _worst(variable, time, value, ~keep)
+        time, value, clipped = time[keep], value[keep], clipped[keep]
     cadence, missing, gaps = _gaps(time)
     return Series(time, value), SeriesReport(
         area=area,
@@ -165,7 +109,9 @@ def _control_series(
         rows=len(rows),
         kept=len(time),
         dropped=dropped,
-        worst=worst,
+        clipped=int(clipped.sum()),
+        worst=next((worst[check] for check in _TELLING if check in worst), None),
+        looks_like=looks_like,
         unsorted=unsorted,
         start=_utc(time[0]) if len(time) else None,
         end=_utc(time[-1]) if len(time) else None,
@@ -176,19 +122,17 @@ def _control_series(
 
 
 def _present(variable: Variable, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
-    return np.isfinite(value)
+    return ~np.isnan(value)
 
 
-def _one_per_time(variable: Variable, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
+def _one_per_time(variable: Variable, time: _Times, value: _Values) -> _Mask:
     """Keep the first row of each time, and no row of a time whose rows contradict each other."""
-    if not len(time):
-        return np.ones(0, dtype=np.bool_)
-    first = np.r_[True, np.diff(time) != 0]
-    group = np.cumsum(first) - 1
-    low = np.minimum.reduceat(value, np.flatnonzero(first))
-    high = np.maximum.reduceat(value, np.flatnonzero(first))
-    agreed = (low == high)[group]
-    return np.asarray(first & agreed, dtype=np.bool_)
+    keep = np.zeros(len(time), dtype=np.bool_)
+    if len(time):
+        first, last = _runs(np.diff(time) != 0)  # and within a run the values ascend
+        zero = _SAME**2 * (variable.maximum - variable.minimum)
+        keep[first] = np.isclose(value[first], value[last], rtol=_SAME, atol=zero)
+    return keep
 
 
 def _in_range(variable: Variable, time: _Times, value: _Values) -> _Mask:  # noqa: ARG001 - one shape of check
@@ -200,29 +144,42 @@ def _no_spike(variable: Variable, time: _Times, value: _Values) -> _Mask:
     largest = variable.largest_step
     if len(value) < 3 or largest is None:  # noqa: PLR2004 - a spike needs two neighbours
         return keep
-    step, distance = np.diff(value), np.diff(time)
+    distinct, count = np.unique(value, return_counts=True)
+    apart = np.diff(distinct) > largest.hour
+    code = np.r_[True, apart] & np.r_[apart, True] & (count > 1) & (2 * count < len(value))
+    keep = ~np.isin(value, distinct[code])
+    time, value, place = time[keep], value[keep], np.flatnonzero(keep)
+    first, last = _runs(np.diff(value) != 0)
+    step, distance = value[first[1:]] - value[last[:-1]], time[first[1:]] - time[last[:-1]]
     allowed = np.interp(np.log(distance), np.log([_MINUTE, _HOUR]), [largest.minute, largest.hour])
     jump = (np.abs(step) > allowed) & (distance <= _NEIGHBOUR)
-    back_again = np.sign(step[:-1]) != np.sign(step[1:])
-    keep[1:-1] = ~(jump[:-1] & jump[1:] & back_again)
+    back_again = jump[:-1] & jump[1:] & (np.sign(step[:-1]) != np.sign(step[1:]))
+    for run in np.flatnonzero(back_again) + 1:
+        keep[place[first[run] : last[run] + 1]] = False
     return keep
 
 
 def _moves(variable: Variable, time: _Times, value: _Values) -> _Mask:
     keep = np.ones(len(value), dtype=np.bool_)
-    if not len(value) or variable.stuck is None:
+    if len(value) < 2 or variable.stuck is None:  # noqa: PLR2004 - it moves from one to another
         return keep
-    first = np.flatnonzero(np.r_[True, np.diff(value) != 0])
-    last = np.r_[first[1:] - 1, len(value) - 1]
+    distance = np.diff(time)
+    usual = float(np.median(distance))
+    first, last = _runs((np.diff(value) != 0) | (distance > max(_NEIGHBOUR, 3 * usual)))
     low, high = variable.still or (np.nan, np.nan)
     still = (value[first] >= low) & (value[first] <= high)
-    stuck = (time[last] - time[first] > variable.stuck.total_seconds()) & ~still
-    for begin, end in zip(first[stuck], last[stuck], strict=True):
+    still |= np.isin(value[first], [variable.minimum, variable.maximum])
+    lasts, readings = time[last] - time[first], last - first + 1
+    stuck = variable.stuck.total_seconds()
+    natural = readings[~still & (lasts <= stuck)]
+    patience = stuck * max((natural.mean() if len(natural) else 1) * min(usual / _HOUR, _RARE), 1)
+    bad = ~still & (lasts > patience)
+    for begin, end in zip(first[bad], last[bad], strict=True):
         keep[begin + 1 : end + 1] = False
     return keep
 
 
-#: The checks in their order; each returns what to keep of values that are sorted by time.
+#: The checks in their order; each returns what to keep of values sorted by time, then by value.
 CHECKS = {
     "empty": _present,
     "repeated": _one_per_time,
@@ -232,14 +189,68 @@ CHECKS = {
 }
 
 
+# The checks that an example is given of, the most telling first.
+_TELLING = ("range", "step", "persistence", "repeated")
+
+
 def _worst(variable: Variable, time: _Times, value: _Values, bad: _Mask) -> str:
     where = np.flatnonzero(bad)
     middle = float(np.median(value[~bad])) if not bad.all() else 0.0
     index = where[np.argmax(np.abs(value[where] - middle))]
     return (
         f"for example {value[index]:g} {variable.unit} at {_utc(time[index]):%Y-%m-%d %H:%M} UTC "
-        f"(possible: {variable.minimum:g} to {variable.maximum:g}, and no spikes)"
+        f"(possible: {variable.minimum:g} to {variable.maximum:g})"
     )
+
+
+def _clip(variable: Variable, value: _Values) -> tuple[_Values, _Mask]:
+    """Bring values that are a little beyond a limit which ``still`` touches to it; say which."""
+    low, high = variable.still or (np.inf, -np.inf)
+    least = variable.minimum - _BEYOND * abs(variable.minimum) * (low <= variable.minimum)
+    most = variable.maximum + _BEYOND * abs(variable.maximum) * (high >= variable.maximum)
+    inside = np.clip(value, variable.minimum, variable.maximum)
+    clipped = (value >= least) & (value <= most) & (value != inside)
+    return np.where(clipped, inside, value), clipped
+
+
+def _looks_like(variable: Variable, rows: pd.DataFrame) -> str | None:
+    """Say which other units the values of a series look right in; None where their own is right."""
+    units = conversions(variable)
+    for said, part in rows.dropna(subset="value").groupby("unit"):
+        own, value = units.get(str(said)), part["value"].to_numpy(np.float64)
+        if own is None or _looks_right(variable, value):
+            continue
+        raw = (value - own.offset) / own.factor
+        likely = [
+            unit
+            for unit, row in units.items()
+            if _looks_right(variable, raw * row.factor + row.offset)
+        ]
+        if likely:
+            return (
+                f"looks like {' or '.join(likely)}, not {said}: the middle of its values is "
+                f"{np.median(value):g} {variable.unit}; if so, write {likely[0]} as their unit"
+            )
+    return None
+
+
+def _looks_right(variable: Variable, value: _Values) -> bool:
+    """Return whether most values are possible, and their median not near the edge of the possible.
+
+    A limit that ``still`` touches is no edge: values lie there by nature.
+    """
+    low, high = variable.still or (np.inf, -np.inf)
+    edge = _EDGE * (variable.maximum - variable.minimum)
+    least = variable.minimum + edge * (low > variable.minimum)
+    most = variable.maximum - edge * (high < variable.maximum)
+    possible = (value >= variable.minimum) & (value <= variable.maximum)
+    return bool(possible.mean() >= _MOST and least <= np.median(value) <= most)
+
+
+def _runs(ends: _Mask) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the places of the first and the last value of each run; ``ends`` lies between two."""
+    breaks = np.flatnonzero(ends)
+    return np.r_[0, breaks + 1], np.r_[breaks, len(ends)]
 
 
 def _gaps(time: _Times) -> tuple[timedelta | None, int, tuple[Gap, ...]]:

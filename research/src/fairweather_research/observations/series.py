@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fairweather_research.observations.report import QualityReport
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -28,10 +30,14 @@ class Series(NamedTuple):
 
 
 class Archive:
-    """Quality-controlled observations; see the module's docstring for what holds."""
+    """Quality-controlled observations; see the module's docstring for what holds.
 
-    def __init__(self, table: pd.DataFrame) -> None:
+    ``report`` is that of all that was read, also of what was dropped or not selected.
+    """
+
+    def __init__(self, table: pd.DataFrame, report: QualityReport | None = None) -> None:
         self.table = table
+        self.report = report or QualityReport()
 
     @property
     def areas(self) -> tuple[str, ...]:
@@ -52,7 +58,7 @@ class Archive:
         """Return the observations of these variables at these areas."""
         table = self.table
         wanted = table["area"].isin(list(areas)) & table["variable"].isin(list(variables))
-        return Archive(table[wanted].reset_index(drop=True))
+        return Archive(table[wanted].reset_index(drop=True), self.report)
 
     def series(self, area: str, variable: str) -> Series:
         """Return the observations of one variable at one area; empty when there are none."""

@@ -41,6 +41,7 @@ from fairweather_research.recipes.switch import SwitchPlan
 __all__ = ["Declares", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
 
 _DAY = timedelta(days=1)
+_QUOTE_IT = "expected a text: put it in quotes"
 
 
 class ObservationsPlan(StrictModel):
@@ -356,15 +357,14 @@ def _problems(error: ValidationError, *, are_defined: bool) -> list[str]:
                 problem = f"found {found!r}, expected a list; write it in square brackets"
             case "invalid_key":
                 where = where.rpartition(".")[0]
-                problem = (
-                    f"found the key {found}, expected a word; "
-                    "YAML reads on, off, yes and no as true or false"
-                )
+                problem = f"found the key {found}; {_QUOTE_IT}"
             case "model_type":
                 problem = f"found {found!r}, expected keys and values"
             case kind if kind != "value_error":
-                if where.startswith("definitions") and not are_defined:
+                known = where.startswith("definitions") and not are_defined
+                if known or (kind == "too_short" and found):  # each entry is a problem already
                     continue
+                problem = problem.replace("Input should be a valid string", _QUOTE_IT)
                 problem = f"found {found!r}; {problem}"
         problems += [f"`{where}`: {problem}"] if where else problem.splitlines()
     return problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import timedelta
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -32,6 +33,7 @@ def _ascending(months: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(unicodedata.normalize("NFC", name) for name in names)
     if len(set(names)) != len(names):
         raise ValueError(f"found {list(names)}, expected each name once")
     return names

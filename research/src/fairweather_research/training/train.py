@@ -76,6 +76,7 @@ class Progress:
     epoch: EpochRecord | None = None
     epochs: int | None = None  # the most there can be
     warnings: tuple[str, ...] = ()  # what no live software supports yet, with the stage "check"
+    quality: str = ""  # what was found in the observations, for people, with the stage "windows"
 
     @property
     def foresight(self) -> SimpleNamespace | None:
@@ -133,7 +134,7 @@ def train(
         raise UnsupportedError(compatibility.warnings)
     report(Progress(stage="observations"))
     observations = observations_of(recipe)
-    report(Progress(stage="windows"))
+    report(Progress(stage="windows", quality=observations.text()))
     delivery_id = new_delivery_id()
     prepared = prepare(
         recipe,

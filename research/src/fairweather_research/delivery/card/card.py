@@ -44,7 +44,7 @@ from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.evaluation.scores import BASELINES, Evaluation
 from fairweather_research.evaluation.trust import trust_sentence
 from fairweather_research.networks.base import NETWORKS
-from fairweather_research.observations.quality import QualityReport
+from fairweather_research.observations.report import QualityReport
 from fairweather_research.observations.sources import SOURCES
 from fairweather_research.recipes.blueprint import lead_days
 
