@@ -57,8 +57,8 @@ def fit_bands(
         model,
         _pinball(probabilities),
         plan,
-        training=(inputs[training_rows], training[training_rows].astype(np.float32)),
-        calibration=(inputs[calibration_rows], calibration[calibration_rows].astype(np.float32)),
+        training=(inputs[training_rows], training[training_rows, :, None]),
+        calibration=(inputs[calibration_rows], calibration[calibration_rows, :, None]),
         progress=progress,
     )
     reach = model.predict(inputs, batch_size=1024, verbose=0)
@@ -91,14 +91,7 @@ def _errors(
 ) -> npt.NDArray[np.float64]:
     """Return observed minus forecast, in usual spreads, [rows, outputs, leads]."""
     constants = fitted.constants
-    usual = windows.targets(
-        {
-            (output, area): series._replace(
-                value=climatology.terms(series.time) @ constants.output_usual[area, output]
-            )
-            for (output, area), series in windows.truths.items()
-        }
-    )
+    usual = windows.usual(constants.output_usual)
     spread = constants.output_spread[windows.area][:, :, None]
     limits = np.array([(output.minimum, output.maximum) for output in windows.plan.outputs])
     forecast = np.clip(
@@ -149,12 +142,14 @@ def _network(width: int, start: npt.NDArray[np.float32]) -> Any:  # noqa: ANN401
 
 
 def _pinball(probabilities: npt.NDArray[np.float64]) -> Callable[[Any, Any], Any]:
-    """Return the pinball loss of the errors [rows, outputs, leads], over those that are known."""
+    """Return the pinball loss of the errors [rows, outputs, 1, leads], over those that are known.
+
+    They have as many axes as the reach: Keras drops a last axis of one where the numbers differ.
+    """
     share = tf.constant(probabilities[:, None], tf.float32)
     side = tf.constant(np.where(probabilities > 0.5, 1.0, -1.0)[:, None], tf.float32)  # noqa: PLR2004
 
     def pinball(error: Any, reach: Any) -> Any:  # noqa: ANN401 - tensors have no types
-        error = error[:, :, None, :]
         absent = tf.math.is_nan(error)
         above = tf.where(absent, tf.zeros_like(reach), error - side * reach)
         number = tf.reduce_sum(1.0 - tf.cast(absent, tf.float32))
