@@ -24,6 +24,7 @@ __all__ = ["DAY", "Part", "Span", "TimeSplit"]
 DAY = 86_400
 
 _FOLDS = 4
+_NEVER = 2**40
 
 
 class Part(IntEnum):
@@ -50,8 +51,8 @@ class TimeSplit:
     def __init__(self, plan: SplitPlan, newest: int = 0) -> None:
         self.every = plan.every.days
         self.omitted = _FOLDS  # the cycles that are held out as a whole: none
-        end = (newest - 1) // DAY + 1
-        self._last = range(end - plan.last.days, end) if plan.last else range(0)
+        end = (newest - 1) // DAY + 1 if plan.last else _NEVER
+        self._last = range(end - plan.last.days if plan.last else end, end)  # days held out
         cycle = np.full(self.every, Part.TRAINING, dtype=np.int8)
         rest = self.every - (plan.held_out.days if plan.held_out else 0)
         cycle[rest:] = Part.HELD_OUT
@@ -90,7 +91,7 @@ class TimeSplit:
     def held_out(self, start: int, end: int) -> tuple[Span, ...]:
         """Return the held-out blocks that overlap [start, end), whole, in order."""
         days = np.arange(start // DAY - self.every, end // DAY + self.every + 1)
-        held_out = self._part(days) == Part.HELD_OUT
+        held_out = (self._part(days) == Part.HELD_OUT) & (days < self._last.stop)
         edges = np.diff(np.r_[False, held_out, False].astype(np.int8))
         spans = (
             Span(int(days[first]) * DAY, (int(days[last - 1]) + 1) * DAY)
@@ -101,7 +102,7 @@ class TimeSplit:
         return tuple(span for span in spans if span.start < end and span.end > start)
 
     def _part(self, day: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
-        out = (day >= self._last.start) & (day < self._last.stop)
+        out = day >= self._last.start  # a window may reach past the end
         out |= day // self.every % _FOLDS == self.omitted
         return np.where(out, np.int8(Part.HELD_OUT), self._cycle[day % self.every])
 

@@ -57,8 +57,8 @@ def fit_bands(
         model,
         _pinball(probabilities),
         plan,
-        training=(inputs[training_rows], training[training_rows, :, None]),
-        calibration=(inputs[calibration_rows], calibration[calibration_rows, :, None]),
+        training=(inputs[training_rows], training[training_rows].astype(np.float32)),
+        calibration=(inputs[calibration_rows], calibration[calibration_rows].astype(np.float32)),
         progress=progress,
     )
     reach = model.predict(inputs, batch_size=1024, verbose=0)
@@ -142,14 +142,12 @@ def _network(width: int, start: npt.NDArray[np.float32]) -> Any:  # noqa: ANN401
 
 
 def _pinball(probabilities: npt.NDArray[np.float64]) -> Callable[[Any, Any], Any]:
-    """Return the pinball loss of the errors [rows, outputs, 1, leads], over those that are known.
-
-    They have as many axes as the reach: Keras drops a last axis of one where the numbers differ.
-    """
+    """Return the pinball loss of the errors [rows, outputs, leads], over those that are known."""
     share = tf.constant(probabilities[:, None], tf.float32)
     side = tf.constant(np.where(probabilities > 0.5, 1.0, -1.0)[:, None], tf.float32)  # noqa: PLR2004
 
     def pinball(error: Any, reach: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        error = error[:, :, None, :]
         absent = tf.math.is_nan(error)
         above = tf.where(absent, tf.zeros_like(reach), error - side * reach)
         number = tf.reduce_sum(1.0 - tf.cast(absent, tf.float32))
