@@ -165,9 +165,14 @@ def test_a_long_record_is_thinned_to_windows_of_every_hour(monkeypatch: pytest.M
     monkeypatch.setattr("fairweather_research.networks.recent_anomalies._MOST_ROWS", 40)
     many = lessons(24 * 40)  # a stride of 24 would be one hour of the day
     shown: list[NetworkInputs] = []
-    built = build_network("recent-anomalies", SHAPE, many.inputs)
+    built = RecentAnomalies(SHAPE, many.inputs)
     design = built._design
-    monkeypatch.setattr(built, "_design", lambda inputs: (shown.append(inputs), design(inputs))[1])
+
+    def watched(inputs: NetworkInputs) -> Any:
+        shown.append(inputs)
+        return design(inputs)
+
+    monkeypatch.setattr(built, "_design", watched)
     built.fit(many, lessons(30), FitPlan(epochs=1), lambda _: None)
     assert len(shown[0]) == 40
     hours = {tuple(row) for row in shown[0].calendar[:, HOURS].round(3)}

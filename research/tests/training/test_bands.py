@@ -11,7 +11,7 @@ import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research.dataset.split import Part
 from fairweather_research.export.graph import Bands, Constants, ForecastGraph
-from fairweather_research.networks.base import FitPlan
+from fairweather_research.networks.base import EpochRecord, FitPlan
 from fairweather_research.networks.keras_network import fit_network
 from fairweather_research.training.bands import _network, _pinball, fit_bands
 from fairweather_research.training.fitting import Fitted, _measure
@@ -135,7 +135,8 @@ def test_the_loss_of_one_lead_is_the_mean_over_each_error_and_its_own_reach(outp
     error = (5 * rng.normal(size=(64, outputs, 1))).astype(np.float32)
     probabilities = np.array([0.1, 0.9])
     model = _network(3, np.full((outputs, 2, 1), -3.0, np.float32))
-    shown, epochs = np.zeros((64, 3), np.float32), []
+    shown = np.zeros((64, 3), np.float32)
+    epochs: list[EpochRecord] = []
     fit_network(
         model,
         _pinball(probabilities),

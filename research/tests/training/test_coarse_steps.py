@@ -69,7 +69,7 @@ def trained_at(
 
 def usual_at(delivery: Delivery, hours: list[int], samples: int) -> np.ndarray:
     """What is forecast in the middle of July where nothing is known, [hours, leads]."""
-    import onnxruntime  # noqa: PLC0415 - slow
+    import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 - slow
 
     session = onnxruntime.InferenceSession(str(delivery.path / "model.onnx"))
     time = np.array([int(datetime(2021, 7, 15, tzinfo=UTC).timestamp()) + 3600 * h for h in hours])

@@ -73,13 +73,17 @@ class TimeSplit:
         within = np.searchsorted(starts, day, side="right") - 1
         return cycle * len(starts) + within
 
+    def days(self, time: npt.NDArray[np.int64]) -> int:
+        """Return on how many days times lie, before an end of the record that is held out."""
+        return int(np.sum(np.unique(self._day(time)) < self._last.start))
+
     def folds(self, time: npt.NDArray[np.int64]) -> list[tuple[npt.NDArray[np.bool_], TimeSplit]]:
         """Return every fourth cycle in turn: where times lie in it, and the split that omits it.
 
         Nothing where there are too few cycles to do without one in four.
         """
         fold = self._day(time) // self.every
-        if np.ptp(fold) + 1 < 2 * _FOLDS:
+        if len(np.unique(fold)) < 2 * _FOLDS:
             return []
         found = []
         for number in range(_FOLDS):

@@ -239,10 +239,8 @@ class WindowSet:
         Return the coefficients and the standard deviation around it. Only whole steps from
         reference times count. All series have as many yearly waves as the shortest output tells.
         """
-        days = min(
-            len(np.unique(truth.time[np.isfinite(truth.value)] // DAY))
-            for truth in self.truths.values()
-        )
+        observed = (each.time[np.isfinite(each.value)] for each in self.truths.values())
+        days = min(self.split.days(time) for time in observed)
         phases = np.arange(0, DAY, self.plan.reference_seconds)[self.delay == 0]
         known = np.isin(series.time % series.rate, phases % series.rate)
         known &= self.split.part(series.time) != Part.HELD_OUT

@@ -96,10 +96,10 @@ def sample(series: Series, *, start: int, rate: int, count: int, phases: int = 1
     index = more - (start - series.time) // every
     use = (index >= 0) & (index < count + more) & np.isfinite(series.value)
     index, value = index[use], series.value[use]
-    together = np.ones(phases)
-    number = np.convolve(np.bincount(index, minlength=count + more), together, "valid")
-    total = np.bincount(index, weights=value, minlength=count + more)
-    total = np.convolve(total, together, "valid")
+    number, total = (
+        np.convolve(np.bincount(index, each, count + more), np.ones(phases), "valid")
+        for each in (None, value)
+    )
     mean = np.full(count, np.nan)
     np.divide(total, number, out=mean, where=number > 0)
     return SampledSeries(start, rate, mean, phases)

@@ -69,7 +69,7 @@ class Constants:
     output_spread: npt.NDArray[np.float64]  # [areas, outputs] in the output's unit
     shrinkage: npt.NDArray[np.float64]  # [outputs, leads + the greatest age]
     #: ``WindowSet.delay``, [phases of the day].
-    delay: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(24, np.int64))
+    delay: npt.NDArray[Any] = field(default_factory=lambda: np.zeros(24, np.int64))
 
 
 @dataclass(frozen=True, kw_only=True)

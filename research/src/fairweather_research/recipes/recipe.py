@@ -155,7 +155,7 @@ class Recipe(StrictModel):
     YAML file or the definitions themselves. [More](#add-an-area)"""
     observations: ObservationsPlan
     step: Duration = timedelta(hours=1)
-    """Time between two forecast values; must divide a day."""
+    """Time between two forecast values; must divide a day. [More](#step)"""
     horizon: Duration = timedelta(days=7)
     """How far ahead the forecast reaches; a whole number of steps."""
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
