@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from copy import deepcopy
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -115,5 +116,5 @@ def test_every_place_has_a_recipe_that_leaves_the_network_open() -> None:
     assert set(places) == {"graz", "new-york"}
     for recipe in places.values():
         assert recipe.quantiles == (0.1, 0.9)
-        assert recipe.split.held_out.days == 12
+        assert recipe.split.held_out == timedelta(days=12)
         assert len(recipe.season) == 12

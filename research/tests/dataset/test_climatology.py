@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fairweather_research.dataset.climatology import TERMS, YEAR, fit_climatology, shifted, terms
+from fairweather_research.dataset.climatology import (
+    TERMS,
+    YEAR,
+    fit_climatology,
+    shifted,
+    terms,
+    usual_at,
+)
 from fairweather_research.export import graph
 
 HOUR = 3600
@@ -50,3 +57,26 @@ def test_shifted_coefficients_give_what_is_usual_at_the_shifted_time(offset: int
     coefficients = np.random.default_rng(3).normal(size=(2, TERMS))
     found = terms(time) @ shifted(coefficients, np.array([offset]))[:, 0].T
     np.testing.assert_allclose(found, terms(time + offset) @ coefficients.T, atol=1e-9)
+
+
+@pytest.mark.parametrize(("years", "waves"), [(0.2, 1), (1.0, 1), (1.5, 1), (2.0, 2), (5.0, 3)])
+def test_a_longer_record_tells_finer_waves_of_the_year(years: float, waves: int) -> None:
+    time = np.arange(0, int(years * YEAR), 6 * HOUR)
+    year = time * 2 * np.pi / YEAR
+    value = 10 + 8 * np.sin(year) + 2 * np.cos(2 * year) + np.sin(3 * year)
+    found = fit_climatology(time, value, years)
+    assert len(found) == TERMS + 2 * (waves - 1)
+    if waves > 1:
+        left = [0.0, 0.0, 1.0, 0.0][waves]  # the wave that is too fine
+        assert np.abs(usual_at(time, found) - value).max() == pytest.approx(left, abs=0.1)
+
+
+def test_finer_waves_are_shifted_and_computed_by_the_graph_as_well() -> None:
+    time = np.datetime64("2013-12-30", "s").astype(np.int64) + HOUR * np.arange(50)
+    count = TERMS + 4
+    coefficients = np.random.default_rng(3).normal(size=(2, count))
+    found = terms(time, count) @ shifted(coefficients, np.array([7 * 86_400]))[:, 0].T
+    expected = terms(time + 7 * 86_400, count) @ coefficients.T
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    computed = np.asarray(graph.waves(time, count))
+    np.testing.assert_allclose(computed, terms(time, count)[:, 1:], atol=2e-6)

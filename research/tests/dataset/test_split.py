@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,3 +101,29 @@ def test_no_day_is_both_learned_and_judged_or_calibrated_whatever_the_plan(
     assert not by_day[Part.TRAINING] & by_day[Part.CALIBRATION]
     assert not by_day[Part.CALIBRATION] & by_day[Part.HELD_OUT]
     assert all(by_day.values())
+
+
+def test_the_last_days_of_a_record_are_held_out_whole_and_no_day_before_them() -> None:
+    newest = 1000 * DAY + 7 * HOUR
+    split = TimeSplit(SplitPlan(last="1 year"), newest)
+    times = np.arange(HOUR, newest + 1, HOUR)
+    part = split.part(times)
+    first = 1001 - 365  # the number of the first day that is held out
+    np.testing.assert_array_equal(part == Part.HELD_OUT, times > first * DAY)
+    assert split.held_out(HOUR, newest) == (Span(first * DAY, 1001 * DAY),)
+    assert split.held_out(HOUR, first * DAY) == ()
+    by_day = {each: set(((times - 1) // DAY)[part == each].tolist()) for each in Part}
+    assert not by_day[Part.TRAINING] & by_day[Part.CALIBRATION]
+    assert len(by_day[Part.CALIBRATION]) == pytest.approx(first * 10 / 48, abs=5)
+
+
+def test_every_cycle_is_left_out_once_where_there_are_enough() -> None:
+    split = TimeSplit(PLAN)
+    times = np.arange(HOUR, 8 * 48 * DAY, HOUR)
+    part = split.part(times)
+    seen = np.zeros(len(times), dtype=np.int64)
+    for there, other in split.folds(times):
+        seen += there
+        np.testing.assert_array_equal(other.part(times), np.where(there, Part.HELD_OUT, part))
+    assert set(seen.tolist()) == {1}
+    assert split.folds(times[times < 7 * 48 * DAY]) == []

@@ -321,3 +321,30 @@ def test_a_whole_year_gives_windows_in_all_its_seasons(
     windows = WindowSet.choose(tiny(season=list(range(1, 13))), new_york.archive)
     months = pd.to_datetime(windows.reference, unit="s", utc=True).month
     assert set(months) == set(range(1, 13))
+
+
+def test_no_training_or_calibration_window_touches_the_end_that_is_held_out(
+    tiny: Callable[..., Recipe], archive: Archive
+) -> None:
+    recipe = tiny(split={"last": "20 days", "every": "12 days", "calibration": "2 days"})
+    windows = WindowSet.choose(recipe, archive)
+    first = int(archive.table["time"].max().timestamp()) // DAY * DAY - 19 * DAY
+    parts, valid = windows.parts(), windows.lead_times()
+    np.testing.assert_array_equal(parts == Part.HELD_OUT, valid > first)
+    learned = windows.rows((parts != Part.HELD_OUT).any(axis=1))
+    assert learned.reference.max() < first  # and so do all their inputs
+    usual = windows.climatology(windows.truths[0, 0])
+    spoilt = {
+        key: series._replace(value=np.where(series.time > first, 99.0, series.value))
+        for key, series in windows.truths.items()
+    }
+    blind = replace(windows, truths=spoilt)
+    np.testing.assert_array_equal(blind.climatology(spoilt[0, 0])[0], usual[0])
+
+
+def test_a_record_that_is_held_out_whole_is_refused_with_the_key(
+    tiny: Callable[..., Recipe], archive: Archive
+) -> None:
+    found = problems(tiny(split={"last": "1 year"}), archive)
+    assert any("no training window" in problem for problem in found)
+    assert any("0 training values" in each and "`split.last`" in each for each in found)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from fairweather_interface.metadata import Bounds
 
@@ -211,3 +213,28 @@ def test_of_very_many_windows_only_some_are_looked_at(
     found = choose_examples(held_out, {"temperature": Bounds(maximum=BOUND)})
     assert set(found["area"]) == {"EWR", "JFK"}
     assert len(found["expect"]) == 13
+
+
+def test_examples_are_asked_between_the_times_that_are_trained_at_too(
+    held_out: WindowSet, examples: dict[str, Any]
+) -> None:
+    assert set((examples["reference_time"] % 3600).tolist()) == {0, 1800}
+    assert (examples["expect"][examples["reference_time"] % 3600 > 0] == "serve").all()
+    once_a_day = np.roll(3600 * np.arange(24), 12)
+    daily = held_out.rows(held_out.reference % 86_400 == 12 * 3600)
+    found = choose_examples(replace(daily, delay=once_a_day), {})
+    assert set((found["reference_time"] % 86_400 // 3600).tolist()) == {0, 12}
+    np.testing.assert_array_equal(found["reference_time"], found["input/reference_time"])
+
+
+def test_no_example_leaves_the_months_that_it_is_from(held_out: WindowSet) -> None:
+    newest = int(local_midnight(held_out.reference.max()))
+    late = replace(held_out.rows(np.zeros(16, np.int64)), reference=np.full(16, newest - 3600))
+    late = replace(late, delay=np.full(24, 86_400))
+    assert set(choose_examples(late, {})["reference_time"].tolist()) == {newest - 3600}
+
+
+def local_midnight(time: int) -> int:
+    """The end of the month in New York."""
+    local = pd.Timestamp(time, unit="s", tz="America/New_York")
+    return int((local + pd.offsets.MonthBegin()).normalize().timestamp())

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 from fairweather_interface.metadata import Area
 
-from fairweather_research.dataset.climatology import TERMS, terms
+from fairweather_research.dataset.climatology import TERMS, terms, usual_at
 from fairweather_research.dataset.windows import coarsen
 from fairweather_research.export.graph import Bands, Constants, ForecastGraph
 from fairweather_research.recipes.blueprint import Blueprint, InputPlan, OutputPlan, QuantilePlan
@@ -72,7 +72,7 @@ class Echo:
         return tf.tile(shown[:, None, None], [1, 1, PLAN.leads])
 
 
-def constants(**changes: npt.NDArray[np.float64]) -> Constants:
+def constants(**changes: npt.NDArray[Any]) -> Constants:
     nothing = {
         "input_usual": np.zeros((2, 2, TERMS)),
         "input_spread": np.ones((2, 2)),
@@ -151,6 +151,48 @@ def test_climatology_is_that_of_the_hours_the_forecast_speaks_of(time: int) -> N
     )
     expected = terms(time + HOUR * np.arange(1, PLAN.leads + 1)) @ coefficients
     np.testing.assert_allclose(forecast(graph, fine=9.0, time=time), expected, atol=1e-4)
+
+
+def test_finer_waves_of_the_year_are_in_the_forecast_and_hidden_from_the_network() -> None:
+    coefficients = np.random.default_rng(4).normal(size=TERMS + 4)
+    shown: list[int] = []
+
+    class Shown(Echo):
+        def __call__(self, inputs: list[Any], *, training: bool) -> Any:
+            shown.append(inputs[3].shape[1])
+            return super().__call__(inputs, training=training)
+
+    graph = ForecastGraph(
+        PLAN,
+        Shown("anomalies"),
+        constants(
+            input_usual=np.zeros((2, 2, TERMS + 4)),
+            output_usual=np.broadcast_to(coefficients, (2, 1, TERMS + 4)),
+            shrinkage=np.zeros((1, PLAN.leads)),
+        ),
+    )
+    valid = NEW_YEAR_2014 + HOUR * np.arange(1, PLAN.leads + 1)
+    np.testing.assert_allclose(forecast(graph), usual_at(valid, coefficients), atol=1e-4)
+    assert set(shown) == {TERMS - 1}
+
+
+@pytest.mark.parametrize("day", [NEW_YEAR_2014, -86_400 * 365])
+def test_a_time_between_two_observed_hours_is_taken_as_of_the_earlier(day: int) -> None:
+    coefficients = np.random.default_rng(1).normal(size=TERMS)
+    since = HOUR * np.array([6, 7, 8, 9, 10, 11, *range(12), *range(6)])  # 06Z and 18Z
+    graph = ForecastGraph(
+        PLAN,
+        Echo("anomalies"),
+        constants(
+            output_usual=np.broadcast_to(coefficients, (2, 1, TERMS)),
+            shrinkage=np.zeros((1, PLAN.leads)),
+            delay=since,
+        ),
+    )
+    for asked, taken in ((6, 6), (6.5, 6), (17.99, 6), (18, 18), (23, 18), (29, 18), (30, 30)):
+        valid = day + HOUR * (taken + np.arange(1, PLAN.leads + 1))
+        found = forecast(graph, time=day + int(asked * HOUR))
+        np.testing.assert_allclose(found, usual_at(valid, coefficients), atol=1e-4)
 
 
 def test_the_past_is_compared_with_the_climatology_of_its_own_hours() -> None:

@@ -159,3 +159,21 @@ def test_an_hour_missing_in_the_last_day_is_the_newest_value() -> None:
     assert last_day.shape == (24,)
     assert last_day[-2:].tolist() == [4.0, 4.0]
     assert last_day[0] == 0.0
+
+
+def test_a_long_record_is_thinned_to_windows_of_every_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fairweather_research.networks.recent_anomalies._MOST_ROWS", 40)
+    many = lessons(24 * 40)  # a stride of 24 would be one hour of the day
+    shown: list[NetworkInputs] = []
+    built = RecentAnomalies(SHAPE, many.inputs)
+    design = built._design
+
+    def watched(inputs: NetworkInputs) -> Any:
+        shown.append(inputs)
+        return design(inputs)
+
+    monkeypatch.setattr(built, "_design", watched)
+    built.fit(many, lessons(30), FitPlan(epochs=1), lambda _: None)
+    assert len(shown[0]) == 40
+    hours = {tuple(row) for row in shown[0].calendar[:, HOURS].round(3)}
+    assert len(hours) > 15

@@ -404,3 +404,36 @@ def test_every_good_recipe_survives_its_own_document(
 
 def test_the_small_recipe_of_these_tests_is_good(tiny: Callable[..., Recipe]) -> None:
     assert tiny().leads == 48
+
+
+@pytest.mark.parametrize(("last", "days"), [("1 year", 365), ("2 years", 730), ("90 days", 90)])
+def test_the_end_of_the_record_may_be_held_out_in_place_of_days_of_each_cycle(
+    last: str, days: int
+) -> None:
+    recipe = Recipe.parse({**PLAIN, "split": {"last": last}}, source="r")
+    assert (recipe.split.last, recipe.split.held_out) == (timedelta(days=days), None)
+    document = recipe.document()
+    assert document["split"] == {
+        "every": "48 days",
+        "held_out": None,
+        "last": f"{days} days",
+        "calibration": "10 days",
+    }
+    assert Recipe.parse(document, source="r") == recipe
+
+
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        ({"last": "1 year", "held_out": "12 days"}, "expected one of `held_out`"),
+        ({"held_out": None}, "expected one of `held_out`"),
+        ({"last": "36 hours"}, "`last` is no whole number of days"),
+        ({"last": "0 years"}, "found '0 years', expected a duration"),
+        ({"last": "a year"}, "found 'a year', expected a duration"),
+        ({"last": 1}, "found 1, expected a duration"),
+    ],
+)
+def test_another_end_of_the_record_is_refused(split: dict[str, object], said: str) -> None:
+    (problem,) = problems(split=split)
+    assert problem.startswith("`split")
+    assert said in problem

@@ -11,8 +11,9 @@ import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 
 from fairweather_research.dataset.split import Part
 from fairweather_research.export.graph import Bands, Constants, ForecastGraph
-from fairweather_research.networks.base import FitPlan
-from fairweather_research.training.bands import _pinball, fit_bands
+from fairweather_research.networks.base import EpochRecord, FitPlan
+from fairweather_research.networks.keras_network import fit_network
+from fairweather_research.training.bands import _network, _pinball, fit_bands
 from fairweather_research.training.fitting import Fitted, _measure
 
 if TYPE_CHECKING:
@@ -125,3 +126,26 @@ def test_a_recipe_without_quantiles_has_a_plan_without(tiny: Callable[..., Recip
         "temperature_forecast_q7",
         "temperature_forecast_q97_5",
     ]
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_the_loss_of_one_lead_is_the_mean_over_each_error_and_its_own_reach(outputs: int) -> None:
+    """Of a last axis of one, Keras would hold every error against the reach of every row."""
+    rng = np.random.default_rng(1)
+    error = (5 * rng.normal(size=(64, outputs, 1))).astype(np.float32)
+    probabilities = np.array([0.1, 0.9])
+    model = _network(3, np.full((outputs, 2, 1), -3.0, np.float32))
+    shown = np.zeros((64, 3), np.float32)
+    epochs: list[EpochRecord] = []
+    fit_network(
+        model,
+        _pinball(probabilities),
+        FitPlan(epochs=1, learning_rate=1e-9),
+        training=(shown, error),
+        calibration=(shown, error),
+        progress=epochs.append,
+    )
+    above = error[:, :, None] - np.array([-1.0, 1.0])[:, None] * np.log1p(np.exp(-3.0))
+    share = probabilities[:, None]
+    expected = np.maximum(share * above, (share - 1) * above).mean()
+    assert epochs[0].calibration == pytest.approx(float(expected), rel=1e-3)

@@ -117,3 +117,23 @@ def test_time_that_was_not_learned_must_be_held_by_itself(
 
 def test_without_evidence_an_edge_stays_where_it_is(target: np.ndarray, hours: np.ndarray) -> None:
     assert (widened(np.full_like(target, np.nan), hours) == 1.0).all()
+
+
+def test_where_persistence_rivals_a_climatology_that_did_not_know_the_weather_trust_is_kept() -> (
+    None
+):
+    """Weather that keeps: the climatology that was fitted to it seems better than it will be."""
+    rng = np.random.default_rng(5)
+
+    def of_blocks() -> np.ndarray:
+        return np.repeat(rng.normal(size=8), 24 * 24).reshape(-1, 24)
+
+    block, weather = np.repeat(np.arange(8), 24 * 24).reshape(-1, 24), of_blocks()
+    target = 0.1 * weather + 0.3 * rng.normal(size=weather.shape)  # usual is the rest of it
+    forecast, unseen = 0.1 * weather + 0.3 * of_blocks(), -0.9 * weather
+    kept = target + 0.5 * rng.normal(size=weather.shape)
+    assert shrinkage(forecast, target, block, steps_a_day=DAY).max() == 0.0
+    found = shrinkage(forecast, target, block, steps_a_day=DAY, unseen=unseen, kept=kept)
+    assert found.min() >= 0.8
+    far = shrinkage(forecast, target, block, steps_a_day=DAY, unseen=unseen, kept=target + 9)
+    assert far.max() == 0.0

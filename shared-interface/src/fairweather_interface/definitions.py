@@ -24,6 +24,7 @@ release.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -45,7 +46,7 @@ from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError, listed, short
 from fairweather_interface.metadata import Area
 from fairweather_interface.metadata.record import Name, unknown_fields
-from fairweather_interface.names import parse_name, parse_names, plain_name
+from fairweather_interface.names import parse_name, parse_names
 from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import (
     VARIABLES,
@@ -302,7 +303,7 @@ class _UniqueKeys(yaml.SafeLoader):
         seen: set[Any] = set()
         for mark in keys:
             key = self.construct_object(mark, deep=True)
-            key = plain_name(key) if isinstance(key, str) else key
+            key = unicodedata.normalize("NFC", key) if isinstance(key, str) else key
             if key in seen:
                 raise _misread(f"found the key {short(key)} twice", mark)
             seen.add(key)

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from fairweather_interface.durations import format_duration
 
-from fairweather_research.dataset.climatology import fit_climatology, terms
+from fairweather_research.dataset.climatology import usual_at
 from fairweather_research.dataset.split import DAY, Part
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.errors import UnfitDataError
@@ -87,7 +87,7 @@ class ByInput:
     steps: int
     statistic: Statistic
     at: tuple[float, ...]  # thresholds in the input's unit, ascending
-    usual: npt.NDArray[np.float64]  # climatology's coefficients, [areas, TERMS]
+    usual: npt.NDArray[np.float64]  # climatology's coefficients, [areas, terms]
     described: tuple[str, str]  # what is compared, and its unit, for people
 
     @property
@@ -127,7 +127,7 @@ class ByInput:
             ages = series.rate * np.arange(self.steps - 1, -1, -1)
             lost = np.isnan(newest)
             times = (windows.reference[rows][:, None] - ages)[lost]
-            newest[lost] = terms(times) @ self.usual[area]
+            newest[lost] = usual_at(times, self.usual[area])
             value[rows] = newest
         match self.statistic:
             case "minimum":
@@ -176,7 +176,12 @@ def _resolved(plan: SwitchPlan, windows: WindowSet) -> Switch:
         steps=plan.period // windows.plan.step,
         statistic=plan.statistic,
         at=plan.at or (0.0,),
-        usual=np.stack([_usual(windows, number, area) for area in range(len(windows.plan.areas))]),
+        usual=np.stack(
+            [
+                windows.climatology(windows.coarse_input(number, area))[0]
+                for area in range(len(windows.plan.areas))
+            ]
+        ),
         described=(
             f"{plan.statistic} {plan.by} of the last {format_duration(plan.period)}",
             inputs[number].unit,
@@ -189,12 +194,6 @@ def _resolved(plan: SwitchPlan, windows: WindowSet) -> Switch:
     return replace(switch, at=tuple(found.tolist()))
 
 
-def _usual(windows: WindowSet, number: int, area: int) -> npt.NDArray[np.float64]:
-    series = windows.coarse_input(number, area)
-    known = windows.split.part(series.time) != Part.HELD_OUT
-    return fit_climatology(series.time[known], series.value[known])
-
-
 def _reaching(windows: WindowSet, part: Part) -> WindowSet:
     return windows.rows((windows.parts() == part).any(axis=1))
 
@@ -205,7 +204,7 @@ def _too_few(switch: Switch, windows: WindowSet) -> list[str]:
     for part, days in _LEAST.items():
         there = _reaching(windows, part)
         branch = switch.of(there)
-        least = days * windows.plan.steps_a_day
+        least = days * windows.a_day
         for number, condition in enumerate(switch.conditions):
             for place, name in enumerate(windows.plan.areas):
                 found = int(((branch == number) & (there.area == place)).sum())

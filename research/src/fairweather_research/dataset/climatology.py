@@ -1,8 +1,10 @@
 """Climatology: what is usual at an hour of the day on a day of the year.
 
 A small harmonic regression: a constant, one yearly wave, three daily waves, and the yearly change
-of the first two daily waves. It is the baseline a forecast must beat, the usual value inside every
-exported graph (which computes the same terms), and what forecasts return to at long leads.
+of the first two daily waves; where two years or more were observed, a second yearly wave, and a
+third from four years on. Spring is no mirror of autumn; but in a single year the finer waves cannot
+be told from that year's weather. It is the baseline a forecast must beat, the usual value inside
+every exported graph (which computes the same terms), and what forecasts return to at long leads.
 """
 
 from __future__ import annotations
@@ -22,26 +24,44 @@ __all__ = [
     "fit_climatology",
     "shifted",
     "terms",
+    "usual_at",
+    "yearly_waves",
 ]
 
 YEAR = 31_556_952  # seconds in a mean Gregorian year
 DAILY_WAVES = 3
 DAILY_WAVES_THAT_CHANGE = 2
-TERMS = 3 + 2 * DAILY_WAVES + 4 * DAILY_WAVES_THAT_CHANGE
+TERMS = 3 + 2 * DAILY_WAVES + 4 * DAILY_WAVES_THAT_CHANGE  # with one yearly wave
+
+# Years of observations from which there is one yearly wave more; records have gaps.
+_YEARS_FOR_WAVES = (1.9, 3.8)
 
 # Share of the observations' number added to the normal equations: it leaves a year of data as it
 # is, and keeps the yearly wave small where only a season of data is there.
 _RIDGE = 1e-3
 
 
-def terms(time: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def yearly_waves(count: int) -> range:
+    """Return the yearly waves among so many terms: waves a year, whose terms after 1 come last."""
+    return range(1, 2 + (count - TERMS) // 2)
+
+
+def terms(time: npt.NDArray[np.int64], count: int = TERMS) -> npt.NDArray[np.float64]:
     """Return the regression's terms at times in seconds since 1970-01-01; adds a last axis."""
     day = (time % DAY) * (2 * np.pi / DAY)
     year = (time % YEAR) * (2 * np.pi / YEAR)
     yearly = [np.sin(year), np.cos(year)]
     daily = [wave(k * day) for k in range(1, DAILY_WAVES + 1) for wave in (np.sin, np.cos)]
     changing = [y * d for d in daily[: 2 * DAILY_WAVES_THAT_CHANGE] for y in yearly]
-    return np.stack([np.ones_like(day), *yearly, *daily, *changing], axis=-1)
+    finer = [wave(k * year) for k in yearly_waves(count)[1:] for wave in (np.sin, np.cos)]
+    return np.stack([np.ones_like(day), *yearly, *daily, *changing, *finer], axis=-1)
+
+
+def usual_at(
+    time: npt.NDArray[np.int64], coefficients: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return what is usual at each time, by coefficients of shape [terms]."""
+    return terms(time, len(coefficients)) @ coefficients
 
 
 def shifted(
@@ -49,20 +69,21 @@ def shifted(
 ) -> npt.NDArray[np.float64]:
     """Return coefficients that give at a time what the given ones give an offset later.
 
-    Shape [..., TERMS] and offsets in seconds, shape [offsets], make [..., offsets, TERMS]: a wave
+    Shape [..., terms] and offsets in seconds, shape [offsets], make [..., offsets, terms]: a wave
     that is shifted is a mixture of its own sine and cosine, so that the usual of many times is a
     linear map of the terms of one.
     """
-    year = _turns(offsets * (2 * np.pi / YEAR))
+    count = coefficients.shape[-1]
+    year, *finer = (_turns(k * offsets * (2 * np.pi / YEAR)) for k in yearly_waves(count))
     days = [_turns(k * offsets * (2 * np.pi / DAY)) for k in range(1, DAILY_WAVES + 1)]
-    turned = np.zeros((len(offsets), TERMS, TERMS))
+    turned = np.zeros((len(offsets), count, count))
     turned[:, 0, 0] = 1.0
     place = 1
     changing = [
         np.einsum("oij,okl->oikjl", day, year).reshape(-1, 4, 4)
         for day in days[:DAILY_WAVES_THAT_CHANGE]
     ]
-    for block in (year, *days, *changing):
+    for block in (year, *days, *changing, *finer):
         size = block.shape[-1]
         turned[:, place : place + size, place : place + size] = block
         place += size
@@ -76,15 +97,18 @@ def _turns(angle: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
 
 
 def fit_climatology(
-    time: npt.NDArray[np.int64], value: npt.NDArray[np.float64]
+    time: npt.NDArray[np.int64], value: npt.NDArray[np.float64], years: float = 1.0
 ) -> npt.NDArray[np.float64]:
-    """Fit the coefficients of the terms, shape [TERMS]; values that are NaN do not count.
+    """Fit the coefficients of the terms, shape [terms]; values that are NaN do not count.
+
+    In ``years`` of observations, two or more, there are yearly waves more.
 
     There must be at least one value; callers have checked that there are enough.
     """
     present = np.isfinite(value)
-    design, known = terms(time[present]), value[present]
-    penalty = np.full(TERMS, _RIDGE * len(known))
+    count = TERMS + 2 * sum(years >= least for least in _YEARS_FOR_WAVES)
+    design, known = terms(time[present], count), value[present]
+    penalty = np.full(count, _RIDGE * len(known))
     penalty[0] = 0.0
     solved = np.linalg.solve(design.T @ design + np.diag(penalty), design.T @ known)
     return np.asarray(solved, dtype=np.float64)

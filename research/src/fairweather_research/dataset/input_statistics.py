@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fairweather_research.dataset.window_set import WindowSet, covered, local_month
+from fairweather_research.dataset.reference_times import local_month
+from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.document import StrictModel
 
 __all__ = ["InputStatistics", "Month", "compute_statistics"]
@@ -44,7 +45,7 @@ def compute_statistics(windows: WindowSet) -> dict[str, InputStatistics]:
         for position, area in enumerate(windows.plan.areas.values()):
             series = windows.sources[number, position]
             rows = windows.area == position
-            used = covered(series, windows.reference[rows], plan.samples)
+            used = series.covered(windows.reference[rows], plan.samples)
             used &= np.isfinite(series.value)
             values.append(series.value[used])
             months.append(local_month(series.time[used], area.timezone))

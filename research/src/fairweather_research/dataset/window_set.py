@@ -1,8 +1,8 @@
 """The windows a recipe chooses from its observations, and the targets that go with them.
 
-``WindowSet.choose`` applies the recipe's rules: reference times on whole steps whose local month is
-in the season, inputs with few enough missing values, at least one target that was observed. It
-refuses, naming the key, observations that cannot carry the recipe.
+``WindowSet.choose`` applies the recipe's rules: ``reference_times`` whose local month is in the
+season, inputs with few enough missing values, at least one target that was observed. It refuses,
+naming the key, observations that cannot carry the recipe.
 
 A model declares the months of its season, so every area must have windows in each of them: a whole
 day of reference times whose forecasts were observed, with at least one that is trained on. Those
@@ -13,16 +13,23 @@ the record barely reaches, and the model is evaluated there.
 from __future__ import annotations
 
 import calendar
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 from fairweather_interface.durations import format_duration
 
+from fairweather_research.dataset.climatology import YEAR, fit_climatology, usual_at
+from fairweather_research.dataset.reference_times import (
+    delay_by_phase,
+    local_month,
+    reference_times,
+)
 from fairweather_research.dataset.shortage import absent, needed, too_seldom
-from fairweather_research.dataset.split import Part, TimeSplit
+from fairweather_research.dataset.split import DAY, Part, TimeSplit
 from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
 from fairweather_research.document import StrictModel
 from fairweather_research.errors import UnfitDataError
@@ -30,7 +37,7 @@ from fairweather_research.observations.series import Archive
 from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["InputRange", "WindowSet", "covered", "local_month"]
+__all__ = ["InputRange", "WindowSet"]
 
 # What is held in memory at once of an input's windows.
 _MOST_WINDOWS = 256
@@ -58,6 +65,8 @@ class WindowSet:
     area: npt.NDArray[np.int64]  # [rows] position in plan.areas
     sources: dict[tuple[int, int], SampledSeries]  # (input, area) -> series at its sample rate
     truths: dict[tuple[int, int], SampledSeries]  # (output, area) -> series at the step
+    #: By phase of the day, in ``plan.reference_seconds``: seconds since the last one observed.
+    delay: npt.NDArray[np.int64]
 
     @classmethod
     def choose(cls, recipe: Recipe, archive: Archive) -> WindowSet:
@@ -72,11 +81,12 @@ class WindowSet:
         source = recipe.observations.source
         _refuse(source, absent(recipe, archive))
         lost = archive.report.many_dropped(needed(plan))
-        start, steps = _grid(plan, archive)
-        _refuse(source, _too_short(recipe, plan, start, steps), lost)
-        sources, truths = _sampled(plan, archive, start, steps)
-
-        reference = start + plan.step_seconds * np.arange(steps, dtype=np.int64)
+        reference = reference_times(plan, archive)
+        _refuse(source, _too_short(recipe, plan, reference), lost)
+        delay = delay_by_phase(plan, archive)
+        sources, truths = _sampled(plan, archive, reference)
+        split = TimeSplit(recipe.split, newest=int(reference[-1]))
+        reference = reference[delay[reference % DAY // plan.reference_seconds] == 0]
         chosen = []
         problems: list[str] = []
         for number, (name, area) in enumerate(plan.areas.items()):
@@ -90,8 +100,8 @@ class WindowSet:
                 continue
             fit = season
             for place, wanted in enumerate(plan.inputs):
-                missing = _missing(sources[place, number], reference, wanted.samples)
-                fit = fit & (missing <= wanted.max_missing)
+                present = sources[place, number].present(reference, wanted.samples)
+                fit = fit & ((wanted.samples - present) / wanted.samples <= wanted.max_missing)
             if not fit.any():
                 problems.append(
                     f"`max_missing`: no window of {name} in the season has at most "
@@ -103,11 +113,12 @@ class WindowSet:
         _refuse(source, problems, lost)
         windows = cls(
             plan=plan,
-            split=TimeSplit(recipe.split),
+            split=split,
             reference=np.concatenate([times for times, _ in chosen]),
             area=np.concatenate([areas for _, areas in chosen]),
             sources=sources,
             truths=truths,
+            delay=delay,
         )
         problems = [*windows._without_windows(recipe.season), *windows._too_little()]
         _refuse(source, problems, lost)
@@ -115,6 +126,11 @@ class WindowSet:
 
     def __len__(self) -> int:
         return len(self.reference)
+
+    @property
+    def a_day(self) -> int:
+        """Number of reference times in 24 hours."""
+        return int(np.sum(self.delay == 0))
 
     def lead_times(self) -> npt.NDArray[np.int64]:
         """Return the valid time of each target, shape [rows, leads]."""
@@ -135,6 +151,15 @@ class WindowSet:
         """
         reach = self.plan.leads * self.plan.step_seconds
         return self._output_windows(series or self.truths, reach, self.plan.leads)
+
+    def usual(self, coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return what is usual at each target, by coefficients of shape [areas, outputs, terms]."""
+        return self.targets(
+            {
+                key: series._replace(value=usual_at(series.time, coefficients[key[::-1]]))
+                for key, series in self.truths.items()
+            }
+        )
 
     def last_day(self) -> npt.NDArray[np.float64]:
         """Return the last 24 hours of each output's variable, [rows, outputs, steps a day]."""
@@ -160,12 +185,10 @@ class WindowSet:
         for number, area in self.sources:
             rows = self.area == area
             series = self.coarse_input(number, area)
-            steps = np.arange(len(series.value))
-            newest = np.maximum.accumulate(
-                np.where(np.isfinite(series.value), steps, -self.plan.steps)
-            )
-            last = (self.reference[rows] - series.start) // series.rate
-            age[rows] = np.maximum(age[rows], last - newest[last])
+            steps = np.arange(len(series.value)) // series.phases
+            seen = np.where(np.isfinite(series.value), steps, -self.plan.steps)
+            late = steps - series.accumulate(np.maximum, seen)
+            age[rows] = np.maximum(age[rows], late[series.place(self.reference[rows])])
         origin = self.reference - self.plan.step_seconds * np.minimum(age, self.plan.oldest)
         _, first = np.unique(np.stack([self.area, origin]), axis=1, return_index=True)
         return replace(
@@ -207,12 +230,26 @@ class WindowSet:
 
     def coarse_input(self, number: int, area: int) -> SampledSeries:
         """Return an input's series brought to the step, as the graph does it."""
-        series = self.sources[number, area]
-        factor = self.plan.step_seconds // series.rate
-        # A step ends on its last sample; the series starts on one, so a run misses its head.
-        padded = np.r_[np.full(factor - 1, np.nan), series.value]
-        values = padded[: len(padded) // factor * factor]
-        return SampledSeries(series.start, self.plan.step_seconds, coarsen(values, factor))
+        series, step = self.sources[number, area], self.plan.step_seconds
+        factor, every = step // series.rate, self.plan.reference_seconds
+        times = np.arange(series.start, int(series.time[-1]) + 1, every)
+        values = coarsen(series.windows(times, factor), factor)[:, 0]
+        return SampledSeries(series.start, step, values, step // every)
+
+    def climatology(self, series: SampledSeries) -> tuple[npt.NDArray[np.float64], float]:
+        """Fit what is usual of a series at the step, on time that is not held out.
+
+        Return the coefficients and the standard deviation around it. Only whole steps from
+        reference times count. All series have as many yearly waves as the shortest output tells.
+        """
+        observed = (each.time[np.isfinite(each.value)] for each in self.truths.values())
+        days = min(self.split.days(time) for time in observed)
+        phases = np.arange(0, DAY, self.plan.reference_seconds)[self.delay == 0]
+        known = np.isin(series.time % series.rate, phases % series.rate)
+        known &= self.split.part(series.time) != Part.HELD_OUT
+        time, value = series.time[known], series.value[known]
+        coefficients = fit_climatology(time, value, days * DAY / YEAR)
+        return coefficients, float(np.nanstd(value - usual_at(time, coefficients)))
 
     def input_ranges(self) -> dict[str, InputRange]:
         """Return the range of every input in these windows, by input name."""
@@ -221,8 +258,9 @@ class WindowSet:
             values, missing = [], []
             for area in np.unique(self.area).tolist():
                 series, reference = self.sources[number, area], self.reference[self.area == area]
-                values.append(series.value[covered(series, reference, plan.samples)])
-                missing.append(_missing(series, reference, plan.samples))
+                values.append(series.value[series.covered(reference, plan.samples)])
+                present = series.present(reference, plan.samples)
+                missing.append((plan.samples - present) / plan.samples)
             found[plan.name] = InputRange(
                 lowest=float(np.nanmin(np.concatenate(values))),
                 highest=float(np.nanmax(np.concatenate(values))),
@@ -235,7 +273,7 @@ class WindowSet:
         present = np.isfinite(self.targets())
         in_training = present & (self.parts() == Part.TRAINING)[:, None, :]
         observed, training = _every_output(present), _every_output(in_training)
-        least = self.plan.steps_a_day
+        least = self.a_day
         found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
         for number, (name, area) in enumerate(self.plan.areas.items()):
             rows = self.area == number
@@ -267,13 +305,13 @@ class WindowSet:
             for position, output in enumerate(self.plan.outputs):
                 for part in Part:
                     found = int((present[rows, position] & (parts[rows] == part)).sum())
-                    if found < self.plan.steps_a_day:
+                    if found < self.a_day:
                         name = part.name.lower().replace("_", "-")
                         problems.append(
                             f"`split`: too short a record of {output.variable} at {area}: "
                             f"{found} {name} values in the season, expected at least "
-                            f"{self.plan.steps_a_day}; bring more observations, widen `season`, "
-                            "or make `split.every` shorter"
+                            f"{self.a_day}; bring more observations, widen `season`, "
+                            "or make `split.every` (or `split.last`) shorter"
                         )
         return problems
 
@@ -284,27 +322,17 @@ def _refuse(source: str, problems: list[str], lost: str = "") -> None:
         raise UnfitDataError(source, [*problems[:-1], problems[-1] + lost])
 
 
-def _grid(plan: Blueprint, archive: Archive) -> tuple[int, int]:
-    """Return the steps that cover an archive: the time of the first in seconds, and how many.
-
-    Steps count from 1970-01-01T00:00Z.
-    """
-    times = [
-        archive.series(area, output.variable).time for area in plan.areas for output in plan.outputs
-    ]
-    step = plan.step_seconds
-    start = -(-min(int(time[0]) for time in times) // step) * step
-    return start, max((max(int(time[-1]) for time in times) - start) // step + 1, 1)
-
-
 def _sampled(
-    plan: Blueprint, archive: Archive, start: int, steps: int
+    plan: Blueprint, archive: Archive, reference: npt.NDArray[np.int64]
 ) -> tuple[dict[tuple[int, int], SampledSeries], dict[tuple[int, int], SampledSeries]]:
-    """Sample inputs at their rates and outputs at the step, over the whole grid."""
+    """Sample inputs at their rates and outputs at the step, for all reference times."""
+    start, every = int(reference[0]), plan.reference_seconds
 
     def sampled(area: str, variable: str, rate: int) -> SampledSeries:
-        count = (steps - 1) * (plan.step_seconds // rate) + 1
-        return sample(archive.series(area, variable), start=start, rate=rate, count=count)
+        phases = rate // math.gcd(rate, every)
+        count = (len(reference) - 1) * (every * phases // rate) + 1
+        series = archive.series(area, variable)
+        return sample(series, start=start, rate=rate, count=count, phases=phases)
 
     sources, truths = {}, {}
     for position, area in enumerate(plan.areas):
@@ -312,53 +340,25 @@ def _sampled(
             rate = int(wanted.sample_rate.total_seconds())
             members = [sampled(read, wanted.variable, rate) for read in wanted.areas_read(area)]
             mean = region_mean([member.value for member in members])
-            sources[number, position] = SampledSeries(start, rate, mean)
+            sources[number, position] = members[0]._replace(value=mean)
         for number, output in enumerate(plan.outputs):
             truths[number, position] = sampled(area, output.variable, plan.step_seconds)
     return sources, truths
 
 
-def _too_short(recipe: Recipe, plan: Blueprint, start: int, steps: int) -> list[str]:
+def _too_short(recipe: Recipe, plan: Blueprint, reference: npt.NDArray[np.int64]) -> list[str]:
     longest = max(wanted.period for wanted in plan.inputs)
     needed = longest + recipe.horizon
-    span = steps * plan.step
+    span = timedelta(seconds=int(reference[-1] - reference[0])) + plan.step
     if span >= needed:
         return []
     problem = (
-        f"`observations`: too short a record: {span.days} days from {_day(start)}; one window "
-        f"and its forecast need {format_duration(needed)} (period {format_duration(longest)}, "
-        f"horizon {format_duration(recipe.horizon)}); bring more observations or shorten either"
+        f"`observations`: too short a record: {span.days} days from {_day(reference[0])}; one "
+        f"window and its forecast need {format_duration(needed)} (period "
+        f"{format_duration(longest)}, horizon {format_duration(recipe.horizon)}); bring more "
+        "observations or shorten either"
     )
     return [problem]
-
-
-def _missing(
-    series: SampledSeries, reference: npt.NDArray[np.int64], samples: int
-) -> npt.NDArray[np.float64]:
-    """Return the share of the window that ends at each reference time which is missing."""
-    present = np.r_[0, np.cumsum(np.isfinite(series.value))]
-    last = (reference - series.start) // series.rate + 1
-    found = present[last] - present[np.maximum(last - samples, 0)]
-    return np.asarray((samples - found) / samples)
-
-
-def covered(
-    series: SampledSeries, reference: npt.NDArray[np.int64], samples: int
-) -> npt.NDArray[np.bool_]:
-    """Return the samples that lie in at least one window ending at a reference time."""
-    last = (reference - series.start) // series.rate + 1
-    edges = np.zeros(len(series.value) + 1, dtype=np.int64)
-    np.add.at(edges, np.maximum(last - samples, 0), 1)
-    np.add.at(edges, last, -1)
-    return np.cumsum(edges[:-1]) > 0
-
-
-def local_month(reference: npt.NDArray[np.int64], timezone: str) -> npt.NDArray[np.int64]:
-    """Return the month, 1 to 12, that each moment falls in by a zone's calendar."""
-    import pandas as pd  # noqa: PLC0415 - reading a recipe needs none of it
-
-    local = pd.to_datetime(reference, unit="s", utc=True).tz_convert(timezone)
-    return local.month.to_numpy().astype(np.int64)
 
 
 def _every_output(targets: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -14,7 +14,7 @@ The interface's golden windows hold this module and the app to the same numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,16 +25,46 @@ __all__ = ["SampledSeries", "coarsen", "region_mean", "sample"]
 
 
 class SampledSeries(NamedTuple):
-    """A series brought to one sample rate: value i stands for ``start + i * rate``."""
+    """A series brought to one sample rate: value i stands for ``start + i * rate / phases``.
+
+    With several phases samples overlap, so that windows may end between whole sample rates.
+    """
 
     start: int  # time of the first sample, seconds since 1970-01-01T00:00Z
-    rate: int  # seconds between samples
+    rate: int  # seconds between the samples of a window, and that each is the mean of
     value: npt.NDArray[np.float64]  # NaN where nothing was observed
+    phases: int = 1  # samples that begin within one rate
 
     @property
     def time(self) -> npt.NDArray[np.int64]:
         """The time each sample stands for, seconds since 1970-01-01T00:00Z."""
-        return self.start + self.rate * np.arange(len(self.value), dtype=np.int64)
+        every = self.rate // self.phases
+        return self.start + every * np.arange(len(self.value), dtype=np.int64)
+
+    def place(self, reference: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the position of the sample of each time."""
+        return (reference - self.start) // (self.rate // self.phases)
+
+    def accumulate(self, ufunc: np.ufunc, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Accumulate one number a sample along the samples of every phase, each for itself."""
+        padded = np.pad(values, (0, -len(values) % self.phases)).reshape(-1, self.phases)
+        return np.asarray(ufunc.accumulate(padded, axis=0).ravel()[: len(values)])
+
+    def present(self, reference: npt.NDArray[np.int64], samples: int) -> npt.NDArray[np.int64]:
+        """Return how many values there are in the window up to each reference time."""
+        before = np.r_[np.zeros(self.phases, np.bool_), np.isfinite(self.value)].astype(np.int64)
+        number = self.accumulate(np.add, before)
+        last = np.maximum(self.place(reference) + self.phases, 0)
+        return np.asarray(number[last] - number[np.maximum(last - self.phases * samples, 0)])
+
+    def covered(self, reference: npt.NDArray[np.int64], samples: int) -> npt.NDArray[np.bool_]:
+        """Return the samples that lie in at least one window ending at a reference time."""
+        last, length = self.place(reference), self.phases * samples
+        # those before the record count as well, and are cut off
+        edges = np.zeros(length + len(self.value) + self.phases, dtype=np.int64)
+        np.add.at(edges, last + self.phases, 1)
+        np.add.at(edges, last + self.phases + length, -1)
+        return np.asarray(self.accumulate(np.add, edges)[length : length + len(self.value)] > 0)
 
     def windows(self, reference: npt.NDArray[np.int64], samples: int) -> npt.NDArray[np.float64]:
         """Return the window of ``samples`` values up to each reference time, [times, samples].
@@ -42,32 +72,37 @@ class SampledSeries(NamedTuple):
         Reference times must be sample times. Samples before the start or after the end are NaN.
         """
         # Views of one padded series: an index of every value would be twice as large as the values.
-        first = (reference - self.start) // self.rate + 1 - samples
+        length = self.phases * (samples - 1) + 1
+        first = self.place(reference) + 1 - length
         low = max(-int(first.min(initial=0)), 0)
-        high = max(int(first.max(initial=0)) + samples - len(self.value), 0)
+        high = max(int(first.max(initial=0)) + length - len(self.value), 0)
         padded = np.pad(self.value, (low, high), constant_values=np.nan)
-        views: npt.NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(padded, samples)
-        return views[first + low]
+        views: npt.NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(padded, length)
+        return views[:, :: self.phases][first + low]
 
 
-def sample(series: Series, *, start: int, rate: int, count: int) -> SampledSeries:
+def sample(series: Series, *, start: int, rate: int, count: int, phases: int = 1) -> SampledSeries:
     """Bring a series to a sample rate.
 
     Args:
         series: observations at any times; NaN values do not count.
         start: time of the first sample, seconds.
-        rate: seconds between samples.
+        rate: seconds that a sample is the mean of.
         count: number of samples.
+        phases: samples that begin within one rate, which it divides.
     """
-    # (t_k - rate, t_k] holds what ceil((time - start) / rate) sends to k
-    index = -((start - series.time) // rate)
-    use = (index >= 0) & (index < count) & np.isfinite(series.value)
+    # of the times t between, (t_k - every, t_k] holds what ceil((time - start) / every) sends to k
+    every, more = rate // phases, phases - 1
+    index = more - (start - series.time) // every
+    use = (index >= 0) & (index < count + more) & np.isfinite(series.value)
     index, value = index[use], series.value[use]
-    number = np.bincount(index, minlength=count)
-    total = np.bincount(index, weights=value, minlength=count)
+    number, total = (
+        np.convolve(np.bincount(index, each, count + more), np.ones(phases), "valid")
+        for each in (None, value)
+    )
     mean = np.full(count, np.nan)
     np.divide(total, number, out=mean, where=number > 0)
-    return SampledSeries(start, rate, mean)
+    return SampledSeries(start, rate, mean, phases)
 
 
 def region_mean(members: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:

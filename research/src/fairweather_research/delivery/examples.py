@@ -1,7 +1,8 @@
 """Examples: held-out windows that prove to a reader that it runs the model right.
 
-Among them are windows at the edge of what was seen, and the cases in which converters and runtimes
-fail silently: missing values inside a window and at its newest end, and windows out of domain.
+Among them are windows at the edge of what was seen, reference times between those that were trained
+at, and the cases in which converters and runtimes fail silently: missing values inside a window and
+at its newest end, and windows out of domain.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from fairweather_interface.metadata import Bounds
 from fairweather_interface.refusals import Code
 
 from fairweather_research.dataset.branches import Switch
+from fairweather_research.dataset.reference_times import local_month
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.recipes.blueprint import InputPlan
 
@@ -46,7 +48,8 @@ def choose_examples(
     itself is an example, and no reader may refuse it.
 
     Return ``input/<name>`` for every input of the signature, ``area``, ``reference_time`` and
-    ``expect``, all with one row an example: eight spread over areas and time, the windows of lowest
+    ``expect``, all with one row an example: eight spread over areas and time, every other one asked
+    between two reference times that are trained at (without a switch), the windows of lowest
     and highest mean of the first input, one with as many missing values as are allowed and one that
     lacks as many of its newest (where any are) and, for every bound of temperature that real
     weather can pass and a bound on missing values that is stricter than the input's own, one beyond
@@ -56,8 +59,8 @@ def choose_examples(
     """
     if switch is not None:
         windows = _decided(windows, switch)
-    stride = -(-len(windows) // _CONSIDERED)
-    considered = np.arange(len(windows)) % stride == 0
+    considered = np.zeros(len(windows), dtype=np.bool_)  # of any hour: no stride is one of a day
+    considered[np.random.default_rng(0).permutation(len(windows))[:_CONSIDERED]] = True
     sides = np.zeros(len(windows), dtype=np.bool_) if switch is None else _sides(windows, switch)
     near = np.flatnonzero(sides[considered | sides]).tolist()
     windows = windows.rows(considered | sides)
@@ -99,15 +102,27 @@ def choose_examples(
     newest = [np.isnan(chosen[name][:, -count:]).all(axis=1) for name, count in late.items()]
     expect = np.where(np.any(newest, axis=0), str(Code.OBSERVATIONS_STALE), expect)
 
+    reference = windows.reference.copy()
+    if switch is None:  # as of a later time a window might be of another branch
+        _ask_later(reference[1:_REGULAR:2], windows.rows(np.arange(1, _REGULAR, 2)))
     names = np.array(list(windows.plan.areas))
     return {
         **{f"input/{name}": values for name, values in chosen.items()},
-        "input/reference_time": windows.reference,
+        "input/reference_time": reference,
         "input/area_index": windows.area,
         "area": names[windows.area],
-        "reference_time": windows.reference,
+        "reference_time": reference,
         "expect": expect,
     }
+
+
+def _ask_later(reference: npt.NDArray[np.int64], windows: WindowSet) -> None:
+    """Move reference times, in place, between two that are trained at, within their month."""
+    later = (int(windows.delay.max()) + windows.plan.reference_seconds) // 2
+    zones = [area.timezone for area in windows.plan.areas.values()]
+    for row, number in enumerate(windows.area.tolist()):
+        both = local_month(reference[row] + np.array([0, later]), zones[number])
+        reference[row] += later * (both[0] == both[1])
 
 
 def _decided(windows: WindowSet, switch: Switch) -> WindowSet:

@@ -95,13 +95,11 @@ def _admitted(windows: WindowSet, age: timedelta) -> npt.NDArray[np.bool_]:
     fit = np.ones(len(windows), dtype=np.bool_)
     for (number, area), series in windows.sources.items():
         plan, rows = windows.plan.inputs[number], windows.area == area
-        present = np.isfinite(series.value)
-        number_before = np.r_[0, np.cumsum(present)]
-        last = (windows.reference[rows] - series.start) // series.rate
-        newest = last - age // plan.sample_rate
-        first = np.maximum(last + 1 - plan.samples, 0)
-        missing = plan.samples - (number_before[newest + 1] - number_before[first])
-        fit[rows] &= (newest >= 0) & present[newest] & (missing / plan.samples <= plan.max_missing)
+        late = age // plan.sample_rate
+        newest = windows.reference[rows] - late * series.rate
+        missing = plan.samples - series.present(newest, plan.samples - late)
+        fit[rows] &= series.present(newest, 1) == 1
+        fit[rows] &= missing / plan.samples <= plan.max_missing
     return fit
 
 
@@ -109,7 +107,7 @@ def _sample(windows: WindowSet, use: npt.NDArray[np.bool_]) -> WindowSet:
     chosen = []
     for number in range(len(windows.plan.areas)):
         rows = np.flatnonzero(use & (windows.area == number))
-        if len(rows) >= windows.plan.steps_a_day:
+        if len(rows) >= windows.a_day:
             drawn = np.random.default_rng(0).permutation(rows)[:_MOST]
             chosen.append(np.sort(drawn))
     return windows.rows(np.concatenate([np.zeros(0, dtype=np.int64), *chosen]))

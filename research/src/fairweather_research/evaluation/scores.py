@@ -18,7 +18,6 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fairweather_research.dataset.climatology import fit_climatology, terms
 from fairweather_research.dataset.split import Part, Span
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.document import Duration, StrictModel
@@ -41,12 +40,12 @@ def _persistence(windows: WindowSet) -> _Floats:
 
 def _climatology(windows: WindowSet) -> _Floats:
     """Fit climatology on time that is not held out, and forecast it."""
-    series = {}
-    for key, observed in windows.truths.items():
-        known = windows.split.part(observed.time) != Part.HELD_OUT
-        coefficients = fit_climatology(observed.time[known], observed.value[known])
-        series[key] = observed._replace(value=terms(observed.time) @ coefficients)
-    return windows.targets(series)
+    truths, outputs = windows.truths, range(len(windows.plan.outputs))
+    fitted = [
+        [windows.climatology(truths[output, area])[0] for output in outputs]
+        for area in range(len(windows.plan.areas))
+    ]
+    return windows.usual(np.array(fitted))
 
 
 class Baseline(NamedTuple):

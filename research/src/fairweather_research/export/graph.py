@@ -10,7 +10,7 @@ are computed once, at the reference time; what is usual at all other times is a 
 (``climatology.shifted``), and what is done to every output is done to all at once.
 
 Time arithmetic is done on int64 before anything becomes float32, which cannot count the seconds of
-a decade.
+a decade. A reference time may be taken as of an earlier hour (``reference_times``).
 
 A forecast cannot be worth more than its newest observation. So a window whose newest values are
 missing is taken as of the step of the newest one that is there (its *origin*), the network and the
@@ -36,7 +36,7 @@ are moved past it before they are divided.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -51,6 +51,7 @@ from fairweather_research.dataset.climatology import (
     TERMS,
     YEAR,
     shifted,
+    yearly_waves,
 )
 from fairweather_research.dataset.split import DAY
 from fairweather_research.recipes.blueprint import Blueprint, InputPlan
@@ -62,11 +63,13 @@ __all__ = ["Bands", "Constants", "ForecastGraph", "Multiplexed", "reaches", "vie
 class Constants:
     """What was measured on training time and is part of the model."""
 
-    input_usual: npt.NDArray[np.float64]  # climatology's coefficients, [areas, inputs, TERMS]
+    input_usual: npt.NDArray[np.float64]  # climatology's coefficients, [areas, inputs, terms]
     input_spread: npt.NDArray[np.float64]  # [areas, inputs] in the input's unit
-    output_usual: npt.NDArray[np.float64]  # [areas, outputs, TERMS]
+    output_usual: npt.NDArray[np.float64]  # [areas, outputs, terms]
     output_spread: npt.NDArray[np.float64]  # [areas, outputs] in the output's unit
     shrinkage: npt.NDArray[np.float64]  # [outputs, leads + the greatest age]
+    #: ``WindowSet.delay``, [phases of the day].
+    delay: npt.NDArray[Any] = field(default_factory=lambda: np.zeros(24, np.int64))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,17 +87,21 @@ class Bands:
     widening: npt.NDArray[np.float64]  # [outputs, quantiles, leads]
 
 
-def waves(time: Any) -> Any:  # noqa: ANN401 - tensors have no types
-    """Compute ``climatology.terms`` but the constant: int64 [n] -> float32 [n, TERMS - 1]."""
-    periods = np.array([YEAR, *[DAY] * DAILY_WAVES])
-    times = np.array([1, *range(1, DAILY_WAVES + 1)])
+def waves(time: Any, count: int = TERMS) -> Any:  # noqa: ANN401 - tensors have no types
+    """Compute ``climatology.terms`` but the constant: int64 [n] -> float32 [n, count - 1]."""
+    finer = yearly_waves(count)[1:]
+    periods = np.array([YEAR, *[DAY] * DAILY_WAVES, *[YEAR] * len(finer)])
+    times = np.array([1, *range(1, DAILY_WAVES + 1), *finer])
     phase = tf.cast(tf.math.floormod(time[:, None] * times, periods), tf.float32)
     angle = phase * (2 * np.pi / periods).astype(np.float32)
     pairs = tf.stack([tf.sin(angle), tf.cos(angle)], axis=2)
-    steady = tf.reshape(pairs, [-1, 2 + 2 * DAILY_WAVES])
+    steady, last = tf.reshape(pairs, [-1, 2 * len(times)]), []
+    if finer:
+        steady, *last = tf.split(steady, [2 + 2 * DAILY_WAVES, 2 * len(finer)], axis=1)
     daily = steady[:, 2 : 2 + 2 * DAILY_WAVES_THAT_CHANGE]
     changing = daily[:, :, None] * pairs[:, :1]
-    return tf.concat([steady, tf.reshape(changing, [-1, 4 * DAILY_WAVES_THAT_CHANGE])], axis=1)
+    changing = tf.reshape(changing, [-1, 4 * DAILY_WAVES_THAT_CHANGE])
+    return tf.concat([steady, changing, *last], axis=1)
 
 
 def reaches(raw: Any) -> Any:  # noqa: ANN401 - tensors have no types
@@ -148,6 +155,8 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         self.output_usual = _Usual(constants.output_usual, plan, 1, plan.leads + 1, "output_usual")
         self.output_spread = _variable(constants.output_spread, "output_spread")
         self.shrinkage = _variable(constants.shrinkage, "shrinkage")
+        self._delay = constants.delay
+        self._terms = constants.output_usual.shape[-1]
         if bands is not None:
             self.bands_kernel = _variable(bands.kernel, "bands_kernel")
             self.bands_bias = _variable(bands.bias, "bands_bias")
@@ -168,19 +177,22 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
     def trace(self, network: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
         """Return the outputs for the inputs, with ``network`` in its place."""
         value, present = self._at_the_steps(tensors)
-        time, place, age = tensors["reference_time"], tensors["area_index"], None
+        now = time = _last_observed(tensors["reference_time"], self._delay)
+        place, age = tensors["area_index"], None
         late: list[Any] = []
         if self._oldest:
             age, late = self._age(present)
             time = tf.concat([time] * len(self.views), 0) - age * self._plan.step_seconds
             place = tf.concat([place] * len(self.views), 0)
             value, present = self._as_of(age, value, present)
-        calendar = waves(time)
+        calendar = waves(time, self._terms)
         usual = self.input_usual(calendar, place)
         weight = 1.0 / tf.gather(self.input_spread, place)[:, :, None]
         anomalies = present * (value - usual) * weight
         one_hot = tf.one_hot(place, len(self._plan.areas), dtype=tf.float32)
-        inputs, known = [anomalies, present, one_hot, calendar], [calendar, one_hot]
+        # networks and bands are not shown the finer waves of the year
+        shown = calendar[:, : TERMS - 1] if self._terms > TERMS else calendar
+        inputs, known = [anomalies, present, one_hot, shown], [shown, one_hot]
         if isinstance(network, Multiplexed):
             newest = value + (1.0 - present) * usual  # a value is 0 where it is missing
             branch = _branch_of_rows(network.switch, time, newest)
@@ -192,7 +204,7 @@ class ForecastGraph(tf.Module):  # type: ignore[misc]  # ships no types
         spread = tf.gather(self.output_spread, area)[:, :, None]
         if age is not None:
             predicted = self._from_now(age, predicted[:, :, None])[:, :, 0]
-            calendar = waves(tensors["reference_time"])
+            calendar = waves(now, self._terms)
         value = self.output_usual(calendar, area) + predicted * spread
         limits = np.array([(each.minimum, each.maximum) for each in self._plan.outputs], np.float32)
         low, high = limits[:, :1], limits[:, 1:]
@@ -317,13 +329,13 @@ class _Usual(tf.Module):  # type: ignore[misc]  # ships no types
     ) -> None:
         super().__init__(name=name)
         at_steps = shifted(coefficients, plan.step_seconds * np.arange(first, end))
-        areas, series, steps, _ = at_steps.shape
+        areas, series, steps, count = at_steps.shape
         self._shape = [-1, series, steps]
-        self.of_waves = _variable(at_steps[..., 1:].reshape(areas, -1, TERMS - 1), "of_waves")
+        self.of_waves = _variable(at_steps[..., 1:].reshape(areas, -1, count - 1), "of_waves")
         self.mean = _variable(coefficients[..., :1], "mean")
 
     def __call__(self, calendar: Any, area: Any) -> Any:  # noqa: ANN401 - tensors have no types
-        """Return [batch, series, steps] from waves at the reference time, [batch, TERMS - 1]."""
+        """Return [batch, series, steps] from waves at the reference time, [batch, terms - 1]."""
         moving = tf.matmul(tf.gather(self.of_waves, area), calendar[:, :, None])
         return tf.reshape(moving, self._shape) + tf.gather(self.mean, area)
 
@@ -354,6 +366,15 @@ def _stretch(values: Any, first: Any, length: int) -> Any:  # noqa: ANN401 - ten
 
 def _variable(value: npt.NDArray[np.float64], name: str) -> Any:  # noqa: ANN401
     return tf.Variable(value.astype(np.float32), trainable=False, name=name)
+
+
+def _last_observed(time: Any, delay: npt.NDArray[np.int64]) -> Any:  # noqa: ANN401 - tensors have no types
+    """Return times, int64 [n], each as of the last hour observed, by ``Constants.delay``."""
+    if not delay.any():
+        return time
+    every = DAY // len(delay)
+    phase = tf.math.floordiv(tf.math.floormod(time, DAY), every)
+    return time - tf.math.floormod(time, every) - tf.gather(delay, phase)
 
 
 def _branch_of_rows(switch: Switch, reference: Any, newest: Any) -> Any:  # noqa: ANN401 - tensors have no types

@@ -80,7 +80,9 @@ def fit_network(
         losses = {"training": float(logs["loss"]), "calibration": float(logs["val_loss"])}
         progress(EpochRecord(number=epoch + 1, **losses))
 
-    model.compile(optimizer=keras.optimizers.Adam(plan.learning_rate), loss=loss)
+    as_it_is = keras.losses.Loss()
+    as_it_is.call = loss  # a plain function would be given targets without a last axis of one
+    model.compile(optimizer=keras.optimizers.Adam(plan.learning_rate), loss=as_it_is)
     stopping = keras.callbacks.EarlyStopping(patience=plan.patience, restore_best_weights=True)
     model.fit(
         *training,

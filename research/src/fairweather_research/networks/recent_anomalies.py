@@ -133,8 +133,10 @@ class RecentAnomalies(KerasNetwork):
         progress: Callable[[EpochRecord], None],
     ) -> None:
         """Solve for the weights: pass by pass, at most as many as the plan has epochs."""
-        every = -(-len(teaching.inputs) // _MOST_ROWS)
-        rows = slice(None, None, every)
+        rows: Any = slice(None)
+        if len(teaching.inputs) > _MOST_ROWS:  # not every so many, which may be one hour of the day
+            drawn = np.random.default_rng(0).permutation(len(teaching.inputs))
+            rows = np.sort(drawn[:_MOST_ROWS])
         training = (self._design(teaching.inputs.rows(rows)), teaching.targets[rows])
         calibration = (self._design(checking.inputs), checking.targets)
         weights, penalty = self._least_squares(training, calibration)

@@ -5,6 +5,7 @@ Training, the exported graph and the metadata all read them from here, so that t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,7 @@ from fairweather_interface.metadata import Area
 __all__ = ["Blueprint", "InputPlan", "OutputPlan", "QuantilePlan", "lead_days", "make_blueprint"]
 
 _DAY = timedelta(days=1)
+_HOUR = 3600
 _AGES = [timedelta(hours=hours) for hours in (3, 6, 12, 24, 48, 72, 144, 288)]
 
 
@@ -131,6 +133,15 @@ class Blueprint:
     def step_seconds(self) -> int:
         """The step in seconds."""
         return int(self.step.total_seconds())
+
+    @property
+    def reference_seconds(self) -> int:
+        """Seconds between the reference times that a model learns from: an hour, or less.
+
+        Readers ask at the latest observation, which need not come on a whole step.
+        """
+        step = self.step_seconds
+        return step if step <= _HOUR else math.gcd(step, _HOUR)
 
 
 def make_blueprint(

@@ -66,26 +66,45 @@ class ObservationsPlan(StrictModel):
 
 
 class SplitPlan(StrictModel):
-    """How time is divided: of every ``every``, the last ``held_out`` is for judging alone."""
+    """How time is divided: of every ``every``, the last ``held_out`` is for judging alone.
+
+    Or the ``last`` of the whole record is.
+    """
 
     every: Duration = timedelta(days=48)
     """Length of one cycle of the split of time; cycles are counted from 1970-01-01."""
-    held_out: Duration = timedelta(days=12)
-    """The last days of each cycle, used for evaluation only."""
+    held_out: Duration | None = timedelta(days=12)
+    """The last days of each cycle, used for evaluation only. None with `last`."""
+    last: values.Years | None = None
+    """The end of the record, such as `1 year` (365 days), used for evaluation only, in place of the
+    last days of each cycle. [More](evaluation.md#split-of-time)"""
     calibration: Duration = timedelta(days=10)
     """Days of each cycle, in two blocks, that decide when to stop, how far to trust the network and
     how wide the bands are."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_way_to_hold_out(cls, found: Any) -> Any:  # noqa: ANN401 - whatever a file holds
+        """Hold out nothing of a cycle where the end of the record is held out."""
+        if isinstance(found, dict) and found.get("last") is not None:
+            return {"held_out": None, **found}
+        return found
+
     @model_validator(mode="after")
     def _leaves_time_to_train(self) -> Self:
-        for name in ("every", "held_out", "calibration"):
-            if getattr(self, name) % _DAY:
+        if (self.held_out is None) == (self.last is None):
+            raise ValueError(
+                "expected one of `held_out`, the last days of each cycle, and `last`, the end of "
+                "the record; take the other out"
+            )
+        for name in ("every", "held_out", "last", "calibration"):
+            if (getattr(self, name) or _DAY) % _DAY:
                 raise ValueError(
                     f"`{name}` is no whole number of days; write, for example, 12 days"
                 )
         if self.calibration % (2 * _DAY):
             raise ValueError("`calibration` is an odd number of days; it is cut in two blocks")
-        if 2 * (self.held_out + self.calibration) > self.every * 3 / 2:
+        if 2 * ((self.held_out or 0 * _DAY) + self.calibration) > self.every * 3 / 2:
             raise ValueError(
                 "`held_out` and `calibration` leave less than a quarter of the time to train on; "
                 "make `every` longer"
@@ -137,7 +156,7 @@ class Recipe(StrictModel):
     YAML file or the definitions themselves. [More](#add-an-area)"""
     observations: ObservationsPlan
     step: Duration = timedelta(hours=1)
-    """Time between two forecast values; must divide a day."""
+    """Time between two forecast values; must divide a day. [More](#step)"""
     horizon: Duration = timedelta(days=7)
     """How far ahead the forecast reaches; a whole number of steps."""
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1

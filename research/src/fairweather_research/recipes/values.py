@@ -12,11 +12,12 @@ from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DurationError
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
+from fairweather_research.document import Duration
 from fairweather_research.networks.base import NETWORKS, PLUGGED
 
 __all__ = [
     "MEASURED", "Bounds", "Licence", "MaxAge", "Months", "Names", "Network", "Prose", "Quantiles",
-    "Text",
+    "Text", "Years",
 ]  # fmt: skip
 
 #: A ``max_age`` that training finds.
@@ -84,6 +85,13 @@ def _max_age(text: object) -> object:
         ) from error
 
 
+def _years(text: object) -> object:
+    years = re.fullmatch(r"([1-9][0-9]?) years?", text) if isinstance(text, str) else None
+    return f"{365 * int(years[1])} days" if years else text
+
+
+#: A duration that may also be said in years, of 365 days.
+Years = Annotated[Duration, BeforeValidator(_years)]
 Months = Annotated[tuple[int, ...], AfterValidator(_ascending)]
 Names = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
 Network = Annotated[str, Field(max_length=200), AfterValidator(_network)]

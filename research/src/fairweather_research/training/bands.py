@@ -91,14 +91,7 @@ def _errors(
 ) -> npt.NDArray[np.float64]:
     """Return observed minus forecast, in usual spreads, [rows, outputs, leads]."""
     constants = fitted.constants
-    usual = windows.targets(
-        {
-            (output, area): series._replace(
-                value=climatology.terms(series.time) @ constants.output_usual[area, output]
-            )
-            for (output, area), series in windows.truths.items()
-        }
-    )
+    usual = windows.usual(constants.output_usual)
     spread = constants.output_spread[windows.area][:, :, None]
     limits = np.array([(output.minimum, output.maximum) for output in windows.plan.outputs])
     forecast = np.clip(

@@ -7,6 +7,9 @@ and 0 (climatology), found on calibration blocks, which the network was not fitt
 - one factor a variable and lead day, straight lines between the middles of the days;
 - the factor of least mean absolute error, where it beats climatology by more than two standard
   errors over the blocks; otherwise 0;
+- but where weather keeps for long, a climatology knows the weather that it was fitted to, and
+  seems better than it will be. Where persistence is nearly as good as, or better than, the
+  climatology fitted without the time in question, it is the factor of least error against that one;
 - never larger on a later day than on an earlier one.
 
 The edges of bands are multiplied by the least factor that leaves no more than the declared share of
@@ -34,6 +37,7 @@ __all__ = ["shrinkage", "widening"]
 _FACTORS = np.linspace(0.0, 1.0, 21)  # the first is climatology
 _DOUBT = 2.0  # standard errors
 _DRAW = 2 * DAY
+_RIVAL = 1.1  # errors of the climatology, up to which persistence is nearly as good
 
 
 def shrinkage(
@@ -42,6 +46,8 @@ def shrinkage(
     block: npt.NDArray[np.int64],
     *,
     steps_a_day: int,
+    unseen: npt.NDArray[np.float64] | float = 0.0,
+    kept: npt.NDArray[np.float64] | float = np.nan,
 ) -> npt.NDArray[np.float64]:
     """Return factors for one variable, shape [leads], falling from at most 1 to at least 0.
 
@@ -50,16 +56,15 @@ def shrinkage(
         target: observed anomalies, the same shape, NaN outside calibration time.
         block: the calibration block of each target, the same shape.
         steps_a_day: leads in one lead day; the last day may be shorter.
+        unseen: the anomaly that a climatology fitted without the time forecasts, the same shape.
+        kept: the anomaly that persistence forecasts, the same shape, NaN where it has none.
     """
     days = lead_days(forecast.shape[1], steps_a_day)
     factors = np.zeros(len(days))
+    series = [forecast, target, block, *np.broadcast_arrays(unseen, kept, target)[:2]]
     for day, leads_of_day in enumerate(days):
         there = np.isfinite(target[:, leads_of_day])
-        factors[day] = _factor(
-            forecast[:, leads_of_day][there],
-            target[:, leads_of_day][there],
-            block[:, leads_of_day][there],
-        )
+        factors[day] = _factor(*(each[:, leads_of_day][there] for each in series))
     return _between(np.minimum.accumulate(factors), days)
 
 
@@ -109,19 +114,33 @@ def _factor(
     forecast: npt.NDArray[np.float64],
     target: npt.NDArray[np.float64],
     block: npt.NDArray[np.int64],
+    unseen: npt.NDArray[np.float64],
+    kept: npt.NDArray[np.float64],
 ) -> float:
-    """Return the best factor where the blocks agree that it gains anything; otherwise 0."""
+    """Return the best factor where the blocks agree that it gains anything; otherwise 0.
+
+    And the best against the unseen climatology, where persistence rivals that.
+    """
     if not len(target):
         return 0.0
     _, number = np.unique(block, return_inverse=True)
     count = np.bincount(number)
-    error = np.stack(
-        [
-            np.bincount(number, weights=np.abs(target - factor * forecast)) / count
-            for factor in _FACTORS
-        ]
-    )  # [factors, blocks]
+
+    def errors(usual: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]:
+        target_, forecast_ = target - usual, forecast - usual
+        return np.stack(  # [factors, blocks]
+            [
+                np.bincount(number, weights=np.abs(target_ - factor * forecast_)) / count
+                for factor in _FACTORS
+            ]
+        )
+
+    error = errors(0.0)
     best = int(error.mean(axis=1).argmin())
     gain = error[0] - error[best]
     doubt = _DOUBT * gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
-    return float(_FACTORS[best]) if gain.mean() > doubt else 0.0
+    if gain.mean() > doubt:
+        return float(_FACTORS[best])
+    if np.nansum(np.abs(target - kept) - _RIVAL * np.abs(target - unseen)) < 0:
+        return float(_FACTORS[errors(unseen).mean(axis=1).argmin()])
+    return 0.0

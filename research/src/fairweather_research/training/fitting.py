@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fairweather_research.dataset.branches import Switch
-from fairweather_research.dataset.climatology import fit_climatology, terms
+from fairweather_research.dataset.climatology import terms, usual_at
 from fairweather_research.dataset.split import Part
 from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.dataset.windows import SampledSeries
 from fairweather_research.errors import NetworkError
+from fairweather_research.evaluation.scores import BASELINES
 from fairweather_research.export.graph import Constants, Multiplexed, views
 from fairweather_research.networks.base import (
     EpochRecord,
@@ -77,7 +77,8 @@ def fit(
         NetworkError: the network cannot be had, or does not keep what a network promises.
     """
     usual = _measure(windows)
-    scaled = _scaled_targets(windows, usual)
+    spread = usual["output_spread"][windows.area][:, :, None]
+    scaled = (windows.targets() - windows.usual(usual["output_usual"])) / spread  # anomalies
     parts = windows.parts()[:, None, :]
     training = np.where(parts == Part.TRAINING, scaled, np.nan)
     calibration = np.where(parts == Part.CALIBRATION, scaled, np.nan)
@@ -116,14 +117,18 @@ def fit(
             if len(epochs) > before
             else before
         )
-    calibrated = np.isfinite(calibration).any(axis=(1, 2))
-    block = windows.split.block(windows.lead_times()[calibrated])
+    calibrated = np.atleast_1d(np.isfinite(calibration).any(axis=(1, 2)))
+    some = windows.rows(calibrated)
+    block = windows.split.block(some.lead_times())
+    unseen, kept = _rivals(some, usual)
     factors = [
         shrinkage(
             predicted[calibrated, output].astype(np.float64),
             calibration[calibrated, output],
             block,
             steps_a_day=windows.plan.steps_a_day,
+            unseen=unseen[:, output],
+            kept=kept[:, output],
         )
         for output in range(len(windows.plan.outputs))
     ]
@@ -134,12 +139,30 @@ def fit(
         foreign=networks[0] if foreign else None,
         predicted=predicted,
         predicted_late=late,
-        constants=Constants(**usual, shrinkage=np.stack(factors)),
+        constants=Constants(**usual, shrinkage=np.stack(factors), delay=windows.delay),
         epochs=tuple(epochs),
         best_epochs=tuple(best),
         switch=switch,
         origin=provenance_of(network, networks[0]),
     )
+
+
+def _rivals(
+    windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return two forecasts as scaled anomalies, [rows, outputs, leads].
+
+    A climatology that was fitted without the time it is for, and persistence; of a record too short
+    for the first, the climatology itself and nothing.
+    """
+    known = windows.usual(usual["output_usual"])
+    unseen, kept = known, np.full(known.shape, np.nan)
+    for there, split in windows.split.folds(windows.lead_times()):
+        forecast = BASELINES["climatology"].predict(replace(windows, split=split))
+        unseen = np.where(there[:, None], forecast, unseen)
+        kept = BASELINES["persistence"].predict(windows)
+    spread = usual["output_spread"][windows.area][:, :, None]
+    return (unseen - known) / spread, (kept - known) / spread
 
 
 def _others(plan: Blueprint) -> list[list[int]]:
@@ -201,40 +224,20 @@ def _measure(windows: WindowSet) -> dict[str, npt.NDArray[np.float64]]:
     """Measure climatology, and the spread around it, of every series outside held-out time."""
     plan = windows.plan
 
-    def known(series: SampledSeries) -> tuple[npt.NDArray[np.float64], float]:
-        open_time = windows.split.part(series.time) != Part.HELD_OUT
-        time, value = series.time[open_time], series.value[open_time]
-        coefficients = fit_climatology(time, value)
-        spread = float(np.nanstd(value - terms(time) @ coefficients))
-        return coefficients, max(spread, _LEAST_SPREAD)
-
     measured: dict[str, npt.NDArray[np.float64]] = {}
     for kind, number, series_of in (
         ("input", len(plan.inputs), windows.coarse_input),
         ("output", len(plan.outputs), lambda output, area: windows.truths[output, area]),
     ):
         found = [
-            [known(series_of(series, area)) for series in range(number)]
+            [windows.climatology(series_of(series, area)) for series in range(number)]
             for area in range(len(plan.areas))
         ]
         measured[f"{kind}_usual"] = np.array([[usual for usual, _ in row] for row in found])
-        measured[f"{kind}_spread"] = np.array([[spread for _, spread in row] for row in found])
+        measured[f"{kind}_spread"] = np.array(
+            [[max(spread, _LEAST_SPREAD) for _, spread in row] for row in found]
+        )
     return measured
-
-
-def _scaled_targets(
-    windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]]
-) -> npt.NDArray[np.float64]:
-    """Return targets as scaled anomalies, [rows, outputs, leads]."""
-    return windows.targets(
-        {
-            (output, area): series._replace(
-                value=(series.value - terms(series.time) @ usual["output_usual"][area, output])
-                / usual["output_spread"][area, output]
-            )
-            for (output, area), series in windows.truths.items()
-        }
-    )
 
 
 def _network_inputs(windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]]) -> NetworkInputs:
@@ -246,7 +249,7 @@ def _network_inputs(windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]
         rows = windows.area == area
         for number, wanted in enumerate(plan.inputs):
             series = windows.coarse_input(number, area)
-            expected = terms(series.time) @ usual["input_usual"][area, number]
+            expected = usual_at(series.time, usual["input_usual"][area, number])
             scaled = (series.value - expected) / usual["input_spread"][area, number]
             seen = series._replace(value=scaled).windows(windows.reference[rows], plan.steps)
             seen[:, : plan.steps - wanted.period // plan.step] = np.nan
