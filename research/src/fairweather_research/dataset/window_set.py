@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 from fairweather_interface.durations import format_duration
 
-from fairweather_research.dataset.split import Part, TimeSplit
+from fairweather_research.dataset.split import DAY, Part, TimeSplit
+from fairweather_research.dataset.stacked_windows import StackedWindows
 from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
 from fairweather_research.document import StrictModel
 from fairweather_research.errors import UnfitDataError
 from fairweather_research.observations.series import Archive
-from fairweather_research.recipes.blueprint import Blueprint
+from fairweather_research.recipes.blueprint import Blueprint, lead_days
 from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["InputRange", "WindowSet", "covered", "local_month"]
@@ -88,8 +89,8 @@ class WindowSet:
                 continue
             fit = season
             for place, wanted in enumerate(plan.inputs):
-                missing = _missing(sources[place, number], reference, wanted.samples)
-                fit = fit & (missing <= wanted.max_missing)
+                present = sources[place, number].present(reference, wanted.samples)
+                fit = fit & ((wanted.samples - present) / wanted.samples <= wanted.max_missing)
             if not fit.any():
                 problems.append(
                     f"`max_missing`: no window of {name} in the season has at most "
@@ -107,7 +108,9 @@ class WindowSet:
             sources=sources,
             truths=truths,
         )
-        _refuse(source, [*windows._without_windows(recipe.season), *windows._too_little()])
+        counts = {part: windows.observed(part).counts() for part in Part}
+        problems = [*windows._without_windows(recipe.season, counts), *windows._too_little(counts)]
+        _refuse(source, problems or windows._without_comparison())
         return windows
 
     def __len__(self) -> int:
@@ -132,6 +135,38 @@ class WindowSet:
         """
         reach = self.plan.leads * self.plan.step_seconds
         return self._output_windows(series or self.truths, reach, self.plan.leads)
+
+    def observed(
+        self, part: Part, series: Mapping[tuple[int, int], SampledSeries] | None = None
+    ) -> StackedWindows:
+        """Return ``targets`` that are cut when they are read, NaN outside a part of the split."""
+        return self._ahead(
+            {
+                key: np.where(self.split.part(each.time) == part, each.value, np.nan)
+                for key, each in (series or self.truths).items()
+            },
+            slice(0, self.plan.leads),
+        )
+
+    def _ahead(
+        self, values: Mapping[tuple[int, int], npt.NDArray[np.float64]], leads: slice
+    ) -> StackedWindows:
+        """Return the windows of some leads, of values at the times of ``truths``."""
+        series = {}
+        for key, each in self.truths.items():
+            beyond = self.plan.leads * self.plan.step_seconds // int(each.time[1] - each.time[0])
+            series[key] = each._replace(value=np.r_[values[key], np.full(beyond, np.nan)])
+        return StackedWindows(
+            series=series,
+            area=self.area,
+            end=self.reference + leads.stop * self.plan.step_seconds,
+            samples=leads.stop - leads.start,
+        )
+
+    def reaching(self, part: Part, leads: int | None = None) -> npt.NDArray[np.bool_]:
+        """Return whose forecasts, or first leads, reach into a part of the split, shape [rows]."""
+        parts = ((batch.parts()[:, :leads] == part).any(axis=1) for _, batch in self.batches())
+        return np.concatenate([np.zeros(0, dtype=np.bool_), *parts])
 
     def last_day(self) -> npt.NDArray[np.float64]:
         """Return the last 24 hours of each output's variable, [rows, outputs, steps a day]."""
@@ -219,7 +254,8 @@ class WindowSet:
             for area in np.unique(self.area).tolist():
                 series, reference = self.sources[number, area], self.reference[self.area == area]
                 values.append(series.value[covered(series, reference, plan.samples)])
-                missing.append(_missing(series, reference, plan.samples))
+                present = series.present(reference, plan.samples)
+                missing.append((plan.samples - present) / plan.samples)
             found[plan.name] = InputRange(
                 lowest=float(np.nanmin(np.concatenate(values))),
                 highest=float(np.nanmax(np.concatenate(values))),
@@ -227,11 +263,15 @@ class WindowSet:
             )
         return found
 
-    def _without_windows(self, season: tuple[int, ...]) -> list[str]:
-        """Return the months of the season that an area has too few windows in, for people."""
-        present = np.isfinite(self.targets())
-        in_training = present & (self.parts() == Part.TRAINING)[:, None, :]
-        observed, training = _every_output(present), _every_output(in_training)
+    def _without_windows(
+        self, season: tuple[int, ...], counts: Mapping[Part, npt.NDArray[np.int64]]
+    ) -> list[str]:
+        """Return the months of the season that an area has too few windows in, for people.
+
+        ``counts`` are those of the targets observed in each part, [rows, outputs].
+        """
+        observed = (np.sum(list(counts.values()), axis=0) > 0).all(axis=1)
+        training = (counts[Part.TRAINING] > 0).all(axis=1)
         least = self.plan.steps_a_day
         found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
         for number, (name, area) in enumerate(self.plan.areas.items()):
@@ -255,15 +295,13 @@ class WindowSet:
             for (words, months), areas in found.items()
         ]
 
-    def _too_little(self) -> list[str]:
-        present = np.isfinite(self.targets())
-        parts = self.parts()
+    def _too_little(self, counts: Mapping[Part, npt.NDArray[np.int64]]) -> list[str]:
         problems = []
         for number, area in enumerate(self.plan.areas):
             rows = self.area == number
             for position, output in enumerate(self.plan.outputs):
                 for part in Part:
-                    found = int((present[rows, position] & (parts[rows] == part)).sum())
+                    found = int(counts[part][rows, position].sum())
                     if found < self.plan.steps_a_day:
                         name = part.name.lower().replace("_", "-")
                         problems.append(
@@ -273,6 +311,27 @@ class WindowSet:
                             "or make `split.every` shorter"
                         )
         return problems
+
+    def _without_comparison(self) -> list[str]:
+        """Return where no held-out value can be compared with persistence, for people."""
+        found = np.zeros((len(self.plan.areas), len(self.plan.outputs)), dtype=np.int64)
+        days = lead_days(self.plan.leads, self.plan.steps_a_day)
+        for day, leads in enumerate(days, start=1):
+            values = {}
+            for key, each in self.truths.items():
+                earlier = day * DAY // int(each.time[1] - each.time[0])
+                before = np.r_[np.full(earlier, np.nan), each.value][: len(each.value)]
+                compared = np.isfinite(before) & (self.split.part(each.time) == Part.HELD_OUT)
+                values[key] = np.where(compared, each.value, np.nan)
+            np.add.at(found, self.area, self._ahead(values, leads).counts())
+        return [
+            f"`split`: no held-out value of {output.variable} at {name} can be compared with "
+            "persistence: nothing was observed at the same hour of the day before a forecast; "
+            "bring observations of the same hours every day, or say a longer `step`"
+            for area, name in enumerate(self.plan.areas)
+            for number, output in enumerate(self.plan.outputs)
+            if not found[area, number]
+        ]
 
 
 def _refuse(source: str, problems: list[str]) -> None:
@@ -348,16 +407,6 @@ def _too_short(recipe: Recipe, plan: Blueprint, start: int, steps: int) -> list[
     return [problem]
 
 
-def _missing(
-    series: SampledSeries, reference: npt.NDArray[np.int64], samples: int
-) -> npt.NDArray[np.float64]:
-    """Return the share of the window that ends at each reference time which is missing."""
-    present = np.r_[0, np.cumsum(np.isfinite(series.value))]
-    last = (reference - series.start) // series.rate + 1
-    found = present[last] - present[np.maximum(last - samples, 0)]
-    return np.asarray((samples - found) / samples)
-
-
 def covered(
     series: SampledSeries, reference: npt.NDArray[np.int64], samples: int
 ) -> npt.NDArray[np.bool_]:
@@ -375,11 +424,6 @@ def local_month(reference: npt.NDArray[np.int64], timezone: str) -> npt.NDArray[
 
     local = pd.to_datetime(reference, unit="s", utc=True).tz_convert(timezone)
     return local.month.to_numpy().astype(np.int64)
-
-
-def _every_output(targets: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return where rows of [rows, outputs, leads] have a target of every output, [rows]."""
-    return np.asarray(np.all(np.any(targets, axis=2), axis=1), dtype=np.bool_)
 
 
 def _in_turn(season: tuple[int, ...]) -> tuple[int, ...]:

@@ -36,6 +36,12 @@ class SampledSeries(NamedTuple):
         """The time each sample stands for, seconds since 1970-01-01T00:00Z."""
         return self.start + self.rate * np.arange(len(self.value), dtype=np.int64)
 
+    def present(self, reference: npt.NDArray[np.int64], samples: int) -> npt.NDArray[np.int64]:
+        """Return how many values there are in the window up to each reference time."""
+        number = np.r_[0, np.cumsum(np.isfinite(self.value))]
+        last = (reference - self.start) // self.rate + 1
+        return np.asarray(number[last] - number[np.maximum(last - samples, 0)])
+
     def windows(self, reference: npt.NDArray[np.int64], samples: int) -> npt.NDArray[np.float64]:
         """Return the window of ``samples`` values up to each reference time, [times, samples].
 

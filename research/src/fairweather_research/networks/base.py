@@ -88,6 +88,12 @@ class NetworkInputs:
         """Return some of the rows."""
         return NetworkInputs(**{name: getattr(self, name)[use] for name in self.NAMES})
 
+    def loaded(self) -> NetworkInputs:
+        """Return the inputs as arrays; while fitting, some are cut out of series when read."""
+        import numpy as np  # noqa: PLC0415 - reading a recipe needs none of it
+
+        return NetworkInputs(**{name: np.asarray(getattr(self, name)) for name in self.NAMES})
+
 
 class Lessons(NamedTuple):
     """Inputs and observed targets, to fit a network to or to decide with when to stop."""

@@ -29,7 +29,7 @@ from fairweather_research.networks.base import (
     NetworkInputs,
     NetworkShape,
 )
-from fairweather_research.networks.keras_network import KerasNetwork
+from fairweather_research.networks.keras_network import KerasNetwork, drawn_rows, predict
 
 __all__ = ["RecentAnomalies", "build"]
 
@@ -133,10 +133,11 @@ class RecentAnomalies(KerasNetwork):
         progress: Callable[[EpochRecord], None],
     ) -> None:
         """Solve for the weights: pass by pass, at most as many as the plan has epochs."""
-        every = -(-len(teaching.inputs) // _MOST_ROWS)
-        rows = slice(None, None, every)
-        training = (self._design(teaching.inputs.rows(rows)), teaching.targets[rows])
-        calibration = (self._design(checking.inputs), checking.targets)
+        training, calibration = (
+            (self._design(some.inputs.rows(rows)), np.asarray(some.targets[rows]))
+            for some in (teaching, checking)
+            for rows in [drawn_rows(len(some.targets), _MOST_ROWS)]
+        )
         weights, penalty = self._least_squares(training, calibration)
         best: tuple[float, Any] = (np.inf, weights)
         for number in range(1, min(_PASSES, plan.epochs) + 1):
@@ -154,7 +155,7 @@ class RecentAnomalies(KerasNetwork):
         self._map.set_weights([kernel[:-1].astype(np.float32), kernel[-1].astype(np.float32)])
 
     def _features(self, inputs: NetworkInputs) -> Any:  # noqa: ANN401 - Keras has no types
-        return self._describe.predict(inputs.arrays(), batch_size=1024, verbose=0)
+        return predict(self._describe, inputs.arrays())
 
     def _design(self, inputs: NetworkInputs) -> _Floats:
         scaled = np.asarray(self._scale(self._features(inputs)))
