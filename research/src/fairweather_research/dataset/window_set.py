@@ -21,13 +21,14 @@ import numpy as np
 import numpy.typing as npt
 from fairweather_interface.durations import format_duration
 
-from fairweather_research.dataset.split import DAY, Part, TimeSplit
+from fairweather_research.dataset.split import Part, TimeSplit
 from fairweather_research.dataset.stacked_windows import StackedWindows
+from fairweather_research.dataset.stray_times import stray_times
 from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
 from fairweather_research.document import StrictModel
 from fairweather_research.errors import UnfitDataError
 from fairweather_research.observations.series import Archive
-from fairweather_research.recipes.blueprint import Blueprint, lead_days
+from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["InputRange", "WindowSet", "covered", "local_month"]
@@ -70,7 +71,7 @@ class WindowSet:
         """
         plan = recipe.blueprint
         source = recipe.observations.source
-        _refuse(source, _absent(recipe, plan, archive))
+        _refuse(source, [*_absent(recipe, plan, archive), *stray_times(plan, archive)])
         start, steps = _grid(plan, archive)
         _refuse(source, _too_short(recipe, plan, start, steps))
         sources, truths = _sampled(plan, archive, start, steps)
@@ -109,8 +110,8 @@ class WindowSet:
             truths=truths,
         )
         counts = {part: windows.observed(part).counts() for part in Part}
-        problems = [*windows._without_windows(recipe.season, counts), *windows._too_little(counts)]
-        _refuse(source, problems or windows._without_comparison())
+        seldom = windows._without_windows(recipe.season, counts)
+        _refuse(source, [*seldom, *windows._too_little(counts)])
         return windows
 
     def __len__(self) -> int:
@@ -140,28 +141,18 @@ class WindowSet:
         self, part: Part, series: Mapping[tuple[int, int], SampledSeries] | None = None
     ) -> StackedWindows:
         """Return ``targets`` that are cut when they are read, NaN outside a part of the split."""
-        return self._ahead(
-            {
-                key: np.where(self.split.part(each.time) == part, each.value, np.nan)
-                for key, each in (series or self.truths).items()
-            },
-            slice(0, self.plan.leads),
-        )
-
-    def _ahead(
-        self, values: Mapping[tuple[int, int], npt.NDArray[np.float64]], leads: slice
-    ) -> StackedWindows:
-        """Return the windows of some leads, of values at the times of ``truths``."""
-        series = {}
-        for key, each in self.truths.items():
-            beyond = self.plan.leads * self.plan.step_seconds // int(each.time[1] - each.time[0])
-            series[key] = each._replace(value=np.r_[values[key], np.full(beyond, np.nan)])
-        return StackedWindows(
-            series=series,
-            area=self.area,
-            end=self.reference + leads.stop * self.plan.step_seconds,
-            samples=leads.stop - leads.start,
-        )
+        masked = {}
+        for key, each in (series or self.truths).items():
+            every = int(each.time[1] - each.time[0])
+            value = np.full(
+                len(each.value) + self.plan.leads * self.plan.step_seconds // every, np.nan
+            )
+            there = self.split.part(each.time) == part
+            value[: len(each.value)][there] = each.value[there]
+            masked[key] = each._replace(value=value)
+        leads = self.plan.leads
+        end = self.reference + leads * self.plan.step_seconds
+        return StackedWindows(series=masked, area=self.area, end=end, samples=leads)
 
     def reaching(self, part: Part, leads: int | None = None) -> npt.NDArray[np.bool_]:
         """Return whose forecasts, or first leads, reach into a part of the split, shape [rows]."""
@@ -270,8 +261,8 @@ class WindowSet:
 
         ``counts`` are those of the targets observed in each part, [rows, outputs].
         """
-        observed = (np.sum(list(counts.values()), axis=0) > 0).all(axis=1)
-        training = (counts[Part.TRAINING] > 0).all(axis=1)
+        training = counts[Part.TRAINING].min(axis=1) > 0
+        observed = np.stack([*counts.values()]).max(axis=0).min(axis=1) > 0
         least = self.plan.steps_a_day
         found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
         for number, (name, area) in enumerate(self.plan.areas.items()):
@@ -311,27 +302,6 @@ class WindowSet:
                             "or make `split.every` shorter"
                         )
         return problems
-
-    def _without_comparison(self) -> list[str]:
-        """Return where no held-out value can be compared with persistence, for people."""
-        found = np.zeros((len(self.plan.areas), len(self.plan.outputs)), dtype=np.int64)
-        days = lead_days(self.plan.leads, self.plan.steps_a_day)
-        for day, leads in enumerate(days, start=1):
-            values = {}
-            for key, each in self.truths.items():
-                earlier = day * DAY // int(each.time[1] - each.time[0])
-                before = np.r_[np.full(earlier, np.nan), each.value][: len(each.value)]
-                compared = np.isfinite(before) & (self.split.part(each.time) == Part.HELD_OUT)
-                values[key] = np.where(compared, each.value, np.nan)
-            np.add.at(found, self.area, self._ahead(values, leads).counts())
-        return [
-            f"`split`: no held-out value of {output.variable} at {name} can be compared with "
-            "persistence: nothing was observed at the same hour of the day before a forecast; "
-            "bring observations of the same hours every day, or say a longer `step`"
-            for area, name in enumerate(self.plan.areas)
-            for number, output in enumerate(self.plan.outputs)
-            if not found[area, number]
-        ]
 
 
 def _refuse(source: str, problems: list[str]) -> None:

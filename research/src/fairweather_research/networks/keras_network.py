@@ -25,7 +25,8 @@ from fairweather_research.networks.base import (
 
 __all__ = ["KerasNetwork", "drawn_rows", "fit_network", "predict"]
 
-_PREDICTED = 1024  # rows at a time
+_PREDICTED = 1024  # rows of a batch
+_READ = 4 * _PREDICTED  # rows in memory
 
 
 class KerasNetwork:
@@ -55,7 +56,7 @@ class KerasNetwork:
 
     def predict(self, inputs: NetworkInputs) -> npt.NDArray[np.float32]:
         """Return scaled anomalies, [rows, outputs, leads]."""
-        return predict(self.model, inputs.arrays())
+        return predict(self.model, inputs)
 
 
 def fit_network(
@@ -103,9 +104,13 @@ def drawn_rows(number: int, most: int) -> npt.NDArray[np.int64]:
     return rows if number <= most else np.sort(np.random.default_rng(0).permutation(rows)[:most])
 
 
-def predict(model: Any, inputs: Sequence[Any]) -> npt.NDArray[np.float32]:  # noqa: ANN401 - Keras has no types
-    """Return the outputs of a model for inputs that are read in batches, as ``fit_network`` does."""
-    return np.asarray(model.predict(_batches((inputs, None), _PREDICTED), verbose=0))
+def predict(model: Any, inputs: NetworkInputs) -> npt.NDArray[np.float32]:  # noqa: ANN401 - Keras has no types
+    """Return the outputs of a model for inputs that are read some at a time."""
+    rows = (slice(first, first + _READ) for first in range(0, len(inputs), _READ))
+    some = (inputs.rows(place).loaded().arrays() for place in rows)
+    return np.concatenate(
+        [model.predict(arrays, batch_size=_PREDICTED, verbose=0) for arrays in some]
+    )
 
 
 def _batches(samples: tuple[Sequence[Any], Any], size: int, *, shuffle: bool = False) -> Any:  # noqa: ANN401 - TensorFlow has no types
@@ -114,28 +119,24 @@ def _batches(samples: tuple[Sequence[Any], Any], size: int, *, shuffle: bool = F
     They are shuffled anew for every pass, in the order in which Keras shuffles arrays.
     """
     inputs, targets = samples
-    arrays = [*inputs] if targets is None else [*inputs, targets]
-    number = len(arrays[0])
+    arrays = [*inputs, targets]
+    number = len(targets)
 
     def order(_: Any) -> Any:  # noqa: ANN401 - tensors have no types
         rows = tf.range(number, dtype=tf.int64)
         return tf.random.shuffle(rows) if shuffle else rows
 
-    def read(rows: Any) -> Any:  # noqa: ANN401 - tensors have no types
-        found = tf.numpy_function(
-            lambda rows: [np.asarray(array[rows], np.float32) for array in arrays],
-            [rows],
-            [tf.float32] * len(arrays),
-        )
-        shaped = [
-            tf.ensure_shape(tensor, [None, *array.shape[1:]])
-            for tensor, array in zip(found, arrays, strict=True)
-        ]
-        shown = tuple(shaped[: len(inputs)]) if len(inputs) > 1 else shaped[0]
-        return (shown,) if targets is None else (shown, shaped[-1])
+    def read(rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.float32]]:
+        return [np.asarray(array[rows], np.float32) for array in arrays]
+
+    def batch(rows: Any) -> Any:  # noqa: ANN401 - tensors have no types
+        found = tf.numpy_function(read, [rows], [tf.float32] * len(arrays))
+        for tensor, array in zip(found, arrays, strict=True):
+            tensor.set_shape([None, *array.shape[1:]])
+        return tuple(found[:-1]) if len(inputs) > 1 else found[0], found[-1]
 
     rows = tf.data.Dataset.range(1).map(order).flat_map(tf.data.Dataset.from_tensor_slices)
-    batches = rows.batch(size).map(read).prefetch(1)
+    batches = rows.batch(size).map(batch).prefetch(1)
     return batches.apply(tf.data.experimental.assert_cardinality(-(-number // size)))
 
 

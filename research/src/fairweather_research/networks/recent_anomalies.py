@@ -38,7 +38,7 @@ _DAILY = slice(HOURS.start, HOURS.start + 2)  # one wave a day
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)  # shares of the number of windows
 _PASSES = 5  # the first of least squares
 _NEAR = 0.1  # errors below it, in usual spreads, weigh the same
-_MOST_ROWS = 30_000  # windows of many years are thinned to it
+_MOST_ROWS = 30_000  # of the windows of many years, so many are drawn
 
 _Floats: TypeAlias = npt.NDArray[np.float32]
 _Weights: TypeAlias = npt.NDArray[np.float64]
@@ -119,7 +119,8 @@ class RecentAnomalies(KerasNetwork):
         flat = keras.layers.Concatenate()([*features(shape, inputs)])
         self._describe = keras.Model(inputs, flat)
         self._scale = keras.layers.Normalization()
-        self._scale.adapt(self._features(sample))
+        drawn = drawn_rows(len(sample), _MOST_ROWS)
+        self._scale.adapt(self._features(sample.rows(drawn)))
         self._map = keras.layers.Dense(shape.outputs * shape.leads, kernel_initializer="zeros")
         forecast = self._map(self._scale(flat))
         outputs = keras.layers.Reshape((shape.outputs, shape.leads))(forecast)
@@ -155,7 +156,7 @@ class RecentAnomalies(KerasNetwork):
         self._map.set_weights([kernel[:-1].astype(np.float32), kernel[-1].astype(np.float32)])
 
     def _features(self, inputs: NetworkInputs) -> Any:  # noqa: ANN401 - Keras has no types
-        return predict(self._describe, inputs.arrays())
+        return predict(self._describe, inputs)
 
     def _design(self, inputs: NetworkInputs) -> _Floats:
         scaled = np.asarray(self._scale(self._features(inputs)))

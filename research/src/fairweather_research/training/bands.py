@@ -25,7 +25,7 @@ from fairweather_research.dataset.split import Part
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.export.graph import Bands, reaches
 from fairweather_research.networks.base import EpochRecord, FitPlan
-from fairweather_research.networks.keras_network import fit_network, predict
+from fairweather_research.networks.keras_network import fit_network
 from fairweather_research.training.calibration import widening
 from fairweather_research.training.fitting import Fitted
 
@@ -63,7 +63,7 @@ def fit_bands(
         calibration=samples(Part.CALIBRATION),
         progress=progress,
     )
-    reach = predict(model, [inputs])
+    reach = model.predict(inputs, batch_size=1024, verbose=0)
     known[np.broadcast_to(parts == Part.HELD_OUT, known.shape)] = np.nan
     factors = [
         [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from fairweather_research.dataset.split import Part
 from fairweather_research.dataset.stacked_windows import StackedWindows
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.dataset.windows import SampledSeries
+from fairweather_research.environment import memory_limit
 from fairweather_research.errors import NetworkError
 from fairweather_research.export.graph import Constants, Multiplexed, views
 from fairweather_research.networks.base import (
@@ -29,6 +30,7 @@ from fairweather_research.networks.base import (
 from fairweather_research.networks.external import (
     build_network,
     provenance_of,
+    refuse_other_numbers,
     validate_network,
     wrap_errors,
 )
@@ -39,11 +41,18 @@ from fairweather_research.training.calibration import shrinkage
 __all__ = ["Fitted", "fit"]
 
 # What is held in memory at once of the forecasts that trust and bands are found with.
-_MOST_VALUES = 15_000_000
-_MOST_ROWS = 8192  # whole batches of ``predict``
+_MOST_VALUES = 9_000_000
+_MOST_ROWS = 4096  # whole batches of ``predict``
+_MOST_SHOWN = 50_000_000  # values of the sample that an external network scales its layers to
 
 # A series that never moves would otherwise be divided by nothing.
 _LEAST_SPREAD = 1e-3
+
+_IN_MEMORY = (
+    "`network`: found {:.1f} GB of windows, which a network that fits itself is given whole, "
+    "expected at most the {:.1f} GB of memory that are here; take fewer areas, months or years, or "
+    "build a Keras model, which is given them batch by batch"
+)
 
 _FOREIGN = (
     "`switch`: found a network of another framework, expected one in TensorFlow: only these can "
@@ -94,7 +103,7 @@ def fit(
     drawn = drawn_rows(len(windows), _MOST_VALUES // (shape.outputs * shape.leads))
     predicted = np.zeros((len(drawn), shape.outputs, shape.leads), np.float32)
     others = _others(windows.plan)
-    late = np.zeros_like(predicted) if others else None
+    late = np.zeros_like(predicted) if others else np.zeros(0, np.float32)
     branch = np.zeros(len(windows), np.int64) if switch is None else switch.of(windows)
     epochs: list[EpochRecord] = []
     best: list[int] = []
@@ -117,12 +126,11 @@ def fit(
         places = np.flatnonzero(branch[drawn] == number)
         for some in np.split(places, range(_MOST_ROWS, len(places), _MOST_ROWS)):
             with wrap_errors(network, "asking it"):
-                shown = inputs.rows(drawn[some]).loaded()
-                predicted[some] = fitted.predict(shown)
-                if late is not None:
-                    for output, unread in enumerate(others):
-                        without = _without_newest(shown, unread, windows.plan.steps_a_day)
-                        late[some, output] = fitted.predict(without)[:, output]
+                predicted[some] = fitted.predict(inputs.rows(drawn[some]).loaded())
+                for output, unread in enumerate(others):
+                    shown = inputs.rows(drawn[some]).loaded()
+                    without = _without_newest(shown, unread, windows.plan.steps_a_day)
+                    late[some, output] = fitted.predict(without)[:, output]
         networks.append(fitted)
         best.append(
             min(epochs[before:], key=lambda epoch: epoch.calibration).number
@@ -130,9 +138,9 @@ def fit(
             else before
         )
     held = calibration[drawn].counts().any(axis=1)
-    some = windows.rows(drawn[held])
-    block = some.split.block(some.lead_times())
-    targets = np.where(some.parts()[:, None] == Part.CALIBRATION, some.targets(scaled), np.nan)
+    kept = windows.rows(drawn[held])
+    block = kept.split.block(kept.lead_times())
+    targets = np.where(kept.parts()[:, None] == Part.CALIBRATION, kept.targets(scaled), np.nan)
     factors = [
         shrinkage(
             predicted[held, output].astype(np.float64),
@@ -149,7 +157,7 @@ def fit(
         foreign=networks[0] if foreign else None,
         windows=windows.rows(drawn),
         predicted=predicted,
-        predicted_late=late,
+        predicted_late=late if others else None,
         constants=Constants(**usual, shrinkage=np.stack(factors)),
         epochs=tuple(epochs),
         best_epochs=tuple(best),
@@ -167,11 +175,10 @@ def _others(plan: Blueprint) -> list[list[int]]:
 
 
 def _without_newest(inputs: NetworkInputs, unread: list[int], steps: int) -> NetworkInputs:
-    """Return inputs where the newest steps of some of them are taken for missing."""
-    anomalies, present = inputs.anomalies.copy(), inputs.present.copy()
-    anomalies[:, unread, -steps:] = 0.0
-    present[:, unread, -steps:] = 0.0
-    return replace(inputs, anomalies=anomalies, present=present)
+    """Take the newest steps of some inputs for missing, in place."""
+    inputs.anomalies[:, unread, -steps:] = 0.0
+    inputs.present[:, unread, -steps:] = 0.0
+    return inputs
 
 
 def _shape(windows: WindowSet, inputs: NetworkInputs) -> NetworkShape:
@@ -201,20 +208,27 @@ def _fit_one(
     teaching, checking = (
         Lessons(inputs.rows(rows), target[rows])  # type: ignore[arg-type]  # read like an array
         for target in targets
-        for rows in [np.flatnonzero(target.counts().any(axis=1))]
+        for rows in [target.counts().any(axis=1)]
     )
     sample = teaching.inputs
     if network not in NETWORKS:
-        sample = sample.rows(drawn_rows(len(sample), _MOST_ROWS)).loaded()
+        most = _MOST_SHOWN // (2 * shape.inputs * shape.steps)
+        sample = sample.rows(drawn_rows(len(sample), most)).loaded()
     built = build_network(network, shape, sample)
     if isinstance(built, ExportsOnnx) and shared:
         raise NetworkError(network, [_FOREIGN])
-    if not isinstance(built, KerasNetwork):
+    if network not in NETWORKS and type(built) is not KerasNetwork:
+        values = shape.outputs * shape.leads + 2 * shape.inputs * shape.steps
+        needed = 4 * values * sum(len(each.targets) for each in (teaching, checking))
+        if needed > memory_limit():
+            raise NetworkError(network, [_IN_MEMORY.format(needed / 1e9, memory_limit() / 1e9)])
         teaching, checking = (
             Lessons(each.inputs.loaded(), np.asarray(each.targets)) for each in (teaching, checking)
         )
     with wrap_errors(network, "fitting it"):
         built.fit(teaching, checking, plan, progress)
+    if network not in NETWORKS and hasattr(built, "model"):
+        refuse_other_numbers(network, built.model, teaching.inputs)
     validate_network(network, built.predict, shape, inputs)
     return built
 
