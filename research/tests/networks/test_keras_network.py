@@ -24,7 +24,7 @@ class ReadByRows:
     def __len__(self) -> int:
         return len(self._values)
 
-    def __getitem__(self, rows: Any) -> npt.NDArray[np.float32]:
+    def __getitem__(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         self._most.append(len(rows))
         return self._values[rows]
 

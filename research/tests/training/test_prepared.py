@@ -35,7 +35,7 @@ def alternating(archive: Archive, variable: str) -> Archive:
     """Leave out a variable at every other hour, another one on every other day."""
     table = archive.table
     time = table["time"].dt
-    even = (time.hour + time.dayofyear) % 2 == 0
+    even = (time.hour + time.day_of_year) % 2 == 0
     return Archive(table[even | (table["variable"] != variable)].reset_index(drop=True))
 
 

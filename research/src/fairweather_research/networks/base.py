@@ -139,8 +139,8 @@ class ExportsOnnx(Network, Protocol):
         """Write the network as ONNX of opset 17, in one file.
 
         Its inputs are those of ``NetworkInputs.NAMES`` that it reads, with any number of rows; its
-        one output is [rows, outputs, leads]. It may hold operations of ONNX itself only, none of
-        them random.
+        one output is [rows, outputs, leads]. It may hold operations of ONNX itself, and of
+        ``ai.onnx.ml`` up to opset 3 (trees), none of them random.
         """
 
 
