@@ -30,6 +30,15 @@ def fleet_bench(session: nox.Session) -> None:
     session.run("python", script, "--folder", folder, *session.posargs)
 
 
+@nox.session(python=PYTHON, default=False, name="memory-bench")
+def memory_bench(session: nox.Session) -> None:
+    """Train 12 stations over 4 years; fail above 2 GB of memory; ``-- --stations 1 --years 20``."""
+    install(session, "interface", "research")
+    folder = str(Path(session.create_tmp()) / "memory")
+    script = str(ROOT / "research" / "checks" / "memory-bench" / "memory.py")
+    session.run("python", script, "--folder", folder, *session.posargs)
+
+
 @nox.session(python=PYTHON, default=False)
 def skill(session: nox.Session) -> None:
     """Train every network on every place and compare; ``-- --network package.module:callable``."""

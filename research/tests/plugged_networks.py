@@ -167,3 +167,24 @@ def noisy_keras(shape: NetworkShape, _sample: NetworkInputs) -> Any:
     flat = Noise()(keras.layers.Flatten()(inputs[0]))
     said = keras.layers.Dense(shape.outputs * shape.leads)(flat)
     return keras.Model(inputs, keras.layers.Reshape((shape.outputs, shape.leads))(said))
+
+
+def keras_of(precision: str) -> Any:
+    """Return what builds a small Keras model of layers of a precision."""
+
+    def build(shape: NetworkShape, _sample: NetworkInputs) -> Any:
+        import keras  # noqa: PLC0415 - slow
+
+        from fairweather_research.networks.recent_anomalies import inputs_of  # noqa: PLC0415
+
+        inputs = inputs_of(shape)
+        flat = keras.layers.Flatten(dtype=precision)(inputs[0])
+        said = keras.layers.Dense(shape.outputs * shape.leads, dtype=precision)(flat)
+        answer = keras.layers.Reshape((shape.outputs, shape.leads), dtype=precision)(said)
+        return keras.Model(inputs, answer)
+
+    return build
+
+
+keras_in_float16, keras_in_float64 = keras_of("float16"), keras_of("float64")
+keras_in_float32 = keras_of("float32")

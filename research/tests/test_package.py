@@ -8,9 +8,12 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import fairweather_research
 from fairweather_research import errors
@@ -140,3 +143,10 @@ def test_a_recipe_error_says_its_file_and_every_problem() -> None:
     error = errors.RecipeError("a.yaml", ["`x`: one", "`y`: two"])
     assert error.problems == ("`x`: one", "`y`: two")
     assert str(error) == "a.yaml: 2 problems in the recipe\n  - `x`: one\n  - `y`: two"
+
+
+def test_the_contract_of_the_same_state_meets_what_this_package_requires() -> None:
+    """Before a release both are pre-releases, which no specifier without one admits."""
+    needs = [Requirement(line) for line in requires("fairweather-research") or ()]
+    (contract,) = {str(need.specifier) for need in needs if need.name == "fairweather-interface"}
+    assert SpecifierSet(contract).contains(version("fairweather-interface"))

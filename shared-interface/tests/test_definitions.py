@@ -390,3 +390,44 @@ def test_one_name_in_two_forms_of_unicode_is_one_name() -> None:
 def test_a_number_as_the_name_of_an_area_is_refused_with_what_to_do() -> None:
     with pytest.raises(DefinitionsError, match="found 1001, expected a text: put it in quotes"):
         parse_definitions(load_yaml(GOOD.replace("Hebron", "1001")), source="here")
+
+
+def _laughs(levels: int, anchor: str) -> str:
+    """Nine to the power of the levels values, by aliases of aliases."""
+    lines = ["a0: &a0 [" + ", ".join(["lol"] * 9) + "]"]
+    lines += [f"a{n}: &a{n} " + anchor.format(f"*a{n - 1}") for n in range(1, levels)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "anchor",
+    [
+        "[" + ", ".join(["{0}"] * 9) + "]",
+        "{{" + ", ".join(f"k{n}: {{0}}" for n in range(9)) + "}}",
+        "{{only: [" + ", ".join(["{0}"] * 9) + "]}}",
+    ],
+    ids=["lists", "mappings", "both"],
+)
+def test_aliases_stand_for_a_bounded_number_of_values(anchor: str) -> None:
+    assert load_yaml(_laughs(4, anchor))
+    with pytest.raises(yaml.YAMLError, match="aliases that repeat more than 100000 values"):
+        load_yaml(_laughs(30, anchor))
+
+
+def test_merges_of_merges_are_bounded_too() -> None:
+    lines = ["m0: &m0 {a: 1}"]
+    merged = ", ".join(["*m{0}"] * 9)
+    lines += [f"m{n}: &m{n} {{<<: [{merged.format(n - 1)}]}}" for n in range(1, 30)]
+    with pytest.raises(yaml.YAMLError, match="aliases that repeat"):
+        load_yaml("\n".join(lines))
+
+
+@pytest.mark.parametrize("text", ["&a [*a]", "&a {b: [1, *a]}"])
+def test_an_alias_inside_its_own_anchor_is_refused(text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match="aliases that repeat"):
+        load_yaml(text)
+
+
+def test_a_long_document_without_aliases_is_read() -> None:
+    assert load_yaml("[" + "1, " * 150_000 + "]") == [1] * 150_000
+    assert load_yaml("") is None

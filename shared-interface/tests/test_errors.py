@@ -21,6 +21,7 @@ from fairweather_interface.errors import (
     NotExpressibleError,
     SoftwareError,
     UnsupportedSchemaError,
+    in_words,
     listed,
     short,
 )
@@ -81,3 +82,29 @@ def test_a_value_that_repeats_itself_is_cut_before_it_is_written() -> None:
     for _ in range(30):
         laugh = [laugh] * 10
     assert len(short(laugh)) <= 100
+
+
+def test_a_message_shows_the_two_ends_of_what_is_too_long() -> None:
+    error = FairweatherError("found " + "x" * 1_000_000 + ": write less")
+    assert len(str(error)) < 50_000
+    assert str(error).startswith("found xxx")
+    assert str(error).endswith("xxx: write less")
+    assert len(error.problems[0]) < 3_000
+
+
+def test_of_many_problems_some_are_listed_and_the_others_counted() -> None:
+    problems = tuple(f"problem {number}" for number in range(1000))
+    told = listed("head", problems)
+    assert told.splitlines()[:2] == ["head", "  - problem 0"]
+    assert told.splitlines()[-2:] == ["  - problem 19", "  - and 980 more"]
+    assert FairweatherError(told, problems=problems).problems[-1] == "and 980 more"
+    again = FairweatherError(told, problems=problems).problems
+    assert FairweatherError(told, problems=again).problems == again
+    assert listed("head", problems[:20]).splitlines()[-1] == "  - problem 19"
+
+
+def test_names_are_counted_where_there_are_many() -> None:
+    assert in_words([]) == ""
+    assert in_words(["Hebron", "Safed"]) == "Hebron, Safed"
+    assert in_words(map(str, range(30))).endswith("18, 19 and 10 more")
+    assert len(in_words(["x" * 10_000])) < 200

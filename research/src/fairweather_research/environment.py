@@ -8,9 +8,11 @@ of the code have one version, so the versions of our own packages carry a digest
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
@@ -26,6 +28,7 @@ __all__ = [
     "THREADS",
     "digest_of_source",
     "machine",
+    "memory_limit",
     "packages",
     "source_of",
     "version_of",
@@ -126,3 +129,12 @@ def _processor() -> str:
         text = ""
     found = re.search(r"^model name\s*:\s*(.+)$", text, flags=re.MULTILINE)
     return found[1].strip() if found else platform.processor() or "unknown processor"
+
+
+def memory_limit() -> int:
+    """Return how many bytes of memory a process can have here, of the machine or its container."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # no control group, or "max"
+            limits.append(int(Path("/sys/fs/cgroup", name).read_text(encoding="utf-8")))
+    return min(limits)

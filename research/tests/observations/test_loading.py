@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]  # ships no types
+import pyarrow.parquet as pq  # type: ignore[import-untyped]  # ships no types
 import pytest
+from fairweather_interface.archive import ORIGIN_KEY
 from fairweather_interface.definitions import VARIABLES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -387,3 +392,37 @@ def test_a_zone_by_name_is_refused_as_one(tmp_path: Path, zone: str) -> None:
 )
 def test_the_refusal_of_a_time_is_true_of_it(tmp_path: Path, time: str, problem: str) -> None:
     assert f"row 1: time {time!r} {problem}" in refusal(written(tmp_path, time=[time, time]))
+
+
+@pytest.mark.parametrize("name", ["archive.parquet", "archive.csv"])
+def test_a_file_that_cannot_be_written_whole_is_told_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    archive = load_observations(str(written(tmp_path))).archive
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ObservationsError, match=r"written .No space left on device"):
+        write_archive(archive, tmp_path / name)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
+    archive = load_observations(str(written(tmp_path))).archive
+    (tmp_path / "archive.parquet").mkdir()
+    with pytest.raises(ObservationsError, match=r"archive.parquet: cannot be written .Is a dir"):
+        write_archive(archive, tmp_path / "archive.parquet")
+    assert list((tmp_path / "archive.parquet").iterdir()) == []
+
+
+def test_an_origin_that_is_nested_without_end_is_one_sentence(tmp_path: Path) -> None:
+    nested = b"[" * 100_000 + b"]" * 100_000
+    table = pa.Table.from_pandas(pd.DataFrame(GOOD)).replace_schema_metadata({ORIGIN_KEY: nested})
+    pq.write_table(table, tmp_path / "nested.parquet")
+    with pytest.raises(ObservationsError, match="found the origin") as caught:
+        load_observations(str(tmp_path / "nested.parquet"))
+    assert len(str(caught.value)) < 1000

@@ -184,3 +184,20 @@ def test_the_shipped_plan_is_the_one_in_the_documents_and_makes_eight_models() -
     _, _, text = shipped.read_text(encoding="utf-8").partition("\n")
     assert f"```yaml\n{text}```" in page
     assert len(load_plan(shipped).trainings) == 8
+
+
+@pytest.mark.parametrize("key", ["recipe", "areas", "model_types", "networks", "seeds"])
+def test_values_are_cut_in_the_message_about_any_key_of_a_plan(key: str) -> None:
+    value: object = "lol" * 1000
+    for _ in range(30):  # names itself twice, thirty times over
+        value = [value, value]
+    changes: dict[str, object] = {key: [value, value] if key != "recipe" else value}
+    with pytest.raises(PlanError) as refused:
+        parsed(**changes)
+    assert len(str(refused.value)) < 20_000
+
+
+def test_a_plan_in_which_everything_stands_twice_is_told_in_short() -> None:
+    (problem,) = problems(seeds=[*range(3000), *range(3000)])
+    assert problem.startswith("`seeds`: found 0, 1, 10,")
+    assert problem.endswith("and 2980 more twice, expected each once")

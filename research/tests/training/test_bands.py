@@ -46,6 +46,7 @@ def silent(windows: WindowSet) -> Fitted:
     return Fitted(
         network=Silent(),
         foreign=None,
+        windows=windows,
         predicted=np.zeros((len(windows), 2, 48), np.float32),
         constants=Constants(**usual, shrinkage=np.ones((2, 48))),
         epochs=(),

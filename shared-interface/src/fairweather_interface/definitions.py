@@ -43,7 +43,7 @@ from pydantic import (
 )
 
 from fairweather_interface.durations import format_duration, parse_duration
-from fairweather_interface.errors import DefinitionsError, listed, short
+from fairweather_interface.errors import DefinitionsError, in_words, listed, short
 from fairweather_interface.metadata import Area
 from fairweather_interface.metadata.record import Name, unknown_fields
 from fairweather_interface.names import parse_name, parse_names
@@ -63,6 +63,7 @@ __all__ = [
 
 _PACKAGED = resources.files("fairweather_interface") / "data"
 _MISREAD = (ValueError, TypeError, AttributeError, LookupError)  # what PyYAML lets through
+_MOST_REPEATS = 100_000  # values that aliases may stand for
 _MERGE = "tag:yaml.org,2002:merge"
 # Plain words that are no text in every version of YAML, and the same in each.
 _ONE_READING = re.compile(
@@ -182,18 +183,18 @@ class _File(_Part):
                 "expected two names"
             )
         problems += [f"variables: {problem}" for problem in conflicts(self.variables, VARIABLES)]
+        named = in_words(known)
         for position, requirement in enumerate(self.training.required_inputs):
             for variable, item in requirement.items():
                 place = f"training.required_inputs[{position}].{variable}"
                 if variable not in variables:
                     problems.append(
                         f"{place}: found the variable {short(variable)}, expected one of "
-                        f"{', '.join(variables)}, or a row for it under variables"
+                        f"{in_words(variables)}, or a row for it under variables"
                     )
                 if item.area is not None and item.area not in known:
                     problems.append(
-                        f"{place}.area: found {short(item.area)}, expected one of "
-                        f"{', '.join(known)}"
+                        f"{place}.area: found {short(item.area)}, expected one of {named}"
                     )
         if problems:
             raise ValueError("\n".join(problems))
@@ -310,6 +311,24 @@ class _UniqueKeys(yaml.SafeLoader):
         return mapping
 
 
+def _refuse_repeats(root: yaml.Node) -> None:
+    """Refuse aliases that stand for more values than anyone writes out; inside itself, for any."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = 2 * _MOST_REPEATS
+            inside = [] if isinstance(node, yaml.ScalarNode) else node.value
+            if isinstance(node, yaml.MappingNode):
+                inside = [part for pair in inside for part in pair]
+            sizes[id(node)] = 1 + sum(map(size, inside))
+        return sizes[id(node)]
+
+    if size(root) > len(sizes) + _MOST_REPEATS:
+        problem = f"found aliases that repeat more than {_MOST_REPEATS} values: write them out"
+        raise _misread(problem, root)
+
+
 def _misread(problem: str, node: yaml.Node) -> yaml.YAMLError:
     return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
@@ -324,7 +343,12 @@ def load_yaml(text: str) -> Any:  # noqa: ANN401 - YAML has no better type
         yaml.YAMLError: the text is not YAML; the message names the place.
     """
     try:
-        return yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader
+        loader = _UniqueKeys(text)
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _refuse_repeats(root)
+        return loader.construct_document(root)
     except RecursionError:
         raise yaml.YAMLError("found lists or mappings nested too deeply to read") from None
     except _MISREAD as error:

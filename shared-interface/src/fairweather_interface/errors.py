@@ -22,9 +22,14 @@ from __future__ import annotations
 
 import copyreg
 import reprlib
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+_MOST_PROBLEMS = 20
+_LONGEST = 2000  # characters of one problem
+_LONGEST_MESSAGE = _LONGEST * (_MOST_PROBLEMS + 2)
 _repr = reprlib.Repr()
 _repr.maxlevel, _repr.maxstring, _repr.maxother, _repr.maxlong = 3, 80, 80, 80
 
@@ -33,12 +38,13 @@ class FairweatherError(Exception):
     """The base of everything this package raises on purpose.
 
     Attributes:
-        problems: every problem found, each a whole sentence; never empty.
+        problems: the problems found, each a whole sentence; never empty. Of more than 20 the
+            first ones, and how many more there are; of a long one its two ends.
     """
 
     def __init__(self, message: str, *, problems: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.problems = problems or (message,)
+        super().__init__(_cut(message, _LONGEST_MESSAGE))
+        self.problems = _bounded(problems or (message,))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]  # crosses processes whole
@@ -111,12 +117,36 @@ def short(value: object) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."  # noqa: PLR2004 - a line
 
 
+def in_words(names: Iterable[object], most: int = 20) -> str:
+    """Return names with commas between them; of very many the first ones and the number of all.
+
+    >>> in_words(["Hebron", "Jerusalem", "Safed"], 2)
+    'Hebron, Jerusalem and 1 more'
+    """
+    every = iter(names)
+    shown = ", ".join(_cut(str(name), 100) for name in islice(every, most))
+    more = sum(1 for _ in every)
+    return f"{shown} and {more} more" if more else shown
+
+
+def _cut(text: str, longest: int) -> str:
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]} ... {text[-half:]}"
+
+
+def _bounded(problems: Sequence[str]) -> tuple[str, ...]:
+    shown = tuple(_cut(problem, _LONGEST) for problem in problems[: _MOST_PROBLEMS + 1])
+    if len(problems) == len(shown):  # also what was bounded before
+        return shown
+    return (*shown[:-1], f"and {len(problems) - _MOST_PROBLEMS} more")
+
+
 def listed(headline: str, problems: tuple[str, ...]) -> str:
-    """Return ``headline`` with every problem on a line of its own.
+    """Return ``headline`` with every problem on a line of its own, of very many the first ones.
 
     >>> print(listed("2 problems in a.yaml:", ("no areas", "no inputs")))
     2 problems in a.yaml:
       - no areas
       - no inputs
     """
-    return "\n".join([headline, *(f"  - {problem}" for problem in problems)])
+    return "\n".join([headline, *(f"  - {problem}" for problem in _bounded(problems))])

@@ -9,10 +9,13 @@ from fairweather_interface.errors import short
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
 _NO_MAPPING = {"dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"}
 
+_MOST = 20  # problems in words; others are counted
+
 
 def problems_of(error: ValidationError, root: str = "") -> tuple[str, ...]:
     """Return each problem of a validation as ``path: found what, expected what``."""
-    parts = error.errors(include_url=False)
+    every = error.errors(include_url=False)
+    parts = every[:_MOST]
     places = [part["loc"] for part in parts]
     problems: list[str] = []
     for part, place in zip(parts, places, strict=True):
@@ -25,7 +28,8 @@ def problems_of(error: ValidationError, root: str = "") -> tuple[str, ...]:
             path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
         prefix = f"{path}: " if path else ""
         problems += [f"{prefix}{text}" for text in _words(part["type"], part["msg"], part["input"])]
-    return tuple(problems)
+    more = len(every) - len(parts)
+    return (*problems, f"and {more} more") if more else tuple(problems)
 
 
 def _words(kind: str, message: str, value: object) -> list[str]:

@@ -69,7 +69,7 @@ def show_skill(delivery: Delivery, problems: Sequence[str] = ()) -> None:
             "Synthetic: trained and evaluated on generated weather; these figures do not hold for "
             "real weather.",
         )
-    lines.insert(0, metrics["trust"])
+    lines[:0] = [metrics["trust"], *_untrusted(metadata, metrics["shrinkage"])]
     lines += [
         f"No {each.format} artifact: {each.omitted}" for each in metadata.artifacts if each.omitted
     ]
@@ -84,6 +84,17 @@ def show_skill(delivery: Delivery, problems: Sequence[str] = ()) -> None:
     terminal = console()
     terminal.print(table)
     terminal.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+def _untrusted(metadata: ModelMetadata, trust: dict[str, list[float]]) -> list[str]:
+    """Say for which variables the network counts at no lead, if any."""
+    names = [each.variable for each in metadata.outputs if not any(trust[each.name])]
+    sentence = (
+        f"The network is trusted nowhere for {' and '.join(names)}: on calibration time it was no "
+        "better than climatology at any lead, so every forecast is the usual for the season. Bring "
+        "more observations, or try another network."
+    )
+    return [sentence] if names else []
 
 
 def _table(

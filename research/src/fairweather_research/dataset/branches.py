@@ -73,10 +73,12 @@ class ByMonth:
 
     def distance(self, windows: WindowSet) -> npt.NDArray[np.float64]:
         """Return the days from each window to the nearest one of another branch, shape [rows]."""
-        time = windows.reference[:, None] // DAY + np.arange(-183, 184)
+        days, of_day = np.unique(windows.reference // DAY, return_inverse=True)
+        time = days[:, None] + np.arange(-183, 184)
         branch = np.asarray(self.branch_of)[month_of_day()[time % _CYCLE]]
         other = branch != branch[:, 183:184]
-        return np.asarray(np.where(other, np.abs(np.arange(-183, 184)), 366).min(axis=1), float)
+        nearest = np.where(other, np.abs(np.arange(-183, 184)), 366).min(axis=1)
+        return np.asarray(nearest[of_day], float)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +197,7 @@ def _resolved(plan: SwitchPlan, windows: WindowSet) -> Switch:
 
 
 def _reaching(windows: WindowSet, part: Part) -> WindowSet:
-    return windows.rows((windows.parts() == part).any(axis=1))
+    return windows.rows(windows.reaching(part))
 
 
 def _too_few(switch: Switch, windows: WindowSet) -> list[str]:

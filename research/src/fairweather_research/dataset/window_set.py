@@ -30,6 +30,8 @@ from fairweather_research.dataset.reference_times import (
 )
 from fairweather_research.dataset.shortage import absent, needed, too_seldom
 from fairweather_research.dataset.split import DAY, Part, TimeSplit
+from fairweather_research.dataset.stacked_windows import StackedWindows
+from fairweather_research.dataset.stray_times import stray_times
 from fairweather_research.dataset.windows import SampledSeries, coarsen, region_mean, sample
 from fairweather_research.document import StrictModel
 from fairweather_research.errors import UnfitDataError
@@ -79,7 +81,7 @@ class WindowSet:
         """
         plan = recipe.blueprint
         source = recipe.observations.source
-        _refuse(source, absent(recipe, archive))
+        _refuse(source, [*absent(recipe, archive), *stray_times(plan, archive)])
         lost = archive.report.many_dropped(needed(plan))
         reference = reference_times(plan, archive)
         _refuse(source, _too_short(recipe, plan, reference), lost)
@@ -120,8 +122,9 @@ class WindowSet:
             truths=truths,
             delay=delay,
         )
-        problems = [*windows._without_windows(recipe.season), *windows._too_little()]
-        _refuse(source, problems, lost)
+        counts = {part: windows.observed(part).counts() for part in Part}
+        seldom = windows._without_windows(recipe.season, counts)
+        _refuse(source, [*seldom, *windows._too_little(counts)], lost)
         return windows
 
     def __len__(self) -> int:
@@ -160,6 +163,28 @@ class WindowSet:
                 for key, series in self.truths.items()
             }
         )
+
+    def observed(
+        self, part: Part, series: Mapping[tuple[int, int], SampledSeries] | None = None
+    ) -> StackedWindows:
+        """Return ``targets`` that are cut when they are read, NaN outside a part of the split."""
+        masked = {}
+        for key, each in (series or self.truths).items():
+            every = int(each.time[1] - each.time[0])
+            value = np.full(
+                len(each.value) + self.plan.leads * self.plan.step_seconds // every, np.nan
+            )
+            there = self.split.part(each.time) == part
+            value[: len(each.value)][there] = each.value[there]
+            masked[key] = each._replace(value=value)
+        leads = self.plan.leads
+        end = self.reference + leads * self.plan.step_seconds
+        return StackedWindows(series=masked, area=self.area, end=end, samples=leads)
+
+    def reaching(self, part: Part, leads: int | None = None) -> npt.NDArray[np.bool_]:
+        """Return whose forecasts, or first leads, reach into a part of the split, shape [rows]."""
+        parts = ((batch.parts()[:, :leads] == part).any(axis=1) for _, batch in self.batches())
+        return np.concatenate([np.zeros(0, dtype=np.bool_), *parts])
 
     def last_day(self) -> npt.NDArray[np.float64]:
         """Return the last 24 hours of each output's variable, [rows, outputs, steps a day]."""
@@ -268,11 +293,15 @@ class WindowSet:
             )
         return found
 
-    def _without_windows(self, season: tuple[int, ...]) -> list[str]:
-        """Return the months of the season that an area has too few windows in, for people."""
-        present = np.isfinite(self.targets())
-        in_training = present & (self.parts() == Part.TRAINING)[:, None, :]
-        observed, training = _every_output(present), _every_output(in_training)
+    def _without_windows(
+        self, season: tuple[int, ...], counts: Mapping[Part, npt.NDArray[np.int64]]
+    ) -> list[str]:
+        """Return the months of the season that an area has too few windows in, for people.
+
+        ``counts`` are those of the targets observed in each part, [rows, outputs].
+        """
+        training = counts[Part.TRAINING].min(axis=1) > 0
+        observed = np.stack([*counts.values()]).max(axis=0).min(axis=1) > 0
         least = self.a_day
         found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
         for number, (name, area) in enumerate(self.plan.areas.items()):
@@ -296,15 +325,13 @@ class WindowSet:
             for (words, months), areas in found.items()
         ]
 
-    def _too_little(self) -> list[str]:
-        present = np.isfinite(self.targets())
-        parts = self.parts()
+    def _too_little(self, counts: Mapping[Part, npt.NDArray[np.int64]]) -> list[str]:
         problems = []
         for number, area in enumerate(self.plan.areas):
             rows = self.area == number
             for position, output in enumerate(self.plan.outputs):
                 for part in Part:
-                    found = int((present[rows, position] & (parts[rows] == part)).sum())
+                    found = int(counts[part][rows, position].sum())
                     if found < self.a_day:
                         name = part.name.lower().replace("_", "-")
                         problems.append(
@@ -359,11 +386,6 @@ def _too_short(recipe: Recipe, plan: Blueprint, reference: npt.NDArray[np.int64]
         "observations or shorten either"
     )
     return [problem]
-
-
-def _every_output(targets: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Return where rows of [rows, outputs, leads] have a target of every output, [rows]."""
-    return np.asarray(np.all(np.any(targets, axis=2), axis=1), dtype=np.bool_)
 
 
 def _in_turn(season: tuple[int, ...]) -> tuple[int, ...]:

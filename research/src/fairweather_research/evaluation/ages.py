@@ -47,7 +47,7 @@ def evaluate_ages(
     """
     found: dict[tuple[str, str], list[AgeScore]] = {}
     day = min(windows.plan.steps_a_day, windows.plan.leads)
-    held_out = (windows.parts()[:, :day] == Part.HELD_OUT).any(axis=1)
+    held_out = windows.reaching(Part.HELD_OUT, day)
     for age in windows.plan.measured_ages:
         if not len(some := _sample(windows, held_out & _admitted(windows, age))):
             continue

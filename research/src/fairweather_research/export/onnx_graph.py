@@ -21,6 +21,9 @@ __all__ = ["NETWORK_INPUTS", "NETWORK_OUTPUT", "canonical", "compose", "onnx_pro
 
 _NETWORK = "network"
 
+#: The operations of trees and other classical models, which every runtime of our opset has.
+_TREES, _TREES_OPSET = "ai.onnx.ml", 3
+
 #: The tensors of our graph that stand for the network: an input, and outputs.
 NETWORK_OUTPUT = f"{_NETWORK}_output"
 NETWORK_INPUTS = tuple(f"{_NETWORK}_{name}" for name in NetworkInputs.NAMES)
@@ -43,10 +46,12 @@ def onnx_problems(path: Path) -> list[str]:
     if opset.pop("ai.onnx", None) != OPSET:
         found = next((i.version for i in model.opset_import if i.domain in {"", "ai.onnx"}), None)
         problems.append(f"is of opset {found}, expected {OPSET}; export it with that opset")
-    used = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
+    if opset.get(_TREES, 0) > _TREES_OPSET:
+        problems.append(f"is of opset {opset[_TREES]} of {_TREES}, expected {_TREES_OPSET} at most")
+    used = {node.domain for node in _nodes(model.graph)} - {"", "ai.onnx", _TREES}
     if used or model.functions:
         names = ", ".join(sorted(used)) or "functions of its own"
-        problems.append(f"uses {names}, expected operations of ONNX itself")
+        problems.append(f"uses {names}, expected operations of ONNX itself, or of {_TREES}")
     random = sorted({node.op_type for node in _nodes(model.graph)} & _RANDOM)
     if random:
         problems.append(f"draws random numbers ({', '.join(random)}), expected none at inference")
@@ -57,6 +62,10 @@ def onnx_problems(path: Path) -> list[str]:
             f"has the inputs {', '.join(sorted(strangers))}, expected of "
             f"{', '.join(NetworkInputs.NAMES)}"
         )
+    for item in (*model.graph.input, *model.graph.output):
+        kind = onnx.TensorProto.DataType.Name(item.type.tensor_type.elem_type)
+        if item.name not in constants and kind != "FLOAT":
+            problems.append(f"has {item.name} in {kind}, expected FLOAT (float32); cast it there")
     if len(model.graph.output) != 1:
         problems.append(f"has {len(model.graph.output)} outputs, expected one")
     return problems
@@ -90,6 +99,9 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     what a converter writes about itself.
     """
     graph = model.graph
+    opsets = [onnx.helper.make_opsetid("", OPSET)]
+    if any(node.domain == _TREES for node in _nodes(graph)):
+        opsets.append(onnx.helper.make_opsetid(_TREES, _TREES_OPSET))
     makers = {name: node for node in graph.node for name in node.output if name}
     constants = {item.name: item for item in graph.initializer}
     names = {item.name: item.name for item in (*graph.input, *graph.output)}
@@ -129,7 +141,7 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
                 for name in used
             ],
         ),
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        opset_imports=opsets,
         ir_version=IR_VERSION,
         producer_name="fairweather-research",
     )

@@ -88,6 +88,12 @@ class NetworkInputs:
         """Return some of the rows."""
         return NetworkInputs(**{name: getattr(self, name)[use] for name in self.NAMES})
 
+    def loaded(self) -> NetworkInputs:
+        """Return the inputs as arrays; while fitting, some are cut out of series when read."""
+        import numpy as np  # noqa: PLC0415 - reading a recipe needs none of it
+
+        return NetworkInputs(**{name: np.asarray(getattr(self, name)) for name in self.NAMES})
+
 
 class Lessons(NamedTuple):
     """Inputs and observed targets, to fit a network to or to decide with when to stop."""
@@ -133,8 +139,8 @@ class ExportsOnnx(Network, Protocol):
         """Write the network as ONNX of opset 17, in one file.
 
         Its inputs are those of ``NetworkInputs.NAMES`` that it reads, with any number of rows; its
-        one output is [rows, outputs, leads]. It may hold operations of ONNX itself only, none of
-        them random.
+        one output is [rows, outputs, leads]. It may hold operations of ONNX itself, and of
+        ``ai.onnx.ml`` up to opset 3 (trees), none of them random.
         """
 
 

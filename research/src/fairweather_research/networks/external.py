@@ -16,6 +16,7 @@ from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,7 @@ __all__ = [
     "load_build",
     "provenance_of",
     "refuse_absent",
+    "refuse_other_numbers",
     "source_digest",
     "validate_network",
     "wrap_errors",
@@ -108,6 +110,7 @@ def build_network(
     import keras  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and only the training process comes here
 
     if isinstance(made, keras.Model):
+        refuse_other_numbers(name, made, sample)
         from fairweather_research.networks.keras_network import KerasNetwork  # noqa: PLC0415 - slow
 
         return KerasNetwork(made, shape)
@@ -123,6 +126,22 @@ def build_network(
     return made  # type: ignore[no-any-return]
 
 
+def refuse_other_numbers(name: str, model: Any, sample: NetworkInputs) -> None:  # noqa: ANN401 - TensorFlow has no types
+    """Refuse a model in TensorFlow that answers in other numbers than float32.
+
+    Raises:
+        NetworkError: it does, or cannot be called.
+    """
+    with wrap_errors(name, "asking it"):
+        found = np.asarray(model(sample.rows(slice(0, 1)).loaded().arrays(), training=False)).dtype
+    if found != np.float32:
+        raise _refused(
+            name,
+            f"found answers in {found}, expected float32; build its layers with dtype float32, and "
+            "set no other policy or precision",
+        )
+
+
 def validate_network(
     name: str,
     predict: Callable[[NetworkInputs], npt.NDArray[np.float32]],
@@ -135,7 +154,8 @@ def validate_network(
         NetworkError: its output has another shape, is not finite, differs from call to call, or
             differs with the other rows of the batch.
     """
-    some = inputs.rows(np.linspace(0, len(inputs) - 1, min(_ROWS, len(inputs))).astype(np.int64))
+    tried = np.linspace(0, len(inputs) - 1, min(_ROWS, len(inputs))).astype(np.int64)
+    some = inputs.rows(tried).loaded()
     nothing = NetworkInputs(
         anomalies=np.zeros_like(some.anomalies[:2]),
         present=np.zeros_like(some.present[:2]),

@@ -29,7 +29,7 @@ from fairweather_research.networks.base import (
     NetworkInputs,
     NetworkShape,
 )
-from fairweather_research.networks.keras_network import KerasNetwork
+from fairweather_research.networks.keras_network import KerasNetwork, drawn_rows, predict
 
 __all__ = ["RecentAnomalies", "build"]
 
@@ -38,7 +38,7 @@ _DAILY = slice(HOURS.start, HOURS.start + 2)  # one wave a day
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)  # shares of the number of windows
 _PASSES = 5  # the first of least squares
 _NEAR = 0.1  # errors below it, in usual spreads, weigh the same
-_MOST_ROWS = 30_000  # windows of many years are thinned to it
+_MOST_ROWS = 30_000  # of the windows of many years, so many are drawn
 
 _Floats: TypeAlias = npt.NDArray[np.float32]
 _Weights: TypeAlias = npt.NDArray[np.float64]
@@ -119,7 +119,8 @@ class RecentAnomalies(KerasNetwork):
         flat = keras.layers.Concatenate()([*features(shape, inputs)])
         self._describe = keras.Model(inputs, flat)
         self._scale = keras.layers.Normalization()
-        self._scale.adapt(self._features(sample))
+        drawn = drawn_rows(len(sample), _MOST_ROWS)
+        self._scale.adapt(self._features(sample.rows(drawn)))
         self._map = keras.layers.Dense(shape.outputs * shape.leads, kernel_initializer="zeros")
         forecast = self._map(self._scale(flat))
         outputs = keras.layers.Reshape((shape.outputs, shape.leads))(forecast)
@@ -133,12 +134,11 @@ class RecentAnomalies(KerasNetwork):
         progress: Callable[[EpochRecord], None],
     ) -> None:
         """Solve for the weights: pass by pass, at most as many as the plan has epochs."""
-        rows: Any = slice(None)
-        if len(teaching.inputs) > _MOST_ROWS:  # not every so many, which may be one hour of the day
-            drawn = np.random.default_rng(0).permutation(len(teaching.inputs))
-            rows = np.sort(drawn[:_MOST_ROWS])
-        training = (self._design(teaching.inputs.rows(rows)), teaching.targets[rows])
-        calibration = (self._design(checking.inputs), checking.targets)
+        training, calibration = (
+            (self._design(some.inputs.rows(rows)), np.asarray(some.targets[rows]))
+            for some in (teaching, checking)
+            for rows in [drawn_rows(len(some.targets), _MOST_ROWS)]
+        )
         weights, penalty = self._least_squares(training, calibration)
         best: tuple[float, Any] = (np.inf, weights)
         for number in range(1, min(_PASSES, plan.epochs) + 1):
@@ -156,7 +156,7 @@ class RecentAnomalies(KerasNetwork):
         self._map.set_weights([kernel[:-1].astype(np.float32), kernel[-1].astype(np.float32)])
 
     def _features(self, inputs: NetworkInputs) -> Any:  # noqa: ANN401 - Keras has no types
-        return self._describe.predict(inputs.arrays(), batch_size=1024, verbose=0)
+        return predict(self._describe, inputs)
 
     def _design(self, inputs: NetworkInputs) -> _Floats:
         scaled = np.asarray(self._scale(self._features(inputs)))

@@ -115,19 +115,15 @@ def write_archive(archive: Archive, path: Path, *, origin: Origin | None = None)
         origin: what must be said of the data; a Parquet file carries it on.
 
     Raises:
-        ObservationsError: an unknown suffix, or a folder that cannot be written.
+        ObservationsError: an unknown suffix, or a file that cannot be written.
     """
     kind = _kind(path)
+    staged: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
-    except OSError as error:
-        raise ObservationsError(
-            str(path), f"cannot be written ({error.strerror}); choose a folder you may write"
-        ) from error
-    staged = Path(name)
-    try:
+        staged = Path(name)
         if kind == "Parquet":
             table = pa.Table.from_pandas(archive.table, preserve_index=False)
             if origin is not None:
@@ -140,8 +136,15 @@ def write_archive(archive: Archive, path: Path, *, origin: Origin | None = None)
             archive.table.assign(time=times).to_csv(staged, index=False)
         staged.chmod(0o644)
         staged.replace(path)
+    except OSError as error:
+        raise ObservationsError(
+            str(path),
+            f"cannot be written ({error.strerror or error}); give the path of a file in a folder "
+            "that you may write and that has room",
+        ) from error
     finally:
-        staged.unlink(missing_ok=True)
+        if staged is not None:
+            staged.unlink(missing_ok=True)
 
 
 def _kind(path: Path) -> str:

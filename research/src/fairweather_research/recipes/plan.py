@@ -22,12 +22,14 @@ A plan is expanded and every recipe of it checked when it is loaded.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from fairweather_interface.definitions import parse_definitions
+from fairweather_interface.errors import in_words, short
 
 from fairweather_research.document import nearest, read_yaml, resolve_definitions
 from fairweather_research.errors import PlanError, RecipeError
@@ -139,7 +141,7 @@ def _problems(document: dict[Any, Any]) -> list[str]:
     types = document.get("model_types", {"": None})
     if not isinstance(types, dict) or not types:
         problems.append(
-            f"`model_types`: found {types!r}, expected {PLAN_KEYS['model_types']}; "
+            f"`model_types`: found {short(types)}, expected {PLAN_KEYS['model_types']}; "
             "write, for example, WinterPredictor: {season: [12, 1, 2]}"
         )
         types = {}
@@ -149,7 +151,7 @@ def _problems(document: dict[Any, Any]) -> list[str]:
     for where, keys in stated.items():
         if not isinstance(keys, dict):
             expected = PLAN_KEYS.get(where, "keys of a recipe")
-            problems.append(f"`{where}`: found {keys!r}, expected {expected}")
+            problems.append(f"`{where}`: found {short(keys)}, expected {expected}")
             continue
         problems += [
             f"`{where}.{key}`: a plan sets this with `{_ON_AXES[key]}`; take it out"
@@ -161,12 +163,14 @@ def _problems(document: dict[Any, Any]) -> list[str]:
 
 def _list_problems(key: str, found: object) -> list[str]:
     if not isinstance(found, list) or not found:
-        return [f"`{key}`: found {found!r}, expected {PLAN_KEYS[key]}; write it in square brackets"]
+        return [
+            f"`{key}`: found {short(found)}, expected {PLAN_KEYS[key]}; write it in square brackets"
+        ]
     if None in found:  # it would stand for the recipe's own, which may be another one of the list
         return [f"`{key}`: found null, expected {PLAN_KEYS[key]}; say which, or take it out"]
     names = [_label(one) for one in found]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return [f"`{key}`: found {', '.join(twice)} twice, expected each once"] if twice else []
+    twice = sorted(name for name, number in Counter(names).items() if number > 1)
+    return [f"`{key}`: found {in_words(twice)} twice, expected each once"] if twice else []
 
 
 def _common(stated: object, source: str, folder: Path) -> dict[str, Any]:
@@ -202,13 +206,13 @@ def _expanded(
     ):
         keys = {**(own or {}), "model_type": label}
         keys["areas"] = area if isinstance(area, list) else [area]
-        words = [str(label), _label(area)]
+        words = [_label(label), _label(area)]
         if network is not None:
             keys["network"] = network
-            words.append(str(network))
+            words.append(_label(network))
         if seed is not None:
             keys["seed"] = seed
-            words.append(f"seed {seed}")
+            words.append(f"seed {_label(seed)}")
         found.append((" ".join(words), keys))
     return found
 
@@ -238,4 +242,5 @@ def _in_words(names: list[str], number: int) -> str:
 
 
 def _label(value: object) -> str:
-    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+    parts = value if isinstance(value, list) else [value]
+    return "+".join(part if isinstance(part, str) else short(part) for part in parts)

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Self, get_args
 
 from fairweather_interface.definitions import Definitions, parse_definitions
 from fairweather_interface.durations import format_duration
+from fairweather_interface.errors import in_words, short
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from fairweather_research.document import (
@@ -42,6 +43,7 @@ __all__ = ["Declares", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
 
 _DAY = timedelta(days=1)
 _QUOTE_IT = "expected a text: put it in quotes"
+_MOST_IN_WORDS = 20  # problems; others are counted
 
 
 class ObservationsPlan(StrictModel):
@@ -218,15 +220,16 @@ class Recipe(StrictModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         defined, step = self.defined, format_duration(self.step)
+        known = in_words(defined.areas)
         problems = [
-            f"`areas`: unknown area {area!r}; expected one of {', '.join(defined.areas)}; "
+            f"`areas`: unknown area {short(area)}; expected one of {known}; "
             "choose one of them, or define it in a definitions file of your own"
             for area in self.areas
             if area not in defined.areas
         ]
         problems += [
-            f"`variables`: unknown variable {variable!r}; expected one of "
-            f"{', '.join(defined.variable_table)}, or a row for it under `variables` of the "
+            f"`variables`: unknown variable {short(variable)}; expected one of "
+            f"{in_words(defined.variable_table)}, or a row for it under `variables` of the "
             "definitions"
             for variable in self.variables
             if variable not in defined.variable_table
@@ -367,24 +370,27 @@ def _problems(error: ValidationError, *, are_defined: bool) -> list[str]:
     for part in error.errors(include_url=False):
         where, found = ".".join(str(step) for step in part["loc"]), part["input"]
         problem = part["msg"].removeprefix("Value error, ")
+        if len(problems) >= _MOST_IN_WORDS:
+            problems.append(problem)
+            continue
         match part["type"]:
             case "missing":
                 problem = "missing; a recipe must say it"
             case "extra_forbidden":
                 problem = f"unknown key; {_nearest(part['loc'])}"
             case "tuple_type":
-                problem = f"found {found!r}, expected a list; write it in square brackets"
+                problem = f"found {short(found)}, expected a list; write it in square brackets"
             case "invalid_key":
                 where = where.rpartition(".")[0]
-                problem = f"found the key {found}; {_QUOTE_IT}"
+                problem = f"found the key {short(found)}; {_QUOTE_IT}"
             case "model_type":
-                problem = f"found {found!r}, expected keys and values"
+                problem = f"found {short(found)}, expected keys and values"
             case kind if kind != "value_error":
                 known = where.startswith("definitions") and not are_defined
                 if known or (kind == "too_short" and found):  # each entry is a problem already
                     continue
                 problem = problem.replace("Input should be a valid string", _QUOTE_IT)
-                problem = f"found {found!r}; {problem}"
+                problem = f"found {short(found)}; {problem}"
         problems += [f"`{where}`: {problem}"] if where else problem.splitlines()
     return problems
 

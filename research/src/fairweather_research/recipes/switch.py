@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from fairweather_interface.durations import format_duration
+from fairweather_interface.errors import short
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from fairweather_research.document import Duration, StrictModel
@@ -112,7 +113,9 @@ class SwitchPlan(StrictModel):
         if len(found) > 1 and all(found) and tuple(every) == _ALL_MONTHS:
             return []
         expected = "two or more lists that hold each of the months 1 to 12 once; months outside"
-        return [f"`switch.months`: found {found}, expected {expected} `season` go to any of them"]
+        return [
+            f"`switch.months`: found {short(found)}, expected {expected} `season` go to any of them"
+        ]
 
     def _of_an_input(self) -> list[str]:
         problems = [

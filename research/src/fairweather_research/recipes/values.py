@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated, Literal
 
 from fairweather_interface.durations import format_duration, parse_duration
-from fairweather_interface.errors import DurationError
+from fairweather_interface.errors import DurationError, short
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from fairweather_research.document import Duration
@@ -27,7 +27,7 @@ MEASURED = "measured"
 def _ascending(months: tuple[int, ...]) -> tuple[int, ...]:
     if not months or set(months) - set(range(1, 13)) or len(set(months)) != len(months):
         raise ValueError(
-            f"found {list(months)}, expected months from 1 to 12, each once; "
+            f"found {short(list(months))}, expected months from 1 to 12, each once; "
             "write, for example, [12, 1, 2]"
         )
     return tuple(sorted(months))
@@ -36,7 +36,7 @@ def _ascending(months: tuple[int, ...]) -> tuple[int, ...]:
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     names = tuple(unicodedata.normalize("NFC", name) for name in names)
     if len(set(names)) != len(names):
-        raise ValueError(f"found {list(names)}, expected each name once")
+        raise ValueError(f"found {short(list(names))}, expected each name once")
     return names
 
 
@@ -51,7 +51,8 @@ def _on_both_sides(probabilities: tuple[float, ...]) -> tuple[float, ...]:
     for expected, is_wrong in problems.items():
         if is_wrong:
             raise ValueError(
-                f"found {list(probabilities)}, expected {expected}; write, for example, [0.1, 0.9]"
+                f"found {short(list(probabilities))}, expected {expected}; write, for example, "
+                "[0.1, 0.9]"
             )
     return probabilities
 
@@ -80,8 +81,8 @@ def _max_age(text: object) -> object:
         return parse_duration(text)
     except DurationError as error:
         raise ValueError(
-            f"found {text!r}, expected a duration above zero or `{MEASURED}`; write, for example, "
-            "3 hours, or take it out where any age will do"
+            f"found {short(text)}, expected a duration above zero or `{MEASURED}`; write, for "
+            "example, 3 hours, or take it out where any age will do"
         ) from error
 
 

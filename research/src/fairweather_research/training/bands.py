@@ -43,26 +43,28 @@ def fit_bands(
 ) -> Bands:
     """Fit and calibrate the bands around a forecast; held-out values are not looked at."""
     parts = windows.parts()[:, None, :]
-    error = _errors(windows, fitted, fitted.predicted)
-    training = np.where(parts == Part.TRAINING, error, np.nan)
-    calibration = np.where(parts == Part.CALIBRATION, error, np.nan)
+    known = _errors(windows, fitted, fitted.predicted)
     inputs = _inputs(windows, fitted)
-    outputs = error.shape[1]
+    outputs = known.shape[1]
     probabilities = np.array(windows.plan.probabilities)
-    model = _network(inputs.shape[1], _raw_quantiles(training, probabilities))
-    training_rows, calibration_rows = (
-        np.isfinite(part).any(axis=(1, 2)) for part in (training, calibration)
-    )
+    start = _raw_quantiles(np.where(parts == Part.TRAINING, known, np.nan), probabilities)
+    model = _network(inputs.shape[1], start)
+
+    def samples(part: Part) -> tuple[list[npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
+        error = np.where(parts == part, known, np.nan).astype(np.float32)
+        rows = np.isfinite(error).any(axis=(1, 2))
+        return [inputs[rows]], error[rows]
+
     fit_network(
         model,
         _pinball(probabilities),
         plan,
-        training=(inputs[training_rows], training[training_rows].astype(np.float32)),
-        calibration=(inputs[calibration_rows], calibration[calibration_rows].astype(np.float32)),
+        training=samples(Part.TRAINING),
+        calibration=samples(Part.CALIBRATION),
         progress=progress,
     )
     reach = model.predict(inputs, batch_size=1024, verbose=0)
-    known = np.where(parts == Part.HELD_OUT, np.nan, error)
+    known[np.broadcast_to(parts == Part.HELD_OUT, known.shape)] = np.nan
     factors = [
         [
             widening(
@@ -80,7 +82,7 @@ def fit_bands(
     kernel, bias = model.layers[1].get_weights()
     if fitted.predicted_late is not None:
         late = _errors(windows, fitted, fitted.predicted_late)
-        late = np.where(parts == Part.HELD_OUT, np.nan, late)
+        late[np.isnan(known)] = np.nan
         growth = _raw_quantiles(late, probabilities) - _raw_quantiles(known, probabilities)
         kernel = np.concatenate([kernel, growth.reshape(1, -1)])
     return Bands(kernel=kernel, bias=bias, widening=np.array(factors))

@@ -12,11 +12,15 @@ import numpy.typing as npt
 from fairweather_research.dataset.branches import Switch
 from fairweather_research.dataset.climatology import terms, usual_at
 from fairweather_research.dataset.split import Part
+from fairweather_research.dataset.stacked_windows import StackedWindows
 from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.dataset.windows import SampledSeries
+from fairweather_research.environment import memory_limit
 from fairweather_research.errors import NetworkError
 from fairweather_research.evaluation.scores import BASELINES
 from fairweather_research.export.graph import Constants, Multiplexed, views
 from fairweather_research.networks.base import (
+    NETWORKS,
     EpochRecord,
     ExportsOnnx,
     FitPlan,
@@ -27,16 +31,29 @@ from fairweather_research.networks.base import (
 from fairweather_research.networks.external import (
     build_network,
     provenance_of,
+    refuse_other_numbers,
     validate_network,
     wrap_errors,
 )
+from fairweather_research.networks.keras_network import KerasNetwork, drawn_rows
 from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.training.calibration import shrinkage
 
 __all__ = ["Fitted", "fit"]
 
+# What is held in memory at once of the forecasts that trust and bands are found with.
+_MOST_VALUES = 9_000_000
+_MOST_ROWS = 4096  # whole batches of ``predict``
+_MOST_SHOWN = 50_000_000  # values of the sample that an external network scales its layers to
+
 # A series that never moves would otherwise be divided by nothing.
 _LEAST_SPREAD = 1e-3
+
+_IN_MEMORY = (
+    "`network`: found {:.1f} GB of windows, which a network that fits itself is given whole, "
+    "expected at most the {:.1f} GB of memory that are here; take fewer areas, months or years, or "
+    "build a Keras model, which is given them batch by batch"
+)
 
 _FOREIGN = (
     "`switch`: found a network of another framework, expected one in TensorFlow: only these can "
@@ -50,7 +67,8 @@ class Fitted:
 
     network: Any  # what the graph calls: a Keras model, or the like; see ``foreign``
     foreign: ExportsOnnx | None  # the network, where it is not in TensorFlow
-    predicted: npt.NDArray[np.float32]  # its output for all windows, [rows, outputs, leads]
+    windows: WindowSet  # that trust and bands are found with: all, or many drawn of very many
+    predicted: npt.NDArray[np.float32]  # its output for these windows, [rows, outputs, leads]
     #: The same without the newest day of what an output does not go by; None where none is so.
     predicted_late: npt.NDArray[np.float32] | None = None
     constants: Constants
@@ -70,22 +88,23 @@ def fit(
     """Fit a network on training time, stop it and shrink it on calibration time.
 
     With a switch, each branch has a network of its own, fitted on the branch's windows alone;
-    climatology and shrinkage are found on all windows together. The values of held-out blocks are
-    not looked at, save as the past of a forecast.
+    climatology and shrinkage are found on all windows together, shrinkage on as many as are held in
+    memory. The values of held-out blocks are not looked at, save as the past of a forecast.
 
     Raises:
         NetworkError: the network cannot be had, or does not keep what a network promises.
     """
     usual = _measure(windows)
-    spread = usual["output_spread"][windows.area][:, :, None]
-    scaled = (windows.targets() - windows.usual(usual["output_usual"])) / spread  # anomalies
-    parts = windows.parts()[:, None, :]
-    training = np.where(parts == Part.TRAINING, scaled, np.nan)
-    calibration = np.where(parts == Part.CALIBRATION, scaled, np.nan)
+    scaled = _scaled(windows, usual)
+    training, calibration = (
+        windows.observed(part, scaled) for part in (Part.TRAINING, Part.CALIBRATION)
+    )
     inputs = _network_inputs(windows, usual)
-    predicted = np.zeros(scaled.shape, np.float32)
+    shape = _shape(windows, inputs)
+    drawn = drawn_rows(len(windows), _MOST_VALUES // (shape.outputs * shape.leads))
+    predicted = np.zeros((len(drawn), shape.outputs, shape.leads), np.float32)
     others = _others(windows.plan)
-    late = np.zeros(scaled.shape, np.float32) if others else None
+    late = np.zeros_like(predicted) if others else np.zeros(0, np.float32)
     branch = np.zeros(len(windows), np.int64) if switch is None else switch.of(windows)
     epochs: list[EpochRecord] = []
     best: list[int] = []
@@ -98,37 +117,40 @@ def fit(
     for number in range(1 if switch is None else switch.branches):
         rows, before = branch == number, len(epochs)
         fitted = _fit_one(
-            _shape(windows, inputs),
+            shape,
             network,
             plan,
             record,
             (inputs.rows(rows), training[rows], calibration[rows]),
             shared=switch is not None,
         )
-        with wrap_errors(network, "asking it"):
-            predicted[rows] = fitted.predict(inputs.rows(rows))
-            if late is not None:
+        places = np.flatnonzero(branch[drawn] == number)
+        for some in np.split(places, range(_MOST_ROWS, len(places), _MOST_ROWS)):
+            with wrap_errors(network, "asking it"):
+                predicted[some] = fitted.predict(inputs.rows(drawn[some]).loaded())
                 for output, unread in enumerate(others):
-                    without = _without_newest(inputs.rows(rows), unread, windows.plan.steps_a_day)
-                    late[rows, output] = fitted.predict(without)[:, output]
+                    shown = inputs.rows(drawn[some]).loaded()
+                    without = _without_newest(shown, unread, windows.plan.steps_a_day)
+                    late[some, output] = fitted.predict(without)[:, output]
         networks.append(fitted)
         best.append(
             min(epochs[before:], key=lambda epoch: epoch.calibration).number
             if len(epochs) > before
             else before
         )
-    calibrated = np.atleast_1d(np.isfinite(calibration).any(axis=(1, 2)))
-    some = windows.rows(calibrated)
-    block = windows.split.block(some.lead_times())
-    unseen, kept = _rivals(some, usual)
+    held = calibration[drawn].counts().any(axis=1)
+    kept = windows.rows(drawn[held])
+    block = kept.split.block(kept.lead_times())
+    targets = np.where(kept.parts()[:, None] == Part.CALIBRATION, kept.targets(scaled), np.nan)
+    unseen, persisted = _rivals(kept, usual)
     factors = [
         shrinkage(
-            predicted[calibrated, output].astype(np.float64),
-            calibration[calibrated, output],
+            predicted[held, output].astype(np.float64),
+            targets[:, output],
             block,
             steps_a_day=windows.plan.steps_a_day,
             unseen=unseen[:, output],
-            kept=kept[:, output],
+            kept=persisted[:, output],
         )
         for output in range(len(windows.plan.outputs))
     ]
@@ -137,8 +159,9 @@ def fit(
     return Fitted(
         network=Multiplexed(models, switch) if switch else next(iter(models), None),
         foreign=networks[0] if foreign else None,
+        windows=windows.rows(drawn),
         predicted=predicted,
-        predicted_late=late,
+        predicted_late=late if others else None,
         constants=Constants(**usual, shrinkage=np.stack(factors), delay=windows.delay),
         epochs=tuple(epochs),
         best_epochs=tuple(best),
@@ -198,24 +221,36 @@ def _fit_one(
     network: str,
     plan: FitPlan,
     progress: Callable[[EpochRecord], None],
-    samples: tuple[NetworkInputs, npt.NDArray[np.float64], npt.NDArray[np.float64]],
+    samples: tuple[NetworkInputs, StackedWindows, StackedWindows],
     *,
     shared: bool,
 ) -> Any:  # noqa: ANN401 - whatever the network is
     """Build a network and fit it to ``samples``: inputs, training and calibration targets."""
-    inputs, training, calibration = samples
-    training_rows = np.atleast_1d(np.isfinite(training).any(axis=(1, 2)))
-    checking = np.atleast_1d(np.isfinite(calibration).any(axis=(1, 2)))
-    built = build_network(network, shape, inputs.rows(training_rows))
+    inputs, *targets = samples
+    teaching, checking = (
+        Lessons(inputs.rows(rows), target[rows])  # type: ignore[arg-type]  # read like an array
+        for target in targets
+        for rows in [target.counts().any(axis=1)]
+    )
+    sample = teaching.inputs
+    if network not in NETWORKS:
+        most = _MOST_SHOWN // (2 * shape.inputs * shape.steps)
+        sample = sample.rows(drawn_rows(len(sample), most)).loaded()
+    built = build_network(network, shape, sample)
     if isinstance(built, ExportsOnnx) and shared:
         raise NetworkError(network, [_FOREIGN])
-    with wrap_errors(network, "fitting it"):
-        built.fit(
-            Lessons(inputs.rows(training_rows), training[training_rows].astype(np.float32)),
-            Lessons(inputs.rows(checking), calibration[checking].astype(np.float32)),
-            plan,
-            progress,
+    if network not in NETWORKS and type(built) is not KerasNetwork:
+        values = shape.outputs * shape.leads + 2 * shape.inputs * shape.steps
+        needed = 4 * values * sum(len(each.targets) for each in (teaching, checking))
+        if needed > memory_limit():
+            raise NetworkError(network, [_IN_MEMORY.format(needed / 1e9, memory_limit() / 1e9)])
+        teaching, checking = (
+            Lessons(each.inputs.loaded(), np.asarray(each.targets)) for each in (teaching, checking)
         )
+    with wrap_errors(network, "fitting it"):
+        built.fit(teaching, checking, plan, progress)
+    if network not in NETWORKS and hasattr(built, "model"):
+        refuse_other_numbers(network, built.model, teaching.inputs)
     validate_network(network, built.predict, shape, inputs)
     return built
 
@@ -240,22 +275,49 @@ def _measure(windows: WindowSet) -> dict[str, npt.NDArray[np.float64]]:
     return measured
 
 
+def _scaled(
+    windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]]
+) -> dict[tuple[int, int], SampledSeries]:
+    """Return what was observed as scaled anomalies, by output and area."""
+    return {
+        (output, area): series._replace(
+            value=(series.value - usual_at(series.time, usual["output_usual"][area, output]))
+            / usual["output_spread"][area, output]
+        )
+        for (output, area), series in windows.truths.items()
+    }
+
+
 def _network_inputs(windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]]) -> NetworkInputs:
-    """Compute what the graph computes for the network, from whole series at once."""
+    """Compute what the graph computes for the network, from whole series at once.
+
+    The anomalies and where they are present are cut out of the series when they are read.
+    """
     plan = windows.plan
-    shape = (len(windows), len(plan.inputs), plan.steps)
-    anomalies, present = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    scaled, known = {}, {}
     for area in range(len(plan.areas)):
-        rows = windows.area == area
-        for number, wanted in enumerate(plan.inputs):
+        for number in range(len(plan.inputs)):
             series = windows.coarse_input(number, area)
             expected = usual_at(series.time, usual["input_usual"][area, number])
-            scaled = (series.value - expected) / usual["input_spread"][area, number]
-            seen = series._replace(value=scaled).windows(windows.reference[rows], plan.steps)
-            seen[:, : plan.steps - wanted.period // plan.step] = np.nan
-            there = np.isfinite(seen)
-            anomalies[rows, number] = np.where(there, seen, 0.0)
-            present[rows, number] = there
+            value = (series.value - expected) / usual["input_spread"][area, number]
+            scaled[number, area] = series._replace(value=value)
+            known[number, area] = series._replace(value=np.where(np.isnan(value), np.nan, 1.0))
+    anomalies, present = (
+        StackedWindows(
+            series=each,
+            area=windows.area,
+            end=windows.reference,
+            samples=plan.steps,
+            missing=0.0,
+            begins=[plan.steps - wanted.period // plan.step for wanted in plan.inputs],
+        )
+        for each in (scaled, known)
+    )
     one_hot = np.eye(len(plan.areas), dtype=np.float32)[windows.area]
     calendar = terms(windows.reference)[:, 1:].astype(np.float32)
-    return NetworkInputs(anomalies=anomalies, present=present, area=one_hot, calendar=calendar)
+    return NetworkInputs(
+        anomalies=anomalies,  # type: ignore[arg-type]  # read like an array
+        present=present,  # type: ignore[arg-type]
+        area=one_hot,
+        calendar=calendar,
+    )

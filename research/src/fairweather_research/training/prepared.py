@@ -6,16 +6,24 @@ import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from fairweather_interface.metadata import ModelMetadata
 
 from fairweather_research.dataset.branches import Switch, find_switch
+from fairweather_research.dataset.climatology import TERMS
+from fairweather_research.dataset.split import Part
 from fairweather_research.dataset.window_set import WindowSet
+from fairweather_research.environment import memory_limit
+from fairweather_research.errors import UnfitDataError
+from fairweather_research.evaluation.scores import BASELINES
 from fairweather_research.observations.series import Archive, epoch_seconds
 from fairweather_research.recipes.recipe import Recipe
 
 __all__ = ["PREPARED", "Prepared", "prepare"]
 
 PREPARED = "prepared.pickle"
+
+_LEAST_MEMORY = 600_000_000  # bytes, of a training of few windows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +57,8 @@ def prepare(
         UnfitDataError: the observations hold too little of what the recipe asks for.
     """
     windows = WindowSet.choose(recipe, archive)
+    if problems := _without_comparison(windows) or _too_large(windows):
+        raise UnfitDataError(recipe.observations.source, problems)
     time = epoch_seconds(archive.table["time"])
     return Prepared(
         recipe=recipe,
@@ -58,3 +68,43 @@ def prepare(
         observed=(int(time.min()), int(time.max())),
         logs=logs,
     )
+
+
+def _too_large(windows: WindowSet) -> list[str]:
+    """Return, for people, that the training cannot fit into memory, if so.
+
+    It takes at least what TensorFlow takes, the calendar and area of every window, and the
+    forecasts that are evaluated at a time: all of the area that has most windows.
+    """
+    plan = windows.plan
+    evaluated = int(np.bincount(windows.area[windows.reaching(Part.HELD_OUT)]).max())
+    values = len(windows) * 3 * (len(plan.areas) + TERMS)
+    values += evaluated * plan.leads * len(plan.outputs) * (4 + len(plan.probabilities))
+    needed, limit = (each / 1e9 for each in (_LEAST_MEMORY + 8 * values, memory_limit()))
+    if needed <= limit:
+        return []
+    problem = (
+        f"`areas`: found {len(windows)} windows, which take {needed:.1f} GB of memory or more, "
+        f"expected at most the {limit:.1f} GB that are here; take fewer areas, months or years or "
+        "a longer `step`, or train where there is more memory"
+    )
+    return [problem]
+
+
+def _without_comparison(windows: WindowSet) -> list[str]:
+    """Return, for people, the series of which no held-out value can be held against persistence."""
+    found = np.zeros((len(windows.plan.areas), len(windows.plan.outputs)), dtype=np.bool_)
+    for _, batch in windows.rows(windows.reaching(Part.HELD_OUT)).batches():
+        both = np.isfinite(BASELINES["persistence"].predict(batch) + batch.targets())
+        both &= (batch.parts() == Part.HELD_OUT)[:, None]
+        np.logical_or.at(found, batch.area, both.any(axis=2))
+        if found.all():
+            break
+    return [
+        f"`split`: no held-out value of {output.variable} at {name} has one of the same hour on "
+        "the day before its forecast, so that nothing can be held against persistence; bring "
+        "observations of the same hours every day, or say a longer `step`"
+        for area, name in enumerate(windows.plan.areas)
+        for number, output in enumerate(windows.plan.outputs)
+        if not found[area, number]
+    ]

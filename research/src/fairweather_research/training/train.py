@@ -143,8 +143,8 @@ def train(
         logs=logs and logs / delivery_id,
     )
     with (
-        ForkServer() if server is None else nullcontext(server) as starts,
         _writable(store),
+        ForkServer() if server is None else nullcontext(server) as starts,
         staged_delivery(store, delivery_id) as folder,
     ):
         result = run_training(starts, prepared, folder, report)

@@ -82,9 +82,9 @@ def _train(
 
     _make_reproducible(recipe.seed)
     report_stage("fit")
-    parts = windows.parts()
-    training_rows = windows.rows((parts == Part.TRAINING).any(axis=1))
-    held_out = windows.rows((parts == Part.HELD_OUT).any(axis=1))
+    training_rows, held_out = (
+        windows.rows(windows.reaching(part)) for part in (Part.TRAINING, Part.HELD_OUT)
+    )
     ranges = training_rows.input_ranges()
     bounds = domain_of(prepared.expected.model_copy(update=declared_domain(recipe, ranges)))
     samples, leads = windows.as_of_newest(), windows.plan.leads
@@ -93,13 +93,13 @@ def _train(
     if windows.plan.probabilities:
         report_stage("bands")
         logs.part = "bands"
-        bands = fit_bands(samples, fitted, recipe.fit, report_epoch)
+        bands = fit_bands(fitted.windows, fitted, recipe.fit, report_epoch)
     report_stage("export")
     model, onnx = _export(prepared, fitted, bands, conversion, folder=folder, scratch=scratch)
     report_stage("evaluate")
-    evaluations = evaluate_ages(
-        evaluate(held_out, *_forecast(model, held_out)), held_out, partial(_forecast, model)
-    )
+    by_area = (held_out.rows(held_out.area == area) for area in range(len(windows.plan.areas)))
+    evaluated = [one for some in by_area for one in evaluate(some, *_forecast(model, some))]
+    evaluations = evaluate_ages(evaluated, held_out, partial(_forecast, model))
     max_age = recipe.max_age
     if isinstance(max_age, str):
         max_age = greatest_age(evaluations) or windows.plan.least_age
@@ -116,14 +116,17 @@ def _train(
     report_stage("convert")
     onnx_report = onnx.finish(inputs, outputs)
     logs.evaluations(evaluations)
-    learned = samples.parts() == Part.TRAINING
-    earliest = samples.reference[learned.any(axis=1)].min()
-    first_window = earliest - windows.plan.steps * windows.plan.step_seconds
+    learned = samples.rows(samples.reaching(Part.TRAINING))
+    first_window = learned.reference.min() - windows.plan.steps * windows.plan.step_seconds
+    train_end = max(
+        int(batch.lead_times()[batch.parts() == Part.TRAINING].max())
+        for _, batch in learned.batches()
+    )
     first_observation, last_observation = prepared.observed
     return TrainingResult(
         windows=len(training_rows),
         train_start=int(max(first_window, first_observation)),
-        train_end=int(min(samples.lead_times()[learned].max(), last_observation)),
+        train_end=min(train_end, last_observation),
         seen=ranges,
         epochs=fitted.epochs,
         best_epoch=fitted.best_epochs[0],
