@@ -27,7 +27,7 @@ from fairweather_interface.delivery import Manifest, read_manifest
 from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError
 from fairweather_interface.manifest import MANIFEST, SIGNATURE, file_problems, is_stray
 
-from fairweather_app.settings import is_remote
+from fairweather_app.setting_values import is_remote
 from fairweather_app.text import mask
 
 LARGEST_MANIFEST = 64 << 20

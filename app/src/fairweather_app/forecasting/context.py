@@ -31,7 +31,7 @@ from fairweather_app.models_backend import (
 )
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
 from fairweather_app.observations import ObservationStore, WindowCache
-from fairweather_app.settings import Settings, cannot_write_cache
+from fairweather_app.settings import PREFIX, Settings
 
 EXTENSION = "fairweather"
 
@@ -77,7 +77,8 @@ def build_app_context(settings: Settings) -> AppContext:
     try:
         cache.check_writable()
     except OSError as error:
-        raise SettingsError([cannot_write_cache(settings.cache, error)]) from None
+        problem = f"expected a folder that can be written to ({error.strerror or error})"
+        raise SettingsError([f"{PREFIX}CACHE is {str(settings.cache)!r}: {problem}"]) from None
     backends = _choose_backends(settings, cache)
     selectors = Selectors(
         Rules(overrides=overrides, refuse_below_baseline=settings.refuse_below_baseline)

@@ -45,7 +45,7 @@ from fairweather_app.common.times import (
 )
 from fairweather_app.errors import ArchiveError
 from fairweather_app.observations.store import Archive, Key, Times, Values
-from fairweather_app.settings import is_misspelt
+from fairweather_app.setting_values import is_misspelt
 
 Mask = npt.NDArray[np.bool_]
 
