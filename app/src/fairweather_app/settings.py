@@ -203,8 +203,7 @@ def find_named(
 ) -> Callable[..., Any]:
     """Return the callable of a name: packaged, an entry point, or ``package.module:callable``.
 
-    Raises:
-        SettingsError: there is none of that name, or importing it failed, for whatever reason.
+    One that is not there, or cannot be imported, is `SettingsError`.
     """
     prefix = f"{PREFIX}{setting.upper()} is {name!r}"
     named = {each.name: each.value for each in entry_points(group=group)} | dict(packaged or {})

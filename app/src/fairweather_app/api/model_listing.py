@@ -78,11 +78,7 @@ def models_page(app_context: AppContext, query: ModelsQuery, *, most: int = MOST
 
 
 def model_detail(app_context: AppContext, delivery_id: str) -> ModelDetail:
-    """Describe one delivery with its metadata and the address of its card, if it has one.
-
-    Raises:
-        UnknownDeliveryError: there is none.
-    """
+    """Describe one delivery with its metadata and its card, or raise `UnknownDeliveryError`."""
     entry = app_context.catalogue.snapshot.entry(delivery_id)
     delivery = app_context.catalogue.delivery(entry)
     card = url_for("api.get_model_card", delivery_id=delivery_id)

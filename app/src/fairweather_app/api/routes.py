@@ -161,10 +161,7 @@ def list_areas() -> Response:
     invalid=(400,),
 )
 def list_models() -> Response:
-    """List the deliveries the app knows of, each with its state and the reason for it.
-
-    At most `MOST_LISTED` at a time; ``next`` is where the others are.
-    """
+    """List the deliveries the app knows of, each with its state and the reason for it."""
     query = read_models_query(request.args.items(multi=True))
     return _json(models_page(current_context(), query))
 

@@ -39,10 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 class Poller:
-    """Refreshes an app's catalogue at once and then again and again, on threads, and logs.
-
-    After the first refresh models are preloaded, on another thread.
-    """
+    """Refreshes a catalogue again and again, on threads; preloads models after the first time."""
 
     def __init__(self, app_context: AppContext) -> None:
         self._context = app_context
@@ -65,10 +62,7 @@ class Poller:
         self._follower.start()
 
     def wait_for_first_refresh(self, seconds: float) -> bool:
-        """Wait for the first refresh, at most so many `seconds`; return whether it has ended.
-
-        A worker that takes requests before it would answer not-ready while others could serve.
-        """
+        """Wait for the first refresh, at most so many `seconds`; return whether it has ended."""
         return self._refreshed.wait(seconds)
 
     def stop(self) -> None:

@@ -36,7 +36,8 @@ from fairweather_interface.manifest import file_problems, read_listed
 from fairweather_interface.metadata import read_metadata
 from fairweather_interface.names import with_plain_areas
 
-from fairweather_app.catalogue.stores import Store, name_some
+from fairweather_app.catalogue.stores import Store
+from fairweather_app.text import FEW_NAMED, join_some
 
 _STAGING = ".staging-"
 _LOCK = ".lock"
@@ -91,7 +92,7 @@ class DeliveryCache:
         if unlisted := self.store.check(name, manifest, only_listed=known is not None):
             logger.warning(
                 "passed over in the folder of delivery %s: %s, which its manifest does not list",
-                *(name, name_some(unlisted)),
+                *(name, join_some(sorted(map(repr, unlisted)), FEW_NAMED)),
             )
         return known or self._copy(name, manifest)
 
@@ -107,10 +108,7 @@ class DeliveryCache:
         return delivery
 
     def open_described(self, name: str, digest: str) -> Delivery:
-        """Return the delivery with its metadata, the only file whose digest is verified.
-
-        Raises what `open_verified` raises.
-        """
+        """Return the delivery as `open_verified`; only the digest of its metadata is verified."""
         copy = self._home(digest) / name
         try:
             manifest = read_manifest(copy)
@@ -122,10 +120,7 @@ class DeliveryCache:
         return self.open_verified(name, digest)
 
     def find_damage(self, name: str, digest: str) -> tuple[tuple[str, ...], int]:
-        """List how the copy differs from the verified bytes; return its size in bytes, too.
-
-        A copy that is not here is fetched when it is needed, and no damage.
-        """
+        """List how the copy that is here differs from the verified bytes; return its size, too."""
         copy = self._home(digest) / name
         try:
             manifest = read_manifest(copy)

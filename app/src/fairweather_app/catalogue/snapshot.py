@@ -23,11 +23,7 @@ from fairweather_app.errors import UnknownDeliveryError
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """Entries and pins, and what follows from them, computed once. Never changes.
-
-    `entries` are keyed and sorted by delivery id; `pins` are areas and the delivery each is
-    pinned to.
-    """
+    """Entries, sorted by delivery id, pins by area, and what follows from them. Never changes."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)

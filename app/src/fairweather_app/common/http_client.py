@@ -22,8 +22,7 @@ from fairweather_app.errors import SettingsError
 def open_pool(url: str, **options: Any) -> urllib3.PoolManager:  # noqa: ANN401 - as urllib3 takes them
     """Return a pool for `url`; its `proxy` is the address in use, without user and password.
 
-    Raises:
-        SettingsError: what the environment names for `url` is no HTTP proxy.
+    What the environment names and is no HTTP proxy is `SettingsError`.
     """
     target, proxies = parse_url(url), getproxies()
     given = proxies.get(target.scheme or "") or proxies.get("all")

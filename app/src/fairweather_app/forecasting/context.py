@@ -62,11 +62,9 @@ class AppContext:
 
 
 def build_app_context(settings: Settings) -> AppContext:
-    """Put an app together: read the overrides, try the cache, and start nothing.
+    """Put an app together and start nothing.
 
-    Raises:
-        OverridesError: the file of overrides is wrong.
-        SettingsError: the cache cannot be written.
+    A wrong file of overrides is `OverridesError`, a cache that cannot be written `SettingsError`.
     """
     overrides = replace(read_overrides(settings.overrides), shadows=frozenset(settings.shadow))
     observations = ObservationStore(
@@ -137,10 +135,7 @@ def make_clock(
     *,
     wall: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Clock:
-    """Make the clock that the settings ask for.
-
-    `latest` gives the time of the latest observation of an area or, for None, of all.
-    """
+    """Make the clock of a setting; `latest` is when an area was observed last or, for None, any."""
 
     def last_full_hour(_area: str) -> datetime:
         return wall().replace(minute=0, second=0, microsecond=0)

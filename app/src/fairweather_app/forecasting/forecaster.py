@@ -226,10 +226,7 @@ class Forecaster:
         *,
         use_cache: bool = False,
     ) -> Trial | Refusal:
-        """Return what one model predicts for an area that it declares, or why it refuses.
-
-        A trial that is returned holds the windows and the predictions.
-        """
+        """Return what one model predicts for an area that it declares, or why it refuses."""
         trace = trace or RequestTrace()
         trial = Trial(
             metadata=model.metadata, area=area, reference_time=reference_time, margins=self._margins

@@ -52,10 +52,7 @@ def refused(
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """The rules that keep a live delivery from answering for an area that it declares.
-
-    They are its own declaration and what the operator narrowed.
-    """
+    """What keeps a live delivery from answering for its areas: its declaration and the operator."""
 
     overrides: Overrides
     refuse_below_baseline: bool
@@ -226,10 +223,7 @@ class Selector:
 
 
 class Selectors:
-    """The selectors of the published contents and of those before them, under the same rules.
-
-    For other contents a new one is made at each call.
-    """
+    """The selectors of the published contents and of those before them, under the same rules."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules

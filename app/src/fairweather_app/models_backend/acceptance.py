@@ -107,11 +107,7 @@ def read_examples(model: RuntimeModel) -> Arrays:
 
 
 def run_examples(model: RuntimeModel, examples: Arrays) -> Arrays:
-    """Return every declared output and quantile, for all examples in one batch.
-
-    Where the server that runs the model fails, which tells nothing about it, that is
-    `RemoteUnavailableError`.
-    """
+    """Run all examples in one batch; what tells of a server alone is `RemoteUnavailableError`."""
     feeds = {each.name: examples[f"input/{each.name}"] for each in model.metadata.inputs}
     try:
         return model.session.run(feeds, list(_outputs(model.metadata)))

@@ -22,7 +22,7 @@ from fairweather_interface.applicability import (
 )
 from fairweather_interface.metadata import ModelMetadata, Output
 from fairweather_interface.refusals import Code, Phase, Refusal
-from fairweather_interface.variables import VARIABLES, Variable
+from fairweather_interface.variables import Variable
 
 from fairweather_app.models_backend.runtime_model import Prediction, Predictions, Values
 from fairweather_app.observations.windows import Window
@@ -96,20 +96,13 @@ def check_predictions(
     metadata: ModelMetadata, predictions: Mapping[str, Prediction]
 ) -> Refusal | None:
     """Refuse when the prediction of a variable is no forecast; the first is named."""
+    rows = metadata.variable_table
     for output in metadata.outputs:
-        refusal = check_output(
-            output, predictions[output.variable], find_variable(metadata, output.variable)
-        )
+        name = output.variable
+        refusal = check_output(output, predictions[name], rows.get(name))
         if refusal is not None:
             return refusal
     return None
-
-
-def find_variable(metadata: ModelMetadata, name: str) -> Variable | None:
-    """Return the row of a variable, the contract's or the model's; None where neither has it."""
-    declared = (metadata.declared_variables or {}).get(name)
-    known = VARIABLES.get(name)
-    return declared.row(name) if known is None and declared is not None else known
 
 
 def check_output(

@@ -96,35 +96,27 @@ def read_archive(
             series[key] = times[:past], values[:past]
     if sentences := problems.sentences():
         raise ArchiveError(path, sentences)
-    beside = units.beside_the_contract()
+    beside = {name: unit for name, unit in units.found.items() if name not in VARIABLES}
     return Archive(path=path, origin=origin, series=series, units=beside, future=future)
 
 
 class _Units:
-    """The unit of each variable of a file: its row's, else the stored one, else the first written.
-
-    `find` and `stored` are those of `read_archive`.
-    """
+    """The unit of each variable: its row's, else the stored one, else the first in the file."""
 
     def __init__(self, find: Callable[[str], Variable | None], stored: Mapping[str, str]) -> None:
         self.find = find
         self._stored = stored
-        self._found: dict[str, str] = {}
+        self.found: dict[str, str] = {}
 
     def problem(self, name: str, written: str) -> str | None:
         """Return why values of a variable cannot be taken in the unit they are written in."""
         row, stored = self.find(name), self._stored.get(name)
-        expected = self._found.setdefault(name, stored or written) if row is None else row.unit
-        self._found[name] = expected
+        expected = self.found.setdefault(name, row.unit if row else stored or written)
         if written != expected:
             return f"{name} in {written!r}; expected {expected!r}: convert the values"
         if stored not in {None, expected}:
             return f"{name} in {written!r}; its stored observations are in {stored!r}: remove them"
         return None
-
-    def beside_the_contract(self) -> dict[str, str]:
-        """Return the units of the variables that the contract does not know."""
-        return {name: unit for name, unit in self._found.items() if name not in VARIABLES}
 
 
 def _read_origin(path: Path, problems: _Problems) -> Origin | None:

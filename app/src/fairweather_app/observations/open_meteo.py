@@ -64,11 +64,7 @@ class OpenMeteo:
     def fetch(
         self, places: Mapping[str, Area], *, since: datetime, until: datetime
     ) -> Iterator[Reading]:
-        """Yield the readings of `places` in [since, until], in whole days, nulls included.
-
-        Raises:
-            ProviderError: it cannot be reached, refuses, or its response cannot be understood.
-        """
+        """Yield the readings of `places` in [since, until], in whole days, nulls included."""
         names = sorted(places)
         for start in range(0, len(names), PLACES_AT_ONCE):
             asked = names[start : start + PLACES_AT_ONCE]

@@ -134,9 +134,8 @@ def get_inputs(
 ) -> dict[str, Window]:
     """Return the window of every required input, by input name; what is not `given` is read.
 
-    `variables` are the rows of those that the contract or the model knows.
-
-    One that is not given and can never be read here is `UnsuppliedInputError`.
+    `variables` are the rows of those that the contract or the model knows. An input that can never
+    be read here is `UnsuppliedInputError`.
     """
     windows = dict(given or {})
     for wanted in required_inputs:
@@ -146,11 +145,7 @@ def get_inputs(
 
 
 def check_unit(spec: WindowSpec, stored: str | None) -> None:
-    """Refuse a window whose observations are stored in another unit; None where there are none.
-
-    Raises:
-        UnsuppliedInputError: they are in another unit than it is wanted in.
-    """
+    """Raise `UnsuppliedInputError` where observations are `stored` in another unit than wanted."""
     if spec.unit is not None and stored is not None and stored != spec.unit:
         raise UnsuppliedInputError(
             f"{spec.variable} is wanted in {spec.unit!r}, its observations are in {stored!r}"

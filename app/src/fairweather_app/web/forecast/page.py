@@ -59,11 +59,7 @@ from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, inde
     },
 )
 def forecast_page() -> flask.Response:
-    """Show the forecast for an area, the reasons why there is none, or the choice of areas.
-
-    Without an area in the address, redirect to the one that was read last, with the rest of the
-    address.
-    """
+    """Show the forecast for an area, the reasons why there is none, or the choice of areas."""
     app_context = current_context()
     area = plain_name(flask.request.args.get("area", ""))[:LONGEST_AREA]
     asked_time = flask.request.args.get("reference_time", "").strip()[:LONGEST_AREA]

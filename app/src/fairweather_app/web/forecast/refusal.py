@@ -182,9 +182,6 @@ def suggest(
     """Return times that models of the area answer, the latest first; none without observations.
 
     Tried are the latest observation and the ends of the months before, as far as a model allows.
-
-    Raises:
-        ObservationStoreError: the database cannot be used.
     """
     if latest is None:
         return ()

@@ -68,10 +68,7 @@ def headline_day(days: Sequence[LocalDay], today: date) -> LocalDay | None:
 def headline(
     times: Sequence[datetime], series: Sequence[Series], *, zone: tzinfo, now: datetime
 ) -> str:
-    """Return the first sentence: ``Tomorrow: low 4 °C, high 9 °C, humidity 80 %``.
-
-    `now` decides what is today and what is over.
-    """
+    """Return the first sentence: ``Tomorrow: low 4 °C, high 9 °C, humidity 80 %``."""
     today = now.astimezone(zone).date()
     day = headline_day(local_days(times, zone), today)
     if day is None:
@@ -224,10 +221,7 @@ def band_on(day: LocalDay | None, series: Series | None) -> str:
 
 
 def sun(day: LocalDay, times: Sequence[datetime], nights: Sequence[Night], zone: tzinfo) -> str:
-    """Return when the sun rises and sets on a day: ``sunrise 07:20, sunset 16:40``.
-
-    Empty where the series does not show both.
-    """
+    """Return ``sunrise 07:20, sunset 16:40``; empty where the series does not show both."""
     if not day.whole:
         return ""
     begin, end = times[day.steps[0]] - timedelta(hours=1), times[day.steps[-1]]

@@ -48,10 +48,7 @@ def render(template: str, areas: Sequence[AreaSummary] | None = None, **values: 
 
 
 def index_address(**query: str | None) -> str:
-    """Return the address of the forecast page for a query; units in the current address are kept.
-
-    So the units stay for readers without cookies.
-    """
+    """Return the address of the forecast page for a query, with the units of this address."""
     units = read_units(flask.request.args.get("units"))
     asked: dict[str, Any] = ({"units": units} if units else {}) | query
     return flask.url_for("page.index", **asked)

@@ -80,19 +80,16 @@ def _described(
                 ],
             )
             for each in metadata.performance
-            if (days := each.by_lead_day or ())
+            if (days := each.by_lead_day)
         ],
         "age_columns": ("Age", *columns),
         "by_age": [
             (
                 _group(each, units, variables),
-                [
-                    (wording.duration(row.age), *_score_cells(each, row, guesses))
-                    for row in each.by_age
-                ],
+                [(wording.duration(row.age), *_score_cells(each, row, guesses)) for row in ages],
             )
             for each in metadata.performance
-            if each.by_age
+            if (ages := each.by_age)
         ],
     }
 
