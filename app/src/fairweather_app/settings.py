@@ -16,16 +16,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
+import pydantic_settings
 import yaml
 from fairweather_interface.definitions import load_yaml
 from fairweather_interface.variables import VARIABLES
 from pydantic import ByteSize, Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 
 from fairweather_app import setting_values as values
 from fairweather_app.errors import SettingsError
@@ -36,10 +31,10 @@ NO_SETTINGS = (PREFIX + "WITHOUT_CHART", PREFIX + "DEMO")
 """Variables that other parts of the repository read."""
 
 
-class Settings(BaseSettings):
+class Settings(pydantic_settings.BaseSettings):
     """All settings with their defaults. Frozen: a running app does not change them."""
 
-    model_config = SettingsConfigDict(
+    model_config = pydantic_settings.SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, validate_default=True
     )
 
@@ -178,17 +173,16 @@ class Settings(BaseSettings):
         cls,
         *_: Any,  # noqa: ANN401 - as pydantic-settings passes them
         **sources: Any,  # noqa: ANN401 - likewise
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
+    ) -> tuple[pydantic_settings.PydanticBaseSettingsSource, ...]:
         """Return where settings come from, the strongest first."""
-        file = InitSettingsSource(cls, init_kwargs=_read_config_file())
+        file = pydantic_settings.InitSettingsSource(cls, init_kwargs=_read_config_file())
         return sources["init_settings"], sources["env_settings"], file
 
 
 def load_settings(given: Settings | Mapping[str, Any] | None = None) -> Settings:
     """Return settings from what is given, the environment, the configuration file and the defaults.
 
-    Raises:
-        SettingsError: names every wrong setting, its value, and what is expected.
+    `SettingsError` names every wrong setting, its value, and what is expected.
     """
     if isinstance(given, Settings):
         return given

@@ -100,7 +100,6 @@ class Poller:
                 logger.exception("following withdrawals and pins failed; it is tried again")
 
     def _report(self) -> None:
-        """Log what changed since the last report."""
         with self._reporting:
             before, after = self._reported, self._context.catalogue.snapshot
             self._reported = after
@@ -133,10 +132,7 @@ def start_polling(app: Flask) -> Poller:
 
 
 def serves_here() -> bool:
-    """Return whether this is the process of ``flask run`` that answers requests.
-
-    With the reloader of the debug mode ``flask run`` is two processes; only the inner one serves.
-    """
+    """Return whether this process answers the requests of ``flask run``, with a reloader or not."""
     context = click.get_current_context(silent=True)
     if context is None or context.command is not run_command:
         return False

@@ -12,12 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
+import fairweather_interface.errors as interface
 from fairweather_interface.delivery import Delivery
-from fairweather_interface.errors import (
-    FairweatherError,
-    IncompleteDeliveryError,
-    UnsupportedSchemaError,
-)
 from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
@@ -70,18 +66,17 @@ class Ingestion:
     ) -> Ingested:
         """Ingest a delivery; one that is known is verified, and not tested again.
 
-        Raises:
-            IncompleteDeliveryError: it has no manifest: it is not there (any more).
-            OSError: the store or the cache failed, which tells nothing about the delivery.
+        One without a manifest, which is not there (any more), is `IncompleteDeliveryError`; a store
+        or cache that fails, which tells nothing about the delivery, is `OSError`.
         """
         entry = Entry(delivery_id=delivery_id, state=State.LIVE, fingerprint=fingerprint)
         try:
             delivery = self._cache.fetch_verified(delivery_id)
-        except IncompleteDeliveryError:
+        except interface.IncompleteDeliveryError:
             raise
-        except UnsupportedSchemaError as error:
+        except interface.UnsupportedSchemaError as error:
             return Ingested(entry=_refused(entry, Code.SCHEMA_TOO_NEW, str(error)))
-        except FairweatherError as error:
+        except interface.FairweatherError as error:
             return Ingested(entry=_refused(entry, Code.CORRUPT, "; ".join(error.problems)))
         known = find_known(delivery_id, delivery.digest)
         if known is not None:
@@ -113,7 +108,7 @@ class Ingestion:
 
     def measure(self, entry: Entry) -> int:
         """Estimate the memory of a model before it is loaded; 0 where `reload` will fail."""
-        with suppress(FairweatherError, OSError):
+        with suppress(interface.FairweatherError, OSError):
             delivery = self._cache.open_described(entry.delivery_id, str(entry.digest))
             return estimate_memory(delivery, self.backends)
         return 0
@@ -149,9 +144,9 @@ def _opening() -> Iterator[None]:
         yield
     except RemoteUnavailableError as error:
         raise LoadError(Code.RUNTIME_UNAVAILABLE, str(error)) from error
-    except (OSError, IncompleteDeliveryError) as error:
+    except (OSError, interface.IncompleteDeliveryError) as error:
         why = getattr(error, "strerror", None) or error
         reason = f"its bytes cannot be read or copied at the moment ({why})"
         raise LoadError(Code.RUNTIME_UNAVAILABLE, reason) from error
-    except FairweatherError as error:
+    except interface.FairweatherError as error:
         raise LoadError(Code.CORRUPT, "; ".join(error.problems)) from error

@@ -244,8 +244,6 @@ class ModelCache:
 
 
 class _LazySession:
-    """A session that is loaded when it is run."""
-
     def __init__(self, cache: ModelCache, entry: Entry) -> None:
         self._cache = cache
         self._entry = entry

@@ -67,10 +67,7 @@ class _Pass:
 
 
 class Refresher:
-    """Runs the passes over one store, one after another, and loads models before they go live.
-
-    `publish` is called with the entries of a long pass so far.
-    """
+    """Runs the passes over one store; `publish` gets the entries of a long one so far."""
 
     def __init__(
         self,

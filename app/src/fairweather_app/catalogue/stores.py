@@ -96,12 +96,9 @@ class RemoteStore:
                 if not parent or not self._system.exists(parent):
                     raise
                 found = []
-        names = (each["name"].rstrip("/").rsplit("/", 1)[-1] for each in found)
-        return frozenset(
-            name
-            for name, each in zip(names, found, strict=True)
-            if each["type"] == "directory" and not name.startswith(".")
-        )
+        folders = (each["name"] for each in found if each["type"] == "directory")
+        names = (path.rstrip("/").rsplit("/", 1)[-1] for path in folders)
+        return frozenset(name for name in names if not name.startswith("."))
 
     def fingerprint(self, name: str) -> str:
         """Hash path, size and the store's own stamp of every file."""
@@ -157,7 +154,6 @@ class RemoteStore:
         return str(self._system._strip_protocol(self.url))  # noqa: SLF001 - fsspec's own way
 
     def _files(self, name: str) -> Mapping[str, Mapping[str, Any]]:
-        """List all files below a delivery, by relative path."""
         root = f"{self._root}/{name}"
         with _as_os_error():
             found = self._system.find(root, detail=True)

@@ -98,7 +98,7 @@ def require_database(context: AppContext) -> None:
 def only_reading(context: AppContext) -> Iterator[None]:
     """Use an empty database inside the block where there is none, and make none."""
     database = context.observations.database
-    if not database.would_be_created:
+    if database.missing is None:
         yield
         return
     with (

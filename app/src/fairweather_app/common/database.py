@@ -137,11 +137,6 @@ class Database:
             "FAIRWEATHER_OBSERVATIONS names it: is it what the serving app has?"
         )
 
-    @property
-    def would_be_created(self) -> bool:
-        """Whether it is a SQLite file that its first use would create."""
-        return self.missing is not None and self._path.parent.is_dir()
-
     @contextmanager
     def replaced_by(self, path: Path) -> Iterator[None]:
         """Use another SQLite file inside the block, so that the real one is not created."""

@@ -44,8 +44,7 @@ def _is_direct(target: Url, listed: str) -> bool:
         return True
     for each in listed.split(","):
         with suppress(ValueError):  # one of the two is a name
-            if ip_address((target.host or "").strip("[]")) in ip_network(
-                each.strip(), strict=False
-            ):
+            network = ip_network(each.strip(), strict=False)
+            if ip_address((target.host or "").strip("[]")) in network:
                 return True
     return False

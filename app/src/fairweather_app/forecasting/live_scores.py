@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -30,7 +30,7 @@ from fairweather_app.forecasting.forecast_log import ForecastLog, LoggedForecast
 from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
 from fairweather_app.observations import ObservationStore, WindowCache
 from fairweather_app.observations.store import Times, Values
-from fairweather_app.observations.windows import sample_means
+from fairweather_app.observations.windows import Read, sample_means
 
 MOST_PENDING = 10_000
 MOST_REMEMBERED = 20_000
@@ -115,10 +115,6 @@ class LiveScores:
             if self._all is None or time.monotonic() - self._all[0] > MOST_SECONDS_OLD:
                 self._all = (time.monotonic(), score(self.log.read(), self._store.series))
             return self._all[1]
-
-
-Read = Callable[[str, str, datetime, datetime], tuple[Times, Values]]
-"""Reads the observations of an area and a variable in (after, until]."""
 
 
 def score(forecasts: Sequence[LoggedForecast], observed: Read) -> list[LiveScore]:

@@ -161,10 +161,7 @@ class Selector:
         return found
 
     def successor(self, contents: Contents) -> Selector:
-        """Make the selector of other contents, which has chosen what was asked of this one.
-
-        An area of which nothing has changed keeps its ranking; the others are ranked anew.
-        """
+        """Make the selector of other contents; an area that is unchanged keeps its ranking."""
         before, made = self.contents, Selector(contents, self._rules)
         for (area, variables), known in self.choices.items()[-CHOICES_PREPARED:]:
             same = before.declaring.get(area) == contents.declaring.get(area)

@@ -66,10 +66,7 @@ def check_units(metadata: ModelMetadata) -> None:
 
 
 def check_signature(model: RuntimeModel) -> None:
-    """Refuse an artifact whose inputs differ from the declared ones, or that lacks an output.
-
-    Quantiles are outputs here: each is declared with the shape of the output that it is of.
-    """
+    """Refuse an artifact with other inputs than declared, or without an output or quantile."""
     found = model.session.signature
     declared = {each.name: each for each in model.metadata.inputs}
     problems = [

@@ -13,13 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-from fairweather_interface.applicability import (
-    Observed,
-    check_age,
-    check_applicability,
-    check_missing,
-    check_start,
-)
+from fairweather_interface import applicability
 from fairweather_interface.metadata import ModelMetadata, Output
 from fairweather_interface.refusals import Code, Phase, Refusal
 from fairweather_interface.variables import Variable
@@ -67,7 +61,7 @@ def check_windows(metadata: ModelMetadata, windows: Mapping[str, Window]) -> Ref
     reasons = []
     for required in metadata.required_inputs:
         window = windows[required.name]
-        refusal = check_missing(required, window.observed.missing)
+        refusal = applicability.check_missing(required, window.observed.missing)
         if refusal is not None:
             reasons.append(f"{refusal.reason}; missing {window.describe_gaps()}")
     if not reasons:
@@ -85,10 +79,10 @@ def check_observed(
     """
     declared = (metadata.declared_variables or {}).items()
     margins = {name: each.margin or 0.0 for name, each in declared} | dict(margins)
-    return check_applicability(metadata, _observed(windows), margins=margins)
+    return applicability.check_applicability(metadata, _observed(windows), margins=margins)
 
 
-def _observed(windows: Mapping[str, Window]) -> dict[str, Observed]:
+def _observed(windows: Mapping[str, Window]) -> dict[str, applicability.Observed]:
     return {name: window.observed for name, window in windows.items()}
 
 
@@ -142,7 +136,9 @@ def _impossible(output: Output, variable: Variable | None, what: str, values: Va
 CHECKS = (
     Check(  # no observation helps a model that may not be asked at this time
         phase=Phase.START,
-        find=lambda trial: check_start(trial.metadata, trial.area, trial.reference_time),
+        find=lambda trial: applicability.check_start(
+            trial.metadata, trial.area, trial.reference_time
+        ),
         obeys=("valid_months", "areas{}.timezone"),
     ),
     Check(
@@ -152,7 +148,7 @@ CHECKS = (
     ),
     Check(
         phase=Phase.WINDOWS,
-        find=lambda trial: check_age(trial.metadata, _observed(trial.windows)),
+        find=lambda trial: applicability.check_age(trial.metadata, _observed(trial.windows)),
         obeys=("inputs[].max_age",),
     ),
     Check(

@@ -130,6 +130,5 @@ class RuntimeModel:
 
     @cached_property
     def _asked_for(self) -> tuple[str, ...]:
-        """The tensors that a forecast needs."""
         quantiles = [each.name for band in self.bands.values() for each in band]
         return (*(each.name for each in self.metadata.outputs), *quantiles)

@@ -144,7 +144,6 @@ def _check(
 def _problem(
     reading: Reading, areas: Container[str], variables: Mapping[str, Variable]
 ) -> str | None:
-    """Return why a reading cannot be understood, or None."""
     area, name, unit = reading.area, reading.variable, reading.unit
     time: object = reading.time  # a foreign provider may yield anything
     value: object = reading.value

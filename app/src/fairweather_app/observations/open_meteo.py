@@ -53,10 +53,7 @@ Wrong = Callable[[str], ProviderError]
 
 
 class OpenMeteo:
-    """The provider at `url`: its forecast address by default, or that of its archive.
-
-    A `url` may have a query of its own, such as ``?apikey=...``.
-    """
+    """The provider at `url`, which may have a query: its forecast address, or its archive's."""
 
     def __init__(self, url: str | None = None) -> None:
         self.url = url or ADDRESS
@@ -93,7 +90,6 @@ class OpenMeteo:
 
 
 def _readings(area: str, location: object) -> Iterator[Reading]:
-    """Yield the readings of one location."""
 
     def wrong(found: str) -> ProviderError:
         return ProviderError(NAME, f"its answer for {area} cannot be understood: {found}")

@@ -35,10 +35,7 @@ Read = Callable[[str, str, datetime, datetime], tuple[Times, Values]]  # (after,
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowSpec:
-    """The window of one variable for one area, or for a region given by its members.
-
-    `unit` is the one it is wanted in; None takes the one that is stored.
-    """
+    """The window of a variable for an area or a region's members; `unit` None is any."""
 
     areas: tuple[str, ...]
     variable: str

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import flask
-from fairweather_interface.names import LONGEST_NAME
 
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.forecasting.areas import AreaSummary, area_summaries
@@ -18,9 +17,6 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-
-LONGEST_AREA = LONGEST_NAME
-"""Names beyond this are cut before they are looked up or shown; no area has one."""
 
 
 def render(template: str, areas: Sequence[AreaSummary] | None = None, **values: object) -> str:
