@@ -155,10 +155,7 @@ class Snapshot:
 
     @property
     def not_ready(self) -> str | None:
-        """Why the app is not ready: no model is live, and the store is not known.
-
-        None when a model is live, and when the whole store was read.
-        """
+        """Why the app is not ready: nothing is live, and the store is not known; else None."""
         if self.live:
             return None
         if self.checked_at is None:

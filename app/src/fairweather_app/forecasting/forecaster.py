@@ -81,11 +81,7 @@ class SelectedForecast:
 
 
 class Forecaster:
-    """Decides which model answers, and lets it predict. Safe to share between threads.
-
-    A model predicts for `seconds` at most; `margins` are how far beyond a declared bound the
-    operator goes, by variable.
-    """
+    """Decides which model answers and predicts, within `seconds` and the operator's `margins`."""
 
     def __init__(
         self,

@@ -77,10 +77,7 @@ class LiveScores:
     def add(
         self, model: RuntimeModel, area: str, reference_time: datetime, predictions: Predictions
     ) -> None:
-        """Note a forecast that was made; it is logged a moment later, beside the requests.
-
-        One of a time of which something has been observed already is not noted.
-        """
+        """Note a forecast, to be logged soon, unless something of its time is observed already."""
         key = (model.delivery_id, area, reference_time)
         if self._known.get(key):
             return
