@@ -108,7 +108,7 @@ def test_settings_pass_through_as_they_are() -> None:
 def test_a_wrong_setting_is_named_with_its_value_and_what_is_expected(
     given: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fairweather_app.settings.find_spec", lambda _name: None)
+    monkeypatch.setattr("fairweather_app.setting_values.find_spec", lambda _name: None)
     with pytest.raises(SettingsError, match=expected):
         load_settings(given)
 
@@ -123,7 +123,7 @@ def test_no_app_is_made_of_wrong_settings(tmp_path: Path) -> None:
 def test_tensorflow_is_a_backend_only_where_it_is_switched_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("fairweather_app.settings.find_spec", lambda _name: object())
+    monkeypatch.setattr("fairweather_app.setting_values.find_spec", lambda _name: object())
     for enabled, formats in ((False, ["onnx"]), (True, ["onnx", "tensorflow-saved-model"])):
         context = build_app_context(load_settings({"tensorflow": enabled, "cache": tmp_path}))
         assert [backend.format for backend in context.catalogue.backends] == formats

@@ -62,10 +62,9 @@ class Admission:
         if problem is not None:
             kind = PROBLEMS[problem]
             content = kind.problem(kind.statuses[0], str(kind.public)).model_dump_json()
-            headers = [("Content-Type", CONTENT_TYPE), ("Connection", "close")]
-            start(
-                f"{kind.statuses[0]} {kind.title}", [*headers, ("Retry-After", str(RETRY_SECONDS))]
-            )
+            again = ("Retry-After", str(RETRY_SECONDS))
+            headers = [("Content-Type", CONTENT_TYPE), ("Connection", "close"), again]
+            start(f"{kind.statuses[0]} {kind.title}", headers)
             return [content.encode()]
         with self._turns:
             answer = self._app(environ, start)

@@ -43,10 +43,7 @@ RETRY_SECONDS = 5
 
 
 class AppError(Exception):
-    """Base of everything the app raises on purpose; its text is fit for an operator.
-
-    It holds no secret of a URL, whatever a library said.
-    """
+    """Base of all that the app raises on purpose: fit for an operator, no secret of a URL in it."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__(mask(text))

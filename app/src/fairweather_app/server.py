@@ -57,15 +57,9 @@ def main() -> None:
     sys.stderr = sys.stderr or os.fdopen(STDERR, "w")
 
 
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    default=8000,
-    show_default=True,
-    type=click.IntRange(1, 65_535),
-    help="Port to listen on.",
-)
+@main.command(context_settings={"show_default": True})
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", default=8000, type=click.IntRange(1, 65_535), help="Port to listen on.")
 @click.option(
     "--workers",
     default=lambda: len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
@@ -76,21 +70,18 @@ def main() -> None:
 @click.option(
     "--threads",
     default=THREADS,
-    show_default=True,
     type=click.IntRange(1),
     help="Requests that a worker answers at once.",
 )
 @click.option(
     "--drain",
     default=1.0,
-    show_default=True,
     type=click.FloatRange(0),
     help="Seconds between being asked to stop and taking no more requests.",
 )
 @click.option(
     "--grace",
     default=30,
-    show_default=True,
     type=click.IntRange(1),
     help="Seconds that running requests have after that to finish.",
 )

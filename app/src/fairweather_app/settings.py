@@ -9,31 +9,20 @@ the defaults. The descriptions are the table in ``docs/settings.md``: after a ch
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
+import pydantic_settings
 import yaml
 from fairweather_interface.definitions import load_yaml
-from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.variables import VARIABLES
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from pydantic import ByteSize, Field, ValidationError
 
+from fairweather_app import setting_values as values
 from fairweather_app.errors import SettingsError
 
 PREFIX = "FAIRWEATHER_"
@@ -41,174 +30,15 @@ CONFIG = PREFIX + "CONFIG"
 NO_SETTINGS = (PREFIX + "WITHOUT_CHART", PREFIX + "DEMO")
 """Variables that other parts of the repository read."""
 
-DATABASES = ("sqlite", "postgresql")
 
-_ALIKE = 0.9  # one letter that is wrong, missing or too many
-
-_ORIGIN = re.compile(  # the port: not the scheme's own, 65535 at most
-    r"(http(?!.*:80$)|https(?!.*:443$))://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])"
-    r"(:(?!6553[6-9]|655[4-9]\d|65[6-9]\d\d|6[6-9]\d{3}|[7-9]\d{4})[1-9]\d{0,4})?"
-)
-
-PATH_PREFIX = re.compile(r"(/(?!\.\.?(/|$))[\w.~-]+)*", re.ASCII)
-
-
-def _check_authority(url: str) -> None:
-    """Refuse an address that is cut in the middle of its password, part of which would be shown."""
-    try:
-        _ = urlsplit(url).port
-    except ValueError:
-        raise ValueError(
-            "expected a number for the port, and / : @ # ? in a user or password as %2F %3A %40 "
-            "%23 %3F"
-        ) from None
-
-
-def _local_or_remote(value: str | Path) -> str:
-    text = str(value)
-    if not is_remote(text):
-        return str(_expanded(Path(text.removeprefix("file://"))))
-    _check_authority(text)
-    protocol = text.partition("://")[0]
-    if protocol.rpartition(":")[2] in {"http", "https"}:
-        raise ValueError(
-            "expected a folder or a store that lists its files, such as s3://bucket/prefix, which "
-            "a web server does not do reliably"
-        )
-    try:
-        from fsspec import get_filesystem_class  # type: ignore[import-untyped]  # noqa: PLC0415 - a folder needs none
-
-        get_filesystem_class(protocol)
-    except ImportError as error:
-        raise ValueError(
-            f"expected what {protocol} needs to be installed ({error}); for s3 "
-            "pip install 'fairweather-app[s3]' brings it"
-        ) from None
-    except ValueError:
-        raise ValueError("expected a folder or a URL that fsspec knows") from None
-    return text
-
-
-def _expanded(path: Path) -> Path:
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        raise ValueError("expected a path without ~: that home folder is not known here") from None
-
-
-def _supported_database(value: str) -> str:
-    _check_authority(value)
-    try:
-        url = make_url(value)
-        dialect = url.get_dialect()
-    except (ArgumentError, ValueError):  # the port
-        raise ValueError("expected a SQLAlchemy URL, such as sqlite:///file.sqlite") from None
-    if dialect.name not in DATABASES or dialect.is_async:
-        raise ValueError(f"expected a database of {' or '.join(DATABASES)}")
-    try:
-        dialect.import_dbapi()
-        dialect().create_connect_args(url)
-    except (SQLAlchemyError, ImportError, ValueError, TypeError) as error:
-        why = str(error).partition("\n")[0]
-        raise ValueError(
-            f"expected a URL that can be used here ({why}); for PostgreSQL "
-            "pip install 'fairweather-app[postgresql]' brings the driver"
-        ) from None
-    if dialect.name == "sqlite":
-        if url.database in {None, "", ":memory:"} or url.query.get("mode") == "memory":
-            raise ValueError("expected a file: a database in memory is empty in every other thread")
-        path = Path(str(url.database).removeprefix("file:"))
-        if path.is_dir() or not path.parent.is_dir():
-            raise ValueError("expected a file in a folder that is there")
-    return value
-
-
-def _address(value: str) -> str:
-    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
-        raise ValueError("expected an address, such as http://inference:8080")
-    _check_authority(value)
-    return value
-
-
-def _path_prefix(value: str) -> str:
-    if not PATH_PREFIX.fullmatch(value):
-        raise ValueError(
-            "expected a path such as /wx: a slash before each part and none at the end, and only "
-            "letters, digits and . _ ~ -"
-        )
-    return value
-
-
-def is_misspelt(variable: str) -> bool:
-    """Return whether a name is almost, and not quite, that of a variable of the contract."""
-    return variable not in VARIABLES and bool(get_close_matches(variable, VARIABLES, cutoff=_ALIKE))
-
-
-def _parse_margins(value: object) -> object:
-    try:
-        given = load_yaml(value) if isinstance(value, str) else value
-    except yaml.YAMLError:
-        given = None
-    names = list(given) if isinstance(given, Mapping) else [""]
-    for name in names:
-        if not re.fullmatch(r"[A-Za-z]\w*", str(name)) or is_misspelt(str(name)):
-            raise ValueError(
-                "expected margins by variable, such as {temperature: 3}; the variables are "
-                + ", ".join(VARIABLES)
-                + ", and those that deliveries declare"
-            )
-    return given
-
-
-def _split(value: object) -> object:
-    return (
-        tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
-    )
-
-
-def _delivery_ids(value: tuple[str, ...]) -> tuple[str, ...]:
-    if wrong := [name for name in value if not re.fullmatch(DELIVERY_ID_PATTERN, name)]:
-        raise ValueError(f"expected delivery ids separated by commas, not {wrong[0]!r}")
-    return value
-
-
-def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
-    if "*" in value and len(value) > 1:
-        raise ValueError("expected either * or a list of origins, not both")
-    for origin in value:
-        if origin != "*" and not _ORIGIN.fullmatch(origin):
-            raise ValueError(
-                "expected origins as browsers send them, such as https://weather.example: scheme "
-                "and host in lower case (other letters as xn--), the port unless it is the "
-                f"scheme's own, and nothing else; not {origin!r}"
-            )
-    return value
-
-
-def _installed_tensorflow(value: bool) -> bool:  # noqa: FBT001 - pydantic calls it
-    if value and find_spec("tensorflow") is None:
-        raise ValueError(
-            "expected false, because TensorFlow is not installed here; "
-            "pip install 'fairweather-app[tensorflow]' brings it"
-        )
-    return value
-
-
-_List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-_Path = Annotated[Path, AfterValidator(_expanded)]
-_Address = Annotated[str, AfterValidator(_address)]
-_Margin = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_Margins = Annotated[Mapping[str, _Margin], NoDecode, BeforeValidator(_parse_margins)]
-
-
-class Settings(BaseSettings):
+class Settings(pydantic_settings.BaseSettings):
     """All settings with their defaults. Frozen: a running app does not change them."""
 
-    model_config = SettingsConfigDict(
+    model_config = pydantic_settings.SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, validate_default=True
     )
 
-    store: Annotated[str, BeforeValidator(_local_or_remote)] = Field(
+    store: values.StoreAddress = Field(
         default="store",
         description="Where deliveries arrive: a folder, or any URL of "
         "[fsspec](https://filesystem-spec.readthedocs.io) such as `s3://bucket/prefix`, but not of "
@@ -216,7 +46,7 @@ class Settings(BaseSettings):
         "regions and endpoints come from the client's own variables (`AWS_ENDPOINT_URL`, "
         "`AWS_ACCESS_KEY_ID`, …).",
     )
-    observations: Annotated[str, AfterValidator(_supported_database)] = Field(
+    observations: values.DatabaseUrl = Field(
         default="sqlite:///observations.sqlite",
         description="SQLAlchemy URL of the database, SQLite or PostgreSQL. It holds observations, "
         "withdrawals, pins and the forecasts to be scored.",
@@ -227,7 +57,7 @@ class Settings(BaseSettings):
         "of an installed entry point, or `package.module:callable`. "
         "[More](commands.md#another-provider)",
     )
-    provider_url: _Address | None = Field(
+    provider_url: values.ServerAddress | None = Field(
         default=None, description="Address of the provider; default: the provider's own."
     )
     clock: Literal["latest-observation", "now"] = Field(
@@ -238,22 +68,22 @@ class Settings(BaseSettings):
     reload_seconds: float = Field(
         default=10.0, gt=0, le=86_400, description="Seconds between two scans of the store."
     )
-    overrides: _Path | None = Field(
+    overrides: values.LocalPath | None = Field(
         default=None,
         description="YAML file of [override_cities](settings.md#override_cities), which narrows "
         "the areas of deliveries.",
     )
-    margins: _Margins = Field(
+    margins: values.Margins = Field(
         default_factory=dict,
         description="By variable, how far beyond a declared bound a model may still be used, in "
         "the variable's unit, so that a record day does not stop the service: "
         "`{temperature: 3, humidity: 5}`. What is not named keeps the margin of the contract, or "
         "of the model where the contract does not know the variable.",
     )
-    domain_margin: _Margin | None = Field(
+    domain_margin: values.Margin | None = Field(
         default=None, description="Older form of `temperature` in `FAIRWEATHER_MARGINS`."
     )
-    humidity_margin: _Margin | None = Field(
+    humidity_margin: values.Margin | None = Field(
         default=None, description="Older form of `humidity` in `FAIRWEATHER_MARGINS`."
     )
     refuse_below_baseline: bool = Field(
@@ -261,7 +91,7 @@ class Settings(BaseSettings):
         description="Refuse a model when a variable it would forecast has a skill of 0 or less "
         "for the area.",
     )
-    cache: _Path = Field(
+    cache: values.LocalPath = Field(
         default=Path("~/.cache/fairweather-app"),
         description="Verified copies of deliveries and an index of what was found out about them; "
         "can be deleted at any time. All worker processes of a machine share it.",
@@ -272,12 +102,12 @@ class Settings(BaseSettings):
         description="Memory for loaded models in each process, estimated from their files. The "
         "least recently used are unloaded first, never one that runs.",
     )
-    tensorflow: Annotated[bool, AfterValidator(_installed_tensorflow)] = Field(
+    tensorflow: values.IfTensorFlow = Field(
         default=False,
         description="Also run TensorFlow SavedModels. They are programs: only when everyone who "
         "can write to the store may run code here.",
     )
-    backends: _List = Field(
+    backends: values.Names = Field(
         default=(),
         description="Additional [backends](architecture.md#add-a-backend), separated by commas: "
         "names of installed entry points, or `package.module:callable`.",
@@ -289,7 +119,7 @@ class Settings(BaseSettings):
         description="Seconds that a model, or the database, may take for a request. A model that "
         "takes longer is refused as `timed-out` and the next one is tried.",
     )
-    shadow: Annotated[_List, AfterValidator(_delivery_ids)] = Field(
+    shadow: values.DeliveryIds = Field(
         default=(),
         description="Ids of **shadows**, separated by commas: deliveries that run in parallel, "
         "are scored and never served.",
@@ -297,13 +127,13 @@ class Settings(BaseSettings):
     body_limit: int = Field(
         default=8 * 1024 * 1024, ge=1024, description="Largest request body, in bytes."
     )
-    cors_origins: Annotated[_List, AfterValidator(_origins)] = Field(
+    cors_origins: values.Origins = Field(
         default=(),
         description="Origins, separated by commas, whose pages may read answers in a browser "
         "(`https://weather.example,http://localhost:8080`), or `*` for all. "
         "[More](http-api.md#from-a-page-in-a-browser)",
     )
-    path_prefix: Annotated[str, AfterValidator(_path_prefix)] | None = Field(
+    path_prefix: values.PathPrefix | None = Field(
         default=None,
         description="Path below which a proxy serves the app, such as `/wx`: links, redirects "
         "and cookies begin with it. [More](operations.md#behind-a-proxy)",
@@ -321,7 +151,7 @@ class Settings(BaseSettings):
     log_requests: bool = Field(
         default=True, description="Write a line for each request, in production servers."
     )
-    inference_url: _Address | None = Field(
+    inference_url: values.ServerAddress | None = Field(
         default=None,
         description="Server of the Open Inference Protocol V2 that runs the models instead of "
         "this app, each under its delivery id. "
@@ -343,17 +173,16 @@ class Settings(BaseSettings):
         cls,
         *_: Any,  # noqa: ANN401 - as pydantic-settings passes them
         **sources: Any,  # noqa: ANN401 - likewise
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
+    ) -> tuple[pydantic_settings.PydanticBaseSettingsSource, ...]:
         """Return where settings come from, the strongest first."""
-        file = InitSettingsSource(cls, init_kwargs=_read_config_file())
+        file = pydantic_settings.InitSettingsSource(cls, init_kwargs=_read_config_file())
         return sources["init_settings"], sources["env_settings"], file
 
 
 def load_settings(given: Settings | Mapping[str, Any] | None = None) -> Settings:
     """Return settings from what is given, the environment, the configuration file and the defaults.
 
-    Raises:
-        SettingsError: names every wrong setting, its value, and what is expected.
+    `SettingsError` names every wrong setting, its value, and what is expected.
     """
     if isinstance(given, Settings):
         return given
@@ -368,8 +197,7 @@ def find_named(
 ) -> Callable[..., Any]:
     """Return the callable of a name: packaged, an entry point, or ``package.module:callable``.
 
-    Raises:
-        SettingsError: there is none of that name, or importing it failed, for whatever reason.
+    One that is not there, or cannot be imported, is `SettingsError`.
     """
     prefix = f"{PREFIX}{setting.upper()} is {name!r}"
     named = {each.name: each.value for each in entry_points(group=group)} | dict(packaged or {})
@@ -384,12 +212,6 @@ def find_named(
     if not callable(found):
         raise SettingsError([f"{prefix}: expected a callable, found {found!r}"])
     return found
-
-
-def cannot_write_cache(cache: Path, error: OSError) -> str:
-    """Return the problem of a cache that cannot be written."""
-    why = error.strerror or error
-    return f"{PREFIX}CACHE is {str(cache)!r}: expected a folder that can be written to ({why})"
 
 
 def unknown_variables() -> list[str]:
@@ -413,7 +235,7 @@ def _read_config_file() -> dict[str, Any]:
         f"{CONFIG} is {name!r}: expected a YAML file of settings, such as 'store: /srv/deliveries'"
     )
     try:
-        content = load_yaml(_expanded(Path(name)).read_text(encoding="utf-8")) or {}
+        content = load_yaml(values.expand_home(Path(name)).read_text(encoding="utf-8")) or {}
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise SettingsError([f"{expected} ({error})"]) from None
     if not isinstance(content, dict):
@@ -431,8 +253,3 @@ def _sentence(error: dict[str, Any]) -> str:
     message = str(error["msg"]).removeprefix("Value error, ")
     expected = message.replace("Input should be", "expected", 1)
     return f"{variable} is {given!r}: {expected}"
-
-
-def is_remote(url: str) -> bool:
-    """Return whether a store is reached through fsspec."""
-    return "://" in url and not url.startswith("file://")

@@ -11,6 +11,8 @@ LONGEST = 200
 LONGEST_SENTENCE = 500
 MOST_NAMED = 20
 """An answer names so many of a kind, and counts the others."""
+FEW_NAMED = 5
+"""A line of the log likewise."""
 
 _SECRETS = re.compile(
     r"(?P<user>(?<=://)[^\s\"<>]{0,500}@"  # as far as it goes: a password may hold / and @

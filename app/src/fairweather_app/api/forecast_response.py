@@ -124,14 +124,8 @@ class ForecastResponses:
     def write(self, selected: SelectedForecast) -> ForecastResponse:
         """Serialize a selected forecast."""
         area, wanted = selected.request.area, selected.request.variables
-        key = (
-            area,
-            tuple(
-                each.variable
-                for each in selected.model.metadata.outputs
-                if wanted is None or each.variable in wanted
-            ),
-        )
+        outputs = selected.model.metadata.variables
+        key = (area, tuple(each for each in outputs if wanted is None or each in wanted))
         templates = self.templates.setdefault(selected.model, {})
         template = templates.get(key)
         if template is None:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 import prometheus_client as prometheus
 from prometheus_client import values
@@ -190,53 +191,44 @@ class _State(Collector):
 
     def collect(self) -> Iterator[Metric]:
         snapshot, now = self._context.catalogue.snapshot, datetime.now(UTC)
-        yield GaugeMetricFamily(
-            "fairweather_live_models", "Models that can serve.", value=len(snapshot.live)
-        )
-        states = GaugeMetricFamily(
-            "fairweather_deliveries_not_live",
-            "Deliveries that cannot serve, by state and code.",
-            labels=["state", "code"],
-        )
+        yield _gauge("fairweather_live_models", "Models that can serve.", {(): len(snapshot.live)})
         counts = Counter((entry.state, str(entry.code)) for entry in snapshot.contents.not_live)
-        for state, count in counts.items():
-            states.add_metric(state, count)
-        yield states
+        text = "Deliveries that cannot serve, by state and code."
+        yield _gauge("fairweather_deliveries_not_live", text, counts, "state", "code")
         if snapshot.checked_at is not None:
-            yield GaugeMetricFamily(
-                "fairweather_store_look_age_seconds",
-                "Time since the last store scan.",
-                value=(now - snapshot.checked_at).total_seconds(),
+            age = (now - snapshot.checked_at).total_seconds()
+            yield _gauge(
+                "fairweather_store_look_age_seconds", "Time since the last store scan.", {(): age}
             )
-        yield GaugeMetricFamily(
-            "fairweather_store_problem",
-            "1 while the store, or a delivery in it, cannot be read.",
-            value=1 if snapshot.problem else 0,
-        )
-        ages = GaugeMetricFamily(
-            "fairweather_observation_age_seconds",
-            "Time since the latest observation of an area that a delivery declares.",
-            labels=["area"],
-        )
-        labels = ["delivery_id", "area", "variable", "lead_day"]
-        mae = GaugeMetricFamily(
-            "fairweather_live_mae", "Mean absolute error of what was answered.", labels=labels
-        )
-        bias = GaugeMetricFamily(
-            "fairweather_live_bias", "Mean of forecast minus observed.", labels=labels
-        )
+        text = "1 while the store, or a delivery in it, cannot be read."
+        yield _gauge("fairweather_store_problem", text, {(): 1 if snapshot.problem else 0})
+        ages: dict[tuple[str, ...], float] = {}
+        mae: dict[tuple[str, ...], float] = {}
+        bias: dict[tuple[str, ...], float] = {}
         # absent while the database cannot be read: alert on absence
         with suppress(ObservationStoreError):
             for area in sorted(_labelled(snapshot.contents)):
                 latest = self._context.observations.latest(area)
                 if latest is not None:
-                    ages.add_metric([area], (now - latest).total_seconds())
+                    ages[(area,)] = (now - latest).total_seconds()
         with suppress(ObservationStoreError):
             for each in self._context.live.all():
-                of = [each.delivery_id, each.area, each.variable, str(each.lead_day)]
-                mae.add_metric(of, each.mae)
-                bias.add_metric(of, each.bias)
-        yield from (ages, mae, bias)
+                of = (each.delivery_id, each.area, each.variable, str(each.lead_day))
+                mae[of], bias[of] = each.mae, each.bias
+        text = "Time since the latest observation of an area that a delivery declares."
+        yield _gauge("fairweather_observation_age_seconds", text, ages, "area")
+        labels = ("delivery_id", "area", "variable", "lead_day")
+        yield _gauge(
+            "fairweather_live_mae", "Mean absolute error of what was answered.", mae, *labels
+        )
+        yield _gauge("fairweather_live_bias", "Mean of forecast minus observed.", bias, *labels)
+
+
+def _gauge(name: str, text: str, values: Mapping[Any, float], *labels: str) -> GaugeMetricFamily:
+    made = GaugeMetricFamily(name, text, labels=labels)
+    for of, value in values.items():
+        made.add_metric(of, value)
+    return made
 
 
 @lru_cache(maxsize=1)

@@ -11,15 +11,7 @@ import orjson
 from fairweather_interface.delivery import CARD
 from flask import url_for
 
-from fairweather_app.api.schemas import (
-    MOST_LISTED,
-    LiveScoreSummary,
-    ModelDetail,
-    Models,
-    ModelsQuery,
-    ModelSummary,
-    StoreReport,
-)
+from fairweather_app.api import schemas
 from fairweather_app.catalogue.entries import Entry
 from fairweather_app.catalogue.snapshot import Snapshot
 from fairweather_app.errors import ObservationStoreError
@@ -29,12 +21,12 @@ from fairweather_app.forecasting.pins import pins
 logger = logging.getLogger(__name__)
 
 
-def summarize(entry: Entry) -> ModelSummary:
+def summarize(entry: Entry) -> schemas.ModelSummary:
     """Summarize one delivery; what stands in its metadata is null while that cannot be read."""
     declared = entry.declared
     texts = ("schema_version", "model_type", "topic", "author", "synthetic", "runtime")
     lists = ("variables", "valid_months", "capabilities", "unknown_fields")
-    return ModelSummary(
+    return schemas.ModelSummary(
         delivery_id=entry.delivery_id,
         state=entry.state,
         code=entry.code.value if entry.code else None,
@@ -47,7 +39,9 @@ def summarize(entry: Entry) -> ModelSummary:
     )
 
 
-def models_page(app_context: AppContext, query: ModelsQuery, *, most: int = MOST_LISTED) -> Models:
+def models_page(
+    app_context: AppContext, query: schemas.ModelsQuery, *, most: int = schemas.MOST_LISTED
+) -> schemas.Models:
     """Return a page of at most so many deliveries, with the address of the next one."""
     snapshot = app_context.catalogue.snapshot
     contents = snapshot.contents
@@ -68,7 +62,7 @@ def models_page(app_context: AppContext, query: ModelsQuery, *, most: int = MOST
         asked = query.model_dump(exclude_none=True, exclude_unset=True)
         following = url_for("api.list_models", **asked | {"after": ids[end - 1]})
     page = matching[start:end]
-    return Models(
+    return schemas.Models(
         store=store_report(snapshot),
         pins=list(pins(app_context.selectors.rules, contents)),
         models=[summarize(each) for each in page],
@@ -77,24 +71,20 @@ def models_page(app_context: AppContext, query: ModelsQuery, *, most: int = MOST
     )
 
 
-def model_detail(app_context: AppContext, delivery_id: str) -> ModelDetail:
-    """Describe one delivery with its metadata and the address of its card, if it has one.
-
-    Raises:
-        UnknownDeliveryError: there is none.
-    """
+def model_detail(app_context: AppContext, delivery_id: str) -> schemas.ModelDetail:
+    """Describe one delivery with its metadata and its card, or raise `UnknownDeliveryError`."""
     entry = app_context.catalogue.snapshot.entry(delivery_id)
     delivery = app_context.catalogue.delivery(entry)
     card = url_for("api.get_model_card", delivery_id=delivery_id)
     live_scores = None
     try:
         live_scores = [
-            LiveScoreSummary.model_validate(each, from_attributes=True)
+            schemas.LiveScoreSummary.model_validate(each, from_attributes=True)
             for each in app_context.live.of(delivery_id)
         ]
     except ObservationStoreError as error:
         logger.warning("no live scores: %s", error)
-    return ModelDetail(
+    return schemas.ModelDetail(
         **summarize(entry).model_dump(),
         shadow=delivery_id in app_context.settings.shadow,
         live_scores=live_scores,
@@ -103,9 +93,9 @@ def model_detail(app_context: AppContext, delivery_id: str) -> ModelDetail:
     )
 
 
-def store_report(snapshot: Snapshot) -> StoreReport:
+def store_report(snapshot: Snapshot) -> schemas.StoreReport:
     """Return how the last refresh from the store went."""
-    return StoreReport(checked_at=snapshot.checked_at, problem=snapshot.problem)
+    return schemas.StoreReport(checked_at=snapshot.checked_at, problem=snapshot.problem)
 
 
 def _text(entry: Entry) -> str:

@@ -168,7 +168,6 @@ def _content(
 
 
 def _text(kind: str) -> dict[str, Any]:
-    """Content that is no JSON."""
     return {kind: {"schema": {"type": "string"}}}
 
 

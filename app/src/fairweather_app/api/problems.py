@@ -15,20 +15,9 @@ from typing import Any
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from fairweather_app import errors
 from fairweather_app.api.request_log import current_trace
 from fairweather_app.api.schemas import MOST_AREAS, Problem
-from fairweather_app.errors import (
-    RETRY_SECONDS,
-    AwaitingObservationsError,
-    InvalidRequestError,
-    NoApplicableModelError,
-    NotReadyError,
-    ObservationsMissingError,
-    ObservationsStaleError,
-    ObservationStoreError,
-    UnknownAreaError,
-    UnknownDeliveryError,
-)
 from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
 
 CONTENT_TYPE = "application/problem+json"
@@ -61,11 +50,11 @@ class ProblemKind:
         """Make a problem of this kind, with what an exception holds beside its text."""
         members: dict[str, Any] = {}
         match error:
-            case InvalidRequestError():
+            case errors.InvalidRequestError():
                 members = {"problems": list(error.problems)}
-            case UnknownAreaError():
+            case errors.UnknownAreaError():
                 members = {"areas": list(error.known[:MOST_AREAS])}
-            case NoApplicableModelError():
+            case errors.NoApplicableModelError():
                 members = {
                     "refused": error.refused[:MOST_REFUSALS],
                     "refused_counts": error.refused.counts,
@@ -105,20 +94,17 @@ PROBLEMS = {
             code="unknown-area",
             title="Unknown area",
             statuses=(404,),
-            error=UnknownAreaError("Atlantis", known=["EWR", "JFK"]),
+            error=errors.UnknownAreaError("Atlantis", known=["EWR", "JFK"]),
             remedy="`areas` lists the known names",
         ),
         ProblemKind(
-            code="unknown-delivery",
-            title="Unknown delivery",
-            statuses=(404,),
-            error=UnknownDeliveryError(_OTHER_ID),
+            "unknown-delivery", "Unknown delivery", (404,), errors.UnknownDeliveryError(_OTHER_ID)
         ),
         ProblemKind(
             code="no-applicable-model",
             title="No model can be used for this request",
             statuses=(422,),
-            error=NoApplicableModelError("JFK", refused=[_OUT_OF_SEASON]),
+            error=errors.NoApplicableModelError("JFK", refused=[_OUT_OF_SEASON]),
             remedy="`refused` and `refused_counts` give the reasons. Do not retry; request another "
             "start or area, and never use a nearby area instead",
         ),
@@ -126,7 +112,7 @@ PROBLEMS = {
             code="observations-missing",
             title="Observations to start from are missing",
             statuses=(503,),
-            error=ObservationsMissingError("JFK", refused=[_UNOBSERVED], retry_after=3600),
+            error=errors.ObservationsMissingError("JFK", refused=[_UNOBSERVED], retry_after=3600),
             retry=True,
             remedy="retry after `Retry-After` seconds, when the next observation is due, or send "
             "your own",
@@ -135,7 +121,7 @@ PROBLEMS = {
             code="observations-stale",
             title="Observations to start from are too old",
             statuses=(503,),
-            error=ObservationsStaleError("JFK", refused=[_STALE], retry_after=3600),
+            error=errors.ObservationsStaleError("JFK", refused=[_STALE], retry_after=3600),
             retry=True,
             remedy="retry after `Retry-After` seconds, when the next observation is due, or send "
             "your own",
@@ -144,7 +130,7 @@ PROBLEMS = {
             code="observations-unavailable",
             title="The observation database cannot be used",
             statuses=(503,),
-            error=ObservationStoreError(),
+            error=errors.ObservationStoreError(),
             public="The observation database cannot be used at the moment. The operator's log has "
             "the reason.",
             retry=True,
@@ -154,14 +140,14 @@ PROBLEMS = {
             code="invalid-request",
             title="The request is not valid",
             statuses=(400, 422),
-            error=InvalidRequestError(["area: Field required"]),
+            error=errors.InvalidRequestError(["area: Field required"]),
             remedy="`problems` lists everything that is wrong; a retry does not help",
         ),
         ProblemKind(
             code="not-ready",
             title="No verified delivery is loaded yet",
             statuses=(503,),
-            error=NotReadyError("the store has not been looked at yet"),
+            error=errors.NotReadyError("the store has not been looked at yet"),
             retry=True,
             remedy="retry after `Retry-After` seconds",
         ),
@@ -217,9 +203,9 @@ def _answer(kind: ProblemKind, error: Exception) -> Response:
         unforeseen = kind.code == INTERNAL_ERROR
         event = "the app failed on a request" if unforeseen else error
         logger.error("%s", event, exc_info=error if unforeseen else None)
-    status = error.status if isinstance(error, InvalidRequestError) else kind.statuses[0]
+    status = error.status if isinstance(error, errors.InvalidRequestError) else kind.statuses[0]
     answer = _respond(kind, kind.problem(status, kind.public or str(error), error))
-    if isinstance(error, AwaitingObservationsError):
+    if isinstance(error, errors.AwaitingObservationsError):
         answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 
@@ -243,5 +229,5 @@ def _respond(kind: ProblemKind, problem: Problem) -> Response:
     answer = Response(content, status=problem.status, content_type=CONTENT_TYPE)
     answer.headers["Cache-Control"] = "no-store"
     if kind.retry:
-        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+        answer.headers["Retry-After"] = str(errors.RETRY_SECONDS)
     return answer

@@ -82,11 +82,7 @@ class RequestLog:
 
 
 def install_request_log(app: Flask, app_context: AppContext) -> RequestLog:
-    """Give every request an id, count it and, where that is asked for, write its line in the log.
-
-    A client's ``X-Request-ID`` is kept when it is well-formed, else one is made; it is answered.
-    What answers requests before Flask does has to call `RequestLog.record`.
-    """
+    """Give every request an id, its own if well-formed, count it and, where asked for, log it."""
     log = RequestLog(app, app_context)
 
     @app.before_request
@@ -108,8 +104,5 @@ def install_request_log(app: Flask, app_context: AppContext) -> RequestLog:
         response.headers[HEADER] = trace.request_id
         return response
 
-    @app.teardown_request
-    def _end(_error: BaseException | None) -> None:
-        end()
-
+    app.teardown_request(lambda _error: end())
     return log

@@ -72,8 +72,7 @@ def read_query(query: bytes) -> ForecastRequest:
 def read_body(body: bytes) -> ForecastRequest:
     """Read a request for a forecast from a JSON body, in which no key may be given twice.
 
-    Raises:
-        UnsupportedMediaType: the body is compressed, or no UTF-8.
+    One that is compressed, or is no UTF-8, is `UnsupportedMediaType`.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
     _refuse_encoding(body[:4])

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from fairweather_app.settings import PATH_PREFIX, Settings
+from fairweather_app.setting_values import PATH_PREFIX
+from fairweather_app.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
+from fairweather_app.api import schemas
 from fairweather_app.api.extensions import CODINGS
 from fairweather_app.api.forecast_response import current_responses
 from fairweather_app.api.model_listing import model_detail, models_page, store_report
@@ -25,16 +26,6 @@ from fairweather_app.api.requests import (
     read_body,
     read_models_query,
     read_query,
-)
-from fairweather_app.api.schemas import (
-    Areas,
-    Forecast,
-    Health,
-    ModelDetail,
-    Models,
-    ModelsQuery,
-    PredictRequest,
-    Readiness,
 )
 from fairweather_app.errors import NotReadyError
 from fairweather_app.forecasting.areas import area_summaries
@@ -60,7 +51,6 @@ api = Blueprint("api", __name__)
 
 
 def _to_the_model(delivery_id: str) -> dict[str, object]:
-    """Return a link of the OpenAPI document."""
     return {
         "operationId": "get_model",
         "description": "Who answered, or may.",
@@ -77,9 +67,9 @@ def _forbid_sniffing(response: Response) -> Response:
 @api.get("/weather/predict")
 @Operation(
     tag="forecasts",
-    answer=Forecast,
+    answer=schemas.Forecast,
     means="The forecast.",
-    query=(PredictRequest, {each: _FIELDS.get(each, each) for each in QUERY}),
+    query=(schemas.PredictRequest, {each: _FIELDS.get(each, each) for each in QUERY}),
     parameters=("If-None-Match",),
     headers={"ETag": "ETag", "Cache-Control": "Revalidate"},
     also={304: "What you kept still holds."},
@@ -107,9 +97,9 @@ def predict() -> Response:
 @api.post("/weather/predict")
 @Operation(
     tag="forecasts",
-    answer=Forecast,
+    answer=schemas.Forecast,
     means="The forecast.",
-    body=PredictRequest,
+    body=schemas.PredictRequest,
     links={"model": _to_the_model("$response.body#/receipt/delivery_id")},
     problems=(*CANNOT_FORECAST, "body-too-large", "unsupported-media-type", *UNFINISHED),
     invalid=(400, 422),
@@ -133,7 +123,7 @@ def predict_from_observations() -> Response:
 @api.get("/areas")
 @Operation(
     tag="forecasts",
-    answer=Areas,
+    answer=schemas.Areas,
     means="The areas, whether or not a model serves them.",
     links={
         "forecast": {
@@ -147,24 +137,23 @@ def predict_from_observations() -> Response:
 def list_areas() -> Response:
     """List every area the app knows of, and what there is for it."""
     context = current_context()
-    return _json(Areas(areas=area_summaries(context.catalogue.snapshot.contents, context.windows)))
+    return _json(
+        schemas.Areas(areas=area_summaries(context.catalogue.snapshot.contents, context.windows))
+    )
 
 
 @api.get("/models")
 @Operation(
     tag="models",
-    answer=Models,
+    answer=schemas.Models,
     means="Deliveries by id; next is where there are more.",
     page=True,
-    query=(ModelsQuery, {each: each for each in ModelsQuery.model_fields}),
+    query=(schemas.ModelsQuery, {each: each for each in schemas.ModelsQuery.model_fields}),
     links={"model": _to_the_model("$response.body#/models/0/delivery_id")},
     invalid=(400,),
 )
 def list_models() -> Response:
-    """List the deliveries the app knows of, each with its state and the reason for it.
-
-    At most `MOST_LISTED` at a time; ``next`` is where the others are.
-    """
+    """List the deliveries the app knows of, each with its state and the reason for it."""
     query = read_models_query(request.args.items(multi=True))
     return _json(models_page(current_context(), query))
 
@@ -172,7 +161,7 @@ def list_models() -> Response:
 @api.get("/models/<delivery_id>")
 @Operation(
     tag="models",
-    answer=ModelDetail,
+    answer=schemas.ModelDetail,
     means="The delivery.",
     page=True,
     problems=("unknown-delivery", "not-found"),
@@ -221,16 +210,16 @@ def get_software() -> Response:
 
 
 @api.get("/healthz")
-@Operation(tag="operating", answer=Health, means="The process is up.")
+@Operation(tag="operating", answer=schemas.Health, means="The process is up.")
 def is_up() -> Response:
     """Report that the process is up."""
-    return _json(Health())
+    return _json(schemas.Health())
 
 
 @api.get("/readyz")
 @Operation(
     tag="operating",
-    answer=Readiness,
+    answer=schemas.Readiness,
     means="A verified delivery is loaded.",
     problems=("not-ready",),
 )
@@ -239,7 +228,7 @@ def is_ready() -> Response:
     snapshot = current_context().catalogue.snapshot
     if snapshot.live:
         at = snapshot.checked_at
-        answer = Readiness(
+        answer = schemas.Readiness(
             status="degraded" if snapshot.problem else "ready",
             live=len(snapshot.live),
             store=store_report(snapshot),

@@ -39,10 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 class Poller:
-    """Refreshes an app's catalogue at once and then again and again, on threads, and logs.
-
-    After the first refresh models are preloaded, on another thread.
-    """
+    """Refreshes a catalogue again and again, on threads; preloads models after the first time."""
 
     def __init__(self, app_context: AppContext) -> None:
         self._context = app_context
@@ -65,10 +62,7 @@ class Poller:
         self._follower.start()
 
     def wait_for_first_refresh(self, seconds: float) -> bool:
-        """Wait for the first refresh, at most so many `seconds`; return whether it has ended.
-
-        A worker that takes requests before it would answer not-ready while others could serve.
-        """
+        """Wait for the first refresh, at most so many `seconds`; return whether it has ended."""
         return self._refreshed.wait(seconds)
 
     def stop(self) -> None:
@@ -106,7 +100,6 @@ class Poller:
                 logger.exception("following withdrawals and pins failed; it is tried again")
 
     def _report(self) -> None:
-        """Log what changed since the last report."""
         with self._reporting:
             before, after = self._reported, self._context.catalogue.snapshot
             self._reported = after
@@ -139,10 +132,7 @@ def start_polling(app: Flask) -> Poller:
 
 
 def serves_here() -> bool:
-    """Return whether this is the process of ``flask run`` that answers requests.
-
-    With the reloader of the debug mode ``flask run`` is two processes; only the inner one serves.
-    """
+    """Return whether this process answers the requests of ``flask run``, with a reloader or not."""
     context = click.get_current_context(silent=True)
     if context is None or context.command is not run_command:
         return False

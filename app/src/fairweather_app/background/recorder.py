@@ -76,11 +76,7 @@ def _shadows(app_context: AppContext, of: AreaAndTime) -> list[LoggedForecast]:
 
 
 class Recorder:
-    """Records every `SECONDS`, on a thread of its own, and once more when the process ends.
-
-    A process that exits records the waiting forecasts first, for at most `EXIT_SECONDS`. One that
-    is killed loses them.
-    """
+    """Records every `SECONDS` on a thread, and for `EXIT_SECONDS` at most as the process ends."""
 
     def __init__(self, app_context: AppContext, seconds: float = SECONDS) -> None:
         self._app_context = app_context

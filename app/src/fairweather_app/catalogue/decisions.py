@@ -70,10 +70,7 @@ DECISIONS_JSON = TypeAdapter(Decisions)
 
 
 class DecisionStore:
-    """The rows, in the database that also holds the observations.
-
-    Every method raises `ObservationStoreError` when the database cannot be used.
-    """
+    """The rows; every method raises `ObservationStoreError` where the database cannot be used."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -103,20 +100,10 @@ class DecisionStore:
         subject: str,
         within: sa.Connection | None = None,
         /,
-        *,
-        author: str,
-        delivery_id: str | None = None,
-        reason: str | None = None,
+        **more: str | None,
     ) -> None:
-        """Add the row of a decision, where one is given `within` a transaction."""
+        """Add a row with `more` of its columns, where one is given `within` a transaction."""
+        row = {"action": action, "subject": subject, **more}
         with nullcontext(within) if within else self._database.transaction() as connection:
-            connection.execute(
-                sa.insert(_decisions).values(
-                    time=to_microseconds(datetime.now(UTC)),
-                    author=author,
-                    action=action,
-                    subject=subject,
-                    delivery_id=delivery_id,
-                    reason=reason,
-                )
-            )
+            now = to_microseconds(datetime.now(UTC))
+            connection.execute(sa.insert(_decisions).values(time=now, **row))

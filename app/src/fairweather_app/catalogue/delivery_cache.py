@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import fairweather_interface.errors as interface
 from fairweather_interface.delivery import (
     METADATA,
     Delivery,
@@ -27,16 +28,12 @@ from fairweather_interface.delivery import (
     open_delivery,
     read_manifest,
 )
-from fairweather_interface.errors import (
-    CorruptDeliveryError,
-    DeliveryError,
-    IncompleteDeliveryError,
-)
 from fairweather_interface.manifest import file_problems, read_listed
 from fairweather_interface.metadata import read_metadata
 from fairweather_interface.names import with_plain_areas
 
-from fairweather_app.catalogue.stores import Store, name_some
+from fairweather_app.catalogue.stores import Store
+from fairweather_app.text import FEW_NAMED, join_some
 
 _STAGING = ".staging-"
 _LOCK = ".lock"
@@ -77,21 +74,15 @@ class DeliveryCache:
         """Copy a delivery here, unless its bytes are here already, and verify the copy.
 
         A file that its manifest does not list is never copied, and told. At first sight it is
-        damage, unless it `is_stray`; once there is a verified copy, it is none.
-
-        Raises:
-            IncompleteDeliveryError: the store does not hold it (any more).
-            CorruptDeliveryError: the delivery's bytes, layout or contents disagree.
-            UnsupportedSchemaError: its metadata needs a newer reader than this release.
-            MetadataError: its metadata breaks the contract.
-            OSError: it cannot be read, or the cache cannot be written.
+        damage, unless it `is_stray`; once there is a verified copy, it is none. What is wrong with
+        the delivery is a `FairweatherError` of its kind; a store or cache that fails, `OSError`.
         """
         manifest = self.store.manifest(name)
         known = self._reopen(name, manifest.digest)
         if unlisted := self.store.check(name, manifest, only_listed=known is not None):
             logger.warning(
                 "passed over in the folder of delivery %s: %s, which its manifest does not list",
-                *(name, name_some(unlisted)),
+                *(name, join_some(sorted(map(repr, unlisted)), FEW_NAMED)),
             )
         return known or self._copy(name, manifest)
 
@@ -103,35 +94,29 @@ class DeliveryCache:
         delivery = self._reopen(name, digest) or self.fetch_verified(name)
         if delivery.digest != digest:
             found = f"{name} has other bytes in the store than when it was picked up"
-            raise CorruptDeliveryError(found, path=delivery.path)
+            raise interface.CorruptDeliveryError(found, path=delivery.path)
         return delivery
 
     def open_described(self, name: str, digest: str) -> Delivery:
-        """Return the delivery with its metadata, the only file whose digest is verified.
-
-        Raises what `open_verified` raises.
-        """
+        """Return the delivery as `open_verified`; only the digest of its metadata is verified."""
         copy = self._home(digest) / name
         try:
             manifest = read_manifest(copy)
             if manifest.digest == digest:
                 metadata = read_metadata(read_listed(copy, manifest, METADATA), reader=self.reader)
                 return _plain(Delivery(path=copy, metadata=metadata, manifest=manifest))
-        except DeliveryError:
+        except interface.DeliveryError:
             pass  # absent or damaged: fetched again
         return self.open_verified(name, digest)
 
     def find_damage(self, name: str, digest: str) -> tuple[tuple[str, ...], int]:
-        """List how the copy differs from the verified bytes; return its size in bytes, too.
-
-        A copy that is not here is fetched when it is needed, and no damage.
-        """
+        """List how the copy that is here differs from the verified bytes; return its size, too."""
         copy = self._home(digest) / name
         try:
             manifest = read_manifest(copy)
-        except IncompleteDeliveryError:
+        except interface.IncompleteDeliveryError:
             return (), 0
-        except CorruptDeliveryError as error:
+        except interface.CorruptDeliveryError as error:
             return error.problems, 0
         size = sum(file.size for file in manifest.files.values())
         if manifest.digest != digest:
@@ -157,7 +142,7 @@ class DeliveryCache:
             delivery = open_delivery(home / name, reader=self.reader)
             if delivery.digest == digest:
                 return _plain(delivery)
-        except (IncompleteDeliveryError, CorruptDeliveryError):
+        except (interface.IncompleteDeliveryError, interface.CorruptDeliveryError):
             pass  # removed below
         if home.exists():
             shutil.rmtree(home, ignore_errors=True)  # another process may be doing the same

@@ -8,15 +8,12 @@ an entry with its reason; no content of a delivery can stop the app.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
+import fairweather_interface.errors as interface
 from fairweather_interface.delivery import Delivery
-from fairweather_interface.errors import (
-    FairweatherError,
-    IncompleteDeliveryError,
-    UnsupportedSchemaError,
-)
 from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
@@ -69,18 +66,17 @@ class Ingestion:
     ) -> Ingested:
         """Ingest a delivery; one that is known is verified, and not tested again.
 
-        Raises:
-            IncompleteDeliveryError: it has no manifest: it is not there (any more).
-            OSError: the store or the cache failed, which tells nothing about the delivery.
+        One without a manifest, which is not there (any more), is `IncompleteDeliveryError`; a store
+        or cache that fails, which tells nothing about the delivery, is `OSError`.
         """
         entry = Entry(delivery_id=delivery_id, state=State.LIVE, fingerprint=fingerprint)
         try:
             delivery = self._cache.fetch_verified(delivery_id)
-        except IncompleteDeliveryError:
+        except interface.IncompleteDeliveryError:
             raise
-        except UnsupportedSchemaError as error:
+        except interface.UnsupportedSchemaError as error:
             return Ingested(entry=_refused(entry, Code.SCHEMA_TOO_NEW, str(error)))
-        except FairweatherError as error:
+        except interface.FairweatherError as error:
             return Ingested(entry=_refused(entry, Code.CORRUPT, "; ".join(error.problems)))
         known = find_known(delivery_id, delivery.digest)
         if known is not None:
@@ -106,27 +102,22 @@ class Ingestion:
 
     def reload(self, entry: Entry) -> RuntimeModel:
         """Load what was accepted before: bytes verified now, signature and examples not tested."""
-        try:
+        with _opening():
             delivery = self._cache.open_verified(entry.delivery_id, str(entry.digest))
             return load(delivery, self.backends)
-        except (FairweatherError, OSError) as error:
-            raise _cannot_open(error) from error
 
     def measure(self, entry: Entry) -> int:
         """Estimate the memory of a model before it is loaded; 0 where `reload` will fail."""
-        try:
+        with suppress(interface.FairweatherError, OSError):
             delivery = self._cache.open_described(entry.delivery_id, str(entry.digest))
-        except (FairweatherError, OSError):
-            return 0
-        return estimate_memory(delivery, self.backends)
+            return estimate_memory(delivery, self.backends)
+        return 0
 
     def describe(self, entry: Entry, session: Session) -> RuntimeModel:
         """Make the model of an entry that was accepted before, run by the given session."""
-        try:
+        with _opening():
             delivery = self._cache.open_described(entry.delivery_id, str(entry.digest))
-        except (FairweatherError, OSError) as error:
-            raise _cannot_open(error) from error
-        return RuntimeModel(delivery=delivery, session=session)
+            return RuntimeModel(delivery=delivery, session=session)
 
 
 def _refused(entry: Entry, code: Code, reason: str) -> Entry:
@@ -146,11 +137,16 @@ def _described(entry: Entry, delivery: Delivery, runtime: str | None) -> Entry:
     )
 
 
-def _cannot_open(error: FairweatherError | OSError) -> LoadError:
-    if isinstance(error, FairweatherError) and not isinstance(error, IncompleteDeliveryError):
-        return LoadError(Code.CORRUPT, "; ".join(error.problems))
-    if isinstance(error, RemoteUnavailableError):
-        return LoadError(Code.RUNTIME_UNAVAILABLE, str(error))
-    why = error.strerror or error if isinstance(error, OSError) else error
-    reason = f"its bytes cannot be read or copied at the moment ({why})"
-    return LoadError(Code.RUNTIME_UNAVAILABLE, reason)
+@contextmanager
+def _opening() -> Iterator[None]:
+    """Raise what keeps a copy from being opened as `LoadError`."""
+    try:
+        yield
+    except RemoteUnavailableError as error:
+        raise LoadError(Code.RUNTIME_UNAVAILABLE, str(error)) from error
+    except (OSError, interface.IncompleteDeliveryError) as error:
+        why = getattr(error, "strerror", None) or error
+        reason = f"its bytes cannot be read or copied at the moment ({why})"
+        raise LoadError(Code.RUNTIME_UNAVAILABLE, reason) from error
+    except interface.FairweatherError as error:
+        raise LoadError(Code.CORRUPT, "; ".join(error.problems)) from error

@@ -96,10 +96,7 @@ class ModelCache:
             return tuple(digest for digest, slot in self._slots.items() if slot.model is not None)
 
     def model(self, entry: Entry) -> RuntimeModel:
-        """Return the model of a live entry: its metadata at once, its session when first run.
-
-        Metadata that can no longer be read are a `LoadError`.
-        """
+        """Return the model of a live entry, loaded when it runs, or raise `LoadError`."""
         digest = str(entry.digest)
         with self._lock:
             model = self._models.get(digest)
@@ -138,10 +135,7 @@ class ModelCache:
         return True
 
     def retain(self, digests: frozenset[str]) -> bool:
-        """Remove all models but those of the given deliveries; return whether any was removed.
-
-        A request that uses a removed one finishes with it.
-        """
+        """Remove all models but those of the given deliveries; return whether any was removed."""
         with self._lock:
             gone = {each: self._remove(each) for each in [*self._slots] if each not in digests}
             for digest in [each for each in self._models if each not in digests]:
@@ -154,10 +148,8 @@ class ModelCache:
     def in_use(self, entry: Entry, trace: RequestTrace | None = None) -> Iterator[Session]:
         """Keep a model in memory inside the block, loaded first if need be; give its session.
 
-        Waiting for it is the stage "load" of the `trace`.
-
-        Raises:
-            LoadError: it cannot be loaded, or not within `patience`.
+        Waiting for it is the stage "load" of the `trace`; where that fails, or takes longer than
+        `patience`, it is `LoadError`.
         """
         slot = self._acquire(entry)
         try:
@@ -252,8 +244,6 @@ class ModelCache:
 
 
 class _LazySession:
-    """A session that is loaded when it is run."""
-
     def __init__(self, cache: ModelCache, entry: Entry) -> None:
         self._cache = cache
         self._entry = entry
@@ -282,10 +272,7 @@ class _LazySession:
 def in_use(
     model: RuntimeModel, trace: RequestTrace | None = None
 ) -> AbstractContextManager[object]:
-    """Keep a model in memory inside the block, as `ModelCache.in_use`.
-
-    So the time limit of a run inside the block does not include loading.
-    """
+    """Keep a model in memory inside the block, so that no time limit in it includes loading."""
     session = model.session
     return session.in_use(trace) if isinstance(session, _LazySession) else nullcontext()
 

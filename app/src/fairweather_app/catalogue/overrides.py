@@ -33,10 +33,7 @@ MOST_COMPARED = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
-    """The cities that deliveries are narrowed to, by delivery id or model type.
-
-    `shadows` are the ids of those that predict in parallel and are never served.
-    """
+    """Cities by delivery id or model type, and the ids of `shadows`, which are never served."""
 
     cities: Mapping[str, frozenset[str]] = field(default_factory=dict)
     shadows: frozenset[str] = frozenset()

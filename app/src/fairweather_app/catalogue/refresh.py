@@ -34,9 +34,8 @@ from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.catalogue.index import Index
 from fairweather_app.catalogue.ingestion import Ingested, Ingestion
 from fairweather_app.catalogue.model_cache import ModelCache, release_free_memory
-from fairweather_app.catalogue.stores import name_some
 from fairweather_app.errors import LoadError, RemoteUnavailableError, StoreError
-from fairweather_app.text import mask
+from fairweather_app.text import FEW_NAMED, join_some, mask
 
 CHECKED_AT_ONCE = 500
 VERIFIED_AT_ONCE = 50
@@ -68,10 +67,7 @@ class _Pass:
 
 
 class Refresher:
-    """Runs the passes over one store, one after another, and loads models before they go live.
-
-    `publish` is called with the entries of a long pass so far.
-    """
+    """Runs the passes over one store; `publish` gets the entries of a long one so far."""
 
     def __init__(
         self,
@@ -152,7 +148,7 @@ class Refresher:
             if others:
                 logger.warning(
                     "passed over in the store %s: %s, not named by a delivery id",
-                    *(self._store, name_some(others)),
+                    *(self._store, join_some(sorted(map(repr, others)), FEW_NAMED)),
                 )
         return names
 

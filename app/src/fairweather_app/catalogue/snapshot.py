@@ -23,11 +23,7 @@ from fairweather_app.errors import UnknownDeliveryError
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """Entries and pins, and what follows from them, computed once. Never changes.
-
-    `entries` are keyed and sorted by delivery id; `pins` are areas and the delivery each is
-    pinned to.
-    """
+    """Entries, sorted by delivery id, pins by area, and what follows from them. Never changes."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
@@ -159,10 +155,7 @@ class Snapshot:
 
     @property
     def not_ready(self) -> str | None:
-        """Why the app is not ready: no model is live, and the store is not known.
-
-        None when a model is live, and when the whole store was read.
-        """
+        """Why the app is not ready: nothing is live, and the store is not known; else None."""
         if self.live:
             return None
         if self.checked_at is None:

@@ -17,7 +17,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -27,11 +27,10 @@ from fairweather_interface.delivery import Manifest, read_manifest
 from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError
 from fairweather_interface.manifest import MANIFEST, SIGNATURE, file_problems, is_stray
 
-from fairweather_app.settings import is_remote
+from fairweather_app.setting_values import is_remote
 from fairweather_app.text import mask
 
 LARGEST_MANIFEST = 64 << 20
-MOST_NAMED = 5
 
 _STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created")
 """The names that file systems give to what changes with a file's bytes, the surest first."""
@@ -79,10 +78,7 @@ class LocalStore:
 
 
 class RemoteStore:
-    """A place that fsspec has a URL for, such as ``s3://bucket/prefix``.
-
-    The file system is opened at first use, so that nothing of it lives through a fork.
-    """
+    """A place that fsspec has a URL for, opened at first use: nothing lives through a fork."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -100,12 +96,9 @@ class RemoteStore:
                 if not parent or not self._system.exists(parent):
                     raise
                 found = []
-        names = (each["name"].rstrip("/").rsplit("/", 1)[-1] for each in found)
-        return frozenset(
-            name
-            for name, each in zip(names, found, strict=True)
-            if each["type"] == "directory" and not name.startswith(".")
-        )
+        folders = (each["name"] for each in found if each["type"] == "directory")
+        names = (path.rstrip("/").rsplit("/", 1)[-1] for path in folders)
+        return frozenset(name for name in names if not name.startswith("."))
 
     def fingerprint(self, name: str) -> str:
         """Hash path, size and the store's own stamp of every file."""
@@ -161,7 +154,6 @@ class RemoteStore:
         return str(self._system._strip_protocol(self.url))  # noqa: SLF001 - fsspec's own way
 
     def _files(self, name: str) -> Mapping[str, Mapping[str, Any]]:
-        """List all files below a delivery, by relative path."""
         root = f"{self._root}/{name}"
         with _as_os_error():
             found = self._system.find(root, detail=True)
@@ -201,17 +193,8 @@ def _unlisted(found: Iterable[str], manifest: Manifest) -> frozenset[str]:
     return frozenset(found) - {*manifest.files, MANIFEST, SIGNATURE}
 
 
-def name_some(names: Collection[str]) -> str:
-    """Name the first few, and how many more there are."""
-    more = len(names) - MOST_NAMED
-    return ", ".join(map(repr, sorted(names)[:MOST_NAMED])) + f" and {more} more" * (more > 0)
-
-
 def _stamps(folder: str, stem: str = "") -> Iterator[tuple[str, object]]:
-    """Yield path, size and modification time of all but folders, and of those of strays.
-
-    Links are not followed.
-    """
+    """Yield path, size and time of all but folders, and of those of strays; follow no link."""
     with os.scandir(folder) as found:
         for each in found:
             if each.is_dir(follow_symlinks=False) and not is_stray(each.name):

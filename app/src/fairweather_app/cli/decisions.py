@@ -200,7 +200,6 @@ COMMANDS = (withdraw, restore, pin, unpin)
 def _decide(
     action: Action, subject: str, done: str, *, author: str, as_json: bool, **more: str | None
 ) -> None:
-    """Store a decision, with `more` of its fields, and print it."""
     current_context().catalogue.decisions.add(action, subject, author=author, **more)
     _print(action, subject, done, author=author, as_json=as_json, **more)
 
@@ -232,13 +231,8 @@ def _whole_id(text: str) -> str:
     """Return the id of a delivery in the store, or of a withdrawn one."""
     context = current_context()
     output.require_database(context)
-    return output.resolve_id(
-        text,
-        lambda: {
-            *_known(context).entries,
-            *context.catalogue.decisions.read().withdrawals,
-        },
-    )
+    withdrawn = context.catalogue.decisions.read().withdrawals
+    return output.resolve_id(text, lambda: {*_known(context).entries, *withdrawn})
 
 
 def _entry(context: AppContext, delivery_id: str) -> Entry:

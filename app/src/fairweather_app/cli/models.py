@@ -11,16 +11,12 @@ import click
 from fairweather_interface.names import plain_name
 from flask.cli import AppGroup
 
+from fairweather_app import errors
 from fairweather_app.api.model_listing import store_report, summarize
 from fairweather_app.api.schemas import Models, ModelSummary
 from fairweather_app.cli import output
 from fairweather_app.cli.decisions import COMMANDS
 from fairweather_app.common.times import write_time
-from fairweather_app.errors import (
-    AwaitingObservationsError,
-    NoApplicableModelError,
-    UnknownDeliveryError,
-)
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.forecaster import ForecastRequest
 from fairweather_app.forecasting.live_scores import LiveScore
@@ -172,10 +168,10 @@ def why(area: str, time: datetime | None, *, as_json: bool) -> None:
                 output.print_text(str(pin), err=True)
         try:
             decision = context.forecaster.decide(ForecastRequest(area=area, reference_time=time))
-        except NoApplicableModelError as error:
+        except errors.NoApplicableModelError as error:
             moment = time or context.clock(area)
             _print_ranking(_ranking(context, area, moment, None, error.refused), as_json=as_json)
-            if isinstance(error, AwaitingObservationsError):
+            if isinstance(error, errors.AwaitingObservationsError):
                 output.print_text(ADVICE.format(area=area), err=True)
             raise
         answering, moment = decision.model.delivery_id, decision.reference_time
@@ -262,7 +258,7 @@ def score(delivery_id: str | None, *, as_json: bool) -> None:
         delivery_id = output.resolve_id(delivery_id, lambda: entries)
         scores = context.live.of(delivery_id)
         if not scores and delivery_id not in entries:
-            raise UnknownDeliveryError(delivery_id)
+            raise errors.UnknownDeliveryError(delivery_id)
     ids = output.short_ids(each.delivery_id for each in scores)
     rows = [
         (

@@ -130,7 +130,6 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
 def _read_archives(
     files: Sequence[Path], find: Callable[[str], Variable | None], stored: Mapping[str, str]
 ) -> list[Archive]:
-    """Read all files, or list every problem of them."""
     from fairweather_app.observations.archive_file import (  # noqa: PLC0415 - brings pyarrow
         read_archive,
     )

@@ -88,11 +88,7 @@ def handle_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def require_database(context: AppContext) -> None:
-    """Refuse to make an empty database, for commands that make sense only where an app has run.
-
-    Raises:
-        ObservationStoreError: the database is a file that is not there.
-    """
+    """Raise `ObservationStoreError` where the database is a file that would be made, empty."""
     missing = context.observations.database.missing
     if missing is not None:
         raise ObservationStoreError(missing)
@@ -102,7 +98,7 @@ def require_database(context: AppContext) -> None:
 def only_reading(context: AppContext) -> Iterator[None]:
     """Use an empty database inside the block where there is none, and make none."""
     database = context.observations.database
-    if not database.would_be_created:
+    if database.missing is None:
         yield
         return
     with (
@@ -207,11 +203,7 @@ def format_duration(seconds: float) -> str:
 
 
 def resolve_id(text: str, known: Callable[[], Iterable[str]]) -> str:
-    """Return the delivery id that `text` is or begins; `text` itself where it begins none.
-
-    Raises:
-        click.UsageError: several of `known` begin so.
-    """
+    """Return the id that `text` is or begins, else `text`; several of `known` are wrong use."""
     if re.fullmatch(DELIVERY_ID_PATTERN, text) or len(text) < SHORTEST_PREFIX:
         return text
     found = sorted({name for name in known() if name.startswith(text.lower())})

@@ -40,9 +40,8 @@ def software() -> None:
 
     Example: flask --app fairweather_app software > app.json
     """
-    click.echo(
-        dump_software(describe_software(current_context().catalogue.backends)).decode().rstrip()
-    )
+    manifest = describe_software(current_context().catalogue.backends)
+    click.echo(dump_software(manifest).decode().rstrip())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,10 +48,7 @@ TABLES = sa.MetaData()
 
 
 class Database:
-    """One database. Safe to share between threads.
-
-    Every method raises `ObservationStoreError` when the database cannot be used.
-    """
+    """One database, for any thread; `ObservationStoreError` where it cannot be used."""
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self.url = sa.make_url(url)
@@ -81,10 +78,7 @@ class Database:
             raise self._unusable(error) from error
 
     def version(self) -> tuple[int, int] | None:
-        """Return what changes with every commit of any process; None on PostgreSQL.
-
-        Costs microseconds.
-        """
+        """Return what changes with every commit of any process, at once; None on PostgreSQL."""
         if not self.is_sqlite:
             return None
         with self._lock:
@@ -142,11 +136,6 @@ class Database:
             f"there is no database {self._path} yet, and no app has used it; "
             "FAIRWEATHER_OBSERVATIONS names it: is it what the serving app has?"
         )
-
-    @property
-    def would_be_created(self) -> bool:
-        """Whether it is a SQLite file that its first use would create."""
-        return self.missing is not None and self._path.parent.is_dir()
 
     @contextmanager
     def replaced_by(self, path: Path) -> Iterator[None]:

@@ -22,8 +22,7 @@ from fairweather_app.errors import SettingsError
 def open_pool(url: str, **options: Any) -> urllib3.PoolManager:  # noqa: ANN401 - as urllib3 takes them
     """Return a pool for `url`; its `proxy` is the address in use, without user and password.
 
-    Raises:
-        SettingsError: what the environment names for `url` is no HTTP proxy.
+    What the environment names and is no HTTP proxy is `SettingsError`.
     """
     target, proxies = parse_url(url), getproxies()
     given = proxies.get(target.scheme or "") or proxies.get("all")
@@ -45,8 +44,7 @@ def _is_direct(target: Url, listed: str) -> bool:
         return True
     for each in listed.split(","):
         with suppress(ValueError):  # one of the two is a name
-            if ip_address((target.host or "").strip("[]")) in ip_network(
-                each.strip(), strict=False
-            ):
+            network = ip_network(each.strip(), strict=False)
+            if ip_address((target.host or "").strip("[]")) in network:
                 return True
     return False

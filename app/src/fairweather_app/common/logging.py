@@ -29,10 +29,7 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def show_log(form: LogFormat = "auto") -> None:
-    """Log the app's events on stderr, unless logging has been set up already.
-
-    `auto` is text on a terminal and JSON elsewhere.
-    """
+    """Log the app's events on stderr, unless logging is set up; `auto` is text on a terminal."""
     ours = logging.getLogger("fairweather_app")
     if ours.hasHandlers():
         return

@@ -110,10 +110,8 @@ class TimeLimit:
     def run(self, what: str, work: Callable[[], T]) -> T:
         """Return what `work` returns, or raise what it raises.
 
-        `what` names the work, in words: work of one name is paused together.
-
-        Raises:
-            GivenUpError: it took too long, now or less than `pause` ago.
+        `what` names the work, in words: work of one name is paused together. What took too long,
+        now or less than `pause` ago, is `GivenUpError`.
         """
         paused = self._paused.get(what)
         if paused is not None:

@@ -20,11 +20,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)"
 
 
 def parse_time(value: object) -> datetime:
-    """Read an ISO-8601 time that names its zone; the result is in UTC and on a whole second.
-
-    Raises:
-        ValueError: what was found, and what is expected instead.
-    """
+    """Read an ISO-8601 time with its zone in UTC, on a whole second, or raise `ValueError`."""
     example = "such as 2013-12-20T00:00Z"
     if isinstance(value, datetime):
         value = value.isoformat()

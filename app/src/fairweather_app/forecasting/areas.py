@@ -50,10 +50,7 @@ def find_place(contents: Contents, area: str) -> Area | None:
 
 
 def areas_to_observe(catalogue: Catalogue) -> tuple[str, ...]:
-    """Return the areas whose observations live deliveries need, sorted.
-
-    Those they declare, and the members of the regions that their inputs are means of.
-    """
+    """Return the areas that live deliveries declare, or take means of as inputs, sorted."""
     found: set[str] = set()
     for entry in catalogue.snapshot.live:
         found.update(entry.areas)

@@ -10,6 +10,7 @@ from typing import Literal, cast
 
 import flask
 
+from fairweather_app import models_backend
 from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.catalogue.decisions import DecisionStore
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
@@ -23,15 +24,9 @@ from fairweather_app.errors import RETRY_SECONDS, SettingsError
 from fairweather_app.forecasting.forecaster import Clock, Forecaster
 from fairweather_app.forecasting.live_scores import LiveScores
 from fairweather_app.forecasting.selector import Rules, Selectors
-from fairweather_app.models_backend import (
-    ModelsBackend,
-    OnnxBackend,
-    TensorFlowBackend,
-    find_backend,
-)
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
 from fairweather_app.observations import ObservationStore, WindowCache
-from fairweather_app.settings import Settings, cannot_write_cache
+from fairweather_app.settings import PREFIX, Settings
 
 EXTENSION = "fairweather"
 
@@ -62,11 +57,9 @@ class AppContext:
 
 
 def build_app_context(settings: Settings) -> AppContext:
-    """Put an app together: read the overrides, try the cache, and start nothing.
+    """Put an app together and start nothing.
 
-    Raises:
-        OverridesError: the file of overrides is wrong.
-        SettingsError: the cache cannot be written.
+    A wrong file of overrides is `OverridesError`, a cache that cannot be written `SettingsError`.
     """
     overrides = replace(read_overrides(settings.overrides), shadows=frozenset(settings.shadow))
     observations = ObservationStore(
@@ -77,7 +70,8 @@ def build_app_context(settings: Settings) -> AppContext:
     try:
         cache.check_writable()
     except OSError as error:
-        raise SettingsError([cannot_write_cache(settings.cache, error)]) from None
+        problem = f"expected a folder that can be written to ({error.strerror or error})"
+        raise SettingsError([f"{PREFIX}CACHE is {str(settings.cache)!r}: {problem}"]) from None
     backends = _choose_backends(settings, cache)
     selectors = Selectors(
         Rules(overrides=overrides, refuse_below_baseline=settings.refuse_below_baseline)
@@ -111,13 +105,17 @@ def build_app_context(settings: Settings) -> AppContext:
     )
 
 
-def _choose_backends(settings: Settings, cache: DeliveryCache) -> tuple[ModelsBackend, ...]:
+def _choose_backends(
+    settings: Settings, cache: DeliveryCache
+) -> tuple[models_backend.ModelsBackend, ...]:
     """Return what runs models, the preferred first: a server where one is named, else this process.
 
     Not both: a model that is too large for this process must not come here when its server fails.
     What the setting names beside them comes last.
     """
-    own: tuple[ModelsBackend, ...] = (OnnxBackend(cache.fetch_verified),)
+    own: tuple[models_backend.ModelsBackend, ...] = (
+        models_backend.OnnxBackend(cache.fetch_verified),
+    )
     if settings.inference_url is not None:
         # only then: most apps start without an HTTP client
         from fairweather_app.models_backend.open_inference import open_inference_backends  # noqa: PLC0415
@@ -126,8 +124,11 @@ def _choose_backends(settings: Settings, cache: DeliveryCache) -> tuple[ModelsBa
             settings.inference_url, settings.inference_seconds, cache.fetch_verified
         )
     elif settings.tensorflow:
-        own = (*own, TensorFlowBackend(cache.fetch_verified))
-    return (*own, *(find_backend(name, cache.fetch_verified) for name in settings.backends))
+        own = (*own, models_backend.TensorFlowBackend(cache.fetch_verified))
+    return (
+        *own,
+        *(models_backend.find_backend(name, cache.fetch_verified) for name in settings.backends),
+    )
 
 
 def make_clock(
@@ -136,10 +137,7 @@ def make_clock(
     *,
     wall: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Clock:
-    """Make the clock that the settings ask for.
-
-    `latest` gives the time of the latest observation of an area or, for None, of all.
-    """
+    """Make the clock of a setting; `latest` is when an area was observed last or, for None, any."""
 
     def last_full_hour(_area: str) -> datetime:
         return wall().replace(minute=0, second=0, microsecond=0)

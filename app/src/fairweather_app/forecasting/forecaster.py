@@ -15,23 +15,12 @@ from functools import partial
 from fairweather_interface.metadata import Input
 from fairweather_interface.refusals import Code, Phase, Refusal
 
+from fairweather_app import errors
 from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.catalogue.model_cache import in_use
 from fairweather_app.common.lru import LruCache
 from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.common.time_limit import TimeLimit
-from fairweather_app.errors import (
-    GivenUpError,
-    InvalidRequestError,
-    LoadError,
-    NoApplicableModelError,
-    NotReadyError,
-    ObservationsMissingError,
-    ObservationsStaleError,
-    PredictionError,
-    UnknownAreaError,
-    UnsuppliedInputError,
-)
 from fairweather_app.forecasting.areas import is_known, known_areas
 from fairweather_app.forecasting.selection import find_best_model
 from fairweather_app.forecasting.selector import Selectors, Variables, refused
@@ -92,11 +81,7 @@ class SelectedForecast:
 
 
 class Forecaster:
-    """Decides which model answers, and lets it predict. Safe to share between threads.
-
-    A model predicts for `seconds` at most; `margins` are how far beyond a declared bound the
-    operator goes, by variable.
-    """
+    """Decides which model answers and predicts, within `seconds` and the operator's `margins`."""
 
     def __init__(
         self,
@@ -125,27 +110,19 @@ class Forecaster:
     ) -> SelectedForecast:
         """Walk the candidates for the area of a request and take the first that passes.
 
-        With `use_cache` a prediction that was made of the same windows before is taken.
-
-        Raises:
-            NotReadyError: no delivery is live, and what the store holds is not known.
-            UnknownAreaError: no delivery, definition or observation has the name.
-            InvalidRequestError: the observations fit no candidate, or the time has no zone.
-            AwaitingObservationsError: every candidate that could answer at that time of the year
-                waits for observations of the app's own.
-            NoApplicableModelError: every delivery refuses.
-            ObservationStoreError: the observation database cannot be used.
+        With `use_cache` a prediction that was made of the same windows before is taken. Without a
+        forecast that is a `RequestError` of one of its kinds, or `ObservationStoreError`.
         """
         area, time = request.area, request.reference_time
         snapshot = self.catalogue.snapshot
         if snapshot.not_ready is not None:
-            raise NotReadyError(snapshot.not_ready)
+            raise errors.NotReadyError(snapshot.not_ready)
         if not is_known(snapshot.contents, self._windows, area):
-            raise UnknownAreaError(area, known=known_areas(snapshot.contents, self._windows))
+            raise errors.UnknownAreaError(area, known=known_areas(snapshot.contents, self._windows))
         if time is None:
             time = self._clock(area)
         elif time.tzinfo is None:
-            raise InvalidRequestError([f"reference_time: {time} has no zone; expected one"])
+            raise errors.InvalidRequestError([f"reference_time: {time} has no zone; expected one"])
         time = time.astimezone(UTC)
         selection = find_best_model(area, self, variables=request.variables, snapshot=snapshot)
         candidates: Iterable[RuntimeModel] = selection.candidates
@@ -182,7 +159,7 @@ class Forecaster:
         time: datetime,
         in_season: Sequence[tuple[RuntimeModel, Code]],
         refusals: Refusals,
-    ) -> NoApplicableModelError:
+    ) -> errors.NoApplicableModelError:
         """Return why no model answers: 503 or 422 over HTTP.
 
         `in_season` are the candidates that could answer at that time of the year, with the code of
@@ -193,9 +170,9 @@ class Forecaster:
         inputs = [each for model, _ in in_season for each in model.required_inputs]
         waits = bool(codes) and codes <= AWAITED and not request.observations
         if not waits or not self._may_change(request, time, inputs):
-            return NoApplicableModelError(request.area, refused=refusals)
+            return errors.NoApplicableModelError(request.area, refused=refusals)
         stale = Code.OBSERVATIONS_STALE in codes
-        kind = ObservationsStaleError if stale else ObservationsMissingError
+        kind = errors.ObservationsStaleError if stale else errors.ObservationsMissingError
         due = min(each.sample_rate for each in inputs if each.sample_rate is not None)
         return kind(request.area, refused=refusals, retry_after=due // timedelta(seconds=1))
 
@@ -226,10 +203,7 @@ class Forecaster:
         *,
         use_cache: bool = False,
     ) -> Trial | Refusal:
-        """Return what one model predicts for an area that it declares, or why it refuses.
-
-        A trial that is returned holds the windows and the predictions.
-        """
+        """Return what one model predicts for an area that it declares, or why it refuses."""
         trace = trace or RequestTrace()
         trial = Trial(
             metadata=model.metadata, area=area, reference_time=reference_time, margins=self._margins
@@ -247,11 +221,11 @@ class Forecaster:
                 trial.windows = trace.timed("windows", work)
                 refusal = first_refusal(trial, Phase.WINDOWS)
             return refusal or self._predict(model, trial, trace, use_cache=use_cache) or trial
-        except UnsuppliedInputError as error:
+        except errors.UnsuppliedInputError as error:
             return Refusal(code=Code.OBSERVATIONS_MISSING, reason=str(error))
-        except (LoadError, PredictionError) as error:
+        except (errors.LoadError, errors.PredictionError) as error:
             return Refusal(code=error.code, reason=str(error))
-        except GivenUpError as error:
+        except errors.GivenUpError as error:
             return Refusal(code=Code.TIMED_OUT, reason=str(error))
 
     def _predict(

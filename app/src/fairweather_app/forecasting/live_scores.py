@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -30,7 +30,7 @@ from fairweather_app.forecasting.forecast_log import ForecastLog, LoggedForecast
 from fairweather_app.models_backend.runtime_model import Predictions, RuntimeModel
 from fairweather_app.observations import ObservationStore, WindowCache
 from fairweather_app.observations.store import Times, Values
-from fairweather_app.observations.windows import sample_means
+from fairweather_app.observations.windows import Read, sample_means
 
 MOST_PENDING = 10_000
 MOST_REMEMBERED = 20_000
@@ -77,10 +77,7 @@ class LiveScores:
     def add(
         self, model: RuntimeModel, area: str, reference_time: datetime, predictions: Predictions
     ) -> None:
-        """Note a forecast that was made; it is logged a moment later, beside the requests.
-
-        One of a time of which something has been observed already is not noted.
-        """
+        """Note a forecast, to be logged soon, unless something of its time is observed already."""
         key = (model.delivery_id, area, reference_time)
         if self._known.get(key):
             return
@@ -115,10 +112,6 @@ class LiveScores:
             if self._all is None or time.monotonic() - self._all[0] > MOST_SECONDS_OLD:
                 self._all = (time.monotonic(), score(self.log.read(), self._store.series))
             return self._all[1]
-
-
-Read = Callable[[str, str, datetime, datetime], tuple[Times, Values]]
-"""Reads the observations of an area and a variable in (after, until]."""
 
 
 def score(forecasts: Sequence[LoggedForecast], observed: Read) -> list[LiveScore]:

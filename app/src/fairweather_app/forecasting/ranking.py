@@ -54,10 +54,7 @@ class Contender:
 
 
 def rank(entries: Iterable[Entry], area: str, wanted: tuple[str, ...] | None) -> Iterator[Entry]:
-    """Yield live deliveries, the best first; no further than the caller iterates.
-
-    `wanted` are the variables asked for; None asks for as many as there are.
-    """
+    """Yield deliveries, the best first, as far as is iterated; `wanted` None is all there is."""
     by_name = {each.delivery_id: each for each in entries}
     contenders = (_contender(each, area, wanted) for each in by_name.values())
     return (by_name[each.name] for each in order(contenders))

@@ -69,10 +69,7 @@ def find_best_model(
     variables: Variables = None,
     snapshot: Snapshot | None = None,
 ) -> Selection:
-    """Split the deliveries of a snapshot, by default the current one, into candidates and refusals.
-
-    None for `variables` asks for as many as there are.
-    """
+    """Split the deliveries of a snapshot, by default the current one: candidates and refusals."""
     catalogue = app_context.catalogue
     contents = (catalogue.snapshot if snapshot is None else snapshot).contents
     choice = app_context.selectors.of(contents).choose(area, variables)

@@ -52,10 +52,7 @@ def refused(
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """The rules that keep a live delivery from answering for an area that it declares.
-
-    They are its own declaration and what the operator narrowed.
-    """
+    """What keeps a live delivery from answering for its areas: its declaration and the operator."""
 
     overrides: Overrides
     refuse_below_baseline: bool
@@ -164,10 +161,7 @@ class Selector:
         return found
 
     def successor(self, contents: Contents) -> Selector:
-        """Make the selector of other contents, which has chosen what was asked of this one.
-
-        An area of which nothing has changed keeps its ranking; the others are ranked anew.
-        """
+        """Make the selector of other contents; an area that is unchanged keeps its ranking."""
         before, made = self.contents, Selector(contents, self._rules)
         for (area, variables), known in self.choices.items()[-CHOICES_PREPARED:]:
             same = before.declaring.get(area) == contents.declaring.get(area)
@@ -226,10 +220,7 @@ class Selector:
 
 
 class Selectors:
-    """The selectors of the published contents and of those before them, under the same rules.
-
-    For other contents a new one is made at each call.
-    """
+    """The selectors of the published contents and of those before them, under the same rules."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules

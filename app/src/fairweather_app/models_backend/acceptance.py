@@ -66,10 +66,7 @@ def check_units(metadata: ModelMetadata) -> None:
 
 
 def check_signature(model: RuntimeModel) -> None:
-    """Refuse an artifact whose inputs differ from the declared ones, or that lacks an output.
-
-    Quantiles are outputs here: each is declared with the shape of the output that it is of.
-    """
+    """Refuse an artifact with other inputs than declared, or without an output or quantile."""
     found = model.session.signature
     declared = {each.name: each for each in model.metadata.inputs}
     problems = [
@@ -107,11 +104,7 @@ def read_examples(model: RuntimeModel) -> Arrays:
 
 
 def run_examples(model: RuntimeModel, examples: Arrays) -> Arrays:
-    """Return every declared output and quantile, for all examples in one batch.
-
-    Where the server that runs the model fails, which tells nothing about it, that is
-    `RemoteUnavailableError`.
-    """
+    """Run all examples in one batch; what tells of a server alone is `RemoteUnavailableError`."""
     feeds = {each.name: examples[f"input/{each.name}"] for each in model.metadata.inputs}
     try:
         return model.session.run(feeds, list(_outputs(model.metadata)))

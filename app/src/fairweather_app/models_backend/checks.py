@@ -13,16 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-from fairweather_interface.applicability import (
-    Observed,
-    check_age,
-    check_applicability,
-    check_missing,
-    check_start,
-)
+from fairweather_interface import applicability
 from fairweather_interface.metadata import ModelMetadata, Output
 from fairweather_interface.refusals import Code, Phase, Refusal
-from fairweather_interface.variables import VARIABLES, Variable
+from fairweather_interface.variables import Variable
 
 from fairweather_app.models_backend.runtime_model import Prediction, Predictions, Values
 from fairweather_app.observations.windows import Window
@@ -67,7 +61,7 @@ def check_windows(metadata: ModelMetadata, windows: Mapping[str, Window]) -> Ref
     reasons = []
     for required in metadata.required_inputs:
         window = windows[required.name]
-        refusal = check_missing(required, window.observed.missing)
+        refusal = applicability.check_missing(required, window.observed.missing)
         if refusal is not None:
             reasons.append(f"{refusal.reason}; missing {window.describe_gaps()}")
     if not reasons:
@@ -85,10 +79,10 @@ def check_observed(
     """
     declared = (metadata.declared_variables or {}).items()
     margins = {name: each.margin or 0.0 for name, each in declared} | dict(margins)
-    return check_applicability(metadata, _observed(windows), margins=margins)
+    return applicability.check_applicability(metadata, _observed(windows), margins=margins)
 
 
-def _observed(windows: Mapping[str, Window]) -> dict[str, Observed]:
+def _observed(windows: Mapping[str, Window]) -> dict[str, applicability.Observed]:
     return {name: window.observed for name, window in windows.items()}
 
 
@@ -96,20 +90,13 @@ def check_predictions(
     metadata: ModelMetadata, predictions: Mapping[str, Prediction]
 ) -> Refusal | None:
     """Refuse when the prediction of a variable is no forecast; the first is named."""
+    rows = metadata.variable_table
     for output in metadata.outputs:
-        refusal = check_output(
-            output, predictions[output.variable], find_variable(metadata, output.variable)
-        )
+        name = output.variable
+        refusal = check_output(output, predictions[name], rows.get(name))
         if refusal is not None:
             return refusal
     return None
-
-
-def find_variable(metadata: ModelMetadata, name: str) -> Variable | None:
-    """Return the row of a variable, the contract's or the model's; None where neither has it."""
-    declared = (metadata.declared_variables or {}).get(name)
-    known = VARIABLES.get(name)
-    return declared.row(name) if known is None and declared is not None else known
 
 
 def check_output(
@@ -149,7 +136,9 @@ def _impossible(output: Output, variable: Variable | None, what: str, values: Va
 CHECKS = (
     Check(  # no observation helps a model that may not be asked at this time
         phase=Phase.START,
-        find=lambda trial: check_start(trial.metadata, trial.area, trial.reference_time),
+        find=lambda trial: applicability.check_start(
+            trial.metadata, trial.area, trial.reference_time
+        ),
         obeys=("valid_months", "areas{}.timezone"),
     ),
     Check(
@@ -159,7 +148,7 @@ CHECKS = (
     ),
     Check(
         phase=Phase.WINDOWS,
-        find=lambda trial: check_age(trial.metadata, _observed(trial.windows)),
+        find=lambda trial: applicability.check_age(trial.metadata, _observed(trial.windows)),
         obeys=("inputs[].max_age",),
     ),
     Check(

@@ -40,10 +40,7 @@ class InferenceResponse:
 
 
 class InferenceClient:
-    """Sends requests to one server, and retries those that did not reach it.
-
-    `seconds` is how long a response may take, from the moment a connection is wanted.
-    """
+    """Sends requests to a server, for `seconds` each at most; one that did not reach it again."""
 
     def __init__(self, url: str, seconds: float) -> None:
         self.url = url.rstrip("/")

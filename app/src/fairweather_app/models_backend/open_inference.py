@@ -62,9 +62,8 @@ class OpenInferenceBackend(ModelsBackend):
     def load(self, delivery: Delivery) -> RuntimeModel:
         """Get the signature of a verified delivery's model from the server.
 
-        Raises:
-            RemoteUnavailableError: the server cannot be reached, or does not serve the model yet.
-            LoadError: its description of the model cannot be understood.
+        A server that cannot be reached, or does not serve the model yet, is
+        `RemoteUnavailableError`; a description that cannot be understood, `LoadError`.
         """
         if artifact_of(delivery, self.format) is None:
             reason = f"it carries no artifact of format {self.format}"

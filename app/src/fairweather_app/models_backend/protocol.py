@@ -41,11 +41,7 @@ class ModelsBackend(ABC):
 
     @abstractmethod
     def load(self, delivery: Delivery) -> RuntimeModel:
-        """Load a verified delivery's artifact of this format.
-
-        Raises:
-            LoadError: the runtime does not take the artifact, or there is none.
-        """
+        """Load a verified delivery's artifact of this format, or raise `LoadError`."""
 
     def load_by_id(self, delivery_id: str) -> RuntimeModel:
         """Verify a delivery and load its artifact of this format; raises what either does."""

@@ -7,24 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+import fairweather_interface.metadata as interface
 import numpy as np
 import numpy.typing as npt
 from fairweather_interface.delivery import Delivery
-from fairweather_interface.metadata import (
-    AREA_INDEX,
-    OBSERVATIONS,
-    REFERENCE_TIME,
-    Input,
-    ModelMetadata,
-    Quantile,
-)
 from fairweather_interface.variables import Variable
 
 from fairweather_app.models_backend.capabilities import Capability, band_of, can
 from fairweather_app.models_backend.session import Arrays, Session
 from fairweather_app.observations.windows import Window
 
-ROLES = (OBSERVATIONS, REFERENCE_TIME, AREA_INDEX)
+ROLES = (interface.OBSERVATIONS, interface.REFERENCE_TIME, interface.AREA_INDEX)
 """The roles of inputs that this release can supply."""
 
 Values = npt.NDArray[np.float32]
@@ -32,10 +25,7 @@ Values = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """The forecast of one variable: float32, each of shape (steps,), in its unit.
-
-    `lower` and `upper` are there exactly when the model can `UNCERTAINTY` of the variable.
-    """
+    """The forecast of one variable: float32 (steps,), with bounds if it can `UNCERTAINTY`."""
 
     value: Values
     lower: Values | None = None
@@ -48,10 +38,7 @@ Predictions = dict[str, Prediction]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RuntimeModel:
-    """A verified delivery and the session that runs it. Immutable, and shared between threads.
-
-    `memory` is what the session takes, in bytes, as estimated when it was loaded.
-    """
+    """A verified delivery and the session that runs it, in some `memory` (bytes). Immutable."""
 
     delivery: Delivery
     session: Session
@@ -63,7 +50,7 @@ class RuntimeModel:
         return self.metadata.delivery_id
 
     @property
-    def metadata(self) -> ModelMetadata:
+    def metadata(self) -> interface.ModelMetadata:
         """What it declares of itself."""
         return self.delivery.metadata
 
@@ -78,12 +65,12 @@ class RuntimeModel:
         return self.metadata.variable_table
 
     @cached_property
-    def required_inputs(self) -> tuple[Input, ...]:
+    def required_inputs(self) -> tuple[interface.Input, ...]:
         """The inputs that observations have to be supplied for."""
         return self.metadata.required_inputs
 
     @cached_property
-    def bands(self) -> dict[str, tuple[Quantile, Quantile]]:
+    def bands(self) -> dict[str, tuple[interface.Quantile, interface.Quantile]]:
         """The quantiles shown as lower and upper, by the variables that have them."""
         bands = {each.variable: band_of(self.metadata, each) for each in self.metadata.outputs}
         return {variable: band for variable, band in bands.items() if band is not None}
@@ -110,9 +97,9 @@ class RuntimeModel:
         """
         feeds: Arrays = {}
         for each in self.metadata.inputs:
-            if each.role == OBSERVATIONS:
+            if each.role == interface.OBSERVATIONS:
                 feeds[each.name] = windows[each.name].values[np.newaxis, :]
-            elif each.role == REFERENCE_TIME:
+            elif each.role == interface.REFERENCE_TIME:
                 feeds[each.name] = np.array([int(reference_time.timestamp())], dtype=np.int64)
             else:
                 feeds[each.name] = np.array([self.areas.index(area)], dtype=np.int64)
@@ -122,7 +109,7 @@ class RuntimeModel:
         """Return the predictions of one row of a batch; `found` holds tensors by name."""
         made = {}
         for each in self.metadata.outputs:
-            band: tuple[Quantile, ...] = self.bands.get(each.variable, ())
+            band: tuple[interface.Quantile, ...] = self.bands.get(each.variable, ())
             made[each.variable] = Prediction(
                 found[each.name][row], *(found[quantile.name][row] for quantile in band)
             )
@@ -130,6 +117,5 @@ class RuntimeModel:
 
     @cached_property
     def _asked_for(self) -> tuple[str, ...]:
-        """The tensors that a forecast needs."""
         quantiles = [each.name for band in self.bands.values() for each in band]
         return (*(each.name for each in self.metadata.outputs), *quantiles)

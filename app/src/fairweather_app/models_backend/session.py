@@ -13,10 +13,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """Type and shape of a named input or output; None is a size the runtime leaves open.
-
-    `shape` itself is None when the runtime does not even know the number of axes.
-    """
+    """Type and shape of an input or output; None is a size, or all of them, that is left open."""
 
     dtype: str
     shape: tuple[int | None, ...] | None

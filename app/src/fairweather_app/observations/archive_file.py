@@ -22,15 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
-from fairweather_interface.archive import (
-    COLUMNS,
-    EMPTY_CELLS,
-    ORIGIN_KEY,
-    Origin,
-    column_problems,
-    parse_origin,
-    read_csv_header,
-)
+from fairweather_interface import archive
 from fairweather_interface.errors import short
 from fairweather_interface.names import parse_name
 from fairweather_interface.variables import VARIABLES, Variable
@@ -45,7 +37,7 @@ from fairweather_app.common.times import (
 )
 from fairweather_app.errors import ArchiveError
 from fairweather_app.observations.store import Archive, Key, Times, Values
-from fairweather_app.settings import is_misspelt
+from fairweather_app.setting_values import is_misspelt
 
 Mask = npt.NDArray[np.bool_]
 
@@ -79,7 +71,7 @@ def read_archive(
         if path.suffix.lower() in _PARQUET:
             origin = _read_origin(path, problems)
         for batch in _batches(path):
-            if wrong := column_problems(batch.schema.names):
+            if wrong := archive.column_problems(batch.schema.names):
                 raise ArchiveError(path, wrong)
             for key, piece in _split(batch, units, problems):
                 pieces[key].append(piece)
@@ -96,41 +88,33 @@ def read_archive(
             series[key] = times[:past], values[:past]
     if sentences := problems.sentences():
         raise ArchiveError(path, sentences)
-    beside = units.beside_the_contract()
+    beside = {name: unit for name, unit in units.found.items() if name not in VARIABLES}
     return Archive(path=path, origin=origin, series=series, units=beside, future=future)
 
 
 class _Units:
-    """The unit of each variable of a file: its row's, else the stored one, else the first written.
-
-    `find` and `stored` are those of `read_archive`.
-    """
+    """The unit of each variable: its row's, else the stored one, else the first in the file."""
 
     def __init__(self, find: Callable[[str], Variable | None], stored: Mapping[str, str]) -> None:
         self.find = find
         self._stored = stored
-        self._found: dict[str, str] = {}
+        self.found: dict[str, str] = {}
 
     def problem(self, name: str, written: str) -> str | None:
         """Return why values of a variable cannot be taken in the unit they are written in."""
         row, stored = self.find(name), self._stored.get(name)
-        expected = self._found.setdefault(name, stored or written) if row is None else row.unit
-        self._found[name] = expected
+        expected = self.found.setdefault(name, row.unit if row else stored or written)
         if written != expected:
             return f"{name} in {written!r}; expected {expected!r}: convert the values"
         if stored not in {None, expected}:
             return f"{name} in {written!r}; its stored observations are in {stored!r}: remove them"
         return None
 
-    def beside_the_contract(self) -> dict[str, str]:
-        """Return the units of the variables that the contract does not know."""
-        return {name: unit for name, unit in self._found.items() if name not in VARIABLES}
 
-
-def _read_origin(path: Path, problems: _Problems) -> Origin | None:
-    data = (parquet.read_metadata(path).metadata or {}).get(ORIGIN_KEY)
+def _read_origin(path: Path, problems: _Problems) -> archive.Origin | None:
+    data = (parquet.read_metadata(path).metadata or {}).get(archive.ORIGIN_KEY)
     try:
-        return None if data is None else parse_origin(data)
+        return None if data is None else archive.parse_origin(data)
     except interface.ArchiveError as error:
         problems.of_file.append(str(error))
         return None
@@ -182,16 +166,16 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
 def _csv_batches(path: Path) -> Iterator[pa.RecordBatch]:
     """Yield our columns of a CSV file; what it holds decides whether it is read, not its size."""
     try:
-        header, lines = read_csv_header(path)
+        header, lines = archive.read_csv_header(path)
     except interface.ArchiveError as error:
         raise ArchiveError(path, error.problems) from None
-    columns = dict.fromkeys(COLUMNS, pa.binary())
+    columns = dict.fromkeys(archive.COLUMNS, pa.binary())
     try:
         with csv.open_csv(
             path,
             csv.ReadOptions(column_names=header, skip_rows=lines, use_threads=False),
             csv.ParseOptions(newlines_in_values=True),
-            csv.ConvertOptions(column_types=columns, include_columns=COLUMNS),
+            csv.ConvertOptions(column_types=columns, include_columns=archive.COLUMNS),
         ) as batches:
             yield from batches
     except pa.ArrowInvalid as error:
@@ -293,7 +277,7 @@ def _values(column: pa.Array, problems: _Problems) -> Values:
     numbers = column
     if not pa.types.is_primitive(column.type):
         text = _text(column, problems)
-        column = pc.if_else(pc.is_in(text, pa.array(EMPTY_CELLS)), None, text)
+        column = pc.if_else(pc.is_in(text, pa.array(archive.EMPTY_CELLS)), None, text)
         numbers = pc.if_else(pc.match_substring_regex(column, _NUMBER), column, None)
     numbers = numbers.cast(pa.float64(), safe=False)
     unread = _mask(column.is_valid()) & ~_mask(numbers.is_valid())

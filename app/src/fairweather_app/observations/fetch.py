@@ -73,12 +73,8 @@ def store_readings(
 
     `since` are the requested areas, each with the earliest time that is stored; `until` is now;
     `variables` are the rows of those that are known. The result has an entry for each area of
-    `since`, in that order.
-
-    Raises:
-        ProviderError: a reading cannot be understood; the text lists the problems.
-        ArchiveError: a variable is stored in another unit.
-        ObservationStoreError: the database cannot be used.
+    `since`, in that order. What cannot be understood is listed by a `ProviderError`; a variable
+    that is stored in another unit is `ArchiveError`.
     """
     counts: dict[str, Counter[str]] = {area: Counter() for area in since}
     valid = _check(readings, counts, variables, provider=provider, since=since, until=until)
@@ -148,7 +144,6 @@ def _check(
 def _problem(
     reading: Reading, areas: Container[str], variables: Mapping[str, Variable]
 ) -> str | None:
-    """Return why a reading cannot be understood, or None."""
     area, name, unit = reading.area, reading.variable, reading.unit
     time: object = reading.time  # a foreign provider may yield anything
     value: object = reading.value

@@ -53,10 +53,7 @@ Wrong = Callable[[str], ProviderError]
 
 
 class OpenMeteo:
-    """The provider at `url`: its forecast address by default, or that of its archive.
-
-    A `url` may have a query of its own, such as ``?apikey=...``.
-    """
+    """The provider at `url`, which may have a query: its forecast address, or its archive's."""
 
     def __init__(self, url: str | None = None) -> None:
         self.url = url or ADDRESS
@@ -64,11 +61,7 @@ class OpenMeteo:
     def fetch(
         self, places: Mapping[str, Area], *, since: datetime, until: datetime
     ) -> Iterator[Reading]:
-        """Yield the readings of `places` in [since, until], in whole days, nulls included.
-
-        Raises:
-            ProviderError: it cannot be reached, refuses, or its response cannot be understood.
-        """
+        """Yield the readings of `places` in [since, until], in whole days, nulls included."""
         names = sorted(places)
         for start in range(0, len(names), PLACES_AT_ONCE):
             asked = names[start : start + PLACES_AT_ONCE]
@@ -97,7 +90,6 @@ class OpenMeteo:
 
 
 def _readings(area: str, location: object) -> Iterator[Reading]:
-    """Yield the readings of one location."""
 
     def wrong(found: str) -> ProviderError:
         return ProviderError(NAME, f"its answer for {area} cannot be understood: {found}")

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 import numpy as np
 from fairweather_interface.variables import Variable
@@ -91,61 +90,49 @@ def assess_quality(
     a series must not lag behind `behind`, which is now or the latest observation of all. An area
     without any observation has one entry, of no variable.
     """
-    assess = partial(
-        _assess_series, store=store, variables=variables, days=days, now=now, behind=behind
-    )
+
+    def assess(area: str, variable: str) -> SeriesQuality | None:
+        latest = store.latest(area, variable)
+        future = len(store.series(area, variable, now, LATEST)[0])
+        if latest is None:
+            only = SeriesQuality(area=area, variable=variable, future=future, quality=("future",))
+            return only if future else None
+        times, values = store.series(area, variable, latest - timedelta(days=days), latest)
+        step, missing, gap = _gaps(times)
+        silence = max(_HOUR, STALE_STEPS * (step or _HOUR))
+        row = variables.get(variable)
+        limits = (-np.inf, np.inf) if row is None else (row.minimum, row.maximum)
+        stuck = _longest_on_one_value(limits, times, values, silence)
+        most = None if row is None else row.stuck
+        impossible = int(np.count_nonzero((values < limits[0]) | (values > limits[1])))
+        words = {
+            "stale": behind - latest > silence,
+            "gaps": missing > 0,
+            "stuck": most is not None and stuck >= most,
+            "impossible": impossible > 0,
+            "future": future > 0,
+        }
+        return SeriesQuality(
+            area=area,
+            variable=variable,
+            latest=latest,
+            age_seconds=max((now - latest).total_seconds(), 0.0),
+            step_seconds=None if step is None else step.total_seconds(),
+            observations=len(times),
+            missing=missing,
+            longest_gap=gap,
+            stuck_seconds=stuck.total_seconds(),
+            impossible=impossible,
+            future=future,
+            quality=tuple(word for word, holds in words.items() if holds),
+        )
+
     found: list[SeriesQuality] = []
     units = store.units()
     for area in areas:
         of_area = [each for variable in units if (each := assess(area, variable))]
         found += of_area or [SeriesQuality(area=area)]
     return found
-
-
-def _assess_series(
-    area: str,
-    variable: str,
-    *,
-    variables: Mapping[str, Variable],
-    store: ObservationStore,
-    days: int,
-    now: datetime,
-    behind: datetime,
-) -> SeriesQuality | None:
-    """Return the quality of a series, None where there is none."""
-    latest, future = store.latest(area, variable), len(store.series(area, variable, now, LATEST)[0])
-    if latest is None:
-        only = SeriesQuality(area=area, variable=variable, future=future, quality=("future",))
-        return only if future else None
-    times, values = store.series(area, variable, latest - timedelta(days=days), latest)
-    step, missing, gap = _gaps(times)
-    silence = max(_HOUR, STALE_STEPS * (step or _HOUR))
-    row = variables.get(variable)
-    limits = (-np.inf, np.inf) if row is None else (row.minimum, row.maximum)
-    stuck = _longest_on_one_value(limits, times, values, silence)
-    most = None if row is None else row.stuck
-    impossible = int(np.count_nonzero((values < limits[0]) | (values > limits[1])))
-    words = {
-        "stale": behind - latest > silence,
-        "gaps": missing > 0,
-        "stuck": most is not None and stuck >= most,
-        "impossible": impossible > 0,
-        "future": future > 0,
-    }
-    return SeriesQuality(
-        area=area,
-        variable=variable,
-        latest=latest,
-        age_seconds=max((now - latest).total_seconds(), 0.0),
-        step_seconds=None if step is None else step.total_seconds(),
-        observations=len(times),
-        missing=missing,
-        longest_gap=gap,
-        stuck_seconds=stuck.total_seconds(),
-        impossible=impossible,
-        future=future,
-        quality=tuple(word for word, holds in words.items() if holds),
-    )
 
 
 def _gaps(times: Times) -> tuple[timedelta | None, int, Gap | None]:

@@ -21,11 +21,8 @@ Series = Sequence[float | None]
 class RequestObservations:
     """Values by input name, oldest first, None where missing, checked against all candidates.
 
-    `variables` hold the limits of those that are known.
-
-    Raises:
-        InvalidRequestError: a name that no candidate has, a length that no candidate takes, or
-            a value that cannot be real; `problems` lists all of them.
+    `variables` hold the limits of those that are known. `InvalidRequestError` lists the names that
+    no candidate has, the lengths that none takes, and the values that cannot be real.
     """
 
     def __init__(
@@ -56,8 +53,7 @@ class RequestObservations:
     ) -> dict[str, Window]:
         """Return the windows of one model's inputs that the request has, by input name.
 
-        Raises:
-            UnsuppliedInputError: a series has not the length that this model takes.
+        A series of another length than the model takes is `UnsuppliedInputError`.
         """
         windows = {}
         for required in required_inputs:

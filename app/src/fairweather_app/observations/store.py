@@ -101,10 +101,7 @@ class Arrival(NamedTuple):
 
 
 class ObservationStore:
-    """The observations of all areas. Opened on first use; safe to share between threads.
-
-    Every method raises `ObservationStoreError` when the database cannot be used.
-    """
+    """The observations of all areas; `ObservationStoreError` where the database cannot be used."""
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self.database = Database(url, patience=patience)
@@ -112,8 +109,7 @@ class ObservationStore:
     def add(self, archive: Archive) -> int:
         """Insert or replace every observation of an archive, all or none; return how many.
 
-        Raises:
-            ArchiveError: a variable is stored in another unit.
+        A variable that is stored in another unit is `ArchiveError`.
         """
         with self.database.transaction(patient=True) as connection:
             self._upgrade(connection)
@@ -180,23 +176,17 @@ class ObservationStore:
         )
         with self.database.transaction() as connection:
             rows = connection.execute(query).all()
-        times = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-        values = np.fromiter((row[1] for row in rows), dtype=np.float64, count=len(rows))
-        return times, values
+        times, values = zip(*rows, strict=True) if rows else ((), ())
+        return np.array(times, dtype=np.int64), np.array(values, dtype=np.float64)
 
     def units(self) -> dict[str, str]:
         """Return the unit of every variable that is observed, or that the contract knows."""
         with self.database.transaction() as connection:
             rows = connection.execute(sa.select(_units.c.variable, _units.c.unit)).all()
-        return {name: row.unit for name, row in VARIABLES.items()} | {
-            row[0]: row[1] for row in rows
-        }
+        return {name: row.unit for name, row in VARIABLES.items()} | dict(map(tuple, rows))
 
     def latest(self, area: str | None = None, variable: str | None = None) -> datetime | None:
-        """Return the time of the latest observation, of all or as narrowed; None without any.
-
-        What is later than now is none.
-        """
+        """Return the time of the latest observation up to now, of all or as narrowed, or None."""
         now = to_microseconds(datetime.now(UTC))
         areas = self.areas() if area is None else (area,)
         newest = [

@@ -187,7 +187,6 @@ class WindowCache:
 
 
 def _may_change(arrival: Arrival, spec: WindowSpec) -> bool:
-    """Return whether an arrival may lie in a window."""
     until = spec.reference_time
     return (
         spec.variable == arrival.variable

@@ -35,10 +35,7 @@ Read = Callable[[str, str, datetime, datetime], tuple[Times, Values]]  # (after,
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowSpec:
-    """The window of one variable for one area, or for a region given by its members.
-
-    `unit` is the one it is wanted in; None takes the one that is stored.
-    """
+    """The window of a variable for an area or a region's members; `unit` None is any."""
 
     areas: tuple[str, ...]
     variable: str
@@ -134,9 +131,8 @@ def get_inputs(
 ) -> dict[str, Window]:
     """Return the window of every required input, by input name; what is not `given` is read.
 
-    `variables` are the rows of those that the contract or the model knows.
-
-    One that is not given and can never be read here is `UnsuppliedInputError`.
+    `variables` are the rows of those that the contract or the model knows. An input that can never
+    be read here is `UnsuppliedInputError`.
     """
     windows = dict(given or {})
     for wanted in required_inputs:
@@ -146,11 +142,7 @@ def get_inputs(
 
 
 def check_unit(spec: WindowSpec, stored: str | None) -> None:
-    """Refuse a window whose observations are stored in another unit; None where there are none.
-
-    Raises:
-        UnsuppliedInputError: they are in another unit than it is wanted in.
-    """
+    """Raise `UnsuppliedInputError` where observations are `stored` in another unit than wanted."""
     if spec.unit is not None and stored is not None and stored != spec.unit:
         raise UnsuppliedInputError(
             f"{spec.variable} is wanted in {spec.unit!r}, its observations are in {stored!r}"

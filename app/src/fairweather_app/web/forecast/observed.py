@@ -43,9 +43,6 @@ def observe(windows: WindowCache, forecast: Forecast, latest: datetime | None) -
     """Read the observations of all variables of a forecast that are observed in its unit.
 
     `latest` is when the area was last observed; nothing is later than the start when that is not.
-
-    Raises:
-        ObservationStoreError: the database cannot be used.
     """
     times, start, units = forecast.forecast.time, forecast.reference_time, windows.units()
     steps = {

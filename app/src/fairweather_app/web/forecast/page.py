@@ -10,42 +10,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import flask
-from fairweather_interface.names import plain_name
+from fairweather_interface.names import LONGEST_NAME, plain_name
 
+from fairweather_app import errors
 from fairweather_app.api.forecast_response import current_responses
 from fairweather_app.api.request_log import current_trace
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.common.times import write_time
-from fairweather_app.errors import (
-    InvalidRequestError,
-    NoApplicableModelError,
-    ObservationStoreError,
-    RequestError,
-)
 from fairweather_app.forecasting.areas import AreaSummary, area_summaries, find_place
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.forecaster import ForecastRequest
+from fairweather_app.web.forecast import refusal
 from fairweather_app.web.forecast.observed import observe
 from fairweather_app.web.forecast.provenance import describe
-from fairweather_app.web.forecast.refusal import (
-    IMPORT,
-    TRAIN,
-    TRY_AGAIN,
-    Suggestion,
-    refusal_view,
-    suggest,
-)
 from fairweather_app.web.forecast.view import forecast_view
-from fairweather_app.web.layout.local_time import (
-    date_name,
-    moment,
-    read_reference_time,
-    wall_clock,
-    zone_of,
-)
+from fairweather_app.web.layout import local_time
 from fairweather_app.web.layout.page import describe_page
 from fairweather_app.web.layout.preferences import chosen_units, keep_preferences, last_area
-from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, index_address, render
+from fairweather_app.web.layout.rendering import answer_with, index_address, render
 
 
 @describe_page(
@@ -59,14 +41,10 @@ from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, inde
     },
 )
 def forecast_page() -> flask.Response:
-    """Show the forecast for an area, the reasons why there is none, or the choice of areas.
-
-    Without an area in the address, redirect to the one that was read last, with the rest of the
-    address.
-    """
+    """Show the forecast for an area, the reasons why there is none, or the choice of areas."""
     app_context = current_context()
-    area = plain_name(flask.request.args.get("area", ""))[:LONGEST_AREA]
-    asked_time = flask.request.args.get("reference_time", "").strip()[:LONGEST_AREA]
+    area = plain_name(flask.request.args.get("area", ""))[:LONGEST_NAME]
+    asked_time = flask.request.args.get("reference_time", "").strip()[:LONGEST_NAME]
     areas: list[AreaSummary] = []
     try:
         areas = area_summaries(app_context.catalogue.snapshot.contents, app_context.windows)
@@ -83,11 +61,15 @@ def forecast_page() -> flask.Response:
                 answer.vary.add("Cookie")
                 return keep_preferences(answer)
             not_ready = app_context.catalogue.snapshot.not_ready
-            commands = {"train": TRAIN, "import_command": IMPORT, "try_again": TRY_AGAIN}
+            commands = {
+                "train": refusal.TRAIN,
+                "import_command": refusal.IMPORT,
+                "try_again": refusal.TRY_AGAIN,
+            }
             page = render("landing.html", areas, not_ready=not_ready, **commands)
             return keep_preferences(answer_with(page))
         page = _forecast_page(app_context, areas, area, asked_time)
-    except (RequestError, ObservationStoreError) as error:
+    except (errors.RequestError, errors.ObservationStoreError) as error:
         return _refuse(error, app_context, areas, area, asked_time)
     return keep_preferences(answer_with(page), area=area)
 
@@ -118,10 +100,12 @@ def _forecast_page(
         "forecast.html",
         areas,
         area=area,
-        asked_start=wall_clock(answer.reference_time, zone_of(answer.timezone))
+        asked_start=local_time.wall_clock(
+            answer.reference_time, local_time.zone_of(answer.timezone)
+        )
         if asked_time
         else "",
-        trained_until=date_name(answer.receipt.train_end_time.date()),
+        trained_until=local_time.date_name(answer.receipt.train_end_time.date()),
         view=view,
         week_earlier=write_time(answer.reference_time - timedelta(days=7)),
         json_address=flask.url_for("api.predict", **json_query),
@@ -130,7 +114,7 @@ def _forecast_page(
 
 
 def _refuse(
-    error: RequestError | ObservationStoreError,
+    error: errors.RequestError | errors.ObservationStoreError,
     app_context: AppContext,
     areas: list[AreaSummary],
     area: str,
@@ -139,25 +123,25 @@ def _refuse(
     """Answer with a refusal: what was asked, the reasons, and what to try instead."""
     summary = {each.area: each for each in areas}.get(area)
     asked_words = asked_time
-    suggestions: tuple[Suggestion, ...] = ()
-    if isinstance(error, NoApplicableModelError) and summary and summary.models:
-        zone = zone_of(summary.timezone)
+    suggestions: tuple[refusal.Suggestion, ...] = ()
+    if isinstance(error, errors.NoApplicableModelError) and summary and summary.models:
+        zone = local_time.zone_of(summary.timezone)
         time = _reference_time(asked_time, summary)
-        asked_words = moment(time, zone) if time else ""
+        asked_words = local_time.moment(time, zone) if time else ""
         try:
-            suggestions = suggest(
+            suggestions = refusal.suggest(
                 app_context, area, asked=time, latest=summary.latest_observation, zone=zone
             )
-        except ObservationStoreError as failed:
+        except errors.ObservationStoreError as failed:
             error = failed
     declaring = app_context.catalogue.snapshot.contents.declaring.get(area, ())
-    status, refusal = refusal_view(error, area, {each.delivery_id for each in declaring})
+    status, shown = refusal.refusal_view(error, area, {each.delivery_id for each in declaring})
     page = render(
         "refused.html",
         areas,
         area=area,
         asked_words=asked_words,
-        refusal=refusal,
+        refusal=shown,
         suggestions=suggestions,
     )
     return answer_with(page, status)
@@ -167,9 +151,11 @@ def _reference_time(asked_time: str, summary: AreaSummary | None) -> datetime | 
     if not asked_time:
         return None
     try:
-        return read_reference_time(asked_time, zone_of(summary.timezone if summary else None))
+        return local_time.read_reference_time(
+            asked_time, local_time.zone_of(summary.timezone if summary else None)
+        )
     except ValueError as error:
-        raise InvalidRequestError([str(error)]) from None
+        raise errors.InvalidRequestError([str(error)]) from None
 
 
 def _query(area: str, asked_time: str) -> dict[str, str]:

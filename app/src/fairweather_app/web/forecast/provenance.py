@@ -53,11 +53,7 @@ UNKNOWN = Provenance()
 
 
 def describe(app_context: AppContext, forecast: Forecast) -> Provenance:
-    """Return what is known of the delivery that made a forecast of all its variables.
-
-    Raises:
-        ObservationStoreError: the database cannot be used.
-    """
+    """Return what is known of the delivery that made a forecast of all its variables."""
     receipt, area = forecast.receipt, forecast.area
     name = receipt.delivery_id
     entry = app_context.catalogue.snapshot.entries.get(name)

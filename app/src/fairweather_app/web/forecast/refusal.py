@@ -13,16 +13,8 @@ from typing import Any, NamedTuple
 from fairweather_interface.applicability import starts
 from fairweather_interface.refusals import Code, Refusal
 
+from fairweather_app import errors
 from fairweather_app.common.times import write_time
-from fairweather_app.errors import (
-    AwaitingObservationsError,
-    InvalidRequestError,
-    NoApplicableModelError,
-    NotReadyError,
-    ObservationStoreError,
-    RequestError,
-    UnknownAreaError,
-)
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.selection import find_best_model
 from fairweather_app.refusals import MOST_REFUSALS, count_refusals
@@ -98,23 +90,25 @@ def _reason(code: str, count: int, area: str) -> str:
 
 
 def refusal_view(
-    error: RequestError | ObservationStoreError, area: str, declaring: Collection[str] = ()
+    error: errors.RequestError | errors.ObservationStoreError,
+    area: str,
+    declaring: Collection[str] = (),
 ) -> tuple[int, dict[str, Any]]:
     """Return the status of a request that has no forecast of `area`, and what to show instead.
 
     `declaring` are the ids of the deliveries that declare the area.
     """
-    if isinstance(error, NoApplicableModelError):
+    if isinstance(error, errors.NoApplicableModelError):
         return _no_model(error, area, declaring)
     status, title, cause, advice = 400, "That request is not valid", str(error), HOW_TO_WRITE_A_TIME
-    if isinstance(error, InvalidRequestError):
+    if isinstance(error, errors.InvalidRequestError):
         cause = listed(error.problems)
-    elif isinstance(error, NotReadyError):
+    elif isinstance(error, errors.NotReadyError):
         status, title, advice = 503, "Still loading models", TRY_AGAIN
-    elif isinstance(error, ObservationStoreError):
+    elif isinstance(error, errors.ObservationStoreError):
         status, title, advice = 503, "The observations cannot be read", TRY_AGAIN
         cause = "the app cannot use its database of observations at the moment"
-    elif isinstance(error, UnknownAreaError):
+    elif isinstance(error, errors.UnknownAreaError):
         status, title = 404, f"We have no place called “{area}”"
         cause = "no model, definition or observation has this name"
         advice = "Check the spelling, or choose a place below." if error.known else ""
@@ -122,7 +116,7 @@ def refusal_view(
 
 
 def _no_model(
-    error: NoApplicableModelError, area: str, declaring: Collection[str]
+    error: errors.NoApplicableModelError, area: str, declaring: Collection[str]
 ) -> tuple[int, dict[str, Any]]:
     """Return the same where every delivery refuses.
 
@@ -136,7 +130,7 @@ def _no_model(
             "advice": ["A forecast appears here as soon as a model is delivered."],
             "command": TRAIN,
         }
-    awaiting = error if isinstance(error, AwaitingObservationsError) else None
+    awaiting = error if isinstance(error, errors.AwaitingObservationsError) else None
     # refusals of deliveries that declare the area come first
     for_area = takewhile(lambda each: each.delivery_id in declaring, error.refused)
     counts = {awaiting.code.value: 1} if awaiting else count_refusals(for_area)
@@ -182,9 +176,6 @@ def suggest(
     """Return times that models of the area answer, the latest first; none without observations.
 
     Tried are the latest observation and the ends of the months before, as far as a model allows.
-
-    Raises:
-        ObservationStoreError: the database cannot be used.
     """
     if latest is None:
         return ()

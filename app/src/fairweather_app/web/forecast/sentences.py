@@ -13,6 +13,7 @@ from types import MappingProxyType
 from fairweather_app.api.schemas import ReceiptInput
 from fairweather_app.web.forecast.daylight import Night
 from fairweather_app.web.forecast.series import Series, Verification, present
+from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import (
     NO_BREAK,
     LocalDay,
@@ -20,17 +21,6 @@ from fairweather_app.web.layout.local_time import (
     day_name,
     local_days,
     moment,
-)
-from fairweather_app.web.layout.wording import (
-    MAIN,
-    counted,
-    error_symbol,
-    label,
-    listed,
-    number,
-    percent,
-    quantity,
-    span,
 )
 
 OBSERVATIONS_STALE_AFTER = timedelta(hours=3)
@@ -68,10 +58,7 @@ def headline_day(days: Sequence[LocalDay], today: date) -> LocalDay | None:
 def headline(
     times: Sequence[datetime], series: Sequence[Series], *, zone: tzinfo, now: datetime
 ) -> str:
-    """Return the first sentence: ``Tomorrow: low 4 °C, high 9 °C, humidity 80 %``.
-
-    `now` decides what is today and what is over.
-    """
+    """Return the first sentence: ``Tomorrow: low 4 °C, high 9 °C, humidity 80 %``."""
     today = now.astimezone(zone).date()
     day = headline_day(local_days(times, zone), today)
     if day is None:
@@ -82,11 +69,11 @@ def headline(
         if not values:
             continue
         few = each.digits
-        low, high = (quantity(end, each.unit, few) for end in (min(values), max(values)))
-        if each.variable == MAIN:  # "low 4 °C, high 9 °C" needs no name
+        low, high = (wording.quantity(end, each.unit, few) for end in (min(values), max(values)))
+        if each.variable == wording.MAIN:  # "low 4 °C, high 9 °C" needs no name
             parts.append(low if low == high else f"low{NO_BREAK}{low}, high{NO_BREAK}{high}")
         else:
-            text = span(min(values), max(values), each.unit, few)
+            text = wording.span(min(values), max(values), each.unit, few)
             parts.append(f"{each.label.lower()} {text}")
     if not parts:
         return f"{day_name(day.date)} has no values."
@@ -105,7 +92,7 @@ def extremes(times: Sequence[datetime], series: Series, *, zone: tzinfo) -> str:
 
     def at(word: str, value: float, step: int) -> str:
         day = day_name(times[step].astimezone(zone).date())
-        amount = quantity(value, series.unit, series.digits)
+        amount = wording.quantity(value, series.unit, series.digits)
         return f"{word.capitalize()}: {day}, {clock(times[step], zone)}, {amount}."
 
     lowest, highest = series.extremes
@@ -119,7 +106,7 @@ def age(reference_time: datetime, now: datetime) -> str:
     hours = max(0, (now - reference_time) // timedelta(hours=1))
     for size, word in ((24 * 365, "year"), (24 * 30, "month"), (24, "day"), (1, "hour")):
         if hours >= size:
-            return f"{counted(hours // size, word)} ago"
+            return f"{wording.counted(hours // size, word)} ago"
     return "just now"
 
 
@@ -139,12 +126,12 @@ def based_on(
     old = [
         f"no {name} at all" if each is None else f"the newest {name} {before_start(each)}"
         for variable, each in ages.items()
-        for name in [label(variable).lower()]
+        for name in [wording.label(variable).lower()]
         if each != timedelta(0)
     ]
     text = f"Based on observations up to {moment(reference_time, zone)}"
     if old:
-        text = f"Starts {moment(reference_time, zone)}, with {listed(old)}"
+        text = f"Starts {moment(reference_time, zone)}, with {wording.listed(old)}"
     if is_past(reference_time, now) and not announced:
         return f"{text}, {age(reference_time, now)}: a past forecast."
     return f"{text}."
@@ -169,18 +156,18 @@ def supplied(inputs: Mapping[str, ReceiptInput], zone: tzinfo) -> list[str]:
     count = Counter(each.variable for each in inputs.values())
     texts = []
     for name, each in inputs.items():
-        text = label(each.variable if count[each.variable] == 1 else name).lower()
+        text = wording.label(each.variable if count[each.variable] == 1 else name).lower()
         if each.observed_until is None or each.age is None:
             texts.append(f"no {text}")
             continue
         text = f"{text} up to {moment(each.observed_until, zone)} ({before_start(each.age)})"
-        texts.append(f"{text}, {percent(each.missing)} missing" if each.missing else text)
+        texts.append(f"{text}, {wording.percent(each.missing)} missing" if each.missing else text)
     return texts
 
 
 def skill(variable: str, value: float | None) -> str:
     """Return what a skill, 1 less MAE / MAE(baseline), means."""
-    name = label(variable)
+    name = wording.label(variable)
     if value is None:
         return f"{name}: accuracy unknown for this area."
     percent = round(value * 100)
@@ -190,7 +177,7 @@ def skill(variable: str, value: float | None) -> str:
 
 def share(interval: tuple[float, float]) -> str:
     """Return the probability of a band: ``80 %``."""
-    return percent(interval[1] - interval[0])
+    return wording.percent(interval[1] - interval[0])
 
 
 def band_name(interval: tuple[float, float]) -> str:
@@ -213,7 +200,7 @@ def band_on(day: LocalDay | None, series: Series | None) -> str:
     low, high = present(series.lower, day.steps), present(series.upper, day.steps)
     if not low or not high:
         return ""
-    ends = [number(end, series.digits) for end in (min(low), max(high))]
+    ends = [wording.number(end, series.digits) for end in (min(low), max(high))]
     tenths = 10 * (series.interval[1] - series.interval[0])
     whole = abs(tenths - round(tenths)) < _WHOLE
     often = f"{round(tenths)} times in 10" if whole else f"with {share(series.interval)} certainty"
@@ -224,10 +211,7 @@ def band_on(day: LocalDay | None, series: Series | None) -> str:
 
 
 def sun(day: LocalDay, times: Sequence[datetime], nights: Sequence[Night], zone: tzinfo) -> str:
-    """Return when the sun rises and sets on a day: ``sunrise 07:20, sunset 16:40``.
-
-    Empty where the series does not show both.
-    """
+    """Return ``sunrise 07:20, sunset 16:40``; empty where the series does not show both."""
     if not day.whole:
         return ""
     begin, end = times[day.steps[0]] - timedelta(hours=1), times[day.steps[-1]]
@@ -252,7 +236,7 @@ def stale(
     `until` is the last valid time of the forecast, `variable` what was observed: empty where it is
     the weather as a whole.
     """
-    name = label(variable)
+    name = wording.label(variable)
     if latest is None:
         return f"{name} was never observed at {area} and is not included." if variable else ""
     if now - latest <= OBSERVATIONS_STALE_AFTER:
@@ -267,14 +251,17 @@ def stale(
 def verified(found: Verification) -> str:
     """Return how a forecast turned out: ``Temperature: wrong by 1.2 °C on average …``."""
     series = found.series
-    unit, more = error_symbol(series.unit), series.digits + 1
-    values = counted(found.count, "value")
-    text = f"{series.label}: wrong by {quantity(found.error, unit, more)} on average over {values}"
+    unit, more = wording.error_symbol(series.unit), series.digits + 1
+    values, amount = (
+        wording.counted(found.count, "value"),
+        wording.quantity(found.error, unit, more),
+    )
+    text = f"{series.label}: wrong by {amount} on average over {values}"
     if found.first_day is not None:
-        text += f" ({quantity(found.first_day, unit, more)} on day 1)"
+        text += f" ({wording.quantity(found.first_day, unit, more)} on day 1)"
     if found.inside is not None and series.interval is not None:
         text += (
-            f". {number(100 * found.inside)}{NO_BREAK}% of values were inside the range; "
+            f". {wording.number(100 * found.inside)}{NO_BREAK}% of values were inside the range; "
             f"{share(series.interval)} were expected"
         )
     return f"{text}."
@@ -310,7 +297,7 @@ def ranked(area: str, refused: int, *, better: int | None, pinned: bool) -> str:
         sentences.append(f"{models} could not be used.")
     rest = refused - tried
     if rest:
-        models = counted(rest, "other model does", "other models do")
+        models = wording.counted(rest, "other model does", "other models do")
         why = "were set aside" if pinned else "could not be used"
         why = "was set aside" if pinned and rest == 1 else why
         sentences.append(f"{models} not cover {area} or {why}.")

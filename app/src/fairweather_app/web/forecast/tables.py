@@ -72,10 +72,7 @@ def day_rows(
                 "band_bar": _bar(band, scale) if band else None,
                 "bands": _bands(series, day.steps),
                 "others": [
-                    (
-                        _spread(each, day.steps),
-                        _span(each, _band(each, day.steps)),
-                    )
+                    (_spread(each, day.steps), _span(each, _band(each, day.steps)))
                     for each in others
                 ],
             }

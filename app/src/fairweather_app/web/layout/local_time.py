@@ -127,10 +127,7 @@ def read_reference_time(text: str, zone: tzinfo) -> datetime:
 
     A time with a zone is as in the HTTP interface. One without, which is what a browser's
     date-and-time field sends, is the area's wall clock (the earlier of the two, where
-    clocks are put back).
-
-    Raises:
-        ValueError: what was found, and what is expected instead.
+    clocks are put back). A wrong one is `ValueError`.
     """
     if _WALL_CLOCK.fullmatch(text):
         try:

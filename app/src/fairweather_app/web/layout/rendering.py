@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import flask
-from fairweather_interface.names import LONGEST_NAME
 
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.forecasting.areas import AreaSummary, area_summaries
@@ -18,9 +17,6 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-
-LONGEST_AREA = LONGEST_NAME
-"""Names beyond this are cut before they are looked up or shown; no area has one."""
 
 
 def render(template: str, areas: Sequence[AreaSummary] | None = None, **values: object) -> str:
@@ -48,10 +44,7 @@ def render(template: str, areas: Sequence[AreaSummary] | None = None, **values: 
 
 
 def index_address(**query: str | None) -> str:
-    """Return the address of the forecast page for a query; units in the current address are kept.
-
-    So the units stay for readers without cookies.
-    """
+    """Return the address of the forecast page for a query, with the units of this address."""
     units = read_units(flask.request.args.get("units"))
     asked: dict[str, Any] = ({"units": units} if units else {}) | query
     return flask.url_for("page.index", **asked)

@@ -13,7 +13,7 @@ from string import ascii_uppercase
 from typing import Any
 
 import flask
-from fairweather_interface.names import plain_name
+from fairweather_interface.names import LONGEST_NAME, plain_name
 
 from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.errors import ObservationStoreError
@@ -22,7 +22,7 @@ from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import MONTHS
 from fairweather_app.web.layout.page import describe_page
-from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, render
+from fairweather_app.web.layout.rendering import answer_with, render
 
 AREAS_ON_A_PAGE = 20
 
@@ -35,8 +35,8 @@ def coverage_page() -> flask.Response:
     """
     app_context = current_context()
     contents = app_context.catalogue.snapshot.contents
-    asked = plain_name(flask.request.args.get("q", ""))[:LONGEST_AREA]
-    after = flask.request.args.get("after", "")[:LONGEST_AREA]
+    asked = plain_name(flask.request.args.get("q", ""))[:LONGEST_NAME]
+    after = flask.request.args.get("after", "")[:LONGEST_NAME]
     observed: frozenset[str] | None
     try:
         observed = frozenset(app_context.windows.areas())

@@ -10,6 +10,7 @@ import flask
 from fairweather_interface.applicability import domain_of
 from fairweather_interface.metadata import Input, ModelMetadata
 from fairweather_interface.metadata.evidence import Performance, Score
+from fairweather_interface.names import LONGEST_NAME
 from fairweather_interface.variables import VARIABLES, Variable
 
 from fairweather_app.api.model_listing import model_detail
@@ -19,7 +20,7 @@ from fairweather_app.forecasting.context import current_context
 from fairweather_app.web.forecast.trust import DAY, mark
 from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import MONTHS, date_name
-from fairweather_app.web.layout.rendering import LONGEST_AREA, answer_with, render
+from fairweather_app.web.layout.rendering import answer_with, render
 
 ALL_MONTHS = 12
 
@@ -33,7 +34,7 @@ def show_model(delivery_id: str) -> flask.Response:
         entry = snapshot.entry(delivery_id)
     except UnknownDeliveryError:
         lines = (
-            f"asked for: {delivery_id[:LONGEST_AREA]}",
+            f"asked for: {delivery_id[:LONGEST_NAME]}",
             "it may have left the store, or not have been read yet",
         )
         return answer_with(render("notice.html", title="No such delivery", lines=lines), 404)
@@ -80,19 +81,16 @@ def _described(
                 ],
             )
             for each in metadata.performance
-            if (days := each.by_lead_day or ())
+            if (days := each.by_lead_day)
         ],
         "age_columns": ("Age", *columns),
         "by_age": [
             (
                 _group(each, units, variables),
-                [
-                    (wording.duration(row.age), *_score_cells(each, row, guesses))
-                    for row in each.by_age
-                ],
+                [(wording.duration(row.age), *_score_cells(each, row, guesses)) for row in ages],
             )
             for each in metadata.performance
-            if each.by_age
+            if (ages := each.by_age)
         ],
     }
 
