@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from functools import partial
 from importlib import resources
@@ -19,6 +20,7 @@ from fairweather_interface.ledger import (
     Row,
     changes_text,
     ledger_text,
+    meanings_text,
     must_obey_rows,
 )
 from fairweather_interface.metadata import ModelMetadata, read_metadata
@@ -33,6 +35,9 @@ _COMMITTED = resources.files("fairweather_interface") / "ledgers" / f"{SCHEMA_VE
 
 def test_the_committed_ledger_is_the_one_the_records_give() -> None:
     assert ledger_text() == _COMMITTED.read_text(encoding="utf-8")
+    meanings = _COMMITTED.parent / f"{SCHEMA_VERSION}.meanings.toml"  # type: ignore[attr-defined]
+    assert meanings_text() == meanings.read_text(encoding="utf-8")
+    assert tomllib.loads(meanings_text()) == {row.path: row.meaning for row in LEDGER}
     assert ledger_text("0.1") == (_COMMITTED.parent / "0.1.txt").read_text(encoding="utf-8")  # type: ignore[attr-defined]
 
 
@@ -201,6 +206,8 @@ def test_the_rows_that_readers_of_a_schema_must_obey_are_those_it_knows() -> Non
     assert {"valid_months", "inputs[].period"} <= {row.path for row in first}
     with pytest.raises(MetadataError, match="found no ledger of schema"):
         must_obey_rows("9.9")
+    with pytest.raises(MetadataError, match=r"found no ledger of schema 0\.3"):
+        meanings_text("0.3")
 
 
 def test_a_rule_says_what_its_field_means() -> None:

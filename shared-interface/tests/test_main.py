@@ -16,7 +16,7 @@ import pytest
 from fairweather_interface import METADATA, SCHEMA_VERSION, Software, dump_software
 from fairweather_interface.__main__ import main
 from fairweather_interface.history import STEPS
-from fairweather_interface.ledger import changes_text, ledger_text
+from fairweather_interface.ledger import changes_text, ledger_text, meanings_text
 from fairweather_interface.software import Runtime, SchemaRange
 from schemas import NEXT, NEXT_MAJOR
 
@@ -165,10 +165,14 @@ def test_json_is_utf_8_whatever_the_terminal_speaks(tiny_delivery: Tiny) -> None
 
 
 def test_ledger_prints_the_ledger(capsys: Capture) -> None:
-    for arguments in (["ledger"], ["ledger", SCHEMA_VERSION]):
-        assert main(arguments) == 0
+    for arguments, text in (
+        ([], ledger_text()),
+        ([SCHEMA_VERSION], ledger_text()),
+        (["--meanings"], meanings_text()),
+    ):
+        assert main(["ledger", *arguments]) == 0
         out, err = capsys.readouterr()
-        assert out == ledger_text()
+        assert out == text
         assert err == ""
 
 

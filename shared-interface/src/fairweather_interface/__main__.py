@@ -21,7 +21,7 @@ from fairweather_interface.errors import (
     UnsupportedSchemaError,
 )
 from fairweather_interface.history import STEPS
-from fairweather_interface.ledger import changes_text, ledger_text
+from fairweather_interface.ledger import changes_text, ledger_text, meanings_text
 from fairweather_interface.metadata import Bounds, ModelMetadata, Performance, Score
 from fairweather_interface.metadata.record import dump_record
 from fairweather_interface.refusals import Code, Refusal
@@ -246,6 +246,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     words = f"a schema version (default: {SCHEMA_VERSION}, the newest)"
     ledger.add_argument("version", nargs="?", default=SCHEMA_VERSION, metavar="VERSION", help=words)
+    words = "print what each field states instead, as TOML (from schema 0.4 on)"
+    ledger.add_argument(
+        "--meanings", dest="text", action="store_const", const=meanings_text, help=words
+    )
     changes = command(
         "changes",
         "say what came since a schema",

@@ -11,6 +11,7 @@ them, ``reserved.txt`` lists the names that were removed and are never used agai
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from importlib import resources
 from itertools import pairwise
@@ -21,7 +22,9 @@ from fairweather_interface.metadata import LEDGER
 from fairweather_interface.metadata.rows import HEADER, Row
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
-__all__ = ["LEDGER", "RESERVED", "Row", "changes_text", "ledger_text", "must_obey_rows"]
+__all__ = [
+    "LEDGER", "RESERVED", "Row", "changes_text", "ledger_text", "meanings_text", "must_obey_rows",
+]  # fmt: skip
 
 _FOLDER = resources.files("fairweather_interface") / "ledgers"
 
@@ -32,11 +35,29 @@ def ledger_text(version: str = SCHEMA_VERSION) -> str:
     Raises:
         MetadataError: this package knows no schema of that version.
     """
-    schema = SchemaVersion.parse(version)
     if version == SCHEMA_VERSION:
         lines = [f"# field ledger of schema {version}", f"# {HEADER}", *map(str, LEDGER)]
         return "\n".join(lines) + "\n"
-    released = _FOLDER / f"{schema}.txt"
+    return _released(version, "txt")
+
+
+def meanings_text(version: str = SCHEMA_VERSION) -> str:
+    """Return what each field of a schema states, as TOML: paths with a sentence each.
+
+    It is kept beside the ledger from schema 0.4 on: what a name means never changes.
+
+    Raises:
+        MetadataError: this package knows no schema of that version, or not its sentences.
+    """
+    if version == SCHEMA_VERSION:
+        pairs = ((json.dumps(row.path), json.dumps(row.meaning)) for row in LEDGER)
+        return "".join(f"{path} = {meaning}\n" for path, meaning in pairs)
+    return _released(version, "meanings.toml")
+
+
+def _released(version: str, suffix: str) -> str:
+    schema = SchemaVersion.parse(version)
+    released = _FOLDER / f"{schema}.{suffix}"
     if not released.is_file():
         raise MetadataError(
             f"found no ledger of schema {schema}, expected {SCHEMA_VERSION} or an older one: "
