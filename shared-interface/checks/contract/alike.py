@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import tempfile
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from corpus import OTHERS, Document, smaller, variations
 from rules import Change, Ledger, Rule, version
+from witnesses import Answer, Witness
 
-WITNESS = Path(__file__).parent / "witness.py"
 KITS: tuple[Document, ...] = (
     {},
     {
@@ -42,68 +39,37 @@ KITS: tuple[Document, ...] = (
 )  # fmt: skip
 """What is asked of a testing kit; one that does not know a word of it is not asked for that one."""
 
-_SOME = 50  # documents with several changes, beside all with a single one
-_REWRITTEN = 60  # documents of each release that the writer at hand writes again
-_SHOWN = 12  # kinds of differences printed for each release
-_STEPS = 400  # tries to make a document smaller
+_SOME = 40  # documents with several changes, beside all with a single one
+_REWRITTEN = 40  # documents of each release that the writer at hand writes again
+_SHOWN = 8  # kinds of differences printed
+_TRIES = 250  # to make a document smaller
+_LONG_NAME = 100
 _LONG = 600  # characters of a document in a message
 
-Answer = dict[str, Any]
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One question, of whose document, and the document where it is one.
 
-class Witness:
-    """A process that answers with one contract."""
+    ``mine``: the contract at hand wrote it, maybe in a newer schema than a release knows.
+    """
 
-    def __init__(self, name: str, schema: str, source: Path) -> None:
-        self.name = name
-        self.schema = schema
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-W", "ignore", str(WITNESS)],
-            env={**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def ask(self, question: str, /, **about: object) -> Answer:
-        """Return the answer, or why there is none: ``refused`` or ``crashed``."""
-        line = json.dumps({"ask": question, "about": about})
-        try:
-            self._process.stdin.write(line + "\n")  # type: ignore[union-attr]  # piped
-            self._process.stdin.flush()  # type: ignore[union-attr]  # piped
-            told = self._process.stdout.readline()  # type: ignore[union-attr]  # piped
-        except BrokenPipeError:
-            told = ""
-        if not told:
-            error = self._process.communicate()[1].strip().splitlines() or ["no word"]
-            return {"crashed": f"the contract cannot be imported: {error[-1]}"}
-        answer: Answer = json.loads(told)
-        return answer
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
-        self._process.kill()
-        self._process.wait()
+    ask: str
+    about: Mapping[str, Any]
+    wrote: str
+    mine: bool = False
+    document: Document | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One question that two contracts answer differently."""
+    """A question that a release and the contract at hand answer differently."""
 
-    ask: str
-    about: Mapping[str, Any]
-    asked: str  # the release that was asked beside the contract at hand
-    wrote: str  # whose document it is
+    asked: Asked
+    release: Witness
     said: str  # what differs, the same for all of a kind
     then: object = None
     now: object = None
-    document: Document | None = None
 
 
 def outcome(answer: Answer) -> str:
@@ -111,61 +77,82 @@ def outcome(answer: Answer) -> str:
     return next(word for word in ("answer", "refused", "crashed", "absent") if word in answer)
 
 
-def difference(then: Answer, now: Answer, *, schema: str, mine: bool) -> str | None:
+def difference(then: Answer, now: Answer, *, schema: str, newest: str, mine: bool) -> str | None:
     """Return what differs between the answer of a release and that of the contract at hand.
 
     Args:
         then: the answer of the release.
         now: the answer of the contract at hand.
         schema: the newest schema that the release knows.
-        mine: whether the contract at hand wrote the document, maybe in a newer schema.
+        newest: the one of the contract at hand.
+        mine: whether the contract at hand wrote the document.
     """
     before, after = outcome(then), outcome(now)
     if before == "absent":
         return None
     if after == "crashed":
         return None if before == "crashed" else f"crashes: {now['crashed']}"
+    major = version(newest)[0] > version(schema)[0]
     if "answer" in (before, after) and before != after:
-        return _one_refuses(then, now, schema=schema, mine=mine)
+        if after == "answer":
+            return _looser(then, now, schema=schema, newest=newest, mine=mine)
+        return None if mine else "tighter: it is refused now, and released software reads it"
     if before != "answer":
         return None
-    part = _other(then["answer"], now["answer"])
-    return None if part is None else f"reads another {part}"
+    hidden = {"domain"} if major else set()  # the older call, for software of the older major
+    part = _other(then["answer"], now["answer"], hidden)
+    return None if part is None else f"reads another {part}".rstrip()
 
 
-def _other(then: object, now: object) -> str | None:
+def _looser(then: Answer, now: Answer, *, schema: str, newest: str, mine: bool) -> str | None:
+    answer = now["answer"]
+    needed = answer.get("min_reader") or answer.get("views", {}).get("min_reader")
+    too_new = then.get("refused") == "UnsupportedSchemaError"
+    major = version(newest)[0] > version(schema)[0]
+    if mine and needed is not None and (major or version(needed) > version(schema)):
+        return None if too_new else "is not refused as too new, though its min_reader is"
+    if not mine and needed is not None and (major or (too_new and newest != schema)):
+        return None  # a new major may ask for less than the old one did
+    return "looser: it is read now, and released software refuses it"
+
+
+def _other(then: object, now: object, hidden: set[str]) -> str | None:
     """Return where two answers differ in what both have, or ``None``."""
     if not isinstance(then, dict) or not isinstance(now, dict):
         return None if then == now else ""
-    parts = ((name, _other(then[name], now[name])) for name in then if name in now)
-    return next((f"{name} {part}".strip() for name, part in parts if part is not None), None)
-
-
-def _one_refuses(then: Answer, now: Answer, *, schema: str, mine: bool) -> str | None:
-    if outcome(now) == "answer":
-        needed = now["answer"].get("min_reader") or now["answer"].get("views", {}).get("min_reader")
-        too_new = then.get("refused") == "UnsupportedSchemaError"
-        if mine and needed is not None and version(needed) > version(schema):
-            return None if too_new else "is not refused as too new, though its min_reader is"
-        return "looser: it is read now, and the release refuses it"
-    return None if mine else "tighter: it is refused now, and the release reads it"
+    for name in [name for name in then if name in now and name not in hidden]:
+        here, there = then[name], now[name]
+        if name == "unknown":  # a newer contract knows more fields, and none of nobody
+            here, there = ([each for each in it if "nobody" in each] for it in (here, there))
+        if (part := _other(here, there, hidden)) is not None:
+            return f"{name} {part}".strip()
+    return None
 
 
 # ---------------------------------------------------------------------------- the corpus
 
 
-def metadata_corpus(writer: Witness, ledger: Ledger, *, some: int) -> list[Document]:
-    """Return documents in the words of a contract: of its testing kit, and near them."""
+def metadata_corpus(
+    writer: Witness, ledger: Ledger, *, some: int, tried: set[str]
+) -> list[Document]:
+    """Return documents in the words of a contract: of its testing kit, and near them.
+
+    Each also with the ``min_reader`` that it derives, where that is another one.
+    """
     found: list[Document] = []
-    tried: set[str] = set()
+    known = {path.partition(".")[0].rstrip("[]{}") for path in ledger.rows}
     for number, kit in enumerate(KITS):
-        told = writer.ask("document", fields=kit)
-        document = told.get("answer", {}).get("document")
-        paths = {path.partition("[")[0].partition("{")[0] for path in ledger.rows}
-        if document is not None and {name.partition(".")[0] for name in document} <= paths:
+        document = writer.ask("document", fields=kit).get("answer", {}).get("document")
+        if document is not None and set(document) <= known:
             found.append(document)
             found += variations(document, ledger, seed=number, some=some, tried=tried)
-    return list({json.dumps(each): each for each in found}.values())
+    texts = {json.dumps(each): each for each in found}
+    for text, document in list(texts.items()):
+        demands = {"max_age", "applicability_domain", "max_humidity_seen"} | (set(document) - known)
+        if any(name in text for name in demands) or ledger.version not in ("0.1", "0.2"):
+            sealed = writer.ask("sealed", text=text).get("answer", {}).get("document", document)
+            texts.setdefault(json.dumps(sealed), sealed)
+    return list(texts.values())
 
 
 SOFTWARE: Document = {
@@ -197,25 +184,14 @@ DURATIONS = (
     "1 week", "PT1H", "P14D", "P2W", "P1DT12H", "0 hours", "-1 hour", "1.5 hours", "1 h", "1 month",
     "", "hour", 3600,
 )  # fmt: skip
-COMMANDS = (
+_COMMANDS = (
     ["--help"], ["verify", "--help"], ["show", "--help"], ["check", "--help"], ["ledger", "--help"],
     ["changes", "--help"], ["verify", "GOOD"], ["verify", "BAD"], ["verify", "NOWHERE"],
     ["show", "GOOD"], ["show", "GOOD", "--json"], ["show", "BAD"], ["ledger"], ["ledger", "9.9"],
-    ["check", "GOOD", "--software", "SERVES"], ["check", "GOOD", "--software", "REFUSES"],
-    ["check", "BAD", "--software", "SERVES"], ["check", "GOOD", "--software", "NOWHERE"], [],
+    ["check", "GOOD", "--software", "SERVES"], ["check", "GOOD", "--software", "REFUSES"], [],
+    ["check", "BAD", "--software", "SERVES"], ["check", "GOOD", "--software", "NOWHERE"],
     ["changes", "--against", "0.1"], ["fly"],
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """One question of the corpus."""
-
-    ask: str
-    about: Mapping[str, Any]
-    wrote: str
-    mine: bool = False
-    document: Document | None = None
 
 
 def _of_metadata(writer: Witness, documents: Iterable[Document], *, mine: bool) -> Iterator[Asked]:
@@ -224,114 +200,174 @@ def _of_metadata(writer: Witness, documents: Iterable[Document], *, mine: bool) 
         yield Asked(ask="metadata", about=about, wrote=writer.name, mine=mine, document=document)
 
 
-def _of_deliveries(writer: Witness, folder: Path, *, mine: bool) -> Iterator[Asked]:
-    """Build deliveries with the writer's testing kit, good ones and damaged ones."""
+def _delivered(writer: Witness, folder: Path) -> list[Answer]:
+    """Return what the writer's testing kit builds, a delivery for each of the kits."""
+    said = []
     for number, kit in enumerate(KITS):
-        built = writer.ask("build", store=str(folder / str(number)), fields=kit)
-        if outcome(built) == "answer":
-            path = built["answer"]["path"]
-            yield Asked(ask="delivery", about={"path": path}, wrote=writer.name, mine=mine)
-            if not number and not mine:
-                yield from _damaged(writer, Path(path), folder / "damaged")
+        fields = {"delivery_id": f"5f0e31c2-0d8a-4b6e-9a51-00000000000{number}", **kit}
+        store = str(folder / str(number))
+        said.append(writer.ask("build", store=store, fields=fields).get("answer", {}))
+    return said
 
 
 def _damaged(writer: Witness, good: Path, folder: Path) -> Iterator[Asked]:
+    """Yield a delivery of a release once for each change of its manifest."""
     manifest = json.loads((good / "manifest.json").read_text(encoding="utf-8"))
     listed = manifest["files"]
-    renamed = {**listed, "card/a:b.html": next(iter(listed.values()))}
+    first = next(iter(listed))
+    odd = {"a:b.html", "CON", "b ", "\\x", "é.html", "." * 3, "x" * 300}
     changed = [
         *variations(manifest, OTHERS["manifest"], seed=0, some=0),
-        *({**manifest, "files": renamed} for _ in range(1)),
+        *({**manifest, "files": {**listed, f"card/{name}": listed[first]}} for name in sorted(odd)),
     ]
     for number, document in enumerate(changed):
         path = folder / str(number) / good.name
-        path.mkdir(parents=True)
-        for file in (item for item in good.rglob("*") if item.is_file()):
-            target = path / file.relative_to(good)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(file, target)
-        if "card/a:b.html" in document.get("files", {}):
-            os.link(good / next(iter(listed)), path / "card" / "a:b.html")
-        (path / "manifest.json").unlink()
-        (path / "manifest.json").write_text(json.dumps(document), encoding="utf-8")
-        yield Asked(ask="delivery", about={"path": str(path)}, wrote=writer.name, document=document)
+        if not path.exists():
+            shutil.copytree(good, path, copy_function=os.link)
+            for name in document.get("files") or ():
+                if name.startswith("card/") and len(name) < _LONG_NAME and name not in listed:
+                    os.link(good / first, path / name)
+            (path / "manifest.json").unlink()
+            (path / "manifest.json").write_text(json.dumps(document), encoding="utf-8")
+        yield Asked(ask="manifest", about={"path": str(path)}, wrote=writer.name, document=document)
+        if number % 8 == 0 or document.get("files") != listed:
+            yield Asked(
+                ask="delivery", about={"path": str(path)}, wrote=writer.name, document=document
+            )
 
 
 def _of_the_rest(writer: Witness, metadata: Sequence[Document]) -> Iterator[Asked]:
+    """Yield what is no metadata: software, definitions, durations, and what software serves."""
     software = [SOFTWARE, *variations(SOFTWARE, OTHERS["software"], seed=0, some=20)]
-    for document in software:
+    for position, document in enumerate(software):
         about = {"text": json.dumps(document)}
         yield Asked(ask="software", about=about, wrote=writer.name, document=document)
-        for each in metadata:
+        for each in metadata[: 1 if position else len(metadata)]:
             text = {"text": json.dumps(each), "software": json.dumps(document)}
             yield Asked(ask="verdict", about=text, wrote=writer.name, document=document)
     for document in (DEFINITIONS, *variations(DEFINITIONS, OTHERS["definitions"], seed=0, some=20)):
-        yield Asked(
-            ask="definitions", about={"text": json.dumps(document)}, wrote=writer.name,
-            document=document,
-        )  # fmt: skip
-    for text in DURATIONS:
-        yield Asked(ask="duration", about={"text": text}, wrote=writer.name)
+        about = {"text": json.dumps(document)}
+        yield Asked(ask="definitions", about=about, wrote=writer.name, document=document)
+    for each in DURATIONS:
+        yield Asked(ask="duration", about={"text": each}, wrote=writer.name)
+        text = json.loads(json.dumps(DEFINITIONS))
+        text["training"]["required_inputs"][0]["temperature"]["period"] = each
+        about = {"text": json.dumps(text)}
+        yield Asked(ask="definitions", about=about, wrote=writer.name, document=text)
 
 
-def asked_of_both(
-    release: Witness, head: Witness, questions: Sequence[Asked]
-) -> Iterator[Difference]:
-    """Ask a release and the contract at hand the same, and return where they differ."""
-    with ThreadPoolExecutor(2) as pool:
-        told = pool.map(
-            lambda witness: [witness.ask(it.ask, **it.about) for it in questions], (release, head)
-        )
-        then, now = told
-    for asked, before, after in zip(questions, then, now, strict=True):
-        said = difference(before, after, schema=release.schema, mine=asked.mine)
-        if said is not None:
-            yield Difference(
-                ask=asked.ask, about=asked.about, asked=release.name, wrote=asked.wrote, said=said,
-                then=before, now=after, document=asked.document,
-            )  # fmt: skip
+def _of_commands(good: str, folder: Path) -> Iterator[Asked]:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "serves.json").write_text(json.dumps(SOFTWARE), encoding="utf-8")
+    refuses = {**SOFTWARE, "runtimes": []}
+    (folder / "refuses.json").write_text(json.dumps(refuses), encoding="utf-8")
+    (folder / "bad").mkdir(exist_ok=True)
+    (folder / "bad" / "manifest.json").write_text("{}", encoding="utf-8")
+    places = {"GOOD": good, "BAD": str(folder / "bad"), "NOWHERE": str(folder / "nowhere")}
+    places |= {"SERVES": str(folder / "serves.json"), "REFUSES": str(folder / "refuses.json")}
+    for command in _COMMANDS:
+        arguments = [places.get(word, word) for word in command]
+        yield Asked(ask="command", about={"arguments": arguments}, wrote=" ".join(command))
+
+
+# ---------------------------------------------------------------------------- asking
 
 
 def unlike(
-    releases: Mapping[str, tuple[str, Path]], head: tuple[str, Path], ledgers: Mapping[str, Ledger]
-) -> Iterator[Change]:
+    releases: Sequence[Witness],
+    mine: Witness,
+    ledgers: Mapping[str, Ledger],
+    goldens: Sequence[Path],
+    work: Path,
+) -> tuple[Change, ...]:
     """Return where the contract at hand and the released ones do not answer alike.
 
     Args:
-        releases: the newest schema and the sources of each release, by what it is called.
-        head: those of the contract at hand.
+        releases: the released contracts, the oldest first, each with a home.
+        mine: the contract at hand.
         ledgers: the ledger of every schema.
+        goldens: deliveries of released producers.
+        work: an empty folder.
     """
-    with Witness("the contract at hand", *head) as mine:
-        for name, place in releases.items():
-            with Witness(name, *place) as theirs, tempfile.TemporaryDirectory() as folder:
-                differences = list(_differences(theirs, mine, ledgers, Path(folder)))
-                kinds: dict[str, list[Difference]] = {}
-                for each in differences:
-                    kinds.setdefault(f"{each.ask} {each.wrote} {each.said}", []).append(each)
-                for same in list(kinds.values())[:_SHOWN]:
-                    yield _told(_shrunk(same[0], theirs, mine), theirs, more=len(same) - 1)
+    newest, tried = releases[-1], set[str]()
+    asked: list[tuple[Asked, tuple[Witness, ...]]] = []
+    found: list[Difference] = []
+    own = metadata_corpus(mine, ledgers[mine.schema], some=_SOME, tried=set())
+    asked += [(it, tuple(releases)) for it in _of_metadata(mine, own, mine=True)]
+    built = _delivered(mine, work)
+    for said in built:
+        if said:
+            about = {"path": said["path"]}
+            it = Asked(ask="delivery", about=about, wrote=mine.name, mine=True)
+            asked.append((it, tuple(releases)))
+    for release in releases:
+        documents = metadata_corpus(release, ledgers[release.schema], some=_SOME, tried=tried)
+        both = tuple(dict.fromkeys((release, newest)))
+        asked += [(it, both) for it in _of_metadata(release, documents, mine=False)]
+        home = release.home or work / release.name
+        for before, now in zip(_delivered(release, home / "deliveries"), built, strict=True):
+            if not before:
+                continue
+            it = Asked(ask="delivery", about={"path": before["path"]}, wrote=release.name)
+            asked.append((it, both))
+            for part in ("arrays", "digits of times"):
+                lost = {name for name, each in before[part].items()
+                        if now.get(part, {}).get(name) != each}  # fmt: skip
+                if lost:
+                    said = f"builds other examples than {release.name}: {', '.join(sorted(lost))}"
+                    it = Asked(ask="testing kit", about={}, wrote=mine.name, mine=True)
+                    found.append(Difference(asked=it, release=release, said=said,
+                                            then=before[part], now=now.get(part)))  # fmt: skip
+        asked += [(it, (release,)) for it in _rewritten(release, mine, documents)]
+        found += _grown(release, mine)
+        if release is newest:
+            good = str(_delivered(release, home / "deliveries")[0]["path"])
+            asked += [(it, (release,)) for it in _damaged(release, Path(good), home / "damaged")]
+            kits = [each for each in documents if "a_field_of_nobody" not in each][:3]
+            asked += [(it, (release,)) for it in _of_the_rest(release, kits)]
+            asked += [(it, (release,)) for it in _of_commands(good, home / "commands")]
+    for path in goldens:
+        about = {"path": str(path)}
+        it = Asked(ask="delivery", about=about, wrote=path.parent.name)
+        asked.append((it, tuple(releases)))
+    found += _compared(asked, mine)
+    return tuple(_said(found, mine))
 
 
-def _differences(
-    theirs: Witness, mine: Witness, ledgers: Mapping[str, Ledger], folder: Path
+def _compared(
+    asked: Sequence[tuple[Asked, tuple[Witness, ...]]], mine: Witness
 ) -> Iterator[Difference]:
-    documents = metadata_corpus(theirs, ledgers[theirs.schema], some=_SOME)
-    own = metadata_corpus(mine, ledgers[mine.schema], some=_SOME)
-    questions = [
-        *_of_metadata(theirs, documents, mine=False),
-        *_of_metadata(mine, own, mine=True),
-        *_of_deliveries(theirs, folder / "theirs", mine=False),
-        *_of_deliveries(mine, folder / "mine", mine=True),
-        *_of_the_rest(theirs, documents[:1]),
-        *_rewritten(theirs, mine, documents),
-    ]
-    yield from asked_of_both(theirs, mine, questions)
-    yield from _grown(theirs, mine)
+    """Ask each question of the contract at hand and of the releases that it is for."""
+    once: dict[str, Asked] = {}
+    whom: dict[str, dict[Witness, bool]] = {}
+    for it, releases in asked:
+        key = json.dumps([it.ask, it.about])
+        once.setdefault(key, it)
+        for release in releases:
+            known = whom.setdefault(key, {})
+            known[release] = known.get(release, True) and it.mine
+
+    def answers(witness: Witness) -> dict[str, Answer]:
+        return {
+            key: witness.ask(it.ask, **it.about)
+            for key, it in once.items()
+            if witness is mine or witness in whom[key]
+        }
+
+    everyone = [mine, *dict.fromkeys(each for known in whom.values() for each in known)]
+    with ThreadPoolExecutor(3) as pool:
+        told = dict(zip(everyone, pool.map(answers, everyone), strict=True))
+    for key, it in once.items():
+        for release, is_mine in whom[key].items():
+            then, now = told[release][key], told[mine][key]
+            said = difference(then, now, schema=release.schema, newest=mine.schema, mine=is_mine)
+            if said is not None:
+                yield Difference(asked=replace(it, mine=is_mine), release=release, said=said,
+                                 then=then, now=now)  # fmt: skip
 
 
 def _rewritten(theirs: Witness, mine: Witness, documents: Sequence[Document]) -> Iterator[Asked]:
-    """Return what the writer at hand makes of documents of a release."""
+    """Yield what the writer at hand makes of documents of a release."""
     for document in documents[:: max(1, len(documents) // _REWRITTEN)]:
         text = json.dumps(document)
         if outcome(theirs.ask("metadata", text=text)) == "answer":
@@ -340,8 +376,8 @@ def _rewritten(theirs: Witness, mine: Witness, documents: Sequence[Document]) ->
                 if outcome(told) == "answer":
                     about = {"text": told["answer"]["text"]}
                     yield Asked(
-                        ask="metadata", about=about, wrote=f"rewritten by {mine.name}", mine=True,
-                        document=json.loads(about["text"]),
+                        ask="metadata", about=about, wrote=f"{theirs.name}, written again",
+                        mine=True, document=json.loads(about["text"]),
                     )  # fmt: skip
 
 
@@ -349,67 +385,84 @@ def _grown(theirs: Witness, mine: Witness) -> Iterator[Difference]:
     """Hold what a release states outside documents against the contract at hand: it only grows."""
     then, now = theirs.ask("said"), mine.ask("said")
     if outcome(now) != "answer":
-        yield Difference(
-            ask="said", about={}, asked=theirs.name, wrote=mine.name, said=f"crashes: {now}"
-        )
+        it = Asked(ask="said", about={}, wrote=theirs.name)
+        yield Difference(asked=it, release=theirs, said=f"crashes: {now}")
         return
     for part, held in then["answer"].items():
         for name, value in held.items():
-            found = now["answer"][part].get(name)
-            if _other(value, found) is not None:
-                yield Difference(
-                    ask="said", about={part: name}, asked=theirs.name, wrote=theirs.name,
-                    said=f"{part}: {name}", then=value, now=found,
-                )  # fmt: skip
+            here = now["answer"][part].get(name)
+            if _other(value, here, set()) is not None:
+                it = Asked(ask="said", about={}, wrote=theirs.name)
+                said = f"changed what is frozen: {part}, {name}"
+                yield Difference(asked=it, release=theirs, said=said, then=value, now=here)
 
 
-def _shrunk(found: Difference, theirs: Witness, mine: Witness) -> Difference:
+# ---------------------------------------------------------------------------- telling
+
+
+def _said(found: Iterable[Difference], mine: Witness) -> Iterator[Change]:
+    """Return the differences as the check prints them, one for each kind, shrunk."""
+    kinds: dict[str, list[Difference]] = {}
+    for each in found:
+        kinds.setdefault(f"{each.asked.ask} {each.said}", []).append(each)
+    for number, same in enumerate(kinds.values()):
+        first = _shrunk(same[0], mine) if number < _SHOWN else same[0]
+        releases = ", ".join(dict.fromkeys(each.release.name for each in same))
+        yield _told(first, mine, releases, more=len({id(each.asked) for each in same}) - 1)
+
+
+def _shrunk(found: Difference, mine: Witness) -> Difference:
     """Return the same difference with the smallest document that still shows it."""
-    if found.ask != "metadata" or found.document is None:
+    if found.asked.ask != "metadata" or found.asked.document is None:
         return found
-    own = found.wrote != theirs.name
-    tries = _STEPS
-    document, found_again = found.document, True
-    while found_again and tries > 0:
-        found_again = False
-        for less in smaller(document):
+    tries, again = _TRIES, True
+    while again and tries > 0:
+        again = False
+        for less in smaller(found.asked.document):
             tries -= 1
             text = json.dumps(less)
-            then, now = theirs.ask("metadata", text=text), mine.ask("metadata", text=text)
-            if difference(then, now, schema=theirs.schema, mine=own) == found.said:
-                document, found_again = less, True
-                found = replace(found, document=less, then=then, now=now)
+            then, now = found.release.ask("metadata", text=text), mine.ask("metadata", text=text)
+            said = difference(then, now, schema=found.release.schema, newest=mine.schema,
+                              mine=found.asked.mine)  # fmt: skip
+            if said == found.said:
+                asked = replace(found.asked, document=less)
+                found, again = replace(found, asked=asked, then=then, now=now), True
                 break
             if tries <= 0:
                 break
     return found
 
 
-def _told(found: Difference, theirs: Witness, *, more: int) -> Change:
-    """Return a difference as the check prints it."""
-    document = "" if found.document is None else f"; smallest: {_cut(json.dumps(found.document))}"
-    others = f"; {more} more of this kind" if more else ""
+def _told(found: Difference, mine: Witness, releases: str, *, more: int) -> Change:
+    document = found.asked.document
+    smallest = "" if document is None else f"; smallest: {_cut(json.dumps(document))}"
+    others = f"; {more} more of this kind" if more > 0 else ""
+    newer = version(mine.schema)[0] > version(found.release.schema)[0]
+    moved = newer and found.asked.ask == "metadata" and found.said.startswith("reads another")
     return Change(
-        rule=Rule.NOT_READ_ALIKE,
-        path=f"{found.ask} of {found.wrote}",
-        found=f"{found.said} ({theirs.name} says {_cut(_essence(found.then))}, the contract at "
-        f"hand says {_cut(_essence(found.now))}); {_remedy(found.said)}{document}{others}",
+        rule=Rule.STEP_LOSES_MEANING if moved else Rule.NOT_READ_ALIKE,
+        path=f"{found.asked.ask} of {found.asked.wrote}",
+        found=f"{found.said} ({releases}: {_cut(_essence(found.then))}; the contract at hand: "
+        f"{_cut(_essence(found.now))}); {_remedy(found.said)}{smallest}{others}",
     )
 
 
 def _remedy(said: str) -> str:
-    kind = said.partition(":")[0].partition(" ")[0]
     return {
         "looser": "software that is live refuses what is written by it; add an optional field",
         "tighter": "what was delivered stays readable; put the rule into the strict writer",
         "reads": "a name never means something else; add a field for the other meaning",
         "crashes": "bad input is refused with a sentence, and good input is read",
-    }.get(kind, "what was released is only ever added to; bring it back")
+    }.get(
+        said.partition(":")[0].partition(" ")[0],
+        "what was released is only ever added to; bring it back",
+    )
 
 
 def _essence(answer: object) -> str:
     if isinstance(answer, dict) and "answer" in answer:
-        return "it is read"
+        plain = answer["answer"].get("exit") if isinstance(answer["answer"], dict) else None
+        return "it is read" if plain is None else f"exit code {plain}"
     return json.dumps(answer)
 
 

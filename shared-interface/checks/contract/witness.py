@@ -13,8 +13,11 @@ import importlib
 import inspect
 import io
 import json
+import pkgutil
+import re
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
@@ -29,10 +32,15 @@ Answer = dict[str, Any]
 # The hour before and after every month's end, in every zone of the earth, and the 29th of February.
 _DAYS = [datetime(2016, month, day, tzinfo=UTC) for month in range(1, 13) for day in (1, 15)]
 _TIMES = [day + timedelta(hours=hours) for day in _DAYS for hours in (-14, -1, 0, 5, 12)]
+_NEAR = (-1.0, -1e-6, 0.0, 1e-6, 1.0)
 
 
 class AbsentError(Exception):
     """A release cannot answer: it has no such function yet."""
+
+
+class KnownError(Exception):
+    """What was asked for cannot be had, for a reason that is a part of the answer."""
 
 
 def main() -> int:
@@ -45,6 +53,8 @@ def main() -> int:
             answer = {"absent": str(error)}
         except errors.FairweatherError as error:
             answer = {"refused": type(error).__name__}
+        except KnownError as error:
+            answer = {"refused": str(error)}
         except Exception as error:  # noqa: BLE001 - whatever a contract under test raises
             answer = {"crashed": f"{type(error).__name__}: {error}"[:300]}
         sys.stdout.write(json.dumps(answer, default=str) + "\n")
@@ -56,7 +66,30 @@ def main() -> int:
 
 
 def _metadata(text: str) -> Answer:
-    return _views(contract.read_metadata(text))
+    return _views(contract.read_metadata(text), json.loads(text))
+
+
+def _sealed(text: str) -> Answer:
+    """Return a document with the ``min_reader`` that follows from what it declares."""
+    from fairweather_interface.metadata import derive_min_reader  # noqa: PLC0415
+
+    document = json.loads(text)
+    return {"document": document | {"min_reader": derive_min_reader(document)}}
+
+
+def _stepped(text: str) -> Answer:
+    """Return what the steps make of a document, and whether it comes back as it was."""
+    from fairweather_interface import history  # noqa: PLC0415
+
+    document = json.loads(text)
+    schema = str(document["schema_version"])
+    upgraded = history.upgrade(json.loads(text), schema=schema)
+    if not isinstance(upgraded, dict):
+        raise KnownError(f"upgrade gives {type(upgraded).__name__}, expected a document")
+    return {
+        "document": upgraded,
+        "back": history.downgrade(json.loads(json.dumps(upgraded)), schema=schema) == document,
+    }
 
 
 def _rewritten(text: str, schema: str | None = None) -> Answer:
@@ -66,8 +99,9 @@ def _rewritten(text: str, schema: str | None = None) -> Answer:
     return {"text": contract.dump_metadata(metadata, **given).decode()}
 
 
-def _views(metadata: Any) -> Answer:  # noqa: ANN401 - another record in every release
+def _views(metadata: Any, document: Answer) -> Answer:  # noqa: ANN401 - differs by release
     """Return what a reader acts on, in words that every release has."""
+    bounds = sorted({bound + step for bound in _bounds(document) for step in _NEAR})
     return {
         "min_reader": metadata.min_reader,
         "delivery": [metadata.delivery_id, metadata.created_at.isoformat(), metadata.model_digest],
@@ -103,12 +137,13 @@ def _views(metadata: Any) -> Answer:  # noqa: ANN401 - another record in every r
         "training": _plain(metadata.training) if metadata.training else None,
         "season": list(_season(metadata)),
         "missing": list(_missing(metadata)),
-        "domain": list(_domain(metadata)),
-        **_newer_views(metadata),
+        "domain": list(_domain(metadata, bounds)),
+        "unknown": sorted(metadata.unknown_fields),
+        **_newer_views(metadata, bounds),
     }  # fmt: skip
 
 
-def _newer_views(metadata: Any) -> Answer:  # noqa: ANN401 - another record in every release
+def _newer_views(metadata: Any, bounds: list[float]) -> Answer:  # noqa: ANN401
     found: Answer = {}
     if hasattr(metadata, "quantiles"):
         found["quantiles"] = [
@@ -116,7 +151,7 @@ def _newer_views(metadata: Any) -> Answer:  # noqa: ANN401 - another record in e
             for output in metadata.outputs
         ]
     if hasattr(contract, "check_applicability"):
-        found["applicability"] = list(_applicability(metadata))
+        found["applicability"] = list(_applicability(metadata, bounds))
     if hasattr(contract, "check_age"):
         found["age"] = list(_age(metadata))
     return found
@@ -137,27 +172,29 @@ def _missing(metadata: Any) -> Iterator[list[object]]:  # noqa: ANN401
                 yield [item.name, missing, _code(contract.check_missing, item, missing)]
 
 
-def _bounds(metadata: Any) -> list[float]:  # noqa: ANN401
-    """Return numbers on both sides of every bound that the document declares."""
-    document = metadata.model_dump(mode="json")
-    bounds = [document.get("max_temperature_seen"), document.get("max_humidity_seen"), 20.0]
-    for each in (document.get("applicability_domain") or {}).values():
-        bounds += [each.get("minimum"), each.get("maximum")]
-    near = {float(bound) for bound in bounds if bound is not None}
-    return sorted({bound + step for bound in near for step in (-1.0, -1e-6, 0.0, 1e-6, 1.0)})
+def _bounds(value: object, name: str = "") -> Iterator[float]:
+    """Yield every number that a document declares under the name of a bound, and one beside."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _bounds(item, str(key))
+    elif isinstance(value, (int, float)) and ("maximum" in name or "minimum" in name
+                                              or name.endswith("_seen")):  # fmt: skip
+        yield float(value)
+    if not name:
+        yield 20.0
 
 
-def _domain(metadata: Any) -> Iterator[list[object]]:  # noqa: ANN401
-    for value in _bounds(metadata):
+def _domain(metadata: Any, bounds: list[float]) -> Iterator[list[object]]:  # noqa: ANN401
+    for value in bounds:
         for margin in (0.0, 0.5):
             highest = {"temperature": value, "humidity": value}
             margins = dict.fromkeys(highest, margin)
             yield [value, margin, _code(contract.check_domain, metadata, highest, margins=margins)]
 
 
-def _applicability(metadata: Any) -> Iterator[list[object]]:  # noqa: ANN401
+def _applicability(metadata: Any, bounds: list[float]) -> Iterator[list[object]]:  # noqa: ANN401
     names = [item.name for item in metadata.required_inputs]
-    for value in _bounds(metadata):
+    for value in bounds:
         window = contract.Observed(lowest=value, highest=value, missing=0)
         windows = dict.fromkeys(names, window)
         yield [value, _code(contract.check_applicability, metadata, windows)]
@@ -201,13 +238,14 @@ def _plain(record: Any) -> object:  # noqa: ANN401
 
 def _delivery(path: str) -> Answer:
     delivery = contract.open_delivery(Path(path))
-    canonical = delivery.metadata.canonical.path
+    document = json.loads((Path(path) / "metadata.json").read_text(encoding="utf-8"))
     return {
-        "views": _views(delivery.metadata),
-        "artifact_digest": contract.artifact_digest(Path(path), canonical),
+        "views": _views(delivery.metadata, document),
+        "artifact_digest": contract.artifact_digest(Path(path), delivery.metadata.canonical.path),
         "problems": bool(contract.verify_delivery(Path(path))),
-        "listed": [each.name for each in contract.list_deliveries(Path(path).parent)],
-    }
+        "listed": Path(path) in [Path(path).parent / each.name
+                                 for each in contract.list_deliveries(Path(path).parent)],
+    }  # fmt: skip
 
 
 def _manifest(path: str) -> Answer:
@@ -218,7 +256,15 @@ def _manifest(path: str) -> Answer:
 
 def _build(store: str, fields: dict[str, Any]) -> Answer:
     fields = {name: _given(value) for name, value in fields.items()}
-    return {"path": str(testing.build_delivery(Path(store), **fields))}
+    path = testing.build_delivery(Path(store), **fields)
+    with zipfile.ZipFile(path / "examples.npz") as arrays:
+        times = {
+            name: len(str(int.from_bytes(arrays.read(name)[-8:], "little", signed=True)))
+            for name in arrays.namelist()
+            if "reference_time" in name
+        }
+        files = dict.fromkeys(arrays.namelist(), "an array")
+    return {"path": str(path), "arrays": files, "digits of times": times}
 
 
 def _document(fields: dict[str, Any]) -> Answer:
@@ -302,26 +348,84 @@ def _is_packaged(name: str) -> bool:
 def _command(arguments: list[str]) -> Answer:
     """Return the exit code of ``fairweather-interface``, and the options its help names."""
     main = importlib.import_module("fairweather_interface.__main__").main
-    out = io.StringIO()
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with redirect_stdout(out), redirect_stderr(io.StringIO()):
         try:
             code = main(arguments)
         except SystemExit as stop:
             code = stop.code
-    options = sorted({word.strip("[],") for word in out.getvalue().split() if "--" in word})
-    return {"exit": code, "options": options if "--help" in arguments else None}
+    out.seek(0)
+    words = out.read().split() if "--help" in arguments else []
+    return {"exit": code, "options": {word.strip("[],"): 1 for word in words if "--" in word}}
+
+
+def _names() -> Answer:
+    """Return every public name of the package: what it is, and what may be said to it."""
+    found: Answer = {}
+    for module in pkgutil.iter_modules(contract.__path__, "fairweather_interface."):
+        if module.name.rpartition(".")[2].startswith("_"):
+            continue
+        holder = importlib.import_module(module.name)
+        listed = getattr(holder, "__all__", None) or (
+            name for name, value in vars(holder).items() if name[0].isalpha() and (
+                getattr(value, "__module__", None) == holder.__name__ if callable(value)
+                else re.search(rf"^{name}\b[^=\n]*=", inspect.getsource(holder), re.MULTILINE))
+        )  # fmt: skip
+        for name, value in ((name, getattr(holder, name)) for name in listed):
+            found[f"{module.name}.{name}"] = _name(value)
+    found |= {f"fairweather_interface.{each}": _name(getattr(contract, each))
+              for each in contract.__all__}  # fmt: skip
+    return found
+
+
+def _name(value: Any) -> Answer:  # noqa: ANN401 - anything that has a name
+    if isinstance(value, type):
+        own = inspect.getsource(value)
+        homes = [base for base in value.__mro__ if base.__module__.startswith("fairweather")]
+        names = set(re.findall(r"self\.([a-z]\w*)\b[^=\n]*=[^=]", own))
+        names.update(*(vars(base) for base in homes), getattr(value, "model_fields", ()))
+        return {
+            "kind": "class",
+            "bases": [base.__name__ for base in value.__mro__[1:] if base is not object
+                      and not base.__module__.startswith("pydantic")],
+            "attributes": sorted(
+                name for name in names if name[0] != "_" and not name.startswith("model_")
+            ),
+            **({} if hasattr(value, "model_fields") else _signature(value)),
+        }  # fmt: skip
+    if callable(value):
+        return {"kind": "function", **_signature(value)}
+    return {"kind": type(value).__name__}
+
+
+def _signature(value: Callable[..., Any]) -> Answer:
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):
+        return {}
+    nothing = inspect.Parameter.empty
+    returned = signature.return_annotation
+    return {
+        "parameters": {
+            it.name: [it.kind.name, None if it.default is nothing else repr(it.default)]
+            for it in signature.parameters.values()
+        },
+        "returns": None if returned is nothing or isinstance(value, type) else str(returned),
+    }
 
 
 def _ledger() -> Answer:
-    """Return the ledger that the records give, and how schemas are written and stepped through."""
-    from fairweather_interface import history, ledger  # noqa: PLC0415 - absent from 0.1.0
+    """Return the ledger that the records give, what its fields mean, and how schemas step."""
+    from fairweather_interface import history, ledger, metadata  # noqa: PLC0415 - not in 0.1.0
 
     return {
         "text": ledger.ledger_text(),
-        "steps": sorted(history.STEPS),
-        "step modules": {
-            version: inspect.getmodule(step).__name__ for version, step in history.STEPS.items()
-        },
+        "meanings": {row.path: getattr(row, "meaning", "") for row in ledger.LEDGER},
+        "meanings_text": ledger.meanings_text() if hasattr(ledger, "meanings_text") else None,
+        "reasons": {row.path: getattr(row, "harmless", None) for row in ledger.LEDGER},
+        "places": {row.path: getattr(row, "place", "") for row in ledger.LEDGER},
+        "steps": list(history.STEPS),
+        "written": list(getattr(metadata, "WRITTEN_SCHEMAS", ())),
     }
 
 
@@ -339,6 +443,9 @@ _ASKED: dict[str, Callable[..., Answer]] = {
     "said": _said,
     "command": _command,
     "ledger": _ledger,
+    "names": _names,
+    "sealed": _sealed,
+    "stepped": _stepped,
 }
 
 

@@ -1,0 +1,62 @@
+"""Hold the public names of the package against those of a release: what may be asked, and how."""
+
+# ruff: noqa: INP001 - a script beside its siblings, not a package
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rules import Change, Rule
+from witnesses import Witness
+
+_INSIDE = ("fairweather_interface.problems",)
+"""Modules that are no part of the promise."""
+
+
+def changed_names(release: Witness, mine: Witness) -> Iterator[Change]:
+    """Yield the names of a release that are gone, or that cannot be used as they could."""
+    then, now = release.ask("names").get("answer", {}), mine.ask("names")
+    if "answer" not in now:
+        yield Change(rule=Rule.CANNOT_BE_ASKED, path="names", found=str(now))
+        return
+    for name, before in then.items():
+        if name.startswith(_INSIDE):
+            continue
+        after = now["answer"].get(name)
+        for found in ["it is gone"] if after is None else _changed(before, after):
+            yield Change(
+                rule=Rule.PUBLIC_NAME_CHANGED,
+                path=name,
+                found=f"{found}, and {release.name} had it so; research and app import from it: "
+                "bring it back, and put what is new beside it",
+            )
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    if before["kind"] != after["kind"]:
+        yield f"it is a {after['kind']} and was a {before['kind']}"
+        return
+    for part in ("bases", "attributes"):
+        lost = set(before.get(part, ())) - set(after.get(part, ()))
+        yield from (f"{part[:-1]} {each} is gone" for each in sorted(lost))
+    if before.get("returns") != after.get("returns"):
+        yield f"it returns {after.get('returns')}, not {before.get('returns')}"
+    was, has = before.get("parameters"), after.get("parameters")
+    if was is None or has is None:
+        return
+    for name, (kind, default) in was.items():
+        if name not in has:
+            yield f"parameter {name} is gone"
+        elif has[name] != [kind, default]:
+            yield f"parameter {name} was {kind} with the default {default}, is {has[name]}"
+    if [name for name in has if name in was] != [name for name in was if name in has]:
+        yield "its parameters have another order"
+    for name, (kind, default) in has.items():
+        if name not in was and default is None and not kind.startswith("VAR_"):
+            yield f"parameter {name} is new and has no default"
+        before_it = list(has)[list(has).index(name) + 1 :]
+        if name not in was and kind.startswith("POSITIONAL") and any(
+            other in was and has[other][0].startswith("POSITIONAL") for other in before_it
+        ):  # fmt: skip
+            yield f"parameter {name} is new and stands before older ones"
