@@ -15,6 +15,7 @@ from released import HISTORY, PACKAGE, Released
 from rules import AS_BEFORE, Change, Ledger, Rule, version
 
 CHANGELOG = Path("CHANGELOG.md")
+STUB = "adds `…`: say here what it brings, in a line"
 ASKED_BY = ("applicability.py", "verdict.py")
 """The modules that decide whether a model answers: what they read is obeyed."""
 
@@ -91,6 +92,13 @@ def _step(head: Path, schema: str, registered: Sequence[str] | None) -> Iterator
     if absent:
         yield Change(
             rule=Rule.STEP_INCOMPLETE, path=str(path), found=f"expected {', '.join(absent)}"
+        )
+    if STUB in words:
+        yield Change(
+            rule=Rule.CHANGELOG_SILENT,
+            path=str(path),
+            found=f"its docstring still says {words!r}; say what the schema brings, here and in "
+            "the changelog",
         )
     if words not in " ".join((head / CHANGELOG).read_text(encoding="utf-8").split()):
         yield Change(
@@ -220,5 +228,5 @@ def meanings(head: Path, said: Said, last: Released) -> Iterator[Change]:
 
 
 __all__ = [
-    "AS_BEFORE", "CHANGELOG", "Said", "accompanied", "duties", "meanings", "reworded", "written",
+    "AS_BEFORE", "CHANGELOG", "STUB", "Said", "accompanied", "duties", "meanings", "reworded", "written",
 ]  # fmt: skip

@@ -403,11 +403,15 @@ def _signature(value: Callable[..., Any]) -> Answer:
         signature = inspect.signature(value)
     except (TypeError, ValueError):
         return {}
-    nothing = inspect.Parameter.empty
+    nothing, newest = inspect.Parameter.empty, contract.SCHEMA_VERSION
+    own = {nothing: None, newest: "SCHEMA_VERSION"}
     returned = signature.return_annotation
     return {
         "parameters": {
-            it.name: [it.kind.name, None if it.default is nothing else repr(it.default)]
+            it.name: [
+                it.kind.name,
+                own[it.default] if it.default in (nothing, newest) else repr(it.default),
+            ]
             for it in signature.parameters.values()
         },
         "returns": None if returned is nothing or isinstance(value, type) else str(returned),
