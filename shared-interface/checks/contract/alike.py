@@ -200,13 +200,20 @@ def _of_metadata(writer: Witness, documents: Iterable[Document], *, mine: bool) 
         yield Asked(ask="metadata", about=about, wrote=writer.name, mine=mine, document=document)
 
 
-def _delivered(writer: Witness, folder: Path) -> list[Answer]:
-    """Return what the writer's testing kit builds, a delivery for each of the kits."""
+def _delivered(writer: Witness, folder: Path, work: Path) -> list[Answer]:
+    """Return what the writer's testing kit builds, a delivery for each of the kits.
+
+    Where another check has just built it, it is built once more, in ``work``.
+    """
     said = []
     for number, kit in enumerate(KITS):
         fields = {"delivery_id": f"5f0e31c2-0d8a-4b6e-9a51-00000000000{number}", **kit}
-        store = str(folder / str(number))
-        said.append(writer.ask("build", store=store, fields=fields).get("answer", {}))
+        store = folder / str(number)
+        if (store / fields["delivery_id"]).exists() and not writer.knows(
+            "build", store=str(store), fields=fields
+        ):
+            store = work / writer.name / str(number)
+        said.append(writer.ask("build", store=str(store), fields=fields).get("answer", {}))
     return said
 
 
@@ -292,9 +299,10 @@ def unlike(
     newest, tried = releases[-1], set[str]()
     asked: list[tuple[Asked, tuple[Witness, ...]]] = []
     found: list[Difference] = []
+    stepped: list[Change] = []
     own = metadata_corpus(mine, ledgers[mine.schema], some=_SOME, tried=set())
     asked += [(it, tuple(releases)) for it in _of_metadata(mine, own, mine=True)]
-    built = _delivered(mine, work)
+    built = _delivered(mine, work / "mine", work)
     for said in built:
         if said:
             about = {"path": said["path"]}
@@ -303,9 +311,11 @@ def unlike(
     for release in releases:
         documents = metadata_corpus(release, ledgers[release.schema], some=_SOME, tried=tried)
         both = tuple(dict.fromkeys((release, newest)))
+        stepped += _stepped(release, mine, documents[0])
         asked += [(it, both) for it in _of_metadata(release, documents, mine=False)]
         home = release.home or work / release.name
-        for before, now in zip(_delivered(release, home / "deliveries"), built, strict=True):
+        theirs = _delivered(release, home / "deliveries", work)
+        for before, now in zip(theirs, built, strict=True):
             if not before:
                 continue
             it = Asked(ask="delivery", about={"path": before["path"]}, wrote=release.name)
@@ -321,8 +331,9 @@ def unlike(
         asked += [(it, (release,)) for it in _rewritten(release, mine, documents)]
         found += _grown(release, mine)
         if release is newest:
-            good = str(_delivered(release, home / "deliveries")[0]["path"])
+            good = str(theirs[0]["path"])
             asked += [(it, (release,)) for it in _damaged(release, Path(good), home / "damaged")]
+            asked += [(it, (release,)) for it in _written(release, mine, documents)]
             kits = [each for each in documents if "a_field_of_nobody" not in each][:3]
             asked += [(it, (release,)) for it in _of_the_rest(release, kits)]
             asked += [(it, (release,)) for it in _of_commands(good, home / "commands")]
@@ -331,7 +342,19 @@ def unlike(
         it = Asked(ask="delivery", about=about, wrote=path.parent.name)
         asked.append((it, tuple(releases)))
     found += _compared(asked, mine)
-    return tuple(_said(found, mine))
+    return (*stepped, *_said(found, mine))
+
+
+def _stepped(theirs: Witness, mine: Witness, document: Document) -> Iterator[Change]:
+    """Ask the steps at hand for a document of a release in the words of the newest schema."""
+    told = mine.ask("stepped", text=json.dumps(document))
+    if outcome(told) != "answer":
+        yield Change(
+            rule=Rule.STEP_NOT_READ,
+            path=f"history, from {theirs.schema}",
+            found=f"a document of {theirs.name} cannot be upgraded ({told}); a step returns the "
+            "document in the words of the next schema",
+        )
 
 
 def _compared(
@@ -379,6 +402,17 @@ def _rewritten(theirs: Witness, mine: Witness, documents: Sequence[Document]) ->
                         ask="metadata", about=about, wrote=f"{theirs.name}, written again",
                         mine=True, document=json.loads(about["text"]),
                     )  # fmt: skip
+
+
+def _written(theirs: Witness, mine: Witness, documents: Sequence[Document]) -> Iterator[Asked]:
+    """Yield documents of the newest release to be written in each schema that it writes."""
+    if version(mine.schema)[0] > version(theirs.schema)[0]:
+        return
+    kits = [theirs.ask("document", fields=kit)["answer"]["document"] for kit in KITS]
+    for document in (*kits, *documents[:: max(1, len(documents) // _REWRITTEN)]):
+        for schema in theirs.ask("ledger")["answer"]["written"]:
+            about = {"text": json.dumps(document), "schema": schema}
+            yield Asked(ask="written", about=about, wrote=theirs.name, document=document)
 
 
 def _grown(theirs: Witness, mine: Witness) -> Iterator[Difference]:

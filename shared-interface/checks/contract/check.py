@@ -214,7 +214,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     """Print what changed and what must not have; return 0 when the contract holds, else 1."""
     try:
         with tempfile.TemporaryDirectory() as work:
-            keep = wheelhouse.WHEELHOUSE / "contract"
+            keep = (wheelhouse.WHEELHOUSE / "contract").resolve()
             found = whole(Path(work), keep, quick="--quick" in arguments)
     except (LedgerError, wheelhouse.WheelhouseError) as error:
         sys.stderr.write(f"{error}\n")

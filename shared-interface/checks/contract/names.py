@@ -42,9 +42,12 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
         yield from (f"{part[:-1]} {each} is gone" for each in sorted(lost))
     if before.get("returns") != after.get("returns"):
         yield f"it returns {after.get('returns')}, not {before.get('returns')}"
-    was, has = before.get("parameters"), after.get("parameters")
-    if was is None or has is None:
-        return
+    if "parameters" in before and "parameters" in after:
+        yield from _asked(before["parameters"], after["parameters"])
+
+
+def _asked(was: Mapping[str, Any], has: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what can be said to a function no more, or must be said now."""
     for name, (kind, default) in was.items():
         if name not in has:
             yield f"parameter {name} is gone"
@@ -55,8 +58,8 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
     for name, (kind, default) in has.items():
         if name not in was and default is None and not kind.startswith("VAR_"):
             yield f"parameter {name} is new and has no default"
-        before_it = list(has)[list(has).index(name) + 1 :]
+        later = list(has)[list(has).index(name) + 1 :]
         if name not in was and kind.startswith("POSITIONAL") and any(
-            other in was and has[other][0].startswith("POSITIONAL") for other in before_it
+            other in was and has[other][0].startswith("POSITIONAL") for other in later
         ):  # fmt: skip
             yield f"parameter {name} is new and stands before older ones"

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import wheelhouse
-from released import HISTORY, LEDGERS, PACKAGE, ledger_files
+from released import HISTORY, LEDGERS, PACKAGE
 from rules import LedgerError, version
 from steps import CHANGELOG, STUB
 from witnesses import Witness
@@ -44,7 +44,7 @@ def downgrade(document: Document) -> Document:
 _NEXT = """\
 next:
   1. add the field to its record in src/fairweather_interface/metadata/: optional, with
-     Rule("what it states", since="{new}"), and must_obey=True if older software goes wrong without it
+     Rule("what it states", since="{new}"); must_obey=True if older software goes wrong without it
   2. say in {step} and in CHANGELOG.md, in the same words, what the schema adds
      (in place of {stub!r}); must it be obeyed, let downgrade refuse it
   3. nox -s new-schema -- {new}: writes ledger and meanings again
@@ -86,16 +86,18 @@ def _laid(home: Path, old: str, new: str) -> list[Path]:
     """Raise the schema, freeze the one before it as a step, and leave a stub of its words."""
     module = f"v{old.replace('.', '_')}"
     words = f"Schema {new} {STUB}."
+    title = f"## Unreleased\n\nThis release brings schema **{new}**.\n\n### Added\n\n- {words}\n"
     changes = {
         _VERSIONS: [(f'SCHEMA_VERSION = "{old}"', f'SCHEMA_VERSION = "{new}"')],
-        _WRITING: [(r"(WRITTEN_SCHEMAS = \(.*)SCHEMA_VERSION\)", rf'\g<1>"{old}", SCHEMA_VERSION)')],
+        _WRITING: [
+            (r"(WRITTEN_SCHEMAS = \(.*)SCHEMA_VERSION\)", rf'\g<1>"{old}", SCHEMA_VERSION)')
+        ],
         HISTORY / "__init__.py": [
             (r"(from fairweather_interface.history import .*)", rf"\1, {module}"),
-            (r'(STEPS: Mapping\[str, Step\] = \{.*)\}', rf'\1, "{old}": {module}}}'),
+            (r"(STEPS: Mapping\[str, Step\] = \{.*)\}", rf'\1, "{old}": {module}}}'),
         ],
         CHANGELOG: [
-            ("## Unreleased\n", f"## Unreleased\n\nThis release brings schema **{new}**.\n\n"
-             f"### Added\n\n- {words}\n"),
+            ("## Unreleased\n", title),
         ],
     }  # fmt: skip
     for path, edits in changes.items():

@@ -169,8 +169,8 @@ def _git(*arguments: str) -> str:
 
 def _batch(asked: str) -> Iterator[str]:
     """Yield the text of every object that is named on a line."""
-    done = subprocess.run(
-        [wheelhouse.GIT, "cat-file", "--batch"],  # noqa: S603 - arguments of our own
+    done = subprocess.run(  # noqa: S603 - arguments of our own
+        [wheelhouse.GIT, "cat-file", "--batch"],
         cwd=wheelhouse.ROOT, input=asked.encode(), capture_output=True, check=False,
     )  # fmt: skip
     rest = done.stdout

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from released import HISTORY, PACKAGE, Released
-from rules import AS_BEFORE, Change, Ledger, Rule, version
+from rules import Change, Ledger, Rule, version
 
 CHANGELOG = Path("CHANGELOG.md")
 STUB = "adds `…`: say here what it brings, in a line"
@@ -225,8 +225,3 @@ def meanings(head: Path, said: Said, last: Released) -> Iterator[Change]:
                 "add a field for the other meaning; if only the words are new, say so in the "
                 f"changelog: '- Reworded: `{path}`'",
             )
-
-
-__all__ = [
-    "AS_BEFORE", "CHANGELOG", "STUB", "Said", "accompanied", "duties", "meanings", "reworded", "written",
-]  # fmt: skip

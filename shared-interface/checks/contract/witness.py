@@ -96,7 +96,13 @@ def _rewritten(text: str, schema: str | None = None) -> Answer:
     """Return what the writer makes of metadata, in its newest schema or an older one."""
     metadata = contract.read_metadata(text)
     given = {} if schema is None else {"schema": schema}
-    return {"text": contract.dump_metadata(metadata, **given).decode()}
+    text = contract.dump_metadata(metadata, **given).decode()
+    return {"text": text, "document": json.loads(text)}
+
+
+def _written(text: str, schema: str) -> Answer:
+    """Return the document that the writer makes of metadata in a schema, whatever its spelling."""
+    return {"document": _rewritten(text, schema)["document"]}
 
 
 def _views(metadata: Any, document: Answer) -> Answer:  # noqa: ANN401 - differs by release
@@ -450,6 +456,7 @@ _ASKED: dict[str, Callable[..., Answer]] = {
     "names": _names,
     "sealed": _sealed,
     "stepped": _stepped,
+    "written": _written,
 }
 
 

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -57,18 +57,24 @@ class Witness:
 
         A question about a folder is the same one where the folder holds the same bytes.
         """
-        line = json.dumps({"ask": question, "about": about})
-        key = line
-        if self._memory is not None:
-            if isinstance(about.get("path"), str):
-                key = json.dumps({"ask": question, "of": _bytes_below(Path(str(about["path"])))})
-            key = hashlib.sha256(key.encode()).hexdigest()[:24]
+        key = self._key(question, about)
         if key not in self._kept:
-            answer = self._told(line)
+            answer = self._told(json.dumps({"ask": question, "about": about}))
             if self._memory is None:
                 return answer
             self._kept[key] = answer
         return self._kept[key]
+
+    def knows(self, question: str, /, **about: object) -> bool:
+        """Return whether the answer is kept."""
+        return self._key(question, about) in self._kept
+
+    def _key(self, question: str, about: Mapping[str, object]) -> str:
+        if self._memory is None:
+            return ""
+        path = about.get("path")
+        of = _bytes_below(Path(path)) if isinstance(path, str) else about
+        return hashlib.sha256(json.dumps([question, of]).encode()).hexdigest()[:24]
 
     def _told(self, line: str) -> Answer:
         if self._process is None:
@@ -87,9 +93,9 @@ class Witness:
                 process.stdin.flush()
                 told = process.stdout.readline()
             except BrokenPipeError:
-                told = ""
+                process.stdin = None  # nobody is there to be flushed to
         if not told:
-            words = "" if process.stderr is None else process.stderr.read().strip()
+            words = process.communicate()[1].strip()
             last = (words.splitlines() or ["it ended without a word"])[-1]
             self._process = None
             return {"crashed": f"the contract cannot be imported: {last[:400]}"}
