@@ -26,7 +26,8 @@ KITS: tuple[Document, ...] = (
     {},
     {
         "areas": ["EWR", "JFK"], "variables": ["temperature", "humidity"], "context": True,
-        "samples": 4, "max_missing": 0.5, "max_temperature_seen": 30.0, "max_humidity_seen": 88.3,
+        "samples": 4, "max_missing": 0.5, "max_humidity_seen": 88.3,
+        "max_temperature_seen": 30.123456789012345,
         "valid_months": [1, 2, 12],
     },
     {
@@ -184,7 +185,7 @@ DURATIONS = (
     "1 week", "PT1H", "P14D", "P2W", "P1DT12H", "0 hours", "-1 hour", "1.5 hours", "1 h", "1 month",
     "", "hour", 3600,
 )  # fmt: skip
-_COMMANDS = (
+_COMMANDS: tuple[list[str], ...] = (
     ["--help"], ["verify", "--help"], ["show", "--help"], ["check", "--help"], ["ledger", "--help"],
     ["changes", "--help"], ["verify", "GOOD"], ["verify", "BAD"], ["verify", "NOWHERE"],
     ["show", "GOOD"], ["show", "GOOD", "--json"], ["show", "BAD"], ["ledger"], ["ledger", "9.9"],
@@ -255,10 +256,10 @@ def _of_the_rest(writer: Witness, metadata: Sequence[Document]) -> Iterator[Aske
     for document in (DEFINITIONS, *variations(DEFINITIONS, OTHERS["definitions"], seed=0, some=20)):
         about = {"text": json.dumps(document)}
         yield Asked(ask="definitions", about=about, wrote=writer.name, document=document)
-    for each in DURATIONS:
-        yield Asked(ask="duration", about={"text": each}, wrote=writer.name)
+    for words in DURATIONS:
+        yield Asked(ask="duration", about={"text": words}, wrote=writer.name)
         text = json.loads(json.dumps(DEFINITIONS))
-        text["training"]["required_inputs"][0]["temperature"]["period"] = each
+        text["training"]["required_inputs"][0]["temperature"]["period"] = words
         about = {"text": json.dumps(text)}
         yield Asked(ask="definitions", about=about, wrote=writer.name, document=text)
 
@@ -303,11 +304,10 @@ def unlike(
     own = metadata_corpus(mine, ledgers[mine.schema], some=_SOME, tried=set())
     asked += [(it, tuple(releases)) for it in _of_metadata(mine, own, mine=True)]
     built = _delivered(mine, work / "mine", work)
-    for said in built:
-        if said:
-            about = {"path": said["path"]}
-            it = Asked(ask="delivery", about=about, wrote=mine.name, mine=True)
-            asked.append((it, tuple(releases)))
+    for made in filter(None, built):
+        about = {"path": made["path"]}
+        it = Asked(ask="delivery", about=about, wrote=mine.name, mine=True)
+        asked.append((it, tuple(releases)))
     for release in releases:
         documents = metadata_corpus(release, ledgers[release.schema], some=_SOME, tried=tried)
         both = tuple(dict.fromkeys((release, newest)))

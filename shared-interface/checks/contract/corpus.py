@@ -156,14 +156,15 @@ def _get(document: Document, place: Place) -> Any:  # noqa: ANN401 - JSON has no
 def _changed(base: Document, changes: list[tuple[Place, object]]) -> Document:
     document = copy.deepcopy(base)
     for place, value in changes:
-        holder = _get(document, place[:-1])
-        if not isinstance(holder, (dict, list)):
+        last: Any = place[-1]
+        holder: Any = _get(document, place[:-1])
+        if not isinstance(holder, dict | list):
             continue  # an earlier change took it away
         if value is ...:
             if isinstance(holder, dict):
-                holder.pop(place[-1], None)
-        elif isinstance(holder, dict) or place[-1] in range(len(holder)):
-            holder[place[-1]] = copy.deepcopy(value)
+                holder.pop(last, None)
+        elif isinstance(holder, dict) or last in range(len(holder)):
+            holder[last] = copy.deepcopy(value)
     return document
 
 

@@ -94,7 +94,7 @@ def _laid(home: Path, old: str, new: str) -> list[Path]:
         ],
         HISTORY / "__init__.py": [
             (r"(from fairweather_interface.history import .*)", rf"\1, {module}"),
-            (r"(STEPS: Mapping\[str, Step\] = \{.*)\}", rf'\1, "{old}": {module}}}'),
+            (r"(STEPS: Mapping\[str, Step\] = \{[^}]*?),?\s*\}", rf'\1, "{old}": {module}}}'),
         ],
         CHANGELOG: [
             ("## Unreleased\n", title),
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     for path in files:
         sys.stdout.write(f"wrote {path.relative_to(wheelhouse.ROOT)}\n")
-    step = next((path.name for path in files if path.parent.name == "history"), "its step")
+    step = next((path.name for path in files if re.match(r"v\d+_", path.name)), "its step")
     sys.stdout.write(_NEXT.format(new=arguments[0], step=step, stub=STUB))
     return 0
 

@@ -45,6 +45,7 @@ class KnownError(Exception):
 
 def main() -> int:
     """Answer every question until the input ends."""
+    answer: Answer
     for line in sys.stdin:
         question = json.loads(line)
         try:
@@ -245,9 +246,10 @@ def _plain(record: Any) -> object:  # noqa: ANN401
 def _delivery(path: str) -> Answer:
     delivery = contract.open_delivery(Path(path))
     document = json.loads((Path(path) / "metadata.json").read_text(encoding="utf-8"))
+    model = str(delivery.metadata.canonical.path)
     return {
         "views": _views(delivery.metadata, document),
-        "artifact_digest": contract.artifact_digest(Path(path), delivery.metadata.canonical.path),
+        "artifact_digest": contract.artifact_digest(Path(path), model),
         "problems": bool(contract.verify_delivery(Path(path))),
         "listed": Path(path) in [Path(path).parent / each.name
                                  for each in contract.list_deliveries(Path(path).parent)],

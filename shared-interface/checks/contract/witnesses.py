@@ -151,9 +151,8 @@ def interpreter(constraints: Path, needed: Sequence[str], keep: Path) -> str:
     our own again where those versions cannot be had any more.
     """
     lines = constraints.read_text(encoding="utf-8").splitlines() if constraints.is_file() else []
-    pins = dict(
-        found.groups() for line in lines if (found := re.match(r"([\w.-]+)==([^ ;]+)", line))
-    )
+    found = [re.match(r"([\w.-]+)==([^ ;]+)", line) for line in lines]
+    pins = {each[1]: each[2] for each in found if each}
     if all(pins.get(name, _version(name)) == _version(name) for name in needed):
         return sys.executable
     digest = hashlib.sha256(f"{sys.version}{sorted(pins.items())}".encode()).hexdigest()[:12]

@@ -6,6 +6,8 @@ the tree at hand (``now``), on a proper new minor schema (``minor``) or on a pro
 must pass.
 """
 
+# ruff: noqa: E501, ISC004, Q000, Q001, Q003 - lines of the files that are edited
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -48,29 +50,30 @@ def _after(file: str, anchor: str, added: str) -> Text:
 
 _TOP = '    contact: Annotated[Word | None, _later("where to ask about it")] = None\n'
 _TRAINING = '    synthetic: Annotated[bool, _may("observations were made up")]\n'
-_INPUT_AGE = '            law="of observations; not above the period",\n            since="0.4",\n        ),\n    ] = None\n'  # noqa: E501 - as it stands there
-_MISSING = '        _must("the largest share missing", law="carried by an inputs[].max_missing not above it"),\n    ] = None\n'  # noqa: E501 - as it stands there
-_SEEN_T = '''    max_temperature_seen: Annotated[
+_INPUT_AGE = '            law="of observations; not above the period",\n            since="0.4",\n        ),\n    ] = None\n'
+_MISSING = '        _must("the largest share missing", law="carried by an inputs[].max_missing not above it"),\n    ] = None\n'
+_SEEN_T = """    max_temperature_seen: Annotated[
         float | None, _must("deprecated: the highest value in all training windows", unit="degC")
     ] = None
-'''
-_SEEN_H = '''    max_humidity_seen: Annotated[
+"""
+_SEEN_H = """    max_humidity_seen: Annotated[
         float | None,
         _must("deprecated: the highest value in all training windows", unit="%", since="0.2"),
     ] = None
-'''
+"""
 _SEEN = 'SEEN = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}'
 _AUTHOR = '    author: Annotated[Word, _may("who answers for it")]\n'
 _SEED = '    seed: Annotated[int, _may("of all randomness"), Field(ge=0)]\n'
-_SKILL = '    skill: Annotated[float | None, _may("1 - MAE / MAE of the better baseline"), Field(le=1)] = None\n'  # noqa: E501 - as it stands there
+_SKILL = '    skill: Annotated[float | None, _may("1 - MAE / MAE of the better baseline"), Field(le=1)] = None\n'
 _RESERVED = (
     f"{SRC}ledgers/reserved.txt", "",
     "max_temperature_seen | 1.0; applicability_domain\nmax_humidity_seen | 1.0; "
     "applicability_domain\n",
 )  # fmt: skip
 _MOVES = (
-    STEP, UPGRADE,
-    '''    seen = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
+    STEP,
+    UPGRADE,
+    """    seen = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
     domain = dict(document.get("applicability_domain") or {})
     for item in document.get("inputs", ()):
         bound = document.get(seen.get(str(item.get("variable")), ""))
@@ -82,17 +85,17 @@ _MOVES = (
     return rest | ({"applicability_domain": domain} if domain else {})
 
 
-def downgrade''',
+def downgrade""",
 )
 _GONE = (
     (SCHEMA, _SEEN_T, ""), (SCHEMA, _SEEN_H, ""), (SCHEMA, _SEEN, "SEEN: dict[str, str] = {}"),
 )  # fmt: skip
-_PRECIPITATION = '''
+_PRECIPITATION = """
 precipitation:
   unit: mm
   minimum: 0
   maximum: 500
-'''
+"""
 
 EDITS = (
     # ------------------------------------------------------------------ units, types, defaults

@@ -19,7 +19,11 @@ _STUB = "adds `…`: say here what it brings, in a line"
 
 def _marked() -> list[object]:
     """Return the edits; the first third of those that need no released reader run every time."""
-    quick = [edit for edit in EDITS if edit.group in _OFTEN and edit.fails not in (None, "NOT_READ_ALIKE", "STEP_NOT_READ")]
+    quick = [
+        edit
+        for edit in EDITS
+        if edit.group in _OFTEN and edit.fails not in (None, "NOT_READ_ALIKE", "STEP_NOT_READ")
+    ]
     often = {edit.name for edit in quick[: len(EDITS) // 3 + 1]}
     return [
         pytest.param(edit, id=edit.name, marks=() if edit.name in often else pytest.mark.slow)
@@ -48,7 +52,9 @@ def laid(edit: Edit, root: Path) -> Path:
             path.write_text(path.read_text().replace(_STUB, "adds what this edit adds"))
     if edit.base == "major":
         project = home / PROJECT
-        project.write_text(project.read_text().replace('version = "0.5.0.dev0"', 'version = "1.0.0.dev0"'))
+        project.write_text(
+            project.read_text().replace('version = "0.5.0.dev0"', 'version = "1.0.0.dev0"')
+        )
     for file, old, new in edit.texts:
         path = home / file
         text = path.read_text(encoding="utf-8")
@@ -62,8 +68,8 @@ def laid(edit: Edit, root: Path) -> Path:
 
 def run(root: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a script of the check in a copy of the repository, with the records of git at hand."""
-    git = subprocess.run(
-        [wheelhouse.GIT, "rev-parse", "--absolute-git-dir"],  # noqa: S603 - arguments of our own
+    git = subprocess.run(  # noqa: S603 - arguments of our own
+        [wheelhouse.GIT, "rev-parse", "--absolute-git-dir"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
     return subprocess.run(  # noqa: S603 - our own interpreter
