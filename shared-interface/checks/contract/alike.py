@@ -36,6 +36,7 @@ KITS: tuple[Document, ...] = (
             "temperature": {"minimum": -20.0, "maximum": 30.0, "max_missing": 0.25}
         },
     },
+    {"applicability_domain": {"temperature": {"maximum": 30.0}}, "max_temperature_seen": 30.0},
     {"samples": 48, "max_missing": 0.2, "max_age": {"hours": 3}, "by_lead_day": [0.3, 0.1]},
 )  # fmt: skip
 """What is asked of a testing kit; one that does not know a word of it is not asked for that one."""

@@ -119,8 +119,9 @@ def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
         rule = next((item for item in field.metadata if isinstance(item, Rule)), None)
         if rule is None:
             raise TypeError(f"{record.__name__}.{name} has no Rule, so the ledger cannot list it")
-        path = f"{prefix}{field.serialization_alias or field.alias or name}"
-        shape = _described(field, keys=_since(rule.since) >= _since(_KEYS_SINCE))
+        own = field.serialization_alias or field.alias or name
+        path = f"{prefix}{own}"
+        shape = _described(own, field, keys=_since(rule.since) >= _since(_KEYS_SINCE))
         yield Row(
             path=path,
             type=shape.kind,
@@ -170,10 +171,10 @@ class _Shape:
     records: tuple[tuple[str, type[Record]], ...] = ()
 
 
-def _described(field: FieldInfo, *, keys: bool) -> _Shape:
+def _described(own: str, field: FieldInfo, *, keys: bool) -> _Shape:
     """Return the shape of a field, with what is unusual: null, and other names it is read by."""
     shape = _describe(field.annotation, tuple(field.metadata), keys=keys)
-    own, said = field.serialization_alias or field.alias, []
+    said: list[str] = []
     nullable = _NULL in typing.get_args(field.annotation)
     if nullable != (not field.is_required() and field.get_default() is None):
         said += ["null allowed"] if nullable else []
