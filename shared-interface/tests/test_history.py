@@ -227,7 +227,7 @@ def test_a_domain_that_older_fields_carry_whole_demands_nothing_new() -> None:
 def test_a_greatest_age_needs_a_reader_of_0_4_and_no_older_schema_can_say_it() -> None:
     document = metadata_document(variables=("temperature", "humidity"), max_age=timedelta(hours=3))
     assert document["min_reader"] == "0.4"
-    for schema in STEPS:
+    for schema in ("0.1", "0.2", "0.3"):
         with pytest.raises(NotExpressibleError) as caught:
             downgrade(document, schema=schema)
         assert caught.value.problems == tuple(

@@ -26,7 +26,7 @@ from fairweather_interface.metadata import (
     writing_problems,
 )
 from fairweather_interface.testing import metadata_document
-from schemas import NEXT, NEXT_MAJOR
+from schemas import NEWEST, NEXT, NEXT_MAJOR
 
 _FULL = full_document()
 Document = dict[str, Any]
@@ -89,7 +89,7 @@ def test_an_older_document_is_read_as_the_newest_schema_says_it(
     monkeypatch.setattr("fairweather_interface.history.STEPS", {"0.1": _Renaming()})
     assert read_metadata(as_json(document)) == expected
     with pytest.raises(MetadataError, match="topic: not found"):
-        read_metadata(as_json(document | {"schema_version": "0.2"}))
+        read_metadata(as_json(document | {"schema_version": NEWEST}))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ rule, the place, and what to do instead.
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import wheelhouse
 from alike import outcome, unlike
+from corpus import is_said, without
 from names import changed_names
 from released import (
     ARCHIVE,
@@ -143,7 +145,7 @@ def _ran(work: Path, said: Said, mine: Witness, releases: Sequence[Witness],
     ledgers = {item.version: item for made in released for item in made.ledgers}
     ledgers[mine.schema] = parse_ledger(said.text)
     goldens = [
-        path for path in sorted((head / GOLDEN).glob("research-*/*"))
+        path for path in sorted((head / GOLDEN).glob("*/*"))
         if (path / "manifest.json").is_file()
     ]  # fmt: skip
     yield from unlike(releases, mine, ledgers, goldens, work)
@@ -155,6 +157,21 @@ def _ran(work: Path, said: Said, mine: Witness, releases: Sequence[Witness],
                 path=path.name,
                 found=f"a released app prints this software manifest, and it is not read: {answer}",
             )
+
+
+def _moved(found: Sequence[Change], mine: Witness, newest: Witness) -> Iterator[Change]:
+    """Hold a default that changes in a major against the step: it writes what absent meant."""
+    kit = newest.ask("document", fields={}).get("answer", {}).get("document", {})
+    for change in found:
+        if change.rule is Rule.CHANGED_WITH_NEW_MAJOR and "DEFAULT_CHANGED" in change.found:
+            told = mine.ask("stepped", text=json.dumps(without(kit, change.path)))
+            if not is_said(told.get("answer", {}).get("document", {}), change.path):
+                yield Change(
+                    rule=Rule.STEP_LOSES_MEANING,
+                    path=change.path,
+                    found="absent means something else in the new major, and the step leaves it "
+                    "absent; let upgrade write what it meant",
+                )
 
 
 def _names_and_writers(
@@ -205,6 +222,7 @@ def whole(work: Path, keep: Path, *, quick: bool = False) -> tuple[Change, ...]:
         ]  # fmt: skip
         if releases:
             found += _names_and_writers(said, mine, releases, released)
+            found += _moved(found, mine, releases[-1])
             if not (quick and any(change.breaking for change in found)):
                 found += _ran(work, said, mine, releases, released)
         return tuple(dict.fromkeys(found))

@@ -34,7 +34,8 @@ _FORMS: Mapping[str, tuple[object, ...]] = {
     "string": (
         "", "x", "x" * 200, "x" * 201, "Zürich ירושלים", "_x", "a:b", "a b", " padded ", "x-1", 5,
         "UTC", "EST", "Etc/GMT+5", "Asia/Jerusalem", "asia/jerusalem", "Mars/Base", "float64",
-        "float16", "int64", "int32", "horizon", "onnx", "1.0", "../x", "card/x", "degC", "K",
+        "float16", "int64", "int32", "horizon", "onnx", "1.0",
+        "0.99", "../x", "card/x", "degC", "K",
     ),
     "integer": (0, 1, -1, 12, 13, 2**40, 3.0, 0.5, "3", True),
     "number": (
@@ -141,6 +142,16 @@ def _at(value: Any, path: str, place: Place = ()) -> Iterator[tuple[Place, objec
         ]  # fmt: skip
     for where, item in below:
         yield from _at(item, rest, where)
+
+
+def without(document: Document, path: str) -> Document:
+    """Return a document without what a path of the ledger leads to."""
+    return _changed(document, [(place, ...) for place, _ in _at(document, path)])
+
+
+def is_said(document: Document, path: str) -> bool:
+    """Return whether a path leads to a value everywhere that it leads to."""
+    return all(value is not None for _, value in _at(document, path))
 
 
 def _get(document: Document, place: Place) -> Any:  # noqa: ANN401 - JSON has no better type

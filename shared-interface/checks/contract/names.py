@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rules import Change, Rule
+from rules import Change, Rule, version
 from witnesses import Witness
 
 _INSIDE = ("fairweather_interface.problems",)
@@ -20,11 +20,16 @@ def changed_names(release: Witness, mine: Witness) -> Iterator[Change]:
     if "answer" not in now:
         yield Change(rule=Rule.CANNOT_BE_ASKED, path="names", found=str(now))
         return
-    for name, before in then.items():
+    major = version(mine.schema)[0] > version(release.schema)[0]
+    for name, there in then.items():
         if name.startswith(_INSIDE):
             continue
         after = now["answer"].get(name)
-        for found in ["it is gone"] if after is None else _changed(before, after):
+        fields = there.get("fields", ()) if major else ()  # the ledger knows which of them go
+        kept = set(there.get("attributes", ())) - set(fields)
+        for found in (
+            ["it is gone"] if after is None else _changed({**there, "attributes": kept}, after)
+        ):
             yield Change(
                 rule=Rule.PUBLIC_NAME_CHANGED,
                 path=name,

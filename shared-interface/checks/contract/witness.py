@@ -396,6 +396,7 @@ def _name(value: Any) -> Answer:  # noqa: ANN401 - anything that has a name
             "kind": "class",
             "bases": [base.__name__ for base in value.__mro__[1:] if base is not object
                       and not base.__module__.startswith("pydantic")],
+            "fields": sorted(getattr(value, "model_fields", ())),
             "attributes": sorted(
                 name for name in names if name[0] != "_" and not name.startswith("model_")
             ),

@@ -164,7 +164,7 @@ def _place(record: type[Record], name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What a type says: its kind, its constraints, and the records below, each with its mark."""
+    """What a ledger states of a type; ``records`` are those below, each with its mark."""
 
     kind: str
     constraints: tuple[str, ...] = ()
@@ -242,7 +242,7 @@ def _describe(annotation: Any, metadata: tuple[object, ...], *, keys: bool = Tru
 
 
 def _either(kinds: list[Any], *, keys: bool) -> _Shape:
-    """Return the shape of a union: records that one closed field of each tells apart."""
+    """Return the shape of a union of records, each with its own value of one closed field."""
     if len(kinds) == 1:
         return _describe(kinds[0], (), keys=keys)
     if all(isinstance(kind, type) and issubclass(kind, Record) for kind in kinds):
