@@ -149,14 +149,6 @@ def _ran(work: Path, said: Said, mine: Witness, releases: Sequence[Witness],
         if (path / "manifest.json").is_file()
     ]  # fmt: skip
     yield from unlike(releases, mine, ledgers, goldens, work)
-    for path in sorted(wheelhouse.RECORDS.glob("app-*.json")):
-        answer = mine.ask("software", text=path.read_text(encoding="utf-8"))
-        if outcome(answer) != "answer":
-            yield Change(
-                rule=Rule.SOFTWARE_NOT_READ,
-                path=path.name,
-                found=f"a released app prints this software manifest, and it is not read: {answer}",
-            )
 
 
 def _moved(found: Sequence[Change], mine: Witness, newest: Witness) -> Iterator[Change]:
@@ -182,6 +174,14 @@ def _names_and_writers(
         yield from changed_names(releases[number], mine)
     wrote = releases[-1].ask("ledger").get("answer", {}).get("written", [])
     yield from written(said, parse_ledger(said.text), released[-1], wrote)
+    for path in sorted(wheelhouse.RECORDS.glob("app-*.json")):
+        answer = mine.ask("software", text=path.read_text(encoding="utf-8"))
+        if outcome(answer) != "answer":
+            yield Change(
+                rule=Rule.SOFTWARE_NOT_READ,
+                path=path.name,
+                found=f"a released app prints this software manifest, and it is not read: {answer}",
+            )
 
 
 def whole(work: Path, keep: Path, *, quick: bool = False) -> tuple[Change, ...]:

@@ -427,6 +427,16 @@ def _signature(value: Callable[..., Any]) -> Answer:
     }
 
 
+def _place(home: tuple[type, str] | None) -> str:
+    """Return the file and the line of a field."""
+    for record in home[0].__mro__ if home else ():
+        if home and home[1] in vars(record).get("__annotations__", {}):
+            lines, first = inspect.getsourcelines(record)
+            at = next((i for i, line in enumerate(lines) if f" {home[1]}:" in line), 0)
+            return f"{Path(inspect.getfile(record)).name}:{first + at}"
+    return ""
+
+
 def _ledger() -> Answer:
     """Return the ledger that the records give, what its fields mean, and how schemas step."""
     from fairweather_interface import history, ledger, metadata  # noqa: PLC0415 - not in 0.1.0
@@ -436,7 +446,7 @@ def _ledger() -> Answer:
         "meanings": {row.path: getattr(row, "meaning", "") for row in ledger.LEDGER},
         "meanings_text": ledger.meanings_text() if hasattr(ledger, "meanings_text") else None,
         "reasons": {row.path: getattr(row, "harmless", None) for row in ledger.LEDGER},
-        "places": {row.path: getattr(row, "place", "") for row in ledger.LEDGER},
+        "places": {row.path: _place(getattr(row, "home", None)) for row in ledger.LEDGER},
         "steps": list(history.STEPS),
         "written": list(getattr(metadata, "WRITTEN_SCHEMAS", ())),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 import types
@@ -13,7 +12,6 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from pydantic import AliasChoices, JsonValue
@@ -43,7 +41,7 @@ _BOUNDS = {
     "pattern": "~",
     "multiple_of": "multiple of ",
 }
-_KEYS_SINCE = "0.5"  # rows of older fields say nothing of the names in a map: they are released
+_KEYS_SINCE = SchemaVersion(0, 5)  # released rows say nothing of the names in a map
 _NULL = type(None)
 HEADER = "path | type | required | default | constraints | unit | since | unknown to a reader"
 
@@ -53,7 +51,7 @@ class Row:
     """One field of a schema, as the ledger states it.
 
     The last three are no part of it: ``meaning`` is the handbook's, ``harmless`` is why a reader
-    may ignore the field where that is in doubt, ``place`` is the file and line of its record.
+    may ignore the field where that is in doubt, ``home`` are its record and its name there.
     """
 
     path: str
@@ -66,7 +64,7 @@ class Row:
     must_obey: bool
     meaning: str
     harmless: str | None = None
-    place: str = ""
+    home: tuple[Any, str] | None = None
 
     def __str__(self) -> str:
         return " | ".join(
@@ -121,7 +119,7 @@ def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
             raise TypeError(f"{record.__name__}.{name} has no Rule, so the ledger cannot list it")
         own = field.serialization_alias or field.alias or name
         path = f"{prefix}{own}"
-        shape = _described(own, field, keys=_since(rule.since) >= _since(_KEYS_SINCE))
+        shape = _described(own, field, keys=SchemaVersion.parse(rule.since) >= _KEYS_SINCE)
         yield Row(
             path=path,
             type=shape.kind,
@@ -133,7 +131,7 @@ def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
             must_obey=rule.must_obey,
             meaning=rule.meaning,
             harmless=rule.harmless,
-            place=_place(record, name),
+            home=(record, name),
         )
         for mark, below in shape.records:
             yield from _rows(below, f"{path}{mark}.")
@@ -141,25 +139,14 @@ def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
         yield Row(
             path=f"{prefix}{name}", type=f"cannot say computed field {name}: use a property",
             required=False, default="null", constraints=(), unit=None, since="0.1",
-            must_obey=False, meaning="", place=_place(record, name),
+            must_obey=False, meaning="", home=(record, name),
         )  # fmt: skip
-
-
-_since = SchemaVersion.parse
 
 
 def _default(field: FieldInfo) -> str:
     return json.dumps(
         to_jsonable_python(field.get_default(call_default_factory=True), fallback=str)
     )
-
-
-def _place(record: type[Record], name: str) -> str:
-    for home in (each for each in record.__mro__ if name in vars(each).get("__annotations__", {})):
-        lines, first = inspect.getsourcelines(home)
-        at = next((i for i, line in enumerate(lines) if line.strip().startswith(f"{name}:")), 0)
-        return f"{Path(inspect.getfile(home)).name}:{first + at}"
-    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +164,7 @@ def _described(own: str, field: FieldInfo, *, keys: bool) -> _Shape:
     said: list[str] = []
     nullable = _NULL in typing.get_args(field.annotation)
     if nullable != (not field.is_required() and field.get_default() is None):
-        said += ["null allowed"] if nullable else []
-        said += [] if nullable else ["null not allowed"] * (_default(field) == "null")
+        said.append("null allowed" if nullable else "null not allowed")
     read = field.validation_alias
     names = read.choices if isinstance(read, AliasChoices) else [read]
     said += [f"also read as {each}" for each in names if each not in (None, own)]
@@ -232,13 +218,9 @@ def _describe(annotation: Any, metadata: tuple[object, ...], *, keys: bool = Tru
         return _Shape(f"{kind} of {inner.kind}", constraints + each, below)
     if isinstance(annotation, type) and issubclass(annotation, Record):
         return _Shape("object", constraints, (("", annotation),))
-    try:
+    if annotation in _LEAVES:
         return _Shape(_LEAVES[annotation], constraints)
-    except (KeyError, TypeError):
-        use = "tuple[X, ...], Mapping[str, X], a Record, a discriminated union, or " + ", ".join(
-            sorted(getattr(leaf, "__name__", "JsonValue") for leaf in _LEAVES)
-        )
-        return _cannot(getattr(annotation, "__name__", annotation), use)
+    return _cannot(annotation, "tuple[X, ...], Mapping[str, X], a Record or a plain type")
 
 
 def _either(kinds: list[Any], *, keys: bool) -> _Shape:
@@ -253,8 +235,7 @@ def _either(kinds: list[Any], *, keys: bool) -> _Shape:
             if len(told) == len(kinds) and all(told) and len({*values}) == len(values):
                 marks = [f"<{name}={value}>" for (value, *_) in told]
                 return _Shape("object", (), tuple(zip(marks, kinds, strict=True)))
-    return _cannot(" or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds),
-                   "records told apart by a Literal field, or a field for each")  # fmt: skip
+    return _cannot(kinds, "records with a Literal field of another value each, or two fields")
 
 
 def _constraints(metadata: tuple[object, ...]) -> tuple[str, ...]:

@@ -93,9 +93,9 @@ def dump_metadata(metadata: ModelMetadata, *, schema: str | None = None) -> byte
 
 
 def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
-    """Return what a strict writer would not have written; empty for schemas newer than ours."""
+    """Return what a strict writer would not have written; empty for schemas we do not know."""
     schema = metadata.schema_version
-    if SchemaVersion.parse(schema) > SchemaVersion.parse(SCHEMA_VERSION):
+    if not history.known(schema):
         return ()
     document = metadata.model_dump(mode="json")
     problems = list(_unknown(metadata))
