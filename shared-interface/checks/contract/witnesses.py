@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -47,10 +48,14 @@ class Witness:
         self._source, self._python = source, python
         self._process: subprocess.Popen[str] | None = None
         self._memory = home / "answers.json" if home else None
-        self._kept: dict[str, Answer] = {}
-        if self._memory and self._memory.is_file():
-            self._kept = json.loads(self._memory.read_text(encoding="utf-8"))
-        self._known = len(self._kept)
+        self._asked = 0
+
+    @cached_property
+    def _kept(self) -> dict[str, Answer]:
+        if self._memory is None or not self._memory.is_file():
+            return {}
+        kept: dict[str, Answer] = json.loads(self._memory.read_text(encoding="utf-8"))
+        return kept
 
     def ask(self, question: str, /, **about: object) -> Answer:
         """Return the answer, or why there is none: ``refused``, ``crashed`` or ``absent``.
@@ -63,6 +68,7 @@ class Witness:
             if self._memory is None:
                 return answer
             self._kept[key] = answer
+            self._asked += 1
         return self._kept[key]
 
     def knows(self, question: str, /, **about: object) -> bool:
@@ -112,7 +118,7 @@ class Witness:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
-        if self._memory is None or len(self._kept) == self._known or kind is not None:
+        if self._memory is None or not self._asked or kind is not None:
             return
         if len(self._kept) > _MOST:
             self._memory.unlink(missing_ok=True)

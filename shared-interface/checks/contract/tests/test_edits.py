@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
 import wheelhouse
 from edits import EDITS, MAJOR, MINOR, PROJECT, Edit
+from steps import STUB
 
 ROOT = wheelhouse.ROOT
-_OFTEN = {"ledger", "names", "duties", "meanings", "frozen", "steps"}
-_STUB = "adds `…`: say here what it brings, in a line"
+_LAID = {"minor": MINOR, "major": MAJOR}
+
+
+_QUICK = {"ledger", "names", "duties", "meanings", "frozen", "steps", "documents"}
 
 
 def _marked() -> list[object]:
-    """Return the edits; the first third of those that need no released reader run every time."""
+    """Return the edits; a third, of those that need no released reader, run every time."""
     quick = [
-        edit
-        for edit in EDITS
-        if edit.group in _OFTEN and edit.fails not in (None, "NOT_READ_ALIKE", "STEP_NOT_READ")
-    ]
+        edit for edit in EDITS
+        if edit.group in _QUICK and edit.fails not in (None, "NOT_READ_ALIKE", "STEP_NOT_READ")
+    ]  # fmt: skip
+    quick.sort(key=lambda edit: edit.base != "now")
     often = {edit.name for edit in quick[: len(EDITS) // 3 + 1]}
     return [
         pytest.param(edit, id=edit.name, marks=() if edit.name in often else pytest.mark.slow)
@@ -31,8 +37,11 @@ def _marked() -> list[object]:
     ]
 
 
-def laid(edit: Edit, root: Path) -> Path:
-    """Return a copy of the repository, as far as the check looks at it, with the edit made."""
+@cache
+def _base(base: str) -> Path:
+    """Return a copy of the repository, as far as the check looks at it, with a schema laid."""
+    root = Path(tempfile.mkdtemp(prefix="contract-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     home = root / "shared-interface"
     for name in ("src", "checks/contract", "tests/golden", "CHANGELOG.md", PROJECT):
         there = ROOT / "shared-interface" / name
@@ -43,25 +52,29 @@ def laid(edit: Edit, root: Path) -> Path:
     wheels = ROOT / ".wheelhouse"
     wheels.mkdir(exist_ok=True)
     (root / ".wheelhouse").symlink_to(wheels)
-    (root / "research").mkdir()
-    schema = {"minor": MINOR, "major": MAJOR}.get(edit.base)
-    if schema:
-        assert run(root, "new_schema.py", schema).returncode == 0
+    if base in _LAID:
+        done = run(root, "new_schema.py", _LAID[base])
+        assert done.returncode == 0, done.stderr
         step = home / "src/fairweather_interface/history/v0_4.py"
         for path in (step, home / "CHANGELOG.md"):
-            path.write_text(path.read_text().replace(_STUB, "adds what this edit adds"))
-    if edit.base == "major":
+            path.write_text(path.read_text().replace(STUB, "adds what this edit adds"))
+    if base == "major":
         project = home / PROJECT
-        project.write_text(
-            project.read_text().replace('version = "0.5.0.dev0"', 'version = "1.0.0.dev0"')
-        )
+        text = project.read_text()
+        project.write_text(text.replace('version = "0.5.0.dev0"', 'version = "1.0.0.dev0"'))
+    return root
+
+
+def laid(edit: Edit, root: Path) -> Path:
+    """Return a copy of the repository with the edit made."""
+    shutil.copytree(_base(edit.base), root, symlinks=True)
     for file, old, new in edit.texts:
-        path = home / file
+        path = root / "shared-interface" / file
         text = path.read_text(encoding="utf-8")
         assert old in text, f"{file} has no {old!r}: the edit is out of date"
         path.write_text(text.replace(old, new, 1) if old else text + new, encoding="utf-8")
-    if schema:
-        again = run(root, "new_schema.py", schema)
+    if edit.base in _LAID:
+        again = run(root, "new_schema.py", _LAID[edit.base])
         assert again.returncode == 0, again.stderr
     return root
 
