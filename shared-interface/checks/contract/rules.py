@@ -320,7 +320,7 @@ def _added(before: Ledger, after: Ledger, reserved: Mapping[str, str]) -> list[C
     new = [path for path in after.rows if path not in before.rows]
     for path in new:
         row = after.rows[path]
-        parent = path.rpartition(".")[0].rstrip("[]{}")
+        parent = re.sub(r"(\[\]|\{\}|<[^>]*>)+$", "", path.rpartition(".")[0])
         rule, said = Rule.OPTIONAL_FIELD_ADDED, f"optional {row['type']}, {row['unknown']}"
         if path in reserved:
             rule, said = (

@@ -33,6 +33,9 @@ TABLE = [
     ("add an object with required fields", "",
      OBJECT + "box.size | number | required | - | - | - | 0.2 | may-ignore\n",
      ["OPTIONAL_FIELD_ADDED", "NEW_OBJECT_FIELD_ADDED"]),
+    ("add an object of one of two kinds", "",
+     OBJECT + "box<kind=a>.size | number | required | - | - | - | 0.2 | may-ignore\n",
+     ["OPTIONAL_FIELD_ADDED", "NEW_OBJECT_FIELD_ADDED"]),
     ("add a list of objects with required fields", "",
      OBJECT.replace("object", "list of object")
      + "box[].size | number | required | - | - | - | 0.2 | may-ignore\n",
