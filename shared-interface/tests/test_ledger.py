@@ -185,6 +185,16 @@ def test_newer_fields_are_told_once_by_the_outermost(
     assert newer_fields(document, rows(_Outer), schema) == expected
 
 
+class _Flagged(Record):
+    old: Annotated[int, _rule(since="0.1")] = 0
+    flag: Annotated[bool, _rule(since="0.4")] = False
+
+
+@pytest.mark.parametrize(("value", "told"), [(False, ()), (True, ("flag",)), (None, ())])
+def test_a_flag_that_is_down_is_no_newer_field(value: object, told: tuple[str, ...]) -> None:
+    assert newer_fields({"old": 1, "flag": value}, rows(_Flagged), "0.3") == told
+
+
 def test_changes_are_the_words_of_the_steps_and_the_new_rows() -> None:
     told = changes_text("0.1")
     assert told.startswith("# 0.1 to 0.2\nSchema 0.2 adds `max_humidity_seen` (%): the highest")

@@ -317,8 +317,8 @@ def unlike(
         home = release.home or work / release.name
         theirs = _delivered(release, home / "deliveries", work)
         for before, now in zip(theirs, built, strict=True):
-            if not before:
-                continue
+            if not before or not now:
+                continue  # a kit that one of both has no words for
             it = Asked(ask="delivery", about={"path": before["path"]}, wrote=release.name)
             asked.append((it, both))
             for part in ("arrays", "digits of times"):

@@ -107,7 +107,7 @@ def newer_fields(
     for row in ledger:  # sorted: a field precedes what lies below it
         inside = any(row.path.startswith((f"{path}.", f"{path}[", f"{path}{{")) for path in found)
         newer = SchemaVersion.parse(row.since) > SchemaVersion.parse(schema)
-        if newer and not inside and _holds(document, row.path):
+        if newer and not inside and _holds(document, row.path, flag=row.default == "false"):
             found.append(row.path)
     return tuple(found)
 
@@ -264,17 +264,22 @@ def released_rows(schema: str) -> tuple[Row, ...]:
     )  # fmt: skip
 
 
-def _holds(value: Any, path: str) -> bool:  # noqa: ANN401 - JSON has no better type
-    """Return whether a ledger path leads to at least one value in plain JSON data."""
+def _holds(value: Any, path: str, *, flag: bool = False) -> bool:  # noqa: ANN401 - JSON has no better type
+    """Return whether a ledger path leads to at least one value in plain JSON data.
+
+    A ``flag`` that is false is no value: it states what its absence does.
+    """
     step, _, rest = path.partition(".")
     name, marks = _STEP.fullmatch(step).groups()  # type: ignore[union-attr]  # any step fits
     if not isinstance(value, Mapping) or value.get(name) is None:
+        return False
+    if flag and not rest and value[name] is False:
         return False
     below = [value[name]]
     if rest:
         for mark in _MARK.findall(marks):
             below = [item for group in below for item in _items(group, mark)]
-        return any(_holds(item, rest) for item in below)
+        return any(_holds(item, rest, flag=flag) for item in below)
     return True
 
 
