@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,6 +91,20 @@ def test_an_older_document_is_read_as_the_newest_schema_says_it(
     assert read_metadata(as_json(document)) == expected
     with pytest.raises(MetadataError, match="topic: not found"):
         read_metadata(as_json(document | {"schema_version": NEWEST}))
+
+
+def test_an_older_document_that_a_step_cannot_move_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def moves(document: dict[str, Any]) -> dict[str, Any]:
+        return document | {"inputs": [dict(item) for item in document["inputs"]]}
+
+    step = SimpleNamespace(upgrade=moves)
+    monkeypatch.setattr("fairweather_interface.history.STEPS", {"0.1": step})
+    document = metadata_document(schema="0.1")
+    assert read_metadata(as_json(document)).schema_version == "0.1"
+    with pytest.raises(MetadataError, match=r"cannot be upgraded from schema 0\.1 .*None"):
+        read_metadata(as_json(document | {"inputs": None}))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import metadata
@@ -24,6 +25,7 @@ from types import TracebackType
 from typing import Any, Self
 
 SCRIPT = Path(__file__).parent / "witness.py"
+_A_DAY = 24 * 60 * 60  # seconds after which answers to other questions are thrown away
 _MOST = 40_000  # answers that are kept of a release
 
 Answer = dict[str, Any]
@@ -146,6 +148,10 @@ def kept_under(keep: Path, tree: str, constraints: Path) -> Path:
     for script in ("witness.py", "corpus.py", "alike.py"):
         asked.update((SCRIPT.parent / script).read_bytes())
     folder = keep / f"{tree[:12]}-{asked.hexdigest()[:12]}"
+    if not folder.is_dir():
+        for old in keep.glob(f"{tree[:12]}-*"):
+            if time.time() - old.stat().st_mtime > _A_DAY:
+                shutil.rmtree(old, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -46,7 +46,13 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
             found=needed,
             supported=SCHEMA_VERSION,
         )
-    upgraded = history.upgrade(document, schema=str(schema))
+    try:
+        upgraded = history.upgrade(document, schema=str(schema))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another shape
+        raise MetadataError(
+            f"found metadata that cannot be upgraded from schema {schema} ({error!r}), expected "
+            "what that schema allows: have the model delivered again"
+        ) from None
     if upgraded is not document:
         data = json.dumps(upgraded)
     try:
