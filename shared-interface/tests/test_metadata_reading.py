@@ -100,8 +100,8 @@ def test_an_older_document_that_a_step_cannot_move_is_refused(
         return document | {"inputs": [dict(item) for item in document["inputs"]]}
 
     step = SimpleNamespace(upgrade=moves)
-    monkeypatch.setattr("fairweather_interface.history.STEPS", {"0.1": step})
     document = metadata_document(schema="0.1")
+    monkeypatch.setattr("fairweather_interface.history.STEPS", {"0.1": step})
     assert read_metadata(as_json(document)).schema_version == "0.1"
     with pytest.raises(MetadataError, match=r"cannot be upgraded from schema 0\.1 .*None"):
         read_metadata(as_json(document | {"inputs": None}))

@@ -93,9 +93,13 @@ def dump_metadata(metadata: ModelMetadata, *, schema: str | None = None) -> byte
 
 
 def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
-    """Return what a strict writer would not have written; empty for schemas we do not know."""
+    """Return what a strict writer would not have written; empty for schemas we cannot judge.
+
+    Those are the ones that are not known here, and those of an older major: it had other words.
+    """
     schema = metadata.schema_version
-    if not history.known(schema):
+    newest = SchemaVersion.parse(SCHEMA_VERSION)
+    if not history.known(schema) or SchemaVersion.parse(schema).major != newest.major:
         return ()
     document = metadata.model_dump(mode="json")
     problems = list(_unknown(metadata))
