@@ -161,7 +161,24 @@ def contract(session: nox.Session) -> None:
     session.install("pytest")
     session.chdir(CHECKS / "contract")
     session.run("python", "check.py", env={"PYTHONPATH": str(RELEASE_TOOLS)})
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-m", "not slow", *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False, name="contract-edits")
+def contract_edits(session: nox.Session) -> None:
+    """Try every edit of the table on the contract check: harmful ones fail, harmless ones pass."""
+    install(session, "interface")
+    session.install("pytest", "pytest-xdist")
+    session.chdir(CHECKS / "contract")
+    session.run("pytest", "-n", "2", "tests/test_edits.py", *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False, name="new-schema")
+def new_schema(session: nox.Session) -> None:
+    """Lay a new schema version, or write its ledger again: ``-- 0.5``."""
+    install(session, "interface")
+    script = str(CHECKS / "contract" / "new_schema.py")
+    session.run("python", script, *session.posargs, env={"PYTHONPATH": str(RELEASE_TOOLS)})
 
 
 @nox.session(python=PYTHON, allow_parallel=True)

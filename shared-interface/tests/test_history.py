@@ -7,6 +7,7 @@ import importlib
 import json
 import math
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -226,7 +227,7 @@ def test_a_domain_that_older_fields_carry_whole_demands_nothing_new() -> None:
 def test_a_greatest_age_needs_a_reader_of_0_4_and_no_older_schema_can_say_it() -> None:
     document = metadata_document(variables=("temperature", "humidity"), max_age=timedelta(hours=3))
     assert document["min_reader"] == "0.4"
-    for schema in STEPS:
+    for schema in ("0.1", "0.2", "0.3"):
         with pytest.raises(NotExpressibleError) as caught:
             downgrade(document, schema=schema)
         assert caught.value.problems == tuple(
@@ -297,3 +298,23 @@ def test_a_document_of_the_first_schema_reads_the_same_as_ever() -> None:
     assert metadata.schema_version == metadata.min_reader == "0.1"
     assert metadata.max_humidity_seen is None
     assert metadata.unknown_fields == ()
+
+
+def test_a_schema_that_is_not_known_goes_on_from_the_last_known_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def moves(name: str) -> SimpleNamespace:
+        return SimpleNamespace(
+            upgrade=lambda document: {**document, name: 1},
+            downgrade=lambda document: {key: it for key, it in document.items() if key != name},
+        )
+
+    monkeypatch.setattr(history, "STEPS", {"0.3": moves("a"), "0.4": moves("b")})
+    monkeypatch.setattr(history, "SCHEMA_VERSION", "1.0")
+    assert upgrade({}, schema="0.3") == {"a": 1, "b": 1}
+    assert upgrade({}, schema="0.4") == {"b": 1}
+    assert upgrade({}, schema="0.99") == {"b": 1}  # of a branch that went on beside 1.0
+    assert upgrade({}, schema="1.0") == upgrade({}, schema="1.7") == {}
+    assert downgrade({"b": 1}, schema="0.99") == {}
+    known = ("0.2", "0.3", "0.4", "0.99", "1.0", "1.7")
+    assert [it for it in known if history.known(it)] == ["0.3", "0.4", "1.0"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
 from functools import partial
 from importlib import resources
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field, computed_field
 
 from conftest import as_json, full_document
 from fairweather_interface.errors import MetadataError
@@ -75,7 +77,8 @@ def test_rows_are_sorted_and_each_has_eight_columns() -> None:
     assert [row[0] for row in rows_] == sorted(row[0] for row in rows_)
     assert {row[2] for row in rows_} == {"required", "optional"}
     assert {row[7] for row in rows_} == {"must-obey", "may-ignore"}
-    assert {row[6] for row in rows_} == {*STEPS, SCHEMA_VERSION}
+    brought = {row[6] for row in rows_}
+    assert {"0.1", "0.2", "0.3", "0.4"} <= brought <= {*STEPS, SCHEMA_VERSION}
 
 
 _LINES = """\
@@ -182,6 +185,16 @@ def test_newer_fields_are_told_once_by_the_outermost(
     assert newer_fields(document, rows(_Outer), schema) == expected
 
 
+class _Flagged(Record):
+    old: Annotated[int, _rule(since="0.1")] = 0
+    flag: Annotated[bool, _rule(since="0.4")] = False
+
+
+@pytest.mark.parametrize(("value", "told"), [(False, ()), (True, ("flag",)), (None, ())])
+def test_a_flag_that_is_down_is_no_newer_field(value: object, told: tuple[str, ...]) -> None:
+    assert newer_fields({"old": 1, "flag": value}, rows(_Flagged), "0.3") == told
+
+
 def test_changes_are_the_words_of_the_steps_and_the_new_rows() -> None:
     told = changes_text("0.1")
     assert told.startswith("# 0.1 to 0.2\nSchema 0.2 adds `max_humidity_seen` (%): the highest")
@@ -238,6 +251,87 @@ def test_a_field_without_a_rule_cannot_enter_the_contract() -> None:
 
     with pytest.raises(TypeError, match=r"Lax\.anything has no Rule"):
         rows(Lax)
+
+
+class _Color(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class _Shap(Record):
+    kind: Annotated[Literal["shap"], _rule(since="0.5")]
+    samples: Annotated[int, _rule(since="0.5", must_obey=True)]
+
+
+class _Lime(Record):
+    kind: Annotated[Literal["lime"], _rule(since="0.5")]
+
+
+_NAME = Annotated[str, Field(max_length=9)]
+
+
+class _Unusual(Record):
+    nullable: Annotated[str | None, _rule(since="0.5")]
+    never_null: Annotated[str, _rule(since="0.5")] = None  # type: ignore[assignment]  # asked
+    made: Annotated[float, _rule(since="0.5"), Field(default_factory=lambda: 30.0)]
+    twice: Annotated[str, _rule(since="0.5"), Field(validation_alias=AliasChoices("twice", "two"))]
+    named: Annotated[str, _rule(since="0.5"), Field(alias="other")]
+    halves: Annotated[float, _rule(since="0.5"), Field(multiple_of=0.5)]
+    pair: Annotated[tuple[Annotated[int, Field(ge=0)], str], _rule(since="0.5")]
+    by_name: Annotated[Mapping[_NAME, int], _rule(since="0.5")]
+    older: Annotated[Mapping[_NAME, int], _rule(since="0.4")]
+    color: Annotated[_Color | None, _rule(since="0.5")] = None
+    day: Annotated[date, _rule(since="0.5")]
+    why: Annotated[_Shap | _Lime | None, _rule(since="0.5"), Field(discriminator="kind")] = None
+
+
+def test_a_row_says_what_is_unusual() -> None:
+    said = {row.path: str(row).split(" | ")[1:5] for row in rows(_Unusual)}
+    assert said == {
+        "nullable": ["string", "required", "-", "null allowed"],
+        "never_null": ["string", "optional", "null", "null not allowed"],
+        "made": ["number", "optional", "30.0", "-"],
+        "twice": ["string", "required", "-", "also read as two"],
+        "other": ["string", "required", "-", "-"],
+        "halves": ["number", "required", "-", "multiple of 0.5"],
+        "pair": ["[integer, string]", "required", "-", "item 1 >=0"],
+        "by_name": ["map of integer", "required", "-", "key length<=9"],
+        "older": ["map of integer", "required", "-", "-"],
+        "color": ["string", "optional", "null", "one of blue, red"],
+        "day": ["date", "required", "-", "-"],
+        "why": ["object", "optional", "null", "kind by kind"],
+        "why<kind=shap>.kind": ["string", "required", "-", "one of shap"],
+        "why<kind=shap>.samples": ["integer", "required", "-", "-"],
+        "why<kind=lime>.kind": ["string", "required", "-", "one of lime"],
+    }
+    assert {row.home[0] for row in rows(_Unusual) if row.home} == {_Unusual, _Shap, _Lime}
+
+
+def test_what_stands_in_one_kind_of_record_is_demanded_of_that_kind() -> None:
+    ledger = (*rows(_Inner), *rows(_Unusual))
+    assert min_reader_of({"old": 1, "why": {"kind": "shap", "samples": 3}}, ledger) == "0.5"
+    assert min_reader_of({"old": 1, "why": {"kind": "lime", "samples": 3}}, ledger) == "0.1"
+
+
+class _Unsayable(Record):
+    unordered: Annotated[frozenset[str], _rule(since="0.5")]
+    by_number: Annotated[Mapping[int, str], _rule(since="0.5")]
+    either: Annotated[int | str, _rule(since="0.5")]
+    numbers: Annotated[Literal[1, 2], _rule(since="0.5")]
+    many: Annotated[tuple[frozenset[str], ...], _rule(since="0.5")]
+    hidden: Annotated[str, _rule(since="0.5"), Field(exclude=True)]
+
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic has it
+    @property
+    def computed(self) -> int:
+        return 1
+
+
+def test_what_a_ledger_has_no_words_for_is_a_row_that_says_what_to_use() -> None:
+    said = {row.path: row.type for row in rows(_Unsayable)}
+    assert set(said) == {*_Unsayable.model_fields, "computed"}
+    assert all(kind.startswith("cannot say ") and ": use " in kind for kind in said.values())
+    assert all(len(str(row).split(" | ")) == 8 for row in rows(_Unsayable))
 
 
 def test_paths_show_lists_and_what_lies_below() -> None:

@@ -268,7 +268,7 @@ def test_show_tells_ages_days_variables_and_what_people_want_to_know(
     assert main(["show", str(path)]) == 0
     out = capsys.readouterr().out
     for line in (
-        "schema           0.4 (readers of 0.4 and later)",
+        f"schema           {SCHEMA_VERSION} (readers of 0.4 and later)",
         (
             "requires         temperature [degC] of the area, 1 day at 1 hour, at most 0% missing, "
             "newest at most 3 hours old"

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from fairweather_interface.metadata import (
     writing_problems,
 )
 from fairweather_interface.testing import metadata_document
-from schemas import NEXT, NEXT_MAJOR
+from schemas import NEWEST, NEXT, NEXT_MAJOR
 
 _FULL = full_document()
 Document = dict[str, Any]
@@ -89,7 +90,21 @@ def test_an_older_document_is_read_as_the_newest_schema_says_it(
     monkeypatch.setattr("fairweather_interface.history.STEPS", {"0.1": _Renaming()})
     assert read_metadata(as_json(document)) == expected
     with pytest.raises(MetadataError, match="topic: not found"):
-        read_metadata(as_json(document | {"schema_version": "0.2"}))
+        read_metadata(as_json(document | {"schema_version": NEWEST}))
+
+
+def test_an_older_document_that_a_step_cannot_move_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def moves(document: dict[str, Any]) -> dict[str, Any]:
+        return document | {"inputs": [dict(item) for item in document["inputs"]]}
+
+    step = SimpleNamespace(upgrade=moves)
+    document = metadata_document(schema="0.1")
+    monkeypatch.setattr("fairweather_interface.history.STEPS", {"0.1": step})
+    assert read_metadata(as_json(document)).schema_version == "0.1"
+    with pytest.raises(MetadataError, match=r"cannot be upgraded from schema 0\.1 .*None"):
+        read_metadata(as_json(document | {"inputs": None}))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Hold the contract at hand against everything that was ever released of it.
 
-Released ledgers, steps and golden files are read from the git trees that ``releases.toml``
+Released ledgers, steps, golden files and readers are read from the git trees that ``releases.toml``
 records, so that nobody can change them together with what checks them. Every failure names its
 rule, the place, and what to do instead.
 """
@@ -9,147 +9,105 @@ rule, the place, and what to do instead.
 
 from __future__ import annotations
 
-import ast
+import json
 import sys
 import tempfile
-import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import wheelhouse
-from rules import Change, Ledger, LedgerError, Rule, changes, parse_ledger, parse_reserved, version
+from alike import outcome, unlike
+from corpus import is_said, without
+from names import changed_names
+from released import (
+    ARCHIVE,
+    GOLDEN,
+    HISTORY,
+    LEDGERS,
+    PACKAGE,
+    RESERVED,
+    Released,
+    closed_lists,
+    frozen,
+    producers_goldens,
+    records,
+    reserved_names,
+    unpacked,
+)
+from rules import Change, Ledger, LedgerError, Rule, changes, parse_ledger, version
+from steps import CHANGELOG, Said, accompanied, duties, meanings, reworded, written
+from witnesses import NEEDED, Witness, interpreter, kept_under
 
-PACKAGE = Path("src/fairweather_interface")
-LEDGERS = PACKAGE / "ledgers"
-HISTORY = PACKAGE / "history"
-GOLDEN = Path("tests/golden")
-RESERVED = LEDGERS / "reserved.txt"
-ARCHIVE = LEDGERS / "archive.txt"
-CHANGELOG = Path("CHANGELOG.md")
+__all__ = [
+    "ARCHIVE", "CHANGELOG", "GOLDEN", "HISTORY", "LEDGERS", "PACKAGE", "RESERVED", "Said", "check",
+    "main",
+]  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Released:
-    """One release of the interface, unpacked.
-
-    Attributes:
-        name: what it is called in messages.
-        package_version: its version.
-        folder: where its tree lies.
-        ledgers: every ledger it holds, the newest last.
-    """
-
-    name: str
-    package_version: str
-    folder: Path
-    ledgers: tuple[Ledger, ...]
-
-
-def check(ledger_text: str, work: Path) -> tuple[Change, ...]:
+def check(said: Said, work: Path) -> tuple[Change, ...]:
     """Return every change since the releases, compatible ones among them, and every failure.
 
+    Nothing that was released is run for it.
+
     Args:
-        ledger_text: the ledger that the records at hand give.
-        work: an empty folder to unpack releases in.
+        said: what the contract at hand says of itself.
+        work: a folder to unpack releases in.
 
     Raises:
         WheelhouseError: this clone does not hold a released tree.
         LedgerError: a ledger is not one.
     """
     head = wheelhouse.ROOT / wheelhouse.FOLDERS["interface"]
-    ledger = parse_ledger(ledger_text)
-    released = [_unpacked(made, work / made.version) for made in wheelhouse.releases("interface")]
+    made, changed = records()
+    released = [unpacked(each, work) for each in made]
+    ledger = parse_ledger(said.text)
     found = [
-        *_current(head, ledger, ledger_text),
-        *(change for made in released for change in _frozen(head, made)),
-        *(change for made in released for change in _reserved(head, made)),
-        *(change for made in released for change in _archive(head, made)),
+        *changed,
+        *_current(head, ledger, said),
+        *(change for made in released for change in frozen(head, made)),
+        *producers_goldens(head),
         *_unused(head, ledger),
         *_compared(head, ledger, released),
-        *_accompanied(head, ledger, released),
+        *accompanied(head, said, ledger, released),
     ]
-    return tuple(dict.fromkeys(found))  # several releases may say the same
+    if released:
+        found += closed_lists(released[-1])
+        found += duties(head, said, ledger, released[-1])
+        found += meanings(head, said, released[-1])
+    unique = dict.fromkeys(found)  # several releases may say the same
+    return tuple(_placed(change, said) for change in unique)
 
 
-def _unpacked(made: wheelhouse.Release, folder: Path) -> Released:
-    folder.mkdir(parents=True)
-    wheelhouse.unpack_tree(made.tree, folder)
-    texts = (path.read_text(encoding="utf-8") for path in _ledger_files(folder))
-    ledgers = sorted(map(parse_ledger, texts), key=lambda ledger: version(ledger.version))
-    return Released(
-        name=f"interface {made.version}",
-        package_version=made.version,
-        folder=folder,
-        ledgers=tuple(ledgers),
-    )
+def _placed(change: Change, said: Said) -> Change:
+    place = said.places.get(change.path)
+    return replace(change, found=f"{change.found} [{place}]") if place else change
 
 
-def _ledger_files(root: Path) -> list[Path]:
-    return sorted((root / LEDGERS).glob("[0-9]*.txt"))
-
-
-def _current(head: Path, ledger: Ledger, text: str) -> Iterator[Change]:
+def _current(head: Path, ledger: Ledger, said: Said) -> Iterator[Change]:
     """Hold the committed ledger of the schema at hand against what the records give."""
-    path = LEDGERS / f"{ledger.version}.txt"
-    if not (head / path).is_file() or (head / path).read_text(encoding="utf-8") != text:
+    for suffix, text, option in (
+        ("txt", said.text, ""), ("meanings.toml", said.meanings_text, " --meanings"),
+    ):  # fmt: skip
+        path = LEDGERS / f"{ledger.version}.{suffix}"
+        text_there = (head / path).read_text(encoding="utf-8") if (head / path).is_file() else None
+        if text is None or text_there == text or (text_there and option and reworded(head)):
+            continue
         yield Change(
             rule=Rule.LEDGER_NOT_CURRENT,
             path=str(path),
-            found="the records give another ledger; a released schema stays as it is (raise "
-            f"SCHEMA_VERSION), for a new one run: fairweather-interface ledger > {path}",
+            found="the records give another one; a released schema stays as it is (raise "
+            "SCHEMA_VERSION: nox -s new-schema), for a new one run: fairweather-interface ledger"
+            f"{option} > {path}",
         )
-
-
-def _frozen(head: Path, made: Released) -> Iterator[Change]:
-    """Hold ledgers, steps and golden files of a release against the files at hand."""
-    files = [
-        *_ledger_files(made.folder),
-        *sorted((made.folder / HISTORY).glob("v*.py")),
-        *sorted(path for path in (made.folder / GOLDEN).rglob("*") if path.is_file()),
-    ]
-    for file in files:
-        path = file.relative_to(made.folder)
-        if not (head / path).is_file():
-            rule, said = Rule.RELEASED_FILE_REMOVED, "bring it back"
-        elif (head / path).read_bytes() != file.read_bytes():
-            rule, said = Rule.RELEASED_FILE_CHANGED, "put it back, and say what is new elsewhere"
-        else:
-            continue
-        said = f"{made.name} was released with it, byte for byte; {said}"
-        yield Change(rule=rule, path=str(path), found=said)
-
-
-def _reserved(head: Path, made: Released) -> Iterator[Change]:
-    now = _reserved_names(head)
-    for name in _reserved_names(made.folder):
-        if name not in now:
-            yield Change(
-                rule=Rule.RESERVED_NAME_DROPPED,
-                path=name,
-                found=f"{made.name} reserved it for ever; bring its line back to {RESERVED}",
-            )
-
-
-def _archive(head: Path, made: Released) -> Iterator[Change]:
-    """Hold what a release said of the archive of observations against what is said at hand."""
-    now = _lines(head / ARCHIVE)
-    for line in _lines(made.folder / ARCHIVE):
-        if line not in now:
-            yield Change(
-                rule=Rule.ARCHIVE_LINE_CHANGED,
-                path=str(ARCHIVE),
-                found=f"{made.name} was released with the line {line!r}, and files were written by "
-                "it; bring it back, and say what is new in a column or a key of its own",
-            )
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    for path_, row in ledger.rows.items():
+        if row["type"].startswith("cannot say"):
+            yield Change(rule=Rule.LEDGER_CANNOT_SAY, path=path_, found=row["type"])
 
 
 def _unused(head: Path, ledger: Ledger) -> Iterator[Change]:
-    for name, reason in _reserved_names(head).items():
+    for name, reason in reserved_names(head).items():
         if name in ledger.rows:
             yield Change(
                 rule=Rule.RESERVED_NAME_REUSED,
@@ -158,16 +116,12 @@ def _unused(head: Path, ledger: Ledger) -> Iterator[Change]:
             )
 
 
-def _reserved_names(root: Path) -> dict[str, str]:
-    path = root / RESERVED
-    return parse_reserved(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def _compared(head: Path, ledger: Ledger, released: list[Released]) -> Iterator[Change]:
-    """Hold the ledger at hand against every released one."""
-    names = _reserved_names(head)
+def _compared(head: Path, ledger: Ledger, released: Sequence[Released]) -> Iterator[Change]:
+    """Hold the ledger at hand against every released one; what several say is said once."""
+    names, told = reserved_names(head), reworded(head)
     known = {item.version: item for made in released for item in made.ledgers}
-    for before in known.values():
+    schemas: dict[Change, list[str]] = {}
+    for before in sorted(known.values(), key=lambda each: version(each.version)):
         if version(before.version) > version(ledger.version):
             yield Change(
                 rule=Rule.VERSION_WENT_BACK,
@@ -176,70 +130,110 @@ def _compared(head: Path, ledger: Ledger, released: list[Released]) -> Iterator[
                 "only move forward",
             )
         else:
-            yield from changes(before, ledger, reserved=names)
+            for change in changes(before, ledger, reserved=names):
+                if change.rule is not Rule.LAW_CHANGED or change.path not in told:
+                    schemas.setdefault(change, []).append(before.version)
+    for change, of in schemas.items():
+        span = of[0] if len(of) == 1 else f"{of[0]} to {of[-1]}"
+        yield replace(change, found=change.found.replace("{schemas}", span))
 
 
-def _accompanied(head: Path, ledger: Ledger, released: list[Released]) -> Iterator[Change]:
-    """Ask a new schema for what comes with one: a step from the last, its words, a release."""
-    older = [item for made in released for item in made.ledgers]
-    steps = {item.version for item in older if version(item.version) < version(ledger.version)}
-    for schema in sorted(steps, key=version):
-        yield from _step(head, schema)
-    if not older or any(item.version == ledger.version for item in older):
-        return  # nothing was released yet, or this schema was
-    if f"schema **{ledger.version}**" not in (head / CHANGELOG).read_text(encoding="utf-8"):
-        yield Change(
-            rule=Rule.CHANGELOG_SILENT,
-            path=str(CHANGELOG),
-            found=f"expected a line that says what schema **{ledger.version}** brings",
-        )
-    last = max(released, key=lambda made: version(made.package_version))
-    pyproject = tomllib.loads((head / "pyproject.toml").read_text(encoding="utf-8"))
-    now, then = version(str(pyproject["project"]["version"])), version(last.package_version)
-    major = version(ledger.version)[0] > version(last.ledgers[-1].version)[0]
-    if now[: 1 if major else 2] <= then[: 1 if major else 2]:
-        yield Change(
-            rule=Rule.PACKAGE_VERSION_TOO_LOW,
-            path="pyproject.toml",
-            found=f"{last.name} has an older schema; a new one needs at least a "
-            f"{'major' if major else 'minor'} release of the package",
-        )
+def _ran(work: Path, said: Said, mine: Witness, releases: Sequence[Witness],
+         released: Sequence[Released]) -> Iterator[Change]:  # fmt: skip
+    """Hold what the contract at hand does against what every release of it does."""
+    head = wheelhouse.ROOT / wheelhouse.FOLDERS["interface"]
+    ledgers = {item.version: item for made in released for item in made.ledgers}
+    ledgers[mine.schema] = parse_ledger(said.text)
+    goldens = [
+        path for path in sorted((head / GOLDEN).glob("*/*"))
+        if (path / "manifest.json").is_file()
+    ]  # fmt: skip
+    yield from unlike(releases, mine, ledgers, goldens, work)
 
 
-def _step(head: Path, schema: str) -> Iterator[Change]:
-    path = HISTORY / f"v{schema.replace('.', '_')}.py"
-    if not (head / path).is_file():
-        yield Change(
-            rule=Rule.STEP_MISSING,
-            path=str(path),
-            found=f"schema {schema} was released and is not the newest; freeze it as a module "
-            "with upgrade, downgrade and a docstring that says what came after it",
-        )
-        return
-    module = ast.parse((head / path).read_text(encoding="utf-8"))
-    functions = {item.name for item in module.body if isinstance(item, ast.FunctionDef)}
-    words = " ".join((ast.get_docstring(module) or "").split())
-    absent = [name for name in ("upgrade", "downgrade") if name not in functions]
-    absent += [] if words else ["a docstring"]
-    if absent:
-        yield Change(
-            rule=Rule.STEP_INCOMPLETE, path=str(path), found=f"expected {', '.join(absent)}"
-        )
-    if words not in " ".join((head / CHANGELOG).read_text(encoding="utf-8").split()):
-        yield Change(
-            rule=Rule.CHANGELOG_SILENT,
-            path=str(CHANGELOG),
-            found=f"the docstring of {path} is a line of the changelog, found none: {words}",
-        )
+def _moved(found: Sequence[Change], mine: Witness, newest: Witness) -> Iterator[Change]:
+    """Hold a default that changes in a major against the step: it writes what absent meant."""
+    kit = newest.ask("document", fields={}).get("answer", {}).get("document", {})
+    for change in found:
+        if change.rule is Rule.CHANGED_WITH_NEW_MAJOR and "DEFAULT_CHANGED" in change.found:
+            told = mine.ask("stepped", text=json.dumps(without(kit, change.path)))
+            if not is_said(told.get("answer", {}).get("document", {}), change.path):
+                yield Change(
+                    rule=Rule.STEP_LOSES_MEANING,
+                    path=change.path,
+                    found="absent means something else in the new major, and the step leaves it "
+                    "absent; let upgrade write what it meant",
+                )
 
 
-def main() -> int:
+def _names_and_writers(
+    said: Said, mine: Witness, releases: Sequence[Witness], released: Sequence[Released]
+) -> Iterator[Change]:
+    newest = {version(each.package_version)[0]: number for number, each in enumerate(released)}
+    for number in newest.values():
+        yield from changed_names(releases[number], mine)
+    wrote = releases[-1].ask("ledger").get("answer", {}).get("written", [])
+    yield from written(said, parse_ledger(said.text), released[-1], wrote)
+    for path in sorted(wheelhouse.RECORDS.glob("app-*.json")):
+        answer = mine.ask("software", text=path.read_text(encoding="utf-8"))
+        if outcome(answer) != "answer":
+            yield Change(
+                rule=Rule.SOFTWARE_NOT_READ,
+                path=path.name,
+                found=f"a released app prints this software manifest, and it is not read: {answer}",
+            )
+
+
+def whole(work: Path, keep: Path, *, quick: bool = False) -> tuple[Change, ...]:
+    """Return what :func:`check` does, and what running the releases shows.
+
+    Args:
+        work: an empty folder.
+        keep: a folder for unpacked releases and for their answers.
+        quick: leave out what takes seconds, where something is broken already.
+
+    Raises:
+        WheelhouseError: this clone does not hold a released tree.
+        LedgerError: a ledger is not one.
+    """
+    head = wheelhouse.ROOT / wheelhouse.FOLDERS["interface"]
+    made, changed = records()
+    released = [unpacked(each, keep) for each in made]
+    with ExitStack() as stack:
+        mine = stack.enter_context(Witness("the contract at hand", "", head / "src"))
+        answer = mine.ask("ledger")
+        if outcome(answer) != "answer":
+            why = answer.get("crashed", answer)
+            silent = Change(rule=Rule.CANNOT_BE_ASKED, path=str(PACKAGE),
+                            found=f"{why}; mend that first, then ask again")  # fmt: skip
+            return (silent, *changed, *(each for made in released for each in frozen(head, made)))
+        said = Said(**answer["answer"])
+        mine.schema = parse_ledger(said.text).version
+        found = list(check(said, keep))
+        releases = [
+            stack.enter_context(
+                Witness(
+                    each.name, each.ledgers[-1].version, each.folder / "src",
+                    python=interpreter(one.constraints, NEEDED, keep),
+                    home=kept_under(keep, each.tree, one.constraints),
+                )
+            )
+            for one, each in zip(made, released, strict=True)
+        ]  # fmt: skip
+        if releases:
+            found += _names_and_writers(said, mine, releases, released)
+            found += _moved(found, mine, releases[-1])
+            if not (quick and any(change.breaking for change in found)):
+                found += _ran(work, said, mine, releases, released)
+        return tuple(dict.fromkeys(found))
+
+
+def main(arguments: Sequence[str] = ()) -> int:
     """Print what changed and what must not have; return 0 when the contract holds, else 1."""
-    from fairweather_interface.ledger import ledger_text  # noqa: PLC0415 - the wheel at hand
-
     try:
         with tempfile.TemporaryDirectory() as work:
-            found = check(ledger_text(), Path(work))
+            keep = (wheelhouse.WHEELHOUSE / "contract").resolve()
+            found = whole(Path(work), keep, quick="--quick" in arguments)
     except (LedgerError, wheelhouse.WheelhouseError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -255,4 +249,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -20,12 +20,12 @@ not its type, its unit, nor its age.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 _COLUMNS = ("path", "type", "required", "default", "constraints", "unit", "since", "unknown")
-_AS_BEFORE = {"null", "false"}
+AS_BEFORE = {"null", "false"}
 
 
 class LedgerError(Exception):
@@ -58,6 +58,22 @@ class Rule(StrEnum):
     RELEASED_FILE_REMOVED = "RELEASED_FILE_REMOVED"
     RESERVED_NAME_DROPPED = "RESERVED_NAME_DROPPED"
     ARCHIVE_LINE_CHANGED = "ARCHIVE_LINE_CHANGED"
+    NOT_READ_ALIKE = "NOT_READ_ALIKE"
+    CANNOT_BE_ASKED = "CANNOT_BE_ASKED"
+    PUBLIC_NAME_CHANGED = "PUBLIC_NAME_CHANGED"
+    LEDGER_CANNOT_SAY = "LEDGER_CANNOT_SAY"
+    LAW_CHANGED = "LAW_CHANGED"
+    MEANING_CHANGED = "MEANING_CHANGED"
+    DUTY_DOUBTFUL = "DUTY_DOUBTFUL"
+    DUTY_ALWAYS_WRITTEN = "DUTY_ALWAYS_WRITTEN"
+    RECORD_CHANGED = "RECORD_CHANGED"
+    CLOSED_LIST_WIDENED = "CLOSED_LIST_WIDENED"
+    SOFTWARE_NOT_READ = "SOFTWARE_NOT_READ"
+    WRITER_LOST = "WRITER_LOST"
+    STEP_NOT_REGISTERED = "STEP_NOT_REGISTERED"
+    STEP_NOT_READ = "STEP_NOT_READ"
+    STEP_LOSES_MEANING = "STEP_LOSES_MEANING"
+    STEP_NOT_ALONE = "STEP_NOT_ALONE"
     STEP_MISSING = "STEP_MISSING"
     STEP_INCOMPLETE = "STEP_INCOMPLETE"
     CHANGELOG_SILENT = "CHANGELOG_SILENT"
@@ -69,7 +85,7 @@ COMPATIBLE = frozenset(
 )
 """The closed list."""
 
-_OF_A_MAJOR = frozenset(
+OF_A_MAJOR = frozenset(
     {
         Rule.REQUIRED_FIELD_ADDED,
         Rule.ADDED_WITH_OTHER_DEFAULT,
@@ -86,10 +102,6 @@ _CHANGES = {
     "default": (
         Rule.DEFAULT_CHANGED,
         "absent must go on meaning what it meant; add a new field for the other meaning",
-    ),
-    "constraints": (
-        Rule.CONSTRAINT_CHANGED,
-        "tighter refuses what was delivered, looser is refused by older software; add a new field",
     ),
     "unit": (Rule.UNIT_CHANGED, "no reader would notice; add a new field that carries its unit"),
     "since": (Rule.SINCE_CHANGED, "history does not change; leave it as it was released"),
@@ -186,7 +198,7 @@ def changes(
 def _of_a_major(change: Change, reserved: Mapping[str, str]) -> Change:
     """Return a change as a new major version has it."""
     gone = change.rule is Rule.FIELD_REMOVED and change.path in reserved
-    if not gone and change.rule not in _OF_A_MAJOR:
+    if not gone and change.rule not in OF_A_MAJOR:
         return change
     return Change(
         rule=Rule.CHANGED_WITH_NEW_MAJOR, path=change.path, found=f"{change.rule} in a minor one"
@@ -209,16 +221,17 @@ def _removed(before: Ledger, after: Ledger) -> list[Change]:
 
 def _kept(before: Ledger, after: Ledger) -> list[Change]:
     found = []
-    for path, old in before.rows.items():
-        new = after.rows.get(path)
-        if new is None:
+    for path, released in before.rows.items():
+        if path not in after.rows:
             continue
+        old, new = _plain(released), _plain(after.rows[path])
         if (old["required"], new["required"]) == ("optional", "required"):
             found.append(
                 Change(
                     rule=Rule.BECAME_REQUIRED,
                     path=path,
-                    found="what was delivered without it could not be read; leave it optional",
+                    found=f"{_TIGHTER}: what was delivered without it could not be read; leave it "
+                    "optional",
                 )
             )
         elif old["required"] != new["required"]:
@@ -226,9 +239,10 @@ def _kept(before: Ledger, after: Ledger) -> list[Change]:
                 Change(
                     rule=Rule.BECAME_OPTIONAL,
                     path=path,
-                    found="older software could not read deliveries without it; go on writing it",
+                    found=f"{_LOOSER} that lack it; go on asking for it",
                 )
             )
+        found += _bounds(path, old, new)
         for column, (rule, remedy) in _CHANGES.items():
             if column == "default" and old["required"] != new["required"]:
                 continue  # told above
@@ -238,12 +252,75 @@ def _kept(before: Ledger, after: Ledger) -> list[Change]:
     return found
 
 
+def _plain(row: Mapping[str, str]) -> Mapping[str, str]:
+    """Return a row with a fixed tuple of one type said as a list of fixed length."""
+    items = row["type"][1:-1].split(", ") if row["type"].startswith("[") else []
+    if len(items) < 2 or len(set(items)) > 1:  # noqa: PLR2004 - a pair
+        return row
+    length = [f"length<={len(items)}", f"length>={len(items)}"]
+    own = [each for each in row["constraints"].split("; ") if each != "-"]
+    return {**row, "type": f"list of {items[0]}", "constraints": "; ".join([*length, *own])}
+
+
+_TIGHTER = "tighter: refuses documents of {schemas}"
+_LOOSER = "looser: {schemas} refuse new documents"
+_BOUND = re.compile(r"^(each |item \d+ |key )*(length)?(>=|<=|>|<)(-?[\d.e+-]+)$")
+_OF_PYDANTIC = ("~", "one of ", "multiple of ", "null ", "also read as ", "kind by ")
+
+
+def _bounds(path: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
+    """Yield what changed of the constraints of a field, each bound with its direction."""
+    was, has = ({each for each in row["constraints"].split("; ") if each != "-"}
+                for row in (old, new))  # fmt: skip
+    gone, come = sorted(was - has), sorted(has - was)
+    for bound in [*gone, *come]:
+        words = re.sub(r"^(each |item \d+ |key )*", "", bound)
+        if not _BOUND.match(bound) and not words.startswith(_OF_PYDANTIC):
+            yield Change(
+                rule=Rule.LAW_CHANGED,
+                path=path,
+                found=f"found {'; '.join(come) or 'no law'!r}, released as "
+                f"{'; '.join(gone) or 'no law'!r}; a law is a part of what a name means, in a "
+                "major, too: add a field; if only the words are new, say so in the changelog: "
+                f"'- Reworded: `{path}`'",
+            )
+            break
+    else:
+        for direction in dict.fromkeys(_direction(gone, come)):
+            yield Change(
+                rule=Rule.CONSTRAINT_CHANGED,
+                path=path,
+                found=f"found {'; '.join(come) or 'none'!r}, released as "
+                f"{'; '.join(gone) or 'none'!r}; {direction}; add a new field",
+            )
+
+
+def _direction(gone: list[str], come: list[str]) -> Iterator[str]:
+    """Yield which way constraints moved; both, where it cannot be known."""
+    if bool(gone) != bool(come):
+        opened = all(each.endswith("allowed") or "also read" in each for each in (*gone, *come))
+        yield _TIGHTER if bool(come) != opened else _LOOSER
+        return
+    for old in gone:
+        then = _BOUND.match(old)
+        for new in come:
+            now = _BOUND.match(new)
+            if then and now and then[3] == now[3]:
+                rises = float(now[4]) > float(then[4])
+                yield _TIGHTER if rises == then[3].startswith(">") else _LOOSER
+            elif old.startswith("one of ") and new.startswith("one of "):
+                values, others = (set(each[7:].split(", ")) for each in (old, new))
+                yield from [_TIGHTER] * bool(values - others) + [_LOOSER] * bool(others - values)
+            else:
+                yield from (_TIGHTER, _LOOSER)
+
+
 def _added(before: Ledger, after: Ledger, reserved: Mapping[str, str]) -> list[Change]:
     found = []
     new = [path for path in after.rows if path not in before.rows]
     for path in new:
         row = after.rows[path]
-        parent = path.rpartition(".")[0].rstrip("[]{}")
+        parent = re.sub(r"(\[\]|\{\}|<[^>]*>)+$", "", path.rpartition(".")[0])
         rule, said = Rule.OPTIONAL_FIELD_ADDED, f"optional {row['type']}, {row['unknown']}"
         if path in reserved:
             rule, said = (
@@ -260,9 +337,9 @@ def _added(before: Ledger, after: Ledger, reserved: Mapping[str, str]) -> list[C
         elif row["required"] == "required":
             rule, said = (
                 Rule.REQUIRED_FIELD_ADDED,
-                "nothing delivered so far has it; make it optional, and let absent mean as before",
+                f"{_TIGHTER}, which lack it; make it optional, and let absent mean as before",
             )
-        elif row["default"] not in _AS_BEFORE:
+        elif row["default"] not in AS_BEFORE:
             rule, said = (
                 Rule.ADDED_WITH_OTHER_DEFAULT,
                 f"found the default {row['default']!r}, expected null: absent must mean as before",

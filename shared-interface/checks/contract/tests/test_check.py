@@ -10,7 +10,8 @@ from pathlib import Path
 import check as contract
 import pytest
 import wheelhouse
-from rules import LedgerError, Rule
+from rules import COMPATIBLE, OF_A_MAJOR, Change, LedgerError, Rule
+from steps import Said
 
 HEADER = "# path | type | required | default | constraints | unit | since | unknown to a reader\n"
 OLD = (
@@ -83,20 +84,24 @@ def raise_schema(home: Path) -> None:
     (home / contract.CHANGELOG).write_text(WORDS)
 
 
+def checked(ledger: str, work: Path) -> tuple[Change, ...]:
+    return contract.check(Said(text=ledger), work)
+
+
 def broken(home: Path, ledger: str = NEW) -> list[tuple[Rule, str]]:
     work = home.parent.parent / "work"
     shutil.rmtree(work, ignore_errors=True)
-    return [(it.rule, it.path) for it in contract.check(ledger, work) if it.breaking]
+    return [(it.rule, it.path) for it in checked(ledger, work) if it.breaking]
 
 
 @pytest.mark.usefixtures("home")
 def test_nothing_changed_and_the_contract_holds(tmp_path: Path) -> None:
-    assert contract.check(OLD, tmp_path / "work") == ()
+    assert checked(OLD, tmp_path / "work") == ()
 
 
 def test_a_new_schema_with_all_that_comes_with_one_holds(home: Path, tmp_path: Path) -> None:
     raise_schema(home)
-    (change,) = contract.check(NEW, tmp_path / "work")
+    (change,) = checked(NEW, tmp_path / "work")
     assert change.rule is Rule.OPTIONAL_FIELD_ADDED
     assert not change.breaking
 
@@ -203,7 +208,7 @@ def test_a_line_of_the_archive_is_added_and_never_changed(home: Path, tmp_path: 
     archive.write_text("# archive\ncolumn | area | text\ncolumn | height | number\n")
     assert broken(home, OLD) == []
     archive.write_text("# archive\ncolumn | area | number\n")
-    (change,) = contract.check(OLD, tmp_path / "again")
+    (change,) = checked(OLD, tmp_path / "again")
     assert (change.rule, change.path) == (Rule.ARCHIVE_LINE_CHANGED, str(contract.ARCHIVE))
     assert "released with the line 'column | area | text'" in change.found
     archive.unlink()
@@ -238,25 +243,75 @@ def test_a_text_that_is_no_ledger_is_told_so(home: Path) -> None:
             broken(home, text)
 
 
+def test_a_record_is_never_edited_nor_taken_out(home: Path) -> None:
+    records = home.parent / ".releases" / "releases.toml"
+    release(home, "0.1.1")
+    release(home, "0.1.2")  # which commits the record of the one before
+    text = records.read_text()
+    assert broken(home, OLD) == []
+    records.write_text(text.replace('version = "0.1.0"\ndate = "2026-11-22"',
+                                    'version = "0.1.0"\ndate = "2026-11-23"'))  # fmt: skip
+    assert broken(home, OLD) == [(Rule.RECORD_CHANGED, ".releases/releases.toml: interface 0.1.0")]
+    records.write_text(text.partition("[[release]]\n")[2].partition("[[release]]")[2])
+    assert (Rule.RECORD_CHANGED, ".releases/releases.toml: interface 0.1.0") in broken(home, OLD)
+    (home / contract.LEDGERS / "0.1.txt").unlink()
+    assert Rule.RELEASED_FILE_REMOVED in {rule for rule, _ in broken(home, OLD)}
+
+
+def test_the_golden_of_a_released_research_is_what_git_saw_first(home: Path) -> None:
+    golden = home / contract.GOLDEN / "research-0.1.0" / "metadata.json"
+    golden.parent.mkdir()
+    golden.write_text("{}\n")
+    git(home.parent, "add", ".")
+    git(home.parent, "commit", "--quiet", "-m", "A golden delivery")
+    records = home.parent / ".releases" / "releases.toml"
+    with records.open("a") as file:
+        file.write(records.read_text().replace("interface", "research"))
+    golden.write_text("[]\n")
+    place = "shared-interface/tests/golden/research-0.1.0/metadata.json"
+    assert broken(home, OLD) == [(Rule.RELEASED_FILE_CHANGED, place)]
+    golden.unlink()
+    assert broken(home, OLD) == [(Rule.RELEASED_FILE_REMOVED, place)]
+
+
+def test_the_closed_lists_are_these_and_those_of_the_last_release() -> None:
+    assert sorted(COMPATIBLE) == [
+        "CHANGED_WITH_NEW_MAJOR", "NEW_OBJECT_FIELD_ADDED", "OPTIONAL_FIELD_ADDED",
+    ]  # fmt: skip
+    assert sorted(OF_A_MAJOR) == [
+        "ADDED_WITH_OTHER_DEFAULT", "BECAME_OPTIONAL", "BECAME_REQUIRED", "CONSTRAINT_CHANGED",
+        "DEFAULT_CHANGED", "READER_DUTY_CHANGED", "REQUIRED_FIELD_ADDED",
+    ]  # fmt: skip
+
+
 def test_the_contract_at_hand_holds(capsys: pytest.CaptureFixture[str]) -> None:
     assert contract.main() == 0, capsys.readouterr().out
     assert "the contract holds against the releases 0.1.0" in capsys.readouterr().out
 
 
-def test_a_broken_contract_exits_1_and_prints_rule_place_and_remedy(
+def test_a_contract_that_cannot_be_asked_is_a_failure_with_a_name(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("fairweather_interface.ledger.ledger_text", lambda: OLD.replace(">=1", ""))
+    monkeypatch.setattr(wheelhouse, "WHEELHOUSE", home.parent / ".wheelhouse")
+    package = home / contract.PACKAGE
+    (package / "__init__.py").write_text("raise RuntimeError('half done')\n")
     assert contract.main() == 1
     out = capsys.readouterr().out
-    assert (
-        "breaks  LEDGER_NOT_CURRENT: src/fairweather_interface/ledgers/0.1.txt: the records" in out
+    assert "breaks  CANNOT_BE_ASKED: src/fairweather_interface: the contract cannot be" in out
+    assert "RuntimeError: half done; mend that first" in out
+
+
+def test_a_broken_contract_prints_rule_place_direction_and_remedy(
+    home: Path, tmp_path: Path
+) -> None:
+    found = map(str, checked(OLD.replace(">=1", ">=2"), tmp_path / "work"))
+    current, bound, version = found
+    assert current.startswith(
+        "LEDGER_NOT_CURRENT: src/fairweather_interface/ledgers/0.1.txt: the records give another"
     )
-    assert "breaks  CONSTRAINT_CHANGED: areas: found 'length', released as 'length>=1'" in out
-    assert "add a new field" in out
-    assert out.endswith("the contract is broken against the releases 0.1.0: compatible changes 0, "
-                        "others 3\n")  # fmt: skip
-    monkeypatch.setattr("fairweather_interface.ledger.ledger_text", lambda: "")
-    assert contract.main() == 1
-    assert "found the version" in capsys.readouterr().err
+    assert bound == (
+        "CONSTRAINT_CHANGED: areas: found 'length>=2', released as 'length>=1'; tighter: refuses "
+        "documents of 0.1; add a new field"
+    )
+    assert version.startswith("CHANGED_WITHOUT_NEW_VERSION: schema_version: the ledger of schema")
     assert home.is_dir()

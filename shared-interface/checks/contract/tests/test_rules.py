@@ -9,7 +9,7 @@ BEFORE = """\
 # field ledger of schema 0.1
 # path | type | required | default | constraints | unit | since | unknown to a reader
 areas | map of object | required | - | length>=1 | - | 0.1 | must-obey
-areas{}.latitude | number | required | - | <=90, >=-90 | degree_north | 0.1 | may-ignore
+areas{}.latitude | number | required | - | <=90; >=-90 | degree_north | 0.1 | may-ignore
 author | string | required | - | - | - | 0.1 | may-ignore
 canonical | boolean | optional | false | - | - | 0.1 | may-ignore
 color | string | required | - | one of blue, red | - | 0.1 | may-ignore
@@ -32,6 +32,9 @@ TABLE = [
     ("add an optional flag", "", NEW.replace("null", "false"), ["OPTIONAL_FIELD_ADDED"]),
     ("add an object with required fields", "",
      OBJECT + "box.size | number | required | - | - | - | 0.2 | may-ignore\n",
+     ["OPTIONAL_FIELD_ADDED", "NEW_OBJECT_FIELD_ADDED"]),
+    ("add an object of one of two kinds", "",
+     OBJECT + "box<kind=a>.size | number | required | - | - | - | 0.2 | may-ignore\n",
      ["OPTIONAL_FIELD_ADDED", "NEW_OBJECT_FIELD_ADDED"]),
     ("add a list of objects with required fields", "",
      OBJECT.replace("object", "list of object")
@@ -60,8 +63,8 @@ TABLE = [
     ("change a default", "optional | false", "optional | true", ["DEFAULT_CHANGED"]),
     ("change a unit", "| degC |", "| K |", ["UNIT_CHANGED"]),
     ("drop a unit", "| degC |", "| - |", ["UNIT_CHANGED"]),
-    ("tighten a bound", "<=90, >=-90", "<=80, >=-90", ["CONSTRAINT_CHANGED"]),
-    ("loosen a bound", "<=90, >=-90", "<=180, >=-90", ["CONSTRAINT_CHANGED"]),
+    ("tighten a bound", "<=90; >=-90", "<=80; >=-90", ["CONSTRAINT_CHANGED"]),
+    ("loosen a bound", "<=90; >=-90", "<=180; >=-90", ["CONSTRAINT_CHANGED"]),
     ("drop a bound", "| >=0 | degC", "| - | degC", ["CONSTRAINT_CHANGED"]),
     ("add a value to a closed enum", "one of blue, red", "one of blue, green, red",
      ["CONSTRAINT_CHANGED"]),
@@ -120,7 +123,7 @@ MAJOR = {
         {},
         [],
     ),
-    "another bound": ("<=90, >=-90", "<=80, >=-90", {}, []),
+    "another bound": ("<=90; >=-90", "<=80; >=-90", {}, []),
     "another default": ("optional | false", "optional | true", {}, []),
     "another unit": ("| degC |", "| K |", {}, ["UNIT_CHANGED"]),
     "another type": ("seed | integer", "seed | number", {}, ["TYPE_CHANGED"]),

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from fairweather_interface import history
-from fairweather_interface.errors import MetadataError, listed
+from fairweather_interface.errors import MetadataError, UnsupportedSchemaError, listed
 from fairweather_interface.metadata.record import parse_json
-from fairweather_interface.metadata.rows import min_reader_of, newer_fields
+from fairweather_interface.metadata.rows import min_reader_of, newer_fields, released_rows
 from fairweather_interface.metadata.schema import LEDGER, ModelMetadata
 from fairweather_interface.problems import problems_of
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion, check_readable
@@ -37,15 +37,30 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
             f"found metadata that is a JSON {type(document).__name__}, expected an object"
         )
     schema = check_readable(document, reader=reader)
-    upgraded = history.upgrade(document, schema=str(schema))
+    needed = str(document["min_reader"])
+    older_major = SchemaVersion.parse(needed).major < SchemaVersion.parse(SCHEMA_VERSION).major
+    if older_major and not history.known(needed):
+        raise UnsupportedSchemaError(
+            f"found metadata that need a reader of schema {needed}, which is none of those known "
+            f"here, the newest {SCHEMA_VERSION}: have the model delivered again in one of those",
+            found=needed,
+            supported=SCHEMA_VERSION,
+        )
+    try:
+        upgraded = history.upgrade(document, schema=str(schema))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another shape
+        raise MetadataError(
+            f"found metadata that cannot be upgraded from schema {schema} ({error!r}), expected "
+            "what that schema allows: have the model delivered again"
+        ) from None
     if upgraded is not document:
         data = json.dumps(upgraded)
     try:
         metadata = ModelMetadata.model_validate_json(data)
     except ValidationError as error:
         raise invalid_metadata(problems_of(error)) from None
-    if schema <= SchemaVersion.parse(SCHEMA_VERSION):  # newer fields we cannot judge
-        derived = derive_min_reader(upgraded)
+    if history.known(str(schema)):  # fields of others we cannot judge
+        derived = _derived(document, schema=str(schema))
         if derived != metadata.min_reader:
             raise invalid_metadata((wrong_min_reader(metadata.min_reader, derived),))
     return metadata
@@ -58,7 +73,25 @@ def derive_min_reader(document: Mapping[str, Any]) -> str:
     older field carries. ``document`` is plain JSON data of the newest schema, such as a reader
     accepts; of anything else nothing is promised.
     """
-    return min_reader_of(history.uncarried(dict(document)), LEDGER)
+    return _derived(document, schema=SCHEMA_VERSION)
+
+
+def _derived(document: Mapping[str, Any], *, schema: str) -> str:
+    """Return the ``min_reader`` of a document in its own words, by the ledger of its schema.
+
+    What may be ignored of a bound says nothing of who may read it.
+    """
+    newest = SchemaVersion.parse(SCHEMA_VERSION)
+    same = SchemaVersion.parse(schema).major == newest.major
+    ledger = LEDGER if same else released_rows(schema)
+    idle = {row.path.rpartition(".")[2] for row in ledger
+            if row.path.startswith("applicability_domain{}.") and not row.must_obey}  # fmt: skip
+    domain = document.get("applicability_domain")
+    if idle and isinstance(domain, dict):
+        domain = {name: {key: bound for key, bound in each.items() if key not in idle}
+                  if isinstance(each, dict) else each for name, each in domain.items()}  # fmt: skip
+        document = {**document, "applicability_domain": domain}
+    return min_reader_of(history.uncarried(dict(document)), ledger)
 
 
 def newer_meanings(metadata: ModelMetadata, schema: str) -> tuple[str, ...]:

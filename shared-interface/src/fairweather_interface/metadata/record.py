@@ -32,6 +32,8 @@ class Rule:
             field is present; otherwise it may be ignored without harm.
         unit: the UDUNITS unit of a number, where it has one fixed unit.
         law: a constraint that the type alone does not say.
+        harmless: why software that does not know the field does no wrong without it, where it may
+            be ignored and stands below one that must be obeyed, or is read where a model is chosen.
     """
 
     meaning: str
@@ -40,6 +42,7 @@ class Rule:
     must_obey: bool = False
     unit: str | None = None
     law: str | None = None
+    harmless: str | None = None
 
 
 class Record(BaseModel):

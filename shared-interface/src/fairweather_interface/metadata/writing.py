@@ -27,8 +27,8 @@ from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import VARIABLES, conflicts
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
-WRITTEN_SCHEMAS = (*tuple(history.STEPS)[-2:], SCHEMA_VERSION)
-"""The schemas that are still written: the newest and the two before it."""
+WRITTEN_SCHEMAS = ("0.2", "0.3", SCHEMA_VERSION)
+"""The schemas that are still written; one leaves the list with a new major only."""
 
 
 def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the record checks them
@@ -63,7 +63,7 @@ def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the recor
 def dump_metadata(metadata: ModelMetadata, *, schema: str | None = None) -> bytes:
     """Return the bytes of ``metadata.json``.
 
-    ``schema`` is the one to write in, the newest or one of the two before it; by default the
+    ``schema`` is the one to write in, one of ``WRITTEN_SCHEMAS``; by default the
     schema that the metadata reports, so that what was read is written as it was. Nothing is
     ever left out in silence.
 
@@ -93,9 +93,13 @@ def dump_metadata(metadata: ModelMetadata, *, schema: str | None = None) -> byte
 
 
 def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
-    """Return what a strict writer would not have written; empty for schemas newer than ours."""
+    """Return what a strict writer would not have written; empty for schemas we cannot judge.
+
+    Those are the ones that are not known here, and those of an older major: it had other words.
+    """
     schema = metadata.schema_version
-    if SchemaVersion.parse(schema) > SchemaVersion.parse(SCHEMA_VERSION):
+    newest = SchemaVersion.parse(SCHEMA_VERSION)
+    if not history.known(schema) or SchemaVersion.parse(schema).major != newest.major:
         return ()
     document = metadata.model_dump(mode="json")
     problems = list(_unknown(metadata))
