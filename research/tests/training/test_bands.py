@@ -142,8 +142,8 @@ def test_the_loss_of_one_lead_is_the_mean_over_each_error_and_its_own_reach(outp
         model,
         _pinball(probabilities),
         FitPlan(epochs=1, learning_rate=1e-9),
-        training=(shown, error),
-        calibration=(shown, error),
+        training=([shown], error),
+        calibration=([shown], error),
         progress=epochs.append,
     )
     above = error[:, :, None] - np.array([-1.0, 1.0])[:, None] * np.log1p(np.exp(-3.0))

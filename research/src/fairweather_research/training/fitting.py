@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,7 +95,7 @@ def fit(
         NetworkError: the network cannot be had, or does not keep what a network promises.
     """
     usual = _measure(windows)
-    scaled = _scaled(windows, usual)
+    scaled = _scaled(windows.truths, usual, "output")
     training, calibration = (
         windows.observed(part, scaled) for part in (Part.TRAINING, Part.CALIBRATION)
     )
@@ -141,7 +141,7 @@ def fit(
     held = calibration[drawn].counts().any(axis=1)
     kept = windows.rows(drawn[held])
     block = kept.split.block(kept.lead_times())
-    targets = np.where(kept.parts()[:, None] == Part.CALIBRATION, kept.targets(scaled), np.nan)
+    targets = np.asarray(calibration[drawn[held]], np.float64)
     unseen, persisted = _rivals(kept, usual)
     factors = [
         shrinkage(
@@ -276,15 +276,17 @@ def _measure(windows: WindowSet) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _scaled(
-    windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]]
+    series: Mapping[tuple[int, int], SampledSeries],
+    usual: dict[str, npt.NDArray[np.float64]],
+    kind: str,
 ) -> dict[tuple[int, int], SampledSeries]:
-    """Return what was observed as scaled anomalies, by output and area."""
+    """Return series of this kind, input or output, as scaled anomalies, by number and area."""
+    usually, spread = usual[f"{kind}_usual"], usual[f"{kind}_spread"]
     return {
-        (output, area): series._replace(
-            value=(series.value - usual_at(series.time, usual["output_usual"][area, output]))
-            / usual["output_spread"][area, output]
+        key: each._replace(
+            value=(each.value - usual_at(each.time, usually[key[::-1]])) / spread[key[::-1]]
         )
-        for (output, area), series in windows.truths.items()
+        for key, each in series.items()
     }
 
 
@@ -294,14 +296,12 @@ def _network_inputs(windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]
     The anomalies and where they are present are cut out of the series when they are read.
     """
     plan = windows.plan
-    scaled, known = {}, {}
-    for area in range(len(plan.areas)):
-        for number in range(len(plan.inputs)):
-            series = windows.coarse_input(number, area)
-            expected = usual_at(series.time, usual["input_usual"][area, number])
-            value = (series.value - expected) / usual["input_spread"][area, number]
-            scaled[number, area] = series._replace(value=value)
-            known[number, area] = series._replace(value=np.where(np.isnan(value), np.nan, 1.0))
+    coarse = {key: windows.coarse_input(*key) for key in windows.sources}
+    scaled = _scaled(coarse, usual, "input")
+    known = {
+        key: each._replace(value=np.where(np.isnan(each.value), np.nan, 1.0))
+        for key, each in scaled.items()
+    }
     anomalies, present = (
         StackedWindows(
             series=each,
@@ -313,11 +313,9 @@ def _network_inputs(windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]
         )
         for each in (scaled, known)
     )
-    one_hot = np.eye(len(plan.areas), dtype=np.float32)[windows.area]
-    calendar = terms(windows.reference)[:, 1:].astype(np.float32)
     return NetworkInputs(
         anomalies=anomalies,  # type: ignore[arg-type]  # read like an array
         present=present,  # type: ignore[arg-type]
-        area=one_hot,
-        calendar=calendar,
+        area=np.eye(len(plan.areas), dtype=np.float32)[windows.area],
+        calendar=terms(windows.reference)[:, 1:].astype(np.float32),
     )
