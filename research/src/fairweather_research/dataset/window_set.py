@@ -249,20 +249,27 @@ class WindowSet:
         values = coarsen(series.windows(times, factor), factor)[:, 0]
         return SampledSeries(series.start, step, values, step // every)
 
-    def climatology(self, series: SampledSeries) -> tuple[npt.NDArray[np.float64], float]:
-        """Fit what is usual of a series at the step, on time that is not held out.
+    def climatology(
+        self, series: Mapping[tuple[int, int], SampledSeries]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Fit what is usual of series at the step, by number and area, on time not held out.
 
-        Return the coefficients and the standard deviation around it. Only whole steps from
-        reference times count. All series have as many yearly waves as the shortest output tells.
+        Return the coefficients, [areas, numbers, terms], and the standard deviation around it,
+        [areas, numbers]. Only whole steps from reference times count. All series have as many
+        yearly waves as the shortest output tells.
         """
         observed = (each.time[np.isfinite(each.value)] for each in self.truths.values())
         days = min(self.split.days(time) for time in observed)
         phases = np.arange(0, DAY, self.plan.reference_seconds)[self.delay == 0]
-        known = np.isin(series.time % series.rate, phases % series.rate)
-        known &= self.split.part(series.time) != Part.HELD_OUT
-        time, value = series.time[known], series.value[known]
-        coefficients = fit_climatology(time, value, days * DAY / YEAR)
-        return coefficients, float(np.nanstd(value - usual_at(time, coefficients)))
+        usual, spread = [], []
+        for _, each in sorted(series.items(), key=lambda item: item[0][::-1]):
+            known = np.isin(each.time % each.rate, phases % each.rate)
+            known &= self.split.part(each.time) != Part.HELD_OUT
+            time, value = each.time[known], each.value[known]
+            usual.append(fit_climatology(time, value, days * DAY / YEAR))
+            spread.append(np.nanstd(value - usual_at(time, usual[-1])))
+        shape = len(self.plan.areas), len(series) // len(self.plan.areas)
+        return np.reshape(usual, (*shape, -1)), np.reshape(spread, shape)
 
     def input_ranges(self) -> dict[str, InputRange]:
         """Return the range of every input in these windows, by input name."""

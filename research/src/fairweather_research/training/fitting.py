@@ -130,8 +130,9 @@ def fit(
                 predicted[some] = fitted.predict(inputs.rows(drawn[some]).loaded())
                 for output, unread in enumerate(others):
                     shown = inputs.rows(drawn[some]).loaded()
-                    without = _without_newest(shown, unread, windows.plan.steps_a_day)
-                    late[some, output] = fitted.predict(without)[:, output]
+                    for values in (shown.anomalies, shown.present):  # without their newest day
+                        values[:, unread, -shape.steps_a_day :] = 0.0
+                    late[some, output] = fitted.predict(shown)[:, output]
         networks.append(fitted)
         best.append(
             min(epochs[before:], key=lambda epoch: epoch.calibration).number
@@ -196,13 +197,6 @@ def _others(plan: Blueprint) -> list[list[int]]:
     return found if plan.oldest and any(found) else []
 
 
-def _without_newest(inputs: NetworkInputs, unread: list[int], steps: int) -> NetworkInputs:
-    """Take the newest steps of some inputs for missing, in place."""
-    inputs.anomalies[:, unread, -steps:] = 0.0
-    inputs.present[:, unread, -steps:] = 0.0
-    return inputs
-
-
 def _shape(windows: WindowSet, inputs: NetworkInputs) -> NetworkShape:
     plan = windows.plan
     return NetworkShape(
@@ -257,21 +251,11 @@ def _fit_one(
 
 def _measure(windows: WindowSet) -> dict[str, npt.NDArray[np.float64]]:
     """Measure climatology, and the spread around it, of every series outside held-out time."""
-    plan = windows.plan
-
+    coarse = {key: windows.coarse_input(*key) for key in windows.sources}
     measured: dict[str, npt.NDArray[np.float64]] = {}
-    for kind, number, series_of in (
-        ("input", len(plan.inputs), windows.coarse_input),
-        ("output", len(plan.outputs), lambda output, area: windows.truths[output, area]),
-    ):
-        found = [
-            [windows.climatology(series_of(series, area)) for series in range(number)]
-            for area in range(len(plan.areas))
-        ]
-        measured[f"{kind}_usual"] = np.array([[usual for usual, _ in row] for row in found])
-        measured[f"{kind}_spread"] = np.array(
-            [[max(spread, _LEAST_SPREAD) for _, spread in row] for row in found]
-        )
+    for kind, series in (("input", coarse), ("output", windows.truths)):
+        measured[f"{kind}_usual"], spread = windows.climatology(series)
+        measured[f"{kind}_spread"] = np.maximum(spread, _LEAST_SPREAD)
     return measured
 
 
