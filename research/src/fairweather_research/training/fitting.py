@@ -100,7 +100,15 @@ def fit(
         windows.observed(part, scaled) for part in (Part.TRAINING, Part.CALIBRATION)
     )
     inputs = _network_inputs(windows, usual)
-    shape = _shape(windows, inputs)
+    shape = NetworkShape(
+        inputs=len(windows.plan.inputs),
+        steps=windows.plan.steps,
+        steps_a_day=windows.plan.steps_a_day,
+        areas=len(windows.plan.areas),
+        calendar=inputs.calendar.shape[1],
+        outputs=len(windows.plan.outputs),
+        leads=windows.plan.leads,
+    )
     drawn = drawn_rows(len(windows), _MOST_VALUES // (shape.outputs * shape.leads))
     predicted = np.zeros((len(drawn), shape.outputs, shape.leads), np.float32)
     others = _others(windows.plan)
@@ -195,19 +203,6 @@ def _others(plan: Blueprint) -> list[list[int]]:
     every = range(len(plan.inputs))
     found = [[number for number in every if number not in of_views[view]] for view in view_of]
     return found if plan.oldest and any(found) else []
-
-
-def _shape(windows: WindowSet, inputs: NetworkInputs) -> NetworkShape:
-    plan = windows.plan
-    return NetworkShape(
-        inputs=len(plan.inputs),
-        steps=plan.steps,
-        steps_a_day=plan.steps_a_day,
-        areas=len(plan.areas),
-        calendar=inputs.calendar.shape[1],
-        outputs=len(plan.outputs),
-        leads=plan.leads,
-    )
 
 
 def _fit_one(
