@@ -173,17 +173,14 @@ def _resolved(plan: SwitchPlan, windows: WindowSet) -> Switch:
     assert plan.period is not None and plan.statistic is not None  # noqa: S101, PT018
     inputs = windows.plan.inputs
     number = next(place for place, item in enumerate(inputs) if item.name == plan.by)
+    areas = range(len(windows.plan.areas))
+    series = {(number, area): windows.coarse_input(number, area) for area in areas}
     switch = ByInput(
         input=number,
         steps=plan.period // windows.plan.step,
         statistic=plan.statistic,
         at=plan.at or (0.0,),
-        usual=np.stack(
-            [
-                windows.climatology(windows.coarse_input(number, area))[0]
-                for area in range(len(windows.plan.areas))
-            ]
-        ),
+        usual=windows.climatology(series)[0][:, 0],
         described=(
             f"{plan.statistic} {plan.by} of the last {format_duration(plan.period)}",
             inputs[number].unit,

@@ -16,9 +16,9 @@ __all__ = ["StackedWindows"]
 
 @dataclass(frozen=True, kw_only=True)
 class StackedWindows:
-    """Windows [rows, series, samples], float32, of series that memory holds once.
+    """Windows [rows, series, samples] of series that memory holds once.
 
-    Indexing gives the windows of some rows, ``np.asarray`` their values.
+    Indexing gives the windows of some rows, ``np.asarray`` their values, float32 unless told.
     """
 
     series: Mapping[tuple[int, int], SampledSeries]  # by number and area
@@ -40,14 +40,14 @@ class StackedWindows:
         return replace(self, area=self.area[rows], end=self.end[rows])
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:  # noqa: ANN401 - NumPy's
-        found = np.empty(self.shape, dtype=np.float32)
+        found = np.empty(self.shape, dtype=dtype or np.float32)
         for number, rows, series in self._of_series():
             found[rows, number] = series.windows(self.end[rows], self.samples)
         for number, begin in enumerate(self.begins):
             found[:, number, :begin] = np.nan
         if not np.isnan(self.missing):
             found[np.isnan(found)] = self.missing
-        return found if dtype is None else found.astype(dtype)
+        return found
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Return how many values of each window are there, shape [rows, series]."""

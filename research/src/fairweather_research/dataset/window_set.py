@@ -145,41 +145,32 @@ class WindowSet:
         """Return the part of the split each target belongs to, shape [rows, leads]."""
         return self.split.part(self.lead_times())
 
-    def targets(
-        self, series: Mapping[tuple[int, int], SampledSeries] | None = None
-    ) -> npt.NDArray[np.float64]:
-        """Return what was observed, shape [rows, outputs, leads], NaN where nothing was.
-
-        Another series of each (output, area) may be read in place of the observed one.
-        """
-        reach = self.plan.leads * self.plan.step_seconds
-        return self._output_windows(series or self.truths, reach, self.plan.leads)
+    def targets(self) -> npt.NDArray[np.float64]:
+        """Return what was observed, shape [rows, outputs, leads], NaN where nothing was."""
+        return np.asarray(self._ahead(self.truths), np.float64)
 
     def usual(self, coefficients: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return what is usual at each target, by coefficients of shape [areas, outputs, terms]."""
-        return self.targets(
-            {
-                key: series._replace(value=usual_at(series.time, coefficients[key[::-1]]))
-                for key, series in self.truths.items()
-            }
-        )
+        usual = {
+            key: series._replace(value=usual_at(series.time, coefficients[key[::-1]]))
+            for key, series in self.truths.items()
+        }
+        return np.asarray(self._ahead(usual), np.float64)
 
     def observed(
         self, part: Part, series: Mapping[tuple[int, int], SampledSeries] | None = None
     ) -> StackedWindows:
-        """Return ``targets`` that are cut when they are read, NaN outside a part of the split."""
-        masked = {}
-        for key, each in (series or self.truths).items():
-            every = int(each.time[1] - each.time[0])
-            value = np.full(
-                len(each.value) + self.plan.leads * self.plan.step_seconds // every, np.nan
+        """Return ``targets`` that are cut when they are read, NaN outside a part of the split.
+
+        Another series of each (output, area) may be read in place of the observed one.
+        """
+        masked = {
+            key: each._replace(
+                value=np.where(self.split.part(each.time) == part, each.value, np.nan)
             )
-            there = self.split.part(each.time) == part
-            value[: len(each.value)][there] = each.value[there]
-            masked[key] = each._replace(value=value)
-        leads = self.plan.leads
-        end = self.reference + leads * self.plan.step_seconds
-        return StackedWindows(series=masked, area=self.area, end=end, samples=leads)
+            for key, each in (series or self.truths).items()
+        }
+        return self._ahead(masked)
 
     def reaching(self, part: Part, leads: int | None = None) -> npt.NDArray[np.bool_]:
         """Return whose forecasts, or first leads, reach into a part of the split, shape [rows]."""
@@ -188,17 +179,19 @@ class WindowSet:
 
     def last_day(self) -> npt.NDArray[np.float64]:
         """Return the last 24 hours of each output's variable, [rows, outputs, steps a day]."""
-        return self._output_windows(self.truths, 0, self.plan.steps_a_day)
+        return np.asarray(self._windows(self.truths, self.plan.steps_a_day), np.float64)
 
-    def _output_windows(
-        self, series: Mapping[tuple[int, int], SampledSeries], after: int, samples: int
-    ) -> npt.NDArray[np.float64]:
+    def _ahead(self, series: Mapping[tuple[int, int], SampledSeries]) -> StackedWindows:
+        """Return the leads of each (output, area)."""
+        leads = self.plan.leads
+        return self._windows(series, leads, after=leads * self.plan.step_seconds)
+
+    def _windows(
+        self, series: Mapping[tuple[int, int], SampledSeries], samples: int, after: int = 0
+    ) -> StackedWindows:
         """Return the windows that end ``after`` seconds past the reference times."""
-        values = np.empty((len(self), len(self.plan.outputs), samples))
-        for (output, area), source in series.items():
-            rows = self.area == area
-            values[rows, output] = source.windows(self.reference[rows] + after, samples)
-        return values
+        end = self.reference + after
+        return StackedWindows(series=series, area=self.area, end=end, samples=samples)
 
     def as_of_newest(self) -> WindowSet:
         """Return the windows as the graph takes them, each once, with all the leads it needs.
@@ -231,13 +224,8 @@ class WindowSet:
         """Return the model's inputs by name, float32 [rows, samples], NaN where missing."""
         found = {}
         for number, plan in enumerate(self.plan.inputs):
-            values = np.empty((len(self), plan.samples), dtype=np.float32)
-            for area in range(len(self.plan.areas)):
-                rows = self.area == area
-                values[rows] = self.sources[number, area].windows(
-                    self.reference[rows], plan.samples
-                )
-            found[plan.name] = values
+            series = {(0, area): self.sources[number, area] for area in range(len(self.plan.areas))}
+            found[plan.name] = np.asarray(self._windows(series, plan.samples))[:, 0]
         return found
 
     def batches(self, size: int | None = None) -> Iterator[tuple[slice, WindowSet]]:
@@ -261,20 +249,27 @@ class WindowSet:
         values = coarsen(series.windows(times, factor), factor)[:, 0]
         return SampledSeries(series.start, step, values, step // every)
 
-    def climatology(self, series: SampledSeries) -> tuple[npt.NDArray[np.float64], float]:
-        """Fit what is usual of a series at the step, on time that is not held out.
+    def climatology(
+        self, series: Mapping[tuple[int, int], SampledSeries]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Fit what is usual of series at the step, by number and area, on time not held out.
 
-        Return the coefficients and the standard deviation around it. Only whole steps from
-        reference times count. All series have as many yearly waves as the shortest output tells.
+        Return the coefficients, [areas, numbers, terms], and the standard deviation around it,
+        [areas, numbers]. Only whole steps from reference times count. All series have as many
+        yearly waves as the shortest output tells.
         """
         observed = (each.time[np.isfinite(each.value)] for each in self.truths.values())
         days = min(self.split.days(time) for time in observed)
         phases = np.arange(0, DAY, self.plan.reference_seconds)[self.delay == 0]
-        known = np.isin(series.time % series.rate, phases % series.rate)
-        known &= self.split.part(series.time) != Part.HELD_OUT
-        time, value = series.time[known], series.value[known]
-        coefficients = fit_climatology(time, value, days * DAY / YEAR)
-        return coefficients, float(np.nanstd(value - usual_at(time, coefficients)))
+        usual, spread = [], []
+        for _, each in sorted(series.items(), key=lambda item: item[0][::-1]):
+            known = np.isin(each.time % each.rate, phases % each.rate)
+            known &= self.split.part(each.time) != Part.HELD_OUT
+            time, value = each.time[known], each.value[known]
+            usual.append(fit_climatology(time, value, days * DAY / YEAR))
+            spread.append(np.nanstd(value - usual_at(time, usual[-1])))
+        shape = len(self.plan.areas), len(series) // len(self.plan.areas)
+        return np.reshape(usual, (*shape, -1)), np.reshape(spread, shape)
 
     def input_ranges(self) -> dict[str, InputRange]:
         """Return the range of every input in these windows, by input name."""

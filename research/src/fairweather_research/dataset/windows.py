@@ -52,9 +52,10 @@ class SampledSeries(NamedTuple):
 
     def present(self, reference: npt.NDArray[np.int64], samples: int) -> npt.NDArray[np.int64]:
         """Return how many values there are in the window up to each reference time."""
-        before = np.r_[np.zeros(self.phases, np.bool_), np.isfinite(self.value)].astype(np.int64)
-        number = self.accumulate(np.add, before)
         last = np.maximum(self.place(reference) + self.phases, 0)
+        after = max(int(last.max(initial=0)) + 1 - self.phases - len(self.value), 0)
+        present = np.pad(np.isfinite(self.value), (self.phases, after)).astype(np.int64)
+        number = self.accumulate(np.add, present)
         return np.asarray(number[last] - number[np.maximum(last - self.phases * samples, 0)])
 
     def covered(self, reference: npt.NDArray[np.int64], samples: int) -> npt.NDArray[np.bool_]:

@@ -40,12 +40,7 @@ def _persistence(windows: WindowSet) -> _Floats:
 
 def _climatology(windows: WindowSet) -> _Floats:
     """Fit climatology on time that is not held out, and forecast it."""
-    truths, outputs = windows.truths, range(len(windows.plan.outputs))
-    fitted = [
-        [windows.climatology(truths[output, area])[0] for output in outputs]
-        for area in range(len(windows.plan.areas))
-    ]
-    return windows.usual(np.array(fitted))
+    return windows.usual(windows.climatology(windows.truths)[0])
 
 
 class Baseline(NamedTuple):

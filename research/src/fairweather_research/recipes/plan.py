@@ -235,10 +235,7 @@ def _each_area(
 
 
 def _in_words(names: list[str], number: int) -> str:
-    if len(names) == number and number > 1:
-        return f"all {number}"
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"  # noqa: PLR2004
+    return f"all {number}" if len(names) == number > 1 else in_words(names, 3)
 
 
 def _label(value: object) -> str:

@@ -13,7 +13,7 @@ repeated from it alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -140,9 +140,7 @@ class Recipe(StrictModel):
     author: Annotated[values.Text, Declares("author")]
     """Who is responsible for the model."""
     model_type: Annotated[
-        str,
-        Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100),
-        Declares("model_type"),
+        str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100), Declares("model_type")
     ]
     """A label such as `WinterPredictor`: letters, digits and `_`."""
     areas: values.Names
@@ -164,7 +162,7 @@ class Recipe(StrictModel):
     max_missing: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     """Largest share of a window that may be missing, in training and when serving."""
     max_age: Annotated[
-        values.MaxAge, Declares("inputs", "a limit on the age of the newest value", without=None)
+        values.MaxAge, Declares("inputs", "a limit on the age of the newest value")
     ] = None
     """How old the newest value of every input may be when serving, such as `3 hours`; or
     `measured`, the greatest age at which the band still holds. Default: any age that `max_missing`
@@ -175,8 +173,7 @@ class Recipe(StrictModel):
     ] = True
     """Declare the highest training temperature as an upper [bound](compatibility.md#bounds)."""
     max_humidity_seen: Annotated[
-        bool,
-        Declares("max_humidity_seen", "the highest humidity seen in training", without=False),
+        bool, Declares("max_humidity_seen", "the highest humidity seen in training", without=False)
     ] = False
     """Declare the highest training humidity as an upper bound."""
     applicability_domain: Annotated[
@@ -220,9 +217,8 @@ class Recipe(StrictModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         defined, step = self.defined, format_duration(self.step)
-        known = in_words(defined.areas)
         problems = [
-            f"`areas`: unknown area {short(area)}; expected one of {known}; "
+            f"`areas`: unknown area {short(area)}; expected one of {in_words(defined.areas)}; "
             "choose one of them, or define it in a definitions file of your own"
             for area in self.areas
             if area not in defined.areas
@@ -256,28 +252,26 @@ class Recipe(StrictModel):
             raise ValueError("\n".join(problems))
         return self
 
-    def _age_problems(self, *, sound: bool) -> list[str]:
-        """List what is wrong with ``max_age`` beside the other keys, which are ``sound`` or not."""
+    def _age_problems(self, *, sound: bool) -> Iterator[str]:
+        """Yield what is wrong with ``max_age`` beside the other keys, if they are ``sound``."""
         if isinstance(self.max_age, timedelta):
-            return [
-                f"`max_age`: {format_duration(self.max_age)} is longer than the period of the "
-                f"input {required.variable}, {format_duration(required.period)}, in which no value "
-                "is so old; write less, or take it out where any age will do"
-                for required in self.defined.required_inputs
-                if self.max_age > required.period
-            ]
-        problem = ""
-        if self.max_age == values.MEASURED and not self.quantiles:
-            problem = (
+            for required in self.defined.required_inputs:
+                if self.max_age > required.period:
+                    yield (
+                        f"`max_age`: {format_duration(self.max_age)} is longer than the period of "
+                        f"the input {required.variable}, {format_duration(required.period)}, in "
+                        "which no value is so old; write less, or take it out where any age will do"
+                    )
+        elif self.max_age == values.MEASURED and not self.quantiles:
+            yield (
                 "`max_age`: `measured` is the age up to which the band holds, and there is no "
                 "band; add `quantiles`, for example [0.1, 0.9], or write a duration"
             )
         elif self.max_age == values.MEASURED and sound and not self.blueprint.measured_ages:
-            problem = (
+            yield (
                 "`max_age`: found measured, but `max_missing` allows so few missing values that no "
                 "age is measured, the least being 3 hours; raise it, or write a duration"
             )
-        return [problem] if problem else []
 
     @classmethod
     def declares(cls) -> dict[str, Declares]:

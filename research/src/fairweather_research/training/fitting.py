@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,12 +95,20 @@ def fit(
         NetworkError: the network cannot be had, or does not keep what a network promises.
     """
     usual = _measure(windows)
-    scaled = _scaled(windows, usual)
+    scaled = _scaled(windows.truths, usual, "output")
     training, calibration = (
         windows.observed(part, scaled) for part in (Part.TRAINING, Part.CALIBRATION)
     )
     inputs = _network_inputs(windows, usual)
-    shape = _shape(windows, inputs)
+    shape = NetworkShape(
+        inputs=len(windows.plan.inputs),
+        steps=windows.plan.steps,
+        steps_a_day=windows.plan.steps_a_day,
+        areas=len(windows.plan.areas),
+        calendar=inputs.calendar.shape[1],
+        outputs=len(windows.plan.outputs),
+        leads=windows.plan.leads,
+    )
     drawn = drawn_rows(len(windows), _MOST_VALUES // (shape.outputs * shape.leads))
     predicted = np.zeros((len(drawn), shape.outputs, shape.leads), np.float32)
     others = _others(windows.plan)
@@ -130,8 +138,9 @@ def fit(
                 predicted[some] = fitted.predict(inputs.rows(drawn[some]).loaded())
                 for output, unread in enumerate(others):
                     shown = inputs.rows(drawn[some]).loaded()
-                    without = _without_newest(shown, unread, windows.plan.steps_a_day)
-                    late[some, output] = fitted.predict(without)[:, output]
+                    for values in (shown.anomalies, shown.present):  # without their newest day
+                        values[:, unread, -shape.steps_a_day :] = 0.0
+                    late[some, output] = fitted.predict(shown)[:, output]
         networks.append(fitted)
         best.append(
             min(epochs[before:], key=lambda epoch: epoch.calibration).number
@@ -141,7 +150,7 @@ def fit(
     held = calibration[drawn].counts().any(axis=1)
     kept = windows.rows(drawn[held])
     block = kept.split.block(kept.lead_times())
-    targets = np.where(kept.parts()[:, None] == Part.CALIBRATION, kept.targets(scaled), np.nan)
+    targets = np.asarray(calibration[drawn[held]], np.float64)
     unseen, persisted = _rivals(kept, usual)
     factors = [
         shrinkage(
@@ -196,26 +205,6 @@ def _others(plan: Blueprint) -> list[list[int]]:
     return found if plan.oldest and any(found) else []
 
 
-def _without_newest(inputs: NetworkInputs, unread: list[int], steps: int) -> NetworkInputs:
-    """Take the newest steps of some inputs for missing, in place."""
-    inputs.anomalies[:, unread, -steps:] = 0.0
-    inputs.present[:, unread, -steps:] = 0.0
-    return inputs
-
-
-def _shape(windows: WindowSet, inputs: NetworkInputs) -> NetworkShape:
-    plan = windows.plan
-    return NetworkShape(
-        inputs=len(plan.inputs),
-        steps=plan.steps,
-        steps_a_day=plan.steps_a_day,
-        areas=len(plan.areas),
-        calendar=inputs.calendar.shape[1],
-        outputs=len(plan.outputs),
-        leads=plan.leads,
-    )
-
-
 def _fit_one(
     shape: NetworkShape,
     network: str,
@@ -257,34 +246,26 @@ def _fit_one(
 
 def _measure(windows: WindowSet) -> dict[str, npt.NDArray[np.float64]]:
     """Measure climatology, and the spread around it, of every series outside held-out time."""
-    plan = windows.plan
-
+    coarse = {key: windows.coarse_input(*key) for key in windows.sources}
     measured: dict[str, npt.NDArray[np.float64]] = {}
-    for kind, number, series_of in (
-        ("input", len(plan.inputs), windows.coarse_input),
-        ("output", len(plan.outputs), lambda output, area: windows.truths[output, area]),
-    ):
-        found = [
-            [windows.climatology(series_of(series, area)) for series in range(number)]
-            for area in range(len(plan.areas))
-        ]
-        measured[f"{kind}_usual"] = np.array([[usual for usual, _ in row] for row in found])
-        measured[f"{kind}_spread"] = np.array(
-            [[max(spread, _LEAST_SPREAD) for _, spread in row] for row in found]
-        )
+    for kind, series in (("input", coarse), ("output", windows.truths)):
+        measured[f"{kind}_usual"], spread = windows.climatology(series)
+        measured[f"{kind}_spread"] = np.maximum(spread, _LEAST_SPREAD)
     return measured
 
 
 def _scaled(
-    windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]]
+    series: Mapping[tuple[int, int], SampledSeries],
+    usual: dict[str, npt.NDArray[np.float64]],
+    kind: str,
 ) -> dict[tuple[int, int], SampledSeries]:
-    """Return what was observed as scaled anomalies, by output and area."""
+    """Return series of this kind, input or output, as scaled anomalies, by number and area."""
+    usually, spread = usual[f"{kind}_usual"], usual[f"{kind}_spread"]
     return {
-        (output, area): series._replace(
-            value=(series.value - usual_at(series.time, usual["output_usual"][area, output]))
-            / usual["output_spread"][area, output]
+        key: each._replace(
+            value=(each.value - usual_at(each.time, usually[key[::-1]])) / spread[key[::-1]]
         )
-        for (output, area), series in windows.truths.items()
+        for key, each in series.items()
     }
 
 
@@ -294,14 +275,12 @@ def _network_inputs(windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]
     The anomalies and where they are present are cut out of the series when they are read.
     """
     plan = windows.plan
-    scaled, known = {}, {}
-    for area in range(len(plan.areas)):
-        for number in range(len(plan.inputs)):
-            series = windows.coarse_input(number, area)
-            expected = usual_at(series.time, usual["input_usual"][area, number])
-            value = (series.value - expected) / usual["input_spread"][area, number]
-            scaled[number, area] = series._replace(value=value)
-            known[number, area] = series._replace(value=np.where(np.isnan(value), np.nan, 1.0))
+    coarse = {key: windows.coarse_input(*key) for key in windows.sources}
+    scaled = _scaled(coarse, usual, "input")
+    known = {
+        key: each._replace(value=np.where(np.isnan(each.value), np.nan, 1.0))
+        for key, each in scaled.items()
+    }
     anomalies, present = (
         StackedWindows(
             series=each,
@@ -313,11 +292,9 @@ def _network_inputs(windows: WindowSet, usual: dict[str, npt.NDArray[np.float64]
         )
         for each in (scaled, known)
     )
-    one_hot = np.eye(len(plan.areas), dtype=np.float32)[windows.area]
-    calendar = terms(windows.reference)[:, 1:].astype(np.float32)
     return NetworkInputs(
         anomalies=anomalies,  # type: ignore[arg-type]  # read like an array
         present=present,  # type: ignore[arg-type]
-        area=one_hot,
-        calendar=calendar,
+        area=np.eye(len(plan.areas), dtype=np.float32)[windows.area],
+        calendar=terms(windows.reference)[:, 1:].astype(np.float32),
     )
