@@ -103,7 +103,7 @@ def read_examples(model: RuntimeModel) -> Arrays:
         return {name: file[name] for name in file.files}
 
 
-def run_examples(model: RuntimeModel, examples: Arrays) -> Arrays:
+    """Run all examples in one batch; `RemoteUnavailableError` is of a server, not of the model."""
     """Run all examples in one batch; what tells of a server alone is `RemoteUnavailableError`."""
     feeds = {each.name: examples[f"input/{each.name}"] for each in model.metadata.inputs}
     try:
