@@ -1,4 +1,4 @@
-"""What the values of settings must be; where one is not, a sentence states what was expected.
+"""What the values of settings must be; where one is not, a sentence states what was expected."""
 
 from __future__ import annotations
 

@@ -103,8 +103,8 @@ def read_examples(model: RuntimeModel) -> Arrays:
         return {name: file[name] for name in file.files}
 
 
-    """Run all examples in one batch; `RemoteUnavailableError` is of a server, not of the model."""
-    """Run all examples in one batch; what tells of a server alone is `RemoteUnavailableError`."""
+def run_examples(model: RuntimeModel, examples: Arrays) -> Arrays:
+    """Run all examples in one batch; what a server fails at is a `RemoteUnavailableError`."""
     feeds = {each.name: examples[f"input/{each.name}"] for each in model.metadata.inputs}
     try:
         return model.session.run(feeds, list(_outputs(model.metadata)))
