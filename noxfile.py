@@ -23,9 +23,7 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-os.environ.pop(
-    "PYTHONDONTWRITEBYTECODE", None
-)  # what is imported again and again compiles once
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is imported again and again compiles once
 # no session sends telemetry, neither of old releases nor of other servers that a check compares
 os.environ |= {
     "ORT_DISABLE_TELEMETRY": "1",
@@ -58,9 +56,7 @@ nox.needs_version = ">=2026.8.17"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = True
-if (
-    len(sys.argv) == 1
-):  # `nox` alone: what takes one core runs beside another such session
+if len(sys.argv) == 1:  # `nox` alone: what takes one core runs beside another such session
     nox.options.parallel = 2
 
 for beside in sorted(ROOT.glob("*/checks/*_sessions.py")):  # nox finds what they define
@@ -85,13 +81,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *config, *ours)
     session.run("ruff", "format", "--check", *config, *ours)
     workflows = map(str, sorted((ROOT / ".github/workflows").glob("*.yml")))
-    session.run(
-        "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows
-    )
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("zizmor", "--offline", "--quiet", ".github")
-    for (
-        folder
-    ) in FOLDERS.values():  # reads the source: nothing of the package is installed
+    for folder in FOLDERS.values():  # reads the source: nothing of the package is installed
         session.chdir(ROOT / folder)
         session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "src"})
     session.chdir(ROOT)
@@ -99,14 +91,10 @@ def lint(session: nox.Session) -> None:
     for folder in FOLDERS.values():
         tools = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["tool"]
         tables.append({name: tools[name] for name in ("ruff", "mypy")})
-        if not filecmp.cmp(
-            ROOT / folder / "LICENSE", ROOT / "app/LICENSE", shallow=False
-        ):
+        if not filecmp.cmp(ROOT / folder / "LICENSE", ROOT / "app/LICENSE", shallow=False):
             session.error(f"{folder}/LICENSE differs from app/LICENSE: copy it")
     if any(table != tables[0] for table in tables):
-        session.error(
-            "[tool.ruff] and [tool.mypy] differ between the packages: make them one"
-        )
+        session.error("[tool.ruff] and [tool.mypy] differ between the packages: make them one")
 
 
 @nox.session(python=PYTHON, allow_parallel=True)
@@ -194,9 +182,7 @@ def wheelhouse(session: nox.Session) -> None:
     """Build every wheel into ``.wheelhouse``; put a tested one into ``dist``: ``-- app 0.2.0``."""
     if not session.posargs:
         for each in releases():
-            session.log(
-                f"{each.package} {each.version}: {wheel(session, release_wheel, each)}"
-            )
+            session.log(f"{each.package} {each.version}: {wheel(session, release_wheel, each)}")
         for package in FOLDERS:
             session.log(f"{package} HEAD: {wheel(session, head_wheel, package)}")
         return
@@ -240,16 +226,12 @@ def deliver_recipe(session: nox.Session) -> None:
     folder.mkdir()
     unpack_tree(newest["research"].tree, folder)
     needs = ("interface", "research[samples]")
-    install(
-        session, *needs, build=lambda each: release_wheel(newest[each]), folder=folder
-    )
+    install(session, *needs, build=lambda each: release_wheel(newest[each]), folder=folder)
     session.run("fairweather-research", "check", recipe, "--software", software)
     session.run("fairweather-research", "train", recipe, "--store", store)
     for delivery in sorted(Path(store).iterdir()):
         session.run("fairweather-interface", "verify", str(delivery))
-        session.run(
-            "fairweather-interface", "check", str(delivery), "--software", software
-        )
+        session.run("fairweather-interface", "check", str(delivery), "--software", software)
 
 
 @nox.session(python=PYTHON, default=False)
@@ -301,9 +283,7 @@ def release(session: nox.Session) -> None:
         session.install("--constraint", limits, *map(str, wheels))
         if package != "app":
             return None
-        return str(
-            session.run("flask", "--app", "fairweather_app", "software", silent=True)
-        )
+        return str(session.run("flask", "--app", "fairweather_app", "software", silent=True))
 
     try:
         made = release_cut.cut(package, version, software)

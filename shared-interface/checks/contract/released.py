@@ -72,6 +72,10 @@ def unpacked(made: wheelhouse.Release, keep: Path) -> Released:
         keep.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=keep))
         wheelhouse.unpack_tree(made.tree, fresh)
+        installed = fresh / "src" / f"fairweather_interface-{made.version}.dist-info"
+        installed.mkdir(parents=True)  # its command asks for the version that is installed
+        words = f"Metadata-Version: 2.1\nName: fairweather-interface\nVersion: {made.version}\n"
+        (installed / "METADATA").write_text(words, encoding="utf-8")
         try:
             fresh.rename(folder)
         except OSError:  # another process was faster, with the same files

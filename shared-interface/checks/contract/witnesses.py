@@ -194,6 +194,6 @@ def _version(name: str) -> str | None:
 
 NEEDED = (
     "annotated-types", "packaging", "pydantic", "pydantic-core", "pyyaml", "typing-extensions",
-    "typing-inspection", "tzdata",
+    "typing-inspection",
 )  # fmt: skip
-"""What the package imports, with what that needs."""
+"""What the package imports, with what that needs; ``tzdata`` is installed on Windows alone."""
