@@ -7,6 +7,7 @@ of the code have one version, so the versions of our own packages carry a digest
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import platform
@@ -30,6 +31,7 @@ __all__ = [
     "machine",
     "memory_limit",
     "packages",
+    "return_freed_memory",
     "source_of",
     "version_of",
 ]
@@ -39,6 +41,7 @@ OURS = {
     "fairweather-interface": "fairweather_interface",
     "fairweather-research": "fairweather_research",
 }
+_MMAP_THRESHOLD = -3  # of mallopt
 #: Prefix of the name under which an external network is recorded: ``network package.module:name``.
 NETWORK = "network "
 #: Threads a training computes with. One, on every machine, so that results do not depend on it.
@@ -138,3 +141,12 @@ def memory_limit() -> int:
         with suppress(OSError, ValueError):  # no control group, or "max"
             limits.append(int(Path("/sys/fs/cgroup", name).read_text(encoding="utf-8")))
     return min(limits)
+
+
+def return_freed_memory() -> None:
+    """Let this process give arrays back to the system as soon as they are freed, under glibc.
+
+    By itself it keeps those of up to 32 MB, so that a training takes up to half as much again.
+    """
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1_000_000)

@@ -30,6 +30,7 @@ from fairweather_research.delivery.card.card import write_card
 from fairweather_research.delivery.compatibility import check_compatibility
 from fairweather_research.delivery.metadata import create_model_metadata
 from fairweather_research.delivery.result import TrainingResult
+from fairweather_research.environment import return_freed_memory
 from fairweather_research.errors import (
     AbsentNetworkError,
     NetworkError,
@@ -122,6 +123,7 @@ def train(
             changed while it trained.
         DeliveryError: what came out does not conform to the contract.
     """
+    return_freed_memory()
     report = progress or (lambda _: None)
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe)

@@ -9,6 +9,7 @@ part of the reports.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,7 @@ from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.examples import choose_examples
 from fairweather_research.delivery.metadata import declared_domain
 from fairweather_research.delivery.result import BranchRecord, TrainingResult
-from fairweather_research.environment import THREADS, machine
+from fairweather_research.environment import THREADS, machine, return_freed_memory
 from fairweather_research.errors import RecipeError
 from fairweather_research.evaluation.ages import evaluate_ages, greatest_age, lose_newest
 from fairweather_research.evaluation.scores import evaluate
@@ -49,6 +50,7 @@ REFUSED = 3
 
 def run(folder: Path, scratch: Path, report: Callable[[dict[str, Any]], object]) -> int:
     """Train what was prepared in ``scratch`` into ``folder``, and return an exit code."""
+    return_freed_memory()
     report({"stage": "start"})
     prepared = Prepared.read(scratch)
     try:
@@ -94,6 +96,7 @@ def _train(
         report_stage("bands")
         logs.part = "bands"
         bands = fit_bands(fitted.windows, fitted, recipe.fit, report_epoch)
+    fitted = replace(fitted, predicted=fitted.predicted[:0].copy(), predicted_late=None)
     report_stage("export")
     model, onnx = _export(prepared, fitted, bands, conversion, folder=folder, scratch=scratch)
     report_stage("evaluate")
