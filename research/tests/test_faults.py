@@ -263,7 +263,7 @@ def test_a_disk_that_is_full_before_a_process_starts_is_an_error_in_words(
     done = run_python(code, tmp_path)
     assert done.returncode == 1, done.stderr
     progress, _, error = done.stderr.partition("error: ")
-    assert progress.splitlines()[-1] == STAGES["windows"]
+    assert STAGES["windows"] in progress.splitlines()  # and the report of quality control
     assert re.search(r"could not be written \(\[Errno 27\] File too large", error), error
     assert "nothing was delivered" in error
     assert "Traceback" not in done.stderr
