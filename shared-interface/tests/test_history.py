@@ -18,7 +18,8 @@ from conftest import PRECIPITATION, as_json, full_document
 from fairweather_interface import SCHEMA_VERSION, history
 from fairweather_interface.errors import NotExpressibleError
 from fairweather_interface.history import STEPS, downgrade, uncarried, upgrade
-from fairweather_interface.metadata import LEDGER, derive_min_reader, read_metadata
+from fairweather_interface.metadata import LEDGER, derive_min_reader, read_metadata, reading
+from fairweather_interface.metadata.reading import is_known, last_known
 from fairweather_interface.metadata.rows import newer_fields
 from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SchemaVersion
@@ -310,11 +311,14 @@ def test_a_schema_that_is_not_known_goes_on_from_the_last_known_before_it(
         )
 
     monkeypatch.setattr(history, "STEPS", {"0.3": moves("a"), "0.4": moves("b")})
-    monkeypatch.setattr(history, "SCHEMA_VERSION", "1.0")
-    assert upgrade({}, schema="0.3") == {"a": 1, "b": 1}
-    assert upgrade({}, schema="0.4") == {"b": 1}
-    assert upgrade({}, schema="0.99") == {"b": 1}  # of a branch that went on beside 1.0
-    assert upgrade({}, schema="1.0") == upgrade({}, schema="1.7") == {}
-    assert downgrade({"b": 1}, schema="0.99") == {}
+    monkeypatch.setattr(reading, "SCHEMA_VERSION", "1.0")
+
+    def upgraded(schema: str) -> dict[str, Any]:
+        return upgrade({}, schema=last_known(SchemaVersion.parse(schema)))
+
+    assert upgraded("0.3") == upgraded("0.2") == {"a": 1, "b": 1}
+    assert upgraded("0.4") == {"b": 1}
+    assert upgraded("0.99") == {"b": 1}  # of a branch that went on beside 1.0
+    assert upgraded("1.0") == upgraded("1.7") == {}
     known = ("0.2", "0.3", "0.4", "0.99", "1.0", "1.7")
-    assert [it for it in known if history.known(it)] == ["0.3", "0.4", "1.0"]
+    assert [it for it in known if is_known(it)] == ["0.3", "0.4", "1.0"]

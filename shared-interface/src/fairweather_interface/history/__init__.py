@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from fairweather_interface.errors import NotExpressibleError, listed
 from fairweather_interface.history import v0_1, v0_2, v0_3
-from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
+from fairweather_interface.versions import SchemaVersion
 
 Document = dict[str, Any]
 
@@ -43,22 +43,12 @@ STEPS: Mapping[str, Step] = {"0.1": v0_1, "0.2": v0_2, "0.3": v0_3}
 def upgrade(document: Document, *, schema: str) -> Document:
     """Return a document written in ``schema`` in the words of the newest one.
 
-    The very same object is returned where nothing changes. A schema that is not known, of a
-    maintenance branch say, goes on from the last known one before it.
+    The very same object is returned where nothing changes.
     """
-    for step in _steps_from(schema).values():
-        document = step.upgrade(document)
+    for version, step in STEPS.items():
+        if SchemaVersion.parse(version) >= SchemaVersion.parse(schema):
+            document = step.upgrade(document)
     return document
-
-
-def _steps_from(schema: str) -> dict[str, Step]:
-    """Return the steps from a schema to the newest, the oldest first."""
-    asked = SchemaVersion.parse(schema)
-    after = [
-        version for version in (*STEPS, SCHEMA_VERSION) if SchemaVersion.parse(version) > asked
-    ]
-    left = tuple(STEPS)[max(0, len(STEPS) - len(after)) :]
-    return {version: STEPS[version] for version in left}
 
 
 def downgrade(document: Document, *, schema: str) -> Document:
@@ -69,19 +59,15 @@ def downgrade(document: Document, *, schema: str) -> Document:
             ``problems`` names all of it, of every step on the way.
     """
     problems: list[str] = []
-    for step in reversed(_steps_from(schema).values()):
-        try:
-            document = step.downgrade(document)
-        except NotExpressibleError as error:
-            problems += error.problems
+    for version, step in reversed(tuple(STEPS.items())):
+        if SchemaVersion.parse(version) >= SchemaVersion.parse(schema):
+            try:
+                document = step.downgrade(document)
+            except NotExpressibleError as error:
+                problems += error.problems
     if problems:
         raise not_expressible(schema, tuple(problems))
     return document
-
-
-def known(schema: str) -> bool:
-    """Return whether a schema is the newest one here, or one that has a step to it."""
-    return schema == SCHEMA_VERSION or schema in STEPS
 
 
 def uncarried(document: Document, *, schema: str = "0.1") -> Document:

@@ -39,7 +39,7 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
     schema = check_readable(document, reader=reader)
     needed = str(document["min_reader"])
     older_major = SchemaVersion.parse(needed).major < SchemaVersion.parse(SCHEMA_VERSION).major
-    if older_major and not history.known(needed):
+    if older_major and not is_known(needed):
         raise UnsupportedSchemaError(
             f"found metadata that need a reader of schema {needed}, which is none of those known "
             f"here, the newest {SCHEMA_VERSION}: have the model delivered again in one of those",
@@ -47,7 +47,7 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
             supported=SCHEMA_VERSION,
         )
     try:
-        upgraded = history.upgrade(document, schema=str(schema))
+        upgraded = history.upgrade(document, schema=last_known(schema))
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another shape
         raise MetadataError(
             f"found metadata that cannot be upgraded from schema {schema} ({error!r}), expected "
@@ -59,11 +59,26 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
         metadata = ModelMetadata.model_validate_json(data)
     except ValidationError as error:
         raise invalid_metadata(problems_of(error)) from None
-    if history.known(str(schema)):  # fields of others we cannot judge
+    if is_known(str(schema)):  # fields of others we cannot judge
         derived = _derived(document, schema=str(schema))
         if derived != metadata.min_reader:
             raise invalid_metadata((wrong_min_reader(metadata.min_reader, derived),))
     return metadata
+
+
+def is_known(schema: str) -> bool:
+    """Return whether a schema is the newest one here, or one that has a step to it."""
+    return schema in (*history.STEPS, SCHEMA_VERSION)
+
+
+def last_known(schema: SchemaVersion) -> str:
+    """Return the schema whose words a document is in: its own, or the last known before it.
+
+    A schema that is not known here can be of a maintenance branch that went on beside a new major.
+    """
+    known = (*history.STEPS, SCHEMA_VERSION)
+    before = [each for each in known if SchemaVersion.parse(each) <= schema]
+    return before[-1] if before else known[0]
 
 
 def derive_min_reader(document: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from fairweather_interface.errors import MetadataError, NotExpressibleError, sho
 from fairweather_interface.metadata.reading import (
     derive_min_reader,
     invalid_metadata,
+    is_known,
     read_metadata,
     wrong_min_reader,
 )
@@ -99,7 +100,7 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
     """
     schema = metadata.schema_version
     newest = SchemaVersion.parse(SCHEMA_VERSION)
-    if not history.known(schema) or SchemaVersion.parse(schema).major != newest.major:
+    if not is_known(schema) or SchemaVersion.parse(schema).major != newest.major:
         return ()
     document = metadata.model_dump(mode="json")
     problems = list(_unknown(metadata))
