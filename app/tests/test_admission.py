@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 import test_server
-from fairweather_app import admission
-from fairweather_app.admission import SMALL, Admission, end_silent
+from fairweather_app.server import admission
+from fairweather_app.server.admission import SMALL, Admission, end_silent
 from test_server import ASKED, SAMPLES, Server
 
 LIMIT = 4 * SMALL
@@ -187,7 +187,7 @@ def impatient(
 ) -> Iterator[Server]:
     """A server that waits a second for a body, with four turns in all."""
     tiny_delivery(samples=SAMPLES)
-    patience = "import fairweather_app.admission as a; a.BODY_SECONDS = 1; "
+    patience = "import fairweather_app.server.admission as a; a.BODY_SECONDS = 1; "
     start, code, program, serve = test_server.COMMAND
     monkeypatch.setattr(test_server, "COMMAND", [start, code, patience + program, serve])
     running = Server(settings | {"body_limit": 65_536}, tmp_path)

@@ -134,7 +134,7 @@ def serve(
         from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
         from granian.log import LogLevels, logger  # noqa: PLC0415
 
-        from fairweather_app.admission import CONNECTIONS  # noqa: PLC0415
+        from fairweather_app.server.admission import CONNECTIONS  # noqa: PLC0415
 
         # so many threads are meant: see `admission`
         logger.addFilter(lambda record: "Python threads" not in record.getMessage())
@@ -209,7 +209,7 @@ def app_of_worker() -> Flask:
         signal.signal(each, signal.SIG_DFL)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with_parent, args=(parent.pid,), daemon=True).start()
-    from fairweather_app.admission import Admission  # noqa: PLC0415 - see `serve`
+    from fairweather_app.server.admission import Admission  # noqa: PLC0415 - see `serve`
     from fairweather_app.wsgi import app  # noqa: PLC0415 - scans the store
 
     @app.before_request
