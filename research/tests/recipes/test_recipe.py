@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -319,67 +318,6 @@ def test_definitions_and_observations_lie_beside_the_recipe(
     assert recipe.observations.source == str(tmp_path / "summer.parquet")
 
 
-def test_a_recipe_that_is_not_there_is_refused_with_its_path(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="cannot be read"):
-        load_recipe(tmp_path / "none.yaml")
-
-
-@pytest.mark.parametrize("text", ["a: [", "topic: a\ntopic: b", "\x00"])
-def test_a_file_that_is_not_yaml_with_one_meaning_is_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "recipe.yaml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(RecipeError, match="not valid YAML"):
-        load_recipe(path)
-
-
-@pytest.mark.parametrize(
-    ("line", "found"),
-    [
-        ("areas: [NO, SE]", "found 'NO', which YAML reads as False; quote it"),
-        ("areas: [010]", "found '010', which YAML reads as 8; quote it"),
-        ("areas: [12:30]", "found '12:30', which YAML reads as 750; quote it"),
-        ("season: [010, 011]", "found '010', which YAML reads as 8; quote it"),
-        ("topic: yes", "found 'yes', which YAML reads as True; quote it"),
-        ("topic: 2024-03-01", "found '2024-03-01', which YAML reads as datetime.date"),
-        ("definitions: {application: {areas: {off: 1}}}", "found 'off', which YAML reads as False"),
-    ],
-)
-def test_a_word_that_yaml_reads_as_something_else_is_the_one_problem(
-    tmp_path: Path, line: str, found: str
-) -> None:
-    path = tmp_path / "recipe.yaml"
-    path.write_text(f"author: a\n{line}\n", encoding="utf-8")
-    with pytest.raises(RecipeError) as refused:
-        load_recipe(path)
-    (problem,) = refused.value.problems
-    assert f"line 2: {found}" in problem
-
-
-def test_a_number_in_place_of_a_name_is_refused_once_with_what_to_do(
-    tiny_document: dict[str, Any],
-) -> None:
-    with pytest.raises(RecipeError) as refused:
-        Recipe.parse({**tiny_document, "areas": [1001]}, source="a.yaml")
-    assert refused.value.problems == ("`areas.0`: found 1001; expected a text: put it in quotes",)
-
-
-def test_the_two_forms_of_one_name_in_unicode_are_one_area(tiny_document: dict[str, Any]) -> None:
-    text = json.dumps(tiny_document, ensure_ascii=False).replace("EWR", "A\u030aland")
-    document = json.loads(text)
-    document["areas"] = ["\u00c5land", "JFK"]
-    recipe = Recipe.parse(document, source="a.yaml")
-    assert recipe.areas == ("\u00c5land", "JFK")
-    assert set(recipe.defined.areas) == {"\u00c5land", "JFK"}
-
-
-@pytest.mark.parametrize("text", ["", "- a\n- b", "winter"])
-def test_a_file_without_keys_is_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "recipe.yaml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(RecipeError, match="expected keys and values"):
-        load_recipe(path)
-
-
 @given(
     season=st.sets(st.integers(1, 12), min_size=1),
     days=st.integers(1, 14),
@@ -437,57 +375,3 @@ def test_another_end_of_the_record_is_refused(split: dict[str, object], said: st
     (problem,) = problems(split=split)
     assert problem.startswith("`split")
     assert said in problem
-
-
-def laughs(levels: int) -> str:
-    """Aliases of aliases: nine to the power of the levels values, in as many lines."""
-    lines = ["a0: &a0 [" + ",".join(["lol"] * 9) + "]"]
-    lines += [f"a{n}: &a{n} [" + ",".join([f"*a{n - 1}"] * 9) + "]" for n in range(1, levels)]
-    return "\n".join(lines) + "\n"
-
-
-@pytest.mark.parametrize("key", Recipe.model_fields)
-@pytest.mark.parametrize("levels", [4, 8])
-def test_values_are_cut_in_the_message_about_any_key(tmp_path: Path, key: str, levels: int) -> None:
-    recipe = yaml.safe_load((RECIPES / "winter-predictor.yaml").read_text("utf-8"))
-    recipe.pop(key, None)
-    text = laughs(levels) + yaml.safe_dump(recipe) + f"{key}: *a{levels - 1}\n"
-    (tmp_path / "laughs.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(RecipeError) as refused:
-        load_recipe(tmp_path / "laughs.yaml")
-    assert len(str(refused.value)) < 10_000
-    assert sum(map(len, refused.value.problems)) < 10_000
-    if levels == 8:
-        (problem,) = refused.value.problems
-        assert "found aliases that repeat more than 100000 values: write them out" in problem
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        "? " + "k" * 100_000 + "\n: 1\n",
-        "".join(f"key{n}: 1\n" for n in range(3000)),
-        "seed: '" + "9" * 100_000 + "'\n",
-        "licence: " + "x" * 100_000 + "\n",
-        "quantiles: [" + ",".join(["0.1"] * 3000) + "]\n",
-    ],
-    ids=["a long key", "many keys", "a long number", "a long word", "a long list"],
-)
-def test_a_message_about_much_that_is_wrong_is_short(tmp_path: Path, more: str) -> None:
-    recipe = yaml.safe_load((RECIPES / "winter-predictor.yaml").read_text("utf-8"))
-    recipe = {name: value for name, value in recipe.items() if name != "quantiles"}
-    (tmp_path / "much.yaml").write_text(yaml.safe_dump(recipe) + more, encoding="utf-8")
-    with pytest.raises(RecipeError) as refused:
-        load_recipe(tmp_path / "much.yaml")
-    assert len(str(refused.value)) < 20_000
-
-
-def test_thousands_of_unknown_areas_are_counted_and_some_are_named(
-    tiny_document: dict[str, Any],
-) -> None:
-    areas = [f"Area {number}" for number in range(3000)]
-    with pytest.raises(RecipeError) as refused:
-        Recipe.parse({**tiny_document, "areas": areas}, source="tiny.yaml")
-    assert "3000 problems in the recipe" in str(refused.value)
-    assert "unknown area 'Area 0'; expected one of EWR, JFK" in str(refused.value)
-    assert refused.value.problems[-1] == "and 2980 more"
