@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from local_server import LocalServer
 
 SAMPLES = 24
 BINARY = "binary_tensor_data"
 JSON_LENGTH = "Inference-Header-Content-Length"
 
 
-class Inference:
+class Inference(LocalServer):
     """Serves identity models under the names in `models`; keeps the bodies it was `asked`.
 
     `answer` replaces what it answers to an inference: text, or a function that writes itself;
@@ -30,16 +31,8 @@ class Inference:
             "inputs": [tensor("temperature")],
             "outputs": [tensor("temperature_forecast")],
         }
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(self._handler())
+        self.url = f"http://{self.host}"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         inference = self

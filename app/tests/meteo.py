@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from local_server import LocalServer
 
 RECORDINGS = Path(__file__).parent / "open_meteo"
 
@@ -18,7 +19,7 @@ def recording(name: str) -> Any:
     return json.loads((RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-class Meteo:
+class Meteo(LocalServer):
     """Gives the `answers`, one after another, the last of them again and again.
 
     `asked` keeps the query of every request.
@@ -27,22 +28,14 @@ class Meteo:
     def __init__(self) -> None:
         self.answers: list[tuple[int, Mapping[str, str], bytes]] = []
         self.asked: list[dict[str, list[str]]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1/forecast"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        super().__init__(self._handler())
+        self.url = f"http://{self.host}/v1/forecast"
 
     def will_answer(self, content: object, status: int = 200, **headers: str) -> None:
         """Add an answer: text as it is, anything else as JSON."""
         body = content if isinstance(content, str) else json.dumps(content)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.answers.append((status, named, body.encode()))
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         meteo = self

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +18,7 @@ from fairweather_app.common.http_client import open_pool
 from fairweather_app.errors import ProviderError, SettingsError
 from fairweather_app.models_backend.inference_client import InferenceClient
 from fairweather_app.observations.open_meteo import OpenMeteo
+from local_server import LocalServer
 from meteo import Meteo, recording
 
 NOWHERE = "weather.invalid"  # a name that nobody can look up
@@ -26,21 +26,12 @@ JFK = {"JFK": Area(latitude=40.6398, longitude=-73.7789, timezone="America/New_Y
 NOW = datetime(2024, 5, 2, tzinfo=UTC)
 
 
-class Proxy:
+class Proxy(LocalServer):
     """A proxy that answers 203 itself; `asked` are the lines and users of requests."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str | None]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(self._handler())
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
