@@ -58,8 +58,8 @@ class Imported:
 
     def __str__(self) -> str:
         """Return the sentence for people."""
-        areas = ", ".join(self.areas) or "no area"
-        parts = [f"{self.file}: {self.observations} observations of {areas}"]
+        of = f" of {', '.join(self.areas)}" if self.areas else ""
+        parts = [f"{self.file}: {self.observations} observations{of}"]
         if self.future:
             parts.append(f"{self.future} of the future were dropped")
         if self.synthetic:
