@@ -62,7 +62,7 @@ def test_a_file_of_the_future_is_dropped_told_and_a_negative_answer(
     path.write_text("area,time,variable,unit,value\nJFK,2103-12-20T00:00Z,temperature,degC,5\n")
     result = run(app, "import", str(path))
     assert result.exit_code == 1
-    assert f"{path}: 0 observations of no area; 1 of the future were dropped" in result.stdout
+    assert f"{path}: 0 observations; 1 of the future were dropped" in result.stdout
     assert result.stderr == f"Error: all values of {path} are of the future\n"
     assert observations.areas() == ()
     path.write_text(path.read_text() + "JFK,2013-06-20T12:00Z,temperature,degC,5\n")
