@@ -16,7 +16,7 @@ PROMISED = {
     "fairweather_interface": """
         CARD EXAMPLES MANIFEST METADATA SCHEMA_VERSION SIGNATURE VARIABLES ArchiveError Area Code
         CorruptDeliveryError Definitions DefinitionsError Delivery DeliveryError DurationError
-        FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata
+        EnvelopeError FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata
         NotExpressibleError Observed Refusal RequiredInput SchemaVersion Software SoftwareError
         UnsupportedSchemaError Variable Verdict artifact_digest check check_age
         check_applicability check_domain check_missing check_season check_start create_metadata

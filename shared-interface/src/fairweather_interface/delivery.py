@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairweather_interface.envelope import envelope_problems
 from fairweather_interface.errors import (
     CorruptDeliveryError,
     DeliveryError,
@@ -236,6 +237,7 @@ def _verify(path: Path, *, expected_id: str) -> tuple[str, ...]:
         return (*problems, *(f"{METADATA}: {problem}" for problem in error.problems))
     return (
         *problems,
+        *envelope_problems(path, manifest),
         *_content_problems(path, manifest, metadata, expected_id=expected_id, writing=True),
         *(f"{METADATA}: {problem}" for problem in writing_problems(metadata)),
         *(() if CARD in manifest.files else (f"{CARD}: not found",)),

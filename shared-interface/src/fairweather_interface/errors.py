@@ -10,6 +10,7 @@
     ├── MetadataError                 metadata.json breaks the contract
     │   ├── UnsupportedSchemaError    ... because its schema is too new for this reader
     │   └── NotExpressibleError       ... or an older schema has no words for it
+    ├── EnvelopeError                 manifest.dsse.json is no envelope of signatures
     └── DeliveryError                 a delivery cannot be used
         ├── IncompleteDeliveryError   there is no manifest: it is not there yet
         └── CorruptDeliveryError      its bytes are not what the manifest promises
@@ -86,6 +87,10 @@ class UnsupportedSchemaError(MetadataError):
 
 class NotExpressibleError(MetadataError):
     """Metadata declares what an older schema cannot; ``problems`` names every lost meaning."""
+
+
+class EnvelopeError(FairweatherError):
+    """What lies beside a manifest as its signatures is no envelope."""
 
 
 class DeliveryError(FairweatherError):

@@ -2,7 +2,7 @@
 
 Its own digest is the digest of the delivery. Laws: a path is relative, in POSIX form, without
 ``..``, and no part of it differs from another's by case only; links are refused; and exactly
-one file may lie beside the listed ones, ``manifest.dsse.json``, so that a signature can come later.
+one file may lie beside the listed ones, ``manifest.dsse.json`` (see `envelope`).
 What systems and editors leave in any folder (`is_stray`) is no part of a delivery unless it is
 listed: it is neither read nor refused.
 """
@@ -182,8 +182,8 @@ def read_listed(folder: Path, manifest: Manifest, path: str) -> bytes:
     return data
 
 
-def read_document(path: Path) -> bytes:
-    """Return the bytes of a regular file that is small enough to be a document.
+def read_document(path: Path, most: int = _LARGEST_DOCUMENT) -> bytes:
+    """Return the bytes of a regular file of at most so many.
 
     Raises:
         ValueError: it is a link, a folder, a pipe, or huge.
@@ -192,8 +192,8 @@ def read_document(path: Path) -> bytes:
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("found a link, a folder or a device, expected a file")
-    if status.st_size > _LARGEST_DOCUMENT:
-        raise ValueError(f"found {status.st_size} bytes, expected at most {_LARGEST_DOCUMENT}")
+    if status.st_size > most:
+        raise ValueError(f"found {status.st_size} bytes, expected at most {most}")
     return path.read_bytes()
 
 

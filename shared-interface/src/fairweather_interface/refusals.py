@@ -82,6 +82,11 @@ class Code(StrEnum):
     TIMED_OUT = ("timed-out", Phase.RUN, "The model did not return in time.")
     WITHDRAWN = ("withdrawn", Phase.OPERATOR, "An operator withdrew the delivery.")
     OVERRIDDEN = ("overridden", Phase.OPERATOR, "An operator narrowed what the model may serve.")
+    NOT_TRUSTED = (
+        "not-trusted",
+        Phase.STORE,
+        "No key that the operator trusts vouches for the delivery.",
+    )
     CORRUPT = ("corrupt", Phase.STORE, "The delivery's bytes, layout or contents disagree.")
 
     def __new__(cls, value: str, phase: Phase = Phase.RUN, meaning: str = "") -> Self:
