@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,14 @@ from fairweather_interface.envelope import (
     parse_envelope,
 )
 from fairweather_interface.manifest import SIGNATURE, read_manifest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from fairweather_app.forecasting.context import AppContext
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
+BEFORE = datetime(2024, 2, 29, tzinfo=UTC)
+"""Past for every clock, and after the kit's deliveries state that they were made."""
 
 
 def private(name: str) -> Ed25519PrivateKey:
@@ -46,7 +52,7 @@ def signed(envelope: Envelope, *names: str, hint: str | None = None) -> Envelope
     return envelope
 
 
-def sign(delivery: Path, *names: str, at: datetime = AT) -> Path:
+def sign(delivery: Path, *names: str, at: datetime = BEFORE) -> Path:
     """Sign a delivery, or co-sign what was signed before; return its folder."""
     path = delivery / SIGNATURE
     made = new_envelope(read_manifest(delivery), at)
@@ -68,3 +74,32 @@ def write_keys(path: Path, *keys: Mapping[str, Any], require: str = "signed") ->
     new.chmod(0o600)
     new.rename(path)
     return path
+
+
+class Signed:
+    """An app with a file of keys, and what it answers for EWR and JFK."""
+
+    def __init__(self, make_app: Callable[..., Flask], keys: Path) -> None:
+        self._make_app = make_app
+        self.keys = keys
+
+    def start(self, *keys: dict[str, Any], require: str = "signed", **settings: object) -> None:
+        write_keys(self.keys, *keys, require=require)
+        self.app = self._make_app(keys=self.keys, **settings)
+        self.context: AppContext = self.app.extensions["fairweather"]
+        self.client: FlaskClient = self.app.test_client()
+
+    def look(self) -> None:
+        self.context.catalogue.refresh()
+
+    def answer(self, area: str = "EWR") -> Any:
+        return self.client.get(f"/weather/predict?area={area}").json
+
+    def model(self, delivery: Path) -> Any:
+        return self.client.get(f"/models/{delivery.name}").json
+
+    def refused(self, delivery: Path) -> str:
+        """Return why a delivery is not trusted."""
+        found = self.model(delivery)
+        assert (found["state"], found["code"]) == ("refused", "not-trusted")
+        return str(found["reason"])

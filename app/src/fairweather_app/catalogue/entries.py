@@ -89,7 +89,8 @@ class TrustVerdict:
     """What the operator's keys say of a delivery.
 
     `problem` is why none vouches for it, None where one does: then `signed_by` are their names and
-    `formats` what may run on their word. `evaluated` are the areas for which an evaluator vouches,
+    `formats` what may run on their word. `signed_at` comes with a problem that time will solve.
+    `evaluated` are the areas for which an evaluator vouches,
     None where no key is an evaluator's.
     """
 
@@ -138,6 +139,11 @@ class Entry:
         if self.state is State.WITHDRAWN:  # the reason begins with the same word
             return str(self.reason)
         return f"{self.state} ({self.code}): {self.reason}"
+
+    @property
+    def signed_by(self) -> list[str] | None:
+        """The names of the keys that vouch for it; None where none are asked."""
+        return list(self.trust.signed_by) if self.trust else None
 
     def interval_counts(self, area: str) -> bool:
         """Return whether the intervals of skill that it states for an area may be compared."""

@@ -54,7 +54,8 @@ from pydantic import (
 from fairweather_app.catalogue.entries import Declared, Entry, State, TrustVerdict
 from fairweather_app.common.lru import LruCache
 from fairweather_app.common.times import write_time
-from fairweather_app.errors import SettingsError
+from fairweather_app.errors import LoadError, SettingsError
+from fairweather_app.models_backend import ModelsBackend
 from fairweather_app.text import LONGEST_SENTENCE, cut, join_some
 
 GRACE = timedelta(hours=1)
@@ -164,7 +165,8 @@ class Policy(BaseModel):
             self._verdicts.put(key, verdict)
         if verdict.signed_at is not None and verdict.signed_at > now + GRACE:
             at, here = write_time(verdict.signed_at), write_time(now)
-            return self._problem(f"it was signed at {at}, in the future: here it is {here}")
+            problem = self._problem(f"it was signed at {at}, in the future: here it is {here}")
+            return replace(problem, signed_at=verdict.signed_at)
         return verdict
 
     def _problem(self, text: str) -> TrustVerdict:
@@ -291,24 +293,40 @@ class Trust:
         except SettingsError as error:
             self.problem = f"{error}; the keys that were read before count"
 
-    def check(self, entry: Entry) -> TrustVerdict | None:
+    def verdict(self, entry: Entry) -> TrustVerdict | None:
         """Return what the keys say of an entry; None where none are asked."""
         return None if self.policy is None else self.policy.check(entry, self._now())
 
-    def refusal(self, entry: Entry) -> str | None:
-        """Return why an entry may not be served; None where it may."""
-        if self.policy is None or self.policy.require != "signed":
-            return None
-        return self.policy.check(entry, self._now()).problem
+    def refusal(self, entry: Entry) -> TrustVerdict | None:
+        """Return the verdict by which an entry may not be served; None where it may."""
+        verdict = self.verdict(entry)
+        return verdict if verdict and verdict.problem and self._is_required else None
+
+    def check(self, entry: Entry) -> None:
+        """Raise `LoadError` where an entry may not be served."""
+        if (refusal := self.refusal(entry)) is not None:
+            raise LoadError(Code.NOT_TRUSTED, str(refusal.problem))
+
+    def allowed(self, entry: Entry, backends: Sequence[ModelsBackend]) -> Sequence[ModelsBackend]:
+        """Return the backends that may run an entry's artifacts."""
+        verdict = self.verdict(entry)
+        if verdict is None or not self._is_required:
+            return backends
+        return [each for each in backends if each.format in verdict.formats]
 
     def apply(self, entry: Entry) -> Entry:
         """Return an entry with what the keys say of it: refused, if it was live and may not be."""
-        verdict = None if entry.digest is None else self.check(entry)
+        verdict = None if entry.digest is None else self.verdict(entry)
         if verdict is None:
             return entry
-        if entry.live and (problem := self.refusal(entry)):
-            entry = replace(entry, state=State.REFUSED, code=Code.NOT_TRUSTED, reason=problem)
+        if entry.live and verdict.problem and self._is_required:
+            code, reason = Code.NOT_TRUSTED, verdict.problem
+            return replace(entry, state=State.REFUSED, code=code, reason=reason, trust=verdict)
         return replace(entry, trust=verdict)
+
+    @property
+    def _is_required(self) -> bool:
+        return self.policy is not None and self.policy.require == "signed"
 
     def _read(self, path: Path) -> None:
         try:
