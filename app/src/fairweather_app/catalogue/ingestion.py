@@ -117,9 +117,9 @@ class Ingestion:
 
     def _accept(self, entry: Entry, delivery: Delivery) -> Ingested:
         """Load a delivery that was described, and accept its model or refuse it."""
-        allowed = self.trust.allowed(entry, self.backends)
+        allowed: Sequence[ModelsBackend] = self.backends
         try:
-            self.trust.check(entry)
+            allowed = self.trust.allowed(entry, self.backends)
             check_roles(delivery.metadata)
             check_units(delivery.metadata)
             model = load(delivery, allowed)

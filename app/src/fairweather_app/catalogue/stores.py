@@ -81,7 +81,12 @@ class LocalStore:
 
     def envelope(self, name: str) -> bytes:
         """Read the file of signatures."""
-        return _read_envelope(self.folder / name)
+        try:
+            return read_document(self.folder / name / SIGNATURE, LARGEST_ENVELOPE)
+        except (FileNotFoundError, NotADirectoryError):
+            return b""
+        except ValueError as error:
+            raise EnvelopeError(f"{SIGNATURE}: {error}") from None
 
     def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> frozenset[str]:
         """Compare every byte: a disk is cheap to read."""
@@ -139,10 +144,9 @@ class RemoteStore:
         """Fetch and read the file of signatures."""
         path = f"{self._root}/{name}/{SIGNATURE}"
         with _as_os_error(), suppress(FileNotFoundError):
-            size = self._system.size(path)
-            if size is None or size > LARGEST_ENVELOPE:
-                raise _no_envelope(f"found {size} bytes, expected at most {LARGEST_ENVELOPE}")
-            return bytes(self._system.cat_file(path))
+            if (size := self._system.size(path) or 0) > LARGEST_ENVELOPE:
+                raise EnvelopeError(f"{SIGNATURE}: found {size} bytes, more than any")
+            return bytes(self._system.cat_file(path)) if size else b""
         return b""
 
     def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> frozenset[str]:
@@ -219,19 +223,6 @@ def open_store(url: str) -> Store:
 def _unlisted(found: Iterable[str], manifest: Manifest) -> frozenset[str]:
     """Return what is neither listed in a manifest, nor it or its signature."""
     return frozenset(found) - {*manifest.files, MANIFEST, SIGNATURE}
-
-
-def _read_envelope(folder: Path) -> bytes:
-    try:
-        return read_document(folder / SIGNATURE, LARGEST_ENVELOPE)
-    except (FileNotFoundError, NotADirectoryError):
-        return b""
-    except ValueError as error:
-        raise _no_envelope(str(error)) from None
-
-
-def _no_envelope(problem: str) -> EnvelopeError:
-    return EnvelopeError(f"{SIGNATURE}: {problem}")
 
 
 def _stamps(folder: str, stem: str = "") -> Iterator[tuple[str, object]]:

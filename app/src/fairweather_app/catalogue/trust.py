@@ -1,18 +1,6 @@
 """Trust: which keys the operator lets speak, for what, and what they say of each delivery.
 
-The operator's file, YAML, is named by ``FAIRWEATHER_KEYS``::
-
-    require: signed                  # or warn: serve it all the same, and say so; or "off"
-    keys:
-      - name: winter team
-        public: |                    # an Ed25519 key: PEM, or its 64 hexadecimal digits
-          -----BEGIN PUBLIC KEY-----
-          ...
-        areas: [JFK, EWR]            # left out: all; likewise authors
-        formats: [onnx]              # what may run here on its word; [] speaks for no delivery
-        evaluates: true              # its signature makes stated intervals of skill count
-        until: "2027-06-30T00:00Z"   # nothing that was signed later
-        revoked: stolen              # nothing at all, whenever it was signed
+The keys are in the YAML file that ``FAIRWEATHER_KEYS`` names; docs/operations.md has an example.
 
 Laws: a payload is read only after a signature over it was verified with a key of this file; a key
 id is a hint which key to try. A verdict follows from the digest, the envelope, what the metadata
@@ -67,10 +55,6 @@ MOST_TRIED = 200
 VERDICT_BYTES_KEPT = 64_000_000
 _SETTING = "FAIRWEATHER_KEYS"
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
-
-
-class NotTrustedError(Exception):
-    """No key vouches for a delivery; the text is the reason, in words."""
 
 
 def _parse_public(value: object) -> Any:  # noqa: ANN401 - cryptography is imported where keys are
@@ -160,7 +144,7 @@ class Policy(BaseModel):
         if verdict is None:
             try:
                 verdict = self._check(entry)
-            except NotTrustedError as error:
+            except LoadError as error:
                 verdict = self._problem(str(error))
             self._verdicts.put(key, verdict)
         if verdict.signed_at is not None and verdict.signed_at > now + GRACE:
@@ -176,28 +160,26 @@ class Policy(BaseModel):
 
     def _check(self, entry: Entry) -> TrustVerdict:
         if not entry.envelope:
-            raise NotTrustedError("it is not signed")
+            raise _untrusted("it is not signed")
         try:
             envelope = parse_envelope(entry.envelope)
             signers = self._signers(envelope)
             statement = envelope.statement()
         except EnvelopeError as error:
-            raise NotTrustedError(f"it has no envelope of signatures: {error}") from None
+            raise _untrusted(f"it has no envelope of signatures: {error}") from None
         if statement.digest != entry.digest:
-            raise NotTrustedError(
-                f"what was signed has other bytes: {statement.digest}, here {entry.digest}"
-            )
+            problem = f"what was signed has other bytes: {statement.digest}, here {entry.digest}"
+            raise _untrusted(problem)
         if statement.delivery_id != entry.delivery_id:
-            raise NotTrustedError(f"what was signed has another id: {statement.delivery_id!r}")
-        objections = [each.objection(statement.signed_at) for each in signers]
+            raise _untrusted(f"what was signed has another id: {statement.delivery_id!r}")
+        signed_at = statement.signed_at
+        objections = [each.objection(signed_at) for each in signers]
         if all(objections):
-            raise NotTrustedError("; ".join(filter(None, objections)))
-        valid = [key for key, why in zip(signers, objections, strict=True) if why is None]
-        declared = entry.declared
-        if declared is None:
-            names = tuple(each.name for each in valid)
-            return TrustVerdict(signed_by=names, signed_at=statement.signed_at)
-        return self._bounded(valid, entry, declared, statement.signed_at)
+            raise _untrusted("; ".join(filter(None, objections)))
+        valid = [key for key in signers if key.objection(signed_at) is None]
+        if entry.declared is None:
+            return TrustVerdict(signed_by=tuple(key.name for key in valid), signed_at=signed_at)
+        return self._hear(valid, entry, entry.declared, signed_at)
 
     def _signers(self, envelope: Envelope) -> list[Key]:
         """Return the keys of this file whose signature verifies, each once, in their order."""
@@ -219,44 +201,38 @@ class Policy(BaseModel):
                 found.add(key.name)
                 break
         if not found and hinted:
-            raise NotTrustedError(f"the signature as {join_some(hinted)} does not verify")
+            raise _untrusted(f"the signature as {join_some(hinted)} does not verify")
         if not found:
             ids = [repr(each.key_id[:16]) for each in envelope.signatures]
-            raise NotTrustedError(f"it is signed by no key that is known here ({join_some(ids)})")
+            raise _untrusted(f"it is signed by no key that is known here ({join_some(ids)})")
         return [each for each in self.keys if each.name in found]
 
-    def _bounded(
+    def _hear(
         self, valid: Sequence[Key], entry: Entry, declared: Declared, signed_at: datetime
     ) -> TrustVerdict:
-        """Hold what metadata declare against what those who signed may say."""
-        names = join_some([each.name for each in valid])
+        """Hold what metadata declare against what the keys that signed may say."""
+        names, areas = join_some([each.name for each in valid]), entry.areas
         heard = [each for each in valid if each.authors is None or declared.author in each.authors]
         if not heard:
-            raise NotTrustedError(f"no key of {names} may speak for the author {declared.author!r}")
-        speaking = [
-            each for each in heard if each.formats and any(map(each.speaks_for, entry.areas))
-        ]
-        foreign = [
-            area for area in entry.areas if not any(each.speaks_for(area) for each in speaking)
-        ]
+            raise _untrusted(f"no key of {names} may speak for the author {declared.author!r}")
+        speaking = [each for each in heard if each.formats and any(map(each.speaks_for, areas))]
+        foreign = [area for area in areas if not any(key.speaks_for(area) for key in speaking)]
         if foreign:
-            raise NotTrustedError(f"no key of {names} may speak for {join_some(foreign)}")
+            raise _untrusted(f"no key of {names} may speak for {join_some(foreign)}")
         made = datetime.fromtimestamp(declared.created_at, UTC)
         if made > signed_at + GRACE:
-            at = write_time(signed_at)
-            raise NotTrustedError(
-                f"it states {write_time(made)} as created_at, and was signed {at}"
-            )
+            made_at, at = write_time(made), write_time(signed_at)
+            raise _untrusted(f"it states {made_at} as created_at, and was signed at {at}")
         formats = frozenset(each for key in speaking for each in key.formats)
         if declared.format is not None and declared.format not in formats:
-            raise NotTrustedError(f"no key of {names} lets a {declared.format} run here")
+            raise _untrusted(f"no key of {names} lets a {declared.format} run here")
         by = [each for each in heard if each.evaluates]
-        evaluated = frozenset(each for each in entry.areas if any(k.speaks_for(each) for k in by))
+        measured = frozenset(area for area in areas if any(key.speaks_for(area) for key in by))
         return TrustVerdict(
             signed_by=tuple(each.name for each in heard if each in speaking or each in by),
             signed_at=signed_at,
             formats=formats,
-            evaluated=evaluated if any(each.evaluates for each in self.keys) else None,
+            evaluated=measured if any(each.evaluates for each in self.keys) else None,
         )
 
 
@@ -299,30 +275,25 @@ class Trust:
 
     def refusal(self, entry: Entry) -> TrustVerdict | None:
         """Return the verdict by which an entry may not be served; None where it may."""
-        verdict = self.verdict(entry)
-        return verdict if verdict and verdict.problem and self._is_required else None
-
-    def check(self, entry: Entry) -> None:
-        """Raise `LoadError` where an entry may not be served."""
-        if (refusal := self.refusal(entry)) is not None:
-            raise LoadError(Code.NOT_TRUSTED, str(refusal.problem))
+        verdict = self.verdict(entry) if self._is_required else None
+        return verdict if verdict and verdict.problem else None
 
     def allowed(self, entry: Entry, backends: Sequence[ModelsBackend]) -> Sequence[ModelsBackend]:
-        """Return the backends that may run an entry's artifacts."""
-        verdict = self.verdict(entry)
-        if verdict is None or not self._is_required:
+        """Return the backends that may run what an entry holds, or raise `LoadError`."""
+        verdict = self.verdict(entry) if self._is_required else None
+        if verdict is None:
             return backends
+        if verdict.problem is not None:
+            raise _untrusted(verdict.problem)
         return [each for each in backends if each.format in verdict.formats]
 
     def apply(self, entry: Entry) -> Entry:
         """Return an entry with what the keys say of it: refused, if it was live and may not be."""
         verdict = None if entry.digest is None else self.verdict(entry)
-        if verdict is None:
-            return entry
-        if entry.live and verdict.problem and self._is_required:
-            code, reason = Code.NOT_TRUSTED, verdict.problem
-            return replace(entry, state=State.REFUSED, code=code, reason=reason, trust=verdict)
-        return replace(entry, trust=verdict)
+        if verdict is not None and entry.live and self.refusal(entry):
+            state, code = State.REFUSED, Code.NOT_TRUSTED
+            entry = replace(entry, state=state, code=code, reason=verdict.problem)
+        return entry if verdict is None else replace(entry, trust=verdict)
 
     @property
     def _is_required(self) -> bool:
@@ -348,6 +319,10 @@ class Trust:
             self._text, self.policy = text, None if policy.require == "off" else policy
             return
         raise SettingsError([f"{_SETTING} is {str(path)!r}: {each}" for each in problems])
+
+
+def _untrusted(reason: str) -> LoadError:
+    return LoadError(Code.NOT_TRUSTED, reason)
 
 
 def _read_safely(path: Path, store: str) -> bytes:
