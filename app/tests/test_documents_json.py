@@ -12,6 +12,7 @@ from flask import Flask
 
 from fairweather_app.forecasting.live_scores import LiveScore
 from meteo import Meteo, recording
+from signing import key, write_keys
 from test_documents import commands_of, json_commands, json_keys
 
 MAPS = {"skill", "refused_counts"}
@@ -56,7 +57,8 @@ def told(
     )
     meteo = Meteo()
     meteo.will_answer(recording("one-place"))
-    app = make_app(provider_url=meteo.url)
+    asked = write_keys(tmp_path / "keys.yaml", key("a"), require="warn")
+    app = make_app(provider_url=meteo.url, keys=asked)
 
     def run(words: str) -> set[str]:
         found: set[str] = set()

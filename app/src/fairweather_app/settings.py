@@ -73,6 +73,12 @@ class Settings(pydantic_settings.BaseSettings):
         description="YAML file of [override_cities](settings.md#override_cities), which narrows "
         "the areas of deliveries.",
     )
+    keys: values.LocalPath | None = Field(
+        default=None,
+        description="YAML file of the [keys](operations.md#signed-deliveries) that may speak for "
+        "deliveries, outside the store; read at every scan. Needs "
+        "`pip install 'fairweather-app[signed]'`.",
+    )
     margins: values.Margins = Field(
         default_factory=dict,
         description="By variable, how far beyond a declared bound a model may still be used, in "
@@ -105,7 +111,8 @@ class Settings(pydantic_settings.BaseSettings):
     tensorflow: values.IfTensorFlow = Field(
         default=False,
         description="Also run TensorFlow SavedModels. They are programs: only when everyone who "
-        "can write to the store may run code here.",
+        "can write to the store may run code here, or [keys](operations.md#signed-deliveries) "
+        "say whose may.",
     )
     backends: values.Names = Field(
         default=(),

@@ -134,12 +134,14 @@ class ForecastResponses:
             each.name: _input(each, selected.windows[each.name])
             for each in selected.model.required_inputs
         }
+        entry = self._context.catalogue.snapshot.entries.get(selected.model.delivery_id)
+        signed = {"signed_by": entry.signed_by if entry else None}
         content = {
             "area": area,
             "reference_time": _naive(selected.reference_time),
             "timezone": template.timezone,
             "forecast": _series(template, selected),
-            "receipt": template.receipt | {"inputs": inputs} | selected.refused.as_json,
+            "receipt": template.receipt | signed | {"inputs": inputs} | selected.refused.as_json,
         }
         return ForecastResponse(
             orjson.dumps(content, option=OPTIONS), selected.model.delivery_id, _oldest(selected)

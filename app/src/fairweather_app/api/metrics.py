@@ -195,12 +195,18 @@ class _State(Collector):
         counts = Counter((entry.state, str(entry.code)) for entry in snapshot.contents.not_live)
         text = "Deliveries that cannot serve, by state and code."
         yield _gauge("fairweather_deliveries_not_live", text, counts, "state", "code")
+        trusts = [each.trust for each in snapshot.entries.values() if each.trust is not None]
+        signed = Counter("no" if each.problem else "yes" for each in trusts)
+        text = "Deliveries by whether a key of the operator's vouches for them."
+        yield _gauge(
+            "fairweather_deliveries_trusted", text, {(k,): signed[k] for k in signed}, "trusted"
+        )
         if snapshot.checked_at is not None:
             age = (now - snapshot.checked_at).total_seconds()
             yield _gauge(
                 "fairweather_store_look_age_seconds", "Time since the last store scan.", {(): age}
             )
-        text = "1 while the store, or a delivery in it, cannot be read."
+        text = "1 while the store, a delivery in it, or the file of keys cannot be read."
         yield _gauge("fairweather_store_problem", text, {(): 1 if snapshot.problem else 0})
         ages: dict[tuple[str, ...], float] = {}
         mae: dict[tuple[str, ...], float] = {}

@@ -34,6 +34,8 @@ def summarize(entry: Entry) -> schemas.ModelSummary:
         digest=entry.digest,
         areas=list(entry.areas),
         train_end_time=datetime.fromtimestamp(declared.train_end_time, UTC) if declared else None,
+        signed_by=entry.signed_by,
+        trust_problem=entry.trust.problem if entry.trust else None,
         **{name: getattr(declared, name, None) for name in texts},
         **{name: list(getattr(declared, name, ())) for name in lists},
     )

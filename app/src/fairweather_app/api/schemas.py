@@ -170,6 +170,12 @@ class ReceiptInput(_Response):
     missing: float = Field(ge=0, le=1, description="The share of its window without a value.")
 
 
+_SIGNED_BY = (
+    "The names of the operator's keys that vouch for the delivery, empty where none does; null "
+    "where none are asked."
+)
+
+
 class Receipt(_Response):
     """Which delivery answered, what it is, from what, and who was refused."""
 
@@ -185,6 +191,7 @@ class Receipt(_Response):
         description="By variable: held-out skill for this area; null where none is stated."
     )
     synthetic: bool = Field(description="True when trained on generated, not real, weather.")
+    signed_by: list[str] | None = Field(description=_SIGNED_BY)
     inputs: dict[str, ReceiptInput] = Field(
         description="By name of the model's inputs: how old and how whole the observations were."
     )
@@ -256,6 +263,11 @@ class ModelSummary(_Response):
     train_end_time: AwareDatetime | None
     synthetic: bool | None
     runtime: str | None
+    signed_by: list[str] | None = Field(description=_SIGNED_BY)
+    trust_problem: str | None = Field(
+        description="Why none of the operator's keys vouches for it, also where it is served all "
+        "the same; null where one does, or none are asked."
+    )
     unknown_fields: list[str] = Field(description="Fields of a newer schema, kept and not used.")
 
 

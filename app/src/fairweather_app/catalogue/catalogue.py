@@ -2,7 +2,8 @@
 
 `Catalogue.refresh` scans the store (see `refresh`) and replaces one immutable `Snapshot`. A request
 that has taken a snapshot keeps it, with its models, to its end. Withdrawals and pins apply from the
-next refresh on, or the next `follow_decisions`, which does not wait for the store; while the
+next refresh on, or the next `follow_decisions`, which does not wait for the store, and so does the
+file of keys, by which every verdict on a signature is made anew each time; while the
 database cannot be read, those that were last read apply, also by another process of the same cache.
 """
 
@@ -74,6 +75,7 @@ class Catalogue:
         self._before_publish = before_publish
         self.decisions = decisions
         self.backends = ingestion.backends
+        self.trust = ingestion.trust
         self._decisions: Decisions | None = None
         self._decisions_missing = False
         self._problem: str | None = None
@@ -109,6 +111,7 @@ class Catalogue:
                 self._known = self._index.entries()
             with self._publishing:
                 self._update_decisions()
+                self.trust.reload()
             known, problems = self.refresher.run(self._known, first=first)
             self._problem = "; ".join(problems) or None
             self._publish(known, self._problem)
@@ -122,6 +125,7 @@ class Catalogue:
         """
         with self._publishing:
             self._update_decisions()
+            self.trust.reload()
             problem, last = self._problem, self._snapshot.checked_at
             if time.monotonic() - self._scanned > late_after:
                 since = f"since {write_time(last)}" if last else "yet"
@@ -155,12 +159,15 @@ class Catalogue:
             if scanned:
                 self._known, self._scanned, checked_at = known, time.monotonic(), datetime.now(UTC)
             contents = self._next_contents(known)
+            problem = "; ".join(filter(None, (problem, self.trust.problem))) or None
             self._snapshot = Snapshot(contents=contents, checked_at=checked_at, problem=problem)
 
     def _next_contents(self, known: Mapping[str, Entry]) -> Contents:
         """Return contents with the decisions; the current ones when they do not differ."""
         decisions = self._decisions or Decisions()
         entries = dict(sorted(known.items()))
+        if self.trust.policy is not None:
+            entries = {name: self.trust.apply(each) for name, each in entries.items()}
         before = self._snapshot.contents
         for name in decisions.withdrawals.keys() & entries.keys():
             entries[name] = replace(
@@ -183,4 +190,5 @@ class Catalogue:
 
     def _covers(self, entry: Entry, area: str) -> bool:
         withdrawn = self._decisions.withdrawals if self._decisions else {}
-        return entry.delivery_id not in withdrawn and self._may_answer(entry, area)
+        held_back = entry.delivery_id in withdrawn or self.trust.refusal(entry) is not None
+        return not held_back and self._may_answer(entry, area)

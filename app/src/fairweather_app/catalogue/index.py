@@ -2,7 +2,7 @@
 
 One SQLite file in the cache for each release (its version, its runtimes, its source), shared by the
 worker processes. It can be deleted at any time; the app works on without it. A row follows from a
-delivery's bytes alone, never from an operator's decision.
+delivery's bytes alone, never from an operator's decision or keys.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from fairweather_app.models_backend.software import describe_software
 
 FORGOTTEN_AFTER_SECONDS = 30 * 86_400
 BUSY_SECONDS = 10
-_COLUMNS = tuple(each.name for each in fields(Entry))
+_COLUMNS = tuple(each.name for each in fields(Entry) if each.name != "trust")
 _LISTS = ("areas", "variables")
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS entries (

@@ -89,7 +89,8 @@ class Refresher:
         self._digests: frozenset[str] = frozenset()
         self._pruned: frozenset[str] | None = None
         self._passed_over: frozenset[str] = frozenset()
-        self._last_checked = ""
+        self._checked_by: object = self  # the policy of the pass before
+        self._last_checked = self._last_waiting = ""
         self._last_verified = ""
 
     def run(
@@ -126,6 +127,7 @@ class Refresher:
             stay, problems = self._guard.confirm(now.gone, now.entries, str(self._store))
             now.entries |= {each.delivery_id: each for each in stay}
             now.problems += problems
+        self._checked_by = self._ingestion.trust.policy
         self._index.remove(known.keys() - now.entries.keys())
         self._prune(frozenset(each.digest for each in now.entries.values() if each.digest))
         return now.entries, now.problems
@@ -168,7 +170,9 @@ class Refresher:
             fingerprint = self._store.fingerprint(delivery_id)
             intact = known is not None and delivery_id not in now.damaged
             if intact and known is not None and known.fingerprint == fingerprint:
-                return
+                asked_before = self._checked_by is self._ingestion.trust.policy
+                if asked_before or not self._is_untrusted(known):
+                    return
             with self._cache.locked():
                 found = self._ingestion.ingest(delivery_id, fingerprint, self._index.find)
                 changed = known is None or not found.entry.equals(known)
@@ -193,6 +197,8 @@ class Refresher:
         entry, model = found.entry, found.model
         if not entry.live or (model is None and now.loads >= LOADED_AT_ONCE):
             return
+        if self._ingestion.trust.refusal(entry) is not None:
+            return
         try:
             if model is not None:
                 self._model_cache.put(model)
@@ -204,10 +210,20 @@ class Refresher:
             logger.warning("delivery %s cannot be loaded yet: %s", entry.delivery_id, error)
 
     def _to_recheck(self, now: _Pass) -> list[str]:
-        """List the deliveries to compare with the store: those that failed, and the next batch."""
+        """List the deliveries to compare with the store: those that failed, and the next batch.
+
+        Of those that no key vouches for, too: their signature may have come, or a key.
+        """
         unread = [name for name, each in now.entries.items() if not each.fingerprint]
         batch, self._last_checked = _next_batch(now.entries, self._last_checked, CHECKED_AT_ONCE)
-        return list(dict.fromkeys([*unread, *now.damaged, *batch]))
+        untrusted = {name: each for name, each in now.entries.items() if self._is_untrusted(each)}
+        waiting, self._last_waiting = _next_batch(untrusted, self._last_waiting, CHECKED_AT_ONCE)
+        return list(dict.fromkeys([*unread, *now.damaged, *batch, *waiting]))
+
+    def _is_untrusted(self, entry: Entry) -> bool:
+        """Return whether no key vouched for it when it was ingested, or none does now."""
+        verdict = None if entry.digest is None else self._ingestion.trust.verdict(entry)
+        return entry.code is Code.NOT_TRUSTED or bool(verdict and verdict.problem)
 
     def _find_damaged(self, entries: Mapping[str, Entry]) -> Iterator[str]:
         """Verify the next batch of copies and yield the damaged ones."""

@@ -3,6 +3,8 @@
 Laws:
 
 - A delivery without a manifest is not there (yet): `IncompleteDeliveryError`.
+- `envelope` reads the signatures beside a manifest, empty where there are none; what is no regular
+  file of at most 64 KiB is `EnvelopeError`.
 - `OSError` means that the store failed; it tells nothing about a delivery.
 - `names` costs one listing, however many deliveries there are; nothing below them is read.
 - `check` compares as much with the manifest as is cheap, with `only_listed` nothing that it does
@@ -18,14 +20,26 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fairweather_interface.delivery import Manifest, read_manifest
-from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError
-from fairweather_interface.manifest import MANIFEST, SIGNATURE, file_problems, is_stray
+from fairweather_interface.envelope import LARGEST_ENVELOPE
+from fairweather_interface.errors import (
+    CorruptDeliveryError,
+    EnvelopeError,
+    FairweatherError,
+    IncompleteDeliveryError,
+)
+from fairweather_interface.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    file_problems,
+    is_stray,
+    read_document,
+)
 
 from fairweather_app.setting_values import is_remote
 from fairweather_app.text import mask
@@ -64,6 +78,15 @@ class LocalStore:
     def manifest(self, name: str) -> Manifest:
         """Read the manifest."""
         return read_manifest(self.folder / name)
+
+    def envelope(self, name: str) -> bytes:
+        """Read the file of signatures."""
+        try:
+            return read_document(self.folder / name / SIGNATURE, LARGEST_ENVELOPE)
+        except (FileNotFoundError, NotADirectoryError):
+            return b""
+        except ValueError as error:
+            raise EnvelopeError(f"{SIGNATURE}: {error}") from None
 
     def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> frozenset[str]:
         """Compare every byte: a disk is cheap to read."""
@@ -116,6 +139,15 @@ class RemoteStore:
         with tempfile.TemporaryDirectory() as folder:
             self._fetch(name, [MANIFEST], Path(folder))
             return read_manifest(Path(folder))
+
+    def envelope(self, name: str) -> bytes:
+        """Fetch and read the file of signatures."""
+        path = f"{self._root}/{name}/{SIGNATURE}"
+        with _as_os_error(), suppress(FileNotFoundError):
+            if (size := self._system.size(path) or 0) > LARGEST_ENVELOPE:
+                raise EnvelopeError(f"{SIGNATURE}: found {size} bytes, more than any")
+            return bytes(self._system.cat_file(path)) if size else b""
+        return b""
 
     def check(self, name: str, manifest: Manifest, *, only_listed: bool = False) -> frozenset[str]:
         """Compare names and sizes; digests are for the copy."""
@@ -209,7 +241,7 @@ def _as_os_error() -> Iterator[None]:
     """Raise whatever a file system raises as `OSError`."""
     try:
         yield
-    except (OSError, CorruptDeliveryError):
+    except (OSError, FairweatherError):
         raise
     except Exception as error:
         raise OSError(mask(f"{type(error).__name__}: {error}")) from error

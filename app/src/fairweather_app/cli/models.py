@@ -51,7 +51,7 @@ def list_models(*, as_json: bool) -> None:
     ids = output.short_ids(each.delivery_id for each in summaries)
     output.print_answer(
         Models(store=store_report(snapshot), pins=list(pinned), models=summaries),
-        ("delivery", "state", "type", "areas", "capabilities", "reason"),
+        ("delivery", "state", "type", "areas", "capabilities", "signed by", "reason"),
         [
             (
                 ids[each.delivery_id],
@@ -59,6 +59,7 @@ def list_models(*, as_json: bool) -> None:
                 each.model_type or "-",
                 ", ".join(each.areas) or "-",
                 ", ".join(each.capabilities) or "-",
+                ", ".join(each.signed_by or ()) or "-",
                 _reason(each),
             )
             for each in summaries
@@ -75,7 +76,8 @@ def list_models(*, as_json: bool) -> None:
 
 def _reason(summary: ModelSummary) -> str:
     if summary.code is None:
-        return f"runs on {summary.runtime}"
+        untrusted = f"; no key vouches for it: {summary.trust_problem}"
+        return f"runs on {summary.runtime}" + untrusted * (summary.trust_problem is not None)
     said = summary.code == summary.state  # of a withdrawal: its reason begins with the same word
     return str(summary.reason) if said else f"{summary.code}: {summary.reason}"
 

@@ -19,6 +19,7 @@ from fairweather_app.catalogue.ingestion import Ingestion
 from fairweather_app.catalogue.overrides import read_overrides
 from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.catalogue.stores import open_store
+from fairweather_app.catalogue.trust import Trust
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.errors import RETRY_SECONDS, SettingsError
 from fairweather_app.forecasting.forecaster import Clock, Forecaster
@@ -59,7 +60,8 @@ class AppContext:
 def build_app_context(settings: Settings) -> AppContext:
     """Put an app together and start nothing.
 
-    A wrong file of overrides is `OverridesError`, a cache that cannot be written `SettingsError`.
+    A wrong file of overrides is `OverridesError`; a wrong file of keys, or a cache that cannot be
+    written, is `SettingsError`.
     """
     overrides = replace(read_overrides(settings.overrides), shadows=frozenset(settings.shadow))
     observations = ObservationStore(
@@ -78,7 +80,7 @@ def build_app_context(settings: Settings) -> AppContext:
     )
     catalogue = Catalogue(
         cache,
-        Ingestion(cache, backends),
+        Ingestion(cache, backends, Trust(settings.keys, settings.store)),
         Index(cache.folder, partial(release_key, backends)),
         decisions=DecisionStore(observations.database),
         budget=settings.model_memory,
