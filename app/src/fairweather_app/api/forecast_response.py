@@ -117,8 +117,8 @@ class ForecastResponses:
         trace.input_age = response.input_age
         if selected.repeatable:
             self.cache.put(request, (response, contents, revision))
-        time, predictions = selected.reference_time, selected.predictions
-        context.live.add(selected.model, request.area, time, predictions)
+        delivery_id, time = selected.model.delivery_id, selected.reference_time
+        context.live.note_answer(delivery_id, request.area, time)
         return response
 
     def write(self, selected: SelectedForecast) -> ForecastResponse:

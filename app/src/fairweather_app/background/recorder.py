@@ -1,7 +1,8 @@
-"""The recorder: a thread that stores the forecasts of requests and runs the shadows.
+"""The recorder: a thread that makes and stores the forecasts to be scored.
 
-A **shadow** is a delivery that predicts in parallel for its areas and is never served; its
-forecasts are stored and scored as those of the chosen one.
+Of each delivery that answered for the time of the app's clock, it makes the forecast of the whole
+hour; the same windows give the same one. A **shadow** is a delivery that predicts in parallel for
+its areas and is never served; its forecasts are stored and scored as those of the chosen one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from fairweather_interface.refusals import Refusal
 from fairweather_app.errors import AppError, LoadError, ObservationStoreError, ReadOnlyError
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecast_log import LoggedForecast, to_log
-from fairweather_app.forecasting.live_scores import AreaAndTime
+from fairweather_app.forecasting.live_scores import ForecastKey
 
 RECORDER = "fairweather-recorder"
 SECONDS = 2.0
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 def record(app_context: AppContext) -> int:
-    """Store the waiting forecasts, and those of the shadows for the same requests; return how many.
+    """Make and store the waiting forecasts, and those of the shadows beside them; return how many.
 
     While the database fails they go on waiting; where it is read-only they are lost.
     """
@@ -33,9 +34,11 @@ def record(app_context: AppContext) -> int:
 
     live = app_context.live
     RECORDED.labels("lost").inc(live.take_dropped())
-    waiting = live.take_pending()
-    found = [each for _, forecasts in waiting for each in forecasts]
-    found += [each for of, _ in waiting for each in _shadows(app_context, of)]
+    for _, area, hour in (pending := live.take_pending()):
+        for name in app_context.settings.shadow:
+            live.add(ForecastKey(name, area, hour))
+    pending += live.take_pending()
+    found = [forecast for key in pending for forecast in _forecast(app_context, key)]
     if not found:
         return 0
     try:
@@ -44,35 +47,31 @@ def record(app_context: AppContext) -> int:
         RECORDED.labels("lost").inc(len(found))
         raise
     except ObservationStoreError:
-        for of, forecasts in waiting:
-            live.enqueue(of, forecasts)
+        live.retry(pending)
         raise
     RECORDED.labels("kept").inc(len(found))
     return len(found)
 
 
-def _shadows(app_context: AppContext, of: AreaAndTime) -> list[LoggedForecast]:
+def _forecast(app_context: AppContext, key: ForecastKey) -> list[LoggedForecast]:
+    """Return what is to be logged of a forecast; nothing where the delivery makes none."""
     from fairweather_app.api.metrics import SHADOWS  # noqa: PLC0415 - see `request_log`
 
-    area, reference_time = of
-    found = []
-    entries = app_context.catalogue.snapshot.entries
-    for name in app_context.settings.shadow:
-        entry = entries.get(name)
-        if entry is None or not entry.live or area not in entry.areas:
-            continue
-        try:
-            model = app_context.catalogue.model(entry)
-        except LoadError as error:
-            logger.warning("the shadow %s cannot be opened: %s", name, error)
-            continue
-        outcome = app_context.forecaster.attempt(model, area, reference_time)
-        if isinstance(outcome, Refusal):
-            logger.info("the shadow %s would refuse %s: %s", name, area, outcome.reason)
-            continue
-        SHADOWS.inc()
-        found += to_log(model, area, reference_time, outcome.predictions)
-    return found
+    name, area, hour = key
+    entry = app_context.catalogue.snapshot.entries.get(name)
+    if entry is None or not entry.live or area not in entry.areas:
+        return []
+    try:
+        model = app_context.catalogue.model(entry)
+    except LoadError as error:
+        logger.warning("no forecast of %s for %s is logged: %s", name, area, error)
+        return []
+    outcome = app_context.forecaster.attempt(model, area, hour, use_cache=True)
+    if isinstance(outcome, Refusal):
+        logger.info("no forecast of %s for %s is logged: %s", name, area, outcome.reason)
+        return []
+    SHADOWS.inc(name in app_context.settings.shadow)
+    return to_log(model, area, hour, outcome.predictions)
 
 
 class Recorder:

@@ -101,7 +101,7 @@ def build_app_context(settings: Settings) -> AppContext:
             seconds=settings.time_limit,
             margins=settings.domain_margins,
         ),
-        live=LiveScores(observations, windows),
+        live=LiveScores(observations, clock),
     )
 
 
