@@ -175,9 +175,10 @@ class Catalogue:
             if same is not None and entry is not known[name] and same.equals(entry):
                 entries[name] = same
         pins = {area: str(pin.delivery_id) for area, pin in decisions.pins.items()}
-        if entries == before.entries and pins == before.pins:
+        unchanged = decisions.rollout is before.rollout or decisions.rollout == before.rollout
+        if entries == before.entries and pins == before.pins and unchanged:
             return before
-        contents = Contents(entries, pins).prepare()
+        contents = Contents(entries, pins, decisions.rollout).prepare()
         self._before_publish(before, contents)
         return contents
 

@@ -9,11 +9,10 @@ before that one is published (`Selectors.prepare`): no request pays for it.
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code, Refusal
@@ -165,6 +164,7 @@ class Selector:
         before, made = self.contents, Selector(contents, self._rules)
         for (area, variables), known in self.choices.items()[-CHOICES_PREPARED:]:
             same = before.declaring.get(area) == contents.declaring.get(area)
+            same = same and before.rollout.alike(contents.rollout, area)
             if same and before.pinned(area) == contents.pinned(area):
                 rest = _undeclared(area, known.counted_here, contents)
                 made.choices.put((area, variables), replace(known, undeclared_refusals=rest))
@@ -200,13 +200,18 @@ class Selector:
     def _in_order(
         self, area: str, variables: Variables, candidates: Iterable[Entry]
     ) -> Iterator[Entry]:
-        """Yield the one that the area is pinned to, if it is a candidate, and rank the others."""
-        pinned = self.contents.pinned(area)
-        first: list[Entry] = []
-        rest: list[Entry] = []
+        """Yield the one that the area is pinned to, if it is a candidate, and rank the others.
+
+        Those that were not promoted yet come after all that were, and those that lost come last.
+        """
+        pinned, rollout = self.contents.pinned(area), self.contents.rollout
+        tiers: dict[int, list[Entry]] = defaultdict(list)
         for each in candidates:
-            (first if each.delivery_id == pinned else rest).append(each)
-        return chain(first, rank(rest, area, variables))
+            tier = -1 if each.delivery_id == pinned else rollout.tier(each.digest, area)
+            tiers[tier].append(each)
+        better = rollout.better(area)
+        for tier in sorted(tiers):
+            yield from rank(tiers[tier], area, variables, better)
 
     def _by_month(self, area: str, variables: Variables) -> Firsts:
         found: dict[int, Entry] = {}
