@@ -134,12 +134,13 @@ class ForecastResponses:
             each.name: _input(each, selected.windows[each.name])
             for each in selected.model.required_inputs
         }
+        beside = {"trial": True, "inputs": inputs} if selected.trial else {"inputs": inputs}
         content = {
             "area": area,
             "reference_time": _naive(selected.reference_time),
             "timezone": template.timezone,
             "forecast": _series(template, selected),
-            "receipt": template.receipt | {"inputs": inputs} | selected.refused.as_json,
+            "receipt": template.receipt | beside | selected.refused.as_json,
         }
         return ForecastResponse(
             orjson.dumps(content, option=OPTIONS), selected.model.delivery_id, _oldest(selected)

@@ -183,5 +183,12 @@ class Catalogue:
         return contents
 
     def _covers(self, entry: Entry, area: str) -> bool:
-        withdrawn = self._decisions.withdrawals if self._decisions else {}
-        return entry.delivery_id not in withdrawn and self._may_answer(entry, area)
+        """Return whether a delivery answers for an area; one on trial only where no other does."""
+        decisions = self._decisions or Decisions()
+        if entry.delivery_id in decisions.withdrawals or not self._may_answer(entry, area):
+            return False
+        rollout, declaring = decisions.rollout, self._snapshot.contents.declaring.get(area, ())
+        return not rollout.tier(entry.digest, area) or not any(
+            each.live and not rollout.tier(each.digest, area) and self._may_answer(each, area)
+            for each in declaring
+        )

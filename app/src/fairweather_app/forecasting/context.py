@@ -26,6 +26,8 @@ from fairweather_app.forecasting.live_scores import LiveScores
 from fairweather_app.forecasting.selector import Rules, Selectors
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
 from fairweather_app.observations import ObservationStore, WindowCache
+from fairweather_app.rollout.evidence import Rule
+from fairweather_app.rollout.store import Policy
 from fairweather_app.settings import PREFIX, Settings
 
 EXTENSION = "fairweather"
@@ -80,7 +82,15 @@ def build_app_context(settings: Settings) -> AppContext:
         cache,
         Ingestion(cache, backends),
         Index(cache.folder, partial(release_key, backends)),
-        decisions=DecisionStore(observations.database),
+        decisions=DecisionStore(
+            observations.database,
+            Policy(
+                mode=settings.rollout,
+                share=settings.rollout_share,
+                demote=settings.rollout_demote,
+                rule=Rule(forecasts=settings.rollout_forecasts, days=settings.rollout_days),
+            ),
+        ),
         budget=settings.model_memory,
         may_answer=selectors.rules.may_answer,
         before_publish=selectors.prepare,

@@ -78,19 +78,31 @@ class ForecastLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._newest = 0
+        self.newest: dict[str, int] = {}
+        """By area, the newest reference time that this process logged, in microseconds."""
 
-    def add(self, forecasts: Sequence[LoggedForecast]) -> None:
-        """Add forecasts; of what is there already the first stays. Each hour, drop what is old."""
+    def add(
+        self, forecasts: Sequence[LoggedForecast], replacing: Sequence[LoggedForecast] = ()
+    ) -> None:
+        """Add forecasts; of what is there already the first stays, or is replaced by `replacing`.
+
+        Each hour, what is old is dropped.
+        """
         insert = self._database.insert(_forecasts)
+        unique = ("delivery_id", "area", "variable", "reference_time")
+        new = {name: insert.excluded[name] for name in ("step", "values")}
+        update = insert.on_conflict_do_update(index_elements=unique, set_=new)
         with self._database.transaction() as connection:
-            connection.execute(
-                insert.on_conflict_do_nothing(), [asdict(each) for each in forecasts]
-            )
-            newest = max(each.reference_time for each in forecasts)
-            if newest > self._newest:
+            for statement, rows in (
+                (insert.on_conflict_do_nothing(), forecasts),
+                (update, replacing),
+            ):
+                if rows:
+                    connection.execute(statement, [asdict(each) for each in rows])
+            times = {each.area: each.reference_time for each in (*forecasts, *replacing)}
+            if max(times.values()) > max(self.newest.values(), default=0):
                 _drop_old(connection)
-        self._newest = max(newest, self._newest)
+        self.newest |= times
 
     def read(self, delivery_id: str | None = None, area: str | None = None) -> list[LoggedForecast]:
         """Return the forecasts of a delivery, for an area, by area and variable, oldest first.

@@ -18,7 +18,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -91,17 +91,38 @@ class LiveScores:
         self._clock = clock
         self._pending: dict[ForecastKey, None] = {}
         self._known: LruCache[ForecastKey, bool] = LruCache(MOST_REMEMBERED)
+        self._watched: object = None
         self._dropped = 0
         self._lock = threading.Lock()
         self._scoring = threading.Lock()
         self._all: tuple[float, list[LiveScore]] | None = None
 
+    def hour(self, area: str) -> datetime:
+        """Return the whole hour of the app's clock, at which forecasts for an area start now."""
+        return self._clock(area).replace(minute=0, second=0, microsecond=0)
+
     def note_answer(self, delivery_id: str, area: str, reference_time: datetime) -> None:
         """Note which delivery answered for the time of the app's clock; another time is ignored."""
-        now = self._clock(area)
-        hour = now.replace(minute=0, second=0, microsecond=0)
-        if reference_time in {now, hour}:
+        hour = self.hour(area)
+        if reference_time in {hour, self._clock(area)}:
             self.add(ForecastKey(delivery_id, area, hour))
+
+    def watch(self, areas: Mapping[str, Sequence[str]], revision: int) -> list[ForecastKey]:
+        """Return the forecasts of the hour that the deliveries of some areas have to make now.
+
+        Those are all of them whenever the hour or the observations (their `revision`) changed, so
+        that what is compared was made of the same observations.
+        """
+        found = [
+            ForecastKey(name, area, hour)
+            for area, names in areas.items()
+            for hour in [self.hour(area)]
+            for name in names
+        ]
+        if self._watched == (found, revision):
+            return []
+        self._watched = found, revision
+        return found
 
     def add(self, key: ForecastKey) -> None:
         """Let a forecast be logged, unless it was before; too many that wait are dropped."""
@@ -118,6 +139,7 @@ class LiveScores:
         """Let forecasts wait that could not be logged."""
         with self._lock:
             self._pending = {**dict.fromkeys(keys), **self._pending}
+            self._watched = None
 
     def take_pending(self) -> list[ForecastKey]:
         """Return all that wait, which then wait no more."""

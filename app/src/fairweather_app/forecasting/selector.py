@@ -100,6 +100,7 @@ class Choice:
     `undeclared_refusals` name every delivery of the contents, each once. `counted_here` counts
     those that declare the area by the code with which they would refuse other areas. `pinned` is
     None while no pin holds; `pinned_away` holds as long as the pinned one was not passed over.
+    `trials` are the candidates on trial, by delivery id; none while a pin holds.
     """
 
     ranked: Iterable[Entry]
@@ -108,6 +109,7 @@ class Choice:
     counted_here: Counter[str]
     pinned: str | None
     pinned_away: tuple[RefusedDelivery, ...]
+    trials: tuple[Entry, ...]
 
     @cached_property
     def default_refusals(self) -> Refusals:
@@ -180,7 +182,7 @@ class Selector:
         pinned = self.contents.pinned(area)
         is_pinned = any(each.delivery_id == pinned for each in candidates)
         overridden = f"the operator pinned {area} to {pinned}"
-        here = count_undeclared(entries)
+        here, rollout = count_undeclared(entries), self.contents.rollout
         return Choice(
             ranked=_Replayed(self._in_order(area, variables, candidates)),
             declared_refusals=(
@@ -194,6 +196,9 @@ class Selector:
                 refused(each, Code.OVERRIDDEN, overridden)
                 for each in candidates
                 if is_pinned and each.delivery_id != pinned
+            ),
+            trials=tuple(
+                each for each in candidates if not is_pinned and rollout.on_trial(each.digest, area)
             ),
         )
 

@@ -67,6 +67,22 @@ class Comparison:
             return "worse"
         return "not-worse" if self.high <= MARGIN * self.other_mae else "undecided"
 
+    def flipped(self) -> Comparison:
+        """Return the same figures, seen from the other delivery."""
+        return Comparison(
+            area=self.area,
+            variable=self.variable,
+            delivery_id=self.other,
+            other=self.delivery_id,
+            count=self.count,
+            days=self.days,
+            mae=self.other_mae,
+            other_mae=self.mae,
+            low=None if self.high is None else -self.high,
+            high=None if self.low is None else -self.low,
+            enough=self.enough,
+        )
+
     def __str__(self) -> str:
         interval = (
             "" if self.low is None else f", 95 % between {self.low:+.2f} and {self.high:+.2f}"

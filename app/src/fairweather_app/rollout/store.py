@@ -123,14 +123,17 @@ class RolloutStore:
             )
         return True
 
-    def add(self, change: Change, before: State | None) -> bool:
-        """Add a change to a state that was `before`; return whether nobody else was faster."""
+    def add(self, changes: Sequence[tuple[Change, Change | None]]) -> bool:
+        """Add changes, each with what was before it; none, and False, where somebody was faster."""
         with self._database.transaction() as connection:
-            found = self._last(connection, [change.digest])
-            state, number = found.get((change.digest, change.area), (None, 0))
-            if state != before:
-                return False
-            return self._insert(connection, [asdict(change) | {"number": number + 1}])
+            found = self._last(connection, list({each.digest for each, _ in changes}))
+            rows = []
+            for each, before in changes:
+                state, number = found.get((each.digest, each.area), (None, 0))
+                if state != (before and before.state):
+                    return False
+                rows.append(asdict(each) | {"number": number + 1})
+            return self._insert(connection, rows)
 
     def replace_comparisons(self, area: str, comparisons: Sequence[Comparison]) -> None:
         """Replace the comparisons of an area."""

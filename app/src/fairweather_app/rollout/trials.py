@@ -15,13 +15,16 @@ States belong to a delivery's digest: other bytes under the same id begin anew.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, TypeVar
 
+from fairweather_app.common.times import write_time
 from fairweather_app.rollout.evidence import Comparison
 
 APP = "app"
@@ -32,7 +35,9 @@ Better = Mapping[str, Mapping[str, frozenset[str]]]
 """By variable and delivery id, the ids of those whose forecasts were better beyond doubt."""
 
 NO_BETTER: Better = {}
-SHARES = 1 << 64
+HASHES = 1 << 64
+
+T = TypeVar("T")
 
 
 class State(StrEnum):
@@ -74,6 +79,32 @@ class Change:
         return f"{self.state}{by} since {self.time}: {self.reason}"
 
 
+def new_change(
+    delivery_id: str,
+    digest: str,
+    area: str,
+    state: State,
+    reason: str,
+    *,
+    author: str = APP,
+    before: Change | None = None,
+    since: int | None = None,
+    incumbent: str | None = None,
+) -> Change:
+    """Return a change that happens now; what is not given is as it was `before`."""
+    return Change(
+        time=write_time(datetime.now(UTC)),
+        author=author,
+        delivery_id=delivery_id,
+        digest=digest,
+        area=area,
+        state=state,
+        reason=reason,
+        incumbent=incumbent,
+        since=(before.since if before else 0) if since is None else since,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
     """All states and comparisons at one moment.
@@ -101,6 +132,26 @@ class Rollout:
             return TIERS.get(change.state, LAST)
         return 0 if digest in self.incumbents else UNTRIED
 
+    def describe(self, digest: str | None, area: str) -> str | None:
+        """Return the state of a delivery in an area in words; None where it ranks as it is."""
+        change = self.change(digest, area) if self.began else None
+        if change is None:
+            return "new, and not promoted" if self.tier(digest, area) else None
+        return str(change)
+
+    def compared(self, delivery_id: str, area: str | None = None) -> list[Comparison]:
+        """Return the comparisons of a delivery, seen from it; None is every area."""
+        return [
+            each if each.delivery_id == delivery_id else each.flipped()
+            for each in self.comparisons
+            if delivery_id in {each.delivery_id, each.other} and area in {None, each.area}
+        ]
+
+    def count_states(self) -> Counter[tuple[str]]:
+        """Count the deliveries in each state, one for each area."""
+        found = (each for changes in self.changes.values() for each in changes.values())
+        return Counter((each.state.value,) for each in found if self.began)
+
     def alike(self, other: Rollout, area: str) -> bool:
         """Return whether an area is ranked alike under two of them."""
         same = self.began == other.began and self.changes.get(area) == other.changes.get(area)
@@ -112,27 +163,28 @@ class Rollout:
         """Return which deliveries were better than which in an area, by their past forecasts."""
         return self._better.get(area, NO_BETTER)
 
-    def canary(self, area: str, time: str, trials: Sequence[str]) -> str | None:
-        """Return which of the trials answers for a reference time; None for most.
+    def on_trial(self, digest: str | None, area: str) -> bool:
+        """Return whether a delivery stands a trial in an area."""
+        change = self.change(digest, area) if self.began else None
+        return change is not None and change.state is State.TRIAL
+
+    def canary(self, area: str, time: datetime, trials: Sequence[T]) -> T | None:
+        """Return which of the trials answers for a reference time; None for most times.
 
         A stable hash of area and time decides: the same question gets the same answer.
         """
-        key = f"{area}\n{time}".encode()
-        place = int.from_bytes(blake2b(key, digest_size=8).digest()) / (self.share * SHARES or 1)
-        return trials[int(place * len(trials))] if self.share and trials and place < 1 else None
+        key = f"{area}\n{time.timestamp():.0f}".encode()
+        place = int.from_bytes(blake2b(key, digest_size=8).digest()) / HASHES
+        return trials[int(place / self.share * len(trials))] if place < self.share else None
 
     @cached_property
     def _better(self) -> Mapping[str, Better]:
         found: dict[str, dict[str, dict[str, frozenset[str]]]] = {}
         for each in self.comparisons:
-            if not each.enough or each.low is None or each.high is None:
-                continue
-            pairs = {(each.delivery_id, each.other): each.low > 0}
-            pairs[each.other, each.delivery_id] = each.high < 0
-            worse = found.setdefault(each.area, {}).setdefault(each.variable, {})
-            for (name, other), is_worse in pairs.items():
-                if is_worse:
-                    worse[name] = worse.get(name, frozenset()) | {other}
+            for one in (each, each.flipped()):
+                if one.verdict == "worse":
+                    worse = found.setdefault(one.area, {}).setdefault(one.variable, {})
+                    worse[one.delivery_id] = worse.get(one.delivery_id, frozenset()) | {one.other}
         return found
 
 
