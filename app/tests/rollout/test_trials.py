@@ -139,7 +139,7 @@ def test_where_nothing_answers_a_newcomer_answers_at_once_and_says_so(
     world.look()
     assert world.answer() == (first.name, False)
     assert world.state(first) == "alone"
-    assert world.reason(first) == "no other delivery answers for it"
+    assert world.reason(first) == "no other delivery forecasts its variables for its months"
     second = tiny_delivery(areas=("EWR",), **BETTER)
     world.look()
     assert world.state(second) == "trial"
@@ -160,6 +160,21 @@ def test_one_that_was_alone_stands_a_trial_once_an_incumbent_is_back(
     (tmp_path / "aside").rename(incumbent)
     world.look(3)
     assert (world.state(new), world.answer()) == ("trial", (incumbent.name, False))
+
+
+def test_variables_that_nobody_else_forecasts_buy_no_answer_for_all_of_them(
+    begin: Callable[..., Evidence], tiny_delivery: Build, observe: Observe, incumbent: Path
+) -> None:
+    """Such a delivery has nothing to be compared with: it answers for those alone."""
+    world = begin()
+    variables = ("humidity", "wind_speed")
+    new = tiny_delivery(variables=variables, **BETTER)
+    for variable in variables:
+        observe("EWR", [50.0] * 48, variable=variable)
+    world.look()
+    assert world.state(new) == "alone"
+    assert world.answer() == (incumbent.name, False)
+    assert world.answer("2013-06-20T12:00Z&variable=humidity") == (new.name, False)
 
 
 def test_a_trial_answers_where_the_incumbent_refuses_and_says_so(

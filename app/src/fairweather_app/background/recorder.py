@@ -42,7 +42,7 @@ def record(app_context: AppContext) -> int:
     if not found and not beside:
         return 0
     try:
-        live.log.add(found, replacing=beside)
+        live.log.add(found, beside)
     except ReadOnlyError:
         RECORDED.labels("lost").inc(len(found) + len(beside))
         raise
@@ -70,8 +70,8 @@ def _forecast(app_context: AppContext, key: ForecastKey) -> list[LoggedForecast]
     if isinstance(outcome, Refusal):
         logger.info("no forecast of %s for %s is logged: %s", name, area, outcome.reason)
         return []
-    tier = app_context.catalogue.snapshot.contents.rollout.tier(entry.digest, area)
-    SHADOWS.inc(tier > 0 or name in app_context.settings.shadow)
+    on_trial = app_context.catalogue.snapshot.contents.rollout.on_trial(entry.digest, area)
+    SHADOWS.inc(on_trial or name in app_context.settings.shadow)
     return to_log(model, area, hour, outcome.predictions)
 
 

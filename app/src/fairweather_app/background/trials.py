@@ -22,7 +22,7 @@ from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.live_scores import DAY, SeriesErrors, find_errors
 from fairweather_app.forecasting.ranking import rank
 from fairweather_app.rollout.evidence import Comparison, Series, compare
-from fairweather_app.rollout.trials import UNTRIED, Change, State, decide_trial, new_change
+from fairweather_app.rollout.trials import TIERS, UNTRIED, Change, State, decide_trial, new_change
 
 MOST_TRIALS = 5
 """So many deliveries stand a trial for one area at once; the best by rank first."""
@@ -89,11 +89,9 @@ class TrialRunner:
             undecided, others = [], []
             for each in declaring:
                 if each.live and may_answer(each, area):
-                    change = rollout.change(each.digest, area)
-                    tier = rollout.tier(each.digest, area)
-                    if tier == UNTRIED or (change and change.state is State.ALONE):
+                    if rollout.tier(each.digest, area) in {TIERS[State.ALONE], UNTRIED}:
                         undecided.append(each)
-                    if tier == 0:
+                    if not rollout.stands_back(each.digest, area):
                         others.append(each)
             yield from self._entering_area(contents, area, undecided, others)
 
@@ -115,7 +113,7 @@ class TrialRunner:
             ]
             if not rivals:
                 if not alone:
-                    reason = "no other delivery answers for it"
+                    reason = "no other delivery forecasts its variables for its months"
                     yield new_change(each.delivery_id, str(each.digest), area, State.ALONE, reason)
                     return  # of several, the next one has this one to be compared with
             elif states[each] is not State.TRIAL and room > 0:
@@ -162,7 +160,7 @@ class TrialRunner:
         area, rollout = change.area, contents.rollout
         if change.state is State.PROMOTED and change.incumbent and self._store.policy.demote:
             other = contents.entries.get(change.incumbent)
-            if other is None or not other.live or rollout.tier(other.digest, area):
+            if other is None or not other.live or rollout.stands_back(other.digest, area):
                 return {}
             return {name: change.incumbent for name in entry.variables if name in other.variables}
         if change.state is not State.TRIAL:
@@ -173,7 +171,7 @@ class TrialRunner:
         return {
             name: first.delivery_id
             for name, first in ranked.items()
-            if first and first is not entry and not rollout.tier(first.digest, area)
+            if first and first is not entry and not rollout.stands_back(first.digest, area)
         }
 
     def _compare(self, contents: Contents, area: str) -> Iterator[Comparison]:

@@ -67,7 +67,7 @@ class Catalogue:
             ingestion,
             index,
             self.model_cache,
-            may_answer=self._covers,
+            may_answer=self.covers,
             publish=lambda known: self._publish(known, self._problem),
         )
         self._index = index
@@ -189,14 +189,16 @@ class Catalogue:
         self._before_publish(before, contents)
         return contents
 
-    def _covers(self, entry: Entry, area: str) -> bool:
+    def covers(self, entry: Entry, area: str) -> bool:
         """Return whether a delivery answers for an area; one on trial only where no other does."""
         decisions = self._decisions or Decisions()
         held_back = entry.delivery_id in decisions.withdrawals or self.trust.refusal(entry)
         if held_back or not self._may_answer(entry, area):
             return False
         rollout, declaring = decisions.rollout, self._snapshot.contents.declaring.get(area, ())
-        return not rollout.tier(entry.digest, area) or not any(
-            each.live and not rollout.tier(each.digest, area) and self._may_answer(each, area)
+        return not rollout.stands_back(entry.digest, area) or not any(
+            each.live
+            and not rollout.stands_back(each.digest, area)
+            and self._may_answer(each, area)
             for each in declaring
         )

@@ -93,15 +93,12 @@ def withdraw(delivery_id: str, reason: str, author: str, *, force: bool, as_json
     context, delivery_id = current_context(), _whole_id(delivery_id)
     if not force:
         entry = _entry(context, delivery_id)
-        contents = context.catalogue.snapshot.contents
-        may_answer, tier = context.selectors.rules.may_answer, contents.rollout.tier
-        alone = []
-        for area in entry.areas:
-            live = [
-                each for each in contents.declaring[area] if each.live and may_answer(each, area)
-            ]
-            if ([each for each in live if not tier(each.digest, area)] or live) == [entry]:
-                alone.append(area)
+        declaring, covers = context.catalogue.snapshot.contents.declaring, context.catalogue.covers
+        alone = [
+            area
+            for area in entry.areas
+            if [each for each in declaring[area] if each.live and covers(each, area)] == [entry]
+        ]
         if alone:
             raise DecisionError(
                 f"{delivery_id} is the last live model for {', '.join(alone)}; nothing was "

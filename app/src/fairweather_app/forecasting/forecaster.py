@@ -152,7 +152,7 @@ class Forecaster:
                 model=model,
                 windows=outcome.windows,
                 predictions=outcome.predictions,
-                trial=snapshot.contents.rollout.tier(model.delivery.digest, area) > 0,
+                trial=snapshot.contents.rollout.stands_back(model.delivery.digest, area),
                 refused=selection.refusals(passed_over),
                 repeatable=repeatable and not selection.failed_to_open,
             )

@@ -3,8 +3,9 @@
 Under ``evidence`` and ``canary`` a delivery that comes after the rollout began answers for an area
 only once it was promoted there, and before that only where no other delivery answers:
 
-- `INCUMBENT`: it was live when the rollout began. `ALONE`: no other answered for the area when it
-  came, so it answers at once; once another one does, it has to stand a trial like any.
+- `INCUMBENT`: it was live when the rollout began. `ALONE`: no other forecast its variables for its
+  months there when it came, so it answers at once, after those that do more; once another one
+  forecasts them, it has to stand a trial like any.
 - `TRIAL`: it would rank before an incumbent. Its forecasts are made and scored beside the others'.
 - `PROMOTED`: not worse than the incumbent in any variable, or so an operator decided.
 - `HELD`: worse in a variable, or so an operator decided. `DEMOTED`: promoted before, and now worse
@@ -51,8 +52,9 @@ class State(StrEnum):
     DEMOTED = "demoted"
 
 
-TIERS = {State.INCUMBENT: 0, State.ALONE: 0, State.PROMOTED: 0, State.TRIAL: 1}
-UNTRIED, LAST = 1, 2
+TIERS = dict(zip(State, (0, 1, 2, 0, 3, 3), strict=True))
+"""The order in which deliveries are asked, before that of the ranking."""
+UNTRIED = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,19 +126,21 @@ class Rollout:
         return self.changes.get(area, {}).get(digest or "")
 
     def tier(self, digest: str | None, area: str) -> int:
-        """Return 0 for one that answers by rank, 1 before it was decided, 2 when it lost."""
-        if not self.began:
-            return 0
+        """Return which of the `TIERS` a delivery is in for an area."""
         change = self.change(digest, area)
-        if change is not None:
-            return TIERS.get(change.state, LAST)
-        return 0 if digest in self.incumbents else UNTRIED
+        if not self.began or (change is None and digest in self.incumbents):
+            return 0
+        return UNTRIED if change is None else TIERS[change.state]
+
+    def stands_back(self, digest: str | None, area: str) -> bool:
+        """Return whether a delivery answers for an area only where no other does."""
+        return self.tier(digest, area) >= UNTRIED
 
     def describe(self, digest: str | None, area: str) -> str | None:
         """Return the state of a delivery in an area in words; None where it ranks as it is."""
         change = self.change(digest, area) if self.began else None
         if change is None:
-            return "new, and not promoted" if self.tier(digest, area) else None
+            return "new, and not promoted" if self.stands_back(digest, area) else None
         return str(change)
 
     def compared(self, delivery_id: str, area: str | None = None) -> list[Comparison]:
