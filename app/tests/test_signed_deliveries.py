@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import fsspec  # type: ignore[import-untyped]
 import pytest
 from fairweather_interface.manifest import SIGNATURE, read_manifest
 from flask import Flask
 
-from fairweather_app.catalogue.stores import LocalStore
+from fairweather_app.catalogue.stores import LocalStore, RemoteStore
 from fairweather_app.errors import SettingsError
 from pages import BROWSER, Deliver, read
 from signing import Signed, key, sign, write_keys
@@ -162,7 +164,7 @@ def test_one_of_the_future_is_live_when_its_time_has_come(
     delivery = sign(tiny_delivery(), "a", at=soon)
     here.start(key("a"))
     assert "in the future" in here.refused(delivery)
-    monkeypatch.setattr(here.context.catalogue.trust, "_now", lambda: soon)
+    monkeypatch.setattr(here.context.catalogue.trust, "now", lambda: soon)
     here.look()
     assert here.answer()["receipt"]["signed_by"] == ["a"]
 
@@ -289,6 +291,40 @@ def test_keys_that_come_to_an_app_that_asked_for_none_are_asked_of_what_is_live(
     here.start(key("a"))
     assert here.answer()["receipt"]["delivery_id"] == signed_one.name
     assert here.refused(other) == "it is not signed"
+
+
+def test_a_remote_store_is_asked_for_the_signature_first(
+    here: Signed, tiny_delivery: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, root = fsspec.filesystem("memory"), f"/{uuid.uuid4().hex}"
+    delivery = tiny_delivery()
+    system.put(str(delivery), f"{root}/{delivery.name}", recursive=True)
+    opened: list[str] = []
+    for method in ("check", "fetch"):
+        monkeypatch.setattr(RemoteStore, method, lambda _self, name, *_: opened.append(name))
+    here.start(key("a"), store=f"memory:/{root}")
+    assert here.refused(delivery) == "it is not signed"
+    assert opened == []
+    monkeypatch.undo()
+    system.put(str(sign(delivery, "a") / SIGNATURE), f"{root}/{delivery.name}/{SIGNATURE}")
+    here.look()
+    assert here.answer()["receipt"]["signed_by"] == ["a"]
+
+
+def test_times_that_no_calendar_goes_beyond_are_refused_in_sight_of_all(
+    here: Signed, tiny_delivery: Deliver
+) -> None:
+    last = "9999-12-31T23:59:59.999999Z"
+
+    def never(document: dict[str, Any]) -> None:
+        document["created_at"] = document["training"]["train_end_time"] = last
+
+    made = sign(tiny_delivery(change=never), "a")
+    late = sign(tiny_delivery(), "a", at=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    here.start(key("a"))
+    assert "created_at after" in here.refused(made)
+    assert "in the future" in here.refused(late)
+    assert here.client.get("/models").status_code == 200
 
 
 def test_the_setting_is_refused_at_the_start_in_a_sentence(

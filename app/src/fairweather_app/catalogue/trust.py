@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -41,13 +41,11 @@ from pydantic import (
 
 from fairweather_app.catalogue.entries import Declared, Entry, State, TrustVerdict
 from fairweather_app.common.lru import LruCache
-from fairweather_app.common.times import write_time
+from fairweather_app.common.times import CLOCKS_DIFFER, write_time
 from fairweather_app.errors import LoadError, SettingsError
 from fairweather_app.models_backend import ModelsBackend
 from fairweather_app.text import LONGEST_SENTENCE, cut, join_some
 
-GRACE = timedelta(hours=1)
-"""Clocks may differ by so much."""
 LARGEST_FILE = 1 << 20
 MOST_KEYS = 100
 MOST_TRIED = 200
@@ -147,7 +145,7 @@ class Policy(BaseModel):
             except LoadError as error:
                 verdict = self._problem(str(error))
             self._verdicts.put(key, verdict)
-        if verdict.signed_at is not None and verdict.signed_at > now + GRACE:
+        if verdict.signed_at is not None and verdict.signed_at - now > CLOCKS_DIFFER:
             at, here = write_time(verdict.signed_at), write_time(now)
             problem = self._problem(f"it was signed at {at}, in the future: here it is {here}")
             return replace(problem, signed_at=verdict.signed_at)
@@ -219,10 +217,8 @@ class Policy(BaseModel):
         foreign = [area for area in areas if not any(key.speaks_for(area) for key in speaking)]
         if foreign:
             raise _untrusted(f"no key of {names} may speak for {join_some(foreign)}")
-        made = datetime.fromtimestamp(declared.created_at, UTC)
-        if made > signed_at + GRACE:
-            made_at, at = write_time(made), write_time(signed_at)
-            raise _untrusted(f"it states {made_at} as created_at, and was signed at {at}")
+        if declared.created_at - signed_at.timestamp() > CLOCKS_DIFFER.total_seconds():
+            raise _untrusted(f"it states a created_at after {write_time(signed_at)}, its signed_at")
         formats = frozenset(each for key in speaking for each in key.formats)
         if declared.format is not None and declared.format not in formats:
             raise _untrusted(f"no key of {names} lets a {declared.format} run here")
@@ -254,7 +250,7 @@ class Trust:
         self.problem: str | None = None
         self._path = path
         self._store = store
-        self._now = now
+        self.now = now
         self._text: bytes | None = None
         if path is not None:
             self._read(path)
@@ -271,7 +267,7 @@ class Trust:
 
     def verdict(self, entry: Entry) -> TrustVerdict | None:
         """Return what the keys say of an entry; None where none are asked."""
-        return None if self.policy is None else self.policy.check(entry, self._now())
+        return None if self.policy is None else self.policy.check(entry, self.now())
 
     def refusal(self, entry: Entry) -> TrustVerdict | None:
         """Return the verdict by which an entry may not be served; None where it may."""
