@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from fairweather_app.background.trials import TrialRunner
 from fairweather_app.forecasting.live_scores import LiveScore
 from meteo import Meteo, recording
 from signing import key, write_keys
@@ -58,7 +59,12 @@ def told(
     meteo = Meteo()
     meteo.will_answer(recording("one-place"))
     asked = write_keys(tmp_path / "keys.yaml", key("a"), require="warn")
-    app = make_app(provider_url=meteo.url, keys=asked)
+    app = make_app(provider_url=meteo.url, keys=asked, rollout="evidence")
+    TrialRunner(app.extensions["fairweather"]).run()
+    live = app.extensions["fairweather"].catalogue.refresh().live
+    assert (
+        app.test_cli_runner().invoke(args=["models", "promote", live[0].delivery_id]).exit_code == 0
+    )
 
     def run(words: str) -> set[str]:
         found: set[str] = set()
@@ -85,6 +91,7 @@ def told(
         "observations status",
         "models withdraw {id} --reason x",
         "models pin EWR {id} && models unpin EWR",
+        "models hold {id} --reason x && models promote {id}",
     ],
 )
 def test_every_key_is_documented_and_no_other(

@@ -131,6 +131,27 @@ class Settings(pydantic_settings.BaseSettings):
         description="Ids of **shadows**, separated by commas: deliveries that run in parallel, "
         "are scored and never served.",
     )
+    rollout: Literal["immediate", "evidence", "canary"] = Field(
+        default="immediate",
+        description="When a new delivery answers: at once, as it ranks (`immediate`); once its "
+        "forecasts were not worse than those of the one it would replace (`evidence`); or so, and "
+        "until then in `FAIRWEATHER_ROLLOUT_SHARE` of the answers (`canary`). "
+        "[More](operations.md#promotion-by-evidence)",
+    )
+    rollout_forecasts: int = Field(
+        default=100, ge=2, description="How many forecasts of the same hours decide, at least."
+    )
+    rollout_days: float = Field(
+        default=3.0, ge=0, le=20, description="Over how many days they have to lie, at least."
+    )
+    rollout_share: values.Share = Field(
+        default=0.05, description="The share of answers that trials give under `canary`: `5 %`."
+    )
+    rollout_demote: bool = Field(
+        default=False,
+        description="Whether a promoted delivery is demoted that becomes worse than the one that "
+        "it replaced.",
+    )
     body_limit: int = Field(
         default=8 * 1024 * 1024, ge=1024, description="Largest request body, in bytes."
     )

@@ -182,13 +182,21 @@ class Catalogue:
             if same is not None and entry is not known[name] and same.equals(entry):
                 entries[name] = same
         pins = {area: str(pin.delivery_id) for area, pin in decisions.pins.items()}
-        if entries == before.entries and pins == before.pins:
+        unchanged = decisions.rollout is before.rollout or decisions.rollout == before.rollout
+        if entries == before.entries and pins == before.pins and unchanged:
             return before
-        contents = Contents(entries, pins).prepare()
+        contents = Contents(entries, pins, decisions.rollout).prepare()
         self._before_publish(before, contents)
         return contents
 
     def _covers(self, entry: Entry, area: str) -> bool:
-        withdrawn = self._decisions.withdrawals if self._decisions else {}
-        held_back = entry.delivery_id in withdrawn or self.trust.refusal(entry) is not None
-        return not held_back and self._may_answer(entry, area)
+        """Return whether a delivery answers for an area; one on trial only where no other does."""
+        decisions = self._decisions or Decisions()
+        held_back = entry.delivery_id in decisions.withdrawals or self.trust.refusal(entry)
+        if held_back or not self._may_answer(entry, area):
+            return False
+        rollout, declaring = decisions.rollout, self._snapshot.contents.declaring.get(area, ())
+        return not rollout.tier(entry.digest, area) or not any(
+            each.live and not rollout.tier(each.digest, area) and self._may_answer(each, area)
+            for each in declaring
+        )

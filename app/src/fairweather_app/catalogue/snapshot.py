@@ -19,14 +19,19 @@ from fairweather_interface.variables import VARIABLES, Variable, conflicts
 
 from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.errors import UnknownDeliveryError
+from fairweather_app.rollout.trials import Rollout
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """Entries, sorted by delivery id, pins by area, and what follows from them. Never changes."""
+    """Entries, sorted by delivery id, pins by area, and what follows from them. Never changes.
+
+    `rollout` is how far each delivery may answer, by the evidence of its forecasts.
+    """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
+    rollout: Rollout = field(default_factory=Rollout)
 
     def prepare(self) -> Contents:
         """Compute now what requests will look up."""

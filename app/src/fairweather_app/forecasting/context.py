@@ -27,6 +27,8 @@ from fairweather_app.forecasting.live_scores import LiveScores
 from fairweather_app.forecasting.selector import Rules, Selectors
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
 from fairweather_app.observations import ObservationStore, WindowCache
+from fairweather_app.rollout.evidence import Rule
+from fairweather_app.rollout.store import Policy
 from fairweather_app.settings import PREFIX, Settings
 
 EXTENSION = "fairweather"
@@ -82,7 +84,15 @@ def build_app_context(settings: Settings) -> AppContext:
         cache,
         Ingestion(cache, backends, Trust(settings.keys, settings.store)),
         Index(cache.folder, partial(release_key, backends)),
-        decisions=DecisionStore(observations.database),
+        decisions=DecisionStore(
+            observations.database,
+            Policy(
+                mode=settings.rollout,
+                share=settings.rollout_share,
+                demote=settings.rollout_demote,
+                rule=Rule(forecasts=settings.rollout_forecasts, days=settings.rollout_days),
+            ),
+        ),
         budget=settings.model_memory,
         may_answer=selectors.rules.may_answer,
         before_publish=selectors.prepare,
@@ -103,7 +113,7 @@ def build_app_context(settings: Settings) -> AppContext:
             seconds=settings.time_limit,
             margins=settings.domain_margins,
         ),
-        live=LiveScores(observations, windows),
+        live=LiveScores(observations, clock),
     )
 
 

@@ -207,6 +207,7 @@ def app_of_worker() -> Flask:
     """
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)
+    os.umask(0o077)  # what a worker writes, its counters too, is for no other user
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with_parent, args=(parent.pid,), daemon=True).start()
     from fairweather_app.server.admission import Admission  # noqa: PLC0415 - see `serve`
