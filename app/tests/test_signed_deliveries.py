@@ -293,6 +293,32 @@ def test_keys_that_come_to_an_app_that_asked_for_none_are_asked_of_what_is_live(
     assert here.refused(other) == "it is not signed"
 
 
+def test_where_evaluators_are_named_a_stated_interval_counts_under_the_signature_of_one(
+    here: Signed, tiny_delivery: Deliver
+) -> None:
+    def newer(document: dict[str, Any]) -> None:
+        document["training"]["train_end_time"] = "2013-12-31T12:00:00Z"
+
+    claims = sign(tiny_delivery(skill=0.9, skill_interval=(0.8, 0.95)), "a")
+    plain = sign(tiny_delivery(change=newer), "a")
+    evaluator = key("e", evaluates=True, formats=[])
+
+    def first(*keys: dict[str, Any]) -> Any:
+        write_keys(here.keys, *keys)
+        here.look()
+        return here.answer()["receipt"]["delivery_id"]
+
+    here.start(key("a"))
+    assert first(key("a")) == claims.name
+    assert first(key("a"), evaluator) == plain.name
+    sign(claims, "e")
+    assert first(key("a"), evaluator) == plain.name  # one evaluation alone compares with none
+    sign(plain, "e")
+    assert first(key("a"), evaluator) == claims.name
+    told = here.app.test_cli_runner().invoke(args=["models", "why", "EWR"]).output
+    assert told.count("signed by a, e") == 2
+
+
 def test_a_remote_store_is_asked_for_the_signature_first(
     here: Signed, tiny_delivery: Deliver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
