@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -192,6 +193,38 @@ def test_a_key_is_rotated_and_revoked_without_a_moment_unserved(
     here.look()
     assert names() == ["new"]
     assert here.model(delivery)["digest"] == read_manifest(delivery).digest
+
+
+def test_whoever_asks_while_keys_are_rotated_is_answered_each_time(
+    here: Signed, tiny_delivery: Deliver
+) -> None:
+    deliveries = [sign(tiny_delivery(), "0") for _ in range(3)]
+    here.start(key("0"))
+    done = threading.Event()
+    answers: list[Any] = []
+
+    def ask() -> None:
+        client = here.app.test_client()
+        while not done.is_set():
+            answers.append(client.get("/weather/predict?area=EWR").json)
+
+    asking = [threading.Thread(target=ask) for _ in range(2)]
+    for each in asking:
+        each.start()
+    for number in range(1, 6):
+        old, new = key(str(number - 1)), key(str(number))
+        write_keys(here.keys, old, new)
+        for delivery in deliveries:
+            sign(delivery, str(number))
+        here.look()
+        write_keys(here.keys, old | {"revoked": "rotated"}, new)
+        here.look()
+        assert here.answer()["receipt"]["signed_by"] == [str(number)]
+    done.set()
+    for each in asking:
+        each.join()
+    assert answers
+    assert all(found["receipt"]["signed_by"] for found in answers)
 
 
 def test_revoked_then_signed_again_by_another_key_is_live_at_that_look(

@@ -101,7 +101,7 @@ class TrustVerdict:
     problem: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True, weakref_slot=True, eq=False)
 class Entry:
     """One delivery as the catalogue knows it.
 

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from weakref import WeakKeyDictionary
 
 import yaml
 from fairweather_interface.definitions import load_yaml
@@ -40,7 +41,6 @@ from pydantic import (
 )
 
 from fairweather_app.catalogue.entries import Declared, Entry, State, TrustVerdict
-from fairweather_app.common.lru import LruCache
 from fairweather_app.common.times import CLOCKS_DIFFER, write_time
 from fairweather_app.errors import LoadError, SettingsError
 from fairweather_app.models_backend import ModelsBackend
@@ -50,7 +50,6 @@ LARGEST_FILE = 1 << 20
 MOST_KEYS = 100
 MOST_TRIED = 200
 """Signatures of one envelope that are held against a key, at most; each takes 0.1 ms."""
-VERDICT_BYTES_KEPT = 64_000_000
 _SETTING = "FAIRWEATHER_KEYS"
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
@@ -77,8 +76,6 @@ def _parse_public(value: object) -> Any:  # noqa: ANN401 - cryptography is impor
 
 
 _Name = Annotated[str, AfterValidator(parse_name)]
-_Checked = tuple[str, str | None, bytes, bool]
-"""Delivery id, digest, envelope, and whether metadata were read."""
 
 
 class Key(BaseModel):
@@ -122,8 +119,8 @@ class Policy(BaseModel):
 
     require: Literal["off", "warn", "signed"]
     keys: Annotated[list[Key], Field(min_length=1, max_length=MOST_KEYS)]
-    _verdicts: LruCache[_Checked, TrustVerdict] = PrivateAttr(
-        default_factory=lambda: LruCache(VERDICT_BYTES_KEPT, size=lambda key, _: 500 + len(key[2]))
+    _verdicts: WeakKeyDictionary[Entry, TrustVerdict] = PrivateAttr(
+        default_factory=WeakKeyDictionary
     )
 
     @model_validator(mode="after")
@@ -137,14 +134,13 @@ class Policy(BaseModel):
 
     def check(self, entry: Entry, now: datetime) -> TrustVerdict:
         """Return what the keys say of an entry; without its record, of its digest and id alone."""
-        key = (entry.delivery_id, entry.digest, entry.envelope, bool(entry.record))
-        verdict = self._verdicts.get(key)
+        verdict = self._verdicts.get(entry)
         if verdict is None:
             try:
                 verdict = self._check(entry)
             except LoadError as error:
                 verdict = self._problem(str(error))
-            self._verdicts.put(key, verdict)
+            self._verdicts[entry] = verdict
         if verdict.signed_at is not None and verdict.signed_at - now > CLOCKS_DIFFER:
             at, here = write_time(verdict.signed_at), write_time(now)
             problem = self._problem(f"it was signed at {at}, in the future: here it is {here}")
