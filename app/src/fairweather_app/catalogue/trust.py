@@ -248,6 +248,7 @@ class Trust:
         self._store = store
         self.now = now
         self._text: bytes | None = None
+        self._applied: WeakKeyDictionary[Entry, Entry] = WeakKeyDictionary()
         if path is not None:
             self._read(path)
 
@@ -282,10 +283,16 @@ class Trust:
     def apply(self, entry: Entry) -> Entry:
         """Return an entry with what the keys say of it: refused, if it was live and may not be."""
         verdict = None if entry.digest is None else self.verdict(entry)
-        if verdict is not None and entry.live and self.refusal(entry):
-            state, code = State.REFUSED, Code.NOT_TRUSTED
-            entry = replace(entry, state=state, code=code, reason=verdict.problem)
-        return entry if verdict is None else replace(entry, trust=verdict)
+        if verdict is None:
+            return entry
+        made = self._applied.get(entry)
+        if made is None or made.trust is not verdict:
+            made = replace(entry, trust=verdict)
+            if entry.live and self.refusal(entry):
+                state, code = State.REFUSED, Code.NOT_TRUSTED
+                made = replace(made, state=state, code=code, reason=verdict.problem)
+            self._applied[entry] = made
+        return made
 
     @property
     def _is_required(self) -> bool:
