@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import fsspec  # type: ignore[import-untyped]
 import pytest
 from fairweather_interface.manifest import SIGNATURE, read_manifest
 from flask import Flask
 
-from fairweather_app.catalogue.stores import LocalStore
+from fairweather_app.catalogue.stores import LocalStore, RemoteStore
 from fairweather_app.errors import SettingsError
 from pages import BROWSER, Deliver, read
 from signing import Signed, key, sign, write_keys
@@ -162,7 +165,7 @@ def test_one_of_the_future_is_live_when_its_time_has_come(
     delivery = sign(tiny_delivery(), "a", at=soon)
     here.start(key("a"))
     assert "in the future" in here.refused(delivery)
-    monkeypatch.setattr(here.context.catalogue.trust, "_now", lambda: soon)
+    monkeypatch.setattr(here.context.catalogue.trust, "now", lambda: soon)
     here.look()
     assert here.answer()["receipt"]["signed_by"] == ["a"]
 
@@ -190,6 +193,38 @@ def test_a_key_is_rotated_and_revoked_without_a_moment_unserved(
     here.look()
     assert names() == ["new"]
     assert here.model(delivery)["digest"] == read_manifest(delivery).digest
+
+
+def test_whoever_asks_while_keys_are_rotated_is_answered_each_time(
+    here: Signed, tiny_delivery: Deliver
+) -> None:
+    deliveries = [sign(tiny_delivery(), "0") for _ in range(3)]
+    here.start(key("0"))
+    done = threading.Event()
+    answers: list[Any] = []
+
+    def ask() -> None:
+        client = here.app.test_client()
+        while not done.is_set():
+            answers.append(client.get("/weather/predict?area=EWR").json)
+
+    asking = [threading.Thread(target=ask) for _ in range(2)]
+    for each in asking:
+        each.start()
+    for number in range(1, 6):
+        old, new = key(str(number - 1)), key(str(number))
+        write_keys(here.keys, old, new)
+        for delivery in deliveries:
+            sign(delivery, str(number))
+        here.look()
+        write_keys(here.keys, old | {"revoked": "rotated"}, new)
+        here.look()
+        assert here.answer()["receipt"]["signed_by"] == [str(number)]
+    done.set()
+    for each in asking:
+        each.join()
+    assert answers
+    assert all(found["receipt"]["signed_by"] for found in answers)
 
 
 def test_revoked_then_signed_again_by_another_key_is_live_at_that_look(
@@ -289,6 +324,66 @@ def test_keys_that_come_to_an_app_that_asked_for_none_are_asked_of_what_is_live(
     here.start(key("a"))
     assert here.answer()["receipt"]["delivery_id"] == signed_one.name
     assert here.refused(other) == "it is not signed"
+
+
+def test_where_evaluators_are_named_a_stated_interval_counts_under_the_signature_of_one(
+    here: Signed, tiny_delivery: Deliver
+) -> None:
+    def newer(document: dict[str, Any]) -> None:
+        document["training"]["train_end_time"] = "2013-12-31T12:00:00Z"
+
+    claims = sign(tiny_delivery(skill=0.9, skill_interval=(0.8, 0.95)), "a")
+    plain = sign(tiny_delivery(change=newer), "a")
+    evaluator = key("e", evaluates=True, formats=[])
+
+    def first(*keys: dict[str, Any]) -> Any:
+        write_keys(here.keys, *keys)
+        here.look()
+        return here.answer()["receipt"]["delivery_id"]
+
+    here.start(key("a"))
+    assert first(key("a")) == claims.name
+    assert first(key("a"), evaluator) == plain.name
+    sign(claims, "e")
+    assert first(key("a"), evaluator) == plain.name  # one evaluation alone compares with none
+    sign(plain, "e")
+    assert first(key("a"), evaluator) == claims.name
+    told = here.app.test_cli_runner().invoke(args=["models", "why", "EWR"]).output
+    assert told.count("signed by a, e") == 2
+
+
+def test_a_remote_store_is_asked_for_the_signature_first(
+    here: Signed, tiny_delivery: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, root = fsspec.filesystem("memory"), f"/{uuid.uuid4().hex}"
+    delivery = tiny_delivery()
+    system.put(str(delivery), f"{root}/{delivery.name}", recursive=True)
+    opened: list[str] = []
+    for method in ("check", "fetch"):
+        monkeypatch.setattr(RemoteStore, method, lambda _self, name, *_: opened.append(name))
+    here.start(key("a"), store=f"memory:/{root}")
+    assert here.refused(delivery) == "it is not signed"
+    assert opened == []
+    monkeypatch.undo()
+    system.put(str(sign(delivery, "a") / SIGNATURE), f"{root}/{delivery.name}/{SIGNATURE}")
+    here.look()
+    assert here.answer()["receipt"]["signed_by"] == ["a"]
+
+
+def test_times_that_no_calendar_goes_beyond_are_refused_in_sight_of_all(
+    here: Signed, tiny_delivery: Deliver
+) -> None:
+    last = "9999-12-31T23:59:59.999999Z"
+
+    def never(document: dict[str, Any]) -> None:
+        document["created_at"] = document["training"]["train_end_time"] = last
+
+    made = sign(tiny_delivery(change=never), "a")
+    late = sign(tiny_delivery(), "a", at=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    here.start(key("a"))
+    assert "created_at after" in here.refused(made)
+    assert "in the future" in here.refused(late)
+    assert here.client.get("/models").status_code == 200
 
 
 def test_the_setting_is_refused_at_the_start_in_a_sentence(

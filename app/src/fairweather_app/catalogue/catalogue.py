@@ -179,7 +179,8 @@ class Catalogue:
         entries |= refuse_conflicts(entries, before.entries)
         for name, entry in entries.items():
             same = before.entries.get(name)
-            if same is not None and entry is not known[name] and same.equals(entry):
+            changed = same is not entry and entry is not known[name]
+            if same is not None and changed and same.equals(entry):
                 entries[name] = same
         pins = {area: str(pin.delivery_id) for area, pin in decisions.pins.items()}
         unchanged = decisions.rollout is before.rollout or decisions.rollout == before.rollout

@@ -101,7 +101,7 @@ class TrustVerdict:
     problem: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True, weakref_slot=True, eq=False)
 class Entry:
     """One delivery as the catalogue knows it.
 
@@ -178,6 +178,11 @@ def describe_variables(metadata: ModelMetadata) -> bytes:
     return _ROWS.dump_json(rows) if rows else b""
 
 
+def _whole_seconds(time: datetime) -> float:
+    """Return a POSIX time that is a time again: a float would round the last of 9999 up."""
+    return time.replace(microsecond=0).timestamp()
+
+
 def describe(metadata: ModelMetadata, runtime: str | None, format_: str | None = None) -> bytes:
     """Return the record of a delivery: `Declared`, as JSON."""
     performance: dict[str, dict[str, StatedPerformance]] = {}
@@ -190,7 +195,7 @@ def describe(metadata: ModelMetadata, runtime: str | None, format_: str | None =
         model_type=metadata.model_type,
         topic=metadata.topic,
         author=metadata.author,
-        created_at=metadata.created_at.timestamp(),
+        created_at=_whole_seconds(metadata.created_at),
         areas={
             name: (area.latitude, area.longitude, area.timezone)
             for name, area in metadata.areas.items()
@@ -198,7 +203,7 @@ def describe(metadata: ModelMetadata, runtime: str | None, format_: str | None =
         variables=metadata.variables,
         valid_months=start_months(metadata),
         capabilities=tuple(names_of(metadata)),
-        train_end_time=metadata.training.train_end_time.timestamp(),
+        train_end_time=_whole_seconds(metadata.training.train_end_time),
         synthetic=metadata.training.synthetic,
         unknown_fields=tuple(metadata.unknown_fields),
         performance=performance,

@@ -22,7 +22,7 @@ from fairweather_app.catalogue.entries import Entry, State, describe, describe_v
 from fairweather_app.catalogue.trust import Trust
 from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
-from fairweather_app.models_backend.acceptance import accept, check_roles, check_units
+from fairweather_app.models_backend.acceptance import accept, check_roles, check_times, check_units
 from fairweather_app.models_backend.loading import estimate_memory, load
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.models_backend.session import Session
@@ -120,6 +120,7 @@ class Ingestion:
         allowed: Sequence[ModelsBackend] = self.backends
         try:
             allowed = self.trust.allowed(entry, self.backends)
+            check_times(delivery.metadata, self.trust.now())
             check_roles(delivery.metadata)
             check_units(delivery.metadata)
             model = load(delivery, allowed)

@@ -222,8 +222,10 @@ class Refresher:
 
     def _is_untrusted(self, entry: Entry) -> bool:
         """Return whether no key vouched for it when it was ingested, or none does now."""
-        verdict = None if entry.digest is None else self._ingestion.trust.verdict(entry)
-        return entry.code is Code.NOT_TRUSTED or bool(verdict and verdict.problem)
+        if entry.code is Code.NOT_TRUSTED or entry.digest is None:
+            return entry.code is Code.NOT_TRUSTED
+        verdict = self._ingestion.trust.verdict(entry)
+        return verdict is not None and verdict.problem is not None
 
     def _find_damaged(self, entries: Mapping[str, Entry]) -> Iterator[str]:
         """Verify the next batch of copies and yield the damaged ones."""

@@ -145,7 +145,9 @@ class RemoteStore:
         path = f"{self._root}/{name}/{SIGNATURE}"
         with _as_os_error(), suppress(FileNotFoundError):
             if (size := self._system.size(path) or 0) > LARGEST_ENVELOPE:
-                raise EnvelopeError(f"{SIGNATURE}: found {size} bytes, more than any")
+                raise EnvelopeError(
+                    f"{SIGNATURE}: found {size} bytes, expected at most {LARGEST_ENVELOPE}"
+                )
             return bytes(self._system.cat_file(path)) if size else b""
         return b""
 

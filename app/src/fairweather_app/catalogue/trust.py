@@ -14,10 +14,11 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from weakref import WeakKeyDictionary
 
 import yaml
 from fairweather_interface.definitions import load_yaml
@@ -40,19 +41,15 @@ from pydantic import (
 )
 
 from fairweather_app.catalogue.entries import Declared, Entry, State, TrustVerdict
-from fairweather_app.common.lru import LruCache
-from fairweather_app.common.times import write_time
+from fairweather_app.common.times import CLOCKS_DIFFER, write_time
 from fairweather_app.errors import LoadError, SettingsError
 from fairweather_app.models_backend import ModelsBackend
 from fairweather_app.text import LONGEST_SENTENCE, cut, join_some
 
-GRACE = timedelta(hours=1)
-"""Clocks may differ by so much."""
 LARGEST_FILE = 1 << 20
 MOST_KEYS = 100
 MOST_TRIED = 200
 """Signatures of one envelope that are held against a key, at most; each takes 0.1 ms."""
-VERDICT_BYTES_KEPT = 64_000_000
 _SETTING = "FAIRWEATHER_KEYS"
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
@@ -79,8 +76,6 @@ def _parse_public(value: object) -> Any:  # noqa: ANN401 - cryptography is impor
 
 
 _Name = Annotated[str, AfterValidator(parse_name)]
-_Checked = tuple[str, str | None, bytes, bool]
-"""Delivery id, digest, envelope, and whether metadata were read."""
 
 
 class Key(BaseModel):
@@ -124,8 +119,8 @@ class Policy(BaseModel):
 
     require: Literal["off", "warn", "signed"]
     keys: Annotated[list[Key], Field(min_length=1, max_length=MOST_KEYS)]
-    _verdicts: LruCache[_Checked, TrustVerdict] = PrivateAttr(
-        default_factory=lambda: LruCache(VERDICT_BYTES_KEPT, size=lambda key, _: 500 + len(key[2]))
+    _verdicts: WeakKeyDictionary[Entry, TrustVerdict] = PrivateAttr(
+        default_factory=WeakKeyDictionary
     )
 
     @model_validator(mode="after")
@@ -139,15 +134,14 @@ class Policy(BaseModel):
 
     def check(self, entry: Entry, now: datetime) -> TrustVerdict:
         """Return what the keys say of an entry; without its record, of its digest and id alone."""
-        key = (entry.delivery_id, entry.digest, entry.envelope, bool(entry.record))
-        verdict = self._verdicts.get(key)
+        verdict = self._verdicts.get(entry)
         if verdict is None:
             try:
                 verdict = self._check(entry)
             except LoadError as error:
                 verdict = self._problem(str(error))
-            self._verdicts.put(key, verdict)
-        if verdict.signed_at is not None and verdict.signed_at > now + GRACE:
+            self._verdicts[entry] = verdict
+        if verdict.signed_at is not None and verdict.signed_at - now > CLOCKS_DIFFER:
             at, here = write_time(verdict.signed_at), write_time(now)
             problem = self._problem(f"it was signed at {at}, in the future: here it is {here}")
             return replace(problem, signed_at=verdict.signed_at)
@@ -219,10 +213,8 @@ class Policy(BaseModel):
         foreign = [area for area in areas if not any(key.speaks_for(area) for key in speaking)]
         if foreign:
             raise _untrusted(f"no key of {names} may speak for {join_some(foreign)}")
-        made = datetime.fromtimestamp(declared.created_at, UTC)
-        if made > signed_at + GRACE:
-            made_at, at = write_time(made), write_time(signed_at)
-            raise _untrusted(f"it states {made_at} as created_at, and was signed at {at}")
+        if declared.created_at - signed_at.timestamp() > CLOCKS_DIFFER.total_seconds():
+            raise _untrusted(f"it states a created_at after {write_time(signed_at)}, its signed_at")
         formats = frozenset(each for key in speaking for each in key.formats)
         if declared.format is not None and declared.format not in formats:
             raise _untrusted(f"no key of {names} lets a {declared.format} run here")
@@ -254,8 +246,9 @@ class Trust:
         self.problem: str | None = None
         self._path = path
         self._store = store
-        self._now = now
+        self.now = now
         self._text: bytes | None = None
+        self._applied: WeakKeyDictionary[Entry, Entry] = WeakKeyDictionary()
         if path is not None:
             self._read(path)
 
@@ -271,7 +264,7 @@ class Trust:
 
     def verdict(self, entry: Entry) -> TrustVerdict | None:
         """Return what the keys say of an entry; None where none are asked."""
-        return None if self.policy is None else self.policy.check(entry, self._now())
+        return None if self.policy is None else self.policy.check(entry, self.now())
 
     def refusal(self, entry: Entry) -> TrustVerdict | None:
         """Return the verdict by which an entry may not be served; None where it may."""
@@ -290,10 +283,16 @@ class Trust:
     def apply(self, entry: Entry) -> Entry:
         """Return an entry with what the keys say of it: refused, if it was live and may not be."""
         verdict = None if entry.digest is None else self.verdict(entry)
-        if verdict is not None and entry.live and self.refusal(entry):
-            state, code = State.REFUSED, Code.NOT_TRUSTED
-            entry = replace(entry, state=state, code=code, reason=verdict.problem)
-        return entry if verdict is None else replace(entry, trust=verdict)
+        if verdict is None:
+            return entry
+        made = self._applied.get(entry)
+        if made is None or made.trust is not verdict:
+            made = replace(entry, trust=verdict)
+            if entry.live and self.refusal(entry):
+                state, code = State.REFUSED, Code.NOT_TRUSTED
+                made = replace(made, state=state, code=code, reason=verdict.problem)
+            self._applied[entry] = made
+        return made
 
     @property
     def _is_required(self) -> bool:

@@ -107,6 +107,7 @@ class Candidate:
         train_end_time: likewise: training data up to.
         rollout: its state for the area under a rollout by evidence, null where it ranks as it is.
         lived: how its past forecasts compare with those of others, which outranks what is declared.
+        signed_by: the names of the keys that vouch for it, null where none are asked.
     """
 
     delivery_id: str
@@ -117,6 +118,7 @@ class Candidate:
     train_end_time: datetime | None
     rollout: str | None
     lived: tuple[str, ...]
+    signed_by: list[str] | None
 
     def __str__(self) -> str:
         skills = [
@@ -127,6 +129,8 @@ class Candidate:
         if self.train_end_time is not None:
             parts.append(f"trained until {self.train_end_time:%Y-%m-%d}")
         parts += ["synthetic observations"] * bool(self.synthetic)
+        if self.signed_by is not None:
+            parts.append(f"signed by {', '.join(self.signed_by) or 'no trusted key'}")
         return "; ".join([*filter(None, (self.rollout,)), *self.lived, *parts])
 
 
@@ -217,6 +221,7 @@ def _ranking(
                 train_end_time=datetime.fromtimestamp(declared.train_end_time, UTC),
                 rollout=contents.rollout.describe(entry.digest, area),
                 lived=tuple(map(str, contents.rollout.compared(entry.delivery_id, area))),
+                signed_by=entry.signed_by,
             )
             ranking.append(candidate)
     return Ranking(

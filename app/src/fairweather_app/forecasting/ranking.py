@@ -8,7 +8,8 @@ with an interval of skill above zero: what a model gives beside that is no reaso
 What a delivery declares is a claim; what its forecasts were, is not. So above all of that stands
 *lived* skill: a delivery comes after every other that forecasts all of its wanted variables and
 whose past forecasts, at the same hours, were better in each beyond doubt (`rollout.evidence`).
-Where no other one was, or they go round in a circle, the order is as declared.
+Where no other one was, or they go round in a circle, the order is as declared. Where the operator
+names evaluators, what is declared without the signature of one counts as not stated.
 
 Skill compares only under one evaluation, and two models whose 95 % intervals overlap are equal:
 the highest figure among hundreds is mostly the luckiest. "Equal when the intervals overlap" is
@@ -143,7 +144,7 @@ def _contender(entry: Entry, area: str, wanted: tuple[str, ...] | None) -> Conte
     declared = entry.declared
     if declared is None:
         raise TypeError(f"{entry.delivery_id} has no record; only live deliveries are ranked")
-    stated = declared.performance.get(area, {})
+    stated = declared.performance.get(area, {}) if entry.interval_counts(area) else {}
     claims = {
         variable: _claim(stated.get(variable))
         for variable in declared.variables
