@@ -19,6 +19,7 @@ from fairweather_interface.variables import VARIABLES, Variable
 from pydantic import TypeAdapter
 
 from fairweather_app.models_backend.capabilities import names_of
+from fairweather_app.text import as_reason
 
 DECODED_AT_ONCE = 4096
 
@@ -101,6 +102,11 @@ class Entry:
     variables: tuple[str, ...] = ()
     rows: bytes = b""
     record: bytes = b""
+
+    def __post_init__(self) -> None:
+        """Bound the reason, whoever wrote it: every receipt of an area may repeat it."""
+        if self.reason is not None:
+            object.__setattr__(self, "reason", as_reason(self.reason))
 
     @property
     def live(self) -> bool:

@@ -80,7 +80,8 @@ class Ingestion:
             return Ingested(entry=_refused(entry, Code.CORRUPT, "; ".join(error.problems)))
         known = find_known(delivery_id, delivery.digest)
         if known is not None:
-            return Ingested(entry=replace(known, fingerprint=fingerprint), delivery=delivery)
+            known = redescribe(replace(known, fingerprint=fingerprint), delivery)
+            return Ingested(entry=known, delivery=delivery)
         try:
             check_roles(delivery.metadata)
             check_units(delivery.metadata)
@@ -123,6 +124,11 @@ class Ingestion:
 def _refused(entry: Entry, code: Code, reason: str) -> Entry:
     state = State.REFUSED if code in _DECLINED else State.QUARANTINED
     return replace(entry, state=state, code=code, reason=reason)
+
+
+def redescribe(entry: Entry, delivery: Delivery) -> Entry:
+    """Return a kept entry with what the verified metadata declare: an index is not believed."""
+    return _described(entry, delivery, entry.declared.runtime if entry.declared else None)
 
 
 def _described(entry: Entry, delivery: Delivery, runtime: str | None) -> Entry:
