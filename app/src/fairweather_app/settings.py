@@ -102,6 +102,12 @@ class Settings(pydantic_settings.BaseSettings):
         description="Verified copies of deliveries and an index of what was found out about them; "
         "can be deleted at any time. All worker processes of a machine share it.",
     )
+    delivery_limit: ByteSize = Field(
+        default=ByteSize(2 << 30),
+        ge=1 << 20,
+        description="Largest delivery that is picked up, all its files together. A larger one is "
+        "refused before its files are read. [More](operations.md#who-writes-to-the-store)",
+    )
     model_memory: ByteSize = Field(
         default=ByteSize(1 << 30),
         ge=1 << 20,

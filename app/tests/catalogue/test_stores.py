@@ -252,7 +252,7 @@ def test_what_is_live_stays_live_while_the_store_is_empty_or_cannot_be_reached(
     def fail(*_arguments: object, **_more: object) -> None:
         raise RuntimeError("cannot connect to the endpoint")
 
-    monkeypatch.setattr(kit.cache.store._system, "ls", fail)  # type: ignore[union-attr]
+    monkeypatch.setattr(kit.cache.store._system, "ls", fail)  # type: ignore[attr-defined]
     assert "cannot connect to the endpoint" in str(kit.catalogue.refresh().problem)
     assert kit.live == [path.name]
 

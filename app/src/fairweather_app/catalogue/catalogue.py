@@ -30,6 +30,7 @@ from fairweather_app.catalogue.snapshot import Contents, Snapshot, refuse_confli
 from fairweather_app.common.times import write_time
 from fairweather_app.errors import LoadError, ObservationStoreError
 from fairweather_app.models_backend.runtime_model import RuntimeModel
+from fairweather_app.text import bounded, mask
 
 _DECISIONS = "decisions"
 
@@ -104,7 +105,10 @@ class Catalogue:
             return None
 
     def refresh(self) -> Snapshot:
-        """Scan the store once and replace the snapshot. Never raises for what the store holds."""
+        """Scan the store once and replace the snapshot. Never raises for what the store holds.
+
+        A scan that fails as a whole changes nothing, and is the problem of the snapshot.
+        """
         with self._refreshing:
             first = self._snapshot.checked_at is None
             if first:
@@ -112,9 +116,18 @@ class Catalogue:
             with self._publishing:
                 self._update_decisions()
                 self.trust.reload()
-            known, problems = self.refresher.run(self._known, first=first)
-            self._problem = "; ".join(problems) or None
-            self._publish(known, self._problem)
+            try:
+                known, problems = self.refresher.run(self._known, first=first)
+            except Exception as error:
+                why = f"scanning the store {self.store} failed ({type(error).__name__}: {error})"
+                problem = mask(f"{why}; what is live stays live")
+                if problem != self._problem:
+                    logger.exception("scanning the store failed")
+                self._problem = problem
+                self._publish(self._known, problem, scanned=False)
+            else:
+                self._problem = "; ".join(bounded(problems)) or None
+                self._publish(known, self._problem)
             return self._snapshot
 
     def follow_decisions(self, late_after: float) -> Snapshot:

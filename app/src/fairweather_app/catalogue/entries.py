@@ -20,6 +20,7 @@ from fairweather_interface.variables import VARIABLES, Variable
 from pydantic import TypeAdapter
 
 from fairweather_app.models_backend.capabilities import names_of
+from fairweather_app.text import as_reason
 
 DECODED_AT_ONCE = 4096
 
@@ -125,6 +126,11 @@ class Entry:
     record: bytes = b""
     envelope: bytes = b""
     trust: TrustVerdict | None = None
+
+    def __post_init__(self) -> None:
+        """Bound the reason, whoever wrote it: every receipt of an area may repeat it."""
+        if self.reason is not None:
+            object.__setattr__(self, "reason", as_reason(self.reason))
 
     @property
     def live(self) -> bool:

@@ -88,8 +88,8 @@ class Ingestion:
             return Ingested(entry=_refused(entry, Code.CORRUPT, "; ".join(error.problems)))
         known = find_known(delivery_id, delivery.digest)
         if known is not None and known.code is not Code.NOT_TRUSTED:
-            known = replace(known, fingerprint=fingerprint, envelope=envelope)
-            return Ingested(entry=known, delivery=delivery)
+            kept = replace(known, fingerprint=fingerprint, envelope=envelope)
+            return Ingested(entry=redescribe(kept, delivery), delivery=delivery)
         return self._accept(_described(replace(entry, envelope=envelope), delivery), delivery)
 
     def _read_envelope(self, entry: Entry, find_known: FindKnown) -> tuple[bytes, Entry | None]:
@@ -136,7 +136,7 @@ class Ingestion:
             code = Code.CORRUPT
             reason = mask(f"this release failed on it: {type(error).__name__}: {error}")
         else:
-            entry = _described(entry, delivery, model)
+            entry = _described(entry, delivery, model.session.runtime, model.format)
             return Ingested(entry=entry, delivery=delivery, model=model)
         return Ingested(entry=_refused(entry, code, reason), delivery=delivery)
 
@@ -165,8 +165,15 @@ def _refused(entry: Entry, code: Code, reason: str) -> Entry:
     return replace(entry, state=state, code=code, reason=reason)
 
 
-def _described(entry: Entry, delivery: Delivery, model: RuntimeModel | None = None) -> Entry:
-    runtime, format_ = (model.session.runtime, model.format) if model else (None, None)
+def redescribe(entry: Entry, delivery: Delivery) -> Entry:
+    """Return a kept entry with what the verified metadata declare: an index is not believed."""
+    ran = entry.declared
+    return _described(entry, delivery, ran.runtime, ran.format) if ran else entry
+
+
+def _described(
+    entry: Entry, delivery: Delivery, runtime: str | None = None, format_: str | None = None
+) -> Entry:
     return replace(
         entry,
         digest=delivery.digest,

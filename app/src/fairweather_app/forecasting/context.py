@@ -70,7 +70,12 @@ def build_app_context(settings: Settings) -> AppContext:
         settings.observations, patience=PATIENCE_SHARE * settings.time_limit
     )
     windows = WindowCache(observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS))
-    cache = DeliveryCache(settings.cache, store=open_store(settings.store), reader=NEWEST_SCHEMA)
+    cache = DeliveryCache(
+        settings.cache,
+        store=open_store(settings.store),
+        reader=NEWEST_SCHEMA,
+        limit=settings.delivery_limit,
+    )
     try:
         cache.check_writable()
     except OSError as error:

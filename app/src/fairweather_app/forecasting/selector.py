@@ -23,7 +23,7 @@ from fairweather_app.catalogue.snapshot import Contents, count_undeclared
 from fairweather_app.common.lru import LruCache
 from fairweather_app.forecasting.ranking import rank
 from fairweather_app.refusals import CountedRefusals, Refusals, RefusedDelivery
-from fairweather_app.text import join_some
+from fairweather_app.text import as_reason, join_some
 
 CHOICE_BYTES_KEPT = 32_000_000
 CHOICES_PREPARED = 1000
@@ -45,7 +45,7 @@ def refused(
         delivery_id=delivery.delivery_id,
         model_type=delivery.model_type,
         code=str(code),
-        reason=str(reason),
+        reason=as_reason(str(reason)),
     )
 
 
