@@ -101,15 +101,18 @@ class Catalogue:
         except LoadError:
             return None
 
-    def refresh(self) -> Snapshot:
-        """Scan the store once and replace the snapshot. Never raises for what the store holds."""
+    def refresh(self, patience: float | None = None) -> Snapshot:
+        """Scan the store once and replace the snapshot. Never raises for what the store holds.
+
+        The test of a delivery that goes on after `patience` seconds is left to the next refresh.
+        """
         with self._refreshing:
             first = self._snapshot.checked_at is None
             if first:
                 self._known = self._index.entries()
             with self._publishing:
                 self._update_decisions()
-            known, problems = self.refresher.run(self._known, first=first)
+            known, problems = self.refresher.run(self._known, first=first, patience=patience)
             self._problem = "; ".join(problems) or None
             self._publish(known, self._problem)
             return self._snapshot

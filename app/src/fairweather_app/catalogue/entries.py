@@ -58,7 +58,7 @@ class Declared:
     """The part of a delivery's metadata that choosing and listing need.
 
     `performance` is by area and then by variable; `train_end_time` is a POSIX time. `runtime` is
-    what ran it at ingestion, None when nothing could.
+    what ran it at ingestion, None when nothing could, and `memory` the bytes that it took there.
     """
 
     schema_version: str
@@ -74,6 +74,7 @@ class Declared:
     unknown_fields: tuple[str, ...]
     performance: Mapping[str, Mapping[str, StatedPerformance]]
     runtime: str | None
+    memory: int = 0
 
     def skill(self, area: str, variable: str) -> float | None:
         """Return its held-out skill, None where it states none."""
@@ -145,7 +146,7 @@ def describe_variables(metadata: ModelMetadata) -> bytes:
     return _ROWS.dump_json(rows) if rows else b""
 
 
-def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:
+def describe(metadata: ModelMetadata, *, runtime: str | None, memory: int = 0) -> bytes:
     """Return the record of a delivery: `Declared`, as JSON."""
     performance: dict[str, dict[str, StatedPerformance]] = {}
     for each in metadata.performance:
@@ -169,5 +170,6 @@ def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:
         unknown_fields=tuple(metadata.unknown_fields),
         performance=performance,
         runtime=runtime,
+        memory=memory,
     )
     return _RECORD.dump_json(declared)

@@ -1,15 +1,15 @@
 """Ingestion: from a delivery in the store to a model that can serve, or to the reason why not.
 
-Copy → verify → read the metadata that *this* release obeys → load with the first runtime that takes
-it → compare the signature → replay the examples, which also warms the model. Whatever fails becomes
-an entry with its reason; no content of a delivery can stop the app.
+Copy → verify → read the metadata that *this* release obeys → test in a process of its own (load
+with the first runtime that takes it, compare the signature, replay the examples) → load it here.
+Whatever fails becomes an entry with its reason.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import fairweather_interface.errors as interface
@@ -20,14 +20,16 @@ from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.entries import Entry, State, describe, describe_variables
 from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
-from fairweather_app.models_backend.acceptance import accept, check_roles, check_units
-from fairweather_app.models_backend.loading import estimate_memory, load
-from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.models_backend.session import Session
+from fairweather_app.models_backend.acceptance import check_roles, check_units
+from fairweather_app.models_backend.acceptance_process import AcceptanceTests
+from fairweather_app.models_backend.protocol import load
+from fairweather_app.models_backend.runtime_model import RuntimeModel, Session
 from fairweather_app.text import mask
 
 FindKnown = Callable[[str, str], Entry | None]
 """Finds the entry of a delivery id and a digest that were ingested before."""
+MayRun = Callable[[Delivery, str], bool]
+"""Whether a delivery may be run from its artifact of a format."""
 
 _DECLINED = {Code.SCHEMA_TOO_NEW, Code.RUNTIME_UNAVAILABLE}
 """The codes of sound deliveries."""
@@ -51,11 +53,21 @@ class Ingested:
 class Ingestion:
     """Makes entries of deliveries, with the runtimes of this process, the preferred first.
 
-    What was accepted before and can no longer be read or loaded is `LoadError`.
+    What was accepted before and can no longer be read or loaded is `LoadError`. A model may take so
+    many bytes of `memory`. `may_run` is asked before any artifact is looked at.
     """
 
-    def __init__(self, cache: DeliveryCache, backends: Sequence[ModelsBackend]) -> None:
+    def __init__(
+        self,
+        cache: DeliveryCache,
+        backends: Sequence[ModelsBackend],
+        *,
+        memory: int = 1 << 30,
+        may_run: MayRun = lambda _delivery, _format: True,
+    ) -> None:
         self._cache = cache
+        self._may_run = may_run
+        self._tests = AcceptanceTests(memory)
         self.backends = tuple(backends)
 
     def ingest(
@@ -63,11 +75,13 @@ class Ingestion:
         delivery_id: str,
         fingerprint: str,
         find_known: FindKnown = lambda _delivery_id, _digest: None,
+        patience: float | None = None,
     ) -> Ingested:
         """Ingest a delivery; one that is known is verified, and not tested again.
 
         One without a manifest, which is not there (any more), is `IncompleteDeliveryError`; a store
-        or cache that fails, which tells nothing about the delivery, is `OSError`.
+        or cache that fails, which tells nothing about the delivery, is `OSError`; a test that goes
+        on after `patience` seconds, `PendingTestError`.
         """
         entry = Entry(delivery_id=delivery_id, state=State.LIVE, fingerprint=fingerprint)
         try:
@@ -84,8 +98,7 @@ class Ingestion:
         try:
             check_roles(delivery.metadata)
             check_units(delivery.metadata)
-            model = load(delivery, self.backends)
-            accept(model)
+            model = self._tests.load_tested(delivery, self._allowed(delivery), patience)
         except LoadError as error:
             code, reason = error.code, str(error)
         except OSError:
@@ -95,7 +108,7 @@ class Ingestion:
             code = Code.CORRUPT
             reason = mask(f"this release failed on it: {type(error).__name__}: {error}")
         else:
-            entry = _described(entry, delivery, model.session.runtime)
+            entry = _described(entry, delivery, model)
             return Ingested(entry=entry, delivery=delivery, model=model)
         entry = _refused(_described(entry, delivery, None), code, reason)
         return Ingested(entry=entry, delivery=delivery)
@@ -104,14 +117,13 @@ class Ingestion:
         """Load what was accepted before: bytes verified now, signature and examples not tested."""
         with _opening():
             delivery = self._cache.open_verified(entry.delivery_id, str(entry.digest))
-            return load(delivery, self.backends)
+            model = load(delivery, self._allowed(delivery))
+            return replace(model, memory=self.measure(entry))
 
-    def measure(self, entry: Entry) -> int:
-        """Estimate the memory of a model before it is loaded; 0 where `reload` will fail."""
-        with suppress(interface.FairweatherError, OSError):
-            delivery = self._cache.open_described(entry.delivery_id, str(entry.digest))
-            return estimate_memory(delivery, self.backends)
-        return 0
+    @staticmethod
+    def measure(entry: Entry) -> int:
+        """Return the bytes that a model took when it was tested."""
+        return entry.declared.memory if entry.declared else 0
 
     def describe(self, entry: Entry, session: Session) -> RuntimeModel:
         """Make the model of an entry that was accepted before, run by the given session."""
@@ -119,13 +131,16 @@ class Ingestion:
             delivery = self._cache.open_described(entry.delivery_id, str(entry.digest))
             return RuntimeModel(delivery=delivery, session=session)
 
+    def _allowed(self, delivery: Delivery) -> list[ModelsBackend]:
+        return [each for each in self.backends if self._may_run(delivery, each.format)]
+
 
 def _refused(entry: Entry, code: Code, reason: str) -> Entry:
     state = State.REFUSED if code in _DECLINED else State.QUARANTINED
     return replace(entry, state=state, code=code, reason=reason)
 
 
-def _described(entry: Entry, delivery: Delivery, runtime: str | None) -> Entry:
+def _described(entry: Entry, delivery: Delivery, model: RuntimeModel | None) -> Entry:
     return replace(
         entry,
         digest=delivery.digest,
@@ -133,7 +148,11 @@ def _described(entry: Entry, delivery: Delivery, runtime: str | None) -> Entry:
         areas=tuple(delivery.metadata.areas),
         variables=delivery.metadata.variables,
         rows=describe_variables(delivery.metadata),
-        record=describe(delivery.metadata, runtime),
+        record=describe(
+            delivery.metadata,
+            runtime=model.session.runtime if model else None,
+            memory=model.memory if model else 0,
+        ),
     )
 
 

@@ -14,6 +14,10 @@ Laws:
   only an app that finds an empty store when it starts drops all.
 - A delivery that cannot be read or copied is tried again in every pass. If it was live, it stays
   live; else it is quarantined as not read yet, which tells nothing about its bytes.
+- A pass with `patience` waits no longer for the test of a delivery, here or in another process; the
+  next pass takes the result. So no delivery keeps others waiting.
+- A delivery that `MOST_DEATHS` processes died over is quarantined, and not tried again before its
+  bytes change.
 """
 
 from __future__ import annotations
@@ -24,17 +28,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from multiprocessing.util import Finalize
 
 from fairweather_interface.errors import IncompleteDeliveryError
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.refusals import Code
 
-from fairweather_app.catalogue.delivery_cache import DeliveryCache
+from fairweather_app.catalogue.delivery_cache import Claim, DeliveryCache
 from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.catalogue.index import Index
 from fairweather_app.catalogue.ingestion import Ingested, Ingestion
 from fairweather_app.catalogue.model_cache import ModelCache, release_free_memory
-from fairweather_app.errors import LoadError, RemoteUnavailableError, StoreError
+from fairweather_app.errors import (
+    LoadError,
+    PendingTestError,
+    RemoteUnavailableError,
+    StoreError,
+)
 from fairweather_app.text import FEW_NAMED, join_some, mask
 
 CHECKED_AT_ONCE = 500
@@ -45,6 +55,10 @@ PUBLISH_EVERY_SECONDS = 2.0
 """How long a pass may go on before its result so far is published."""
 GRACE_PASSES = 6
 """So many passes in a row must have missed a guarded delivery before it is dropped."""
+OTHERS_SECONDS = 5.0
+"""A pass without `patience` waits so long for another process that tests a delivery."""
+MOST_DEATHS = 2
+"""One death may be a restart at the wrong moment."""
 FEW = 3
 """So many deliveries, or half of all, may go in one pass and are dropped at once."""
 
@@ -62,6 +76,7 @@ class _Pass:
     gone: list[Entry]
     damaged: frozenset[str] = frozenset()
     problems: list[str] = field(default_factory=list)
+    patience: float | None = None
     loads: int = 0
     published: float = field(default_factory=time.monotonic)
 
@@ -86,6 +101,10 @@ class Refresher:
         self._model_cache = model_cache
         self._publish = publish
         self._guard = DeletionGuard(may_answer)
+        self.pending = False
+        """Whether the last pass has left tests that go on."""
+        self._claims: dict[str, Claim] = {}  # of deliveries whose test goes on
+        Finalize(self, Refresher._release, args=(self._claims,), exitpriority=10)
         self._digests: frozenset[str] = frozenset()
         self._pruned: frozenset[str] | None = None
         self._passed_over: frozenset[str] = frozenset()
@@ -93,7 +112,7 @@ class Refresher:
         self._last_verified = ""
 
     def run(
-        self, known: Mapping[str, Entry], *, first: bool
+        self, known: Mapping[str, Entry], *, first: bool, patience: float | None = None
     ) -> tuple[Mapping[str, Entry], list[str]]:
         """Scan the store once; never raises for what the store holds.
 
@@ -114,7 +133,9 @@ class Refresher:
         now = _Pass(
             entries={name: known[name] for name in names & known.keys()},
             gone=[each for name, each in known.items() if name not in names],
+            patience=patience,
         )
+        self.pending = False
         now.damaged = frozenset(self._find_damaged(now.entries))
         missing = {} if first else {each.delivery_id: each for each in now.gone}
         for name in [*sorted(names - known.keys()), *self._to_recheck(now)]:
@@ -126,6 +147,7 @@ class Refresher:
             stay, problems = self._guard.confirm(now.gone, now.entries, str(self._store))
             now.entries |= {each.delivery_id: each for each in stay}
             now.problems += problems
+        self._release(self._claims, self._claims.keys() - now.entries.keys())
         self._index.remove(known.keys() - now.entries.keys())
         self._prune(frozenset(each.digest for each in now.entries.values() if each.digest))
         return now.entries, now.problems
@@ -164,19 +186,23 @@ class Refresher:
     def _refresh_one(self, delivery_id: str, now: _Pass) -> None:
         """Ingest one delivery if it is new, its bytes changed or its copy is damaged."""
         known = now.entries.get(delivery_id)
+        pending = False
         try:
             fingerprint = self._store.fingerprint(delivery_id)
             intact = known is not None and delivery_id not in now.damaged
             if intact and known is not None and known.fingerprint == fingerprint:
                 return
-            with self._cache.locked():
-                found = self._ingestion.ingest(delivery_id, fingerprint, self._index.find)
-                changed = known is None or not found.entry.equals(known)
-                if changed:
-                    self._index.put([found.entry])
+            found = self._ingest(delivery_id, fingerprint, now.patience)
+            changed = known is None or not found.entry.equals(known)
+            if changed:
+                self._index.put([found.entry])
         except IncompleteDeliveryError:
             if now.entries.pop(delivery_id, None) is not None and known is not None:
                 now.gone.append(known)
+            return
+        except PendingTestError as error:
+            pending = self.pending = True
+            now.entries[delivery_id] = _retry_entry(delivery_id, error, known)
             return
         except OSError as error:
             where = f"read from {self._store} or copied to {self._cache.folder}"
@@ -184,9 +210,38 @@ class Refresher:
             now.problems.append(f"{delivery_id} cannot be {failed}: {_cause(error)}")
             now.entries[delivery_id] = _retry_entry(delivery_id, error, known)
             return
+        finally:
+            if not pending:
+                self._release(self._claims, [delivery_id])
         self._load_model(found, now)
         if changed:
             now.entries[delivery_id] = found.entry
+
+    def _ingest(self, delivery_id: str, fingerprint: str, patience: float | None) -> Ingested:
+        """Ingest a claimed delivery, unless processes have died over it."""
+        claim = self._claims.get(delivery_id)
+        if claim is None or claim.fingerprint != fingerprint:
+            self._release(self._claims, [delivery_id])
+            waits = OTHERS_SECONDS if patience is None else patience
+            claim = self._cache.claim(delivery_id, fingerprint, waits)
+            self._claims[delivery_id] = claim
+        if claim.deaths < MOST_DEATHS:
+            return self._ingestion.ingest(delivery_id, fingerprint, self._index.find, patience)
+        reason = f"{claim.deaths} processes of this app ended while they tried it; deliver it anew"
+        entry = Entry(
+            delivery_id=delivery_id,
+            state=State.QUARANTINED,
+            fingerprint=fingerprint,
+            code=Code.CORRUPT,
+            reason=reason,
+        )
+        return Ingested(entry=entry)
+
+    @staticmethod
+    def _release(claims: dict[str, Claim], names: Iterable[str] | None = None) -> None:
+        for name in [*(claims if names is None else names)]:
+            if name in claims:
+                claims.pop(name).release()
 
     def _load_model(self, found: Ingested, now: _Pass) -> None:
         """Have a model in memory before it goes live, also one that another process accepted."""
@@ -237,7 +292,7 @@ class Refresher:
             release_free_memory()
         # dropped copies stay until the next pass: a request may be reading them
         wanted, self._digests = digests | self._digests, digests
-        if wanted != self._pruned:
+        if wanted != self._pruned and not self.pending:  # what is being tested has no entry yet
             self._cache.prune(wanted)
             self._pruned = wanted
 
