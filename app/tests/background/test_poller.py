@@ -90,7 +90,7 @@ def test_the_poller_goes_on_after_a_failure(
 ) -> None:
     looks: list[int] = []
 
-    def fail(_catalogue: Catalogue) -> None:
+    def fail(_catalogue: Catalogue, _patience: float) -> None:
         looks.append(1)
         raise ZeroDivisionError
 

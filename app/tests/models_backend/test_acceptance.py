@@ -22,8 +22,7 @@ from fairweather_app.models_backend.acceptance import (
     check_signature,
     check_times,
 )
-from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.models_backend.session import Arrays, Signature, Tensor
+from fairweather_app.models_backend.runtime_model import Arrays, RuntimeModel, Signature, Tensor
 
 Build = Callable[..., Path]
 
@@ -82,7 +81,7 @@ def test_a_runtime_may_leave_the_shape_of_an_output_open(tiny_delivery: Build) -
 
 def test_an_output_of_another_shape_is_found_by_the_examples(tiny_delivery: Build) -> None:
     model = model_of(tiny_delivery(), StandInSession(lambda values: values[:, :5]))
-    with pytest.raises(LoadError, match=r"came out as \(8, 5\), expected \(8, 24\)"):
+    with pytest.raises(LoadError, match=r"as float32 \(8, 5\), expected float32 \(8, 24\)"):
         accept(model)
 
 

@@ -59,7 +59,15 @@ def signatures(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         return SimpleNamespace(signatures=found)
 
     stand_in = ModuleType("tensorflow")
+    meta = SimpleNamespace(
+        object_graph_def=SimpleNamespace(nodes=["root"], concrete_functions={}),
+        graph_def=SimpleNamespace(node=[], library=SimpleNamespace(function=[])),
+        saver_def=SimpleNamespace(save_tensor_name="", restore_op_name=""),
+        signature_def={},
+    )
+    parse = SimpleNamespace(parse_saved_model=lambda _path: SimpleNamespace(meta_graphs=[meta]))
     vars(stand_in).update(
+        __internal__=SimpleNamespace(saved_model=parse),
         __version__="2.21.0",
         saved_model=SimpleNamespace(load=load),
         constant=lambda value: value,

@@ -104,10 +104,11 @@ class Catalogue:
         except LoadError:
             return None
 
-    def refresh(self) -> Snapshot:
+    def refresh(self, patience: float | None = None) -> Snapshot:
         """Scan the store once and replace the snapshot. Never raises for what the store holds.
 
-        A scan that fails as a whole changes nothing, and is the problem of the snapshot.
+        A scan that fails as a whole changes nothing, and is the problem of the snapshot. The test
+        of a delivery that goes on after `patience` seconds is left to the next refresh.
         """
         with self._refreshing:
             first = self._snapshot.checked_at is None
@@ -117,7 +118,7 @@ class Catalogue:
                 self._update_decisions()
                 self.trust.reload()
             try:
-                known, problems = self.refresher.run(self._known, first=first)
+                known, problems = self.refresher.run(self._known, first=first, patience=patience)
             except Exception as error:
                 why = f"scanning the store {self.store} failed ({type(error).__name__}: {error})"
                 problem = mask(f"{why}; what is live stays live")

@@ -28,10 +28,11 @@ import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import fairweather_interface.errors as interface
 from fairweather_interface.delivery import (
@@ -49,10 +50,13 @@ from fairweather_interface.names import with_plain_areas
 
 from fairweather_app.catalogue.stores import DEEPEST, Store
 from fairweather_app.common.private_files import check_private, make_private_folder
+from fairweather_app.errors import PendingTestError
 from fairweather_app.text import FEW_NAMED, join_some
 
 _STAGING = ".staging-"
-_LOCK = ".lock"
+_CLAIM = ".claim-"
+_CLAIM_SECONDS = 0.02
+"""How often a claim of another process is tried again."""
 ABANDONED_AFTER_SECONDS = 86_400
 
 MOST_FILES = 10_000
@@ -63,6 +67,43 @@ LARGEST_EXAMPLES, MOST_EXAMPLE_ARRAYS = 128 << 20, 1_000
 """Bytes of the examples, unpacked, and arrays."""
 
 logger = logging.getLogger(__name__)
+
+
+class Claim:
+    """The right to ingest a delivery: a locked file, and a note that it was tried.
+
+    `release` deletes it. A process that dies leaves it behind, unlocked: `deaths` counts how many
+    died so over the same bytes.
+    """
+
+    def __init__(self, path: Path, file: IO[bytes], fingerprint: str) -> None:
+        self._path = path
+        self._file = file
+        self.fingerprint = fingerprint
+        file.seek(0)
+        self.deaths = file.read().split().count(fingerprint.encode())
+        file.truncate(0)
+        file.write(f"{fingerprint}\n".encode() * (self.deaths + 1))
+
+    @classmethod
+    def take(cls, path: Path, fingerprint: str) -> Claim | None:
+        """Lock the file; None while another process holds it. The system unlocks what dies."""
+        with ExitStack() as stack:
+            file = stack.enter_context(path.open("ab+", buffering=0))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return None  # deleted by the one that held it
+            except (BlockingIOError, FileNotFoundError):
+                return None
+            claim = cls(path, file, fingerprint)
+            stack.pop_all()
+            return claim
+
+    def release(self) -> None:
+        """Let others have it."""
+        self._path.unlink(missing_ok=True)
+        self._file.close()
 
 
 class DeliveryCache:
@@ -85,23 +126,23 @@ class DeliveryCache:
     def check_writable(self) -> None:
         """Make a folder here and remove it again; raises `OSError` where that cannot be done."""
         self.check_private()
-        for lock in self.folder.glob(f"{_LOCK}*"):
+        for lock in self.folder.glob(f"{_CLAIM}*"):
             check_private(lock)
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder):
             pass
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes that share this cache from ingesting inside the block.
+    def claim(self, name: str, fingerprint: str, patience: float) -> Claim:
+        """Claim a delivery, so that one process ingests it and the others find the result.
 
-        So each delivery is tested by one process, and the others find the result. The system
-        releases the lock when the process ends.
+        One that another process still holds after `patience` seconds is `PendingTestError`.
         """
         self.check_private()
-        handle = os.open(self.folder / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        end = time.monotonic() + patience
+        while (found := Claim.take(self.folder / f"{_CLAIM}{name}", fingerprint)) is None:
+            if time.monotonic() >= end:
+                raise PendingTestError("another process is still testing it")
+            time.sleep(_CLAIM_SECONDS)
+        return found
 
     def fetch_verified(self, name: str) -> Delivery:
         """Copy a delivery here, unless its bytes are here already, and verify the copy.

@@ -60,7 +60,8 @@ class Declared:
     """The part of a delivery's metadata that choosing and listing need.
 
     `performance` is by area and then by variable; times are POSIX times. `runtime` is what ran it
-    at ingestion, from the artifact of a `format`; None when nothing could.
+    at ingestion, from the artifact of a `format`, and `memory` the bytes that it took there; None
+    and 0 when nothing could.
     """
 
     schema_version: str
@@ -78,6 +79,7 @@ class Declared:
     performance: Mapping[str, Mapping[str, StatedPerformance]]
     runtime: str | None
     format: str | None
+    memory: int = 0
 
     def skill(self, area: str, variable: str) -> float | None:
         """Return its held-out skill, None where it states none."""
@@ -189,7 +191,9 @@ def _whole_seconds(time: datetime) -> float:
     return time.replace(microsecond=0).timestamp()
 
 
-def describe(metadata: ModelMetadata, runtime: str | None, format_: str | None = None) -> bytes:
+def describe(
+    metadata: ModelMetadata, *, runtime: str | None, format_: str | None = None, memory: int = 0
+) -> bytes:
     """Return the record of a delivery: `Declared`, as JSON."""
     performance: dict[str, dict[str, StatedPerformance]] = {}
     for each in metadata.performance:
@@ -215,5 +219,6 @@ def describe(metadata: ModelMetadata, runtime: str | None, format_: str | None =
         performance=performance,
         runtime=runtime,
         format=format_,
+        memory=memory,
     )
     return _RECORD.dump_json(declared)

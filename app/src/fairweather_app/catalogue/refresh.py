@@ -16,6 +16,10 @@ Laws:
   If it was live, it stays live; else it is quarantined as not read yet, which tells nothing about
   its bytes. Whatever else goes wrong with a delivery is about this one too, never about the pass.
 - Rows of the index are compared with the verified metadata in turn, as the copies are.
+- A pass with `patience` waits no longer for the test of a delivery, here or in another process; the
+  next pass takes the result. So no delivery keeps others waiting.
+- A delivery that `MOST_DEATHS` processes died over is quarantined, and not tried again before its
+  bytes change.
 """
 
 from __future__ import annotations
@@ -26,17 +30,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from multiprocessing.util import Finalize
 
 from fairweather_interface.errors import FairweatherError, IncompleteDeliveryError
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.refusals import Code
 
-from fairweather_app.catalogue.delivery_cache import DeliveryCache
+from fairweather_app.catalogue.delivery_cache import Claim, DeliveryCache
 from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.catalogue.index import Index
 from fairweather_app.catalogue.ingestion import Ingested, Ingestion, redescribe
 from fairweather_app.catalogue.model_cache import ModelCache, release_free_memory
-from fairweather_app.errors import LoadError, RemoteUnavailableError, StoreError
+from fairweather_app.errors import (
+    LoadError,
+    PendingTestError,
+    RemoteUnavailableError,
+    StoreError,
+)
 from fairweather_app.text import FEW_NAMED, bounded, join_some, mask
 
 CHECKED_AT_ONCE = 500
@@ -47,6 +57,10 @@ PUBLISH_EVERY_SECONDS = 2.0
 """How long a pass may go on before its result so far is published."""
 GRACE_PASSES = 6
 """So many passes in a row must have missed a guarded delivery before it is dropped."""
+OTHERS_SECONDS = 5.0
+"""A pass without `patience` waits so long for another process that tests a delivery."""
+MOST_DEATHS = 2
+"""One death may be a restart at the wrong moment."""
 FEW = 3
 """So many deliveries, or half of all, may go in one pass and are dropped at once."""
 
@@ -64,6 +78,7 @@ class _Pass:
     gone: list[Entry]
     damaged: frozenset[str] = frozenset()
     problems: list[str] = field(default_factory=list)
+    patience: float | None = None
     loads: int = 0
     published: float = field(default_factory=time.monotonic)
 
@@ -88,6 +103,10 @@ class Refresher:
         self._model_cache = model_cache
         self._publish = publish
         self._guard = DeletionGuard(may_answer)
+        self.pending = False
+        """Whether the last pass has left tests that go on."""
+        self._claims: dict[str, Claim] = {}  # of deliveries whose test goes on
+        Finalize(self, Refresher._release, args=(self._claims,), exitpriority=10)
         self._digests: frozenset[str] = frozenset()
         self._pruned: frozenset[str] | None = None
         self._passed_over: frozenset[str] = frozenset()
@@ -98,7 +117,7 @@ class Refresher:
         self._damage: dict[str, str] = {}
 
     def run(
-        self, known: Mapping[str, Entry], *, first: bool
+        self, known: Mapping[str, Entry], *, first: bool, patience: float | None = None
     ) -> tuple[Mapping[str, Entry], list[str]]:
         """Scan the store once; never raises for what the store holds.
 
@@ -119,7 +138,9 @@ class Refresher:
         now = _Pass(
             entries={name: known[name] for name in names & known.keys()},
             gone=[each for name, each in known.items() if name not in names],
+            patience=patience,
         )
+        self.pending = False
         try:
             self._cache.check_private()
         except OSError as error:
@@ -136,6 +157,7 @@ class Refresher:
             now.entries |= {each.delivery_id: each for each in stay}
             now.problems += problems
         self._checked_by = self._ingestion.trust.policy
+        self._release(self._claims, self._claims.keys() - now.entries.keys())
         self._index.remove(known.keys() - now.entries.keys())
         self._prune(frozenset(each.digest for each in now.entries.values() if each.digest))
         return now.entries, now.problems
@@ -176,42 +198,79 @@ class Refresher:
     def _refresh_one(self, delivery_id: str, now: _Pass) -> None:
         """Ingest one delivery if it is new, its bytes changed or its copy is damaged."""
         known = now.entries.get(delivery_id)
+        pending = False
         try:
             fingerprint = self._store.fingerprint(delivery_id)
             intact = delivery_id not in now.damaged
             if intact and known is not None and self._stays(known, fingerprint):
                 return
-            with self._cache.locked():
-                found = self._ingestion.ingest(delivery_id, fingerprint, self._index.find)
-                changed = known is None or not found.entry.equals(known)
-                if changed:
-                    self._index.put([found.entry])
+            found = self._ingest(delivery_id, fingerprint, now.patience)
+            changed = known is None or not found.entry.equals(known)
+            if changed:
+                self._index.put([found.entry])
         except IncompleteDeliveryError:
             if now.entries.pop(delivery_id, None) is not None and known is not None:
                 now.gone.append(known)
             return
-        except OSError as error:
-            where = f"read from {self._store} or copied to {self._cache.folder}"
-            failed = "tried" if isinstance(error, RemoteUnavailableError) else where
-            now.problems.append(f"{delivery_id} cannot be {failed}: {_cause(error)}")
-            now.entries[delivery_id] = _retry_entry(delivery_id, error, known)
+        except Exception as error:  # noqa: BLE001 - of one delivery, never of the pass
+            pending = isinstance(error, PendingTestError)
+            self.pending |= pending
+            self._record_failure(delivery_id, error, now)
             return
-        except Exception as error:
-            entry = _failed_entry(delivery_id, error)
-            if known is not None and known.live and not isinstance(error, FairweatherError):
-                now.problems.append(f"{delivery_id} stays live, and {entry.reason}")
-            elif known is None or not entry.equals(known):
-                logger.debug("the ingestion of %s failed", delivery_id, exc_info=error)
-                now.entries[delivery_id] = entry
-            return
+        finally:
+            if not pending:
+                self._release(self._claims, [delivery_id])
         self._load_model(found, now)
         if changed:
             now.entries[delivery_id] = found.entry
+
+    def _record_failure(self, delivery_id: str, error: Exception, now: _Pass) -> None:
+        """Record why a delivery could not be ingested; a live one stays live where it can."""
+        known = now.entries.get(delivery_id)
+        if isinstance(error, OSError):
+            if not isinstance(error, PendingTestError):
+                where = f"read from {self._store} or copied to {self._cache.folder}"
+                failed = "tried" if isinstance(error, RemoteUnavailableError) else where
+                now.problems.append(f"{delivery_id} cannot be {failed}: {_cause(error)}")
+            now.entries[delivery_id] = _retry_entry(delivery_id, error, known)
+            return
+        entry = _failed_entry(delivery_id, error)
+        if known is not None and known.live and not isinstance(error, FairweatherError):
+            now.problems.append(f"{delivery_id} stays live, and {entry.reason}")
+        elif known is None or not entry.equals(known):
+            logger.debug("the ingestion of %s failed", delivery_id, exc_info=error)
+            now.entries[delivery_id] = entry
 
     def _stays(self, known: Entry, fingerprint: str) -> bool:
         """Return whether a known delivery has the same bytes, and no other keys to be asked."""
         asked_before = self._checked_by is self._ingestion.trust.policy
         return known.fingerprint == fingerprint and (asked_before or not self._is_untrusted(known))
+
+    def _ingest(self, delivery_id: str, fingerprint: str, patience: float | None) -> Ingested:
+        """Ingest a claimed delivery, unless processes have died over it."""
+        claim = self._claims.get(delivery_id)
+        if claim is None or claim.fingerprint != fingerprint:
+            self._release(self._claims, [delivery_id])
+            waits = OTHERS_SECONDS if patience is None else patience
+            claim = self._cache.claim(delivery_id, fingerprint, waits)
+            self._claims[delivery_id] = claim
+        if claim.deaths < MOST_DEATHS:
+            return self._ingestion.ingest(delivery_id, fingerprint, self._index.find, patience)
+        reason = f"{claim.deaths} processes of this app ended while they tried it; deliver it anew"
+        entry = Entry(
+            delivery_id=delivery_id,
+            state=State.QUARANTINED,
+            fingerprint=fingerprint,
+            code=Code.CORRUPT,
+            reason=reason,
+        )
+        return Ingested(entry=entry)
+
+    @staticmethod
+    def _release(claims: dict[str, Claim], names: Iterable[str] | None = None) -> None:
+        for name in [*(claims if names is None else names)]:
+            if name in claims:
+                claims.pop(name).release()
 
     def _load_model(self, found: Ingested, now: _Pass) -> None:
         """Have a model in memory before it goes live, also one that another process accepted."""
@@ -285,7 +344,7 @@ class Refresher:
             release_free_memory()
         # dropped copies stay until the next pass: a request may be reading them
         wanted, self._digests = digests | self._digests, digests
-        if wanted != self._pruned:
+        if wanted != self._pruned and not self.pending:  # what is being tested has no entry yet
             self._cache.prune(wanted)
             self._pruned = wanted
 

@@ -11,6 +11,7 @@ import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 import click
@@ -305,7 +306,7 @@ def _known(context: AppContext) -> Snapshot:
     """Scan the store; where it does not answer, return what was known of it before."""
     store = f"the store {context.catalogue.store}"
     try:
-        return TimeLimit(STORE_SECONDS, pause=0).run(store, context.catalogue.refresh)
+        return TimeLimit(STORE_SECONDS, pause=0).run(store, partial(context.catalogue.refresh, 0))
     except GivenUpError as error:
         output.print_text(f"{error}; what was known of it before counts", err=True)
         return context.catalogue.follow_decisions(STORE_SECONDS)
