@@ -190,10 +190,8 @@ class Refresher:
             return self._ingestion.ingest(delivery_id, self._store.fingerprint(delivery_id))
         except IncompleteDeliveryError:
             return None
-        except OSError as error:
-            return Ingested(entry=_retry_entry(delivery_id, error, None))
         except Exception as error:  # noqa: BLE001 - as in a pass
-            return Ingested(entry=_failed_entry(delivery_id, error))
+            return Ingested(entry=_failed_entry(delivery_id, error, None))
 
     def _refresh_one(self, delivery_id: str, now: _Pass) -> None:
         """Ingest one delivery if it is new, its bytes changed or its copy is damaged."""
@@ -212,10 +210,14 @@ class Refresher:
             if now.entries.pop(delivery_id, None) is not None and known is not None:
                 now.gone.append(known)
             return
-        except Exception as error:  # noqa: BLE001 - of one delivery, never of the pass
+        except Exception as error:  # noqa: BLE001 - it is about this delivery, whatever it is
             pending = isinstance(error, PendingTestError)
             self.pending |= pending
-            self._record_failure(delivery_id, error, now)
+            if not isinstance(error, FairweatherError | PendingTestError):
+                where = f"read from {self._store} or copied to {self._cache.folder}"
+                failed = "tried" if isinstance(error, RemoteUnavailableError) else where
+                now.problems.append(f"{delivery_id} cannot be {failed}: {_cause(error)}")
+            now.entries[delivery_id] = _failed_entry(delivery_id, error, known)
             return
         finally:
             if not pending:
@@ -223,23 +225,6 @@ class Refresher:
         self._load_model(found, now)
         if changed:
             now.entries[delivery_id] = found.entry
-
-    def _record_failure(self, delivery_id: str, error: Exception, now: _Pass) -> None:
-        """Record why a delivery could not be ingested; a live one stays live where it can."""
-        known = now.entries.get(delivery_id)
-        if isinstance(error, OSError):
-            if not isinstance(error, PendingTestError):
-                where = f"read from {self._store} or copied to {self._cache.folder}"
-                failed = "tried" if isinstance(error, RemoteUnavailableError) else where
-                now.problems.append(f"{delivery_id} cannot be {failed}: {_cause(error)}")
-            now.entries[delivery_id] = _retry_entry(delivery_id, error, known)
-            return
-        entry = _failed_entry(delivery_id, error)
-        if known is not None and known.live and not isinstance(error, FairweatherError):
-            now.problems.append(f"{delivery_id} stays live, and {entry.reason}")
-        elif known is None or not entry.equals(known):
-            logger.debug("the ingestion of %s failed", delivery_id, exc_info=error)
-            now.entries[delivery_id] = entry
 
     def _stays(self, known: Entry, fingerprint: str) -> bool:
         """Return whether a known delivery has the same bytes, and no other keys to be asked."""
@@ -331,11 +316,11 @@ class Refresher:
                         damage = ("its row in the index is not what its metadata declare",)
             except OSError as error:
                 damage = (_cause(error),)
-            sentence = "; ".join(bounded(damage))
-            if sentence != self._damage.get(name, ""):  # else it was said in an earlier pass
-                logger.warning("the copy of %s is damaged and is fetched again: %s", name, sentence)
-            self._damage[name] = sentence
+            said = self._damage.pop(name, None)
             if damage:
+                self._damage[name] = why = "; ".join(bounded(damage))
+                if why != said:
+                    logger.warning("the copy of %s is damaged and is fetched again: %s", name, why)
                 yield name
 
     def _prune(self, digests: frozenset[str]) -> None:
@@ -416,42 +401,35 @@ def _next_batch(entries: Mapping[str, Entry], after: str, count: int) -> tuple[l
     return batch, batch[-1] if len(batch) == count else ""
 
 
-def _retry_entry(delivery_id: str, error: OSError, known: Entry | None) -> Entry:
-    """Return the entry of a delivery that could not be read; every pass tries it again.
+def _failed_entry(delivery_id: str, error: Exception, known: Entry | None) -> Entry:
+    """Return the entry of a delivery on which a pass failed; every pass tries it again.
 
-    A live one stays live, and one with the same reason stays the same entry.
+    What says nothing about its bytes leaves a live one live. One that fails as before stays the
+    same entry.
     """
-    why = _cause(error)
-    if not isinstance(error, RemoteUnavailableError):
-        why = f"it could not be read or copied yet ({why})"
-    reason = f"{why}; it is tried again at every store scan"
-    if known is not None and (known.live or known.reason == reason):
+    code, reason = Code.RUNTIME_UNAVAILABLE, _cause(error)
+    if isinstance(error, FairweatherError):
+        code, reason = Code.CORRUPT, "; ".join(error.problems)
+    elif known is not None and known.live:
         return known
-    return Entry(
+    elif not isinstance(error, OSError):
+        code, reason = Code.CORRUPT, f"this release failed on it: {reason}"
+    elif not isinstance(error, RemoteUnavailableError):
+        reason = f"it could not be read or copied yet ({reason})"
+    entry = Entry(
         delivery_id=delivery_id,
         state=State.QUARANTINED,
         fingerprint="",
-        code=Code.RUNTIME_UNAVAILABLE,
-        reason=reason,
+        code=code,
+        reason=f"{reason}; it is tried again at every store scan",
     )
+    return known if known is not None and known.equals(entry) else entry
 
 
-def _failed_entry(delivery_id: str, error: Exception) -> Entry:
-    """Return the entry of a delivery that fails a pass, which tries it again."""
-    reason = f"this release failed on it: {type(error).__name__}: {error}"
-    if isinstance(error, FairweatherError):  # of its folder; the ingestion finds those of its files
-        reason = "; ".join(error.problems)
-    return Entry(
-        delivery_id=delivery_id,
-        state=State.QUARANTINED,
-        fingerprint="",
-        code=Code.CORRUPT,
-        reason=mask(reason),
-    )
-
-
-def _cause(error: OSError) -> str:
+def _cause(error: Exception) -> str:
     """Return the cause without paths: those of a staged copy differ in every pass."""
+    if not isinstance(error, OSError):
+        return mask(f"{type(error).__name__}: {error}")
     if error.strerror:
         return error.strerror
     found = re.search(r"\[Errno \d+\] ([^:'\"]+)", str(error))  # of many files: shutil.Error
