@@ -7,10 +7,14 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from fairweather_interface.terminal import printable
+
 LONGEST = 200
 """Characters that are repeated of a text which a caller or a delivery wrote."""
 LONGEST_SENTENCE = 500
 LONGEST_ERROR = 20_000
+LONGEST_REASON = 1000
+"""Characters of why a delivery is refused, or a store cannot be read: answers list many."""
 MOST_NAMED = 20
 """An answer names so many of a kind, and counts the others."""
 FEW_NAMED = 5
@@ -47,6 +51,11 @@ def bounded(sentences: Iterable[str]) -> tuple[str, ...]:
     first = tuple(cut(each, LONGEST_SENTENCE) for each in islice(rest, MOST_NAMED))
     more = sum(1 for _ in rest)
     return (*first, f"and {more} more") if more else first
+
+
+def as_reason(text: str) -> str:
+    """Return a reason as any answer or page may repeat it: cut, and what cannot be seen escaped."""
+    return cut(printable(text[: LONGEST_REASON + 1], escaped=True), LONGEST_REASON)
 
 
 def mask(text: str) -> str:
