@@ -25,7 +25,7 @@ from fairweather_app.common.times import write_time
 from fairweather_app.errors import DecisionError, GivenUpError
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.pins import why_not
-from fairweather_app.rollout.trials import State, new_change
+from fairweather_app.rollout.trials import Change, State
 
 STORE_SECONDS = 10.0
 
@@ -266,8 +266,16 @@ def _set_state(
     changes = []
     for area in chosen:
         before = rollout.change(entry.digest, area)
-        new = (delivery_id, str(entry.digest), area, state, reason)
-        changes.append((new_change(*new, author=author, before=before), before))
+        change = Change(
+            delivery_id=delivery_id,
+            digest=str(entry.digest),
+            area=area,
+            state=state,
+            reason=reason,
+            author=author,
+            since=before.since if before else 0,
+        )
+        changes.append((change, before))
     if not context.catalogue.decisions.rollout.add(changes):
         raise DecisionError(f"{delivery_id} came to another state just now; nothing was changed")
     action: Literal["promote", "hold"] = "promote" if state is State.PROMOTED else "hold"
