@@ -67,7 +67,7 @@ class TrialRunner:
     def run(self) -> None:
         """Begin the rollout, let newcomers enter trials, and decide those that are due."""
         snapshot = self._context.catalogue.snapshot
-        if snapshot.checked_at is None:
+        if snapshot.checked_at is None or snapshot.not_ready is not None:
             return
         contents = snapshot.contents
         if contents is not self._contents:
