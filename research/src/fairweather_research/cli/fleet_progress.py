@@ -11,10 +11,11 @@ from typing import Self
 
 import typer
 from fairweather_interface.errors import FairweatherError
+from fairweather_interface.terminal import printable
 from rich import progress as rich_progress
 from rich.table import Table
 
-from fairweather_research.cli.terminal import console
+from fairweather_research.cli.terminal import console, echo
 from fairweather_research.fleet import Fleet
 from fairweather_research.fleet.index import Row, default_page, rows, write_index
 from fairweather_research.fleet.tasks import Outcome, State
@@ -50,7 +51,7 @@ def run_fleet(
             typer.echo(outcome.path)
     missing = [outcome for outcome in outcomes if outcome.path is None]
     for outcome in missing:
-        typer.echo(f"{outcome.state}: {outcome.name}: {outcome.reason}", err=True)
+        echo(f"{outcome.state}: {outcome.name}: {outcome.reason}")
     write_index(page, plan, fleet.store, found, warnings=warnings)
     new = sum(outcome.state is State.DELIVERED for outcome in outcomes)
     console().print(
@@ -129,7 +130,7 @@ class FleetProgress:
             if outcome.reason:
                 line += f": {outcome.reason.splitlines()[0]}"  # all of it at the end
             if outcome.reason or not self._console.is_terminal:
-                self._console.print(line, markup=False, soft_wrap=True)
+                self._console.print(printable(line, escaped=True), markup=False, soft_wrap=True)
 
 
 def _show_summary(rows: Sequence[Row]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from fairweather_interface.errors import DefinitionsError, FairweatherError, SoftwareError
+from fairweather_interface.terminal import printable
 
 from fairweather_research.errors import (
     ObservationsError,
@@ -21,7 +22,7 @@ from fairweather_research.errors import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["NEGATIVE", "WRONG_USE", "console", "handle_errors"]
+__all__ = ["NEGATIVE", "WRONG_USE", "console", "echo", "handle_errors"]
 
 NEGATIVE = 1
 WRONG_USE = 2
@@ -43,7 +44,7 @@ def handle_errors(interrupted: str = "interrupted; nothing was delivered") -> It
         try:
             yield
         except FairweatherError as error:
-            typer.echo(f"error: {error}", err=True)
+            echo(f"error: {error}")
             negative = isinstance(error, UnfitDataError) or not isinstance(error, _WRONG)
             raise typer.Exit(NEGATIVE if negative else WRONG_USE) from error
         except RuntimeError as error:
@@ -71,6 +72,11 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def echo(text: str) -> None:
+    """Print a message on stderr; signs that would steer a terminal are escaped."""
+    typer.echo(printable(text, escaped=True), err=True)
 
 
 def console() -> Console:
