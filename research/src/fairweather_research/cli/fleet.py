@@ -66,14 +66,12 @@ def fleet_command(  # noqa: PLR0917 - typer passes options by name
             list_trainings,
             run_fleet,
         )
-        from fairweather_research.delivery.compatibility import (  # noqa: PLC0415
-            read_manifest_file,
-        )
+        from fairweather_research.delivery.compatibility import live_software  # noqa: PLC0415
         from fairweather_research.fleet import Fleet  # noqa: PLC0415
         from fairweather_research.recipes.plan import load_plan  # noqa: PLC0415
 
         expanded = load_plan(plan)
-        releases = [read_manifest_file(path) for path in software] if software else None
+        releases = live_software(software)
         fleet = Fleet(expanded, store, software=releases, tensorboard=tensorboard)
         warnings = fleet.foreseen(strict=strict)
         for line in warnings:

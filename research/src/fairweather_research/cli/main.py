@@ -80,12 +80,12 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
             show_skill,
         )
         from fairweather_research.delivery.compatibility import (  # noqa: PLC0415
-            read_manifest_file,
+            live_software,
             serving_problems,
         )
         from fairweather_research.training.train import train  # noqa: PLC0415 - pandas is slow
 
-        releases = [read_manifest_file(path) for path in software] if software else None
+        releases = live_software(software)
         with show_progress() as show:
             delivery = train(
                 recipe,
@@ -114,45 +114,39 @@ def check_command(
         Path,
         typer.Argument(metavar="RECIPE.yaml", help="What would be trained."),
     ],
-    software: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE",
-            help="A release's software manifest, as 'flask --app fairweather_app software' "
-            "prints it.",
-        ),
-    ],
+    software: Software = None,
 ) -> None:
-    """Check whether a release supports what a recipe makes, before it is trained.
+    """Check whether live software supports what a recipe makes, before it is trained.
 
-    Values that only training finds are assumed to be the most demanding ones. The verdict goes to
-    stdout, with all reasons and what to change in the recipe, or with what the release does not
-    use. Exit code 0: it serves; 1: it refuses.
+    Values that only training finds are assumed to be the most demanding ones. The verdict of each
+    release goes to stdout, with all reasons and what to change in the recipe, or with what the
+    release does not use. Exit code 0: all serve it; 1: one refuses.
 
     Example: fairweather-research check recipes/winter-predictor.yaml --software app.json
     """
     with handle_errors():
         from fairweather_research.delivery.compatibility import (  # noqa: PLC0415
-            check_recipe,
-            read_manifest_file,
+            check_compatibility,
+            live_software,
         )
 
-        release = read_manifest_file(software)
-        answer = check_recipe(load_recipe(recipe), release)
-    schema = f"schema {answer.expected.schema_version}, min_reader {answer.expected.min_reader}"
-    name = f"{release.name} {release.version}"
-    if answer.verdict.serves:
-        typer.echo(f"serves: {name} supports what {recipe} makes ({schema})")
-        for path in answer.verdict.unused:
-            typer.echo(f"  - serves without `{path}`, which it does not know")
-        return
-    typer.echo(f"refuses: {name} does not support what {recipe} makes ({schema})")
-    for refusal in answer.verdict.refusals:
-        typer.echo(f"  - {refusal.code}: {refusal.reason}")
-    typer.echo("to change:")
-    for remedy in answer.remedies:
-        typer.echo(f"  - {remedy}")
-    raise typer.Exit(NEGATIVE)
+        answers = check_compatibility(load_recipe(recipe), live_software(software)).answers
+    for answer in answers:
+        expected, name = answer.expected, f"{answer.software.name} {answer.software.version}"
+        schema = f"schema {expected.schema_version}, min_reader {expected.min_reader}"
+        if answer.verdict.serves:
+            lines = [f"serves: {name} supports what {recipe} makes ({schema})"]
+            lines += [
+                f"  - serves without `{path}`, which it does not know"
+                for path in answer.verdict.unused
+            ]
+        else:
+            lines = [f"refuses: {name} does not support what {recipe} makes ({schema})"]
+            lines += [f"  - {each.code}: {each.reason}" for each in answer.verdict.refusals]
+            lines += ["to change:", *(f"  - {remedy}" for remedy in answer.remedies)]
+        typer.echo("\n".join(lines))
+    if not all(answer.verdict.serves for answer in answers):
+        raise typer.Exit(NEGATIVE)
 
 
 app.command("reproduce")(reproduce_command)

@@ -20,9 +20,8 @@ Software = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="FILE",
-        help="Software manifest of a live release, to check the recipe against before training; "
-        "may be repeated.",
-        show_default="the newest release that this package knows",
+        help="Software manifest of a live release, as its /software answers; may be repeated.",
+        show_default="all in .live/, else the newest release that this package knows",
     ),
 ]
 Strict = Annotated[
