@@ -13,7 +13,10 @@
         ├── ObservationsError           a source of observations cannot be read
         ├── TrainingError               the training process failed
         ├── ReproduceError              a delivery cannot be rebuilt with what was given
-        └── PublishError                a delivery was not copied to a store
+        ├── PublishError                a delivery was not copied to a store
+        ├── AppError                    a running app cannot be asked
+        ├── SigningError                a delivery was not signed
+        └── SigningKeyError             a key cannot be signed with
 
 Every message says what was found, what was expected and what to do.
 """
@@ -26,6 +29,7 @@ from fairweather_interface.errors import FairweatherError, listed
 
 __all__ = [
     "AbsentNetworkError",
+    "AppError",
     "FairweatherError",
     "NetworkError",
     "ObservationsError",
@@ -34,6 +38,8 @@ __all__ = [
     "RecipeError",
     "ReproduceError",
     "ResearchError",
+    "SigningError",
+    "SigningKeyError",
     "TrainingError",
     "UnfitDataError",
     "UnsupportedError",
@@ -98,6 +104,18 @@ class AbsentNetworkError(NetworkError):
 
 class PublishError(ResearchError):
     """A delivery that was not copied to a store; nothing of it became visible there."""
+
+
+class AppError(ResearchError):
+    """A running app that cannot be asked; what was published stays."""
+
+
+class SigningError(ResearchError):
+    """A delivery that was not signed; what lies there as its signatures is as it was."""
+
+
+class SigningKeyError(ResearchError):
+    """A key that cannot be signed with; nothing was trained, copied or signed."""
 
 
 class ObservationsError(ResearchError):

@@ -19,7 +19,9 @@ from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.cli.fleet import fleet_command
 from fairweather_research.cli.options import Software, Store, Strict, TensorBoard, one_of
+from fairweather_research.cli.publish import publish_command, skill_command
 from fairweather_research.cli.reproduce import reproduce_command
+from fairweather_research.cli.sign import Key, sign_command
 from fairweather_research.cli.terminal import NEGATIVE, handle_errors
 from fairweather_research.errors import ObservationsError, ResearchError
 from fairweather_research.observations.report import some
@@ -65,6 +67,7 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
     software: Software = None,
     strict: Strict = False,  # noqa: FBT002 - a flag
     tensorboard: TensorBoard = None,
+    sign: Key = None,
 ) -> None:
     """Train what a recipe describes and deliver it to a store.
 
@@ -83,9 +86,12 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
             live_software,
             serving_problems,
         )
+        from fairweather_research.delivery.keys import load_key  # noqa: PLC0415
+        from fairweather_research.delivery.signing import sign as sign_delivery  # noqa: PLC0415
         from fairweather_research.training.train import train  # noqa: PLC0415 - pandas is slow
 
         releases = live_software(software)
+        signing = None if sign is None else load_key(sign)
         with show_progress() as show:
             delivery = train(
                 recipe,
@@ -100,7 +106,9 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
         show_skill(delivery, reasons)
         if tensorboard is not None:
             typer.echo(f"Logs: tensorboard --logdir {tensorboard}", err=True)
-    typer.echo(delivery.path)
+        typer.echo(delivery.path)
+        if signing is not None:  # a delivery that could not be signed stays
+            sign_delivery(str(delivery.path), signing)
     if strict and reasons:
         raise typer.Exit(NEGATIVE)
 
@@ -150,6 +158,7 @@ def check_command(
 
 
 app.command("reproduce")(reproduce_command)
+app.command("sign")(sign_command)
 
 
 @app.command("observations")
@@ -213,30 +222,8 @@ def observations_command(
     typer.echo(output)
 
 
-@app.command("publish")
-def publish_command(
-    delivery: Annotated[
-        str,
-        typer.Argument(metavar="DELIVERY", help="The delivery's folder: a path or a URL."),
-    ],
-    store: Annotated[
-        str,
-        typer.Option(
-            metavar="URL",
-            help="Where to: a folder, or any URL of fsspec such as s3://bucket/prefix.",
-        ),
-    ],
-) -> None:
-    """Verify a delivery and copy it to another store, visible there whole or not at all.
-
-    Publishing what is there already changes nothing. The last line of stdout is its path or URL.
-
-    Example: fairweather-research publish store/ID --store s3://bucket/deliveries
-    """
-    with handle_errors():
-        from fairweather_research.delivery.publish import publish  # noqa: PLC0415 - fsspec is slow
-
-        typer.echo(publish(delivery, store))
+app.command("publish")(publish_command)
+app.command("standing")(skill_command)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from fairweather_research.errors import (
     ObservationsError,
     RecipeError,
     ReproduceError,
+    SigningKeyError,
     UnfitDataError,
 )
 
@@ -27,7 +28,10 @@ __all__ = ["NEGATIVE", "WRONG_USE", "console", "echo", "handle_errors"]
 NEGATIVE = 1
 WRONG_USE = 2
 
-_WRONG = (DefinitionsError, RecipeError, ObservationsError, ReproduceError, SoftwareError)
+_WRONG = (
+    *(DefinitionsError, RecipeError, ObservationsError, ReproduceError),
+    *(SigningKeyError, SoftwareError),
+)
 
 
 class _Terminated(KeyboardInterrupt):
@@ -74,16 +78,21 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def printed(text: str) -> str:
+    """Return a text of others with the signs escaped that would steer a terminal."""
+    return printable(text, escaped=True)
+
+
 def echo(text: str) -> None:
-    """Print a message on stderr; signs that would steer a terminal are escaped."""
-    typer.echo(printable(text, escaped=True), err=True)
+    """Print a message on stderr, as `printed` returns it."""
+    typer.echo(printed(text), err=True)
 
 
-def console() -> Console:
+def console(*, stderr: bool = True) -> Console:
     """Return the console on stderr, 120 columns wide where it is no terminal."""
     from rich.console import Console  # noqa: PLC0415 - rich is slow
 
-    found = Console(stderr=True, highlight=False)
+    found = Console(stderr=stderr, highlight=False)
     if not found.is_terminal:
-        return Console(stderr=True, highlight=False, width=120)
+        return Console(stderr=stderr, highlight=False, width=120)
     return found
