@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fairweather_interface.delivery import open_delivery
@@ -20,38 +16,7 @@ from fairweather_research.cli.main import app as command
 from fairweather_research.delivery import app_client
 from fairweather_research.delivery.app_client import App
 from fairweather_research.errors import AppError
-
-Answers = Callable[[str, Mapping[str, list[str]]], tuple[int, Any]]
-
-
-@contextmanager
-def served(answers: Answers) -> Iterator[str]:
-    """Serve a status with JSON, or with bytes, of each path and query; yield the address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            status, found = answers(parts.path, parse_qs(parts.query))
-            content = found if isinstance(found, bytes) else json.dumps(found).encode()
-            self.send_response(status)
-            if 300 <= status < 400:
-                self.send_header("Location", found)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+from web_server import served
 
 
 @pytest.fixture(autouse=True)
@@ -74,16 +39,16 @@ class AppOfTests:
         self._number = 0
         self.forecast: tuple[int, Any] = (200, {"receipt": {"delivery_id": self.id}})
 
-    def __call__(self, path: str, _query: Mapping[str, list[str]]) -> tuple[int, Any]:
+    def __call__(self, path: str) -> tuple[int, Any]:
         if path == f"/models/{self.id}":
             found = self._looks[min(self._number, len(self._looks) - 1)]
             self._number += 1
             if found is None:
                 return 404, {"title": "Unknown delivery"}
             return 200, {"delivery_id": self.id, "areas": ["Paris"], **found}
-        if path == "/models":
+        if path.startswith("/models?"):
             return 200, {"store": {"checked_at": f"2026-01-01T00:00:{self._number:02}Z"}}
-        assert path == "/weather/predict"
+        assert path == "/weather/predict?area=Paris"
         return self.forecast
 
 
@@ -197,7 +162,7 @@ def test_signs_that_would_steer_a_terminal_are_escaped(delivery: Path) -> None:
 )
 def test_what_no_app_answers_is_an_error_of_its_own(status: int, content: object) -> None:
     with (
-        served(lambda _path, _query: (status, content)) as address,
+        served(lambda _path: (status, content)) as address,
         pytest.raises(AppError, match="no answer of an app"),
     ):
         App(address).delivery("x")

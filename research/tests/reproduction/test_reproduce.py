@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -266,36 +264,6 @@ def test_a_trusted_network_of_other_code_than_was_recorded_is_not_run(
     assert "not trained: the code of its network is another than was recorded" in told.stdout
     assert f"network {name} sha256:0 → sha256:" in told.stdout
     assert not (tmp_path / "ran").exists()
-
-
-def test_of_the_handbooks_list_of_packages_nothing_is_installed_that_is_no_name_and_version(
-    hostile: Callable[..., Path],
-) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "reproduce.md").read_text(encoding="utf-8")
-    (script,) = re.findall(
-        r"python - DELIVERY <<'END' .*?\n(.*?)^END$", page, re.DOTALL | re.MULTILINE
-    )
-    path = hostile(
-        packages={
-            "python": "3.11.7",
-            "numpy": "2.3.1",
-            "torch": "2.1.0+cpu",
-            "fairweather-research": "0.6.0.dev0+source.1a2b3c4d5e6f",
-            "network goodnet:build": "sha256:0",
-            "--index-url=http://example.invalid": "1",
-            "-r/etc/passwd": "1",
-            "evil @ http://example.invalid/x": "1",
-            "evil\nevil2": "1",
-            "evil3": "1.0; import os",
-            "evil4": "1.0 @ http://example.invalid",
-            "fairweather_interface": "9.9",
-        }
-    )
-    done = subprocess.run(
-        [sys.executable, "-", str(path)], input=script, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines() == ["numpy==2.3.1", "torch==2.1.0+cpu"]
-    assert "left out: fairweather-research" in done.stderr
 
 
 NETWORK = "plugged_networks:Foreign"
