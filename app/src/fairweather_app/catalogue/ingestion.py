@@ -1,7 +1,8 @@
 """Ingestion: from a delivery in the store to a model that can serve, or to the reason why not.
 
-Copy → verify → read the metadata that *this* release obeys → load with the first runtime that takes
-it → compare the signature → replay the examples, which also warms the model. Whatever fails becomes
+Hold manifest and envelope against the operator's keys → copy → verify → read the metadata that
+*this* release obeys → load with the first runtime that takes it, and that its keys allow → compare
+the signature → replay the examples, which also warms the model. Whatever fails becomes
 an entry with its reason; no content of a delivery can stop the app.
 """
 
@@ -18,9 +19,10 @@ from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.entries import Entry, State, describe, describe_variables
+from fairweather_app.catalogue.trust import Trust
 from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
-from fairweather_app.models_backend.acceptance import accept, check_roles, check_units
+from fairweather_app.models_backend.acceptance import accept, check_roles, check_times, check_units
 from fairweather_app.models_backend.loading import estimate_memory, load
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.models_backend.session import Session
@@ -29,7 +31,7 @@ from fairweather_app.text import mask
 FindKnown = Callable[[str, str], Entry | None]
 """Finds the entry of a delivery id and a digest that were ingested before."""
 
-_DECLINED = {Code.SCHEMA_TOO_NEW, Code.RUNTIME_UNAVAILABLE}
+_DECLINED = {Code.SCHEMA_TOO_NEW, Code.RUNTIME_UNAVAILABLE, Code.NOT_TRUSTED}
 """The codes of sound deliveries."""
 
 logger = logging.getLogger(__name__)
@@ -54,9 +56,12 @@ class Ingestion:
     What was accepted before and can no longer be read or loaded is `LoadError`.
     """
 
-    def __init__(self, cache: DeliveryCache, backends: Sequence[ModelsBackend]) -> None:
+    def __init__(
+        self, cache: DeliveryCache, backends: Sequence[ModelsBackend], trust: Trust | None = None
+    ) -> None:
         self._cache = cache
         self.backends = tuple(backends)
+        self.trust = trust or Trust()
 
     def ingest(
         self,
@@ -71,6 +76,9 @@ class Ingestion:
         """
         entry = Entry(delivery_id=delivery_id, state=State.LIVE, fingerprint=fingerprint)
         try:
+            envelope, untrusted = self._read_envelope(entry, find_known)
+            if untrusted is not None:
+                return Ingested(entry=untrusted)
             delivery = self._cache.fetch_verified(delivery_id)
         except interface.IncompleteDeliveryError:
             raise
@@ -79,26 +87,58 @@ class Ingestion:
         except interface.FairweatherError as error:
             return Ingested(entry=_refused(entry, Code.CORRUPT, "; ".join(error.problems)))
         known = find_known(delivery_id, delivery.digest)
-        if known is not None:
-            return Ingested(entry=replace(known, fingerprint=fingerprint), delivery=delivery)
+        if known is not None and known.code is not Code.NOT_TRUSTED:
+            kept = replace(known, fingerprint=fingerprint, envelope=envelope)
+            return Ingested(entry=redescribe(kept, delivery), delivery=delivery)
+        return self._accept(_described(replace(entry, envelope=envelope), delivery), delivery)
+
+    def _read_envelope(self, entry: Entry, find_known: FindKnown) -> tuple[bytes, Entry | None]:
+        """Return the envelope beside a manifest; and the entry, where no key vouches for it.
+
+        Nothing but the manifest is read before, and of what is not trusted nothing after it. An
+        entry that was accepted stays live here: `Trust.apply` refuses it as long as that is so.
+        """
+        if self.trust.policy is None:
+            return b"", None
+        store, name, broken = self._cache.store, entry.delivery_id, None
+        manifest, envelope = store.manifest(name), b""
         try:
+            envelope = store.envelope(name)
+        except interface.EnvelopeError as error:
+            broken = str(error)
+        known = find_known(name, manifest.digest)
+        found = replace(known or entry, fingerprint=entry.fingerprint, envelope=envelope)
+        refusal = self.trust.refusal(replace(found, digest=manifest.digest))
+        if refusal is None:
+            return envelope, None
+        if known is None or known.code is Code.NOT_TRUSTED:
+            found = _refused(found, Code.NOT_TRUSTED, broken or str(refusal.problem))
+        return envelope, replace(found, fingerprint="") if refusal.signed_at else found
+
+    def _accept(self, entry: Entry, delivery: Delivery) -> Ingested:
+        """Load a delivery that was described, and accept its model or refuse it."""
+        allowed: Sequence[ModelsBackend] = self.backends
+        try:
+            allowed = self.trust.allowed(entry, self.backends)
+            check_times(delivery.metadata, self.trust.now())
             check_roles(delivery.metadata)
             check_units(delivery.metadata)
-            model = load(delivery, self.backends)
+            model = load(delivery, allowed)
             accept(model)
         except LoadError as error:
             code, reason = error.code, str(error)
+            if code is Code.RUNTIME_UNAVAILABLE and len(allowed) < len(self.backends):
+                code, reason = Code.NOT_TRUSTED, f"its keys let nothing else run here: {reason}"
         except OSError:
             raise
         except Exception as error:
-            logger.exception("the ingestion of delivery %s failed", delivery_id)
+            logger.exception("the ingestion of delivery %s failed", entry.delivery_id)
             code = Code.CORRUPT
             reason = mask(f"this release failed on it: {type(error).__name__}: {error}")
         else:
-            entry = _described(entry, delivery, model.session.runtime)
+            entry = _described(entry, delivery, model.session.runtime, model.format)
             return Ingested(entry=entry, delivery=delivery, model=model)
-        entry = _refused(_described(entry, delivery, None), code, reason)
-        return Ingested(entry=entry, delivery=delivery)
+        return Ingested(entry=_refused(entry, code, reason), delivery=delivery)
 
     def reload(self, entry: Entry) -> RuntimeModel:
         """Load what was accepted before: bytes verified now, signature and examples not tested."""
@@ -125,7 +165,15 @@ def _refused(entry: Entry, code: Code, reason: str) -> Entry:
     return replace(entry, state=state, code=code, reason=reason)
 
 
-def _described(entry: Entry, delivery: Delivery, runtime: str | None) -> Entry:
+def redescribe(entry: Entry, delivery: Delivery) -> Entry:
+    """Return a kept entry with what the verified metadata declare: an index is not believed."""
+    ran = entry.declared
+    return _described(entry, delivery, ran.runtime, ran.format) if ran else entry
+
+
+def _described(
+    entry: Entry, delivery: Delivery, runtime: str | None = None, format_: str | None = None
+) -> Entry:
     return replace(
         entry,
         digest=delivery.digest,
@@ -133,7 +181,7 @@ def _described(entry: Entry, delivery: Delivery, runtime: str | None) -> Entry:
         areas=tuple(delivery.metadata.areas),
         variables=delivery.metadata.variables,
         rows=describe_variables(delivery.metadata),
-        record=describe(delivery.metadata, runtime),
+        record=describe(delivery.metadata, runtime, format_),
     )
 
 

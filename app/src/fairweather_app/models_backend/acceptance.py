@@ -7,6 +7,7 @@ runtime's signature is the metadata's, quantiles included; the examples give the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import numpy as np
 from fairweather_interface.delivery import EXAMPLES
@@ -15,6 +16,7 @@ from fairweather_interface.metadata import BATCH, OBSERVATIONS, Input, ModelMeta
 from fairweather_interface.refusals import Code
 from fairweather_interface.variables import VARIABLES, conflicts
 
+from fairweather_app.common.times import CLOCKS_DIFFER, write_time
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
 from fairweather_app.models_backend.checks import check_predictions
 from fairweather_app.models_backend.runtime_model import ROLES, RuntimeModel
@@ -63,6 +65,17 @@ def check_units(metadata: ModelMetadata) -> None:
             )
     if problems:
         raise LoadError(Code.CORRUPT, "; ".join(problems))
+
+
+def check_times(metadata: ModelMetadata, now: datetime) -> None:
+    """Refuse what states that it learned from times after it was made, or was made after now."""
+    made, learned = metadata.created_at, metadata.training.train_end_time
+    if max(learned - made, made - now) > CLOCKS_DIFFER:
+        raise LoadError(
+            Code.CORRUPT,
+            f"it states {write_time(learned)} as train_end_time and {write_time(made)} as "
+            f"created_at, and here it is {write_time(now)}: none may lie after the next",
+        )
 
 
 def check_signature(model: RuntimeModel) -> None:

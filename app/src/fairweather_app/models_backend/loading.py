@@ -31,7 +31,8 @@ def load(delivery: Delivery, backends: Sequence[ModelsBackend]) -> RuntimeModel:
             reasons.append(f"{artifact.path} {reason}")
             continue
         try:
-            return replace(backend.load(delivery), memory=_memory(delivery, artifact))
+            memory = _memory(delivery, artifact)
+            return replace(backend.load(delivery), memory=memory, format=backend.format)
         except LoadError as error:
             if error.code is not Code.RUNTIME_UNAVAILABLE:
                 raise
