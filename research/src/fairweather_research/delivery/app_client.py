@@ -1,6 +1,6 @@
 """Ask a running app about a delivery: whether it has it, where it answers, how it did since.
 
-Answers are bounded in size and time, and no redirect to another host is followed.
+Answers are bounded in size and time, and no redirect is followed.
 """
 
 from __future__ import annotations
@@ -10,98 +10,55 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPException
-from typing import TypeVar
+from typing import Self
 from urllib.parse import quote, urlsplit
-from urllib.request import (
-    HTTPDefaultErrorHandler,
-    HTTPErrorProcessor,
-    HTTPHandler,
-    HTTPSHandler,
-    ProxyHandler,
-)
 
 from fairweather_interface.metadata import ModelMetadata
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from fairweather_research.errors import AppError
 
-__all__ = ["App", "KnownDelivery", "skill_rows", "state_lines"]
+__all__ = ["App", "AppAnswer", "skill_rows", "state_lines"]
 
 _SECONDS = 10  # for one answer
 _LARGEST = 16 << 20  # bytes of one
 _POLL_SECONDS = 2
 _MOST_AREAS = 20
+_HANDLERS = (
+    *(urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler),
+    *(urllib.request.HTTPErrorProcessor, urllib.request.HTTPDefaultErrorHandler),
+)
 
 
-class _RolloutState(BaseModel):
-    area: str
-    state: str
-    reason: str
-
-
-class _LiveScore(BaseModel):
-    area: str
-    variable: str
-    lead_day: int
-    count: int
-    mae: float
-
-
-class _LivedSkill(BaseModel):
-    area: str
-    variable: str
-    other: str
-    count: int
-    mae: float
-    other_mae: float
-
-
-class KnownDelivery(BaseModel):
-    """What an app answers about a delivery, as far as it is needed here; older apps say less."""
+class AppAnswer(BaseModel):
+    """An answer of an app, or an entry of one, as far as it is needed here."""
 
     delivery_id: str = ""
+    model_type: str | None = None
     state: str = ""
     code: str | None = None
     reason: str | None = None
+    detail: str = ""
     areas: tuple[str, ...] = ()
-    rollout: tuple[_RolloutState, ...] = ()
-    live_scores: tuple[_LiveScore, ...] | None = ()
-    lived_skill: tuple[_LivedSkill, ...] = ()
+    rollout: tuple[Self, ...] = ()  # by area: state and reason
+    store: Self | None = None
+    checked_at: str | None = None  # of the store
+    receipt: Self | None = None
+    refused: tuple[Self, ...] = ()
+    live_scores: tuple[Self, ...] | None = ()
+    lived_skill: tuple[Self, ...] = ()
+    area: str = ""
+    variable: str = ""
+    lead_day: int = 0
+    count: int = 0
+    mae: float = 0.0
+    other: str = ""  # another delivery
+    other_mae: float = 0.0
 
     @property
     def is_live(self) -> bool:
-        """Whether it may answer, or is on trial."""
+        """Whether the delivery may answer, or is on trial."""
         return self.state == "live"
-
-
-class _Store(BaseModel):
-    checked_at: AwareDatetime | None = None
-
-
-class _Models(BaseModel):
-    store: _Store
-
-
-class _Refused(BaseModel):
-    delivery_id: str
-    code: str
-    reason: str
-
-
-class _Receipt(BaseModel):
-    delivery_id: str = ""
-    model_type: str = ""
-    refused: tuple[_Refused, ...] = ()
-
-
-class _Forecast(_Receipt):
-    """A forecast, or the problem that there is none."""
-
-    receipt: _Receipt | None = None
-    detail: str = ""
-
-
-_Answer = TypeVar("_Answer", bound=BaseModel)
 
 
 class App:
@@ -115,20 +72,18 @@ class App:
                 "without a password"
             )
         self.address = address.rstrip("/")
-        self._opener = urllib.request.OpenerDirector()  # follows no redirect
-        for handler in (ProxyHandler, HTTPHandler, HTTPSHandler, HTTPErrorProcessor):
+        self._opener = urllib.request.OpenerDirector()
+        for handler in _HANDLERS:
             self._opener.add_handler(handler())
-        self._opener.add_handler(HTTPDefaultErrorHandler())
 
-    def get(self, path: str, kind: type[_Answer]) -> _Answer:
+    def get(self, path: str) -> AppAnswer:
         """Return the answer at a path, or the problem that stands in its place.
 
         Raises:
             AppError: there is no answer in time, it is larger than any of an app, or another one.
         """
-        url, end = f"{self.address}{path}", time.monotonic() + _SECONDS
+        url, end, content = f"{self.address}{path}", time.monotonic() + _SECONDS, b""
         request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310 - http, see above
-        content = b""
         try:
             try:
                 answer = self._opener.open(request, timeout=_SECONDS)
@@ -139,7 +94,7 @@ class App:
                     if not (chunk := answer.read1(1 << 16)):
                         break
                     content += chunk
-            return kind.model_validate_json(content[:_LARGEST])  # what was cut is no JSON
+            return AppAnswer.model_validate_json(content[:_LARGEST])  # what was cut is no JSON
         except ValidationError:
             place = answer.headers.get("Location")
             reason = f"status {answer.status}" + (f", at {place[:200]} instead" if place else "")
@@ -147,12 +102,12 @@ class App:
             reason = " ".join(str(error).split())[:200]
         raise AppError(f"{url}: no answer of an app ({reason}); is one running there?")
 
-    def delivery(self, delivery_id: str) -> KnownDelivery | None:
+    def delivery(self, delivery_id: str) -> AppAnswer | None:
         """Return what the app knows of a delivery; None where it does not know it (yet)."""
-        found = self.get(f"/models/{quote(delivery_id)}", KnownDelivery)
+        found = self.get(f"/models/{quote(delivery_id)}")
         return found if found.delivery_id == delivery_id else None
 
-    def wait_for(self, delivery_id: str, seconds: float) -> KnownDelivery | None:
+    def wait_for(self, delivery_id: str, seconds: float) -> AppAnswer | None:
         """Return what the app knows of a delivery once it has looked at it; None if it did not.
 
         An app that cannot be asked is asked again while there is time. A state that is not live
@@ -163,9 +118,9 @@ class App:
             late, found = time.monotonic() >= end, None
             try:
                 if found := self.delivery(delivery_id):
-                    looked = self.get("/models?limit=1", _Models).store.checked_at
-                    first = first or looked
-                    if found.is_live or looked != first:
+                    store = self.get("/models?limit=1").store
+                    first = first or store
+                    if found.is_live or store != first:
                         return found
             except AppError:
                 if late:
@@ -175,7 +130,7 @@ class App:
             time.sleep(_POLL_SECONDS)
 
 
-def state_lines(app: App, found: KnownDelivery) -> Iterator[str]:
+def state_lines(app: App, found: AppAnswer) -> Iterator[str]:
     """Yield the state of a delivery in an app and, for each area, where it ranks now."""
     trials = {each.area: f"{each.state}: {each.reason}; " for each in found.rollout}
     on_trial = found.is_live and any(each.state == "trial" for each in found.rollout)
@@ -191,7 +146,7 @@ def state_lines(app: App, found: KnownDelivery) -> Iterator[str]:
 
 def _rank(app: App, delivery_id: str, area: str) -> str:
     """Describe which delivery answers for an area now, and where this one ranks."""
-    answer = app.get(f"/weather/predict?area={quote(area, safe='')}", _Forecast)
+    answer = app.get(f"/weather/predict?area={quote(area, safe='')}")
     receipt = answer.receipt or answer
     for each in receipt.refused:
         if each.delivery_id == delivery_id:
@@ -203,25 +158,24 @@ def _rank(app: App, delivery_id: str, area: str) -> str:
     return f"nobody answers now: {answer.detail}"
 
 
-def skill_rows(found: KnownDelivery, metadata: ModelMetadata) -> Iterator[tuple[str, ...]]:
+def skill_rows(found: AppAnswer, metadata: ModelMetadata) -> Iterator[tuple[str, ...]]:
     """Yield area, variable, lived error on day 1, its count, lived skill and declared skill.
 
     Lived skill is the share of another delivery's error on day 1 that this one takes away, over
     forecasts of the same hours. What is not known is ``-``.
     """
     for one in metadata.performance:
-        key = (one.area, one.variable)
-        scores = [
-            each
-            for each in found.live_scores or ()
-            if (each.area, each.variable) == key and each.lead_day == 1
-        ]
+        scores, others = (
+            [each for each in rows or () if (each.area, each.variable) == (one.area, one.variable)]
+            for rows in (found.live_scores, found.lived_skill)
+        )
+        symbol = metadata.variable_table[one.variable].symbol
+        day = [(f"{each.mae:.2f} {symbol}", each.count) for each in scores if each.lead_day == 1]
+        error, count = day[0] if day else ("-", 0)
         lived = [
             f"{1 - each.mae / each.other_mae:.0%} beside {each.other[:8]} ({each.count} forecasts)"
-            for each in found.lived_skill
-            if (each.area, each.variable) == key and each.other_mae > 0
+            for each in others
+            if each.other_mae > 0
         ]
-        symbol = metadata.variable_table[one.variable].symbol
-        error, count = (f"{scores[0].mae:.2f} {symbol}", scores[0].count) if scores else ("-", 0)
         declared = "-" if one.skill is None else f"{one.skill:.0%}"
-        yield (*key, error, str(count), "\n".join(lived) or "-", declared)
+        yield one.area, one.variable, error, str(count), "\n".join(lived) or "-", declared
