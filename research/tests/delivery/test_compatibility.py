@@ -275,6 +275,10 @@ def test_software_that_is_deployed_is_asked_where_its_folder_is_there(
         ["refuses:", "fairweather-app", "0.2.0"],
         ["serves:", "fairweather-app", "0.3.0"],
     ]
+    hostile = dump_software(software("0.3")).replace(b"fairweather-app", b"\\u001b[2J\\u202e")
+    Path(".live/0.3.example.org.json").write_bytes(hostile)
+    shown = CliRunner().invoke(app, ["check", "recipe.yaml"])
+    assert r"serves: \x1b[2J\u202e 0.3.0" in shown.stdout
     Path(".live/0.3.example.org.json").unlink()
     trained = ["train", "recipe.yaml", "--store", str(tmp_path / "store"), "--strict"]
     shown = CliRunner().invoke(app, trained)

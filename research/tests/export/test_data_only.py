@@ -13,7 +13,7 @@ from fairweather_research.export import onnx_graph
 from fairweather_research.export.onnx_graph import data_problems, onnx_problems
 from fairweather_research.export.saved_model import Conversion
 
-FOREIGN = "keeps values in other files, expected all of them in its own"
+FOREIGN = "keeps values in other files, expected all in its own; export it without external data"
 
 
 def tensor(*, elsewhere: bool) -> TensorProto:

@@ -9,7 +9,7 @@ import typer
 
 from fairweather_research.cli.options import Software, Store, Strict, TensorBoard, one_of
 from fairweather_research.cli.sign import Key
-from fairweather_research.cli.terminal import NEGATIVE, handle_errors
+from fairweather_research.cli.terminal import NEGATIVE, echo, handle_errors
 
 __all__ = ["fleet_command"]
 
@@ -79,7 +79,7 @@ def fleet_command(  # noqa: PLR0917 - typer passes options by name
         key = None if sign is None else load_key(sign)
         warnings = fleet.foreseen(strict=strict)
         for line in warnings:
-            typer.echo(f"warning: {line}", err=True)
+            echo(f"warning: {line}")
         if dry_run:
             complete = list_trainings(fleet)
         else:

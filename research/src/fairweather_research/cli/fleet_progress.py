@@ -11,11 +11,10 @@ from typing import Self
 
 import typer
 from fairweather_interface.errors import FairweatherError
-from fairweather_interface.terminal import printable
 from rich import progress as rich_progress
 from rich.table import Table
 
-from fairweather_research.cli.terminal import console, echo
+from fairweather_research.cli.terminal import console, echo, printed
 from fairweather_research.delivery.keys import SigningKey
 from fairweather_research.delivery.signing import envelope_at, sign
 from fairweather_research.fleet import Fleet
@@ -160,7 +159,7 @@ class FleetProgress:
             if outcome.reason:
                 line += f": {outcome.reason.splitlines()[0]}"  # all of it at the end
             if outcome.reason or not self._console.is_terminal:
-                self._console.print(printable(line, escaped=True), markup=False, soft_wrap=True)
+                self._console.print(printed(line), markup=False, soft_wrap=True)
 
 
 def _show_summary(rows: Sequence[Row]) -> None:

@@ -22,7 +22,7 @@ from fairweather_research.cli.options import Software, Store, Strict, TensorBoar
 from fairweather_research.cli.publish import publish_command, skill_command
 from fairweather_research.cli.reproduce import reproduce_command
 from fairweather_research.cli.sign import Key, sign_command
-from fairweather_research.cli.terminal import NEGATIVE, handle_errors
+from fairweather_research.cli.terminal import NEGATIVE, handle_errors, printed
 from fairweather_research.errors import ObservationsError, ResearchError
 from fairweather_research.observations.report import some
 from fairweather_research.observations.sources import SOURCES
@@ -152,7 +152,7 @@ def check_command(
             lines = [f"refuses: {name} does not support what {recipe} makes ({schema})"]
             lines += [f"  - {each.code}: {each.reason}" for each in answer.verdict.refusals]
             lines += ["to change:", *(f"  - {remedy}" for remedy in answer.remedies)]
-        typer.echo("\n".join(lines))
+        typer.echo(printed("\n".join(lines)))
     if not all(answer.verdict.serves for answer in answers):
         raise typer.Exit(NEGATIVE)
 

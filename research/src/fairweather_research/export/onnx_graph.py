@@ -48,7 +48,7 @@ def data_problems(model: onnx.ModelProto) -> list[str]:
     problems = []
     tensors = list(_parts(model, onnx.TensorProto))
     if any(each.external_data or each.data_location for each in tensors):
-        problems.append("keeps values in other files, expected all of them in its own")
+        problems.append("keeps values in other files, expected all in its own; export it without external data")
     nodes = _parts(model, onnx.NodeProto)
     used = {node.domain for node in nodes} - {"", "ai.onnx", _TREES}
     if used or model.functions:
