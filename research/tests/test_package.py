@@ -12,6 +12,7 @@ from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
+from fairweather_interface.errors import FairweatherError
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -127,7 +128,7 @@ def test_every_exception_of_the_package_is_one_tree() -> None:
     classes = [item for _, item in inspect.getmembers(errors, inspect.isclass)]
     raised = [item for item in classes if issubclass(item, Exception)]
     assert len(raised) > 5
-    assert all(issubclass(item, errors.FairweatherError) for item in raised)
+    assert all(issubclass(item, FairweatherError) for item in raised)
     for item in raised:
         assert item.__name__ in (errors.__doc__ or "")
 

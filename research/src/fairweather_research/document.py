@@ -21,8 +21,6 @@ from fairweather_interface.errors import DefinitionsError
 from fairweather_interface.manifest import read_document
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-__all__ = ["LARGEST", "Duration", "StrictModel", "nearest", "read_yaml", "resolve_definitions"]
-
 #: Bytes of a document that a user writes or names, at most.
 LARGEST = 4 << 20
 

@@ -27,24 +27,6 @@ from collections.abc import Iterable
 
 from fairweather_interface.errors import FairweatherError, listed
 
-__all__ = [
-    "AbsentNetworkError",
-    "AppError",
-    "FairweatherError",
-    "NetworkError",
-    "ObservationsError",
-    "PlanError",
-    "PublishError",
-    "RecipeError",
-    "ReproduceError",
-    "ResearchError",
-    "SigningError",
-    "SigningKeyError",
-    "TrainingError",
-    "UnfitDataError",
-    "UnsupportedError",
-]
-
 
 class ResearchError(FairweatherError):
     """Base of all errors of this package."""

@@ -11,8 +11,6 @@ from fairweather_research.cli.options import Software, Store, Strict, TensorBoar
 from fairweather_research.cli.sign import Key
 from fairweather_research.cli.terminal import NEGATIVE, echo, handle_errors
 
-__all__ = ["fleet_command"]
-
 
 def fleet_command(  # noqa: PLR0917 - typer passes options by name
     plan: Annotated[

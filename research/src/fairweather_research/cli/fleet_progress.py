@@ -22,8 +22,6 @@ from fairweather_research.fleet.index import Row, default_page, rows, write_inde
 from fairweather_research.fleet.tasks import Outcome, State
 from fairweather_research.training.train import STAGES, Progress
 
-__all__ = ["list_trainings", "run_fleet"]
-
 
 def run_fleet(
     fleet: Fleet,

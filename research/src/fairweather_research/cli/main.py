@@ -28,8 +28,6 @@ from fairweather_research.observations.report import some
 from fairweather_research.observations.sources import SOURCES
 from fairweather_research.recipes.recipe import load_recipe
 
-__all__ = ["app", "main"]
-
 app = typer.Typer(
     name="fairweather-research",
     no_args_is_help=True,

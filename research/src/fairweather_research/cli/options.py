@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Software", "Store", "Strict", "TensorBoard", "one_of"]
-
 Store = Annotated[
     Path,
     typer.Option(

@@ -16,8 +16,6 @@ from fairweather_research.cli.terminal import console, printed
 from fairweather_research.evaluation.scores import BASELINES
 from fairweather_research.training.train import STAGES, Progress
 
-__all__ = ["show_progress", "show_skill"]
-
 
 @contextmanager
 def show_progress(end: str = "delivered") -> Iterator[Callable[[Progress], None]]:

@@ -10,8 +10,6 @@ from fairweather_research.cli.sign import Key
 from fairweather_research.cli.terminal import NEGATIVE, console, echo, handle_errors, printed
 from fairweather_research.errors import AppError
 
-__all__ = ["publish_command", "skill_command"]
-
 _LATE = 3
 
 

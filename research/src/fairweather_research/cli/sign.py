@@ -9,8 +9,6 @@ from fairweather_interface.errors import FairweatherError
 
 from fairweather_research.cli.terminal import NEGATIVE, echo, handle_errors
 
-__all__ = ["Key", "sign_command"]
-
 _URI = "file:PATH, pkcs11:token=LABEL;object=LABEL, awskms:KEY or hv:KEY"
 
 Key = Annotated[

@@ -23,8 +23,6 @@ from fairweather_research.errors import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["NEGATIVE", "WRONG_USE", "console", "echo", "handle_errors"]
-
 NEGATIVE = 1
 WRONG_USE = 2
 

@@ -18,8 +18,6 @@ from pydantic import BaseModel, ValidationError
 
 from fairweather_research.errors import AppError
 
-__all__ = ["App", "AppAnswer", "skill_rows", "state_lines"]
-
 _SECONDS = 10  # for one answer
 _LARGEST = 16 << 20  # bytes of one
 _POLL_SECONDS = 2

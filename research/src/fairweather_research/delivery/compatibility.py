@@ -31,17 +31,6 @@ from fairweather_research.delivery.metadata import expected_metadata, optional_p
 from fairweather_research.document import LARGEST
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = [
-    "Answer",
-    "Compatibility",
-    "check_compatibility",
-    "check_recipe",
-    "live_software",
-    "newest_software",
-    "read_manifest_file",
-    "serving_problems",
-]
-
 #: The folder of the manifests of deployed apps.
 LIVE = Path(".live")
 

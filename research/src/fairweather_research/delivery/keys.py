@@ -28,8 +28,6 @@ from fairweather_interface.manifest import read_document
 
 from fairweather_research.errors import SigningKeyError
 
-__all__ = ["PASSWORD", "SigningKey", "load_key"]
-
 #: The variable of the environment with the password of a key's file, or the PIN of a token.
 PASSWORD = "FAIRWEATHER_KEY_PASSWORD"  # noqa: S105 - the name of one
 

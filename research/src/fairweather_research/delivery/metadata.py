@@ -54,8 +54,6 @@ from fairweather_research.export.artifacts import (
 from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["create_model_metadata", "declared_domain", "expected_metadata", "optional_parts"]
-
 _MOST_OF_RANGE = 0.01  # of a variable's range, that apps admit as a tolerance
 
 _NO_DIGEST = f"sha256:{0:064d}"

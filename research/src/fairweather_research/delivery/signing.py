@@ -40,8 +40,6 @@ from fairweather_research.delivery.stores import (
 )
 from fairweather_research.errors import SigningError
 
-__all__ = ["add_signature", "deliveries_of", "envelope_at", "sign", "write_envelope"]
-
 _GRACE = timedelta(hours=1)  # clocks may differ by so much
 
 

@@ -18,8 +18,6 @@ from fairweather_interface.errors import FairweatherError
 from fairweather_research.document import LARGEST
 from fairweather_research.errors import PublishError
 
-__all__ = ["copy_bytes", "is_remote", "local_path", "reaching", "remote_store", "verified"]
-
 _CHUNK = 1 << 20
 
 

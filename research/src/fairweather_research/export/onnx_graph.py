@@ -19,8 +19,6 @@ import onnx.numpy_helper
 from fairweather_research.export.artifacts import IR_VERSION, OPSET
 from fairweather_research.networks.base import NetworkInputs
 
-__all__ = ["NETWORK_INPUTS", "NETWORK_OUTPUT", "canonical", "compose", "onnx_problems"]
-
 _Part = TypeVar("_Part")
 
 _NETWORK = "network"
@@ -48,7 +46,9 @@ def data_problems(model: onnx.ModelProto) -> list[str]:
     problems = []
     tensors = list(_parts(model, onnx.TensorProto))
     if any(each.external_data or each.data_location for each in tensors):
-        problems.append("keeps values in other files, expected all in its own; export it without external data")
+        problems.append(
+            "keeps values in other files, expected all in its own; export it without external data"
+        )
     nodes = _parts(model, onnx.NodeProto)
     used = {node.domain for node in nodes} - {"", "ai.onnx", _TREES}
     if used or model.functions:

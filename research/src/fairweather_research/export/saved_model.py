@@ -35,8 +35,6 @@ from fairweather_research.export.artifacts import (
 )
 from fairweather_research.export.graph import ForecastGraph
 
-__all__ = ["SIGNATURE_KEY", "Conversion", "load_signature", "serialize_model"]
-
 SIGNATURE_KEY = "model_signature"
 
 _CONVERSION_SECONDS = 300

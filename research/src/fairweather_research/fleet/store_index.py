@@ -31,8 +31,6 @@ from fairweather_research.networks.external import source_digest
 from fairweather_research.observations.loading import Observations
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["HIDDEN", "DeliveredIndex", "claim", "clear_dead_claims", "identity"]
-
 #: What a fleet keeps in a store, hidden: readers of deliveries pass over it.
 HIDDEN = ".fleet"
 

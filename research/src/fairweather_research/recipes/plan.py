@@ -36,8 +36,6 @@ from fairweather_research.document import nearest, read_yaml, resolve_definition
 from fairweather_research.errors import PlanError, RecipeError
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["PLAN_KEYS", "Plan", "Training", "load_plan"]
-
 #: Every key of a plan, and what it holds.
 PLAN_KEYS = {
     "recipe": "keys of a recipe that all have in common, or the path of a recipe",

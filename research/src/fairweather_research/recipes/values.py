@@ -15,11 +15,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from fairweather_research.document import Duration
 from fairweather_research.networks.base import NETWORKS, PLUGGED
 
-__all__ = [
-    "MEASURED", "Bounds", "Licence", "MaxAge", "Months", "Names", "Network", "Prose", "Quantiles",
-    "Text", "Years",
-]  # fmt: skip
-
 _MOST_NAMES = 1000  # areas of a delivery that apps take
 
 #: A ``max_age`` that training finds.

@@ -47,8 +47,6 @@ from fairweather_research.reproduction.differences import (
 )
 from fairweather_research.training.train import Progress, train
 
-__all__ = ["Reproduction", "reproduce"]
-
 _GRAPH = "saved_model.pb"
 _ABSENT = "not installed"  # as provenance records it of a package of a network
 

@@ -20,8 +20,6 @@ from fairweather_research.evaluation.scores import BASELINES
 from fairweather_research.observations.series import Archive, epoch_seconds
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["PREPARED", "Prepared", "prepare"]
-
 PREPARED = "prepared.pickle"
 
 _LEAST_MEMORY = 600_000_000  # bytes, of a training of few windows

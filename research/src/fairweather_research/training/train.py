@@ -44,8 +44,6 @@ from fairweather_research.recipes.recipe import Recipe, load_recipe
 from fairweather_research.training.forkserver import OUTPUT, ForkServer, last_line
 from fairweather_research.training.prepared import Prepared, prepare
 
-__all__ = ["STAGES", "Progress", "logs_beside", "make_store", "train"]
-
 #: The stages of a training, in order, and what each does.
 STAGES = {
     "check": "checking compatibility with the app",
