@@ -32,9 +32,8 @@ from fairweather_research.delivery.signing import (
 from fairweather_research.delivery.stores import (
     copy_bytes,
     is_remote,
-    local_path,
     reaching,
-    remote_store,
+    store_at,
     verified,
 )
 from fairweather_research.errors import PublishError, SigningError
@@ -54,11 +53,8 @@ def publish(delivery: str, store: str, key: SigningKey | None = None) -> str:
         SigningError: no signature can be added to what is there.
     """
     with reaching(delivery, store), verified(delivery) as folder, TemporaryDirectory() as made:
-        system, root = fsspec.filesystem("file"), str(local_path(store))
-        place = final = f"{root}/{folder.name}"
-        if is_remote(store):
-            system, root = remote_store(store)
-            place, final = f"{store.rstrip('/')}/{folder.name}", f"{root}/{folder.name}"
+        system, root, address = store_at(store)
+        final, place = f"{root}/{folder.name}", f"{address}/{folder.name}"
         if not _is_there(folder, system, final):
             if is_remote(store):
                 copy = Path(made) / folder.name

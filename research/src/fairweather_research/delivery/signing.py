@@ -11,8 +11,7 @@ import fcntl
 import os
 import re
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,7 +34,7 @@ from fairweather_research.delivery.stores import (
     is_remote,
     local_path,
     reaching,
-    remote_store,
+    store_at,
     verified,
 )
 from fairweather_research.errors import SigningError
@@ -44,11 +43,7 @@ _GRACE = timedelta(hours=1)  # clocks may differ by so much
 
 
 def sign(
-    delivery: str,
-    key: SigningKey,
-    *,
-    replace: bool = False,
-    signed_by: bytes | None = None,
+    delivery: str, key: SigningKey, *, replace: bool = False, signed_by: bytes | None = None
 ) -> None:
     """Verify a delivery and sign it in its place.
 
@@ -62,7 +57,13 @@ def sign(
         PublishError: the delivery does not verify, or cannot be reached or written.
         SigningError: what is there as an envelope cannot be added to.
     """
-    with reaching(delivery), verified(delivery, but=SIGNATURE) as folder, _alone(folder):
+    with (
+        reaching(delivery),
+        verified(delivery, but=SIGNATURE) as folder,
+        (folder / MANIFEST).open("rb") as manifest,
+    ):
+        with suppress(OSError):  # where the file system has locks, others wait with theirs
+            fcntl.flock(manifest, fcntl.LOCK_EX)
         if signed_by is not None:
             _refuse_unsigned(folder, signed_by)
         write_envelope(delivery, add_signature(folder, key, replace=replace))
@@ -105,7 +106,7 @@ def envelope_at(delivery: str) -> Envelope | None:
     """
     if not is_remote(delivery):
         return read_envelope(local_path(delivery))
-    system, root = remote_store(delivery)
+    system, root, _ = store_at(delivery)
     if not system.exists(path := f"{root}/{SIGNATURE}"):
         return None
     return parse_envelope(system.cat_file(path, start=0, end=LARGEST_ENVELOPE + 1))
@@ -114,7 +115,7 @@ def envelope_at(delivery: str) -> Envelope | None:
 def write_envelope(delivery: str, data: bytes) -> None:
     """Put an envelope beside a manifest in one step."""
     if is_remote(delivery):
-        system, root = remote_store(delivery)
+        system, root, _ = store_at(delivery)
         system.pipe_file(f"{root}/{SIGNATURE}", data)
         return
     folder = local_path(delivery)
@@ -138,13 +139,13 @@ def deliveries_of(store: str) -> list[str]:
     with reaching(store):
         if not is_remote(store):
             return [str(path) for path in list_deliveries(local_path(store))]
-        system, root = remote_store(store)
+        system, root, address = store_at(store)
         names = sorted(
             path.rstrip("/").rpartition("/")[2] for path in system.ls(root, detail=False)
         )
         ids = [name for name in names if re.fullmatch(DELIVERY_ID_PATTERN, name)]
         there = [name for name in ids if system.exists(f"{root}/{name}/{MANIFEST}")]
-        return [f"{store.rstrip('/')}/{name}" for name in there]
+        return [f"{address}/{name}" for name in there]
 
 
 def _refuse_unsigned(folder: Path, public: bytes) -> None:
@@ -159,15 +160,3 @@ def _refuse_unsigned(folder: Path, public: bytes) -> None:
                 key.verify(signature.value, envelope.signed_bytes)
                 return
     raise SigningError(f"{folder.name}: found no signature of the key {public.hex()}; not signed")
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep others from adding a signature meanwhile, where the file system has locks."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

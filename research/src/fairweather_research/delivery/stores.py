@@ -45,12 +45,16 @@ def local_path(text: str) -> Path:
     return Path(text.removeprefix("file://")).expanduser().absolute()
 
 
-def remote_store(url: str) -> tuple[Any, str]:
-    """Return the file system of a URL, which keeps no listing, and the path in it."""
-    found: tuple[Any, str] = fsspec.url_to_fs(
-        url.rstrip("/"), use_listings_cache=False, skip_instance_cache=True
-    )
-    return found
+def store_at(text: str) -> tuple[Any, str, str]:
+    """Return the file system of a store or delivery, its path there, and its address.
+
+    The file system keeps no listing.
+    """
+    if not is_remote(text):
+        return fsspec.filesystem("file"), str(local_path(text)), str(local_path(text))
+    address = text.rstrip("/")
+    system, path = fsspec.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
+    return system, path, address
 
 
 @contextmanager
@@ -67,7 +71,7 @@ def verified(delivery: str, *, but: str | None = None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as made:
         folder = local_path(delivery)
         if is_remote(delivery):
-            system, root = remote_store(delivery)
+            system, root, _ = store_at(delivery)
             folder = Path(made) / root.rpartition("/")[2]
             folder.mkdir()
             for path, most in ((MANIFEST, LARGEST), (SIGNATURE, LARGEST_ENVELOPE)):
