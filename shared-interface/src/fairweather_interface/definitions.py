@@ -44,6 +44,7 @@ from pydantic import (
 
 from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError, in_words, listed, short
+from fairweather_interface.manifest import read_document
 from fairweather_interface.metadata import Area
 from fairweather_interface.metadata.record import Name, unknown_fields
 from fairweather_interface.names import parse_name, parse_names
@@ -63,6 +64,7 @@ __all__ = [
 
 _PACKAGED = resources.files("fairweather_interface") / "data"
 _MISREAD = (ValueError, TypeError, AttributeError, LookupError)  # what PyYAML lets through
+_LARGEST = 4 << 20  # bytes of a file of definitions
 _MOST_REPEATS = 100_000  # values that aliases may stand for
 _LONGEST_KEY = 1000
 _MERGE = "tag:yaml.org,2002:merge"
@@ -220,7 +222,7 @@ def load_definitions(name_or_path: str | Path) -> Definitions:
         text = (_PACKAGED / f"{source}.yaml").read_text(encoding="utf-8")
     else:
         try:
-            text = Path(source).read_text(encoding="utf-8")
+            text = read_document(Path(source), _LARGEST, follow_links=True).decode()
         except (OSError, ValueError) as error:  # ValueError: not UTF-8, or not a path at all
             raise DefinitionsError(
                 f"found no definitions at {source!r} ({error}), expected the path of a YAML file "
