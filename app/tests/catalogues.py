@@ -51,7 +51,12 @@ class Kit:
     """What one process has of a store and a cache."""
 
     def __init__(self, cache: Path, store: Path | str, **more: Any) -> None:
-        self.cache = DeliveryCache(cache, store=open_store(str(store)), reader=NEWEST_SCHEMA)
+        self.cache = DeliveryCache(
+            cache,
+            store=open_store(str(store)),
+            reader=NEWEST_SCHEMA,
+            limit=more.pop("limit", 1 << 30),
+        )
         backends: Sequence[ModelsBackend] = [OnnxBackend(self.cache.fetch_verified)]
         self.ingestion = CountingIngestion(self.cache, backends)
         self.ingestion.ingested, self.ingestion.accepted = [], []

@@ -26,6 +26,7 @@ from fairweather_app.forecasting.context import AppContext
 from fairweather_app.observations import Archive, ObservationStore, WindowCache
 from meteo import Meteo
 from pages import EVENING, Deliver, MakeApp, Observe
+from signing import Signed
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
 UNHURRIED = 60.0
@@ -234,3 +235,15 @@ def ingestion(kit: Kit) -> CountingIngestion:
 @pytest.fixture
 def catalogue(kit: Kit) -> Catalogue:
     return kit.catalogue
+
+
+@pytest.fixture
+def here(
+    make_app: Callable[..., Flask],
+    tmp_path: Path,
+    observe: Callable[..., None],
+    day: list[float],
+) -> Signed:
+    for area in ("EWR", "JFK"):
+        observe(area, day)
+    return Signed(make_app, tmp_path / "keys.yaml")

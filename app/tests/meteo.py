@@ -32,10 +32,12 @@ class Meteo(LocalServer):
         self.url = f"http://{self.host}/v1/forecast"
 
     def will_answer(self, content: object, status: int = 200, **headers: str) -> None:
-        """Add an answer: text as it is, anything else as JSON."""
-        body = content if isinstance(content, str) else json.dumps(content)
+        """Add an answer: text and bytes as they are, anything else as JSON."""
+        if not isinstance(content, bytes):
+            text = content if isinstance(content, str) else json.dumps(content)
+            content = text.encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.answers.append((status, named, body.encode()))
+        self.answers.append((status, named, content))
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         meteo = self

@@ -15,10 +15,9 @@ from typing import Any
 
 import pytest
 
-import test_server
 from fairweather_app.server import admission
 from fairweather_app.server.admission import SMALL, Admission, end_silent
-from test_server import ASKED, SAMPLES, Server
+from test_server import ASKED, COMMAND, Server, running
 
 LIMIT = 4 * SMALL
 UNFINISHED = (
@@ -178,31 +177,14 @@ def test_only_connections_to_the_port_that_are_silent_are_ended() -> None:
 # ------------------------------------------------------------------- in processes of its own
 
 
-@pytest.fixture
-def impatient(
-    settings: dict[str, Any],
-    tmp_path: Path,
-    tiny_delivery: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that waits a second for a body, with four turns in all."""
-    tiny_delivery(samples=SAMPLES)
     patience = "import fairweather_app.server.admission as a; a.BODY_SECONDS = 1; "
-    start, code, program, serve = test_server.COMMAND
-    monkeypatch.setattr(test_server, "COMMAND", [start, code, patience + program, serve])
-    running = Server(settings | {"body_limit": 65_536}, tmp_path)
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def server(
-    settings: dict[str, Any], tmp_path: Path, tiny_delivery: Callable[..., Path]
-) -> Iterator[Server]:
-    tiny_delivery(samples=SAMPLES)
-    running = Server(settings, tmp_path)
-    yield running
-    running.stop()
+    start, code, program, serve = COMMAND
+    command = [start, code, patience + program, serve]
+    with running(tmp_path_factory.mktemp("impatient"), command, body_limit=65_536) as made:
+        yield made
 
 
 def ask(server: Server, request: bytes) -> socket.socket:
@@ -218,10 +200,11 @@ def answered(connection: socket.socket) -> bytes:
         return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
-def test_while_many_bodies_are_open_all_others_are_answered(server: Server) -> None:
+def test_while_many_bodies_are_open_all_others_are_answered(tmp_path: Path) -> None:
     whole = b"POST /weather/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     whole += f"Connection: close\r\nContent-Length: {len(ASKED)}\r\n\r\n{ASKED}".encode()
     with ExitStack() as stack:
+        server = stack.enter_context(running(tmp_path))
         for request in (UNFINISHED, CHUNKED) * 30:
             stack.enter_context(ask(server, request))
         for path in ("/healthz", "/readyz", "/areas", "/metrics") * 3:

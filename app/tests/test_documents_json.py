@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from fairweather_app.background.trials import TrialRunner
 from fairweather_app.forecasting.live_scores import LiveScore
 from meteo import Meteo, recording
+from signing import key, write_keys
 from test_documents import commands_of, json_commands, json_keys
 
 MAPS = {"skill", "refused_counts"}
@@ -56,7 +58,13 @@ def told(
     )
     meteo = Meteo()
     meteo.will_answer(recording("one-place"))
-    app = make_app(provider_url=meteo.url)
+    asked = write_keys(tmp_path / "keys.yaml", key("a"), require="warn")
+    app = make_app(provider_url=meteo.url, keys=asked, rollout="evidence")
+    TrialRunner(app.extensions["fairweather"]).run()
+    live = app.extensions["fairweather"].catalogue.refresh().live
+    assert (
+        app.test_cli_runner().invoke(args=["models", "promote", live[0].delivery_id]).exit_code == 0
+    )
 
     def run(words: str) -> set[str]:
         found: set[str] = set()
@@ -83,6 +91,7 @@ def told(
         "observations status",
         "models withdraw {id} --reason x",
         "models pin EWR {id} && models unpin EWR",
+        "models hold {id} --reason x && models promote {id}",
     ],
 )
 def test_every_key_is_documented_and_no_other(

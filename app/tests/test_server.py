@@ -16,13 +16,14 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
+from fairweather_interface.testing import build_delivery
 
 from fairweather_app.server import _take_port, main
 
@@ -38,6 +39,12 @@ ASKED = json.dumps(
 )
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Server:
     """Two workers over the tmp store; `log` is what they write."""
 
@@ -48,10 +55,9 @@ class Server:
         command: Sequence[str] = COMMAND,
         **environment: str,
     ) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         names = {f"FAIRWEATHER_{name.upper()}": str(value) for name, value in settings.items()}
+        outside = {name: os.environ[name] for name in os.environ if "FAIRWEATHER_" not in name}
         self.log = folder / "server.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
@@ -59,7 +65,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd=folder,
-                env=os.environ | names | {"FAIRWEATHER_RELOAD_SECONDS": "0.2"} | environment,
+                env=outside | names | {"FAIRWEATHER_RELOAD_SECONDS": "0.2"} | environment,
             )
         end = time.monotonic() + 60
         while time.monotonic() < end and self.process.poll() is None:
@@ -96,12 +102,30 @@ class Server:
         self.process.wait(30)
 
 
+@contextmanager
+def running(folder: Path, command: Sequence[str] = COMMAND, **settings: object) -> Iterator[Server]:
+    """Run a server over a store with one delivery, all in a folder, for several tests."""
+    build_delivery(folder / "store", samples=SAMPLES)
+    own = {name: folder / name for name in ("store", "cache")}
+    database = {"observations": f"sqlite:///{folder / 'observations.sqlite'}"}
+    made = Server(own | database | settings, folder, command)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for tests that leave it as it is."""
+    with running(tmp_path_factory.mktemp("server")) as made:
+        yield made
+
+
 @pytest.fixture
 def server(settings: dict[str, Any], tmp_path: Path, tiny_delivery: Build) -> Iterator[Server]:
     tiny_delivery(samples=SAMPLES)
-    running = Server(settings, tmp_path)
-    yield running
-    running.stop()
+    made = Server(settings, tmp_path)
+    yield made
+    made.stop()
 
 
 class Client(threading.Thread):
@@ -152,10 +176,10 @@ def test_a_server_told_to_stop_while_its_workers_start_stops_at_once(
     settings: dict[str, Any], tmp_path: Path, tiny_delivery: Build
 ) -> None:
     tiny_delivery(samples=SAMPLES)
-    for _ in range(3):
-        running = Server(settings, tmp_path)  # one worker serves, the other may not yet
-        running.process.terminate()
-        assert running.process.wait(15) == 0
+    for _ in range(2):
+        made = Server(settings, tmp_path)  # one worker serves, the other may not yet
+        made.process.terminate()
+        assert made.process.wait(15) == 0
 
 
 def test_what_was_forecast_before_a_stop_is_kept_to_be_scored(
@@ -169,13 +193,13 @@ def test_what_was_forecast_before_a_stop_is_kept_to_be_scored(
     tiny_delivery(areas=areas)
     for area in areas:
         observe(area, day)
-    running = Server(settings, tmp_path)
+    made = Server(settings, tmp_path)
     answered: list[str] = []
 
     def ask(mine: Sequence[str]) -> None:
         for area in mine:
             try:
-                running.get(f"/weather/predict?area={area}").close()
+                made.get(f"/weather/predict?area={area}").close()
             except OSError:  # the server has stopped
                 return
             answered.append(area)
@@ -185,7 +209,7 @@ def test_what_was_forecast_before_a_stop_is_kept_to_be_scored(
         each.start()
     while len(answered) < 20:
         time.sleep(0.005)
-    running.stop()
+    made.stop()
     for each in clients:
         each.join(30)
     database = sqlite3.connect(str(settings["observations"]).removeprefix("sqlite:///"))
@@ -194,30 +218,30 @@ def test_what_was_forecast_before_a_stop_is_kept_to_be_scored(
     assert set(answered) <= kept
 
 
-def test_every_worker_is_ready_when_it_takes_requests(server: Server) -> None:
+def test_every_worker_is_ready_when_it_takes_requests(shared: Server) -> None:
     for _ in range(40):
-        with server.get("/readyz") as answer:
+        with shared.get("/readyz") as answer:
             assert answer.status == 200
 
 
-def test_numbers_are_those_of_all_workers(server: Server) -> None:
+def test_numbers_are_those_of_all_workers(shared: Server) -> None:
     for _ in range(30):
-        server.get("/areas").close()
+        shared.get("/areas").close()
     both = 'fairweather_pickups_total{code="",state="live"} 2.0'
     until = time.monotonic() + 30
-    while both not in server.get("/metrics").read().decode() and time.monotonic() < until:
+    while both not in shared.get("/metrics").read().decode() and time.monotonic() < until:
         time.sleep(0.05)  # a worker may still start while the other answers
-    told = [server.get("/metrics").read().decode() for _ in range(6)]
+    told = [shared.get("/metrics").read().decode() for _ in range(6)]
     wanted = 'fairweather_requests_total{area="",code="",route="/areas",status="200"} 30.0'
     assert all(wanted in each for each in told)
     assert all(both in each for each in told)
 
 
-def test_a_request_leaves_one_line_of_json_with_its_id(server: Server) -> None:
-    with server.get("/areas", **{"X-Request-ID": "from-the-proxy-1"}) as answer:
+def test_a_request_leaves_one_line_of_json_with_its_id(shared: Server) -> None:
+    with shared.get("/software", **{"X-Request-ID": "from-the-proxy-1"}) as answer:
         assert answer.headers["X-Request-ID"] == "from-the-proxy-1"
-    (line,) = [each for each in server.lines() if each.get("request_id") == "from-the-proxy-1"]
-    assert (line["event"], line["path"], line["status"]) == ("request", "/areas", 200)
+    (line,) = [each for each in shared.lines() if each.get("request_id") == "from-the-proxy-1"]
+    assert (line["event"], line["path"], line["status"]) == ("request", "/software", 200)
     assert line["ms"] > 0
 
 
@@ -258,33 +282,33 @@ def test_workers_end_with_their_parent_whatever_ended_it(
 
 
 def test_a_second_server_on_a_port_is_refused_and_the_first_one_answers(
-    server: Server, settings: dict[str, Any]
+    shared: Server, settings: dict[str, Any]
 ) -> None:
     names = {f"FAIRWEATHER_{name.upper()}": str(value) for name, value in settings.items()}
     for host in ("127.0.0.1", "0.0.0.0", "localhost"):  # noqa: S104 - it is refused
         result = CliRunner().invoke(
-            main, ["serve", "--host", host, "--port", str(server.port)], env=names
+            main, ["serve", "--host", host, "--port", str(shared.port)], env=names
         )
         assert result.exit_code == 2
-        sentence = f"cannot listen on {host!r}, port {server.port}: Address already in use; choose"
+        sentence = f"cannot listen on {host!r}, port {shared.port}: Address already in use; choose"
         assert sentence in result.output
-    assert server.listening() == 2
-    server.get("/readyz").close()
+    assert shared.listening() == 2
+    shared.get("/readyz").close()
 
 
-def test_of_two_servers_at_the_same_moment_one_has_the_port(server: Server) -> None:
-    server.stop()
-    with _take_port("127.0.0.1", server.port) as first:
-        assert first.getsockname() == ("127.0.0.1", server.port)
+def test_of_two_servers_at_the_same_moment_one_has_the_port() -> None:
+    port = free_port()
+    with _take_port("127.0.0.1", port) as first:
+        assert first.getsockname() == ("127.0.0.1", port)
         with pytest.raises(click.UsageError, match="Address already in use"):
-            _take_port("127.0.0.1", server.port)
+            _take_port("127.0.0.1", port)
         with socket.socket() as worker:  # as granian makes them
             worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             worker.bind(first.getsockname())
             worker.listen()
             with pytest.raises(click.UsageError, match="Address already in use"):
-                _take_port("0.0.0.0", server.port)  # noqa: S104 - it is refused
-    _take_port("127.0.0.1", server.port).close()  # free again
+                _take_port("0.0.0.0", port)  # noqa: S104 - it is refused
+    _take_port("127.0.0.1", port).close()  # free again
 
 
 @pytest.mark.parametrize(
@@ -292,9 +316,7 @@ def test_of_two_servers_at_the_same_moment_one_has_the_port(server: Server) -> N
     [("localhost", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1"), ("::", "::")],
 )
 def test_a_name_and_an_ipv6_address_can_be_listened_on(host: str, address: str) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with _take_port(host, port) as held:
         assert held.getsockname()[:2] == (address, port)
 
@@ -324,15 +346,15 @@ def test_counters_that_cannot_be_kept_fail_no_request(
 ) -> None:
     tiny_delivery(samples=SAMPLES)
     (tmp_path / "tmp").mkdir()
-    running = Server(settings, tmp_path, TMPDIR=str(tmp_path / "tmp"))
+    made = Server(settings, tmp_path, TMPDIR=str(tmp_path / "tmp"))
     for each in (tmp_path / "tmp").glob("fairweather-metrics-*"):
         shutil.rmtree(each)
-    kill_one_worker(running)  # the new one has no folder to count in
+    kill_one_worker(made)  # the new one has no folder to count in
     for _ in range(20):
-        with running.get("/areas") as areas, running.get("/metrics") as numbers:
+        with made.get("/areas") as areas, made.get("/metrics") as numbers:
             assert (areas.status, numbers.status) == (200, 200)
-    assert any("what this worker counts" in line.get("event", "") for line in running.lines())
-    running.stop()
+    assert any("what this worker counts" in line.get("event", "") for line in made.lines())
+    made.stop()
 
 
 @pytest.mark.parametrize("stream", ["2>/dev/full", "2>&-", "<&- >&- 2>&-"])
@@ -341,11 +363,11 @@ def test_a_log_that_cannot_be_written_fails_no_request(
 ) -> None:
     tiny_delivery(samples=SAMPLES)
     command = ["sh", "-c", f'exec "$@" {stream}', "sh", *COMMAND]
-    running = Server(settings, tmp_path, command, FAIRWEATHER_TYPO="1")
+    made = Server(settings, tmp_path, command, FAIRWEATHER_TYPO="1")
     for _ in range(5):
-        running.get("/areas").close()
-    running.stop()
-    assert running.process.returncode == 0
+        made.get("/areas").close()
+    made.stop()
+    assert made.process.returncode == 0
 
 
 @pytest.mark.parametrize(

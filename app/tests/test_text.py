@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fairweather_app.errors import InvalidRequestError, RemoteUnavailableError, UnknownAreaError
-from fairweather_app.text import bounded, cut, join_some, mask
+from fairweather_app.errors import (
+    AppError,
+    InvalidRequestError,
+    RemoteUnavailableError,
+    UnknownAreaError,
+)
+from fairweather_app.text import bounded, cut, escape_unseen, join_some, mask
 
 
 @pytest.mark.parametrize(
@@ -36,3 +41,19 @@ def test_what_is_long_is_cut_and_what_is_left_out_is_counted() -> None:
     assert bounded("x" * 1000 for _ in range(21)) == ("x" * 499 + "…",) * 20 + ("and 1 more",)
     assert len(str(UnknownAreaError("y" * 10_000, known=names))) < 600
     assert len(InvalidRequestError(names).problems) == 21
+    assert len(str(AppError("//" * 10_000_000))) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Zürich, \u05d7\u05d9\u05e4\u05d4, \U0001f468\u200d\U0001f33e\n", None),
+        ("a\x1b[2J\x9b\x00", r"a\u001b[2J\u009b\u0000"),
+        ("\u202e\u2066\u200e\ufeff\xad", r"\u202e\u2066\u200e\ufeff\u00ad"),
+        ("\ud800 \U000e0041", r"\ud800 \udb40\udc41"),
+    ],
+)
+def test_a_mark_that_cannot_be_seen_is_written_as_json_writes_it(
+    text: str, shown: str | None
+) -> None:
+    assert escape_unseen(text) == (text if shown is None else shown)

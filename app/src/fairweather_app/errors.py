@@ -37,17 +37,17 @@ from typing import ClassVar, Literal
 from fairweather_interface.refusals import Code
 
 from fairweather_app.refusals import Refusals, RefusedDelivery
-from fairweather_app.text import LONGEST_SENTENCE, bounded, cut, join_some, mask
+from fairweather_app.text import LONGEST_ERROR, LONGEST_SENTENCE, bounded, cut, join_some, mask
 
 RETRY_SECONDS = 5
 """When a request may be repeated that failed because of the database or the store."""
 
 
 class AppError(Exception):
-    """Base of all that the app raises on purpose: fit for an operator, no secret of a URL in it."""
+    """Base of all that the app raises on purpose: fit for an operator, cut, no secret in it."""
 
     def __init__(self, text: str = "") -> None:
-        super().__init__(mask(text))
+        super().__init__(mask(cut(text, LONGEST_ERROR)))
 
 
 class SettingsError(AppError):

@@ -173,6 +173,14 @@ def _installed_tensorflow(value: bool) -> bool:  # noqa: FBT001 - pydantic calls
     return value
 
 
+def _parse_share(value: object) -> object:
+    text = str(value).strip()
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise ValueError("expected a share, such as 5 % or 0.05") from None
+
+
 def is_remote(url: str) -> bool:
     """Return whether a store is reached through fsspec."""
     return "://" in url and not url.startswith("file://")
@@ -187,5 +195,6 @@ ServerAddress = Annotated[str, AfterValidator(_address)]
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 LocalPath = Annotated[Path, AfterValidator(expand_home)]
 Margin = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=1), BeforeValidator(_parse_share)]
 Margins = Annotated[Mapping[str, Margin], NoDecode, BeforeValidator(_parse_margins)]
 IfTensorFlow = Annotated[bool, AfterValidator(_installed_tensorflow)]

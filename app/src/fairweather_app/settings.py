@@ -73,6 +73,12 @@ class Settings(pydantic_settings.BaseSettings):
         description="YAML file of [override_cities](settings.md#override_cities), which narrows "
         "the areas of deliveries.",
     )
+    keys: values.LocalPath | None = Field(
+        default=None,
+        description="YAML file of the [keys](operations.md#signed-deliveries) that may speak for "
+        "deliveries, outside the store; read at every scan. Needs "
+        "`pip install 'fairweather-app[signed]'`.",
+    )
     margins: values.Margins = Field(
         default_factory=dict,
         description="By variable, how far beyond a declared bound a model may still be used, in "
@@ -96,6 +102,12 @@ class Settings(pydantic_settings.BaseSettings):
         description="Verified copies of deliveries and an index of what was found out about them; "
         "can be deleted at any time. All worker processes of a machine share it.",
     )
+    delivery_limit: ByteSize = Field(
+        default=ByteSize(2 << 30),
+        ge=1 << 20,
+        description="Largest delivery that is picked up, all its files together. A larger one is "
+        "refused before its files are read. [More](operations.md#who-writes-to-the-store)",
+    )
     model_memory: ByteSize = Field(
         default=ByteSize(1 << 30),
         ge=1 << 20,
@@ -105,7 +117,8 @@ class Settings(pydantic_settings.BaseSettings):
     tensorflow: values.IfTensorFlow = Field(
         default=False,
         description="Also run TensorFlow SavedModels. They are programs: only when everyone who "
-        "can write to the store may run code here.",
+        "can write to the store may run code here, or [keys](operations.md#signed-deliveries) "
+        "say whose may.",
     )
     backends: values.Names = Field(
         default=(),
@@ -123,6 +136,27 @@ class Settings(pydantic_settings.BaseSettings):
         default=(),
         description="Ids of **shadows**, separated by commas: deliveries that run in parallel, "
         "are scored and never served.",
+    )
+    rollout: Literal["immediate", "evidence", "canary"] = Field(
+        default="immediate",
+        description="When a new delivery answers: at once, as it ranks (`immediate`); once its "
+        "forecasts were not worse than those of the one it would replace (`evidence`); or so, and "
+        "until then in `FAIRWEATHER_ROLLOUT_SHARE` of the answers (`canary`). "
+        "[More](operations.md#promotion-by-evidence)",
+    )
+    rollout_forecasts: int = Field(
+        default=100, ge=2, description="How many forecasts of the same hours decide, at least."
+    )
+    rollout_days: float = Field(
+        default=3.0, ge=0, le=20, description="Over how many days they have to lie, at least."
+    )
+    rollout_share: values.Share = Field(
+        default=0.05, description="The share of answers that trials give under `canary`: `5 %`."
+    )
+    rollout_demote: bool = Field(
+        default=False,
+        description="Whether a promoted delivery is demoted that becomes worse than the one that "
+        "it replaced.",
     )
     body_limit: int = Field(
         default=8 * 1024 * 1024, ge=1024, description="Largest request body, in bytes."

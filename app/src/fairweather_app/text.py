@@ -1,14 +1,20 @@
-"""Texts that leave the app: cut where others chose their length, and without secrets of URLs."""
+"""Texts that leave the app: cut, without secrets of URLs, and without marks that cannot be seen."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from fairweather_interface.terminal import printable
+
 LONGEST = 200
 """Characters that are repeated of a text which a caller or a delivery wrote."""
 LONGEST_SENTENCE = 500
+LONGEST_ERROR = 20_000
+LONGEST_REASON = 1000
+"""Characters of why a delivery is refused, or a store cannot be read: answers list many."""
 MOST_NAMED = 20
 """An answer names so many of a kind, and counts the others."""
 FEW_NAMED = 5
@@ -20,6 +26,11 @@ _SECRETS = re.compile(
     r"|(?P<name>[?&;][\w.-]{0,50}(?:user|pass|pwd|token|key|secret|sig|auth|cred)[\w.-]{0,50}=)"
     r"[^\s'\"<>&;]*",
     re.IGNORECASE,
+)
+
+_UNSEEN = re.compile(  # controls, marks that turn text around or are not seen, halves of characters
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 
 
@@ -42,6 +53,16 @@ def bounded(sentences: Iterable[str]) -> tuple[str, ...]:
     return (*first, f"and {more} more") if more else first
 
 
+def as_reason(text: str) -> str:
+    """Return a reason as any answer or page may repeat it: cut, and what cannot be seen escaped."""
+    return cut(printable(text[: LONGEST_REASON + 1], escaped=True), LONGEST_REASON)
+
+
 def mask(text: str) -> str:
     """Return a text with ``***`` for user, password and keys of every URL in it."""
     return _SECRETS.sub(lambda found: f"{found['name'] or ''}***{'@' * bool(found['user'])}", text)
+
+
+def escape_unseen(text: str) -> str:
+    r"""Return a page or JSON with ``\u202e`` for such a mark; those that join letters stay."""
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)

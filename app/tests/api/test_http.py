@@ -46,6 +46,7 @@ def test_a_forecast_has_exactly_the_shape_that_people_rely_on(
         "runtime",
         "skill",
         "synthetic",
+        "signed_by",
         "inputs",
         "refused",
         "refused_counts",

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -90,57 +89,3 @@ def test_a_delivery_that_cannot_be_read_is_shown_without_metadata_and_card(
     assert content is not None
     assert (content["metadata"], content["card"], content["model_type"]) == (None, None, None)
     the_problem(client.get(f"/models/{path.name}/card/"), 404, "not-found")
-
-
-# -------------------------------------------------------------------------------------- card
-
-
-def test_a_card_is_served_in_a_sandbox(serving: FlaskClient, store: Path) -> None:
-    (path,) = store.iterdir()
-    answer = serving.get(f"/models/{path.name}/card/")
-    assert answer.mimetype == "text/html"
-    assert answer.headers["Content-Security-Policy"] == (
-        "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    )
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert serving.get(f"/models/{path.name}/card/index.html").data == answer.data
-
-
-def test_a_card_address_without_its_slash_leads_to_it(serving: FlaskClient, store: Path) -> None:
-    (path,) = store.iterdir()
-    answer = serving.get(f"/models/{path.name}/card")
-    assert answer.status_code == 308
-    assert answer.location.endswith(f"/models/{path.name}/card/")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../metadata.json",
-        "..%2fmetadata.json",
-        "%2e%2e/metadata.json",
-        "../../../../../../etc/passwd",
-        "/etc/passwd",
-        "index.html/",
-        ".",
-        "nothing.png",
-        "index.html%00.png",
-        "..\\metadata.json",
-    ],
-)
-def test_nothing_but_the_files_of_the_card_can_be_had(
-    serving: FlaskClient, store: Path, name: str
-) -> None:
-    (path,) = store.iterdir()
-    answer = serving.get(f"/models/{path.name}/card/{name}")
-    assert answer.status_code in {308, 404}
-    assert b"schema_version" not in answer.data
-
-
-def test_a_copy_that_was_deleted_is_no_500(
-    serving: FlaskClient, store: Path, settings: dict[str, Any]
-) -> None:
-    (path,) = store.iterdir()
-    (copy,) = settings["cache"].rglob("index.html")
-    copy.unlink()
-    the_problem(serving.get(f"/models/{path.name}/card/"), 404, "not-found")

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from pydantic import ValidationError
 
 from answers import the_problem
+from fairweather_app.api import requests
 from fairweather_app.api.requests import LARGE, MOST_TEXTS
 from fairweather_app.api.schemas import LargePredictRequest
 
@@ -79,13 +80,39 @@ def test_numbers_in_quotes_are_told_as_such(serving: FlaskClient) -> None:
     assert problem.endswith("numbers are written without quotes")
 
 
-def test_an_address_with_thousands_of_variables_is_refused(serving: FlaskClient) -> None:
-    query = "&".join(f"variable=v{each}" for each in range(3000))
+def test_an_address_with_many_variables_is_refused(serving: FlaskClient) -> None:
+    query = "&".join(f"variable=v{each}" for each in range(90))
     answer = serving.get(f"{ADDRESS}?area=JFK&{query}")
     problem = the_problem(answer, 400, "invalid-request")
     assert problem["problems"] == [
-        "variables: List should have at most 50 items after validation, not 3000"
+        "variables: List should have at most 50 items after validation, not 90"
     ]
+
+
+@pytest.mark.parametrize("accepted", ["*/*", "text/html", "gzip"])
+@pytest.mark.parametrize(
+    "path", [ADDRESS, "/", "/models", "/areas", "/coverage", "/page/page.css", "/metrics", "/no"]
+)
+def test_thousands_of_parameters_are_refused_at_every_address_before_they_are_read(
+    serving: FlaskClient, monkeypatch: pytest.MonkeyPatch, path: str, accepted: str
+) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("werkzeug.wrappers.request.Request.args", property(read))
+    monkeypatch.setattr(requests, "parse_qs", read)
+    query = "&".join(f"{each:x}=1" for each in range(3000))
+    header = "Accept-Encoding" if accepted == "gzip" else "Accept"
+    answer = serving.get(f"{path}?{query}", headers={header: accepted})
+    (problem,) = the_problem(answer, 400, "invalid-request")["problems"]
+    assert problem == "found more than 100 parameters: ask in several requests"
+
+
+def test_lists_and_objects_of_a_body_are_counted(serving: FlaskClient) -> None:
+    for body in (wrong("lists", 6000), "{1:" * 6000):
+        answer = serving.post(ADDRESS, data=body, content_type="application/json")
+        (problem,) = the_problem(answer, 400, "invalid-request")["problems"]
+        assert problem.endswith(f" lists and objects; expected at most {MOST_TEXTS}")
 
 
 def test_echoed_names_are_cut(serving: FlaskClient) -> None:

@@ -11,7 +11,13 @@ from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
 import pytest
-from fairweather_interface.errors import CorruptDeliveryError, IncompleteDeliveryError
+from fairweather_interface.envelope import LARGEST_ENVELOPE
+from fairweather_interface.errors import (
+    CorruptDeliveryError,
+    EnvelopeError,
+    IncompleteDeliveryError,
+)
+from fairweather_interface.manifest import SIGNATURE
 from fairweather_interface.refusals import Code
 
 from catalogues import Kit
@@ -127,6 +133,17 @@ def any_store(
 AnyStore = tuple[Store, str, Callable[[str, "bytes | None"], None]]
 
 
+def test_the_envelope_is_empty_what_it_is_or_larger_than_any(any_store: AnyStore) -> None:
+    store, name, change = any_store
+    assert store.envelope(name) == store.envelope("absent") == b""
+    for content in (b"", b"x", b"x" * LARGEST_ENVELOPE):
+        change(SIGNATURE, content)
+        assert store.envelope(name) == content
+    change(SIGNATURE, b"x" * (LARGEST_ENVELOPE + 1))
+    with pytest.raises(EnvelopeError, match=r"manifest\.dsse\.json: found 65537 bytes"):
+        store.envelope(name)
+
+
 def test_the_fingerprint_changes_with_the_bytes_and_with_nothing_else(any_store: AnyStore) -> None:
     store, name, change = any_store
     before = store.fingerprint(name)
@@ -235,7 +252,7 @@ def test_what_is_live_stays_live_while_the_store_is_empty_or_cannot_be_reached(
     def fail(*_arguments: object, **_more: object) -> None:
         raise RuntimeError("cannot connect to the endpoint")
 
-    monkeypatch.setattr(kit.cache.store._system, "ls", fail)  # type: ignore[union-attr]
+    monkeypatch.setattr(kit.cache.store._system, "ls", fail)  # type: ignore[attr-defined]
     assert "cannot connect to the endpoint" in str(kit.catalogue.refresh().problem)
     assert kit.live == [path.name]
 

@@ -287,10 +287,10 @@ def test_nothing_that_an_archive_says_repaints_a_terminal(
     code, out, err = run(app, "observations import", str(path))
     assert (code, control_characters(out + err)) == (1, set())
     assert r"expected a name without the control character '\x1b'" in err
-    row = "A\ue000,2013-06-20T12:00Z,temperature,degC,"  # a sign of somebody's own
+    row = "A\u0378,2013-06-20T12:00Z,temperature,degC,"  # a sign that no Unicode has yet
     path.write_text(f"area,time,variable,unit,value\n{row}1\n", newline="\n")
     for words in ("observations import", "observations status", "models why"):
-        about = {"observations import": str(path), "models why": f"A\ue000{SEQUENCE}"}.get(words)
+        about = {"observations import": str(path), "models why": f"A\u0378{SEQUENCE}"}.get(words)
         code, out, err = run(app, words, *([] if about is None else [about]))
         assert control_characters(out + err) == set(), words
         assert "A\ufffd" in out + err

@@ -133,3 +133,27 @@ def test_a_table_that_a_read_only_database_lacks_fails_only_what_needs_it(
     with pytest.raises(ObservationStoreError, match="no such table: decisions"):
         DecisionStore(reading).read()
     reading.close()
+
+
+def test_a_file_that_is_made_is_its_owners_alone_and_one_that_is_there_keeps_its_mode(
+    database: Database, file: Path
+) -> None:
+    before = os.umask(0o022)
+    try:
+        with database.transaction() as connection:
+            connection.exec_driver_sql("CREATE TABLE more (x)")
+        made = {each.name: each.stat().st_mode & 0o777 for each in file.parent.iterdir()}
+        assert made == dict.fromkeys((file.name, f"{file.name}-wal", f"{file.name}-shm"), 0o600)
+        file.chmod(0o640)
+        database.close()
+        database.version()
+        assert file.stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
+
+
+def test_a_file_that_is_to_be_read_alone_is_never_made(file: Path) -> None:
+    database = Database(f"sqlite:///file:{file}?mode=ro&uri=true")
+    with pytest.raises(ObservationStoreError, match="unable to open database file"):
+        database.version()
+    assert not file.exists()

@@ -19,7 +19,7 @@ from fairweather_app.background.recorder import Recorder, record
 from fairweather_app.catalogue.entries import Entry
 from fairweather_app.common.times import to_microseconds
 from fairweather_app.errors import LoadError, ObservationStoreError
-from fairweather_app.forecasting import forecast_log, live_scores
+from fairweather_app.forecasting import live_scores
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecast_log import LoggedForecast
 from fairweather_app.forecasting.live_scores import score
@@ -209,15 +209,6 @@ def test_too_many_that_wait_are_lost_and_counted(
     assert counted("fairweather_recorded_forecasts_total", outcome="lost") == 1
 
 
-def test_only_the_newest_forecasts_are_kept(
-    context: AppContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(forecast_log, "MOST_FORECASTS", 3)
-    for name in "abcde":
-        context.live.log.add([a_forecast([1.0], name)])
-    assert [each.delivery_id for each in context.live.log.read()] == ["c", "d", "e"]
-
-
 def test_the_recorder_keeps_what_waits_when_it_is_stopped(serving: FlaskClient) -> None:
     context = context_of(serving)
     recorder = Recorder(context, seconds=60)
@@ -296,10 +287,15 @@ def test_a_shadow_that_cannot_be_opened_loses_nothing_of_the_one_that_answered(
     client = make_app(shadow=shadow).test_client()
     assert client.get(JFK).status_code == 200
 
-    def fails(_entry: Entry) -> RuntimeModel:
-        raise LoadError(Code.RUNTIME_UNAVAILABLE, "gone")
+    catalogue = context_of(client).catalogue
+    model = catalogue.model
 
-    monkeypatch.setattr(context_of(client).catalogue, "model", fails)
+    def fails(entry: Entry) -> RuntimeModel:
+        if entry.delivery_id == shadow:
+            raise LoadError(Code.RUNTIME_UNAVAILABLE, "gone")
+        return model(entry)
+
+    monkeypatch.setattr(catalogue, "model", fails)
     assert record(context_of(client)) == 1
 
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fairweather_app.forecasting.ranking import Contender, order
+from fairweather_app.rollout.trials import Better
 
 Claim = tuple[str, float, float] | None
 
@@ -46,10 +48,84 @@ contenders = st.lists(
 )
 
 
-def test_more_of_the_wanted_variables_go_first_whatever_the_skill() -> None:
-    both = contender("both", temperature=None, humidity=None, synthetic=True)
+def test_more_of_the_wanted_variables_go_first_whatever_the_skill_of_the_others() -> None:
+    both = contender("both", temperature=None, humidity=interval(0.1, 0.2), synthetic=True)
     one = contender("one", temperature=interval(0.8, 0.9))
     assert names(one, both) == ["both", "one"]
+
+
+@pytest.mark.parametrize("claim", [None, interval(0.0, 0.9), interval(-0.2, -0.1)])
+def test_a_variable_of_no_skill_counts_as_no_more(claim: Claim) -> None:
+    more = contender("more", temperature=None, humidity=claim, end=1)
+    newer = contender("newer", temperature=None, end=2)
+    assert names(more, newer) == ["newer", "more"]
+
+
+def test_what_all_forecast_counts_for_all_of_them() -> None:
+    real = contender("real", temperature=None)
+    synthetic = contender("synthetic", temperature=interval(0.8, 0.9), synthetic=True)
+    assert names(synthetic, real) == ["real", "synthetic"]
+
+
+# ------------------------------------------------------------------------------- lived skill
+
+
+def lived(*pairs: str, variable: str = "temperature") -> Better:
+    """Pairs such as ``a<b``: the forecasts of b were better."""
+    found: dict[str, frozenset[str]] = {}
+    for worse, better in (pair.split("<") for pair in pairs):
+        found[worse] = found.get(worse, frozenset()) | {better}
+    return {variable: found}
+
+
+def test_lived_skill_goes_before_everything_that_is_declared() -> None:
+    claims = contender("claims", temperature=interval(0.8, 0.9), end=2)
+    lives = contender("lives", temperature=interval(0.1, 0.2), end=1, synthetic=True)
+    other = contender("other", temperature=interval(0.3, 0.4), end=1)
+    assert names(claims, lives, other) == ["claims", "other", "lives"]
+    ranked = order([claims, lives, other], lived("claims<lives"))
+    assert [each.name for each in ranked] == ["other", "lives", "claims"]
+
+
+def test_lived_skill_of_one_variable_does_not_outrank_a_forecast_of_two() -> None:
+    both = contender("both", temperature=interval(0.1, 0.2), humidity=interval(0.1, 0.2))
+    one = contender("one", temperature=interval(0.1, 0.2))
+    better = lived("both<one")
+    assert [each.name for each in order([both, one], better)] == ["both", "one"]
+    alike = contender("alike", temperature=interval(0.1, 0.2), humidity=interval(0.1, 0.2))
+    better = {**lived("both<alike"), **lived("both<one", variable="humidity")}
+    assert [each.name for each in order([alike, both], better)] == ["alike", "both"]
+
+
+def test_where_lived_skill_goes_round_in_a_circle_the_order_is_as_declared() -> None:
+    three = [contender(name, temperature=None) for name in "abc"]
+    ranked = order(three, lived("a<b", "b<c", "c<a"))
+    assert [each.name for each in ranked] == ["a", "b", "c"]
+
+
+def test_who_is_not_there_keeps_nobody_back() -> None:
+    two = [contender(name, temperature=None) for name in "ab"]
+    assert [each.name for each in order(two, lived("a<gone"))] == ["a", "b"]
+
+
+@given(contenders, st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6))), st.randoms())
+def test_lived_skill_keeps_each_contender_and_no_order_of_listing(
+    drawn: list[Contender], pairs: list[tuple[int, int]], random: object
+) -> None:
+    better = lived(*(f"{worse}<{other}" for worse, other in pairs if worse > other))
+    ranked = [each.name for each in order(drawn, better)]
+    shuffled = list(drawn)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert [each.name for each in order(shuffled, better)] == ranked
+    assert sorted(ranked) == sorted(each.name for each in drawn)
+    places = {name: place for place, name in enumerate(ranked)}
+    for each in drawn:
+        if each.claims.keys() == {"temperature"}:
+            for other in better["temperature"].get(each.name, frozenset()) & places.keys():
+                assert places[other] < places[each.name]
+
+
+# ----------------------------------------------------------------------------- declared skill
 
 
 def test_real_observations_go_before_synthetic_ones_whatever_the_skill() -> None:

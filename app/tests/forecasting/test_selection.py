@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fairweather_interface.testing.identity import identity_onnx
 from flask import Flask
 
 from fairweather_app.forecasting import ranking
@@ -140,9 +141,9 @@ def test_what_was_asked_is_chosen_for_new_contents_before_they_are_shown(
     ranked: list[str] = []
     rank = ranking.rank
 
-    def counting(entries: Any, area: str, wanted: Any) -> Any:
+    def counting(entries: Any, area: str, *more: Any) -> Any:
         ranked.append(area)
-        return rank(entries, area, wanted)
+        return rank(entries, area, *more)
 
     monkeypatch.setattr(selector_module, "rank", counting)
     better = tiny_delivery(areas=("EWR", "LGA"), skill_interval=(0.8, 0.9))
@@ -179,6 +180,59 @@ def test_the_candidates_of_a_snapshot_are_ranked(
     context = context_of(make_app())
     ranked = find_best_model("EWR", context).candidates
     assert [model.delivery_id for model in ranked] == [better.name, good.name]
+
+
+def wondering(tiny_delivery: Build, *, declared: bool, **more: Any) -> Path:
+    """A delivery that forecasts one variable more, which the contract does not know."""
+    row = {"unit": "1", "minimum": 7.0, "maximum": 23.0, "label": "Wonder", "margin": 1.0}
+
+    def change(document: dict[str, Any]) -> None:
+        if not declared:
+            del document["variables"]
+            document["inputs"] = document["inputs"][:1]
+            document["outputs"][1]["unit"] = "degC"
+
+    return tiny_delivery(
+        variables=("temperature", "wonder"),
+        declared_variables={"wonder": row},
+        model=None
+        if declared
+        else identity_onnx(
+            [("temperature", "temperature_forecast"), ("temperature", "wonder_forecast")], 24
+        ),
+        change=change,
+        **more,
+    )
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_variable_that_nobody_describes_is_no_reason_to_come_first(
+    make_app: Callable[..., Flask],
+    tiny_delivery: Build,
+    declared: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    plain = tiny_delivery(skill=0.6, skill_interval=(0.5, 0.7))
+    more = wondering(tiny_delivery, declared=declared)
+    context = context_of(make_app())
+    assert len(context.catalogue.snapshot.live) == 2
+    first = next(find_best_model("EWR", context).candidates)
+    assert first.delivery_id == (more if declared else plain).name
+
+
+@pytest.mark.parametrize("interval", [(0.9, 1.0), (5.0, 6.0)])
+def test_a_skill_that_no_weather_allows_comes_not_first(
+    make_app: Callable[..., Flask], tiny_delivery: Build, interval: tuple[float, float]
+) -> None:
+    plain = tiny_delivery(change=ending("2013-06-02"))
+    perfect = tiny_delivery(skill=1.0, skill_interval=interval, change=ending("2013-06-01"))
+    context = context_of(make_app())
+    ranked = [each.delivery_id for each in find_best_model("EWR", context).candidates]
+    assert ranked == [plain.name, perfect.name]
+
+
+def ending(day: str) -> Callable[[dict[str, Any]], None]:
+    """Let the training data end on a day."""
+    return lambda document: document["training"].update(train_end_time=f"{day}T00:00:00Z")
 
 
 def test_the_same_snapshot_gives_the_same_answer_after_the_catalogue_moved_on(

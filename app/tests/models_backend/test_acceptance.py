@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,12 @@ from fairweather_interface.refusals import Code
 from fairweather_interface.testing import metadata_document
 
 from fairweather_app.errors import LoadError, PredictionError
-from fairweather_app.models_backend.acceptance import accept, check_roles, check_signature
+from fairweather_app.models_backend.acceptance import (
+    accept,
+    check_roles,
+    check_signature,
+    check_times,
+)
 from fairweather_app.models_backend.runtime_model import Arrays, RuntimeModel, Signature, Tensor
 
 Build = Callable[..., Path]
@@ -35,6 +41,34 @@ class StandInSession:
 
     def run(self, feeds: Mapping[str, Any], outputs: Sequence[str]) -> Arrays:
         return {name: self._change(feeds["temperature"]) for name in outputs}
+
+
+MADE = "2014-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("learned", "made", "now", "good"),
+    [
+        ("2013-12-31T00:00:00Z", MADE, "2014-01-01T00:00:00Z", True),
+        ("2014-01-01T01:00:00Z", MADE, "2013-12-31T23:00:00Z", True),
+        ("2014-01-01T01:00:01Z", MADE, "2015-01-01T00:00:00Z", False),
+        ("2013-12-31T00:00:00Z", MADE, "2013-12-31T22:59:59Z", False),
+        ("9999-12-31T23:59:59.999999Z", MADE, "2015-01-01T00:00:00Z", False),
+        ("2013-12-31T00:00:00Z", "9999-12-31T23:59:59.999999Z", "2015-01-01T00:00:00Z", False),
+    ],
+)
+def test_what_is_learned_is_learned_before_it_is_made_and_made_before_now(
+    learned: str, made: str, now: str, *, good: bool
+) -> None:
+    document = metadata_document(created_at=made)
+    document["training"]["train_end_time"] = learned
+    metadata = read_metadata(json.dumps(document).encode())
+    if good:
+        check_times(metadata, datetime.fromisoformat(now))
+        return
+    with pytest.raises(LoadError, match=r"as train_end_time and .* as created_at") as caught:
+        check_times(metadata, datetime.fromisoformat(now))
+    assert caught.value.code is Code.CORRUPT
 
 
 def model_of(path: Path, session: StandInSession) -> RuntimeModel:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from flask import Flask
 
 from fairweather_app.errors import ProviderError
 from fairweather_app.observations import ObservationStore, WindowCache
+from fairweather_app.observations import fetch as fetch_module
 from fairweather_app.observations.fetch import Fetched, store_readings
 from fairweather_app.observations.providers import PACKAGED, Reading
 from meteo import Meteo, recording
@@ -83,6 +85,41 @@ def test_fetching_again_writes_nothing_and_a_correction_replaces(
     corrected = row(fetch("--area", "JFK", *SINCE, "--json"))
     assert (corrected["new"], corrected["changed"], corrected["known"]) == (0, 1, 26)
     assert temperatures(observations)[0] == 11.5
+
+
+def test_a_provider_that_goes_on_for_ever_is_given_up_and_nothing_is_kept(
+    observations: ObservationStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch_module, "FETCH_SECONDS", 0.05)
+    ended = threading.Event()
+
+    def readings() -> Iterator[Reading]:
+        yield Reading("JFK", START, "temperature", "degC", 1.0)
+        ended.wait(60)
+
+    with pytest.raises(ProviderError, match=r"it took more than 0\.05 s in all; fetch fewer areas"):
+        store_readings(
+            observations, readings(), provider="slow", since={"JFK": START}, until=START + HOUR
+        )
+    ended.set()
+    assert temperatures(observations) == []
+
+
+def test_of_very_many_different_faults_not_all_are_collected(
+    observations: ObservationStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch_module, "PROBLEMS_COUNTED", 10)
+    taken: list[int] = []
+
+    def readings() -> Iterator[Reading]:
+        for number in range(1000):
+            taken.append(number)
+            yield Reading("JFK", START, "temperature", f"{number}" * 10_000, 1.0)
+
+    with pytest.raises(ProviderError, match="and 6 more") as caught:
+        store_readings(observations, readings(), provider="p", since={"JFK": START}, until=START)
+    assert len(taken) == 11
+    assert len(str(caught.value)) < 1000
 
 
 def test_the_table_names_what_the_json_names(fetch: Fetch, meteo: Meteo) -> None:

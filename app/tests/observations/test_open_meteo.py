@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import time
 from collections.abc import Callable
@@ -12,8 +13,14 @@ from typing import Any
 import pytest
 from fairweather_interface.metadata import Area
 
+from fairweather_app.common import http_client
 from fairweather_app.errors import ProviderError
-from fairweather_app.observations.open_meteo import PLACES_AT_ONCE, OpenMeteo
+from fairweather_app.observations.open_meteo import (
+    MOST_PARTS,
+    MOST_REDIRECTS,
+    PLACES_AT_ONCE,
+    OpenMeteo,
+)
 from fairweather_app.observations.providers import Reading
 from meteo import Meteo, recording
 
@@ -147,6 +154,86 @@ def test_a_server_in_trouble_is_asked_again(meteo: Meteo) -> None:
     meteo.will_answer("", status=503)
     meteo.will_answer(recording("one-place"))
     assert fetch(meteo)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://{inner}/latest/meta-data", "//{inner}/x", "http://localhost:{port}/x",
+        "http://{outer}@{inner}/x", "https://{outer}/x", "file:///etc/passwd",
+    ],
+)  # fmt: skip
+def test_a_redirect_to_another_server_or_scheme_is_not_followed(meteo: Meteo, target: str) -> None:
+    inner = Meteo()
+    inner.will_answer(recording("one-place"))
+    port, outer = inner.host.partition(":")[2], meteo.url.split("/")[2]
+    location = target.format(inner=inner.host, port=port, outer=outer)
+    meteo.will_answer("", status=302, Location=location)
+    with pytest.raises(ProviderError, match="sends to another address: "):
+        fetch(meteo)
+    inner.stop()
+    assert (len(meteo.asked), inner.asked) == (1, [])
+
+
+def test_a_redirect_on_the_same_server_is_followed_a_few_times(meteo: Meteo) -> None:
+    meteo.will_answer("", status=308, Location="/v2/forecast?x=1")
+    meteo.will_answer(recording("one-place"))
+    assert fetch(meteo)
+    assert meteo.asked[1] == {"x": ["1"]}
+    meteo.answers = []
+    meteo.will_answer("", status=302, Location="/v1/forecast")
+    with pytest.raises(ProviderError, match="answers 302 Found and no JSON"):
+        fetch(meteo)
+    assert len(meteo.asked) == 2 + 1 + MOST_REDIRECTS
+
+
+def test_a_redirect_to_what_is_no_address_is_told(meteo: Meteo) -> None:
+    meteo.will_answer("", status=302, Location="http://[::1")
+    with pytest.raises(ProviderError, match="cannot be used: "):
+        fetch(meteo)
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+@pytest.mark.parametrize("packed", [0, 1, 3])
+def test_an_answer_that_is_too_long_is_not_read_to_its_end(
+    meteo: Meteo, monkeypatch: pytest.MonkeyPatch, status: int, packed: int
+) -> None:
+    monkeypatch.setattr(http_client, "LONGEST_RESPONSE", 1 << 20)
+    content = b" " * (2 << 20)
+    for _ in range(packed):
+        content = gzip.compress(content)
+    coding = {"Content_Encoding": ", ".join(["gzip"] * packed)} if packed else {}
+    meteo.will_answer(content, status, **coding)
+    with pytest.raises(ProviderError, match=f"it answers {status} with more than 1 MB"):
+        fetch(meteo)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[" * 100_000, "[" + "[]," * MOST_PARTS + "1]", "[" + "{}," * MOST_PARTS + "1]", "9" * 5000,
+     '{"a": 1, "a": 2}'],
+)  # fmt: skip
+def test_json_that_is_deep_or_all_brackets_is_told(meteo: Meteo, content: str) -> None:
+    meteo.will_answer(content)
+    with pytest.raises(ProviderError, match="answers 200 OK and no JSON, but ") as caught:
+        fetch(meteo)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"error": True, "reason": "x" * 1_000_000},
+        {"error": True, "reason": "a\nError: b" * 1000},
+        {"utc_offset_seconds": "x" * 1_000_000},
+    ],
+)
+def test_what_a_provider_says_is_cut_to_one_line(meteo: Meteo, change: dict[str, Any]) -> None:
+    meteo.will_answer(recording("one-place") | change)
+    with pytest.raises(ProviderError) as caught:
+        fetch(meteo)
+    assert len(str(caught.value)) < 500
+    assert "\n" not in str(caught.value)
 
 
 def test_a_server_that_is_not_there_is_told() -> None:

@@ -10,6 +10,7 @@ rule, the place, and what to do instead.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -148,6 +149,12 @@ def _ran(work: Path, said: Said, mine: Witness, releases: Sequence[Witness],
         path for path in sorted((head / GOLDEN).glob("*/*"))
         if (path / "manifest.json").is_file()
     ]  # fmt: skip
+    for envelope in sorted((head / GOLDEN / "envelopes").glob("*.dsse.json")):
+        named = envelope.name.removesuffix(".dsse.json")  # every release opens what was signed, too
+        (path,) = (path for path in goldens if path.parent.name == named)
+        signed = shutil.copytree(path, work / "signed" / named / path.name)
+        shutil.copy(envelope, signed / "manifest.dsse.json")
+        goldens.append(signed)
     yield from unlike(releases, mine, ledgers, goldens, work)
 
 

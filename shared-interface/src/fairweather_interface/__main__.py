@@ -13,6 +13,7 @@ from typing import TextIO
 from fairweather_interface.applicability import domain_of
 from fairweather_interface.delivery import open_delivery, verify_delivery
 from fairweather_interface.durations import format_duration
+from fairweather_interface.envelope import envelope_problems, read_envelope
 from fairweather_interface.errors import (
     CorruptDeliveryError,
     FairweatherError,
@@ -73,7 +74,13 @@ def _show(options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.buffer.write(dump_record(delivery.metadata))  # JSON is UTF-8 everywhere
         return 0
-    for name, value in describe(delivery.metadata, delivery.digest):
+    rows = describe(delivery.metadata, delivery.digest)
+    problems = envelope_problems(delivery.path, delivery.manifest)
+    rows += [("signed by", f"nobody: {each}") for each in problems]
+    if not problems and (envelope := read_envelope(delivery.path)) is not None:
+        claim = f"at {envelope.statement().signed_at.isoformat()} (a claim, not verified here)"
+        rows += [("signed by", f"key {each.key_id!r} {claim}") for each in envelope.signatures]
+    for name, value in rows:
         _print(f"{name:<16} {value}")
     return 0
 

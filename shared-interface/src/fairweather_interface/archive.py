@@ -8,6 +8,7 @@ holds; how it is read and judged is each reader's own. A Parquet file may carry 
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -33,6 +34,9 @@ COLUMNS = tuple(_COLUMNS)
 
 EMPTY_CELLS = ("", "NaN", "nan", "NA", "null")
 """The cells of a CSV file that hold no value."""
+
+LONGEST_HEADER = 1 << 20
+"""Characters of a CSV file among which its columns are named; no line is read without an end."""
 
 _SHOWN = 10
 _SEPARATORS = (";", "\t", "|")
@@ -103,7 +107,7 @@ def read_csv_header(path: Path) -> tuple[list[str], int]:
         OSError: it cannot be read.
     """
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.reader(file)
+        reader = csv.reader(io.StringIO(file.read(LONGEST_HEADER), newline=""))
         try:
             names = [name.strip() for name in next((row for row in reader if row), [])]
         except csv.Error as error:

@@ -229,7 +229,7 @@ def _verify(path: Path, *, expected_id: str) -> tuple[str, ...]:
     problems: tuple[str, ...] = ()
     try:
         manifest = read_manifest(path)
-        problems = file_problems(path, manifest)
+        problems = (*file_problems(path, manifest), *envelope_problems(path, manifest))
         metadata = read_metadata(read_listed(path, manifest, METADATA))
     except DeliveryError as error:
         return tuple(dict.fromkeys((*problems, *error.problems)))
@@ -237,7 +237,6 @@ def _verify(path: Path, *, expected_id: str) -> tuple[str, ...]:
         return (*problems, *(f"{METADATA}: {problem}" for problem in error.problems))
     return (
         *problems,
-        *envelope_problems(path, manifest),
         *_content_problems(path, manifest, metadata, expected_id=expected_id, writing=True),
         *(f"{METADATA}: {problem}" for problem in writing_problems(metadata)),
         *(() if CARD in manifest.files else (f"{CARD}: not found",)),

@@ -32,8 +32,6 @@ PREDICATE_TYPE = "https://fairweather.example/delivery/v1"
 LARGEST_ENVELOPE = 64 << 10
 MOST_SIGNATURES = 16
 
-_SIGSTORE_BUNDLE = "application/vnd.dev.sigstore.bundle"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Signature:
@@ -121,16 +119,12 @@ def key_id(public: bytes) -> str:
 
 def new_envelope(manifest: Manifest, signed_at: datetime) -> Envelope:
     """Return the envelope of a manifest to sign; `signed_at` is UTC and written in seconds."""
+    digest = manifest.digest.removeprefix("sha256:")
     return Envelope(
         payload=dump_document(
             {
                 "_type": STATEMENT_TYPE,
-                "subject": [
-                    {
-                        "name": MANIFEST,
-                        "digest": {"sha256": manifest.digest.removeprefix("sha256:")},
-                    }
-                ],
+                "subject": [{"name": MANIFEST, "digest": {"sha256": digest}}],
                 "predicateType": PREDICATE_TYPE,
                 "predicate": {
                     "delivery_id": manifest.delivery_id,
@@ -171,9 +165,10 @@ def parse_envelope(data: bytes) -> Envelope:
         raise _error(str(error)) from None
     if not isinstance(document, Mapping):
         raise _error(f"found {short(document)}, expected an object")
-    if str(document.get("mediaType")).startswith(_SIGSTORE_BUNDLE):
+    media = document.get("mediaType")
+    if isinstance(media, str) and media.startswith("application/vnd.dev.sigstore.bundle"):
         raise _error(
-            f"found a bundle of Sigstore ({short(document['mediaType'])}), as OMS v1 signs models, "
+            f"found a bundle of Sigstore ({short(media)}), as OMS v1 signs models, "
             f"expected a DSSE envelope over {MANIFEST}: sign it with fairweather-research sign"
         )
     if document.get("payloadType") != PAYLOAD_TYPE:
@@ -234,7 +229,7 @@ def _signature(found: object, number: int) -> Signature:
 
 def _decode(found: object, where: str) -> bytes:
     try:
-        return base64.b64decode(str(found), validate=True)
+        return base64.b64decode(found if isinstance(found, str) else "?", validate=True)
     except ValueError:
         raise _error(f"{where}: found {short(found)}, expected base64") from None
 

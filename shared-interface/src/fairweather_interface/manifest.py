@@ -14,8 +14,10 @@ import os
 import re
 import stat
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -137,10 +139,14 @@ def file_problems(
     Raises:
         OSError: the disk or the permissions do not allow to read a file.
     """
-    kept = {str(each) for path in manifest.files for each in PurePosixPath(path, "_").parents}
+    every = sorted(manifest.files)
 
     def is_left_out(name: str) -> bool:
-        return name not in kept and (only_listed or is_stray(name))
+        below = bisect_left(every, f"{name}/")
+        kept = name in manifest.files or any(
+            path.startswith(f"{name}/") for path in every[below : below + 1]
+        )
+        return not kept and (only_listed or is_stray(name))
 
     problems, paths = _walk(folder, is_left_out)
     found = set(paths) - {MANIFEST, SIGNATURE}
@@ -151,14 +157,13 @@ def file_problems(
     for path in sorted(found & set(manifest.files)):
         expected = manifest.files[path]
         try:
-            entry = _entry(folder / path)
+            size = (folder / path).stat().st_size  # before a byte of what may be huge is read
+            if size != expected.size:
+                problems.append(f"{path}: found {size} bytes, expected {expected.size}")
+            elif _entry(folder / path).sha256 != expected.sha256:
+                problems.append(f"{path}: its sha256 differs from the one listed in {MANIFEST}")
         except (FileNotFoundError, NotADirectoryError):
             problems.append(_not_found(path))
-            continue
-        if entry.size != expected.size:
-            problems.append(f"{path}: found {entry.size} bytes, expected {expected.size}")
-        elif entry.sha256 != expected.sha256:
-            problems.append(f"{path}: its sha256 differs from the one listed in {MANIFEST}")
     return tuple(problems)
 
 
@@ -255,7 +260,7 @@ def _walk(
 
 def _path_problems(paths: Iterable[str]) -> list[str]:
     problems: list[str] = []
-    seen: dict[str, str] = {_folded(name): name for name in (MANIFEST, SIGNATURE)}
+    plain_paths = [MANIFEST, SIGNATURE]
     for path in paths:
         clean = PurePosixPath(path)
         plain = path.isprintable() and not {"\\", ":"} & set(path) and len(path) <= _LONGEST_PATH
@@ -267,15 +272,24 @@ def _path_problems(paths: Iterable[str]) -> list[str]:
             continue
         if path in (MANIFEST, SIGNATURE):
             problems.append(f"found the path {path!r}, which no manifest lists")
-        for part in (path, *map(str, clean.parents[:-1])):
-            other = seen.setdefault(_folded(part), part)
-            if other != part:
-                problems.append(f"found {other!r} and {part!r}, which differ by case only")
+        plain_paths.append(path)
+    # neighbours in this order share their first parts, but for case, with all between them
+    parts = sorted(
+        (path.split("/") for path in plain_paths), key=lambda each: [*map(_folded, each)]
+    )
+    for one, other in pairwise(parts):
+        for depth, (first, second) in enumerate(zip(one, other, strict=False), start=1):
+            if _folded(first) != _folded(second):
+                break
+            if first != second:
+                found = "/".join(one[:depth]), "/".join(other[:depth])
+                problems.append(f"found {found[0]!r} and {found[1]!r}, which differ by case only")
+                break
     return list(dict.fromkeys(problems))
 
 
-def _folded(path: str) -> str:
-    return unicodedata.normalize("NFC", path.casefold())
+def _folded(part: str) -> str:
+    return unicodedata.normalize("NFC", part.casefold())
 
 
 def _not_found(path: str) -> str:

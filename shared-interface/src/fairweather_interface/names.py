@@ -21,7 +21,13 @@ LONGEST_NAME = 200
 
 _UNSEEN = re.compile("[\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _IDLE_JOINERS = re.compile(r"(?<![^\x00-\x7f])[\u200c\u200d]+|\u200c+(?=\s|$)")
-_UNFIT = {"Cc": "control character", "Cs": "half of a character"}
+_JOINERS = "\u200c\u200d"
+_UNFIT = {
+    "Cc": "control character",
+    "Cf": "invisible character",
+    "Co": "private character",
+    "Cs": "half of a character",
+}
 
 
 def plain_name(text: str) -> str:
@@ -58,7 +64,7 @@ def parse_name(text: str) -> str:
             f"{LONGEST_NAME}"
         )
     for sign in name:
-        if kind := _UNFIT.get(unicodedata.category(sign)):
+        if sign not in _JOINERS and (kind := _UNFIT.get(unicodedata.category(sign))):
             raise ValueError(f"found {short(name)}, expected a name without the {kind} {sign!a}")
     return name
 

@@ -117,8 +117,8 @@ class ForecastResponses:
         trace.input_age = response.input_age
         if selected.repeatable:
             self.cache.put(request, (response, contents, revision))
-        time, predictions = selected.reference_time, selected.predictions
-        context.live.add(selected.model, request.area, time, predictions)
+        delivery_id, time = selected.model.delivery_id, selected.reference_time
+        context.live.note_answer(delivery_id, request.area, time)
         return response
 
     def write(self, selected: SelectedForecast) -> ForecastResponse:
@@ -134,12 +134,18 @@ class ForecastResponses:
             each.name: _input(each, selected.windows[each.name])
             for each in selected.model.required_inputs
         }
+        entry = self._context.catalogue.snapshot.entries.get(selected.model.delivery_id)
+        beside = {
+            "signed_by": entry.signed_by if entry else None,
+            **({"trial": True} if selected.trial else {}),
+            "inputs": inputs,
+        }
         content = {
             "area": area,
             "reference_time": _naive(selected.reference_time),
             "timezone": template.timezone,
             "forecast": _series(template, selected),
-            "receipt": template.receipt | {"inputs": inputs} | selected.refused.as_json,
+            "receipt": template.receipt | beside | selected.refused.as_json,
         }
         return ForecastResponse(
             orjson.dumps(content, option=OPTIONS), selected.model.delivery_id, _oldest(selected)

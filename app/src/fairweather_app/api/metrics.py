@@ -119,6 +119,11 @@ RECORDED = prometheus.Counter(
     ["outcome"],
 )
 SHADOWS = prometheus.Counter("fairweather_shadow_predictions", "Predictions of shadows.")
+ROLLOUT = prometheus.Counter(
+    "fairweather_rollout_changes",
+    "Deliveries that came to a state of the rollout in an area, without those of commands.",
+    ["state"],
+)
 PICKUPS = prometheus.Counter(
     "fairweather_pickups",
     "Ingested deliveries by resulting state; each worker counts its own.",
@@ -130,7 +135,7 @@ LOOKS = prometheus.Counter(
 
 COUNTED = (
     *(REQUESTS, STAGES, REFUSALS, CACHE, WINDOWS, PREDICTIONS),
-    *(INPUT_AGES, RECORDED, SHADOWS, PICKUPS, LOOKS),
+    *(INPUT_AGES, RECORDED, SHADOWS, ROLLOUT, PICKUPS, LOOKS),
 )
 """What workers count; the rest is what the one that answers sees."""
 
@@ -195,13 +200,22 @@ class _State(Collector):
         counts = Counter((entry.state, str(entry.code)) for entry in snapshot.contents.not_live)
         text = "Deliveries that cannot serve, by state and code."
         yield _gauge("fairweather_deliveries_not_live", text, counts, "state", "code")
+        trusts = [each.trust for each in snapshot.entries.values() if each.trust is not None]
+        signed = Counter("no" if each.problem else "yes" for each in trusts)
+        text = "Deliveries by whether a key of the operator's vouches for them."
+        yield _gauge(
+            "fairweather_deliveries_trusted", text, {(k,): signed[k] for k in signed}, "trusted"
+        )
         if snapshot.checked_at is not None:
             age = (now - snapshot.checked_at).total_seconds()
             yield _gauge(
                 "fairweather_store_look_age_seconds", "Time since the last store scan.", {(): age}
             )
-        text = "1 while the store, or a delivery in it, cannot be read."
+        text = "1 while the store, a delivery in it, or the file of keys cannot be read."
         yield _gauge("fairweather_store_problem", text, {(): 1 if snapshot.problem else 0})
+        states = snapshot.contents.rollout.count_states()
+        text = "Deliveries by state of the rollout, one for each of their areas."
+        yield _gauge("fairweather_rollout_states", text, states, "state")
         ages: dict[tuple[str, ...], float] = {}
         mae: dict[tuple[str, ...], float] = {}
         bias: dict[tuple[str, ...], float] = {}

@@ -14,14 +14,16 @@ from flask import url_for
 from fairweather_app.api import schemas
 from fairweather_app.catalogue.entries import Entry
 from fairweather_app.catalogue.snapshot import Snapshot
+from fairweather_app.common.times import parse_time
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.pins import pins
+from fairweather_app.rollout.trials import Rollout
 
 logger = logging.getLogger(__name__)
 
 
-def summarize(entry: Entry) -> schemas.ModelSummary:
+def summarize(entry: Entry, rollout: Rollout) -> schemas.ModelSummary:
     """Summarize one delivery; what stands in its metadata is null while that cannot be read."""
     declared = entry.declared
     texts = ("schema_version", "model_type", "topic", "author", "synthetic", "runtime")
@@ -33,7 +35,20 @@ def summarize(entry: Entry) -> schemas.ModelSummary:
         reason=entry.reason,
         digest=entry.digest,
         areas=list(entry.areas),
+        rollout=[
+            schemas.RolloutState(
+                area=each.area,
+                state=each.state.value,
+                since=parse_time(each.time),
+                reason=each.reason,
+                incumbent=each.incumbent,
+            )
+            for area in entry.areas
+            if rollout.began and (each := rollout.change(entry.digest, area)) is not None
+        ],
         train_end_time=datetime.fromtimestamp(declared.train_end_time, UTC) if declared else None,
+        signed_by=entry.signed_by,
+        trust_problem=entry.trust.problem if entry.trust else None,
         **{name: getattr(declared, name, None) for name in texts},
         **{name: list(getattr(declared, name, ())) for name in lists},
     )
@@ -65,7 +80,7 @@ def models_page(
     return schemas.Models(
         store=store_report(snapshot),
         pins=list(pins(app_context.selectors.rules, contents)),
-        models=[summarize(each) for each in page],
+        models=[summarize(each, contents.rollout) for each in page],
         total=None if len(page) == len(matching) else len(matching),
         next=following,
     )
@@ -73,7 +88,8 @@ def models_page(
 
 def model_detail(app_context: AppContext, delivery_id: str) -> schemas.ModelDetail:
     """Describe one delivery with its metadata and its card, or raise `UnknownDeliveryError`."""
-    entry = app_context.catalogue.snapshot.entry(delivery_id)
+    snapshot = app_context.catalogue.snapshot
+    entry, rollout = snapshot.entry(delivery_id), snapshot.contents.rollout
     delivery = app_context.catalogue.delivery(entry)
     card = url_for("api.get_model_card", delivery_id=delivery_id)
     live_scores = None
@@ -85,9 +101,13 @@ def model_detail(app_context: AppContext, delivery_id: str) -> schemas.ModelDeta
     except ObservationStoreError as error:
         logger.warning("no live scores: %s", error)
     return schemas.ModelDetail(
-        **summarize(entry).model_dump(),
+        **summarize(entry, rollout).model_dump(),
         shadow=delivery_id in app_context.settings.shadow,
         live_scores=live_scores,
+        lived_skill=[
+            schemas.LivedSkill.model_validate(each, from_attributes=True)
+            for each in rollout.compared(delivery_id)
+        ],
         card=card if delivery and CARD in delivery.manifest.files else None,
         metadata=delivery and delivery.metadata.model_dump(mode="json", exclude_none=True),
     )

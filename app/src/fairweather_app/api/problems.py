@@ -12,11 +12,12 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from fairweather_app import errors
 from fairweather_app.api.request_log import current_trace
+from fairweather_app.api.requests import check_query
 from fairweather_app.api.schemas import MOST_AREAS, Problem
 from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
 
@@ -196,6 +197,7 @@ def register_problems(app: Flask) -> None:
         if kind.error is not None:
             app.register_error_handler(type(kind.error), partial(_answer, kind))
     app.register_error_handler(HTTPException, _answer_http)
+    app.before_request(lambda: check_query(request.query_string))
 
 
 def _answer(kind: ProblemKind, error: Exception) -> Response:

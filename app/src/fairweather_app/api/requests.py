@@ -24,10 +24,11 @@ from fairweather_app.forecasting.forecaster import ForecastRequest
 from fairweather_app.text import cut
 
 QUERY = ("area", "variable", "reference_time")
+MOST_PARAMETERS = 100
 LARGE = 32_768
 """Bytes; of a larger body not every wrong value is looked for."""
 MOST_TEXTS = 5000
-"""Names and texts in a body: some 500 are the most that can be right."""
+"""Names and texts in a body, and lists and objects: some 500 are the most that can be right."""
 IDENTITY = "identity"
 _CODINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """How bodies begin that are compressed."""
@@ -44,8 +45,16 @@ class UnsupportedCodingError(UnsupportedMediaType):
         return [*super().get_headers(), ("Accept-Encoding", IDENTITY)]
 
 
+def check_query(query: bytes) -> None:
+    """Refuse a query of more parameters than any address takes, before they are looked at."""
+    if query.count(b"&") >= MOST_PARAMETERS:
+        problem = f"found more than {MOST_PARAMETERS} parameters: ask in several requests"
+        raise InvalidRequestError([problem], status=400)
+
+
 def read_query(query: bytes) -> ForecastRequest:
     """Read a request for a forecast from the query of an address."""
+    check_query(query)
     given = parse_qs(query.decode(errors="replace"), keep_blank_values=True)
     problems = [
         f"{name}: not a parameter; expected {', '.join(QUERY)}"
@@ -80,6 +89,9 @@ def read_body(body: bytes) -> ForecastRequest:
     if quotes > 2 * MOST_TEXTS:
         problem = f"found {quotes // 2} names and texts; expected at most {MOST_TEXTS}: numbers"
         raise InvalidRequestError([f"{problem} are written without quotes"])
+    if (nested := body.count(b"[") + body.count(b"{")) > MOST_TEXTS:
+        problem = f"found {nested} lists and objects; expected at most {MOST_TEXTS}"
+        raise InvalidRequestError([problem], status=400)
     schema = PredictRequest if len(body) <= LARGE else LargePredictRequest
     try:
         found = schema.model_validate_json(body)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import mimetypes
 from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import PurePosixPath
 
 import flask
 from fairweather_interface.delivery import CARD
@@ -34,6 +34,12 @@ from fairweather_app.models_backend.software import describe_software
 from fairweather_app.text import cut
 
 CARD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+CARD_TYPES = {".html": "text/html", ".json": "application/json", ".png": "image/png"}
+"""No script or style: with our origin they would be ours to a page. Anything else is only bytes."""
+
+LARGEST_CARD = 16 << 20
+"""Bytes of a file that is read for an answer."""
 
 CARD_FOLDER = CARD.split("/", maxsplit=1)[0]
 
@@ -189,15 +195,19 @@ def get_model_card(delivery_id: str, name: str = "index.html") -> Response:
     catalogue = current_context().catalogue
     delivery = catalogue.delivery(catalogue.snapshot.entry(delivery_id))
     path = f"{CARD_FOLDER}/{name}"
-    if delivery is None or path not in delivery.manifest.files:
+    listed = None if delivery is None else delivery.manifest.files.get(path)
+    if delivery is None or listed is None:
         raise NotFound(f"delivery {delivery_id} has no file {path}")
+    if listed.size > LARGEST_CARD:
+        raise NotFound(f"{path} is larger than {LARGEST_CARD >> 20} MB: open it in the store")
     try:
         content = (delivery.path / path).read_bytes()
     except OSError:
         raise NotFound(f"the app's copy of {path} is gone; it comes back with a restart") from None
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    kind = CARD_TYPES.get(PurePosixPath(name).suffix, "application/octet-stream")
     answer = Response(content, mimetype=kind)
     answer.headers["Content-Security-Policy"] = CARD_POLICY
+    answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
 
 

@@ -170,6 +170,12 @@ class ReceiptInput(_Response):
     missing: float = Field(ge=0, le=1, description="The share of its window without a value.")
 
 
+_SIGNED_BY = (
+    "The names of the operator's keys that vouch for the delivery, empty where none does; null "
+    "where none are asked."
+)
+
+
 class Receipt(_Response):
     """Which delivery answered, what it is, from what, and who was refused."""
 
@@ -185,6 +191,11 @@ class Receipt(_Response):
         description="By variable: held-out skill for this area; null where none is stated."
     )
     synthetic: bool = Field(description="True when trained on generated, not real, weather.")
+    signed_by: list[str] | None = Field(description=_SIGNED_BY)
+    trial: bool | None = _optional(
+        "True when the delivery was not promoted for this area, or was held back there: it answers "
+        "as a canary, or because no other delivery does. Else it is not there."
+    )
     inputs: dict[str, ReceiptInput] = Field(
         description="By name of the model's inputs: how old and how whole the observations were."
     )
@@ -232,6 +243,33 @@ class ModelsQuery(BaseModel):
     )
 
 
+class RolloutState(_Response):
+    """What became of a delivery in an area, under a rollout by evidence."""
+
+    area: str
+    state: Literal["incumbent", "alone", "trial", "promoted", "held", "demoted"]
+    since: AwareDatetime
+    reason: str = Field(description="Why, with the figures that decided.")
+    incumbent: str | None = Field(description="Which delivery it was compared with; else null.")
+
+
+class LivedSkill(_Response):
+    """A delivery's past forecasts beside another's of the same hours, on lead day 1."""
+
+    area: str
+    variable: str
+    other: str = Field(description="The other delivery's id.")
+    count: int = Field(description="How many forecasts were compared.")
+    days: float = Field(description="From the first of them to the last.")
+    mae: float = Field(description="Mean absolute error, in the variable's unit.")
+    other_mae: float = Field(description="That of the other one.")
+    low: float | None = Field(
+        description="Lower end of the 95 % interval of mae - other_mae; null while unknown."
+    )
+    high: float | None = Field(description="Its upper end.")
+    enough: bool = Field(description="Whether there are so many that they decide.")
+
+
 class ModelSummary(_Response):
     """One delivery as the catalogue sees it; fields are null while metadata cannot be read."""
 
@@ -256,7 +294,17 @@ class ModelSummary(_Response):
     train_end_time: AwareDatetime | None
     synthetic: bool | None
     runtime: str | None
+    signed_by: list[str] | None = Field(description=_SIGNED_BY)
+    trust_problem: str | None = Field(
+        description="Why none of the operator's keys vouches for it, also where it is served all "
+        "the same; null where one does, or none are asked."
+    )
     unknown_fields: list[str] = Field(description="Fields of a newer schema, kept and not used.")
+    rollout: list[RolloutState] = Field(
+        description="By area, what became of it under a rollout by evidence: trial, promoted, "
+        "held, demoted, or alone where no other answered. Empty where it answers by rank, as "
+        "one that was live before."
+    )
 
 
 class StoreReport(_Response):
@@ -298,6 +346,9 @@ class ModelDetail(ModelSummary):
     live_scores: list[LiveScoreSummary] | None = Field(
         description="What the app answered, held against what came; null while the observation "
         "database cannot be used."
+    )
+    lived_skill: list[LivedSkill] = Field(
+        description="Its past forecasts beside those of other live deliveries."
     )
     card: str | None = Field(description="Address of the model card, when there is one.")
     metadata: dict[str, Any] | None = Field(

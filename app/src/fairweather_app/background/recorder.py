@@ -1,7 +1,8 @@
-"""The recorder: a thread that stores the forecasts of requests and runs the shadows.
+"""The recorder: a thread that makes and stores the forecasts to be scored.
 
-A **shadow** is a delivery that predicts in parallel for its areas and is never served; its
-forecasts are stored and scored as those of the chosen one.
+Of each delivery that answered for the time of the app's clock, it makes the forecast of the whole
+hour; the same windows give the same one. A **shadow** (of the settings, or on trial) predicts in
+parallel to the deliveries that answer, and all of them every hour, asked for or not.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from multiprocessing.util import Finalize
 
 from fairweather_interface.refusals import Refusal
 
+from fairweather_app.background.trials import TrialRunner, watched_areas
 from fairweather_app.errors import AppError, LoadError, ObservationStoreError, ReadOnlyError
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecast_log import LoggedForecast, to_log
-from fairweather_app.forecasting.live_scores import AreaAndTime
+from fairweather_app.forecasting.live_scores import ForecastKey
 
 RECORDER = "fairweather-recorder"
 SECONDS = 2.0
@@ -25,54 +27,52 @@ logger = logging.getLogger(__name__)
 
 
 def record(app_context: AppContext) -> int:
-    """Store the waiting forecasts, and those of the shadows for the same requests; return how many.
+    """Make and store the waiting forecasts, and those that are compared; return how many.
 
     While the database fails they go on waiting; where it is read-only they are lost.
     """
     from fairweather_app.api.metrics import RECORDED  # noqa: PLC0415 - see `request_log`
 
-    live = app_context.live
+    live, contents = app_context.live, app_context.catalogue.snapshot.contents
     RECORDED.labels("lost").inc(live.take_dropped())
-    waiting = live.take_pending()
-    found = [each for _, forecasts in waiting for each in forecasts]
-    found += [each for of, _ in waiting for each in _shadows(app_context, of)]
-    if not found:
+    watched = live.watch(watched_areas(app_context, contents), app_context.windows.revision())
+    pending = [key for key in live.take_pending() if key not in watched]
+    found = [forecast for key in pending for forecast in _forecast(app_context, key)]
+    beside = [forecast for key in watched for forecast in _forecast(app_context, key)]
+    if not found and not beside:
         return 0
     try:
-        live.log.add(found)
+        live.log.add(found, beside)
     except ReadOnlyError:
-        RECORDED.labels("lost").inc(len(found))
+        RECORDED.labels("lost").inc(len(found) + len(beside))
         raise
     except ObservationStoreError:
-        for of, forecasts in waiting:
-            live.enqueue(of, forecasts)
+        live.retry(pending)
         raise
-    RECORDED.labels("kept").inc(len(found))
-    return len(found)
+    RECORDED.labels("kept").inc(len(found) + len(beside))
+    return len(found) + len(beside)
 
 
-def _shadows(app_context: AppContext, of: AreaAndTime) -> list[LoggedForecast]:
+def _forecast(app_context: AppContext, key: ForecastKey) -> list[LoggedForecast]:
+    """Return what is to be logged of a forecast; nothing where the delivery makes none."""
     from fairweather_app.api.metrics import SHADOWS  # noqa: PLC0415 - see `request_log`
 
-    area, reference_time = of
-    found = []
-    entries = app_context.catalogue.snapshot.entries
-    for name in app_context.settings.shadow:
-        entry = entries.get(name)
-        if entry is None or not entry.live or area not in entry.areas:
-            continue
-        try:
-            model = app_context.catalogue.model(entry)
-        except LoadError as error:
-            logger.warning("the shadow %s cannot be opened: %s", name, error)
-            continue
-        outcome = app_context.forecaster.attempt(model, area, reference_time)
-        if isinstance(outcome, Refusal):
-            logger.info("the shadow %s would refuse %s: %s", name, area, outcome.reason)
-            continue
-        SHADOWS.inc()
-        found += to_log(model, area, reference_time, outcome.predictions)
-    return found
+    name, area, hour = key
+    entry = app_context.catalogue.snapshot.entries.get(name)
+    if entry is None or not entry.live or area not in entry.areas:
+        return []
+    try:
+        model = app_context.catalogue.model(entry)
+    except LoadError as error:
+        logger.warning("no forecast of %s for %s is logged: %s", name, area, error)
+        return []
+    outcome = app_context.forecaster.attempt(model, area, hour, use_cache=True)
+    if isinstance(outcome, Refusal):
+        logger.info("no forecast of %s for %s is logged: %s", name, area, outcome.reason)
+        return []
+    on_trial = app_context.catalogue.snapshot.contents.rollout.on_trial(entry.digest, area)
+    SHADOWS.inc(on_trial or name in app_context.settings.shadow)
+    return to_log(model, area, hour, outcome.predictions)
 
 
 class Recorder:
@@ -81,6 +81,7 @@ class Recorder:
     def __init__(self, app_context: AppContext, seconds: float = SECONDS) -> None:
         self._app_context = app_context
         self._seconds = seconds
+        self._trials = TrialRunner(app_context)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._record, name=RECORDER, daemon=True)
 
@@ -105,6 +106,7 @@ class Recorder:
             try:
                 if record(self._app_context):
                     logged = ""
+                self._trials.run()
             except AppError as error:
                 if str(error) != logged:
                     lost = isinstance(error, ReadOnlyError)

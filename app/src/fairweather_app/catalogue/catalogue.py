@@ -2,7 +2,8 @@
 
 `Catalogue.refresh` scans the store (see `refresh`) and replaces one immutable `Snapshot`. A request
 that has taken a snapshot keeps it, with its models, to its end. Withdrawals and pins apply from the
-next refresh on, or the next `follow_decisions`, which does not wait for the store; while the
+next refresh on, or the next `follow_decisions`, which does not wait for the store, and so does the
+file of keys, by which every verdict on a signature is made anew each time; while the
 database cannot be read, those that were last read apply, also by another process of the same cache.
 """
 
@@ -29,6 +30,7 @@ from fairweather_app.catalogue.snapshot import Contents, Snapshot, refuse_confli
 from fairweather_app.common.times import write_time
 from fairweather_app.errors import LoadError, ObservationStoreError
 from fairweather_app.models_backend.runtime_model import RuntimeModel
+from fairweather_app.text import bounded, mask
 
 _DECISIONS = "decisions"
 
@@ -66,7 +68,7 @@ class Catalogue:
             ingestion,
             index,
             self.model_cache,
-            may_answer=self._covers,
+            may_answer=self.covers,
             publish=lambda known: self._publish(known, self._problem),
         )
         self._index = index
@@ -74,6 +76,7 @@ class Catalogue:
         self._before_publish = before_publish
         self.decisions = decisions
         self.backends = ingestion.backends
+        self.trust = ingestion.trust
         self._decisions: Decisions | None = None
         self._decisions_missing = False
         self._problem: str | None = None
@@ -104,7 +107,8 @@ class Catalogue:
     def refresh(self, patience: float | None = None) -> Snapshot:
         """Scan the store once and replace the snapshot. Never raises for what the store holds.
 
-        The test of a delivery that goes on after `patience` seconds is left to the next refresh.
+        A scan that fails as a whole changes nothing, and is the problem of the snapshot. The test
+        of a delivery that goes on after `patience` seconds is left to the next refresh.
         """
         with self._refreshing:
             first = self._snapshot.checked_at is None
@@ -112,9 +116,19 @@ class Catalogue:
                 self._known = self._index.entries()
             with self._publishing:
                 self._update_decisions()
-            known, problems = self.refresher.run(self._known, first=first, patience=patience)
-            self._problem = "; ".join(problems) or None
-            self._publish(known, self._problem)
+                self.trust.reload()
+            try:
+                known, problems = self.refresher.run(self._known, first=first, patience=patience)
+            except Exception as error:
+                why = f"scanning the store {self.store} failed ({type(error).__name__}: {error})"
+                problem = mask(f"{why}; what is live stays live")
+                if problem != self._problem:
+                    logger.exception("scanning the store failed")
+                self._problem = problem
+                self._publish(self._known, problem, scanned=False)
+            else:
+                self._problem = "; ".join(bounded(problems)) or None
+                self._publish(known, self._problem)
             return self._snapshot
 
     def follow_decisions(self, late_after: float) -> Snapshot:
@@ -125,6 +139,7 @@ class Catalogue:
         """
         with self._publishing:
             self._update_decisions()
+            self.trust.reload()
             problem, last = self._problem, self._snapshot.checked_at
             if time.monotonic() - self._scanned > late_after:
                 since = f"since {write_time(last)}" if last else "yet"
@@ -158,12 +173,15 @@ class Catalogue:
             if scanned:
                 self._known, self._scanned, checked_at = known, time.monotonic(), datetime.now(UTC)
             contents = self._next_contents(known)
+            problem = "; ".join(filter(None, (problem, self.trust.problem))) or None
             self._snapshot = Snapshot(contents=contents, checked_at=checked_at, problem=problem)
 
     def _next_contents(self, known: Mapping[str, Entry]) -> Contents:
         """Return contents with the decisions; the current ones when they do not differ."""
         decisions = self._decisions or Decisions()
         entries = dict(sorted(known.items()))
+        if self.trust.policy is not None:
+            entries = {name: self.trust.apply(each) for name, each in entries.items()}
         before = self._snapshot.contents
         for name in decisions.withdrawals.keys() & entries.keys():
             entries[name] = replace(
@@ -175,15 +193,27 @@ class Catalogue:
         entries |= refuse_conflicts(entries, before.entries)
         for name, entry in entries.items():
             same = before.entries.get(name)
-            if same is not None and entry is not known[name] and same.equals(entry):
+            changed = same is not entry and entry is not known[name]
+            if same is not None and changed and same.equals(entry):
                 entries[name] = same
         pins = {area: str(pin.delivery_id) for area, pin in decisions.pins.items()}
-        if entries == before.entries and pins == before.pins:
+        unchanged = decisions.rollout is before.rollout or decisions.rollout == before.rollout
+        if entries == before.entries and pins == before.pins and unchanged:
             return before
-        contents = Contents(entries, pins).prepare()
+        contents = Contents(entries, pins, decisions.rollout).prepare()
         self._before_publish(before, contents)
         return contents
 
-    def _covers(self, entry: Entry, area: str) -> bool:
-        withdrawn = self._decisions.withdrawals if self._decisions else {}
-        return entry.delivery_id not in withdrawn and self._may_answer(entry, area)
+    def covers(self, entry: Entry, area: str) -> bool:
+        """Return whether a delivery answers for an area; one on trial only where no other does."""
+        decisions = self._decisions or Decisions()
+        held_back = entry.delivery_id in decisions.withdrawals or self.trust.refusal(entry)
+        if held_back or not self._may_answer(entry, area):
+            return False
+        rollout, declaring = decisions.rollout, self._snapshot.contents.declaring.get(area, ())
+        return not rollout.stands_back(entry.digest, area) or not any(
+            each.live
+            and not rollout.stands_back(each.digest, area)
+            and self._may_answer(each, area)
+            for each in declaring
+        )

@@ -24,6 +24,8 @@ from pydantic import TypeAdapter
 
 from fairweather_app.common.database import TABLES, Database
 from fairweather_app.common.times import from_microseconds, to_microseconds, write_time
+from fairweather_app.rollout.store import Policy, RolloutStore
+from fairweather_app.rollout.trials import Rollout
 
 Action = Literal["withdraw", "restore", "pin", "unpin", "remove"]
 
@@ -59,10 +61,11 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decisions:
-    """The decisions that apply: withdrawals by delivery id, pins by area."""
+    """The decisions that apply: withdrawals by delivery id, pins by area, states of the rollout."""
 
     withdrawals: Mapping[str, Decision] = field(default_factory=dict)
     pins: Mapping[str, Decision] = field(default_factory=dict)
+    rollout: Rollout = field(default_factory=Rollout)
 
 
 DECISIONS_JSON = TypeAdapter(Decisions)
@@ -72,8 +75,9 @@ DECISIONS_JSON = TypeAdapter(Decisions)
 class DecisionStore:
     """The rows; every method raises `ObservationStoreError` where the database cannot be used."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, policy: Policy | None = None) -> None:
         self._database = database
+        self.rollout = RolloutStore(database, policy or Policy())
 
     def read(self) -> Decisions:
         """Return the decisions that apply now."""
@@ -86,12 +90,14 @@ class DecisionStore:
         query = sa.select(*names).where(table.id.in_(sa.union_all(*last))).order_by(table.id)
         with self._database.transaction() as connection:
             rows = connection.execute(query).mappings().all()
+            rollout = self.rollout.read(connection)
         found = [
             Decision(**{**row, "time": write_time(from_microseconds(row["time"]))}) for row in rows
         ]
         return Decisions(
             withdrawals={row.subject: row for row in found if row.action == "withdraw"},
             pins={plain_name(row.subject): row for row in found if row.action == "pin"},
+            rollout=rollout,
         )
 
     def add(

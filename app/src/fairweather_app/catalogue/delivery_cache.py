@@ -2,13 +2,24 @@
 
 A delivery is copied whole into ``<cache>/<store>/<digest>/<delivery_id>`` and verified there, so
 that the loaded bytes are the verified ones, whatever happens to the store meanwhile. The folder can
-be deleted at any time: it is filled again from the store.
+be deleted at any time: it is filled again from the store. It is this user's alone: files are made
+with mode 0600, folders with 0700, and one that another user may write to is refused.
+
+Who writes the store is not trusted. `fetch_verified` keeps an order, in which each step reads only
+what the ones before it allow:
+
+1. the manifest, at most `LARGEST_MANIFEST`: it is of this delivery, and within the limits of the
+   app for files and bytes (the contract has none);
+2. names, kinds and sizes of what lies in the store, against the manifest;
+3. the files themselves, of each as much as is listed, where the disk has room for all;
+4. in the copy: every digest, the metadata, the examples.
 
 Metadata are returned with the one spelling of each area, in which it can be asked for.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import logging
@@ -16,14 +27,18 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection
-from contextlib import ExitStack
+import zipfile
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import IO
 
 import fairweather_interface.errors as interface
 from fairweather_interface.delivery import (
+    EXAMPLES,
+    MANIFEST,
     METADATA,
     Delivery,
     Manifest,
@@ -34,7 +49,8 @@ from fairweather_interface.manifest import file_problems, read_listed
 from fairweather_interface.metadata import read_metadata
 from fairweather_interface.names import with_plain_areas
 
-from fairweather_app.catalogue.stores import Store
+from fairweather_app.catalogue.stores import DEEPEST, Store
+from fairweather_app.common.private_files import check_private, make_private_folder
 from fairweather_app.errors import PendingTestError
 from fairweather_app.text import FEW_NAMED, join_some
 
@@ -43,6 +59,13 @@ _CLAIM = ".claim-"
 _CLAIM_SECONDS = 0.02
 """How often a claim of another process is tried again."""
 ABANDONED_AFTER_SECONDS = 86_400
+
+MOST_FILES = 10_000
+MOST_AREAS = 1_000
+LARGEST_READ = 16 << 20
+"""Bytes of the metadata, and of the examples, which are read at once."""
+LARGEST_EXAMPLES, MOST_EXAMPLE_ARRAYS = 128 << 20, 1_000
+"""Bytes of the examples, unpacked, and arrays."""
 
 logger = logging.getLogger(__name__)
 
@@ -58,16 +81,17 @@ class Claim:
         self._path = path
         self._file = file
         self.fingerprint = fingerprint
-        file.seek(0)
         self.deaths = file.read().split().count(fingerprint.encode())
-        file.truncate(0)
+        file.seek(0)
+        file.truncate()
         file.write(f"{fingerprint}\n".encode() * (self.deaths + 1))
 
     @classmethod
     def take(cls, path: Path, fingerprint: str) -> Claim | None:
         """Lock the file; None while another process holds it. The system unlocks what dies."""
         with ExitStack() as stack:
-            file = stack.enter_context(path.open("ab+", buffering=0))
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            file = stack.enter_context(os.fdopen(handle, "rb+", buffering=0))
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
@@ -87,25 +111,58 @@ class Claim:
 class DeliveryCache:
     """The copies of one store's deliveries. Several processes may share it."""
 
-    def __init__(self, folder: Path, *, store: Store, reader: str) -> None:
+    def __init__(self, folder: Path, *, store: Store, reader: str, limit: int) -> None:
         # the folder's absolute path or the URL: stores do not share copies
         folder_or_url = Path(str(store)).absolute() if "://" not in str(store) else store
         self.folder = folder / hashlib.sha256(str(folder_or_url).encode()).hexdigest()[:16]
         self.store = store
         self.reader = reader
+        self.limit = limit  # bytes of one delivery
+        self._passed_over: dict[str, str] = {}
+        self._claims: dict[str, Claim] = {}  # of deliveries whose test goes on
+        # a process that is ended in order has not died over them
+        Finalize(self, _release, args=(self._claims,), exitpriority=10)
+
+    def check_private(self) -> None:
+        """Make the folder, or raise `OSError` where it is not this user's alone."""
+        make_private_folder(self.folder)
+        check_private(self.folder.parent, sticky=True)
 
     def check_writable(self) -> None:
         """Make a folder here and remove it again; raises `OSError` where that cannot be done."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.check_private()
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder):
             pass
 
-    def claim(self, name: str, fingerprint: str, patience: float) -> Claim:
-        """Claim a delivery, so that one process ingests it and the others find the result.
+    @contextmanager
+    def claimed(self, name: str, fingerprint: str, patience: float) -> Iterator[int]:
+        """Keep other processes from ingesting a delivery inside the block: they find its result.
 
-        One that another process still holds after `patience` seconds is `PendingTestError`.
+        Return how many processes have died over these bytes. A block that raises `PendingTestError`
+        keeps the claim for the next one. One that another process still has after `patience`
+        seconds is `PendingTestError`, too.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        claim = self._claims.pop(name, None)
+        if claim is None or claim.fingerprint != fingerprint:
+            if claim is not None:
+                claim.release()
+            claim = self._claim(name, fingerprint, patience)
+        try:
+            yield claim.deaths
+        except PendingTestError:
+            self._claims[name] = claim
+            raise
+        except BaseException:
+            claim.release()
+            raise
+        claim.release()
+
+    def release_claims(self, kept: Collection[str]) -> None:
+        """Let other processes have what is not among the `kept` deliveries."""
+        _release(self._claims, kept)
+
+    def _claim(self, name: str, fingerprint: str, patience: float) -> Claim:
+        self.check_private()
         end = time.monotonic() + patience
         while (found := Claim.take(self.folder / f"{_CLAIM}{name}", fingerprint)) is None:
             if time.monotonic() >= end:
@@ -121,12 +178,18 @@ class DeliveryCache:
         the delivery is a `FairweatherError` of its kind; a store or cache that fails, `OSError`.
         """
         manifest = self.store.manifest(name)
+        self._check_limits(name, manifest)
         known = self._reopen(name, manifest.digest)
-        if unlisted := self.store.check(name, manifest, only_listed=known is not None):
-            logger.warning(
-                "passed over in the folder of delivery %s: %s, which its manifest does not list",
-                *(name, join_some(sorted(map(repr, unlisted)), FEW_NAMED)),
-            )
+        unlisted = self.store.check(name, manifest, only_listed=known is not None)
+        if unlisted:
+            named = join_some(sorted(map(repr, unlisted)), FEW_NAMED)
+            if self._passed_over.get(name) != named:  # else it was said at an earlier attempt
+                self._passed_over[name] = named
+                logger.warning(
+                    "passed over in the folder of delivery %s: %s, which its manifest does not "
+                    "list",
+                    *(name, named),
+                )
         return known or self._copy(name, manifest)
 
     def open_verified(self, name: str, digest: str) -> Delivery:
@@ -161,10 +224,9 @@ class DeliveryCache:
             return (), 0
         except interface.CorruptDeliveryError as error:
             return error.problems, 0
-        size = sum(file.size for file in manifest.files.values())
         if manifest.digest != digest:
-            return ("manifest.json: its digest differs",), size
-        return file_problems(copy, manifest), size
+            return ("manifest.json: its digest differs",), _size(manifest)
+        return file_problems(copy, manifest), _size(manifest)
 
     def prune(self, digests: Collection[str]) -> None:
         """Delete the copies of all deliveries but those of the given digests."""
@@ -180,11 +242,12 @@ class DeliveryCache:
 
     def _reopen(self, name: str, digest: str) -> Delivery | None:
         """Return the copy that is here already; a damaged one is removed."""
+        self.check_private()
         home = self._home(digest)
         try:
-            delivery = open_delivery(home / name, reader=self.reader)
+            delivery = self._open(home / name)
             if delivery.digest == digest:
-                return _plain(delivery)
+                return delivery
         except (interface.IncompleteDeliveryError, interface.CorruptDeliveryError):
             pass  # removed below
         if home.exists():
@@ -192,13 +255,17 @@ class DeliveryCache:
         return None
 
     def _copy(self, name: str, manifest: Manifest) -> Delivery:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.check_private()
         home = self._home(manifest.digest)
+        if _size(manifest) > shutil.disk_usage(self.folder).free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder) as staging:
             copy = Path(staging) / "home" / name
-            copy.parent.mkdir()
+            copy.mkdir(parents=True)
             self.store.fetch(name, manifest, copy)
-            delivery = open_delivery(copy, reader=self.reader)
+            for each in (copy.parent, *copy.parent.rglob("*")):
+                each.chmod(0o700 if each.is_dir() else 0o600)  # whatever the umask
+            delivery = self._open(copy)
             if delivery.digest != manifest.digest:
                 raise OSError(f"{name} changed while it was copied")
             try:
@@ -207,8 +274,76 @@ class DeliveryCache:
                 if not home.is_dir():
                     raise
                 # another process was first, and its copy is not verified yet
-                return _plain(open_delivery(home / name, reader=self.reader))
-        return _plain(replace(delivery, path=home / name))
+                return self._open(home / name)
+        return replace(delivery, path=home / name)
+
+    def _open(self, copy: Path) -> Delivery:
+        """Verify a copy; metadata and examples that are too much to read are not read."""
+        self._check_limits(copy.name, read_manifest(copy))
+        count, size = _count_examples(copy / EXAMPLES)
+        if count > MOST_EXAMPLE_ARRAYS or size > LARGEST_EXAMPLES:
+            raise _beyond(
+                copy.name,
+                f"{EXAMPLES}: found {count} arrays of {size} bytes, expected at most "
+                f"{MOST_EXAMPLE_ARRAYS} of {LARGEST_EXAMPLES}",
+            )
+        delivery = open_delivery(copy, reader=self.reader)
+        if (count := len(delivery.metadata.areas)) > MOST_AREAS:
+            raise _beyond(
+                copy.name, f"{METADATA}: found {count} areas, expected at most {MOST_AREAS}"
+            )
+        return _plain(delivery)
+
+    def _check_limits(self, name: str, manifest: Manifest) -> None:
+        """Raise `CorruptDeliveryError` unless a manifest is of this delivery and within limits."""
+        files = manifest.files
+        problems = []
+        if manifest.delivery_id != name:
+            found = interface.short(manifest.delivery_id)
+            problems.append(
+                f"{MANIFEST}: found delivery_id {found}, expected {name!r}, the folder's name"
+            )
+        if len(files) > MOST_FILES:
+            problems.append(f"found {len(files)} files, expected at most {MOST_FILES}")
+        if any(path.count("/") > DEEPEST for path in files):
+            problems.append(f"found more than {DEEPEST} folders in each other")
+        if (size := _size(manifest)) > self.limit:
+            problems.append(
+                f"found {size} bytes, expected at most {self.limit}, which "
+                "FAIRWEATHER_DELIVERY_LIMIT sets"
+            )
+        problems += [
+            f"{path}: found {files[path].size} bytes, expected at most {LARGEST_READ}"
+            for path in (METADATA, EXAMPLES)
+            if path in files and files[path].size > LARGEST_READ
+        ]
+        if problems:
+            raise _beyond(name, *problems)
+
+
+def _release(claims: dict[str, Claim], kept: Collection[str] = ()) -> None:
+    for name in claims.keys() - kept:
+        claims.pop(name).release()
+
+
+def _size(manifest: Manifest) -> int:
+    return sum(each.size for each in manifest.files.values())
+
+
+def _count_examples(path: Path) -> tuple[int, int]:
+    """Return how many arrays a zip holds by its table, and their bytes when unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = [each.file_size for each in archive.infolist()]
+    except Exception:  # noqa: BLE001 - a damaged zip fails in many ways; `open_delivery` says how
+        return 0, 0
+    return len(sizes), sum(sizes)
+
+
+def _beyond(name: str, *problems: str) -> interface.CorruptDeliveryError:
+    return interface.CorruptDeliveryError(
+        f"{name} is not picked up", path=Path(name), problems=problems
+    )
 
 
 def _plain(delivery: Delivery) -> Delivery:

@@ -6,19 +6,24 @@ ranking and listings need is written at ingestion, as one JSON record, and decod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Self
 
 from fairweather_interface.applicability import start_months
+from fairweather_interface.errors import FairweatherError
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.variables import VARIABLES, Variable
 from pydantic import TypeAdapter
 
+from fairweather_app.errors import RemoteUnavailableError
 from fairweather_app.models_backend.capabilities import names_of
+from fairweather_app.text import as_reason, mask
 
 DECODED_AT_ONCE = 4096
 
@@ -57,14 +62,16 @@ class StatedPerformance:
 class Declared:
     """The part of a delivery's metadata that choosing and listing need.
 
-    `performance` is by area and then by variable; `train_end_time` is a POSIX time. `runtime` is
-    what ran it at ingestion, None when nothing could, and `memory` the bytes that it took there.
+    `performance` is by area and then by variable; times are POSIX times. `runtime` is what ran it
+    at ingestion, from the artifact of a `format` and in so many bytes of `memory`; None when
+    nothing could.
     """
 
     schema_version: str
     model_type: str
     topic: str
     author: str
+    created_at: float
     areas: Mapping[str, Place]
     variables: tuple[str, ...]
     valid_months: tuple[int, ...]
@@ -74,7 +81,8 @@ class Declared:
     unknown_fields: tuple[str, ...]
     performance: Mapping[str, Mapping[str, StatedPerformance]]
     runtime: str | None
-    memory: int = 0
+    format: str | None
+    memory: int
 
     def skill(self, area: str, variable: str) -> float | None:
         """Return its held-out skill, None where it states none."""
@@ -82,13 +90,32 @@ class Declared:
         return None if stated is None else stated.skill
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrustVerdict:
+    """What the operator's keys say of a delivery.
+
+    `problem` is why none vouches for it, None where one does: then `signed_by` are their names and
+    `formats` what may run on their word. `signed_at` comes with a problem that time will solve.
+    `evaluated` are the areas for which an evaluator vouches,
+    None where no key is an evaluator's.
+    """
+
+    signed_by: tuple[str, ...] = ()
+    signed_at: datetime | None = None
+    formats: frozenset[str] = frozenset()
+    evaluated: frozenset[str] | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, weakref_slot=True, eq=False)
 class Entry:
     """One delivery as the catalogue knows it.
 
     `code` and `reason` are None exactly when it is live. What follows them is there whenever its
     bytes were verified and its metadata read. An empty `fingerprint` equals no other: the delivery
     is ingested again. `rows` are of the variables that it declares and the contract lacks, as JSON.
+    `envelope` is what lay beside its manifest. `trust` is None where no keys are asked; it is never
+    in the index.
     """
 
     delivery_id: str
@@ -102,6 +129,13 @@ class Entry:
     variables: tuple[str, ...] = ()
     rows: bytes = b""
     record: bytes = b""
+    envelope: bytes = b""
+    trust: TrustVerdict | None = None
+
+    def __post_init__(self) -> None:
+        """Bound the reason, whoever wrote it: every receipt of an area may repeat it."""
+        if self.reason is not None:
+            object.__setattr__(self, "reason", as_reason(self.reason))
 
     @property
     def live(self) -> bool:
@@ -116,6 +150,15 @@ class Entry:
         if self.state is State.WITHDRAWN:  # the reason begins with the same word
             return str(self.reason)
         return f"{self.state} ({self.code}): {self.reason}"
+
+    @property
+    def signed_by(self) -> list[str] | None:
+        """The names of the keys that vouch for it; None where none are asked."""
+        return list(self.trust.signed_by) if self.trust else None
+
+    def interval_counts(self, area: str) -> bool:
+        """Return whether the intervals of skill that it states for an area may be compared."""
+        return not self.trust or self.trust.evaluated is None or area in self.trust.evaluated
 
     def equals(self, other: Entry) -> bool:
         """Return whether two entries agree in every field."""
@@ -146,7 +189,14 @@ def describe_variables(metadata: ModelMetadata) -> bytes:
     return _ROWS.dump_json(rows) if rows else b""
 
 
-def describe(metadata: ModelMetadata, *, runtime: str | None, memory: int = 0) -> bytes:
+def _whole_seconds(time: datetime) -> float:
+    """Return a POSIX time that is a time again: a float would round the last of 9999 up."""
+    return time.replace(microsecond=0).timestamp()
+
+
+def describe(
+    metadata: ModelMetadata, runtime: str | None, format_: str | None = None, memory: int = 0
+) -> bytes:
     """Return the record of a delivery: `Declared`, as JSON."""
     performance: dict[str, dict[str, StatedPerformance]] = {}
     for each in metadata.performance:
@@ -158,6 +208,7 @@ def describe(metadata: ModelMetadata, *, runtime: str | None, memory: int = 0) -
         model_type=metadata.model_type,
         topic=metadata.topic,
         author=metadata.author,
+        created_at=_whole_seconds(metadata.created_at),
         areas={
             name: (area.latitude, area.longitude, area.timezone)
             for name, area in metadata.areas.items()
@@ -165,11 +216,56 @@ def describe(metadata: ModelMetadata, *, runtime: str | None, memory: int = 0) -
         variables=metadata.variables,
         valid_months=start_months(metadata),
         capabilities=tuple(names_of(metadata)),
-        train_end_time=metadata.training.train_end_time.timestamp(),
+        train_end_time=_whole_seconds(metadata.training.train_end_time),
         synthetic=metadata.training.synthetic,
         unknown_fields=tuple(metadata.unknown_fields),
         performance=performance,
         runtime=runtime,
+        format=format_,
         memory=memory,
     )
     return _RECORD.dump_json(declared)
+
+
+def retry_entry(delivery_id: str, error: OSError, known: Entry | None) -> Entry:
+    """Return the entry of a delivery that could not be read; every pass tries it again.
+
+    A live one stays live, and one with the same reason stays the same entry.
+    """
+    why = cause_of(error)
+    if not isinstance(error, RemoteUnavailableError):
+        why = f"it could not be read or copied yet ({why})"
+    reason = f"{why}; it is tried again at every store scan"
+    if known is not None and (known.live or known.reason == reason):
+        return known
+    return Entry(
+        delivery_id=delivery_id,
+        state=State.QUARANTINED,
+        fingerprint="",
+        code=Code.RUNTIME_UNAVAILABLE,
+        reason=reason,
+    )
+
+
+def failed_entry(delivery_id: str, error: Exception | str) -> Entry:
+    """Return the entry of a delivery that fails a pass, which tries it again."""
+    reason = f"this release failed on it: {type(error).__name__}: {error}"
+    if isinstance(error, str):
+        reason = error
+    if isinstance(error, FairweatherError):  # of its folder; the ingestion finds those of its files
+        reason = "; ".join(error.problems)
+    return Entry(
+        delivery_id=delivery_id,
+        state=State.QUARANTINED,
+        fingerprint="",
+        code=Code.CORRUPT,
+        reason=mask(reason),
+    )
+
+
+def cause_of(error: OSError) -> str:
+    """Return the cause without paths: those of a staged copy differ in every pass."""
+    if error.strerror:
+        return error.strerror
+    found = re.search(r"\[Errno \d+\] ([^:'\"]+)", str(error))  # of many files: shutil.Error
+    return found.group(1) if found else mask(str(error))

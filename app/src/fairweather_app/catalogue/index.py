@@ -2,7 +2,7 @@
 
 One SQLite file in the cache for each release (its version, its runtimes, its source), shared by the
 worker processes. It can be deleted at any time; the app works on without it. A row follows from a
-delivery's bytes alone, never from an operator's decision.
+delivery's bytes alone, never from an operator's decision or keys.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from fairweather_interface.refusals import Code
 from fairweather_interface.software import dump_software
 
 from fairweather_app.catalogue.entries import Entry, State
+from fairweather_app.common.private_files import check_private, make_private_folder
 from fairweather_app.models_backend import ModelsBackend
 from fairweather_app.models_backend.software import describe_software
 
 FORGOTTEN_AFTER_SECONDS = 30 * 86_400
 BUSY_SECONDS = 10
-_COLUMNS = tuple(each.name for each in fields(Entry))
+_COLUMNS = tuple(each.name for each in fields(Entry) if each.name != "trust")
 _LISTS = ("areas", "variables")
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS entries (
@@ -59,6 +60,7 @@ class Index:
         self._key = key
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._failed = ""
 
     @property
     def path(self) -> Path:
@@ -117,13 +119,15 @@ class Index:
                 with connection:
                     return work(connection)
             except (sqlite3.Error, OSError) as error:
-                logger.warning("the index %s cannot be used: %s", self.path, error)
+                if str(error) != self._failed:
+                    self._failed = str(error)
+                    logger.warning("the index %s cannot be used: %s", self.path, error)
                 return None
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None:
             return self._connection
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._folder)
         for path in self._folder.glob("index-*.sqlite"):  # of releases that are no longer used
             if path != self.path and time.time() - path.stat().st_mtime > FORGOTTEN_AFTER_SECONDS:
                 path.unlink(missing_ok=True)
@@ -131,7 +135,7 @@ class Index:
             self._connection = _connect(self.path)
         except sqlite3.OperationalError:  # locked, no room: the file itself may be sound
             raise
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, PermissionError) as error:
             logger.warning("the index %s is made anew: %s", self.path, error)
             for path in self._folder.glob(f"{self.path.name}*"):
                 path.unlink(missing_ok=True)
@@ -140,6 +144,10 @@ class Index:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    """Open the file, which this user alone may write to, as those that SQLite keeps beside it."""
+    for each in path.parent.glob(f"{path.name}*"):
+        check_private(each)
+    path.touch(mode=0o600)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -1,8 +1,9 @@
 """Ingestion: from a delivery in the store to a model that can serve, or to the reason why not.
 
-Copy → verify → read the metadata that *this* release obeys → test in a process of its own (load
-with the first runtime that takes it, compare the signature, replay the examples) → load it here.
-Whatever fails becomes an entry with its reason.
+Hold manifest and envelope against the operator's keys → copy → verify → read the metadata that
+*this* release obeys → test in a process of its own (load with the first runtime that takes it, and
+that its keys allow, compare the signature, replay the examples) → load it here. Whatever fails
+becomes an entry with its reason.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.entries import Entry, State, describe, describe_variables
+from fairweather_app.catalogue.trust import Trust
 from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
-from fairweather_app.models_backend.acceptance import check_roles, check_units
+from fairweather_app.models_backend.acceptance import check_roles, check_times, check_units
 from fairweather_app.models_backend.acceptance_process import AcceptanceTests
 from fairweather_app.models_backend.protocol import load
 from fairweather_app.models_backend.runtime_model import RuntimeModel, Session
@@ -28,10 +30,8 @@ from fairweather_app.text import mask
 
 FindKnown = Callable[[str, str], Entry | None]
 """Finds the entry of a delivery id and a digest that were ingested before."""
-MayRun = Callable[[Delivery, str], bool]
-"""Whether a delivery may be run from its artifact of a format."""
 
-_DECLINED = {Code.SCHEMA_TOO_NEW, Code.RUNTIME_UNAVAILABLE}
+_DECLINED = {Code.SCHEMA_TOO_NEW, Code.RUNTIME_UNAVAILABLE, Code.NOT_TRUSTED}
 """The codes of sound deliveries."""
 
 logger = logging.getLogger(__name__)
@@ -53,22 +53,22 @@ class Ingested:
 class Ingestion:
     """Makes entries of deliveries, with the runtimes of this process, the preferred first.
 
-    What was accepted before and can no longer be read or loaded is `LoadError`. A model may take so
-    many bytes of `memory`. `may_run` is asked before any artifact is looked at.
+    A model may take so many bytes of `memory`. What was accepted before and can no longer be read
+    or loaded is `LoadError`.
     """
 
     def __init__(
         self,
         cache: DeliveryCache,
         backends: Sequence[ModelsBackend],
+        trust: Trust | None = None,
         *,
         memory: int = 1 << 30,
-        may_run: MayRun = lambda _delivery, _format: True,
     ) -> None:
         self._cache = cache
-        self._may_run = may_run
         self._tests = AcceptanceTests(memory)
         self.backends = tuple(backends)
+        self.trust = trust or Trust()
 
     def ingest(
         self,
@@ -85,6 +85,9 @@ class Ingestion:
         """
         entry = Entry(delivery_id=delivery_id, state=State.LIVE, fingerprint=fingerprint)
         try:
+            envelope, untrusted = self._read_envelope(entry, find_known)
+            if untrusted is not None:
+                return Ingested(entry=untrusted)
             delivery = self._cache.fetch_verified(delivery_id)
         except interface.IncompleteDeliveryError:
             raise
@@ -93,31 +96,64 @@ class Ingestion:
         except interface.FairweatherError as error:
             return Ingested(entry=_refused(entry, Code.CORRUPT, "; ".join(error.problems)))
         known = find_known(delivery_id, delivery.digest)
-        if known is not None:
-            return Ingested(entry=replace(known, fingerprint=fingerprint), delivery=delivery)
+        if known is not None and known.code is not Code.NOT_TRUSTED:
+            kept = replace(known, fingerprint=fingerprint, envelope=envelope)
+            return Ingested(entry=redescribe(kept, delivery), delivery=delivery)
+        described = _described(replace(entry, envelope=envelope), delivery)
+        return self._accept(described, delivery, patience)
+
+    def _read_envelope(self, entry: Entry, find_known: FindKnown) -> tuple[bytes, Entry | None]:
+        """Return the envelope beside a manifest; and the entry, where no key vouches for it.
+
+        Nothing but the manifest is read before, and of what is not trusted nothing after it. An
+        entry that was accepted stays live here: `Trust.apply` refuses it as long as that is so.
+        """
+        if self.trust.policy is None:
+            return b"", None
+        store, name, broken = self._cache.store, entry.delivery_id, None
+        manifest, envelope = store.manifest(name), b""
         try:
+            envelope = store.envelope(name)
+        except interface.EnvelopeError as error:
+            broken = str(error)
+        known = find_known(name, manifest.digest)
+        found = replace(known or entry, fingerprint=entry.fingerprint, envelope=envelope)
+        refusal = self.trust.refusal(replace(found, digest=manifest.digest))
+        if refusal is None:
+            return envelope, None
+        if known is None or known.code is Code.NOT_TRUSTED:
+            found = _refused(found, Code.NOT_TRUSTED, broken or str(refusal.problem))
+        return envelope, replace(found, fingerprint="") if refusal.signed_at else found
+
+    def _accept(self, entry: Entry, delivery: Delivery, patience: float | None) -> Ingested:
+        """Load a delivery that was described, and accept its model or refuse it."""
+        allowed: Sequence[ModelsBackend] = self.backends
+        try:
+            allowed = self.trust.allowed(entry, self.backends)
+            check_times(delivery.metadata, self.trust.now())
             check_roles(delivery.metadata)
             check_units(delivery.metadata)
-            model = self._tests.load_tested(delivery, self._allowed(delivery), patience)
+            model = self._tests.load_tested(delivery, allowed, patience)
         except LoadError as error:
             code, reason = error.code, str(error)
+            if code is Code.RUNTIME_UNAVAILABLE and len(allowed) < len(self.backends):
+                code, reason = Code.NOT_TRUSTED, f"its keys let nothing else run here: {reason}"
         except OSError:
             raise
         except Exception as error:
-            logger.exception("the ingestion of delivery %s failed", delivery_id)
+            logger.exception("the ingestion of delivery %s failed", entry.delivery_id)
             code = Code.CORRUPT
             reason = mask(f"this release failed on it: {type(error).__name__}: {error}")
         else:
-            entry = _described(entry, delivery, model)
+            entry = _described(entry, delivery, model.session.runtime, model.format, model.memory)
             return Ingested(entry=entry, delivery=delivery, model=model)
-        entry = _refused(_described(entry, delivery, None), code, reason)
-        return Ingested(entry=entry, delivery=delivery)
+        return Ingested(entry=_refused(entry, code, reason), delivery=delivery)
 
     def reload(self, entry: Entry) -> RuntimeModel:
         """Load what was accepted before: bytes verified now, signature and examples not tested."""
         with _opening():
             delivery = self._cache.open_verified(entry.delivery_id, str(entry.digest))
-            model = load(delivery, self._allowed(delivery))
+            model = load(delivery, self.trust.allowed(entry, self.backends))
             return replace(model, memory=self.measure(entry))
 
     @staticmethod
@@ -131,16 +167,25 @@ class Ingestion:
             delivery = self._cache.open_described(entry.delivery_id, str(entry.digest))
             return RuntimeModel(delivery=delivery, session=session)
 
-    def _allowed(self, delivery: Delivery) -> list[ModelsBackend]:
-        return [each for each in self.backends if self._may_run(delivery, each.format)]
-
 
 def _refused(entry: Entry, code: Code, reason: str) -> Entry:
     state = State.REFUSED if code in _DECLINED else State.QUARANTINED
     return replace(entry, state=state, code=code, reason=reason)
 
 
-def _described(entry: Entry, delivery: Delivery, model: RuntimeModel | None) -> Entry:
+def redescribe(entry: Entry, delivery: Delivery) -> Entry:
+    """Return a kept entry with what the verified metadata declare: an index is not believed."""
+    ran = entry.declared
+    return _described(entry, delivery, ran.runtime, ran.format, ran.memory) if ran else entry
+
+
+def _described(
+    entry: Entry,
+    delivery: Delivery,
+    runtime: str | None = None,
+    format_: str | None = None,
+    memory: int = 0,
+) -> Entry:
     return replace(
         entry,
         digest=delivery.digest,
@@ -148,11 +193,7 @@ def _described(entry: Entry, delivery: Delivery, model: RuntimeModel | None) -> 
         areas=tuple(delivery.metadata.areas),
         variables=delivery.metadata.variables,
         rows=describe_variables(delivery.metadata),
-        record=describe(
-            delivery.metadata,
-            runtime=model.session.runtime if model else None,
-            memory=model.memory if model else 0,
-        ),
+        record=describe(delivery.metadata, runtime, format_, memory),
     )
 
 

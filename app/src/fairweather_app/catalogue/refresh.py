@@ -12,12 +12,14 @@ Laws:
   seems to lose its deliveries.
 - A store that is absent, unreadable or suddenly empty changes nothing, also through a restart;
   only an app that finds an empty store when it starts drops all.
-- A delivery that cannot be read or copied is tried again in every pass. If it was live, it stays
-  live; else it is quarantined as not read yet, which tells nothing about its bytes.
+- A delivery that cannot be read or copied is tried again in every pass; of very many, some in turn.
+  If it was live, it stays live; else it is quarantined as not read yet, which tells nothing about
+  its bytes. Whatever else goes wrong with a delivery is about this one too, never about the pass.
 - A pass with `patience` waits no longer for the test of a delivery, here or in another process; the
   next pass takes the result. So no delivery keeps others waiting.
 - A delivery that `MOST_DEATHS` processes died over is quarantined, and not tried again before its
   bytes change.
+- Rows of the index are compared with the verified metadata in turn, as the copies are.
 """
 
 from __future__ import annotations
@@ -26,18 +28,17 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from multiprocessing.util import Finalize
 
-from fairweather_interface.errors import IncompleteDeliveryError
+from fairweather_interface.errors import FairweatherError, IncompleteDeliveryError
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.refusals import Code
 
-from fairweather_app.catalogue.delivery_cache import Claim, DeliveryCache
-from fairweather_app.catalogue.entries import Entry, State
+from fairweather_app.catalogue.delivery_cache import DeliveryCache
+from fairweather_app.catalogue.entries import Entry, cause_of, failed_entry, retry_entry
 from fairweather_app.catalogue.index import Index
-from fairweather_app.catalogue.ingestion import Ingested, Ingestion
+from fairweather_app.catalogue.ingestion import Ingested, Ingestion, redescribe
 from fairweather_app.catalogue.model_cache import ModelCache, release_free_memory
 from fairweather_app.errors import (
     LoadError,
@@ -45,7 +46,7 @@ from fairweather_app.errors import (
     RemoteUnavailableError,
     StoreError,
 )
-from fairweather_app.text import FEW_NAMED, join_some, mask
+from fairweather_app.text import FEW_NAMED, bounded, join_some
 
 CHECKED_AT_ONCE = 500
 VERIFIED_AT_ONCE = 50
@@ -101,15 +102,15 @@ class Refresher:
         self._model_cache = model_cache
         self._publish = publish
         self._guard = DeletionGuard(may_answer)
-        self.pending = False
-        """Whether the last pass has left tests that go on."""
-        self._claims: dict[str, Claim] = {}  # of deliveries whose test goes on
-        Finalize(self, Refresher._release, args=(self._claims,), exitpriority=10)
+        self.pending = False  # whether the last pass has left a test that goes on
         self._digests: frozenset[str] = frozenset()
         self._pruned: frozenset[str] | None = None
         self._passed_over: frozenset[str] = frozenset()
+        self._checked_by: object = self  # the policy of the pass before
         self._last_checked = ""
         self._last_verified = ""
+        self._last_retried = ""
+        self._damage: dict[str, str] = {}
 
     def run(
         self, known: Mapping[str, Entry], *, first: bool, patience: float | None = None
@@ -136,6 +137,10 @@ class Refresher:
             patience=patience,
         )
         self.pending = False
+        try:
+            self._cache.check_private()
+        except OSError as error:
+            now.problems.append(f"the cache cannot be used: {cause_of(error)}")
         now.damaged = frozenset(self._find_damaged(now.entries))
         missing = {} if first else {each.delivery_id: each for each in now.gone}
         for name in [*sorted(names - known.keys()), *self._to_recheck(now)]:
@@ -147,7 +152,8 @@ class Refresher:
             stay, problems = self._guard.confirm(now.gone, now.entries, str(self._store))
             now.entries |= {each.delivery_id: each for each in stay}
             now.problems += problems
-        self._release(self._claims, self._claims.keys() - now.entries.keys())
+        self._cache.release_claims(now.entries.keys())
+        self._checked_by = self._ingestion.trust.policy
         self._index.remove(known.keys() - now.entries.keys())
         self._prune(frozenset(each.digest for each in now.entries.values() if each.digest))
         return now.entries, now.problems
@@ -181,72 +187,72 @@ class Refresher:
         except IncompleteDeliveryError:
             return None
         except OSError as error:
-            return Ingested(entry=_retry_entry(delivery_id, error, None))
+            return Ingested(entry=retry_entry(delivery_id, error, None))
+        except Exception as error:  # noqa: BLE001 - as in a pass
+            return Ingested(entry=failed_entry(delivery_id, error))
 
     def _refresh_one(self, delivery_id: str, now: _Pass) -> None:
         """Ingest one delivery if it is new, its bytes changed or its copy is damaged."""
         known = now.entries.get(delivery_id)
-        pending = False
         try:
             fingerprint = self._store.fingerprint(delivery_id)
-            intact = known is not None and delivery_id not in now.damaged
-            if intact and known is not None and known.fingerprint == fingerprint:
+            intact = delivery_id not in now.damaged
+            if intact and known is not None and self._stays(known, fingerprint):
                 return
-            found = self._ingest(delivery_id, fingerprint, now.patience)
-            changed = known is None or not found.entry.equals(known)
-            if changed:
-                self._index.put([found.entry])
+            found = self._ingest(delivery_id, fingerprint, known, now.patience)
         except IncompleteDeliveryError:
             if now.entries.pop(delivery_id, None) is not None and known is not None:
                 now.gone.append(known)
             return
-        except PendingTestError as error:
-            pending = self.pending = True
-            now.entries[delivery_id] = _retry_entry(delivery_id, error, known)
-            return
         except OSError as error:
             where = f"read from {self._store} or copied to {self._cache.folder}"
             failed = "tried" if isinstance(error, RemoteUnavailableError) else where
-            now.problems.append(f"{delivery_id} cannot be {failed}: {_cause(error)}")
-            now.entries[delivery_id] = _retry_entry(delivery_id, error, known)
+            if isinstance(error, PendingTestError):
+                self.pending = True
+            else:
+                now.problems.append(f"{delivery_id} cannot be {failed}: {cause_of(error)}")
+            now.entries[delivery_id] = retry_entry(delivery_id, error, known)
             return
-        finally:
-            if not pending:
-                self._release(self._claims, [delivery_id])
+        except Exception as error:
+            entry = failed_entry(delivery_id, error)
+            if known is not None and known.live and not isinstance(error, FairweatherError):
+                now.problems.append(f"{delivery_id} stays live, and {entry.reason}")
+            elif known is None or not entry.equals(known):
+                logger.debug("the ingestion of %s failed", delivery_id, exc_info=error)
+                now.entries[delivery_id] = entry
+            return
         self._load_model(found, now)
-        if changed:
+        if known is None or not found.entry.equals(known):
             now.entries[delivery_id] = found.entry
 
-    def _ingest(self, delivery_id: str, fingerprint: str, patience: float | None) -> Ingested:
-        """Ingest a claimed delivery, unless processes have died over it."""
-        claim = self._claims.get(delivery_id)
-        if claim is None or claim.fingerprint != fingerprint:
-            self._release(self._claims, [delivery_id])
-            waits = OTHERS_SECONDS if patience is None else patience
-            claim = self._cache.claim(delivery_id, fingerprint, waits)
-            self._claims[delivery_id] = claim
-        if claim.deaths < MOST_DEATHS:
-            return self._ingestion.ingest(delivery_id, fingerprint, self._index.find, patience)
-        reason = f"{claim.deaths} processes of this app ended while they tried it; deliver it anew"
-        entry = Entry(
-            delivery_id=delivery_id,
-            state=State.QUARANTINED,
-            fingerprint=fingerprint,
-            code=Code.CORRUPT,
-            reason=reason,
-        )
-        return Ingested(entry=entry)
+    def _ingest(
+        self, delivery_id: str, fingerprint: str, known: Entry | None, patience: float | None
+    ) -> Ingested:
+        """Claim and ingest a delivery, unless processes have died over it, and keep the result."""
+        waits = OTHERS_SECONDS if patience is None else patience
+        with self._cache.claimed(delivery_id, fingerprint, waits) as deaths:
+            if deaths < MOST_DEATHS:
+                find = self._index.find
+                found = self._ingestion.ingest(delivery_id, fingerprint, find, patience)
+            else:
+                reason = f"{deaths} processes of this app ended while they tried it"
+                entry = failed_entry(delivery_id, reason)
+                found = Ingested(entry=replace(entry, fingerprint=fingerprint))
+            if known is None or not found.entry.equals(known):
+                self._index.put([found.entry])
+        return found
 
-    @staticmethod
-    def _release(claims: dict[str, Claim], names: Iterable[str] | None = None) -> None:
-        for name in [*(claims if names is None else names)]:
-            if name in claims:
-                claims.pop(name).release()
+    def _stays(self, known: Entry, fingerprint: str) -> bool:
+        """Return whether a known delivery has the same bytes, and no other keys to be asked."""
+        asked_before = self._checked_by is self._ingestion.trust.policy
+        return known.fingerprint == fingerprint and (asked_before or not self._is_untrusted(known))
 
     def _load_model(self, found: Ingested, now: _Pass) -> None:
         """Have a model in memory before it goes live, also one that another process accepted."""
         entry, model = found.entry, found.model
         if not entry.live or (model is None and now.loads >= LOADED_AT_ONCE):
+            return
+        if self._ingestion.trust.refusal(entry) is not None:
             return
         try:
             if model is not None:
@@ -259,18 +265,34 @@ class Refresher:
             logger.warning("delivery %s cannot be loaded yet: %s", entry.delivery_id, error)
 
     def _to_recheck(self, now: _Pass) -> list[str]:
-        """List the deliveries to compare with the store: those that failed, and the next batch."""
-        unread = [name for name, each in now.entries.items() if not each.fingerprint]
+        """List the deliveries to compare with the store: those that failed, and the next batch.
+
+        Of those that no key vouches for, too: their signature may have come, or a key.
+        """
+        failed = {
+            name: each
+            for name, each in now.entries.items()
+            if not each.fingerprint or self._is_untrusted(each)
+        }
+        unread, self._last_retried = _next_batch(failed, self._last_retried, CHECKED_AT_ONCE)
         batch, self._last_checked = _next_batch(now.entries, self._last_checked, CHECKED_AT_ONCE)
         return list(dict.fromkeys([*unread, *now.damaged, *batch]))
+
+    def _is_untrusted(self, entry: Entry) -> bool:
+        """Return whether no key vouched for it when it was ingested, or none does now."""
+        if entry.code is Code.NOT_TRUSTED or entry.digest is None:
+            return entry.code is Code.NOT_TRUSTED
+        verdict = self._ingestion.trust.verdict(entry)
+        return verdict is not None and verdict.problem is not None
 
     def _find_damaged(self, entries: Mapping[str, Entry]) -> Iterator[str]:
         """Verify the next batch of copies and yield the damaged ones."""
         batch, self._last_verified = _next_batch(entries, self._last_verified, VERIFIED_AT_ONCE)
         left = VERIFIED_BYTES_AT_ONCE
         for name in batch:
-            digest = entries[name].digest
-            if digest is None or not entries[name].live:
+            entry = entries[name]
+            digest = entry.digest
+            if digest is None or not entry.live:
                 continue
             if left <= 0:
                 self._last_verified = name  # the next pass goes on here
@@ -278,12 +300,17 @@ class Refresher:
             try:
                 damage, size = self._cache.find_damage(name, digest)
                 left -= size
+                if size and not damage:
+                    delivery = self._cache.open_described(name, digest)
+                    if not redescribe(entry, delivery).equals(entry):
+                        damage = ("its row in the index is not what its metadata declare",)
             except OSError as error:
-                damage = (_cause(error),)
+                damage = (cause_of(error),)
+            sentence = "; ".join(bounded(damage))
+            if sentence != self._damage.get(name, ""):  # else it was said in an earlier pass
+                logger.warning("the copy of %s is damaged and is fetched again: %s", name, sentence)
+            self._damage[name] = sentence
             if damage:
-                logger.warning(
-                    "the copy of %s is damaged and is fetched again: %s", name, "; ".join(damage)
-                )
                 yield name
 
     def _prune(self, digests: frozenset[str]) -> None:
@@ -326,8 +353,8 @@ class DeletionGuard:
             if not many:
                 problems.append(
                     f"delivery {entry.delivery_id} has gone from {store} and is the last model for "
-                    f"{', '.join(areas)}: it stays live until {GRACE_PASSES} store scans in a row "
-                    "have missed it"
+                    f"{join_some(areas, FEW_NAMED)}: it stays live until {GRACE_PASSES} store "
+                    "scans in a row have missed it"
                 )
         if many and stay:
             problems.append(
@@ -362,31 +389,3 @@ def _next_batch(entries: Mapping[str, Entry], after: str, count: int) -> tuple[l
         return names, ""
     batch = list(islice((name for name in names if name > after), count))
     return batch, batch[-1] if len(batch) == count else ""
-
-
-def _retry_entry(delivery_id: str, error: OSError, known: Entry | None) -> Entry:
-    """Return the entry of a delivery that could not be read; every pass tries it again.
-
-    A live one stays live, and one with the same reason stays the same entry.
-    """
-    why = _cause(error)
-    if not isinstance(error, RemoteUnavailableError):
-        why = f"it could not be read or copied yet ({why})"
-    reason = f"{why}; it is tried again at every store scan"
-    if known is not None and (known.live or known.reason == reason):
-        return known
-    return Entry(
-        delivery_id=delivery_id,
-        state=State.QUARANTINED,
-        fingerprint="",
-        code=Code.RUNTIME_UNAVAILABLE,
-        reason=reason,
-    )
-
-
-def _cause(error: OSError) -> str:
-    """Return the cause without paths: those of a staged copy differ in every pass."""
-    if error.strerror:
-        return error.strerror
-    found = re.search(r"\[Errno \d+\] ([^:'\"]+)", str(error))  # of many files: shutil.Error
-    return found.group(1) if found else mask(str(error))

@@ -19,14 +19,20 @@ from fairweather_interface.variables import VARIABLES, Variable, conflicts
 
 from fairweather_app.catalogue.entries import Entry, State
 from fairweather_app.errors import UnknownDeliveryError
+from fairweather_app.rollout.trials import Rollout
+from fairweather_app.text import as_reason
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """Entries, sorted by delivery id, pins by area, and what follows from them. Never changes."""
+    """Entries, sorted by delivery id, pins by area, and what follows from them. Never changes.
+
+    `rollout` is how far each delivery may answer, by the evidence of its forecasts.
+    """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     pins: Mapping[str, str] = field(default_factory=dict)
+    rollout: Rollout = field(default_factory=Rollout)
 
     def prepare(self) -> Contents:
         """Compute now what requests will look up."""
@@ -143,6 +149,11 @@ class Snapshot:
     checked_at: datetime | None = None
     problem: str | None = None
 
+    def __post_init__(self) -> None:
+        """Bound the problem: it may name much of what a store holds."""
+        if self.problem is not None:
+            object.__setattr__(self, "problem", as_reason(self.problem))
+
     @property
     def entries(self) -> Mapping[str, Entry]:
         """Every delivery, keyed and sorted by id."""
@@ -159,7 +170,7 @@ class Snapshot:
         if self.live:
             return None
         if self.checked_at is None:
-            return "the store has not been looked at yet"
+            return self.problem or "the store has not been looked at yet"
         return self.problem
 
     def entry(self, delivery_id: str) -> Entry:

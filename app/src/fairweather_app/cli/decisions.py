@@ -1,16 +1,18 @@
 """Commands by which an operator decides.
 
-``models withdraw | restore | pin | unpin`` and ``observations remove``. Each writes one row; the
-serving processes follow within one reload period, whatever the store does.
+``models withdraw | restore | pin | unpin | promote | hold`` and ``observations remove``. Each
+writes one row (promote and hold one for each area); the serving processes follow within one reload
+period, whatever the store does.
 """
 
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import click
 from fairweather_interface.names import plain_name
@@ -24,6 +26,7 @@ from fairweather_app.common.times import write_time
 from fairweather_app.errors import DecisionError, GivenUpError
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.pins import why_not
+from fairweather_app.rollout.trials import State, new_change
 
 STORE_SECONDS = 10.0
 
@@ -33,14 +36,14 @@ class Decided:
     """One decision, as it was stored.
 
     Attributes:
-        action: `withdraw`, `restore`, `pin`, `unpin` or `remove`.
+        action: `withdraw`, `restore`, `pin`, `unpin`, `promote`, `hold` or `remove`.
         subject: the delivery id; of a pin the area; of observations how many, and which.
         delivery_id: what the area is pinned to, else null.
         reason: or null.
         within_seconds: until every serving process follows.
     """
 
-    action: Action
+    action: Action | Literal["promote", "hold"]
     subject: str
     delivery_id: str | None = None
     author: str
@@ -83,19 +86,19 @@ def withdraw(delivery_id: str, reason: str, author: str, *, force: bool, as_json
     """Stop serving a delivery.
 
     Exits 1 when it is the last live model that may be served for an area, unless --force is given.
-    A shadow may not be served, nor what is narrowed by the operator or below the baseline.
+    A shadow may not be served, nor what is narrowed by the operator or below the baseline; what
+    was not promoted is the last one only where nothing else may be served.
 
     Example: flask --app fairweather_app models withdraw ID --reason "too warm at night"
     """
     context, delivery_id = current_context(), _whole_id(delivery_id)
     if not force:
         entry = _entry(context, delivery_id)
-        declaring = context.catalogue.snapshot.contents.declaring
-        may_answer = context.selectors.rules.may_answer
+        declaring, covers = context.catalogue.snapshot.contents.declaring, context.catalogue.covers
         alone = [
             area
             for area in entry.areas
-            if [each for each in declaring[area] if each.live and may_answer(each, area)] == [entry]
+            if [each for each in declaring[area] if each.live and covers(each, area)] == [entry]
         ]
         if alone:
             raise DecisionError(
@@ -159,6 +162,52 @@ def unpin(area: str, author: str, *, as_json: bool) -> None:
     _decide("unpin", area, f"{area} is unpinned", author=author, as_json=as_json)
 
 
+_areas = click.option(
+    "--area",
+    "areas",
+    type=plain_name,
+    multiple=True,
+    metavar="AREA",
+    show_default="all that it declares",
+    help="Only there; may be repeated.",
+)
+
+
+@click.command("promote")
+@_id
+@_areas
+@click.option("--reason", metavar="TEXT", callback=_some_text, help="Why.")
+@_author
+@_answers
+def promote(
+    delivery_id: str, areas: tuple[str, ...], reason: str | None, author: str, *, as_json: bool
+) -> None:
+    """Let a delivery answer by rank without further trial; see FAIRWEATHER_ROLLOUT.
+
+    Example: flask --app fairweather_app models promote ID --area JFK
+    """
+    reason = reason or "an operator promoted it"
+    _set_state(State.PROMOTED, delivery_id, areas, author=author, reason=reason, as_json=as_json)
+
+
+@click.command("hold")
+@_id
+@_areas
+@click.option("--reason", metavar="TEXT", required=True, callback=_some_text, help="Why.")
+@_author
+@_answers
+def hold(
+    delivery_id: str, areas: tuple[str, ...], reason: str, author: str, *, as_json: bool
+) -> None:
+    """Let a delivery answer only where no other does; see FAIRWEATHER_ROLLOUT.
+
+    To stop it everywhere, withdraw it.
+
+    Example: flask --app fairweather_app models hold ID --reason "not before the review"
+    """
+    _set_state(State.HELD, delivery_id, areas, author=author, reason=reason, as_json=as_json)
+
+
 @click.command("remove")
 @click.option("--area", type=plain_name, metavar="AREA", help="Those of this area.")
 @click.option("--variable", metavar="NAME", help="Those of this variable.")
@@ -195,7 +244,36 @@ def remove(*, reason: str, author: str, as_json: bool, **wanted: Any) -> None:  
     _print("remove", subject, f"removed {subject}", author=author, reason=reason, as_json=as_json)
 
 
-COMMANDS = (withdraw, restore, pin, unpin)
+COMMANDS = (withdraw, restore, pin, unpin, promote, hold)
+
+
+def _set_state(
+    state: State, delivery_id: str, areas: Sequence[str], *, author: str, reason: str, as_json: bool
+) -> None:
+    context, delivery_id = current_context(), _whole_id(delivery_id)
+    if context.settings.rollout == "immediate":
+        raise DecisionError(
+            "FAIRWEATHER_ROLLOUT is immediate: every live delivery answers as it ranks; nothing "
+            "was changed"
+        )
+    entry = _entry(context, delivery_id)
+    if foreign := [area for area in areas if area not in entry.areas]:
+        declared = ", ".join(entry.areas)
+        raise DecisionError(
+            f"{delivery_id} declares {declared}, and not {foreign[0]}; nothing was changed"
+        )
+    rollout = context.catalogue.snapshot.contents.rollout
+    chosen = tuple(dict.fromkeys(areas or entry.areas))
+    changes = []
+    for area in chosen:
+        before = rollout.change(entry.digest, area)
+        new = (delivery_id, str(entry.digest), area, state, reason)
+        changes.append((new_change(*new, author=author, before=before), before))
+    if not context.catalogue.decisions.rollout.add(changes):
+        raise DecisionError(f"{delivery_id} came to another state just now; nothing was changed")
+    action: Literal["promote", "hold"] = "promote" if state is State.PROMOTED else "hold"
+    done = f"{delivery_id} is {state} for {', '.join(chosen)}"
+    _print(action, delivery_id, done, author=author, reason=reason, as_json=as_json)
 
 
 def _decide(
@@ -206,7 +284,13 @@ def _decide(
 
 
 def _print(
-    action: Action, subject: str, done: str, *, author: str, as_json: bool, **more: str | None
+    action: Action | Literal["promote", "hold"],
+    subject: str,
+    done: str,
+    *,
+    author: str,
+    as_json: bool,
+    **more: str | None,
 ) -> None:
     seconds = current_context().settings.reload_seconds
     if as_json:

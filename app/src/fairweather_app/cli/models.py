@@ -46,12 +46,13 @@ def list_models(*, as_json: bool) -> None:
     context = current_context()
     with output.only_reading(context):
         snapshot = context.catalogue.refresh()
-    summaries = [summarize(each) for each in snapshot.entries.values()]
+    rollout = snapshot.contents.rollout
+    summaries = [summarize(each, rollout) for each in snapshot.entries.values()]
     pinned = pins(context.selectors.rules, snapshot.contents)
     ids = output.short_ids(each.delivery_id for each in summaries)
     output.print_answer(
         Models(store=store_report(snapshot), pins=list(pinned), models=summaries),
-        ("delivery", "state", "type", "areas", "capabilities", "reason"),
+        ("delivery", "state", "type", "areas", "capabilities", "signed by", "reason"),
         [
             (
                 ids[each.delivery_id],
@@ -59,6 +60,7 @@ def list_models(*, as_json: bool) -> None:
                 each.model_type or "-",
                 ", ".join(each.areas) or "-",
                 ", ".join(each.capabilities) or "-",
+                ", ".join(each.signed_by or ()) or "-",
                 _reason(each),
             )
             for each in summaries
@@ -75,7 +77,11 @@ def list_models(*, as_json: bool) -> None:
 
 def _reason(summary: ModelSummary) -> str:
     if summary.code is None:
-        return f"runs on {summary.runtime}"
+        untrusted = [f"no key vouches for it: {summary.trust_problem}"]
+        states = [f"{each.state} for {each.area}" for each in summary.rollout]
+        return "; ".join(
+            [f"runs on {summary.runtime}", *(untrusted if summary.trust_problem else ()), *states]
+        )
     said = summary.code == summary.state  # of a withdrawal: its reason begins with the same word
     return str(summary.reason) if said else f"{summary.code}: {summary.reason}"
 
@@ -99,6 +105,9 @@ class Candidate:
         synthetic: of the others than `refused`: trained on synthetic observations.
         skill: likewise: skill for the area by variable, null where none is stated.
         train_end_time: likewise: training data up to.
+        rollout: its state for the area under a rollout by evidence, null where it ranks as it is.
+        lived: how its past forecasts compare with those of others, which outranks what is declared.
+        signed_by: the names of the keys that vouch for it, null where none are asked.
     """
 
     delivery_id: str
@@ -107,6 +116,9 @@ class Candidate:
     synthetic: bool | None
     skill: Mapping[str, float | None]
     train_end_time: datetime | None
+    rollout: str | None
+    lived: tuple[str, ...]
+    signed_by: list[str] | None
 
     def __str__(self) -> str:
         skills = [
@@ -116,7 +128,10 @@ class Candidate:
         parts = [f"skill: {', '.join(skills)}"] if skills else []
         if self.train_end_time is not None:
             parts.append(f"trained until {self.train_end_time:%Y-%m-%d}")
-        return "; ".join([*parts, *["synthetic observations"] * bool(self.synthetic)])
+        parts += ["synthetic observations"] * bool(self.synthetic)
+        if self.signed_by is not None:
+            parts.append(f"signed by {', '.join(self.signed_by) or 'no trusted key'}")
+        return "; ".join([*filter(None, (self.rollout,)), *self.lived, *parts])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,10 +197,14 @@ def why(area: str, time: datetime | None, *, as_json: bool) -> None:
 def _ranking(
     context: AppContext, area: str, time: datetime, answering: str | None, refused: Refusals
 ) -> Ranking:
-    order = list(context.selectors.of(context.catalogue.snapshot.contents).ranked(area))
+    contents = context.catalogue.snapshot.contents
+    order = list(context.selectors.of(contents).ranked(area))
     names = [each.delivery_id for each in order]
     candidates = set(names)  # so that of very many refusals few are kept
     refusals = {each.delivery_id: each for each in refused if each.delivery_id in candidates}
+    if answering in candidates and not refusals.keys() & set(names[: names.index(answering)]):
+        order.sort(key=lambda each: each.delivery_id != answering)  # a canary was asked first
+        names = [each.delivery_id for each in order]
     place = names.index(answering) if answering in names else len(names)
     ranking: list[RefusedCandidate | Candidate] = []
     for number, entry in enumerate(order):
@@ -200,6 +219,9 @@ def _ranking(
                 synthetic=declared.synthetic,
                 skill={name: declared.skill(area, name) for name in declared.variables},
                 train_end_time=datetime.fromtimestamp(declared.train_end_time, UTC),
+                rollout=contents.rollout.describe(entry.digest, area),
+                lived=tuple(map(str, contents.rollout.compared(entry.delivery_id, area))),
+                signed_by=entry.signed_by,
             )
             ranking.append(candidate)
     return Ranking(

@@ -27,6 +27,7 @@ from fairweather_app.observations import Archive
 from fairweather_app.observations.fetch import Fetched, store_readings
 from fairweather_app.observations.providers import Reading, find_provider
 from fairweather_app.observations.quality import SeriesQuality, assess_quality
+from fairweather_app.text import LONGEST_SENTENCE, cut, join_some
 
 OVERLAP = timedelta(days=1)
 REACH = timedelta(days=31)
@@ -58,7 +59,7 @@ class Imported:
 
     def __str__(self) -> str:
         """Return the sentence for people."""
-        of = f" of {', '.join(self.areas)}" if self.areas else ""
+        of = f" of {join_some(self.areas)}" if self.areas else ""
         parts = [f"{self.file}: {self.observations} observations{of}"]
         if self.future:
             parts.append(f"{self.future} of the future were dropped")
@@ -109,6 +110,7 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
                 f"{archive.units[name]!r} as written, and its values are not checked",
                 err=True,
             )
+        source = archive.origin.attribution if archive.origin else None
         imported.append(
             Imported(
                 file=str(archive.path),
@@ -116,7 +118,7 @@ def import_files(files: Sequence[Path], *, as_json: bool) -> None:
                 future=archive.future,
                 areas=tuple(sorted({area for area, _ in archive.series})),
                 synthetic=archive.origin.synthetic if archive.origin else None,
-                attribution=archive.origin.attribution if archive.origin else None,
+                attribution=cut(source, LONGEST_SENTENCE) if source else None,
             )
         )
         if not as_json:

@@ -31,7 +31,7 @@ from pydantic import BaseModel
 from fairweather_app.common.times import parse_time, write_time
 from fairweather_app.errors import AppError, ObservationStoreError, SettingsError
 from fairweather_app.forecasting.context import AppContext
-from fairweather_app.text import mask
+from fairweather_app.text import escape_unseen, mask
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -130,11 +130,7 @@ def _shown(text: str) -> str:
 def print_json(answer: object) -> None:
     """Print a result for programs; times are UTC with ``Z``, control characters are escaped."""
     text = json.dumps(answer, indent=2, ensure_ascii=False, default=_as_json)
-    if not text.replace("\n", "").isprintable():
-        text = "".join(
-            sign if sign == "\n" or sign.isprintable() else json.dumps(sign)[1:-1] for sign in text
-        )
-    click.echo(text)
+    click.echo(escape_unseen(text))
 
 
 def _as_json(value: Any) -> object:  # noqa: ANN401 - a part of an answer

@@ -7,6 +7,8 @@ Laws:
   (an import) waits for `PATIENT_SECONDS`.
 - One that can be read alone is read, and a write is `ReadOnlyError`. A SQLite file beside which
   nothing can be written is read as it is, and opened anew when it or its log was written.
+- A SQLite file that is made is its owner's alone, and so is what SQLite writes beside it; the mode
+  of one that is there stays as it is.
 - A SQLite file that was opened and is gone is an error, until it is there again; one that was
   replaced by another is opened anew. It is never silently made again.
 """
@@ -188,6 +190,9 @@ class Database:
                 self._check_file()
             if self._engine is None:
                 self._as_it_is = ()
+                if self.missing and not self.url.query:
+                    with suppress(OSError):  # SQLite says why it cannot be made
+                        os.close(os.open(self._path, os.O_CREAT | os.O_EXCL, 0o600))
                 try:
                     engine = self._connect(self.url)
                 except (SQLAlchemyError, sqlite3.Error) as error:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import orjson
 from fairweather_interface.terminal import printable
 
-from fairweather_app.text import mask
+from fairweather_app.text import escape_unseen, mask
 
 LogFormat = Literal["auto", "json", "text"]
 _COLOURS = {"info": 32, "warning": 33, "error": 31, "critical": 31}
@@ -78,7 +78,7 @@ def _renderer(form: LogFormat) -> Callable[[dict[str, Any], str, datetime], str]
 
     def as_json(fields: dict[str, Any], level: str, time: datetime) -> str:
         line = fields | {"level": level, "timestamp": _timestamp(time)}
-        return orjson.dumps(line, default=repr).decode()
+        return escape_unseen(orjson.dumps(line, default=repr).decode())
 
     def as_text(fields: dict[str, Any], level: str, time: datetime) -> str:
         shown = {name: printable(str(value)) for name, value in fields.items()}

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from fairweather_app.text import cut
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCKS_DIFFER = timedelta(hours=1)
+"""The clocks of two machines differ by at most so much."""
 MICROSECOND = timedelta(microseconds=1)
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)

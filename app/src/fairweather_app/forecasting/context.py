@@ -19,6 +19,7 @@ from fairweather_app.catalogue.ingestion import Ingestion
 from fairweather_app.catalogue.overrides import read_overrides
 from fairweather_app.catalogue.snapshot import Contents
 from fairweather_app.catalogue.stores import open_store
+from fairweather_app.catalogue.trust import Trust
 from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.errors import RETRY_SECONDS, SettingsError
 from fairweather_app.forecasting.forecaster import Clock, Forecaster
@@ -26,6 +27,8 @@ from fairweather_app.forecasting.live_scores import LiveScores
 from fairweather_app.forecasting.selector import Rules, Selectors
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
 from fairweather_app.observations import ObservationStore, WindowCache
+from fairweather_app.rollout.evidence import Rule
+from fairweather_app.rollout.store import Policy
 from fairweather_app.settings import PREFIX, Settings
 
 EXTENSION = "fairweather"
@@ -59,14 +62,20 @@ class AppContext:
 def build_app_context(settings: Settings) -> AppContext:
     """Put an app together and start nothing.
 
-    A wrong file of overrides is `OverridesError`, a cache that cannot be written `SettingsError`.
+    A wrong file of overrides is `OverridesError`; a wrong file of keys, or a cache that cannot be
+    written, is `SettingsError`.
     """
     overrides = replace(read_overrides(settings.overrides), shadows=frozenset(settings.shadow))
     observations = ObservationStore(
         settings.observations, patience=PATIENCE_SHARE * settings.time_limit
     )
     windows = WindowCache(observations, TimeLimit(settings.time_limit, pause=RETRY_SECONDS))
-    cache = DeliveryCache(settings.cache, store=open_store(settings.store), reader=NEWEST_SCHEMA)
+    cache = DeliveryCache(
+        settings.cache,
+        store=open_store(settings.store),
+        reader=NEWEST_SCHEMA,
+        limit=settings.delivery_limit,
+    )
     try:
         cache.check_writable()
     except OSError as error:
@@ -79,9 +88,19 @@ def build_app_context(settings: Settings) -> AppContext:
     )
     catalogue = Catalogue(
         cache,
-        Ingestion(cache, backends, memory=settings.model_memory),
+        Ingestion(
+            cache, backends, Trust(settings.keys, settings.store), memory=settings.model_memory
+        ),
         Index(cache.folder, partial(release_key, backends)),
-        decisions=DecisionStore(observations.database),
+        decisions=DecisionStore(
+            observations.database,
+            Policy(
+                mode=settings.rollout,
+                share=settings.rollout_share,
+                demote=settings.rollout_demote,
+                rule=Rule(forecasts=settings.rollout_forecasts, days=settings.rollout_days),
+            ),
+        ),
         budget=settings.model_memory,
         may_answer=selectors.rules.may_answer,
         before_publish=selectors.prepare,
@@ -102,7 +121,7 @@ def build_app_context(settings: Settings) -> AppContext:
             seconds=settings.time_limit,
             margins=settings.domain_margins,
         ),
-        live=LiveScores(observations, windows),
+        live=LiveScores(observations, clock),
     )
 
 

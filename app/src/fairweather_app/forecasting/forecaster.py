@@ -68,6 +68,7 @@ class SelectedForecast:
     `reference_time` is in UTC: the request's, or the clock's where it has none. `windows` are what
     it predicted from, by input name. `refused` lists candidates first, then what else declares the
     area, then the rest.
+    `trial`: the model was not promoted, and answers as a canary or because no other does.
     `repeatable`: the same snapshot and windows decide the same again.
     """
 
@@ -76,6 +77,7 @@ class SelectedForecast:
     model: RuntimeModel
     windows: Mapping[str, Window]
     predictions: Predictions
+    trial: bool
     refused: Refusals
     repeatable: bool
 
@@ -124,7 +126,9 @@ class Forecaster:
         elif time.tzinfo is None:
             raise errors.InvalidRequestError([f"reference_time: {time} has no zone; expected one"])
         time = time.astimezone(UTC)
-        selection = find_best_model(area, self, variables=request.variables, snapshot=snapshot)
+        selection = find_best_model(
+            area, self, variables=request.variables, snapshot=snapshot, time=time
+        )
         candidates: Iterable[RuntimeModel] = selection.candidates
         given = NO_OBSERVATIONS
         if request.observations:
@@ -148,6 +152,7 @@ class Forecaster:
                 model=model,
                 windows=outcome.windows,
                 predictions=outcome.predictions,
+                trial=snapshot.contents.rollout.stands_back(model.delivery.digest, area),
                 refused=selection.refusals(passed_over),
                 repeatable=repeatable and not selection.failed_to_open,
             )

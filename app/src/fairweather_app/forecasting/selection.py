@@ -8,16 +8,22 @@ and takes the first that is fit. A nearby city is never a substitute.
 A pinned delivery goes before the ranking, and never instead of it: while it answers the others are
 refused as overridden; where it may not answer, or refuses, the ranking goes on as if there were no
 pin. So no pin can leave an area without an answer.
+
+Under a rollout by evidence the same holds for a delivery that was not promoted yet: it ranks after
+all that were, and answers only where none of them does, or as a canary.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 from typing import Protocol
 
 from fairweather_app.catalogue.catalogue import Catalogue
+from fairweather_app.catalogue.entries import Entry
 from fairweather_app.catalogue.snapshot import Snapshot
 from fairweather_app.errors import LoadError
 from fairweather_app.forecasting.selector import Choice, Selectors, Variables, refused
@@ -68,20 +74,29 @@ def find_best_model(
     *,
     variables: Variables = None,
     snapshot: Snapshot | None = None,
+    time: datetime | None = None,
 ) -> Selection:
-    """Split the deliveries of a snapshot, by default the current one: candidates and refusals."""
+    """Split the deliveries of a snapshot, by default the current one: candidates and refusals.
+
+    Under a canary rollout the reference `time` decides whether a trial comes first.
+    """
     catalogue = app_context.catalogue
     contents = (catalogue.snapshot if snapshot is None else snapshot).contents
     choice = app_context.selectors.of(contents).choose(area, variables)
     failed: list[RefusedDelivery] = []
-    candidates = _open_models(choice, catalogue, failed)
+    ranked = choice.ranked
+    if time is not None and choice.trials:
+        canary = contents.rollout.canary(area, time, choice.trials)
+        if canary is not None:
+            ranked = chain((canary,), (each for each in ranked if each is not canary))
+    candidates = _open_models(ranked, catalogue, failed)
     return Selection(choice=choice, candidates=candidates, failed_to_open=failed)
 
 
 def _open_models(
-    choice: Choice, catalogue: Catalogue, failed: list[RefusedDelivery]
+    ranked: Iterable[Entry], catalogue: Catalogue, failed: list[RefusedDelivery]
 ) -> Iterator[RuntimeModel]:
-    for entry in choice.ranked:
+    for entry in ranked:
         try:
             yield catalogue.model(entry)
         except LoadError as error:

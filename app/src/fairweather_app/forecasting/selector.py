@@ -9,11 +9,10 @@ before that one is published (`Selectors.prepare`): no request pays for it.
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code, Refusal
@@ -24,7 +23,7 @@ from fairweather_app.catalogue.snapshot import Contents, count_undeclared
 from fairweather_app.common.lru import LruCache
 from fairweather_app.forecasting.ranking import rank
 from fairweather_app.refusals import CountedRefusals, Refusals, RefusedDelivery
-from fairweather_app.text import join_some
+from fairweather_app.text import as_reason, join_some
 
 CHOICE_BYTES_KEPT = 32_000_000
 CHOICES_PREPARED = 1000
@@ -46,7 +45,7 @@ def refused(
         delivery_id=delivery.delivery_id,
         model_type=delivery.model_type,
         code=str(code),
-        reason=str(reason),
+        reason=as_reason(str(reason)),
     )
 
 
@@ -101,6 +100,7 @@ class Choice:
     `undeclared_refusals` name every delivery of the contents, each once. `counted_here` counts
     those that declare the area by the code with which they would refuse other areas. `pinned` is
     None while no pin holds; `pinned_away` holds as long as the pinned one was not passed over.
+    `trials` are the candidates on trial, by delivery id; none while a pin holds.
     """
 
     ranked: Iterable[Entry]
@@ -109,6 +109,7 @@ class Choice:
     counted_here: Counter[str]
     pinned: str | None
     pinned_away: tuple[RefusedDelivery, ...]
+    trials: tuple[Entry, ...]
 
     @cached_property
     def default_refusals(self) -> Refusals:
@@ -165,6 +166,7 @@ class Selector:
         before, made = self.contents, Selector(contents, self._rules)
         for (area, variables), known in self.choices.items()[-CHOICES_PREPARED:]:
             same = before.declaring.get(area) == contents.declaring.get(area)
+            same = same and before.rollout.alike(contents.rollout, area)
             if same and before.pinned(area) == contents.pinned(area):
                 rest = _undeclared(area, known.counted_here, contents)
                 made.choices.put((area, variables), replace(known, undeclared_refusals=rest))
@@ -180,7 +182,7 @@ class Selector:
         pinned = self.contents.pinned(area)
         is_pinned = any(each.delivery_id == pinned for each in candidates)
         overridden = f"the operator pinned {area} to {pinned}"
-        here = count_undeclared(entries)
+        here, rollout = count_undeclared(entries), self.contents.rollout
         return Choice(
             ranked=_Replayed(self._in_order(area, variables, candidates)),
             declared_refusals=(
@@ -195,18 +197,26 @@ class Selector:
                 for each in candidates
                 if is_pinned and each.delivery_id != pinned
             ),
+            trials=tuple(
+                each for each in candidates if not is_pinned and rollout.on_trial(each.digest, area)
+            ),
         )
 
     def _in_order(
         self, area: str, variables: Variables, candidates: Iterable[Entry]
     ) -> Iterator[Entry]:
-        """Yield the one that the area is pinned to, if it is a candidate, and rank the others."""
-        pinned = self.contents.pinned(area)
-        first: list[Entry] = []
-        rest: list[Entry] = []
+        """Yield the one that the area is pinned to, if it is a candidate, and rank the others.
+
+        Those that were not promoted yet come after all that were, and those that lost come last.
+        """
+        pinned, rollout = self.contents.pinned(area), self.contents.rollout
+        tiers: dict[int, list[Entry]] = defaultdict(list)
         for each in candidates:
-            (first if each.delivery_id == pinned else rest).append(each)
-        return chain(first, rank(rest, area, variables))
+            tier = -1 if each.delivery_id == pinned else rollout.tier(each.digest, area)
+            tiers[tier].append(each)
+        better = rollout.better(area)
+        for tier in sorted(tiers):
+            yield from rank(tiers[tier], area, variables, better)
 
     def _by_month(self, area: str, variables: Variables) -> Firsts:
         found: dict[int, Entry] = {}

@@ -7,8 +7,8 @@ trainer's outputs, in one batch and one by one, as requests are.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
+from datetime import datetime
 
 import numpy as np
 from fairweather_interface.delivery import EXAMPLES
@@ -17,12 +17,11 @@ from fairweather_interface.metadata import BATCH, OBSERVATIONS, Input, ModelMeta
 from fairweather_interface.refusals import Code
 from fairweather_interface.variables import VARIABLES, conflicts
 
+from fairweather_app.common.times import CLOCKS_DIFFER, write_time
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
 from fairweather_app.models_backend.checks import check_predictions
 from fairweather_app.models_backend.runtime_model import ROLES, Arrays, RuntimeModel, Tensor
 
-LARGEST_EXAMPLES = 256 << 20
-"""Bytes of all examples together, unpacked."""
 LARGEST_TOLERANCE = 0.01
 """Of the range of a variable: what examples prove nothing beyond."""
 ALONE = 8
@@ -71,6 +70,17 @@ def check_units(metadata: ModelMetadata) -> None:
             )
     if problems:
         raise LoadError(Code.CORRUPT, "; ".join(problems))
+
+
+def check_times(metadata: ModelMetadata, now: datetime) -> None:
+    """Refuse what states that it learned from times after it was made, or was made after now."""
+    made, learned = metadata.created_at, metadata.training.train_end_time
+    if max(learned - made, made - now) > CLOCKS_DIFFER:
+        raise LoadError(
+            Code.CORRUPT,
+            f"it states {write_time(learned)} as train_end_time and {write_time(made)} as "
+            f"created_at, and here it is {write_time(now)}: none may lie after the next",
+        )
 
 
 def check_signature(model: RuntimeModel) -> None:
@@ -133,15 +143,9 @@ def check_tolerances(model: RuntimeModel, examples: Arrays) -> None:
 
 def read_examples(model: RuntimeModel) -> Arrays:
     """Read the arrays of a delivery's examples that its metadata name, by name."""
-    path = model.delivery.path / EXAMPLES
-    with zipfile.ZipFile(path) as archive:
-        size = sum(each.file_size for each in archive.infolist())
-    if size > LARGEST_EXAMPLES:
-        reason = f"{EXAMPLES} unpacks to {size} bytes, expected at most {LARGEST_EXAMPLES}"
-        raise LoadError(Code.CORRUPT, reason)
     names = [f"input/{each.name}" for each in model.metadata.inputs]
     names += [f"output/{name}" for name in model.tensors]
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(model.delivery.path / EXAMPLES, allow_pickle=False) as file:
         return {name: file[name] for name in (*names, "area", "reference_time", "expect")}
 
 

@@ -1,24 +1,13 @@
-"""HTTP client of a server of the Open Inference Protocol V2, with a limit to the whole request.
-
-The time limit of HTTP libraries applies between two reads: a server that sends a byte now and then
-keeps its client for ever. Here the whole response has to be there in time, or the connection is
-shut down.
-"""
+"""HTTP client of a server of the Open Inference Protocol V2."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
-from socket import SHUT_RDWR
-from threading import Timer
 from typing import Any
 
 import orjson
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
-from urllib3.response import HTTPResponse
 
 from fairweather_app.common.http_client import open_pool
 
@@ -51,7 +40,6 @@ class InferenceClient:
             # what may have been computed is not requested again: a slow server would get slower
             retries=urllib3.Retry(connect=1, read=0, redirect=0, status=0, backoff_factor=0.05),
         )
-        self._http.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def request(
         self, method: str, path: str, content: object = None, binary: bytes = b""
@@ -79,44 +67,3 @@ class InferenceClient:
             return False
         extensions = found.content.get("extensions") if isinstance(found.content, dict) else None
         return found.status == OK and isinstance(extensions, list) and BINARY in extensions
-
-
-class _LimitedConnection(HTTPConnection):
-    """A connection that is shut down unless the whole response is there in time."""
-
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 does
-        """Wait for the whole response, headers and body; raises `TimeoutError`."""
-        late: list[bool] = []
-        sock = self.sock  # http.client lets go of it before the body is read
-
-        def end() -> None:
-            late.append(True)
-            with suppress(OSError):  # the server may have hung up just now
-                sock.shutdown(SHUT_RDWR)
-
-        timer = Timer(float(self.timeout or 0), end)
-        timer.daemon = True
-        timer.start()
-        try:
-            found = super().getresponse()
-        except Exception as error:
-            if late:
-                raise TimeoutError from error
-            raise
-        finally:
-            timer.cancel()
-        if late:  # headers that were cut off look like a short response
-            raise TimeoutError
-        return found
-
-
-class _LimitedTLSConnection(_LimitedConnection, HTTPSConnection):
-    """The same, encrypted."""
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _LimitedConnection
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _LimitedTLSConnection

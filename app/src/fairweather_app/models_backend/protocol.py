@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from fairweather_interface.delivery import Delivery
@@ -89,7 +90,7 @@ def load(delivery: Delivery, backends: Sequence[ModelsBackend]) -> RuntimeModel:
             reasons.append(f"{artifact.path} {reason}")
             continue
         try:
-            return backend.load(delivery)
+            return replace(backend.load(delivery), format=backend.format)
         except LoadError as error:
             if error.code is not Code.RUNTIME_UNAVAILABLE:
                 raise

@@ -78,11 +78,15 @@ Predictions = dict[str, Prediction]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RuntimeModel:
-    """A verified delivery and the session that runs it, in some `memory` (bytes). Immutable."""
+    """A verified delivery and the session that runs it, in some `memory` (bytes). Immutable.
+
+    `format` is that of the artifact which is loaded, where `load` loaded it.
+    """
 
     delivery: Delivery
     session: Session
     memory: int = 0
+    format: str | None = None
 
     @property
     def delivery_id(self) -> str:

@@ -6,6 +6,9 @@ everything that is wrong and nothing of the file is used. A row without a value 
 A known variable has the unit and the limits of its row. Any other name is taken with its unit as
 written, one unit for each variable, and no limits. Names are taken in their one spelling, cells
 without white space around them. Observations of the future are dropped and counted.
+
+What a file can cost is bounded, however few its bytes: its rows, series and variables, and of
+Parquet the text of a row group. A text that many rows have is read once.
 """
 
 from __future__ import annotations
@@ -19,37 +22,38 @@ from types import MappingProxyType
 
 import fairweather_interface.errors as interface
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
 from fairweather_interface import archive
 from fairweather_interface.errors import short
-from fairweather_interface.names import parse_name
 from fairweather_interface.variables import VARIABLES, Variable
 from pyarrow import csv, parquet
 
 from fairweather_app.common.times import (
-    EARLIEST,
-    LATEST,
     from_microseconds,
     to_microseconds,
     write_time,
 )
 from fairweather_app.errors import ArchiveError
+from fairweather_app.observations.archive_cells import (
+    LONGEST_CELL,
+    Problems,
+    read_times,
+    read_values,
+    read_words,
+)
 from fairweather_app.observations.store import Archive, Key, Times, Values
 from fairweather_app.setting_values import is_misspelt
-
-Mask = npt.NDArray[np.bool_]
+from fairweather_app.text import cut
 
 ROWS_AT_ONCE = 100_000
-PROBLEMS_SHOWN = 20
+PROBLEMS_COUNTED = 10_000
+MOST_ROWS = 20_000_000
+MOST_SERIES = 50_000
+MOST_VARIABLES = 100
+MOST_TEXT = 256 << 20
+"""Bytes of text in a row group of Parquet, each different text once."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-_UTC = pa.timestamp("us", tz="UTC")
-_CLOCK = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?"
-_ZONE = r"(Z|[+-]\d\d(:?[0-5]\d)?)"
-_NUMBER = r"^[+-]?((\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|(?i:inf(inity)?))$"
-_TIME = "expected ISO-8601 in UTC, such as 2013-12-20T00:00Z"
 _PARQUET = (".parquet", ".pq")
 
 
@@ -64,20 +68,24 @@ def read_archive(
     variables whose observations are in the database. `ArchiveError` lists the problems of the file,
     at most `PROBLEMS_SHOWN`, each once, with the first row that has it.
     """
-    problems, units = _Problems(), _Units(find, stored)
+    if path.exists() and not path.is_file():
+        raise ArchiveError(path, ["found a pipe, a device or a folder; expected a file"])
+    problems, units = Problems(), _Units(find, stored)
     pieces: dict[Key, list[tuple[Times, Values]]] = defaultdict(list)
     origin = None
     try:
         if path.suffix.lower() in _PARQUET:
             origin = _read_origin(path, problems)
         for batch in _batches(path):
-            if wrong := archive.column_problems(batch.schema.names):
-                raise ArchiveError(path, wrong)
             for key, piece in _split(batch, units, problems):
                 pieces[key].append(piece)
             problems.first_row += batch.num_rows
-    except (OSError, pa.ArrowException) as error:
-        raise ArchiveError(path, [f"cannot be read: {str(error).splitlines()[0]}"]) from error
+            _check_counts(path, problems.first_row - 1, len(pieces), len(units.found))
+            if len(problems) > PROBLEMS_COUNTED:
+                break
+    except (OSError, MemoryError, pa.ArrowException) as error:
+        why = cut((str(error) or type(error).__name__).splitlines()[0])
+        raise ArchiveError(path, [f"cannot be read: {why}"]) from error
     series, future = {}, 0
     now = to_microseconds(datetime.now(UTC))
     for key, found in sorted(pieces.items()):
@@ -111,7 +119,7 @@ class _Units:
         return None
 
 
-def _read_origin(path: Path, problems: _Problems) -> archive.Origin | None:
+def _read_origin(path: Path, problems: Problems) -> archive.Origin | None:
     data = (parquet.read_metadata(path).metadata or {}).get(archive.ORIGIN_KEY)
     try:
         return None if data is None else archive.parse_origin(data)
@@ -120,47 +128,43 @@ def _read_origin(path: Path, problems: _Problems) -> archive.Origin | None:
         return None
 
 
-class _Problems:
-    """The problems of a file: each kind once, with its first row and how many rows have it."""
-
-    def __init__(self) -> None:
-        self.of_file: list[str] = []
-        self.first_row = 1  # of the current batch
-        self._of_rows: dict[str, tuple[int, int, str]] = {}
-
-    def add(self, sentence: str, wrong: Mask, cells: pa.Array | None = None) -> None:
-        """Count the rows of this batch that are `wrong`; without one there is no problem.
-
-        The first of the `cells` that is wrong is what ``{}`` in the sentence stands for.
-        """
-        count = int(np.count_nonzero(wrong))
-        if count:
-            first = int(np.argmax(wrong))
-            found = "" if cells is None else short(cells[first].as_py())
-            new = (self.first_row + first, 0, sentence.replace("{}", found, 1))
-            row, before, shown = self._of_rows.get(sentence, new)
-            self._of_rows[sentence] = (row, before + count, shown)
-
-    def sentences(self) -> list[str]:
-        found = [
-            f"row {row}: {shown}" + (f" (and {count - 1} more rows)" if count > 1 else "")
-            for row, count, shown in sorted(self._of_rows.values())
-        ] + self.of_file
-        more = len(found) - PROBLEMS_SHOWN
-        return found[:PROBLEMS_SHOWN] + [f"and {more} more problems"] * (more > 0)
+def _check_counts(path: Path, rows: int, series: int = 0, variables: int = 0) -> None:
+    for found, most, what in (
+        (rows, MOST_ROWS, "rows"),
+        (series, MOST_SERIES, "series of an area and a variable"),
+        (variables, MOST_VARIABLES, "variables"),
+    ):
+        if found > most:
+            raise ArchiveError(path, [f"found more than {most} {what}: import fewer at a time"])
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a file, in order. Cells of a CSV file are bytes, none of them null."""
+    """Yield our columns of a file, in order. Cells of a CSV file are bytes, none of them null."""
     if path.suffix.lower() in _PARQUET:
-        with parquet.ParquetFile(path) as file:
-            yield from file.iter_batches(ROWS_AT_ONCE)
-            if file.metadata.num_rows == 0:  # it has columns all the same
-                yield pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
+        footer = parquet.read_metadata(path)
+        _check_footer(path, footer)
+        with parquet.ParquetFile(path, metadata=footer, read_dictionary=archive.COLUMNS) as file:
+            yield from file.iter_batches(ROWS_AT_ONCE, columns=archive.COLUMNS)
     elif path.suffix.lower() == ".csv":
         yield from _csv_batches(path)
     else:
         raise ArchiveError(path, ["neither .parquet nor .csv: expected a file of one of the two"])
+
+
+def _check_footer(path: Path, footer: parquet.FileMetaData) -> None:
+    """Refuse a Parquet file whose columns are not ours, or whose rows or text are too many."""
+    leaves = [footer.schema.column(at) for at in range(len(footer.schema))]
+    if wrong := archive.column_problems([each.path for each in leaves]):
+        raise ArchiveError(path, wrong)
+    _check_counts(path, footer.num_rows)
+    text = [at for at, each in enumerate(leaves) if each.path in archive.COLUMNS]
+    text = [at for at in text if leaves[at].physical_type.endswith("BYTE_ARRAY")]
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        size = sum(group.column(at).total_uncompressed_size for at in text)
+        if size > MOST_TEXT or any(leaves[at].length > LONGEST_CELL for at in text):
+            most = f"{MOST_TEXT >> 20} MB of text in a row group"
+            raise ArchiveError(path, [f"found more than {most}: write smaller ones"])
 
 
 def _csv_batches(path: Path) -> Iterator[pa.RecordBatch]:
@@ -187,129 +191,53 @@ def _csv_batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 def _split(
-    batch: pa.RecordBatch, units: _Units, problems: _Problems
+    batch: pa.RecordBatch, units: _Units, problems: Problems
 ) -> Iterator[tuple[Key, tuple[Times, Values]]]:
     """Split a batch by area and variable, and add what is wrong in it to the problems."""
-    areas, area_of_row = _words(batch, "area", problems)
-    variables, variable_of_row = _words(batch, "variable", problems)
-    written, unit_of_row = _words(batch, "unit", problems)
-    times, timed = _times(batch.column("time"), problems)
-    values = _values(batch.column("value"), problems)
-    present = ~np.isnan(values)
-    for code, name in enumerate(variables):
-        rows = variable_of_row == code
+    areas, area_of_row = read_words(batch, "area", problems)
+    variables, variable_of_row = read_words(batch, "variable", problems)
+    written, unit_of_row = read_words(batch, "unit", problems)
+    times, timed = read_times(batch.column("time"), problems)
+    values = read_values(batch.column("value"), problems)
+    pairs, firsts, of_row, counts = np.unique(
+        variable_of_row * (len(written) + 1) + unit_of_row,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    right = np.zeros(len(pairs), dtype=bool)
+    for pair, (first, count) in enumerate(zip(firsts.tolist(), counts.tolist(), strict=True)):
+        code, unit = int(variable_of_row[first]), int(unit_of_row[first])
+        if code < 0:
+            continue
+        name, wrong = variables[code], None
         if not _NAME.fullmatch(name) or is_misspelt(name):
             known = ", ".join(VARIABLES)
-            sentence = f"unknown variable {short(name)}; expected {known}, or one of a model's own"
-            problems.add(sentence, rows)
-            continue
-        comparable = rows & present & (unit_of_row >= 0)
-        for unit_code, unit in enumerate(written):
-            in_unit = rows & (unit_of_row == unit_code)
-            wrong = units.problem(name, unit) if in_unit.any() else None
-            if wrong is not None:
-                comparable &= ~in_unit
-                problems.add(wrong, in_unit)
+            wrong = f"unknown variable {short(name)}; expected {known}, or one of a model's own"
+        elif unit >= 0:
+            wrong = units.problem(name, written[unit])
+            right[pair] = wrong is None
+        if wrong is not None:
+            problems.count(wrong, first, count)
+    comparable = right[of_row] & ~np.isnan(values)
+    for code, name in enumerate(variables):
         variable = units.find(name)
         if variable is not None:
-            possible = (values >= variable.minimum) & (values <= variable.maximum)
+            wrong_here = (variable_of_row == code) & comparable
+            wrong_here &= (values < variable.minimum) | (values > variable.maximum)
             span = f"{variable.minimum:g} to {variable.maximum:g} {variable.unit}"
             sentence = f"{name} is impossible: {{}}; expected {span}"
-            problems.add(sentence, comparable & ~possible, pa.array(values))
-        for area_code, area in enumerate(areas):
-            chosen = comparable & timed & (area_of_row == area_code)
-            if chosen.any():
-                yield (area, name), (times[chosen], values[chosen])
+            problems.add(sentence, wrong_here, pa.array(values))
+    chosen = np.flatnonzero(comparable & timed & (area_of_row >= 0))
+    series = variable_of_row[chosen] * len(areas) + area_of_row[chosen]
+    order = np.argsort(series, kind="stable")
+    for rows in np.split(chosen[order], np.flatnonzero(np.diff(series[order])) + 1):
+        if len(rows):
+            key = areas[area_of_row[rows[0]]], variables[variable_of_row[rows[0]]]
+            yield key, (times[rows], values[rows])
 
 
-def _text(column: pa.Array, problems: _Problems) -> pa.Array:
-    """Return cells as text without white space around it; null where nothing is left."""
-    try:
-        text = column.cast(pa.string())
-    except pa.ArrowInvalid:  # bytes that are no text
-        text = pa.array((cell.as_py() or b"").decode(errors="replace") for cell in column)
-        wrong = _mask(pc.not_equal(text.cast(pa.binary()), column))
-        problems.add("{} is not UTF-8; save the file as CSV in UTF-8", wrong, column)
-    text = pc.utf8_trim_whitespace(text)
-    return pc.if_else(pc.not_equal(text, ""), text, None)
-
-
-def _words(
-    batch: pa.RecordBatch, name: str, problems: _Problems
-) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """Return the words of a column, and for each row the position of its word, or -1."""
-    encoded = _text(batch.column(name), problems).dictionary_encode()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    problems.add(f"no {name}", codes == -1)
-    words = encoded.dictionary.to_pylist()
-    for code, text in enumerate(words):
-        try:
-            words[code] = parse_name(text)
-        except ValueError as error:
-            problems.add(f"{name}: {error}", codes == code)
-            codes[codes == code] = -1
-    return words, codes
-
-
-def _times(column: pa.Array, problems: _Problems) -> tuple[Times, Mask]:
-    """Return microseconds in UTC, and which rows have a time that can be used."""
-    if pa.types.is_timestamp(column.type):
-        instants = column.cast(pa.timestamp("us"), safe=False)
-        column = instants if column.type.tz is None else instants.cast(_UTC)
-    text = _text(column, problems)
-    exact = pc.replace_substring_regex(text, r"(\.\d{6})\d+", r"\1")  # microseconds
-    naive = _mask(pc.match_substring_regex(exact, f"{_CLOCK}$"))
-    zoned = pc.match_substring_regex(exact, f"{_CLOCK}{_ZONE}$")
-    parsed = _instants(pc.if_else(zoned, exact, None))
-    given, read = _mask(text.is_valid()), _mask(parsed.is_valid())
-    problems.add("no time", ~given)
-    problems.add(f"time without a time zone: {{}}; {_TIME}", naive, text)
-    problems.add(f"time that cannot be read: {{}}; {_TIME}", given & ~naive & ~read, text)
-    times: Times = parsed.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    beyond = (times < to_microseconds(EARLIEST)) | (times > to_microseconds(LATEST))
-    problem = f"time out of reach: {{}}; expected {EARLIEST:%Y} to {LATEST:%Y}"
-    problems.add(problem, read & beyond, text)
-    return times, read & ~beyond
-
-
-def _values(column: pa.Array, problems: _Problems) -> Values:
-    """Return values as float64, NaN where there is none."""
-    numbers = column
-    if not pa.types.is_primitive(column.type):
-        text = _text(column, problems)
-        column = pc.if_else(pc.is_in(text, pa.array(archive.EMPTY_CELLS)), None, text)
-        numbers = pc.if_else(pc.match_substring_regex(column, _NUMBER), column, None)
-    numbers = numbers.cast(pa.float64(), safe=False)
-    unread = _mask(column.is_valid()) & ~_mask(numbers.is_valid())
-    problems.add("value is not a number: {}; expected digits and '.'", unread, column)
-    values = numbers.fill_null(np.nan).to_numpy(zero_copy_only=False)
-    problems.add("value is infinite", np.isinf(values))
-    return np.where(np.isinf(values), np.nan, values)
-
-
-def _instants(text: pa.Array) -> pa.Array:
-    """Parse times with a zone, cell by cell where one of them is none there is; that is null."""
-    try:
-        return text.cast(_UTC)
-    except pa.ArrowInvalid:
-        cells = []
-    for cell in text:
-        try:
-            cells.append(cell.cast(_UTC).as_py())
-        except pa.ArrowInvalid:
-            cells.append(None)
-    return pa.array(cells, _UTC)
-
-
-def _mask(column: pa.Array) -> Mask:
-    """Return a boolean column as an array; null is False."""
-    mask: Mask = column.to_numpy(zero_copy_only=False) == np.True_
-    return mask
-
-
-def _join(
-    key: Key, pieces: list[tuple[Times, Values]], problems: _Problems
-) -> tuple[Times, Values]:
+def _join(key: Key, pieces: list[tuple[Times, Values]], problems: Problems) -> tuple[Times, Values]:
     """Join the pieces of one series by time, each time once."""
     times, values = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
     order = np.argsort(times, kind="stable")

@@ -9,6 +9,7 @@ Laws:
 - A repeated time is merged and counted; where values differ, the later one counts.
 - Only new and changed values are written: fetching again writes nothing, and no window is computed
   again.
+- All readings are there within `FETCH_SECONDS`, or none is stored.
 """
 
 from __future__ import annotations
@@ -20,14 +21,18 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from fairweather_interface.errors import short
 from fairweather_interface.variables import VARIABLES, Variable
 
+from fairweather_app.common.time_limit import TimeLimit
 from fairweather_app.common.times import MICROSECOND, from_microseconds, to_microseconds
-from fairweather_app.errors import ProviderError
+from fairweather_app.errors import GivenUpError, ProviderError
 from fairweather_app.observations.providers import Reading
 from fairweather_app.observations.store import Archive, Key, ObservationStore, Times, Values
 
 PROBLEMS_SHOWN = 5
+PROBLEMS_COUNTED = 1000
+FETCH_SECONDS = 300.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +82,15 @@ def store_readings(
     that is stored in another unit is `ArchiveError`.
     """
     counts: dict[str, Counter[str]] = {area: Counter() for area in since}
-    valid = _check(readings, counts, variables, provider=provider, since=since, until=until)
+
+    def check() -> dict[Key, dict[int, float]]:
+        return _check(readings, counts, variables, provider=provider, since=since, until=until)
+
+    try:
+        valid = TimeLimit(FETCH_SECONDS, pause=0).run(provider, check)
+    except GivenUpError:
+        why = f"it took more than {FETCH_SECONDS:g} s in all; fetch fewer areas or a later --since"
+        raise ProviderError(provider, why) from None
     fresh: dict[Key, tuple[Times, Values]] = {}
     latest: dict[str, datetime] = {}
     for (area, variable), values in valid.items():
@@ -121,6 +134,8 @@ def _check(
         problem = _problem(reading, counts, variables)
         if problem is not None:
             problems[problem] += 1
+            if len(problems) > PROBLEMS_COUNTED:
+                break
         elif value is None or value != value:  # noqa: PLR0124 - NaN is no value
             counts[area]["missing"] += since[area] <= time <= until
         elif time > until:
@@ -148,15 +163,15 @@ def _problem(
     time: object = reading.time  # a foreign provider may yield anything
     value: object = reading.value
     if area not in areas:
-        return f"found the area {area!r}, which nobody asked for"
+        return f"found the area {short(area)}, which nobody asked for"
     if name not in variables:
-        return f"found the variable {name!r}; expected {', '.join(variables)}"
+        return f"found the variable {short(name)}; expected {', '.join(variables)}"
     if unit != variables[name].unit:
-        return f"found {name} in {unit!r}; expected {variables[name].unit!r}"
+        return f"found {name} in {short(unit)}; expected {variables[name].unit!r}"
     if not isinstance(time, datetime) or time.tzinfo is None:
         return f"found a time without a zone for {name} of {area}; expected one in UTC"
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        return f"found the value {value!r} for {name} of {area}; expected a number or none"
+        return f"found the value {short(value)} for {name} of {area}; expected a number or none"
     return None
 
 

@@ -5,26 +5,31 @@ Its values are analyses of weather models at the place, not readings of a statio
 query. Free use is non-commercial and limited; the data are CC BY 4.0.
 
 A request is repeated when a connection breaks, on 429 and on the server errors of overload.
-``Retry-After`` is obeyed, unless it is longer than `LONGEST_WAIT`.
+``Retry-After`` is obeyed, unless it is longer than `LONGEST_WAIT`. A redirect is followed on the
+same host, with the same scheme: nobody sends the app to an address that only the app can reach.
 """
 
 from __future__ import annotations
 
 import http.client
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import urllib3
+from fairweather_interface.errors import short
 from fairweather_interface.metadata import Area
+from fairweather_interface.metadata.record import parse_json
 from fairweather_interface.variables import VARIABLES
+from urllib3.util import parse_url
 
 from fairweather_app.common.http_client import open_pool
 from fairweather_app.errors import ProviderError
 from fairweather_app.observations.providers import Reading
+from fairweather_app.text import LONGEST, cut
 
 NAME = "open-meteo"
 ADDRESS = "https://api.open-meteo.com/v1/forecast"
@@ -33,9 +38,12 @@ PLACES_AT_ONCE = 50
 ATTEMPTS_MORE = 4
 LONGEST_WAIT = 120.0
 CONNECT_SECONDS = 10.0
-READ_SECONDS = 60.0
+READ_SECONDS = 120.0
+"""For a whole answer; what all answers may take is the limit of `fetch`."""
+MOST_REDIRECTS = 3
+MOST_PARTS = 10_000
+"""Lists and objects of an answer: some ten are in a place's."""
 _PASSING = frozenset({429, 500, 502, 503, 504})
-_SHOWN = 200
 
 NAMES = {
     "temperature_2m": "temperature",
@@ -81,7 +89,8 @@ class OpenMeteo:
         }
         status, answer = _get_json(self.url, query)
         if isinstance(answer, dict) and answer.get("error"):
-            raise ProviderError(NAME, f"it answers {status}: {answer.get('reason', 'no reason')}")
+            reason = cut(" ".join(str(answer.get("reason", "no reason")).split()))
+            raise ProviderError(NAME, f"it answers {status}: {reason}")
         locations = answer if isinstance(answer, list) else [answer]  # of one place no list
         if status != 200 or len(locations) != len(places):  # noqa: PLR2004 - OK
             found = f"{status} with {len(locations)} locations"
@@ -98,7 +107,7 @@ def _readings(area: str, location: object) -> Iterator[Reading]:
         raise wrong(f"expected an object, found {type(location).__name__}")
     offset = location.get("utc_offset_seconds")
     if offset != 0:
-        raise wrong(f"expected times in UTC (utc_offset_seconds 0), found {offset!r}")
+        raise wrong(f"expected times in UTC (utc_offset_seconds 0), found {short(offset)}")
     hourly, units = location.get("hourly"), location.get("hourly_units")
     if not isinstance(hourly, dict) or not isinstance(units, dict):
         raise wrong("expected hourly and hourly_units")
@@ -122,7 +131,7 @@ def _time(text: object, wrong: Wrong) -> datetime:
     try:
         time = datetime.fromisoformat(str(text))
     except ValueError:
-        raise wrong(f"expected a time such as 2013-12-20T00:00, found {text!r}") from None
+        raise wrong(f"expected a time such as 2013-12-20T00:00, found {short(text)}") from None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
@@ -154,21 +163,33 @@ def _get_json(url: str, query: Mapping[str, str]) -> tuple[int, Any]:
     try:
         with open_pool(full, retries=patience, timeout=timeout) as pool:
             bare += f" through the proxy {pool.proxy}" if pool.proxy else ""
-            answer = pool.request("GET", full)
+            for _ in range(MOST_REDIRECTS + 1):
+                answer = pool.request("GET", full, redirect=False)
+                target = answer.get_redirect_location()
+                if not target:
+                    break
+                before, full = full, urljoin(full, target)
+                if _server(full) != _server(before):
+                    raise ProviderError(NAME, f"{bare} sends to another address: {cut(full)}")
     except urllib3.exceptions.MaxRetryError as error:
         # without the object that urllib3 names
         reason = getattr(error.reason, "original_error", error.reason)  # of a proxy
         why = re.sub(r"^.*?\): ", "", str(reason)) or type(reason).__name__
         raise ProviderError(NAME, f"{bare} cannot be reached: {why}") from None
-    except urllib3.exceptions.HTTPError as error:
+    except (urllib3.exceptions.HTTPError, ValueError) as error:  # or the address of a redirect
         raise ProviderError(NAME, f"{bare} cannot be used: {error}") from None
-    try:
-        return answer.status, json.loads(answer.data)
-    except ValueError:
-        phrase = http.client.responses.get(answer.status, "")
-        shown = " ".join(answer.data[:_SHOWN].decode(errors="replace").split())
-        raise ProviderError(
-            NAME,
-            f"{bare} answers {answer.status} {phrase} and no JSON, but {shown!r}; "
-            "FAIRWEATHER_PROVIDER_URL names the address",
-        ) from None
+    if answer.data.count(b"[") + answer.data.count(b"{") <= MOST_PARTS:
+        with suppress(ValueError):
+            return answer.status, parse_json(answer.data)
+    phrase = http.client.responses.get(answer.status, "")
+    shown = " ".join(answer.data[:LONGEST].decode(errors="replace").split())
+    raise ProviderError(
+        NAME,
+        f"{bare} answers {answer.status} {phrase} and no JSON, but {shown!r}; "
+        "FAIRWEATHER_PROVIDER_URL names the address",
+    )
+
+
+def _server(url: str) -> tuple[str | None, str | None, int | None]:
+    found = parse_url(url)
+    return found.scheme, found.host, found.port

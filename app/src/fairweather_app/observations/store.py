@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 from fairweather_interface.archive import Origin
-from fairweather_interface.names import plain_name
+from fairweather_interface.names import LONGEST_NAME, plain_name
 from fairweather_interface.variables import VARIABLES
 
 from fairweather_app.common.database import PATIENCE, TABLES, Database
@@ -204,10 +204,11 @@ class ObservationStore:
         return from_microseconds(max(times)) if times else None
 
     def areas(self) -> tuple[str, ...]:
-        """List the areas that have an observation, sorted."""
+        """List the areas that have an observation, sorted; a name that is too long is none."""
         area = _observations.c.area
         with self.database.transaction() as connection:
-            return tuple(connection.scalars(sa.select(area).distinct().order_by(area)))
+            found = connection.scalars(sa.select(area).distinct().order_by(area))
+            return tuple(name for name in found if len(name) <= LONGEST_NAME)
 
     def arrived_since(self, seen: int) -> tuple[Arrival, ...] | None:
         """List the arrivals after `seen`, in order; None when they are no longer known."""

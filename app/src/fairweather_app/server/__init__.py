@@ -21,12 +21,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 from flask import Flask, request
 
+from fairweather_app.common.private_files import check_private
 from fairweather_app.errors import AppError, NotReadyError
 from fairweather_app.settings import load_settings
 
@@ -111,11 +113,14 @@ def serve(
     """
     given = os.environ.get(MULTIPROCESS)
     try:  # inside the given one it shows whether that can be written
+        if given:
+            check_private(Path(given))
         made = tempfile.TemporaryDirectory(prefix="fairweather-metrics-", dir=given or None)
     except OSError as error:
         name = f"{MULTIPROCESS} is {given!r}" if given else "TMPDIR"
         raise click.UsageError(
-            f"{name}: expected a folder in which counters can be written ({error.strerror})"
+            f"{name}: expected a folder in which counters can be written "
+            f"({error.strerror or error})"
         ) from None
     with made as folder, _take_port(host, port) as held:
         # prometheus_client decides when it is imported where counters live: not before this
@@ -207,6 +212,7 @@ def app_of_worker() -> Flask:
     """
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)
+    os.umask(0o077)  # what a worker writes, its counters too, is for no other user
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with_parent, args=(parent.pid,), daemon=True).start()
     from fairweather_app.server.admission import Admission  # noqa: PLC0415 - see `serve`

@@ -36,6 +36,7 @@ def forecast(hours: int = 3, step: timedelta = HOUR, **variables: Any) -> Foreca
                 "runtime": "r",
                 "skill": {},
                 "synthetic": False,
+                "signed_by": None,
                 "refused": [],
                 "inputs": {},
                 "refused_counts": {},

@@ -50,6 +50,7 @@ def make_view() -> Make:
                     "runtime": "onnxruntime 1",
                     "skill": {"temperature": 0.2},
                     "synthetic": False,
+                    "signed_by": None,
                     "refused": [],
                     "inputs": {},
                     "refused_counts": {},

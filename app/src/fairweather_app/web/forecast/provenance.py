@@ -60,7 +60,7 @@ def describe(app_context: AppContext, forecast: Forecast) -> Provenance:
     delivery = app_context.catalogue.delivery(entry) if entry is not None else None
     if delivery is None:
         return UNKNOWN
-    selection = find_best_model(area, app_context)
+    selection = find_best_model(area, app_context, time=forecast.reference_time)
     tried = islice(selection.candidates, sum(receipt.refused_counts.values()) + 1)
     rank = next((k for k, each in enumerate(tried) if each.delivery_id == name), None)
     return Provenance(

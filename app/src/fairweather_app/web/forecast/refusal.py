@@ -72,6 +72,10 @@ REASONS: Mapping[str, Reason] = {
     Code.TIMED_OUT: Reason(*("took too long",) * 2, "Try again in a minute."),
     Code.WITHDRAWN: Reason("was withdrawn", "were withdrawn"),
     Code.OVERRIDDEN: Reason("was set aside by the operator", "were set aside by the operator"),
+    Code.NOT_TRUSTED: Reason(
+        *("is signed by no trusted key", "are signed by no trusted key"),
+        "Have it signed by a key that the operator trusts.",
+    ),
     Code.CORRUPT: Reason("is damaged", "are damaged", "Damaged models must be delivered again."),
 }
 """By code; every code of the contract has a row."""

@@ -48,6 +48,8 @@ def show_model(delivery_id: str) -> flask.Response:
         metadata=metadata,
         model=_described(metadata, units, variables) if metadata else {},
         scores=[_score_row(each, units, variables) for each in detail.live_scores or ()],
+        lived=snapshot.contents.rollout.compared(delivery_id),
+        date_name=date_name,
         switched_off=app_context.selectors.rules.why_nowhere(entry) if entry.live else None,
     )
     return answer_with(page)

@@ -1,0 +1,1 @@
+"""Promotion by evidence: comparing past forecasts, the states of deliveries, and their rows."""
