@@ -37,14 +37,7 @@ from typing import ClassVar, Literal
 from fairweather_interface.refusals import Code
 
 from fairweather_app.refusals import Refusals, RefusedDelivery
-from fairweather_app.text import (
-    LONGEST_ERROR,
-    LONGEST_SENTENCE,
-    bounded,
-    cut,
-    join_some,
-    mask,
-)
+from fairweather_app.text import LONGEST_ERROR, LONGEST_SENTENCE, bounded, cut, join_some, mask
 
 RETRY_SECONDS = 5
 """When a request may be repeated that failed because of the database or the store."""

@@ -28,9 +28,10 @@ import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Collection
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import IO
 
@@ -80,16 +81,17 @@ class Claim:
         self._path = path
         self._file = file
         self.fingerprint = fingerprint
-        file.seek(0)
         self.deaths = file.read().split().count(fingerprint.encode())
-        file.truncate(0)
+        file.seek(0)
+        file.truncate()
         file.write(f"{fingerprint}\n".encode() * (self.deaths + 1))
 
     @classmethod
     def take(cls, path: Path, fingerprint: str) -> Claim | None:
         """Lock the file; None while another process holds it. The system unlocks what dies."""
         with ExitStack() as stack:
-            file = stack.enter_context(path.open("ab+", buffering=0))
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            file = stack.enter_context(os.fdopen(handle, "rb+", buffering=0))
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
@@ -117,6 +119,9 @@ class DeliveryCache:
         self.reader = reader
         self.limit = limit  # bytes of one delivery
         self._passed_over: dict[str, str] = {}
+        self._claims: dict[str, Claim] = {}  # of deliveries whose test goes on
+        # a process that is ended in order has not died over them
+        Finalize(self, _release, args=(self._claims,), exitpriority=10)
 
     def check_private(self) -> None:
         """Make the folder, or raise `OSError` where it is not this user's alone."""
@@ -126,16 +131,37 @@ class DeliveryCache:
     def check_writable(self) -> None:
         """Make a folder here and remove it again; raises `OSError` where that cannot be done."""
         self.check_private()
-        for lock in self.folder.glob(f"{_CLAIM}*"):
-            check_private(lock)
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder):
             pass
 
-    def claim(self, name: str, fingerprint: str, patience: float) -> Claim:
-        """Claim a delivery, so that one process ingests it and the others find the result.
+    @contextmanager
+    def claimed(self, name: str, fingerprint: str, patience: float) -> Iterator[int]:
+        """Keep other processes from ingesting a delivery inside the block: they find its result.
 
-        One that another process still holds after `patience` seconds is `PendingTestError`.
+        Return how many processes have died over these bytes. A block that raises `PendingTestError`
+        keeps the claim for the next one. One that another process still has after `patience`
+        seconds is `PendingTestError`, too.
         """
+        claim = self._claims.pop(name, None)
+        if claim is None or claim.fingerprint != fingerprint:
+            if claim is not None:
+                claim.release()
+            claim = self._claim(name, fingerprint, patience)
+        try:
+            yield claim.deaths
+        except PendingTestError:
+            self._claims[name] = claim
+            raise
+        except BaseException:
+            claim.release()
+            raise
+        claim.release()
+
+    def release_claims(self, kept: Collection[str]) -> None:
+        """Let other processes have what is not among the `kept` deliveries."""
+        _release(self._claims, kept)
+
+    def _claim(self, name: str, fingerprint: str, patience: float) -> Claim:
         self.check_private()
         end = time.monotonic() + patience
         while (found := Claim.take(self.folder / f"{_CLAIM}{name}", fingerprint)) is None:
@@ -300,6 +326,11 @@ def _corrupt(name: str, *problems: str) -> interface.CorruptDeliveryError:
     return interface.CorruptDeliveryError(
         f"{name} is not taken", path=Path(name), problems=problems
     )
+
+
+def _release(claims: dict[str, Claim], kept: Collection[str] = ()) -> None:
+    for name in claims.keys() - kept:
+        claims.pop(name).release()
 
 
 def _size(manifest: Manifest) -> int:

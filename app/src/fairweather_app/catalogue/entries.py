@@ -6,6 +6,7 @@ ranking and listings need is written at ingestion, as one JSON record, and decod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -14,13 +15,15 @@ from functools import lru_cache
 from typing import Self
 
 from fairweather_interface.applicability import start_months
+from fairweather_interface.errors import FairweatherError
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.variables import VARIABLES, Variable
 from pydantic import TypeAdapter
 
+from fairweather_app.errors import RemoteUnavailableError
 from fairweather_app.models_backend.capabilities import names_of
-from fairweather_app.text import as_reason
+from fairweather_app.text import as_reason, mask
 
 DECODED_AT_ONCE = 4096
 
@@ -60,8 +63,8 @@ class Declared:
     """The part of a delivery's metadata that choosing and listing need.
 
     `performance` is by area and then by variable; times are POSIX times. `runtime` is what ran it
-    at ingestion, from the artifact of a `format`, and `memory` the bytes that it took there; None
-    and 0 when nothing could.
+    at ingestion, from the artifact of a `format` and in so many bytes of `memory`; None when
+    nothing could.
     """
 
     schema_version: str
@@ -79,7 +82,7 @@ class Declared:
     performance: Mapping[str, Mapping[str, StatedPerformance]]
     runtime: str | None
     format: str | None
-    memory: int = 0
+    memory: int
 
     def skill(self, area: str, variable: str) -> float | None:
         """Return its held-out skill, None where it states none."""
@@ -192,7 +195,7 @@ def _whole_seconds(time: datetime) -> float:
 
 
 def describe(
-    metadata: ModelMetadata, *, runtime: str | None, format_: str | None = None, memory: int = 0
+    metadata: ModelMetadata, runtime: str | None, format_: str | None = None, memory: int = 0
 ) -> bytes:
     """Return the record of a delivery: `Declared`, as JSON."""
     performance: dict[str, dict[str, StatedPerformance]] = {}
@@ -222,3 +225,47 @@ def describe(
         memory=memory,
     )
     return _RECORD.dump_json(declared)
+
+
+def retry_entry(delivery_id: str, error: OSError, known: Entry | None) -> Entry:
+    """Return the entry of a delivery that could not be read; every pass tries it again.
+
+    A live one stays live, and one with the same reason stays the same entry.
+    """
+    why = cause_of(error)
+    if not isinstance(error, RemoteUnavailableError):
+        why = f"it could not be read or copied yet ({why})"
+    reason = f"{why}; it is tried again at every store scan"
+    if known is not None and (known.live or known.reason == reason):
+        return known
+    return Entry(
+        delivery_id=delivery_id,
+        state=State.QUARANTINED,
+        fingerprint="",
+        code=Code.RUNTIME_UNAVAILABLE,
+        reason=reason,
+    )
+
+
+def failed_entry(delivery_id: str, error: Exception | str) -> Entry:
+    """Return the entry of a delivery that fails a pass, which tries it again."""
+    reason = f"this release failed on it: {type(error).__name__}: {error}"
+    if isinstance(error, str):
+        reason = error
+    if isinstance(error, FairweatherError):  # of its folder; the ingestion finds those of its files
+        reason = "; ".join(error.problems)
+    return Entry(
+        delivery_id=delivery_id,
+        state=State.QUARANTINED,
+        fingerprint="",
+        code=Code.CORRUPT,
+        reason=mask(reason),
+    )
+
+
+def cause_of(error: OSError) -> str:
+    """Return the cause without paths: those of a staged copy differ in every pass."""
+    if error.strerror:
+        return error.strerror
+    found = re.search(r"\[Errno \d+\] ([^:'\"]+)", str(error))  # of many files: shutil.Error
+    return found.group(1) if found else mask(str(error))

@@ -53,8 +53,8 @@ class Ingested:
 class Ingestion:
     """Makes entries of deliveries, with the runtimes of this process, the preferred first.
 
-    What was accepted before and can no longer be read or loaded is `LoadError`. A model may take so
-    many bytes of `memory`.
+    A model may take so many bytes of `memory`. What was accepted before and can no longer be read
+    or loaded is `LoadError`.
     """
 
     def __init__(
@@ -99,8 +99,8 @@ class Ingestion:
         if known is not None and known.code is not Code.NOT_TRUSTED:
             kept = replace(known, fingerprint=fingerprint, envelope=envelope)
             return Ingested(entry=redescribe(kept, delivery), delivery=delivery)
-        entry = _described(replace(entry, envelope=envelope), delivery)
-        return self._accept(entry, delivery, patience)
+        described = _described(replace(entry, envelope=envelope), delivery)
+        return self._accept(described, delivery, patience)
 
     def _read_envelope(self, entry: Entry, find_known: FindKnown) -> tuple[bytes, Entry | None]:
         """Return the envelope beside a manifest; and the entry, where no key vouches for it.
@@ -145,13 +145,7 @@ class Ingestion:
             code = Code.CORRUPT
             reason = mask(f"this release failed on it: {type(error).__name__}: {error}")
         else:
-            entry = _described(
-                entry,
-                delivery,
-                runtime=model.session.runtime,
-                format_=model.format,
-                memory=model.memory,
-            )
+            entry = _described(entry, delivery, model.session.runtime, model.format, model.memory)
             return Ingested(entry=entry, delivery=delivery, model=model)
         return Ingested(entry=_refused(entry, code, reason), delivery=delivery)
 
@@ -182,17 +176,12 @@ def _refused(entry: Entry, code: Code, reason: str) -> Entry:
 def redescribe(entry: Entry, delivery: Delivery) -> Entry:
     """Return a kept entry with what the verified metadata declare: an index is not believed."""
     ran = entry.declared
-    return (
-        _described(entry, delivery, runtime=ran.runtime, format_=ran.format, memory=ran.memory)
-        if ran
-        else entry
-    )
+    return _described(entry, delivery, ran.runtime, ran.format, ran.memory) if ran else entry
 
 
 def _described(
     entry: Entry,
     delivery: Delivery,
-    *,
     runtime: str | None = None,
     format_: str | None = None,
     memory: int = 0,
@@ -204,7 +193,7 @@ def _described(
         areas=tuple(delivery.metadata.areas),
         variables=delivery.metadata.variables,
         rows=describe_variables(delivery.metadata),
-        record=describe(delivery.metadata, runtime=runtime, format_=format_, memory=memory),
+        record=describe(delivery.metadata, runtime, format_, memory),
     )
 
 

@@ -15,11 +15,11 @@ Laws:
 - A delivery that cannot be read or copied is tried again in every pass; of very many, some in turn.
   If it was live, it stays live; else it is quarantined as not read yet, which tells nothing about
   its bytes. Whatever else goes wrong with a delivery is about this one too, never about the pass.
-- Rows of the index are compared with the verified metadata in turn, as the copies are.
 - A pass with `patience` waits no longer for the test of a delivery, here or in another process; the
   next pass takes the result. So no delivery keeps others waiting.
 - A delivery that `MOST_DEATHS` processes died over is quarantined, and not tried again before its
   bytes change.
+- Rows of the index are compared with the verified metadata in turn, as the copies are.
 """
 
 from __future__ import annotations
@@ -28,16 +28,15 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from multiprocessing.util import Finalize
 
 from fairweather_interface.errors import FairweatherError, IncompleteDeliveryError
 from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.refusals import Code
 
-from fairweather_app.catalogue.delivery_cache import Claim, DeliveryCache
-from fairweather_app.catalogue.entries import Entry, State
+from fairweather_app.catalogue.delivery_cache import DeliveryCache
+from fairweather_app.catalogue.entries import Entry, cause_of, failed_entry, retry_entry
 from fairweather_app.catalogue.index import Index
 from fairweather_app.catalogue.ingestion import Ingested, Ingestion, redescribe
 from fairweather_app.catalogue.model_cache import ModelCache, release_free_memory
@@ -47,7 +46,7 @@ from fairweather_app.errors import (
     RemoteUnavailableError,
     StoreError,
 )
-from fairweather_app.text import FEW_NAMED, bounded, join_some, mask
+from fairweather_app.text import FEW_NAMED, bounded, join_some
 
 CHECKED_AT_ONCE = 500
 VERIFIED_AT_ONCE = 50
@@ -103,10 +102,7 @@ class Refresher:
         self._model_cache = model_cache
         self._publish = publish
         self._guard = DeletionGuard(may_answer)
-        self.pending = False
-        """Whether the last pass has left tests that go on."""
-        self._claims: dict[str, Claim] = {}  # of deliveries whose test goes on
-        Finalize(self, Refresher._release, args=(self._claims,), exitpriority=10)
+        self.pending = False  # whether the last pass has left a test that goes on
         self._digests: frozenset[str] = frozenset()
         self._pruned: frozenset[str] | None = None
         self._passed_over: frozenset[str] = frozenset()
@@ -144,7 +140,7 @@ class Refresher:
         try:
             self._cache.check_private()
         except OSError as error:
-            now.problems.append(f"the cache cannot be used: {_cause(error)}")
+            now.problems.append(f"the cache cannot be used: {cause_of(error)}")
         now.damaged = frozenset(self._find_damaged(now.entries))
         missing = {} if first else {each.delivery_id: each for each in now.gone}
         for name in [*sorted(names - known.keys()), *self._to_recheck(now)]:
@@ -156,8 +152,8 @@ class Refresher:
             stay, problems = self._guard.confirm(now.gone, now.entries, str(self._store))
             now.entries |= {each.delivery_id: each for each in stay}
             now.problems += problems
+        self._cache.release_claims(now.entries.keys())
         self._checked_by = self._ingestion.trust.policy
-        self._release(self._claims, self._claims.keys() - now.entries.keys())
         self._index.remove(known.keys() - now.entries.keys())
         self._prune(frozenset(each.digest for each in now.entries.values() if each.digest))
         return now.entries, now.problems
@@ -190,72 +186,66 @@ class Refresher:
             return self._ingestion.ingest(delivery_id, self._store.fingerprint(delivery_id))
         except IncompleteDeliveryError:
             return None
+        except OSError as error:
+            return Ingested(entry=retry_entry(delivery_id, error, None))
         except Exception as error:  # noqa: BLE001 - as in a pass
-            return Ingested(entry=_failed_entry(delivery_id, error, None))
+            return Ingested(entry=failed_entry(delivery_id, error))
 
     def _refresh_one(self, delivery_id: str, now: _Pass) -> None:
         """Ingest one delivery if it is new, its bytes changed or its copy is damaged."""
         known = now.entries.get(delivery_id)
-        pending = False
         try:
             fingerprint = self._store.fingerprint(delivery_id)
             intact = delivery_id not in now.damaged
             if intact and known is not None and self._stays(known, fingerprint):
                 return
-            found = self._ingest(delivery_id, fingerprint, now.patience)
-            changed = known is None or not found.entry.equals(known)
-            if changed:
-                self._index.put([found.entry])
+            found = self._ingest(delivery_id, fingerprint, known, now.patience)
         except IncompleteDeliveryError:
             if now.entries.pop(delivery_id, None) is not None and known is not None:
                 now.gone.append(known)
             return
-        except Exception as error:  # noqa: BLE001 - it is about this delivery, whatever it is
-            pending = isinstance(error, PendingTestError)
-            self.pending |= pending
-            if not isinstance(error, FairweatherError | PendingTestError):
-                where = f"read from {self._store} or copied to {self._cache.folder}"
-                failed = "tried" if isinstance(error, RemoteUnavailableError) else where
-                now.problems.append(f"{delivery_id} cannot be {failed}: {_cause(error)}")
-            now.entries[delivery_id] = _failed_entry(delivery_id, error, known)
+        except OSError as error:
+            where = f"read from {self._store} or copied to {self._cache.folder}"
+            failed = "tried" if isinstance(error, RemoteUnavailableError) else where
+            if isinstance(error, PendingTestError):
+                self.pending = True
+            else:
+                now.problems.append(f"{delivery_id} cannot be {failed}: {cause_of(error)}")
+            now.entries[delivery_id] = retry_entry(delivery_id, error, known)
             return
-        finally:
-            if not pending:
-                self._release(self._claims, [delivery_id])
+        except Exception as error:
+            entry = failed_entry(delivery_id, error)
+            if known is not None and known.live and not isinstance(error, FairweatherError):
+                now.problems.append(f"{delivery_id} stays live, and {entry.reason}")
+            elif known is None or not entry.equals(known):
+                logger.debug("the ingestion of %s failed", delivery_id, exc_info=error)
+                now.entries[delivery_id] = entry
+            return
         self._load_model(found, now)
-        if changed:
+        if known is None or not found.entry.equals(known):
             now.entries[delivery_id] = found.entry
+
+    def _ingest(
+        self, delivery_id: str, fingerprint: str, known: Entry | None, patience: float | None
+    ) -> Ingested:
+        """Claim and ingest a delivery, unless processes have died over it, and keep the result."""
+        waits = OTHERS_SECONDS if patience is None else patience
+        with self._cache.claimed(delivery_id, fingerprint, waits) as deaths:
+            if deaths < MOST_DEATHS:
+                find = self._index.find
+                found = self._ingestion.ingest(delivery_id, fingerprint, find, patience)
+            else:
+                reason = f"{deaths} processes of this app ended while they tried it"
+                entry = failed_entry(delivery_id, reason)
+                found = Ingested(entry=replace(entry, fingerprint=fingerprint))
+            if known is None or not found.entry.equals(known):
+                self._index.put([found.entry])
+        return found
 
     def _stays(self, known: Entry, fingerprint: str) -> bool:
         """Return whether a known delivery has the same bytes, and no other keys to be asked."""
         asked_before = self._checked_by is self._ingestion.trust.policy
         return known.fingerprint == fingerprint and (asked_before or not self._is_untrusted(known))
-
-    def _ingest(self, delivery_id: str, fingerprint: str, patience: float | None) -> Ingested:
-        """Ingest a claimed delivery, unless processes have died over it."""
-        claim = self._claims.get(delivery_id)
-        if claim is None or claim.fingerprint != fingerprint:
-            self._release(self._claims, [delivery_id])
-            waits = OTHERS_SECONDS if patience is None else patience
-            claim = self._cache.claim(delivery_id, fingerprint, waits)
-            self._claims[delivery_id] = claim
-        if claim.deaths < MOST_DEATHS:
-            return self._ingestion.ingest(delivery_id, fingerprint, self._index.find, patience)
-        reason = f"{claim.deaths} processes of this app ended while they tried it; deliver it anew"
-        entry = Entry(
-            delivery_id=delivery_id,
-            state=State.QUARANTINED,
-            fingerprint=fingerprint,
-            code=Code.CORRUPT,
-            reason=reason,
-        )
-        return Ingested(entry=entry)
-
-    @staticmethod
-    def _release(claims: dict[str, Claim], names: Iterable[str] | None = None) -> None:
-        for name in [*(claims if names is None else names)]:
-            if name in claims:
-                claims.pop(name).release()
 
     def _load_model(self, found: Ingested, now: _Pass) -> None:
         """Have a model in memory before it goes live, also one that another process accepted."""
@@ -315,7 +305,7 @@ class Refresher:
                     if not redescribe(entry, delivery).equals(entry):
                         damage = ("its row in the index is not what its metadata declare",)
             except OSError as error:
-                damage = (_cause(error),)
+                damage = (cause_of(error),)
             said = self._damage.pop(name, None)
             if damage:
                 self._damage[name] = why = "; ".join(bounded(damage))
@@ -399,38 +389,3 @@ def _next_batch(entries: Mapping[str, Entry], after: str, count: int) -> tuple[l
         return names, ""
     batch = list(islice((name for name in names if name > after), count))
     return batch, batch[-1] if len(batch) == count else ""
-
-
-def _failed_entry(delivery_id: str, error: Exception, known: Entry | None) -> Entry:
-    """Return the entry of a delivery on which a pass failed; every pass tries it again.
-
-    What says nothing about its bytes leaves a live one live. One that fails as before stays the
-    same entry.
-    """
-    code, reason = Code.RUNTIME_UNAVAILABLE, _cause(error)
-    if isinstance(error, FairweatherError):
-        code, reason = Code.CORRUPT, "; ".join(error.problems)
-    elif known is not None and known.live:
-        return known
-    elif not isinstance(error, OSError):
-        code, reason = Code.CORRUPT, f"this release failed on it: {reason}"
-    elif not isinstance(error, RemoteUnavailableError):
-        reason = f"it could not be read or copied yet ({reason})"
-    entry = Entry(
-        delivery_id=delivery_id,
-        state=State.QUARANTINED,
-        fingerprint="",
-        code=code,
-        reason=f"{reason}; it is tried again at every store scan",
-    )
-    return known if known is not None and known.equals(entry) else entry
-
-
-def _cause(error: Exception) -> str:
-    """Return the cause without paths: those of a staged copy differ in every pass."""
-    if not isinstance(error, OSError):
-        return mask(f"{type(error).__name__}: {error}")
-    if error.strerror:
-        return error.strerror
-    found = re.search(r"\[Errno \d+\] ([^:'\"]+)", str(error))  # of many files: shutil.Error
-    return found.group(1) if found else mask(str(error))

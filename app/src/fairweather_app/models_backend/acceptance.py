@@ -7,7 +7,6 @@ trainer's outputs, in one batch and one by one, as requests are.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -23,8 +22,6 @@ from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailable
 from fairweather_app.models_backend.checks import check_predictions
 from fairweather_app.models_backend.runtime_model import ROLES, Arrays, RuntimeModel, Tensor
 
-LARGEST_EXAMPLES = 256 << 20
-"""Bytes of all examples together, unpacked."""
 LARGEST_TOLERANCE = 0.01
 """Of the range of a variable: what examples prove nothing beyond."""
 ALONE = 8
@@ -146,15 +143,9 @@ def check_tolerances(model: RuntimeModel, examples: Arrays) -> None:
 
 def read_examples(model: RuntimeModel) -> Arrays:
     """Read the arrays of a delivery's examples that its metadata name, by name."""
-    path = model.delivery.path / EXAMPLES
-    with zipfile.ZipFile(path) as archive:
-        size = sum(each.file_size for each in archive.infolist())
-    if size > LARGEST_EXAMPLES:
-        reason = f"{EXAMPLES} unpacks to {size} bytes, expected at most {LARGEST_EXAMPLES}"
-        raise LoadError(Code.CORRUPT, reason)
     names = [f"input/{each.name}" for each in model.metadata.inputs]
     names += [f"output/{name}" for name in model.tensors]
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(model.delivery.path / EXAMPLES, allow_pickle=False) as file:
         return {name: file[name] for name in (*names, "area", "reference_time", "expect")}
 
 

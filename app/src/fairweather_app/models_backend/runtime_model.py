@@ -80,7 +80,7 @@ Predictions = dict[str, Prediction]
 class RuntimeModel:
     """A verified delivery and the session that runs it, in some `memory` (bytes). Immutable.
 
-    `format` is that of the artifact which is loaded, where `loading` loaded it.
+    `format` is that of the artifact which is loaded, where `load` loaded it.
     """
 
     delivery: Delivery
