@@ -236,6 +236,18 @@ def deliver_recipe(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
+def publish(session: nox.Session) -> None:
+    """Publish the deliveries of a folder and follow them into an app: FOLDER STORE URL [KEY]."""
+    if len(session.posargs) not in {3, 4}:
+        session.error("say: nox -s publish -- FOLDER STORE URL [KEY]")
+    folder, store, app, *key = session.posargs
+    install(session, "interface", "research[s3,signed]")
+    options = ("--store", store, "--follow", app, *(("--sign", *key) if key else ()))
+    for delivery in sorted(Path(folder).iterdir()):
+        session.run("fairweather-research", "publish", str(delivery), *options)
+
+
+@nox.session(python=PYTHON, default=False)
 def constraints(session: nox.Session) -> None:
     """Choose the third-party versions anew that packages are tested with: ``-- app``, or all."""
     session.install("uv")

@@ -93,6 +93,14 @@ def torch(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
+def live(session: nox.Session) -> None:
+    """Fetch what deployed apps support into ``.live``, for check and train: ``-- URL...``."""
+    install(session, "interface")
+    script = str(ROOT / "research" / "checks" / "live" / "live.py")
+    session.run("python", script, str(ROOT / ".live"), *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False)
 def reproduce(session: nox.Session) -> None:
     """Deliver in one environment; make it again in another, and in one of the recorded packages."""
     install(session, "interface", "research[samples]")

@@ -12,6 +12,7 @@ from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
+from fairweather_interface.errors import FairweatherError
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -85,13 +86,6 @@ def test_a_name_that_the_package_does_not_have_is_missing_as_anywhere() -> None:
         getattr(fairweather_research, "predict")  # noqa: B009 - a name the stub does not know
 
 
-def test_warnings_of_a_training_have_their_older_name_too() -> None:
-    check = fairweather_research.Progress(stage="check", warnings=("a", "b"))
-    assert check.foresight is not None
-    assert check.foresight.lines == check.warnings
-    assert fairweather_research.Progress(stage="fit").foresight is None
-
-
 def test_no_module_imports_the_app_or_the_package_of_samples() -> None:
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -134,7 +128,7 @@ def test_every_exception_of_the_package_is_one_tree() -> None:
     classes = [item for _, item in inspect.getmembers(errors, inspect.isclass)]
     raised = [item for item in classes if issubclass(item, Exception)]
     assert len(raised) > 5
-    assert all(issubclass(item, errors.FairweatherError) for item in raised)
+    assert all(issubclass(item, FairweatherError) for item in raised)
     for item in raised:
         assert item.__name__ in (errors.__doc__ or "")
 

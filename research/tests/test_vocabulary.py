@@ -10,7 +10,6 @@ import fairweather_research
 
 ALLOWED = {
     "held_out",  # the term of the field, and the key of recipes
-    "foresight",  # of ``Progress``, kept for one release
     *("Lessons", "teaching"),  # of ``networks.Network``, which networks of others implement
 }
 

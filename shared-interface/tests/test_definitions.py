@@ -431,3 +431,10 @@ def test_an_alias_inside_its_own_anchor_is_refused(text: str) -> None:
 def test_a_long_document_without_aliases_is_read() -> None:
     assert load_yaml("[" + "1, " * 150_000 + "]") == [1] * 150_000
     assert load_yaml("") is None
+
+
+def test_a_key_much_longer_than_a_name_is_compared_as_it_stands() -> None:
+    key = "e" + "\u0301\u0316" * 1_000_000  # years of work to put its accents in order
+    assert load_yaml(f"? {key}\n: 1\n") == {key: 1}
+    with pytest.raises(yaml.YAMLError, match=r"found the key .* twice"):
+        load_yaml(f"? {key}\n: 1\n? {key}\n: 2\n")

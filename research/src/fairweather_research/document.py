@@ -18,9 +18,11 @@ from fairweather_interface.definitions import (
 )
 from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError
+from fairweather_interface.manifest import read_document
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-__all__ = ["Duration", "StrictModel", "nearest", "read_yaml", "resolve_definitions"]
+#: Bytes of a document that a user writes or names, at most.
+LARGEST = 4 << 20
 
 #: A duration, written in words.
 Duration = Annotated[
@@ -46,14 +48,17 @@ def read_yaml(path: Path) -> object:
     """Read a YAML file.
 
     Raises:
-        ValueError: it cannot be read, or is not YAML in which every key stands once.
+        ValueError: it cannot be read, is no file or larger than ``LARGEST``, or is not YAML in
+            which every key stands once.
     """
     try:
-        return load_yaml(path.read_text(encoding="utf-8"))
+        data = read_document(path, LARGEST, follow_links=True)
     except OSError as error:
         raise ValueError(
             f"cannot be read ({error.strerror}); give the path of a YAML file"
         ) from error
+    try:
+        return load_yaml(data.decode())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""

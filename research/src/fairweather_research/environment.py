@@ -23,19 +23,6 @@ from types import MappingProxyType
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-__all__ = [
-    "NETWORK",
-    "OURS",
-    "THREADS",
-    "digest_of_source",
-    "machine",
-    "memory_limit",
-    "packages",
-    "return_freed_memory",
-    "source_of",
-    "version_of",
-]
-
 #: Our own packages and the folders that their code lies in.
 OURS = {
     "fairweather-interface": "fairweather_interface",

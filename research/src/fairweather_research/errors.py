@@ -13,7 +13,10 @@
         ├── ObservationsError           a source of observations cannot be read
         ├── TrainingError               the training process failed
         ├── ReproduceError              a delivery cannot be rebuilt with what was given
-        └── PublishError                a delivery was not copied to a store
+        ├── PublishError                a delivery was not copied to a store
+        ├── AppError                    a running app cannot be asked
+        ├── SigningError                a delivery was not signed
+        └── SigningKeyError             a key cannot be signed with
 
 Every message says what was found, what was expected and what to do.
 """
@@ -23,21 +26,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fairweather_interface.errors import FairweatherError, listed
-
-__all__ = [
-    "AbsentNetworkError",
-    "FairweatherError",
-    "NetworkError",
-    "ObservationsError",
-    "PlanError",
-    "PublishError",
-    "RecipeError",
-    "ReproduceError",
-    "ResearchError",
-    "TrainingError",
-    "UnfitDataError",
-    "UnsupportedError",
-]
 
 
 class ResearchError(FairweatherError):
@@ -98,6 +86,18 @@ class AbsentNetworkError(NetworkError):
 
 class PublishError(ResearchError):
     """A delivery that was not copied to a store; nothing of it became visible there."""
+
+
+class AppError(ResearchError):
+    """A running app that cannot be asked; what was published stays."""
+
+
+class SigningError(ResearchError):
+    """A delivery that was not signed; what lies there as its signatures is as it was."""
+
+
+class SigningKeyError(ResearchError):
+    """A key that cannot be signed with; nothing was trained, copied or signed."""
 
 
 class ObservationsError(ResearchError):

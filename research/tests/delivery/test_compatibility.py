@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,12 +18,15 @@ from fairweather_interface.metadata import LEDGER, WRITTEN_SCHEMAS
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Runtime, dump_software
 from fairweather_interface.versions import SchemaVersion
+from typer.testing import CliRunner
 
 from fairweather_research import Recipe, UnsupportedError, check_recipe
+from fairweather_research.cli.main import app
 from fairweather_research.delivery import metadata
 from fairweather_research.delivery.compatibility import (
     _REMEDIES,
     check_compatibility,
+    live_software,
     newest_software,
 )
 from fairweather_research.export.artifacts import IR_VERSION, OPSET
@@ -250,3 +254,34 @@ def test_without_software_the_newest_known_release_is_asked_and_serves_what_ther
     assert newest.name == "fairweather-app"
     assert [answer.software for answer in check_compatibility(tiny()).answers] == [newest]
     assert check_compatibility(tiny(**EVERYTHING)).warnings == ()
+
+
+def test_software_that_is_deployed_is_asked_where_its_folder_is_there(
+    tmp_path: Path, tiny_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = {**tiny_document, "applicability_domain": ["minimum"]}
+    Path("recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    assert live_software(None) is None
+    shown = CliRunner().invoke(app, ["check", "recipe.yaml"])
+    assert (shown.exit_code, shown.stdout.split(": ")[0]) == (0, "serves")
+    Path(".live").mkdir()
+    for version in ("0.2", "0.3"):
+        Path(f".live/{version}.example.org.json").write_bytes(dump_software(software(version)))
+    shown = CliRunner().invoke(app, ["check", "recipe.yaml"])
+    lines = [line for line in shown.stdout.splitlines() if not line.startswith((" ", "to"))]
+    assert shown.exit_code == 1
+    assert [line.split(" ")[:3] for line in lines] == [
+        ["refuses:", "fairweather-app", "0.2.0"],
+        ["serves:", "fairweather-app", "0.3.0"],
+    ]
+    hostile = dump_software(software("0.3")).replace(b"fairweather-app", b"\\u001b[2J\\u202e")
+    Path(".live/0.3.example.org.json").write_bytes(hostile)
+    shown = CliRunner().invoke(app, ["check", "recipe.yaml"])
+    assert r"serves: \x1b[2J\u202e 0.3.0" in shown.stdout
+    Path(".live/0.3.example.org.json").unlink()
+    trained = ["train", "recipe.yaml", "--store", str(tmp_path / "store"), "--strict"]
+    shown = CliRunner().invoke(app, trained)
+    assert shown.exit_code == 1
+    assert "no live software supports this yet" in shown.stderr
+    assert not (tmp_path / "store").exists()

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import pandas as pd
 import pytest
+from fairweather_interface.archive import COLUMNS
 from fairweather_interface.variables import VARIABLES
 
 from conftest import domain_verdict
@@ -16,7 +17,6 @@ from fairweather_research import Recipe, UnfitDataError, load_observations, trai
 from fairweather_research.cli.progress import show_skill
 from fairweather_research.dataset.source_data import observations_of
 from fairweather_research.dataset.window_set import WindowSet
-from fairweather_research.observations.archive import COLUMNS
 from fairweather_research.observations.quality import control
 from fairweather_research.observations.series import Archive
 

@@ -58,12 +58,12 @@ def test_a_message_about_much_that_is_wrong_is_short(tmp_path: Path, more: str) 
     assert len(str(refused.value)) < 20_000
 
 
-def test_thousands_of_unknown_areas_are_counted_and_some_are_named(
+def test_hundreds_of_unknown_areas_are_counted_and_some_are_named(
     tiny_document: dict[str, Any],
 ) -> None:
-    areas = [f"Area {number}" for number in range(3000)]
+    areas = [f"Area {number}" for number in range(900)]
     with pytest.raises(RecipeError) as refused:
         Recipe.parse({**tiny_document, "areas": areas}, source="tiny.yaml")
-    assert "3000 problems in the recipe" in str(refused.value)
+    assert "900 problems in the recipe" in str(refused.value)
     assert "unknown area 'Area 0'; expected one of EWR, JFK" in str(refused.value)
-    assert refused.value.problems[-1] == "and 2980 more"
+    assert refused.value.problems[-1] == "and 880 more"

@@ -174,3 +174,16 @@ def test_the_command_writes_it_where_definitions_are_named(
     nowhere = CliRunner().invoke(app, [*command, "--definitions", "nowhere"])
     assert nowhere.exit_code == 2
     assert "found no definitions at 'nowhere'" in nowhere.output
+
+
+def test_a_variable_whose_range_the_tolerance_of_artifacts_would_swallow_is_refused(
+    document: Mapping[str, Any],
+) -> None:
+    def narrow(maximum: float) -> Recipe:
+        rain = {"unit": "m", "minimum": 0.0, "maximum": maximum, "label": "Rain"}
+        definitions = {**document["definitions"], "variables": {"precipitation": rain}}
+        return Recipe.parse({**document, "definitions": definitions}, source="rain.yaml")
+
+    assert check_compatibility(narrow(1.0)).expected.tolerance
+    with pytest.raises(RecipeError, match=r"found precipitation in m from 0 to 0\.5, of which the"):
+        check_compatibility(narrow(0.5))

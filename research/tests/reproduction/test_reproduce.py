@@ -250,6 +250,22 @@ def test_a_trusted_network_that_no_longer_keeps_its_promises_is_different(
     assert "the source of the network plugged_networks:Foreign" in told.stdout
 
 
+def test_a_trusted_network_of_other_code_than_was_recorded_is_not_run(
+    hostile: Callable[..., Path], summer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other_code.py").write_text(
+        f"import pathlib\npathlib.Path({str(tmp_path / 'ran')!r}).touch()\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    name = "other_code:build"
+    path = hostile(recipe={"network": name}, packages={f"network {name}": "sha256:0", **HERE})
+    told = run(str(path), "--data", str(summer), "--trust-network")
+    assert told.exit_code == 1
+    assert "not trained: the code of its network is another than was recorded" in told.stdout
+    assert f"network {name} sha256:0 → sha256:" in told.stdout
+    assert not (tmp_path / "ran").exists()
+
+
 NETWORK = "plugged_networks:Foreign"
 HERE = {"onnx": version("onnx"), "pytest": version("pytest"), "no-such-thing": "not installed"}
 

@@ -69,3 +69,12 @@ def test_a_training_that_cannot_fit_into_memory_is_refused_with_what_it_takes(
 
 def test_the_memory_of_this_machine_is_found() -> None:
     assert memory_limit() > 500_000_000
+
+
+def test_observations_of_the_future_are_refused_before_anything_is_trained(
+    tiny: Callable[..., Recipe], summer: Path
+) -> None:
+    table = load_observations(str(summer)).archive.table
+    later = Archive(table.assign(time=table["time"] + pd.DateOffset(years=100)))
+    (problem,) = problems(tiny(), later)
+    assert problem.startswith("found an observation of 2113-07-31 23:00 UTC, which lies in the")

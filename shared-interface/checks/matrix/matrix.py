@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -23,6 +24,7 @@ from exceptions import aimless, known_failures, unexplained
 from judging import EXCLUDED, Result
 from matrix_axes import HEAD, Cell, Side, axis, cells, version_of
 from matrix_environments import MatrixError, differing, wheels
+from packaging.version import Version
 from producing import Produced, produced
 from running import cell_key, known, run
 from table import read_records, readme, stale, table, with_table, write_records
@@ -193,14 +195,21 @@ def write_table(say: Say) -> None:
 def can_i_release(say: Say) -> None:
     """Say for HEAD of each package which released counterparts it would lose.
 
+    Where ``nox -s live`` has asked deployed apps, theirs are the only releases of the app that are
+    asked; each stands for its minor version.
+
     Raises:
         MatrixError: it would lose any.
     """
-    lost = 0
+    lost, deployed = 0, _deployed()
+    released = {_minor(each.version) for each in wheelhouse.releases("app")}
+    for minor in sorted(deployed):
+        note = "" if minor in released else ", which is not released and cannot be asked"
+        say(f"deployed: app {minor}{note}")
     for package in wheelhouse.FOLDERS:
         head = Side(package=package, version=HEAD, interface=HEAD)
         say(f"\n{package} {version_of(head)}")
-        for result in _run_all(_counterparts(package)):
+        for result in _run_all([c for c in _counterparts(package) if _is_live(c, deployed)]):
             lost += bool(result.problems)
             say(f"  {_fate(result)}  {_line(result)}")
             for problem in result.problems:
@@ -208,6 +217,21 @@ def can_i_release(say: Say) -> None:
     if lost:
         raise MatrixError(f"a release now would lose {lost} of these")
     say("\nnobody would be lost")
+
+
+def _deployed() -> frozenset[str]:
+    """Return the minor versions of the apps that are known to be deployed."""
+    documents = sorted((wheelhouse.ROOT / ".live").glob("*.json"))
+    return frozenset(_minor(json.loads(each.read_bytes())["version"]) for each in documents)
+
+
+def _minor(version: str) -> str:
+    return ".".join(map(str, Version(version).release[:2]))
+
+
+def _is_live(cell: Cell, deployed: frozenset[str]) -> bool:
+    version = cell.consumer.version
+    return not deployed or version == HEAD or _minor(version) in deployed
 
 
 def _run_all(asked: Sequence[Cell]) -> list[Result]:

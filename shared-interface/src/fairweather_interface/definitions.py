@@ -44,6 +44,7 @@ from pydantic import (
 
 from fairweather_interface.durations import format_duration, parse_duration
 from fairweather_interface.errors import DefinitionsError, in_words, listed, short
+from fairweather_interface.manifest import read_document
 from fairweather_interface.metadata import Area
 from fairweather_interface.metadata.record import Name, unknown_fields
 from fairweather_interface.names import parse_name, parse_names
@@ -63,7 +64,9 @@ __all__ = [
 
 _PACKAGED = resources.files("fairweather_interface") / "data"
 _MISREAD = (ValueError, TypeError, AttributeError, LookupError)  # what PyYAML lets through
+_LARGEST = 4 << 20  # bytes of a file of definitions
 _MOST_REPEATS = 100_000  # values that aliases may stand for
+_LONGEST_KEY = 1000
 _MERGE = "tag:yaml.org,2002:merge"
 # Plain words that are no text in every version of YAML, and the same in each.
 _ONE_READING = re.compile(
@@ -219,7 +222,7 @@ def load_definitions(name_or_path: str | Path) -> Definitions:
         text = (_PACKAGED / f"{source}.yaml").read_text(encoding="utf-8")
     else:
         try:
-            text = Path(source).read_text(encoding="utf-8")
+            text = read_document(Path(source), _LARGEST, follow_links=True).decode()
         except (OSError, ValueError) as error:  # ValueError: not UTF-8, or not a path at all
             raise DefinitionsError(
                 f"found no definitions at {source!r} ({error}), expected the path of a YAML file "
@@ -304,7 +307,8 @@ class _UniqueKeys(yaml.SafeLoader):
         seen: set[Any] = set()
         for mark in keys:
             key = self.construct_object(mark, deep=True)
-            key = unicodedata.normalize("NFC", key) if isinstance(key, str) else key
+            if isinstance(key, str) and len(key) < _LONGEST_KEY:
+                key = unicodedata.normalize("NFC", key)  # in quadratic time
             if key in seen:
                 raise _misread(f"found the key {short(key)} twice", mark)
             seen.add(key)

@@ -187,14 +187,16 @@ def read_listed(folder: Path, manifest: Manifest, path: str) -> bytes:
     return data
 
 
-def read_document(path: Path, most: int = _LARGEST_DOCUMENT) -> bytes:
+def read_document(
+    path: Path, most: int = _LARGEST_DOCUMENT, *, follow_links: bool = False
+) -> bytes:
     """Return the bytes of a regular file of at most so many.
 
     Raises:
-        ValueError: it is a link, a folder, a pipe, or huge.
+        ValueError: it is a folder, a pipe, or huge, or a link that is not to be followed.
         OSError: it is not there or cannot be read.
     """
-    status = path.lstat()
+    status = path.stat(follow_symlinks=follow_links)
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("found a link, a folder or a device, expected a file")
     if status.st_size > most:

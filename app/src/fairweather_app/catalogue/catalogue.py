@@ -119,16 +119,16 @@ class Catalogue:
                 self.trust.reload()
             try:
                 known, problems = self.refresher.run(self._known, first=first, patience=patience)
+                self._problem = "; ".join(bounded(problems)) or None
+                self._publish(known, self._problem)
             except Exception as error:
                 why = f"scanning the store {self.store} failed ({type(error).__name__}: {error})"
                 problem = mask(f"{why}; what is live stays live")
                 if problem != self._problem:
                     logger.exception("scanning the store failed")
                 self._problem = problem
-                self._publish(self._known, problem, scanned=False)
-            else:
-                self._problem = "; ".join(bounded(problems)) or None
-                self._publish(known, self._problem)
+                with self._publishing:
+                    self._snapshot = replace(self._snapshot, problem=problem)
             return self._snapshot
 
     def follow_decisions(self, late_after: float) -> Snapshot:
@@ -169,10 +169,9 @@ class Catalogue:
     ) -> None:
         """Replace the snapshot; its contents only when they differ."""
         with self._publishing:
-            checked_at = self._snapshot.checked_at
+            contents, checked_at = self._next_contents(known), self._snapshot.checked_at
             if scanned:
                 self._known, self._scanned, checked_at = known, time.monotonic(), datetime.now(UTC)
-            contents = self._next_contents(known)
             problem = "; ".join(filter(None, (problem, self.trust.problem))) or None
             self._snapshot = Snapshot(contents=contents, checked_at=checked_at, problem=problem)
 

@@ -64,8 +64,8 @@ MOST_FILES = 10_000
 MOST_AREAS = 1_000
 LARGEST_READ = 16 << 20
 """Bytes of the metadata, and of the examples, which are read at once."""
-LARGEST_EXAMPLES, MOST_EXAMPLE_ARRAYS = 128 << 20, 1_000
-"""Bytes of the examples, unpacked, and arrays."""
+MOST_ARRAYS, LARGEST_ARRAYS = 1_000, 128 << 20
+"""Of the examples; in bytes, unpacked."""
 
 logger = logging.getLogger(__name__)
 
@@ -210,7 +210,8 @@ class DeliveryCache:
             manifest = read_manifest(copy)
             if manifest.digest == digest:
                 metadata = read_metadata(read_listed(copy, manifest, METADATA), reader=self.reader)
-                return _plain(Delivery(path=copy, metadata=metadata, manifest=manifest))
+                metadata = with_plain_areas(metadata)
+                return Delivery(path=copy, metadata=metadata, manifest=manifest)
         except interface.DeliveryError:
             pass  # absent or damaged: fetched again
         return self.open_verified(name, digest)
@@ -278,47 +279,53 @@ class DeliveryCache:
         return replace(delivery, path=home / name)
 
     def _open(self, copy: Path) -> Delivery:
-        """Verify a copy; metadata and examples that are too much to read are not read."""
+        """Verify a copy; examples that are too much to read are not read."""
         self._check_limits(copy.name, read_manifest(copy))
-        count, size = _count_examples(copy / EXAMPLES)
-        if count > MOST_EXAMPLE_ARRAYS or size > LARGEST_EXAMPLES:
-            raise _beyond(
-                copy.name,
-                f"{EXAMPLES}: found {count} arrays of {size} bytes, expected at most "
-                f"{MOST_EXAMPLE_ARRAYS} of {LARGEST_EXAMPLES}",
-            )
+        arrays = _list_sizes(copy / EXAMPLES)
+        _limit(
+            copy.name,
+            (len(arrays), MOST_ARRAYS, f"arrays in {EXAMPLES}"),
+            (sum(arrays), LARGEST_ARRAYS, f"bytes in {EXAMPLES}, unpacked"),
+        )
         delivery = open_delivery(copy, reader=self.reader)
-        if (count := len(delivery.metadata.areas)) > MOST_AREAS:
-            raise _beyond(
-                copy.name, f"{METADATA}: found {count} areas, expected at most {MOST_AREAS}"
-            )
-        return _plain(delivery)
+        _limit(copy.name, (len(delivery.metadata.areas), MOST_AREAS, "areas"))
+        return replace(delivery, metadata=with_plain_areas(delivery.metadata))
 
     def _check_limits(self, name: str, manifest: Manifest) -> None:
         """Raise `CorruptDeliveryError` unless a manifest is of this delivery and within limits."""
         files = manifest.files
-        problems = []
-        if manifest.delivery_id != name:
+        if manifest.delivery_id != name:  # a twin: the copies of the other are not its own
             found = interface.short(manifest.delivery_id)
-            problems.append(
-                f"{MANIFEST}: found delivery_id {found}, expected {name!r}, the folder's name"
-            )
-        if len(files) > MOST_FILES:
-            problems.append(f"found {len(files)} files, expected at most {MOST_FILES}")
-        if any(path.count("/") > DEEPEST for path in files):
-            problems.append(f"found more than {DEEPEST} folders in each other")
-        if (size := _size(manifest)) > self.limit:
-            problems.append(
-                f"found {size} bytes, expected at most {self.limit}, which "
-                "FAIRWEATHER_DELIVERY_LIMIT sets"
-            )
-        problems += [
-            f"{path}: found {files[path].size} bytes, expected at most {LARGEST_READ}"
-            for path in (METADATA, EXAMPLES)
-            if path in files and files[path].size > LARGEST_READ
-        ]
-        if problems:
-            raise _beyond(name, *problems)
+            expected = f"expected {name!r}, the folder's name"
+            raise _corrupt(name, f"{MANIFEST}: found delivery_id {found}, {expected}")
+        _limit(
+            name,
+            (len(files), MOST_FILES, "files"),
+            (max(path.count("/") for path in files), DEEPEST, "folders in each other"),
+            (_size(manifest), self.limit, "bytes, which FAIRWEATHER_DELIVERY_LIMIT allows"),
+            *(
+                (files[path].size, LARGEST_READ, f"bytes of {path}")
+                for path in (METADATA, EXAMPLES)
+                if path in files
+            ),
+        )
+
+
+def _limit(name: str, *limits: tuple[int, int, str]) -> None:
+    """Raise `CorruptDeliveryError` where more is found than the most of it, with what it is."""
+    beyond = [
+        f"found {found} {what}, expected at most {most}"
+        for found, most, what in limits
+        if found > most
+    ]
+    if beyond:
+        raise _corrupt(name, *beyond)
+
+
+def _corrupt(name: str, *problems: str) -> interface.CorruptDeliveryError:
+    return interface.CorruptDeliveryError(
+        f"{name} is not taken", path=Path(name), problems=problems
+    )
 
 
 def _release(claims: dict[str, Claim], kept: Collection[str] = ()) -> None:
@@ -330,24 +337,13 @@ def _size(manifest: Manifest) -> int:
     return sum(each.size for each in manifest.files.values())
 
 
-def _count_examples(path: Path) -> tuple[int, int]:
-    """Return how many arrays a zip holds by its table, and their bytes when unpacked."""
+def _list_sizes(path: Path) -> list[int]:
+    """Return the unpacked sizes that a zip states; none where it cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = [each.file_size for each in archive.infolist()]
+            return [each.file_size for each in archive.infolist()]
     except Exception:  # noqa: BLE001 - a damaged zip fails in many ways; `open_delivery` says how
-        return 0, 0
-    return len(sizes), sum(sizes)
-
-
-def _beyond(name: str, *problems: str) -> interface.CorruptDeliveryError:
-    return interface.CorruptDeliveryError(
-        f"{name} is not picked up", path=Path(name), problems=problems
-    )
-
-
-def _plain(delivery: Delivery) -> Delivery:
-    return replace(delivery, metadata=with_plain_areas(delivery.metadata))
+        return []
 
 
 def _is_being_written(folder: Path) -> bool:

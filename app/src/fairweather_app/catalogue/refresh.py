@@ -306,11 +306,11 @@ class Refresher:
                         damage = ("its row in the index is not what its metadata declare",)
             except OSError as error:
                 damage = (cause_of(error),)
-            sentence = "; ".join(bounded(damage))
-            if sentence != self._damage.get(name, ""):  # else it was said in an earlier pass
-                logger.warning("the copy of %s is damaged and is fetched again: %s", name, sentence)
-            self._damage[name] = sentence
+            said = self._damage.pop(name, None)
             if damage:
+                self._damage[name] = why = "; ".join(bounded(damage))
+                if why != said:
+                    logger.warning("the copy of %s is damaged and is fetched again: %s", name, why)
                 yield name
 
     def _prune(self, digests: frozenset[str]) -> None:

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from fairweather_research.cli.options import Software, Store, Strict, TensorBoard, one_of
-from fairweather_research.cli.terminal import NEGATIVE, handle_errors
-
-__all__ = ["fleet_command"]
+from fairweather_research.cli.sign import Key
+from fairweather_research.cli.terminal import NEGATIVE, echo, handle_errors
 
 
 def fleet_command(  # noqa: PLR0917 - typer passes options by name
@@ -37,6 +36,7 @@ def fleet_command(  # noqa: PLR0917 - typer passes options by name
     software: Software = None,
     strict: Strict = False,  # noqa: FBT002 - a flag
     tensorboard: TensorBoard = None,
+    sign: Key = None,
     index: Annotated[
         Path | None,
         typer.Option(
@@ -66,21 +66,21 @@ def fleet_command(  # noqa: PLR0917 - typer passes options by name
             list_trainings,
             run_fleet,
         )
-        from fairweather_research.delivery.compatibility import (  # noqa: PLC0415
-            read_manifest_file,
-        )
+        from fairweather_research.delivery.compatibility import live_software  # noqa: PLC0415
+        from fairweather_research.delivery.keys import load_key  # noqa: PLC0415
         from fairweather_research.fleet import Fleet  # noqa: PLC0415
         from fairweather_research.recipes.plan import load_plan  # noqa: PLC0415
 
         expanded = load_plan(plan)
-        releases = [read_manifest_file(path) for path in software] if software else None
+        releases = live_software(software)
         fleet = Fleet(expanded, store, software=releases, tensorboard=tensorboard)
+        key = None if sign is None else load_key(sign)
         warnings = fleet.foreseen(strict=strict)
         for line in warnings:
-            typer.echo(f"warning: {line}", err=True)
+            echo(f"warning: {line}")
         if dry_run:
             complete = list_trainings(fleet)
         else:
-            complete = run_fleet(fleet, index, warnings, engine=engine, jobs=jobs)
+            complete = run_fleet(fleet, index, warnings, engine=engine, jobs=jobs, key=key)
         if not complete:
             raise typer.Exit(NEGATIVE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Self
@@ -14,27 +14,42 @@ from fairweather_interface.errors import FairweatherError
 from rich import progress as rich_progress
 from rich.table import Table
 
-from fairweather_research.cli.terminal import console
+from fairweather_research.cli.terminal import console, echo, printed
+from fairweather_research.delivery.keys import SigningKey
+from fairweather_research.delivery.signing import envelope_at, sign
 from fairweather_research.fleet import Fleet
 from fairweather_research.fleet.index import Row, default_page, rows, write_index
 from fairweather_research.fleet.tasks import Outcome, State
 from fairweather_research.training.train import STAGES, Progress
 
-__all__ = ["list_trainings", "run_fleet"]
-
 
 def run_fleet(
-    fleet: Fleet, index: Path | None, warnings: Sequence[str], *, engine: str, jobs: int | None
+    fleet: Fleet,
+    index: Path | None,
+    warnings: Sequence[str],
+    *,
+    engine: str,
+    jobs: int | None,
+    key: SigningKey | None = None,
 ) -> bool:
-    """Run a fleet, show it, and write its page; return whether all of it is in the store."""
+    """Run a fleet, show it, and write its page; return whether all is in the store, and signed.
+
+    With a key, what is delivered is signed as soon as it is there. What was in the store before is
+    not: only who trained it knows whose it is.
+    """
     plan = fleet.plan
+    unsigned: list[str] = []
+
+    def end(outcome: Outcome) -> None:
+        shown.ended(outcome)
+        if key is not None:
+            unsigned.extend(_sign(outcome, key))
+
     page = (index or default_page(plan, fleet.store)).expanduser().resolve()
     with FleetProgress(len(plan.trainings)) as shown:
         try:
             with redirect_stdout(sys.stderr):  # where Ray prints what it lost
-                outcomes = fleet.run(
-                    engine=engine, jobs=jobs, progress=shown.progress, ended=shown.ended
-                )
+                outcomes = fleet.run(engine=engine, jobs=jobs, progress=shown.progress, ended=end)
         except KeyboardInterrupt:
             ended = dict(shown.outcomes)
             ended |= {outcome.name: outcome for outcome in fleet.waiting(but=ended)}
@@ -48,9 +63,11 @@ def run_fleet(
     for outcome in outcomes:
         if outcome.path is not None:
             typer.echo(outcome.path)
+    for line in unsigned:
+        echo(line)
     missing = [outcome for outcome in outcomes if outcome.path is None]
     for outcome in missing:
-        typer.echo(f"{outcome.state}: {outcome.name}: {outcome.reason}", err=True)
+        echo(f"{outcome.state}: {outcome.name}: {outcome.reason}")
     write_index(page, plan, fleet.store, found, warnings=warnings)
     new = sum(outcome.state is State.DELIVERED for outcome in outcomes)
     console().print(
@@ -62,7 +79,18 @@ def run_fleet(
         highlight=False,
         soft_wrap=True,
     )
-    return not missing
+    return not missing and not unsigned
+
+
+def _sign(outcome: Outcome, key: SigningKey) -> Iterator[str]:
+    """Sign what was delivered now; yield why a delivery of the fleet is not signed, if so."""
+    try:
+        if outcome.path is not None and outcome.state is State.DELIVERED:
+            sign(outcome.path, key)
+        elif outcome.path is not None and envelope_at(outcome.path) is None:
+            yield f"not signed, was in the store before: {outcome.path}"
+    except FairweatherError as error:
+        yield f"not signed: {outcome.path}: {error}"
 
 
 def list_trainings(fleet: Fleet) -> bool:
@@ -129,7 +157,7 @@ class FleetProgress:
             if outcome.reason:
                 line += f": {outcome.reason.splitlines()[0]}"  # all of it at the end
             if outcome.reason or not self._console.is_terminal:
-                self._console.print(line, markup=False, soft_wrap=True)
+                self._console.print(printed(line), markup=False, soft_wrap=True)
 
 
 def _show_summary(rows: Sequence[Row]) -> None:

@@ -19,14 +19,14 @@ from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.cli.fleet import fleet_command
 from fairweather_research.cli.options import Software, Store, Strict, TensorBoard, one_of
+from fairweather_research.cli.publish import publish_command, skill_command
 from fairweather_research.cli.reproduce import reproduce_command
-from fairweather_research.cli.terminal import NEGATIVE, handle_errors
+from fairweather_research.cli.sign import Key, sign_command
+from fairweather_research.cli.terminal import NEGATIVE, handle_errors, printed
 from fairweather_research.errors import ObservationsError, ResearchError
 from fairweather_research.observations.report import some
 from fairweather_research.observations.sources import SOURCES
 from fairweather_research.recipes.recipe import load_recipe
-
-__all__ = ["app", "main"]
 
 app = typer.Typer(
     name="fairweather-research",
@@ -65,6 +65,7 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
     software: Software = None,
     strict: Strict = False,  # noqa: FBT002 - a flag
     tensorboard: TensorBoard = None,
+    sign: Key = None,
 ) -> None:
     """Train what a recipe describes and deliver it to a store.
 
@@ -80,12 +81,15 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
             show_skill,
         )
         from fairweather_research.delivery.compatibility import (  # noqa: PLC0415
-            read_manifest_file,
+            live_software,
             serving_problems,
         )
+        from fairweather_research.delivery.keys import load_key  # noqa: PLC0415
+        from fairweather_research.delivery.signing import sign as sign_delivery  # noqa: PLC0415
         from fairweather_research.training.train import train  # noqa: PLC0415 - pandas is slow
 
-        releases = [read_manifest_file(path) for path in software] if software else None
+        releases = live_software(software)
+        signing = None if sign is None else load_key(sign)
         with show_progress() as show:
             delivery = train(
                 recipe,
@@ -100,7 +104,9 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
         show_skill(delivery, reasons)
         if tensorboard is not None:
             typer.echo(f"Logs: tensorboard --logdir {tensorboard}", err=True)
-    typer.echo(delivery.path)
+        typer.echo(delivery.path)
+        if signing is not None:  # a delivery that could not be signed stays
+            sign_delivery(str(delivery.path), signing)
     if strict and reasons:
         raise typer.Exit(NEGATIVE)
 
@@ -114,48 +120,43 @@ def check_command(
         Path,
         typer.Argument(metavar="RECIPE.yaml", help="What would be trained."),
     ],
-    software: Annotated[
-        Path,
-        typer.Option(
-            metavar="FILE",
-            help="A release's software manifest, as 'flask --app fairweather_app software' "
-            "prints it.",
-        ),
-    ],
+    software: Software = None,
 ) -> None:
-    """Check whether a release supports what a recipe makes, before it is trained.
+    """Check whether live software supports what a recipe makes, before it is trained.
 
-    Values that only training finds are assumed to be the most demanding ones. The verdict goes to
-    stdout, with all reasons and what to change in the recipe, or with what the release does not
-    use. Exit code 0: it serves; 1: it refuses.
+    Values that only training finds are assumed to be the most demanding ones. The verdict of each
+    release goes to stdout, with all reasons and what to change in the recipe, or with what the
+    release does not use. Exit code 0: all serve it; 1: one refuses.
 
     Example: fairweather-research check recipes/winter-predictor.yaml --software app.json
     """
     with handle_errors():
         from fairweather_research.delivery.compatibility import (  # noqa: PLC0415
-            check_recipe,
-            read_manifest_file,
+            check_compatibility,
+            live_software,
         )
 
-        release = read_manifest_file(software)
-        answer = check_recipe(load_recipe(recipe), release)
-    schema = f"schema {answer.expected.schema_version}, min_reader {answer.expected.min_reader}"
-    name = f"{release.name} {release.version}"
-    if answer.verdict.serves:
-        typer.echo(f"serves: {name} supports what {recipe} makes ({schema})")
-        for path in answer.verdict.unused:
-            typer.echo(f"  - serves without `{path}`, which it does not know")
-        return
-    typer.echo(f"refuses: {name} does not support what {recipe} makes ({schema})")
-    for refusal in answer.verdict.refusals:
-        typer.echo(f"  - {refusal.code}: {refusal.reason}")
-    typer.echo("to change:")
-    for remedy in answer.remedies:
-        typer.echo(f"  - {remedy}")
-    raise typer.Exit(NEGATIVE)
+        answers = check_compatibility(load_recipe(recipe), live_software(software)).answers
+    for answer in answers:
+        expected, name = answer.expected, f"{answer.software.name} {answer.software.version}"
+        schema = f"schema {expected.schema_version}, min_reader {expected.min_reader}"
+        if answer.verdict.serves:
+            lines = [f"serves: {name} supports what {recipe} makes ({schema})"]
+            lines += [
+                f"  - serves without `{path}`, which it does not know"
+                for path in answer.verdict.unused
+            ]
+        else:
+            lines = [f"refuses: {name} does not support what {recipe} makes ({schema})"]
+            lines += [f"  - {each.code}: {each.reason}" for each in answer.verdict.refusals]
+            lines += ["to change:", *(f"  - {remedy}" for remedy in answer.remedies)]
+        typer.echo(printed("\n".join(lines)))
+    if not all(answer.verdict.serves for answer in answers):
+        raise typer.Exit(NEGATIVE)
 
 
 app.command("reproduce")(reproduce_command)
+app.command("sign")(sign_command)
 
 
 @app.command("observations")
@@ -219,30 +220,8 @@ def observations_command(
     typer.echo(output)
 
 
-@app.command("publish")
-def publish_command(
-    delivery: Annotated[
-        str,
-        typer.Argument(metavar="DELIVERY", help="The delivery's folder: a path or a URL."),
-    ],
-    store: Annotated[
-        str,
-        typer.Option(
-            metavar="URL",
-            help="Where to: a folder, or any URL of fsspec such as s3://bucket/prefix.",
-        ),
-    ],
-) -> None:
-    """Verify a delivery and copy it to another store, visible there whole or not at all.
-
-    Publishing what is there already changes nothing. The last line of stdout is its path or URL.
-
-    Example: fairweather-research publish store/ID --store s3://bucket/deliveries
-    """
-    with handle_errors():
-        from fairweather_research.delivery.publish import publish  # noqa: PLC0415 - fsspec is slow
-
-        typer.echo(publish(delivery, store))
+app.command("publish")(publish_command)
+app.command("standing")(skill_command)
 
 
 def main() -> None:

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Software", "Store", "Strict", "TensorBoard", "one_of"]
-
 Store = Annotated[
     Path,
     typer.Option(
@@ -20,9 +18,8 @@ Software = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="FILE",
-        help="Software manifest of a live release, to check the recipe against before training; "
-        "may be repeated.",
-        show_default="the newest release that this package knows",
+        help="Software manifest of a live release, as its /software answers; may be repeated.",
+        show_default="all in .live/, else the newest release that this package knows",
     ),
 ]
 Strict = Annotated[

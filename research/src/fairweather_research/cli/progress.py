@@ -12,11 +12,9 @@ from fairweather_interface.metadata import ModelMetadata
 from rich import progress as rich_progress
 from rich.table import Table
 
-from fairweather_research.cli.terminal import console
+from fairweather_research.cli.terminal import console, printed
 from fairweather_research.evaluation.scores import BASELINES
 from fairweather_research.training.train import STAGES, Progress
-
-__all__ = ["show_progress", "show_skill"]
 
 
 @contextmanager
@@ -46,7 +44,7 @@ def show_progress(end: str = "delivered") -> Iterator[Callable[[Progress], None]
             if progress.quality:
                 terminal.print(progress.quality, markup=False, soft_wrap=True)
             for line in progress.warnings:
-                terminal.print(f"warning: {line}", markup=False, soft_wrap=True)
+                terminal.print(printed(f"warning: {line}"), markup=False, soft_wrap=True)
             bars.update(task, completed=done, description=STAGES[progress.stage], note=note)
 
         yield show

@@ -10,8 +10,6 @@ from fairweather_interface.delivery import METADATA
 
 from fairweather_research.cli.terminal import NEGATIVE, handle_errors
 
-__all__ = ["reproduce_command"]
-
 
 def reproduce_command(
     delivery: Annotated[

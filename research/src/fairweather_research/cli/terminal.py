@@ -10,23 +10,26 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from fairweather_interface.errors import DefinitionsError, FairweatherError, SoftwareError
+from fairweather_interface.terminal import printable
 
 from fairweather_research.errors import (
     ObservationsError,
     RecipeError,
     ReproduceError,
+    SigningKeyError,
     UnfitDataError,
 )
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["NEGATIVE", "WRONG_USE", "console", "handle_errors"]
-
 NEGATIVE = 1
 WRONG_USE = 2
 
-_WRONG = (DefinitionsError, RecipeError, ObservationsError, ReproduceError, SoftwareError)
+_WRONG = (
+    *(DefinitionsError, RecipeError, ObservationsError, ReproduceError),
+    *(SigningKeyError, SoftwareError),
+)
 
 
 class _Terminated(KeyboardInterrupt):
@@ -43,7 +46,7 @@ def handle_errors(interrupted: str = "interrupted; nothing was delivered") -> It
         try:
             yield
         except FairweatherError as error:
-            typer.echo(f"error: {error}", err=True)
+            echo(f"error: {error}")
             negative = isinstance(error, UnfitDataError) or not isinstance(error, _WRONG)
             raise typer.Exit(NEGATIVE if negative else WRONG_USE) from error
         except RuntimeError as error:
@@ -73,11 +76,21 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def console() -> Console:
+def printed(text: str) -> str:
+    """Return a text of others with the signs escaped that would steer a terminal."""
+    return printable(text, escaped=True)
+
+
+def echo(text: str) -> None:
+    """Print a message on stderr, as `printed` returns it."""
+    typer.echo(printed(text), err=True)
+
+
+def console(*, stderr: bool = True) -> Console:
     """Return the console on stderr, 120 columns wide where it is no terminal."""
     from rich.console import Console  # noqa: PLC0415 - rich is slow
 
-    found = Console(stderr=True, highlight=False)
+    found = Console(stderr=stderr, highlight=False)
     if not found.is_terminal:
-        return Console(stderr=True, highlight=False, width=120)
+        return Console(stderr=stderr, highlight=False, width=120)
     return found

@@ -33,8 +33,6 @@ from fairweather_research.errors import UnfitDataError
 from fairweather_research.recipes.recipe import Recipe
 from fairweather_research.recipes.switch import REFERENCE_TIME, Statistic, SwitchPlan
 
-__all__ = ["ByInput", "ByMonth", "Switch", "find_switch", "month_of_day"]
-
 #: Days of windows, in every area, that a branch needs of each part of the split.
 _LEAST = {Part.TRAINING: 7, Part.CALIBRATION: 1, Part.HELD_OUT: 1}
 

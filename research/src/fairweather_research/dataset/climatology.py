@@ -16,18 +16,6 @@ import numpy.typing as npt
 
 from fairweather_research.dataset.split import DAY
 
-__all__ = [
-    "DAILY_WAVES",
-    "DAILY_WAVES_THAT_CHANGE",
-    "TERMS",
-    "YEAR",
-    "fit_climatology",
-    "shifted",
-    "terms",
-    "usual_at",
-    "yearly_waves",
-]
-
 YEAR = 31_556_952  # seconds in a mean Gregorian year
 DAILY_WAVES = 3
 DAILY_WAVES_THAT_CHANGE = 2

@@ -12,8 +12,6 @@ from fairweather_research.dataset.reference_times import local_month
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.document import StrictModel
 
-__all__ = ["InputStatistics", "Month", "compute_statistics"]
-
 _BINS = 40
 _QUANTILES = {"lowest": 0.0, "low": 0.05, "middle": 0.5, "high": 0.95, "highest": 1.0}
 

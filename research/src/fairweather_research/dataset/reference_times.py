@@ -20,8 +20,6 @@ from fairweather_research.dataset.split import DAY
 from fairweather_research.observations.series import Archive
 from fairweather_research.recipes.blueprint import Blueprint
 
-__all__ = ["delay_by_phase", "local_month", "reference_times"]
-
 # An hour counts as observed with this share of the observations of the hour that has the most.
 _SELDOM = 0.1
 

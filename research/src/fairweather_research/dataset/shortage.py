@@ -11,8 +11,6 @@ from fairweather_research.observations.series import Archive
 from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["absent", "needed", "too_seldom"]
-
 
 def needed(plan: Blueprint) -> set[tuple[str, str]]:
     """Return the (area, variable) of every series that a model is trained on."""

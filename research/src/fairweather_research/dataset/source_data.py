@@ -19,8 +19,6 @@ from fairweather_research.observations.loading import Observations, load_observa
 from fairweather_research.observations.sources import SOURCES
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["observations_of", "refuse_changed"]
-
 _KEPT = 4  # sources; a year of minutes takes a hundred megabytes
 _lock = threading.Lock()
 

@@ -19,8 +19,6 @@ import numpy.typing as npt
 
 from fairweather_research.recipes.recipe import SplitPlan
 
-__all__ = ["DAY", "Part", "Span", "TimeSplit"]
-
 DAY = 86_400
 
 _FOLDS = 4

@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from fairweather_research.dataset.windows import SampledSeries
 
-__all__ = ["StackedWindows"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class StackedWindows:

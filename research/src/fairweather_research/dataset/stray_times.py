@@ -11,8 +11,6 @@ import numpy as np
 from fairweather_research.observations.series import Archive, epoch_seconds
 from fairweather_research.recipes.blueprint import Blueprint
 
-__all__ = ["stray_times"]
-
 _YEAR = 365.25 * 86_400
 _LONG = 10  # years: so long may a station be closed, where it observed enough before and after
 _LONGEST = 300  # years: no instrument is so old

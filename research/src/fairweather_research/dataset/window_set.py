@@ -39,8 +39,6 @@ from fairweather_research.observations.series import Archive
 from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["InputRange", "WindowSet"]
-
 # What is held in memory at once of an input's windows.
 _MOST_WINDOWS = 256
 _MOST_VALUES = 2_000_000

@@ -21,8 +21,6 @@ import numpy.typing as npt
 
 from fairweather_research.observations.series import Series
 
-__all__ = ["SampledSeries", "coarsen", "region_mean", "sample"]
-
 
 class SampledSeries(NamedTuple):
     """A series brought to one sample rate: value i stands for ``start + i * rate / phases``.

@@ -20,6 +20,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from fairweather_interface.errors import NotExpressibleError, SoftwareError, listed
+from fairweather_interface.manifest import read_document
 from fairweather_interface.metadata import ModelMetadata, dump_metadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Software, read_software
@@ -27,17 +28,11 @@ from fairweather_interface.verdict import Verdict, check
 from fairweather_interface.versions import SchemaVersion
 
 from fairweather_research.delivery.metadata import expected_metadata, optional_parts
+from fairweather_research.document import LARGEST
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = [
-    "Answer",
-    "Compatibility",
-    "check_compatibility",
-    "check_recipe",
-    "newest_software",
-    "read_manifest_file",
-    "serving_problems",
-]
+#: The folder of the manifests of deployed apps.
+LIVE = Path(".live")
 
 # The manifest of the newest app that is released; `nox -s release -- app` writes it anew.
 _NEWEST = "fairweather-app.json"
@@ -158,6 +153,18 @@ def newest_software() -> Software:
     return read_software((files("fairweather_research") / "software" / _NEWEST).read_bytes())
 
 
+def live_software(paths: Sequence[Path] | None) -> list[Software] | None:
+    """Return the software of these manifests; else of those in ``.live``, where there are any.
+
+    None where there are none: what is asked then is the newest known release. ``nox -s live``
+    fetches what deployed apps say of themselves into the folder ``.live`` of the working directory.
+
+    Raises:
+        SoftwareError: one cannot be read, or is none.
+    """
+    return [read_manifest_file(path) for path in paths or sorted(LIVE.glob("*.json"))] or None
+
+
 def read_manifest_file(path: Path) -> Software:
     """Read a software manifest from a file.
 
@@ -165,13 +172,13 @@ def read_manifest_file(path: Path) -> Software:
         SoftwareError: it cannot be read, or holds none; the message names the file.
     """
     try:
-        return read_software(path.read_bytes())
+        return read_software(read_document(path, LARGEST, follow_links=True))
     except OSError as error:
         raise SoftwareError(
             f"{path}: cannot be read ({error.strerror}); give the path of a manifest"
         ) from error
-    except SoftwareError as error:
-        raise SoftwareError(f"{path}: {error}", problems=error.problems) from error
+    except (SoftwareError, ValueError) as error:
+        raise SoftwareError(f"{path}: {error}", problems=getattr(error, "problems", ())) from error
 
 
 def _live(software: Sequence[Software] | None) -> Sequence[Software]:

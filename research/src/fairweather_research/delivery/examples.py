@@ -22,8 +22,6 @@ from fairweather_research.dataset.reference_times import local_month
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.recipes.blueprint import InputPlan
 
-__all__ = ["SERVE", "choose_examples"]
-
 SERVE = "serve"
 
 _REGULAR = 8

@@ -41,6 +41,7 @@ from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 from fairweather_research.dataset.window_set import InputRange
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.environment import packages
+from fairweather_research.errors import RecipeError
 from fairweather_research.evaluation.scores import Evaluation
 from fairweather_research.export.artifacts import (
     IR_VERSION,
@@ -53,7 +54,7 @@ from fairweather_research.export.artifacts import (
 from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["create_model_metadata", "declared_domain", "expected_metadata", "optional_parts"]
+_MOST_OF_RANGE = 0.01  # of a variable's range, that apps admit as a tolerance
 
 _NO_DIGEST = f"sha256:{0:064d}"
 
@@ -72,6 +73,7 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
 
     Raises:
         MetadataError: the contract does not allow what the recipe declares.
+        RecipeError: apps do not, since the examples of such a delivery would prove nothing.
     """
     plan = recipe.blueprint
     quantiles = tuple(
@@ -119,6 +121,14 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
             name: Tolerance(absolute=TOLERANCE[0], relative=TOLERANCE[1]) for name in names
         },
     }
+    if narrow := [
+        f"`variables`: found {name} in {row.unit} from {row.minimum:g} to {row.maximum:g}, of "
+        f"which the tolerance of every artifact, {TOLERANCE[0]:g}, is more than "
+        f"{_MOST_OF_RANGE:.0%}; define it in a smaller unit"
+        for name, row in recipe.defined.variable_table.items()
+        if name in recipe.variables and TOLERANCE[0] > _MOST_OF_RANGE * (row.maximum - row.minimum)
+    ]:
+        raise RecipeError(recipe.model_type, narrow)
     stand_ins: dict[str, Any] = {
         **declared_domain(recipe, _widest_ranges(plan)),
         "artifacts": _artifacts(OnnxReport(opset=OPSET, ir_version=IR_VERSION)),

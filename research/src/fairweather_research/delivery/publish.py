@@ -1,104 +1,121 @@
 """Copy a delivery from one store to another.
 
-Its files, and no stray that lies beside them, are copied byte for byte, verified before anything
-is written, and visible at its destination
-whole or not at all: in a folder it is staged beside its place and renamed, at any other URL of
-fsspec its manifest is written last, and by one writer only. Publishing what is there already
-changes nothing; other bytes under the same id are refused.
+What its manifest lists, its manifest and its signatures are copied byte for byte, verified before
+anything is written, and visible at the destination whole or not at all: in a folder it is staged
+beside its place and renamed, at any other URL of fsspec its manifest is written last, and by one
+writer only. Modes stay behind: files are made as this process makes them, by its umask. Publishing
+what is there already adds the signatures that are missing there, and changes nothing else; other
+bytes under the same id are refused.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
 from fairweather_interface.delivery import MANIFEST, SIGNATURE, read_manifest, verify_delivery
-from fairweather_interface.errors import FairweatherError
+from fairweather_interface.envelope import dump_envelope, read_envelope
+from fairweather_interface.manifest import read_document
 
-from fairweather_research.errors import PublishError
+from fairweather_research.delivery.keys import SigningKey
+from fairweather_research.delivery.signing import (
+    add_signature,
+    envelope_at,
+    sign,
+    write_envelope,
+)
+from fairweather_research.delivery.stores import (
+    copy_bytes,
+    is_remote,
+    reaching,
+    store_at,
+    verified,
+)
+from fairweather_research.errors import PublishError, SigningError
 
 _HIDDEN = ".publishing-"
 
 
-def publish(delivery: str, store: str) -> str:
+def publish(delivery: str, store: str, key: SigningKey | None = None) -> str:
     """Verify a delivery, copy it to a store, and return where it lies there.
 
-    Both are paths or URLs; the delivery is its folder.
+    Both are paths or URLs; the delivery is its folder. With a key its signature is added to those
+    of the delivery, there and not in the store it comes from.
 
     Raises:
         PublishError: the delivery does not conform, the store holds another of its id, or either
             cannot be reached.
+        SigningError: no signature can be added to what is there.
     """
-    try:
-        with _verified(delivery) as folder:
-            if _is_remote(store):
-                return _upload(folder, store.rstrip("/"))
-            return _copy(folder, Path(store.removeprefix("file://")).expanduser())
-    except FairweatherError:
-        raise
-    except Exception as error:  # file systems raise what their clients raise
-        raise PublishError(
-            f"found {delivery} or {store} out of reach ({type(error).__name__}: {error}), expected "
-            "a delivery's folder and a store, each a path or a URL of fsspec"
-        ) from error
+    with reaching(delivery, store), verified(delivery) as folder, TemporaryDirectory() as made:
+        system, root, address = store_at(store)
+        final, place = f"{root}/{folder.name}", f"{address}/{folder.name}"
+        if not _is_there(folder, system, final):
+            if is_remote(store):
+                copy = Path(made) / folder.name
+                _copy(folder, copy, key)
+                _upload(copy, system, final)
+            else:
+                _stage(folder, Path(final), key)
+        elif key is None:
+            _add_missing(folder, place)
+        else:
+            sign(place, key)
+        return place
 
 
-def _copy(folder: Path, store: Path) -> str:
+def _copy(folder: Path, copy: Path, key: SigningKey | None) -> None:
+    """Copy what the manifest lists, the manifest and the envelope, and verify the copy."""
+    manifest = read_manifest(folder)
+    for path, entry in manifest.files.items():
+        copy_bytes(folder / path, copy / path, entry.size)
+    (copy / MANIFEST).write_bytes(read_document(folder / MANIFEST))
+    if (folder / SIGNATURE).exists():
+        (copy / SIGNATURE).write_bytes(read_document(folder / SIGNATURE))
+    if (problems := verify_delivery(copy)) or read_manifest(copy).digest != manifest.digest:
+        raise PublishError(f"{folder} changed while it was copied: {'; '.join(problems)}")
+    if key is not None:
+        write_envelope(str(copy), add_signature(copy, key))
+
+
+def _stage(folder: Path, final: Path, key: SigningKey | None) -> None:
     """Stage in a hidden sibling and rename: readers of the store see all of it or nothing."""
-    final, system = store / folder.name, fsspec.filesystem("file")
-    if not _is_there(folder, system, final):
-        staging = store / f"{_HIDDEN}{uuid.uuid4().hex}"
-        staging.mkdir(parents=True)
+    staging = final.parent / f"{_HIDDEN}{uuid.uuid4().hex}"
+    staging.mkdir(parents=True)
+    try:
+        copy = staging / final.name
+        _copy(folder, copy, key)
+        for each in (staging, *staging.rglob("*")):
+            _flush(each)
         try:
-            digest, copy = read_manifest(folder).digest, staging / folder.name
-            for path in _paths(folder):
-                (copy / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(folder / path, copy / path)
-            if (problems := verify_delivery(copy)) or read_manifest(copy).digest != digest:
-                raise PublishError(f"{folder} changed while it was copied: {'; '.join(problems)}")
-            for each in (staging, *staging.rglob("*")):
-                _flush(each)
-            try:
-                copy.rename(final)
-            except OSError:
-                if not _is_there(folder, system, final):
-                    raise
-            _flush(store)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    return str(final)
+            copy.rename(final)
+        except OSError:
+            if not _is_there(folder, fsspec.filesystem("file"), final):
+                raise
+        _flush(final.parent)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
-def _upload(folder: Path, url: str) -> str:
+def _upload(copy: Path, system: Any, final: str) -> None:  # noqa: ANN401 - untyped
     """Upload everything, then the manifest, exclusively: it makes the delivery visible."""
-    system, root = fsspec.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
-    final = f"{root}/{folder.name}"
-    if not _is_there(folder, system, final):
-        for path in _paths(folder)[:-1]:
-            remote = f"{final}/{path}"
-            system.makedirs(remote.rpartition("/")[0], exist_ok=True)
-            system.put_file(str(folder / path), remote)
-            if system.size(remote) != (folder / path).stat().st_size:
-                raise PublishError(f"{remote}: uploaded with another size; publish again")
-        try:
-            with system.open(f"{final}/{MANIFEST}", "xb") as file:
-                file.write((folder / MANIFEST).read_bytes())
-        except FileExistsError:
-            _is_there(folder, system, final)  # another writer won; were they our bytes?
-    return f"{url}/{folder.name}"
-
-
-def _paths(folder: Path) -> list[str]:
-    """Return the paths of what the manifest lists, of the signature if any, of the manifest."""
-    signed = [SIGNATURE] * (folder / SIGNATURE).is_file()
-    return [*read_manifest(folder).files, *signed, MANIFEST]
+    signed = [SIGNATURE] * (copy / SIGNATURE).exists()
+    for path in (*read_manifest(copy).files, *signed):
+        remote = f"{final}/{path}"
+        system.makedirs(remote.rpartition("/")[0], exist_ok=True)
+        system.put_file(str(copy / path), remote)
+        if system.size(remote) != (copy / path).stat().st_size:
+            raise PublishError(f"{remote}: uploaded with another size; publish again")
+    try:
+        with system.open(f"{final}/{MANIFEST}", "xb") as file:
+            file.write((copy / MANIFEST).read_bytes())
+    except FileExistsError:
+        _is_there(copy, system, final)  # another writer won; were they our bytes?
 
 
 def _is_there(folder: Path, system: Any, final: Path | str) -> bool:  # noqa: ANN401 - untyped
@@ -114,31 +131,21 @@ def _is_there(folder: Path, system: Any, final: Path | str) -> bool:  # noqa: AN
     return True
 
 
-@contextmanager
-def _verified(delivery: str) -> Iterator[Path]:
-    """Yield the verified delivery as a local folder, downloaded if need be."""
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(delivery.removeprefix("file://")).expanduser().absolute()
-        if _is_remote(delivery):
-            system, root = fsspec.url_to_fs(
-                delivery.rstrip("/"), use_listings_cache=False, skip_instance_cache=True
-            )
-            folder = Path(made) / root.rpartition("/")[2]
-            for remote in system.find(root):
-                if remote.endswith("/"):
-                    continue  # an empty object that stands for a folder
-                path = folder / remote.removeprefix(root).lstrip("/")
-                if not path.resolve().is_relative_to(folder.resolve()):
-                    raise PublishError(f"found the path {remote}, expected one below {delivery}")
-                path.parent.mkdir(parents=True, exist_ok=True)
-                system.get_file(remote, str(path))
-        if problems := verify_delivery(folder):
-            raise PublishError(f"{delivery} is not a valid delivery: {'; '.join(problems)}")
-        yield folder
-
-
-def _is_remote(text: str) -> bool:
-    return "://" in text and not text.startswith("file://")
+def _add_missing(folder: Path, place: str) -> None:
+    """Add the delivery's signatures to those that are at its destination."""
+    ours, there = read_envelope(folder), envelope_at(place)
+    if ours is None:
+        return
+    if there is not None and there.payload != ours.payload:
+        raise SigningError(
+            f"{place}: found signatures of another statement than those of {folder}, and left them "
+            f"as they are; add one there: fairweather-research sign {place} --key KEY"
+        )
+    whole = there or ours
+    for each in ours.signatures:
+        whole = whole.with_signature(each.key_id, each.value)
+    if whole != there:
+        write_envelope(place, dump_envelope(whole))
 
 
 def _flush(path: Path) -> None:

@@ -9,8 +9,6 @@ from fairweather_research.evaluation.scores import Evaluation
 from fairweather_research.export.artifacts import OnnxReport
 from fairweather_research.networks.base import EpochRecord
 
-__all__ = ["BranchRecord", "TrainingResult"]
-
 
 class BranchRecord(StrictModel):
     """One of several networks of a model that switches."""

@@ -22,8 +22,6 @@ from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.evaluation.scores import AgeScore, Evaluation, Score, evaluate
 from fairweather_research.recipes.blueprint import InputPlan
 
-__all__ = ["evaluate_ages", "greatest_age", "lose_newest"]
-
 _MOST = 300  # windows of an area for each age
 _SLACK = 0.05  # below the declared share that a band may hold at an age
 

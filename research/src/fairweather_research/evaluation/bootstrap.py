@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from fairweather_research.dataset.split import DAY
 
-__all__ = ["block_numbers", "interval"]
-
 _BLOCK = 4  # days
 _RESAMPLES = 1000
 

@@ -17,8 +17,6 @@ import numpy.typing as npt
 from fairweather_research.document import StrictModel
 from fairweather_research.evaluation.bootstrap import block_numbers, interval
 
-__all__ = ["Coverage", "CoverageCount", "measure_coverage"]
-
 _Verdict: TypeAlias = Literal["as declared", "too narrow", "too wide", "not known"]
 
 

@@ -25,11 +25,6 @@ from fairweather_research.evaluation.bootstrap import block_numbers, interval
 from fairweather_research.evaluation.coverage import Coverage, measure_coverage
 from fairweather_research.recipes.blueprint import lead_days
 
-__all__ = [
-    "BASELINES", "AgeScore", "Baseline", "DayScore", "Evaluation", "Score", "Trace", "evaluate",
-    "skill",
-]  # fmt: skip
-
 _Floats: TypeAlias = npt.NDArray[np.float64]
 
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from fairweather_research.evaluation.scores import DayScore
 
-__all__ = ["trust_sentence", "trusted_days"]
-
 _LEAST = 0.05  # skill of a day that counts
 
 _NUMBERS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

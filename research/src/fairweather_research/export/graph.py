@@ -56,8 +56,6 @@ from fairweather_research.dataset.climatology import (
 from fairweather_research.dataset.split import DAY
 from fairweather_research.recipes.blueprint import Blueprint, InputPlan
 
-__all__ = ["Bands", "Constants", "ForecastGraph", "Multiplexed", "reaches", "views", "waves"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Constants:

@@ -8,7 +8,9 @@ bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import Path
+from typing import Any, TypeVar
 
 import onnx
 import onnx.compose
@@ -17,9 +19,11 @@ import onnx.numpy_helper
 from fairweather_research.export.artifacts import IR_VERSION, OPSET
 from fairweather_research.networks.base import NetworkInputs
 
-__all__ = ["NETWORK_INPUTS", "NETWORK_OUTPUT", "canonical", "compose", "onnx_problems"]
+_Part = TypeVar("_Part")
 
 _NETWORK = "network"
+
+_MOST_VALUES = 1 << 28  # of a tensor: a gigabyte of float32
 
 #: The operations of trees and other classical models, which every runtime of our opset has.
 _TREES, _TREES_OPSET = "ai.onnx.ml", 3
@@ -34,25 +38,43 @@ _RANDOM = {
 }
 
 
+def data_problems(model: onnx.ModelProto) -> list[str]:
+    """Return what no app runs: values in other files, operations of others, tensors too large.
+
+    Such a model is refused by every app that holds ONNX to be data, so nothing else is written.
+    """
+    problems = []
+    tensors = list(_parts(model, onnx.TensorProto))
+    if any(each.external_data or each.data_location for each in tensors):
+        problems.append(
+            "keeps values in other files, expected all in its own; export it without external data"
+        )
+    nodes = _parts(model, onnx.NodeProto)
+    used = {node.domain for node in nodes} - {"", "ai.onnx", _TREES}
+    if used or model.functions:
+        names = ", ".join(sorted(used)) or "functions of its own"
+        problems.append(f"uses {names}, expected operations of ONNX itself, or of {_TREES}")
+    if any(prod(each.dims) > _MOST_VALUES for each in tensors):
+        problems.append(f"holds a tensor of more than {_MOST_VALUES:,} values, expected smaller")
+    return problems
+
+
 def onnx_problems(path: Path) -> list[str]:
     """Return what keeps a network's ONNX from being put into the graph."""
     try:
-        model = onnx.load(str(path))
-        onnx.checker.check_model(model)
+        model = onnx.load(str(path), load_external_data=False)
+        problems = data_problems(model)
+        if not problems:
+            onnx.checker.check_model(model)
     except Exception as error:  # noqa: BLE001 - a missing file, no ONNX, or not a valid one
         return [f"cannot be read ({' '.join(str(error).split())[:200]}); write one valid file"]
-    problems = []
     opset = {item.domain or "ai.onnx": item.version for item in model.opset_import}
     if opset.pop("ai.onnx", None) != OPSET:
         found = next((i.version for i in model.opset_import if i.domain in {"", "ai.onnx"}), None)
         problems.append(f"is of opset {found}, expected {OPSET}; export it with that opset")
     if opset.get(_TREES, 0) > _TREES_OPSET:
         problems.append(f"is of opset {opset[_TREES]} of {_TREES}, expected {_TREES_OPSET} at most")
-    used = {node.domain for node in _nodes(model.graph)} - {"", "ai.onnx", _TREES}
-    if used or model.functions:
-        names = ", ".join(sorted(used)) or "functions of its own"
-        problems.append(f"uses {names}, expected operations of ONNX itself, or of {_TREES}")
-    random = sorted({node.op_type for node in _nodes(model.graph)} & _RANDOM)
+    random = sorted({node.op_type for node in _parts(model, onnx.NodeProto)} & _RANDOM)
     if random:
         problems.append(f"draws random numbers ({', '.join(random)}), expected none at inference")
     constants = {item.name for item in model.graph.initializer}
@@ -100,7 +122,7 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     graph = model.graph
     opsets = [onnx.helper.make_opsetid("", OPSET)]
-    if any(node.domain == _TREES for node in _nodes(graph)):
+    if any(node.domain == _TREES for node in _parts(graph, onnx.NodeProto)):
         opsets.append(onnx.helper.make_opsetid(_TREES, _TREES_OPSET))
     makers = {name: node for node in graph.node for name in node.output if name}
     constants = {item.name: item for item in graph.initializer}
@@ -186,11 +208,14 @@ def _graphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
     return found + [g for each in node.attribute if each.type == kinds.GRAPHS for g in each.graphs]
 
 
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for inner in _graphs(node):
-            yield from _nodes(inner)
+def _parts(message: Any, kind: type[_Part]) -> Iterator[_Part]:  # noqa: ANN401 - any message
+    """Yield the parts of a kind at any depth: in graphs of nodes, in functions, in attributes."""
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                if isinstance(part, kind):
+                    yield part
+                yield from _parts(part, kind)
 
 
 def _bare(item: onnx.ValueInfoProto) -> onnx.ValueInfoProto:

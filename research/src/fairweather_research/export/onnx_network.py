@@ -48,8 +48,6 @@ from fairweather_research.export.saved_model import SIGNATURE_KEY, Conversion, l
 from fairweather_research.networks.base import ExportsOnnx, NetworkInputs
 from fairweather_research.networks.external import wrap_errors
 
-__all__ = ["NetworkPlaceholder", "OnnxAssembly"]
-
 _SAME = 1e-3  # usual spreads: what rounding may change
 
 

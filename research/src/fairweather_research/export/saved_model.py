@@ -35,8 +35,6 @@ from fairweather_research.export.artifacts import (
 )
 from fairweather_research.export.graph import ForecastGraph
 
-__all__ = ["SIGNATURE_KEY", "Conversion", "load_signature", "serialize_model"]
-
 SIGNATURE_KEY = "model_signature"
 
 _CONVERSION_SECONDS = 300
@@ -100,7 +98,7 @@ class Conversion:
     ) -> OnnxReport:
         """Keep the file where it gives the ``expected`` outputs for ``inputs``, else remove it."""
         omitted = (
-            self._failure() or _disagreement(self._path, inputs, expected) or _excess(self._path)
+            self._failure() or _excess(self._path) or _disagreement(self._path, inputs, expected)
         )
         if omitted is not None:
             self._path.unlink(missing_ok=True)
@@ -136,10 +134,14 @@ def _convert(receiver: Connection, log: str) -> None:
 
 
 def _excess(path: Path) -> str | None:
-    """Return what the model needs of a runtime beyond what is promised, if anything."""
+    """Return what the model is or needs of a runtime beyond what is promised, if anything."""
     import onnx  # noqa: PLC0415 - only here, and slow
 
-    model = onnx.load(str(path))
+    from fairweather_research.export.onnx_graph import data_problems  # noqa: PLC0415
+
+    model = onnx.load(str(path), load_external_data=False)
+    for problem in data_problems(model):
+        return f"the converted model {problem}"
     opset = next(item.version for item in model.opset_import if item.domain in {"", "ai.onnx"})
     if (opset, model.ir_version) == (OPSET, IR_VERSION):
         return None

@@ -24,8 +24,6 @@ from fairweather_research.fleet.tasks import Outcome, State
 from fairweather_research.recipes.plan import Plan
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["Row", "default_page", "rows", "write_index"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Row:

@@ -11,8 +11,6 @@ from fairweather_research.fleet.tasks import Outcome, Task, run_task
 from fairweather_research.training.forkserver import ForkServer
 from fairweather_research.training.train import Progress
 
-__all__ = ["cores", "run_locally"]
-
 
 def cores() -> int:
     """Return how many cores this process may use; one training keeps one of them busy."""

@@ -22,8 +22,6 @@ from fairweather_research.fleet.tasks import Outcome, State, Task, run_task
 from fairweather_research.training.forkserver import ForkServer
 from fairweather_research.training.train import Progress
 
-__all__ = ["run_on_ray"]
-
 _POLL_EVERY = 0.5  # seconds
 _PATIENCE = 10  # seconds
 

@@ -23,14 +23,13 @@ from typing import IO, Any
 
 from fairweather_interface.delivery import METADATA, Delivery, list_deliveries, open_delivery
 from fairweather_interface.errors import FairweatherError
+from fairweather_interface.manifest import read_document
 
 from fairweather_research.environment import NETWORK, OURS, packages
 from fairweather_research.networks.base import NETWORKS
 from fairweather_research.networks.external import source_digest
 from fairweather_research.observations.loading import Observations
 from fairweather_research.recipes.recipe import Recipe
-
-__all__ = ["HIDDEN", "DeliveredIndex", "claim", "clear_dead_claims", "identity"]
 
 #: What a fleet keeps in a store, hidden: readers of deliveries pass over it.
 HIDDEN = ".fleet"
@@ -129,9 +128,9 @@ def _lies_at(file: IO[str], path: Path) -> bool:
 def _identity_of(folder: Path) -> str:
     """Return the identity in a delivery's provenance; empty where that is incomplete."""
     try:
-        training = json.loads((folder / METADATA).read_text(encoding="utf-8"))["training"]
+        training = json.loads(read_document(folder / METADATA))["training"]
         return _digest(training["recipe"], training["data_digest"], training["packages"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 

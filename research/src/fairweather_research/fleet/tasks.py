@@ -23,8 +23,6 @@ from fairweather_research.recipes.recipe import Recipe
 from fairweather_research.training.forkserver import ForkServer
 from fairweather_research.training.train import Progress, train
 
-__all__ = ["Outcome", "State", "Task", "delivered_index", "run_task"]
-
 
 class State(StrEnum):
     """What became of a training."""

@@ -23,8 +23,6 @@ from fairweather_research.networks.base import (
 from fairweather_research.networks.keras_network import KerasNetwork
 from fairweather_research.networks.recent_anomalies import inputs_of
 
-__all__ = ["Blend", "build"]
-
 
 class Blend(KerasNetwork):
     """Two networks and their mean; see ``networks.Network``."""

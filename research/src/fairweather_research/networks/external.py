@@ -32,17 +32,6 @@ from fairweather_research.networks.base import (
     NetworkShape,
 )
 
-__all__ = [
-    "build_network",
-    "load_build",
-    "provenance_of",
-    "refuse_absent",
-    "refuse_other_numbers",
-    "source_digest",
-    "validate_network",
-    "wrap_errors",
-]
-
 _ROWS = 64  # windows that a network is tried on
 _SAME = 1e-3  # usual spreads: what rounding may change in a batch
 _HELP = "install the package that holds it, or put its folder into PYTHONPATH"

@@ -23,8 +23,6 @@ from fairweather_research.networks.base import (
     NetworkShape,
 )
 
-__all__ = ["KerasNetwork", "drawn_rows", "fit_network", "predict"]
-
 _PREDICTED = 1024  # rows of a batch
 _READ = 4 * _PREDICTED  # rows in memory
 

@@ -25,8 +25,6 @@ from fairweather_research.networks.base import NetworkInputs, NetworkShape
 from fairweather_research.networks.keras_network import KerasNetwork
 from fairweather_research.networks.recent_anomalies import features, inputs_of
 
-__all__ = ["build"]
-
 _UNITS = 64
 _DROPPED = 0.5
 _PENALTY = 1e-4

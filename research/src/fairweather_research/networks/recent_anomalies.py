@@ -31,8 +31,6 @@ from fairweather_research.networks.base import (
 )
 from fairweather_research.networks.keras_network import KerasNetwork, drawn_rows, predict
 
-__all__ = ["RecentAnomalies", "build"]
-
 _MEMORIES = (0.5, 8.0)  # hours: the newest value, and the last few
 _DAILY = slice(HOURS.start, HOURS.start + 2)  # one wave a day
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)  # shares of the number of windows

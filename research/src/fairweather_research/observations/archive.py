@@ -35,11 +35,6 @@ from fairweather_research.errors import ObservationsError
 from fairweather_research.observations.series import Archive, Series
 from fairweather_research.observations.sources import SOURCES
 
-__all__ = [
-    "COLUMNS", "Origin", "conversions", "convert", "declared_units", "read_origin", "read_table",
-    "series_table", "write_archive",
-]  # fmt: skip
-
 _SUFFIXES = {".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV"}
 # Finer than any instrument, coarser than the noise of arithmetic: 100.04 degF are 37.8 degC.
 _DECIMALS = 6

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AREAS", "LAG_0", "LAG_1", "Place", "seasons", "spatial_correlation"]
-
 _LAPSE = -6.5e-3  # degC a metre
 _CORRELATION_LENGTH = 200.0  # kilometres in which the correlation of two areas falls by e
 _EARTH = 6371.0  # kilometres

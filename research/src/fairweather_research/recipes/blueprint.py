@@ -14,8 +14,6 @@ from decimal import Decimal
 from fairweather_interface.definitions import Definitions
 from fairweather_interface.metadata import Area
 
-__all__ = ["Blueprint", "InputPlan", "OutputPlan", "QuantilePlan", "lead_days", "make_blueprint"]
-
 _DAY = timedelta(days=1)
 _HOUR = 3600
 _AGES = [timedelta(hours=hours) for hours in (3, 6, 12, 24, 48, 72, 144, 288)]

@@ -25,6 +25,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,6 @@ from fairweather_research.document import nearest, read_yaml, resolve_definition
 from fairweather_research.errors import PlanError, RecipeError
 from fairweather_research.recipes.recipe import Recipe
 
-__all__ = ["PLAN_KEYS", "Plan", "Training", "load_plan"]
-
 #: Every key of a plan, and what it holds.
 PLAN_KEYS = {
     "recipe": "keys of a recipe that all have in common, or the path of a recipe",
@@ -45,6 +44,8 @@ PLAN_KEYS = {
     "networks": "a list of networks",
     "seeds": "a list of seeds",
 }
+
+_MOST = 10_000  # trainings of a plan
 
 # Keys of a recipe that only the axes may set.
 _ON_AXES = {"areas": "areas", "model_type": "model_types", "network": "networks", "seed": "seeds"}
@@ -197,13 +198,13 @@ def _expanded(
     areas = document["areas"]
     if areas == "each":
         areas = _each_area(document, common, source, folder)
+    axes = (document.get("networks", [None]), document.get("seeds", [None]))
+    number = prod(map(len, (document["model_types"], areas, *axes)))
+    if number > _MOST:
+        problem = f"found {number:,} trainings, expected at most {_MOST:,}; write several plans"
+        raise PlanError(source, [problem])
     found = []
-    for (label, own), area, network, seed in product(
-        document["model_types"].items(),
-        areas,
-        document.get("networks", [None]),
-        document.get("seeds", [None]),
-    ):
+    for (label, own), area, network, seed in product(document["model_types"].items(), areas, *axes):
         keys = {**(own or {}), "model_type": label}
         keys["areas"] = area if isinstance(area, list) else [area]
         words = [_label(label), _label(area)]

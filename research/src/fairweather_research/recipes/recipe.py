@@ -39,8 +39,6 @@ from fairweather_research.recipes import values
 from fairweather_research.recipes.blueprint import Blueprint, make_blueprint
 from fairweather_research.recipes.switch import SwitchPlan
 
-__all__ = ["Declares", "ObservationsPlan", "Recipe", "SplitPlan", "load_recipe"]
-
 _DAY = timedelta(days=1)
 _QUOTE_IT = "expected a text: put it in quotes"
 _MOST_IN_WORDS = 20  # problems; others are counted

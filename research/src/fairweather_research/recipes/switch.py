@@ -23,8 +23,6 @@ from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, mode
 from fairweather_research.document import Duration, StrictModel
 from fairweather_research.recipes.blueprint import Blueprint
 
-__all__ = ["REFERENCE_TIME", "Statistic", "SwitchPlan"]
-
 REFERENCE_TIME = "reference_time"
 
 Statistic = Literal["mean", "minimum", "maximum"]

@@ -15,10 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from fairweather_research.document import Duration
 from fairweather_research.networks.base import NETWORKS, PLUGGED
 
-__all__ = [
-    "MEASURED", "Bounds", "Licence", "MaxAge", "Months", "Names", "Network", "Prose", "Quantiles",
-    "Text", "Years",
-]  # fmt: skip
+_MOST_NAMES = 1000  # areas of a delivery that apps take
 
 #: A ``max_age`` that training finds.
 MEASURED = "measured"
@@ -34,6 +31,8 @@ def _ascending(months: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(names) > _MOST_NAMES:
+        raise ValueError(f"found {len(names):,} names, expected at most {_MOST_NAMES:,}")
     names = tuple(unicodedata.normalize("NFC", name) for name in names)
     if len(set(names)) != len(names):
         raise ValueError(f"found {short(list(names))}, expected each name once")

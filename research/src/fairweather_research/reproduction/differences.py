@@ -16,8 +16,6 @@ from fairweather_interface.metadata import ONNX
 
 from fairweather_research.environment import NETWORK, OURS, source_of, version_of
 
-__all__ = ["Finding", "Record", "compare", "forecast_difference", "record_of"]
-
 _CODE = "fairweather-research"
 _TO = "\N{RIGHTWARDS ARROW}"
 _METRICS = "card/metrics.json"

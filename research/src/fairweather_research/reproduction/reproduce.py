@@ -47,8 +47,6 @@ from fairweather_research.reproduction.differences import (
 )
 from fairweather_research.training.train import Progress, train
 
-__all__ = ["Reproduction", "reproduce"]
-
 _GRAPH = "saved_model.pb"
 _ABSENT = "not installed"  # as provenance records it of a package of a network
 
@@ -125,6 +123,10 @@ def reproduce(
             digest = observations_of(recipe).archive.digest()
             if digest != recorded:
                 remarks.append("not trained: with other observations it would prove nothing")
+                return _untrained(found, digest, remarks)
+            code = found.metadata.training.packages.get(f"{NETWORK}{recipe.network}")
+            if code not in (None, source_digest(recipe.network)):
+                remarks.append("not trained: the code of its network is another than was recorded")
                 return _untrained(found, digest, remarks)
             again = train(recipe, store or scratch, progress=progress)
         except AbsentNetworkError:  # it is no difference of the model

@@ -29,8 +29,6 @@ from fairweather_research.networks.keras_network import fit_network
 from fairweather_research.training.calibration import widening
 from fairweather_research.training.fitting import Fitted
 
-__all__ = ["fit_bands"]
-
 _PENALTY = 1e-3
 _LEAST_REACH = 0.01  # usual spreads
 

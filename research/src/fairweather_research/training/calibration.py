@@ -32,8 +32,6 @@ import numpy.typing as npt
 from fairweather_research.dataset.split import DAY
 from fairweather_research.recipes.blueprint import lead_days
 
-__all__ = ["shrinkage", "widening"]
-
 _FACTORS = np.linspace(0.0, 1.0, 21)  # the first is climatology
 _DOUBT = 2.0  # standard errors
 _DRAW = 2 * DAY

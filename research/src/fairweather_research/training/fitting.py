@@ -39,8 +39,6 @@ from fairweather_research.networks.keras_network import KerasNetwork, drawn_rows
 from fairweather_research.recipes.blueprint import Blueprint
 from fairweather_research.training.calibration import shrinkage
 
-__all__ = ["Fitted", "fit"]
-
 # What is held in memory at once of the forecasts that trust and bands are found with.
 _MOST_VALUES = 9_000_000
 _MOST_ROWS = 4096  # whole batches of ``predict``

@@ -41,8 +41,6 @@ from typing import Any, NoReturn, Self
 from fairweather_research.environment import THREADS
 from fairweather_research.errors import TrainingError
 
-__all__ = ["OUTPUT", "ForkServer", "TrainingProcess", "last_line"]
-
 #: What a training process writes its stdout and stderr to, in its scratch folder.
 OUTPUT = "output.txt"
 

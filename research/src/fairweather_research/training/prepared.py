@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,6 @@ from fairweather_research.errors import UnfitDataError
 from fairweather_research.evaluation.scores import BASELINES
 from fairweather_research.observations.series import Archive, epoch_seconds
 from fairweather_research.recipes.recipe import Recipe
-
-__all__ = ["PREPARED", "Prepared", "prepare"]
 
 PREPARED = "prepared.pickle"
 
@@ -60,6 +59,12 @@ def prepare(
     if problems := _without_comparison(windows) or _too_large(windows):
         raise UnfitDataError(recipe.observations.source, problems)
     time = epoch_seconds(archive.table["time"])
+    if (newest := archive.table["time"].max()) > datetime.now(UTC):
+        problem = (
+            f"found an observation of {newest:%Y-%m-%d %H:%M} UTC, which lies in the future; a "
+            "model that says so is refused by apps: correct its year, or the clock of this machine"
+        )
+        raise UnfitDataError(recipe.observations.source, [problem])
     return Prepared(
         recipe=recipe,
         expected=expected,

@@ -24,8 +24,6 @@ import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
 from fairweather_research.evaluation.scores import Evaluation
 from fairweather_research.networks.base import EpochRecord
 
-__all__ = ["EventLog"]
-
 
 class EventLog:
     """Event files in a folder, or nowhere when there is none."""

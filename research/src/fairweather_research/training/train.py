@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 from fairweather_interface.delivery import (
     METADATA,
@@ -45,8 +44,6 @@ from fairweather_research.recipes.recipe import Recipe, load_recipe
 from fairweather_research.training.forkserver import OUTPUT, ForkServer, last_line
 from fairweather_research.training.prepared import Prepared, prepare
 
-__all__ = ["STAGES", "Progress", "logs_beside", "make_store", "train"]
-
 #: The stages of a training, in order, and what each does.
 STAGES = {
     "check": "checking compatibility with the app",
@@ -78,11 +75,6 @@ class Progress:
     epochs: int | None = None  # the most there can be
     warnings: tuple[str, ...] = ()  # what no live software supports yet, with the stage "check"
     quality: str = ""  # what was found in the observations, for people, with the stage "windows"
-
-    @property
-    def foresight(self) -> SimpleNamespace | None:
-        """The older name of ``warnings``, which are its ``lines``; kept for one release."""
-        return SimpleNamespace(lines=self.warnings) if self.stage == "check" else None
 
 
 def train(

@@ -42,8 +42,6 @@ from fairweather_research.training.fitting import Fitted, fit
 from fairweather_research.training.prepared import Prepared
 from fairweather_research.training.tensorboard import EventLog
 
-__all__ = ["REFUSED", "run"]
-
 #: The exit code of a training whose recipe proved unusable; the last report says why.
 REFUSED = 3
 

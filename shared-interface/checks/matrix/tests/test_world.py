@@ -274,6 +274,25 @@ def test_can_i_release_says_who_would_be_lost(world: World) -> None:
         world.write("app", "0.3.0.dev0")
 
 
+def test_of_released_apps_those_that_are_deployed_are_asked_where_they_are_known(
+    world: World,
+) -> None:
+    live = world.root / ".live"
+    live.mkdir()
+    try:
+        for version in ("0.1.0", "0.9.0"):
+            (live / f"{version}.example.org.json").write_text(json.dumps({"version": version}))
+        heard = lines(matrix.can_i_release)
+    finally:
+        shutil.rmtree(live)
+    assert heard[:2] == [
+        "deployed: app 0.1",
+        "deployed: app 0.9, which is not released and cannot be asked",
+    ]
+    assert not any("app=0.2.0" in line for line in heard)
+    assert any("app=0.1.0, research=HEAD" in line for line in heard)
+
+
 def test_head_that_differs_from_the_latest_release_by_its_version_alone_is_not_asked_again(
     world: World,
 ) -> None:

@@ -48,8 +48,6 @@ from fairweather_research.observations.report import QualityReport
 from fairweather_research.observations.sources import SOURCES
 from fairweather_research.recipes.blueprint import lead_days
 
-__all__ = ["write_card"]
-
 _HELD = {
     "as declared": "as declared (within sampling error)",
     "too narrow": "too narrow (more values outside than declared)",

@@ -24,19 +24,6 @@ from fairweather_research.evaluation.coverage import Coverage, CoverageCount
 from fairweather_research.evaluation.scores import BASELINES, DayScore, Evaluation, Trace
 from fairweather_research.networks.base import EpochRecord
 
-__all__ = [
-    "Plot",
-    "bias_plot",
-    "coverage_plot",
-    "error_plot",
-    "named",
-    "reliability_plot",
-    "season_plot",
-    "spread_plot",
-    "training_plot",
-    "week_plot",
-]
-
 _MONTHS = calendar.month_abbr
 
 

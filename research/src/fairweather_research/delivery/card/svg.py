@@ -13,8 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Axis", "Chart", "ticks"]
-
 WIDTH, HEIGHT = 440.0, 220.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 12.0, 30.0, 38.0
 _LETTER = 6.4  # the width of a letter in a legend, near enough
