@@ -153,3 +153,46 @@ def short_when_alone() -> bytes:
         ),
         steps="steps",
     )
+
+
+def unlike_its_examples(kind: str) -> bytes:
+    """Return the identity for windows as warm as examples; colder ones, below 5 on average, differ.
+
+    They loop for ever (``endless``), take 4 GB (``hungry``), or come out ``short`` or ``long``.
+    """
+    scalar = field(1, "keepdims") + field(3, 0) + field(20, 2)
+    whole = field(1, "to") + field(3, INT64) + field(20, 2)
+    cold = (
+        node("ReduceMean", SOURCE, "mean", scalar),
+        node("Less", "mean five", "cold"),
+        node("Cast", "cold", "once", whole),
+    )
+    tensors = (tensor("five", FLOAT, 5), tensor("one", INT64, 1, sizes=(1,)))
+    if kind == "endless":
+        loop = node("Loop", f"- cold {SOURCE}", TARGET, subgraph("body", body(HANDED_ON)))
+        return model(*cold, loop, tensors=tensors)
+    if kind == "hungry":
+        size = tensor("size", INT64, 1 << 30, sizes=(1,))
+        nodes = [
+            node("Mul", "once size", "much"),
+            node("Add", "much one", "some"),
+            node("ConstantOfShape", "some", "zeros"),
+            node("ReduceMax", "zeros", "zero", scalar),
+            node("Add", f"{SOURCE} zero", TARGET),
+        ]
+        return model(*cold, *nodes, tensors=(*tensors, size))
+    if kind == "short":
+        few = tensor("few", INT64, 1, 5, sizes=(2,))
+        every = tensor("all", INT64, 99, 24, sizes=(2,))
+        nodes = [
+            node("Where", "cold few all", "ends"),
+            node("Slice", f"{SOURCE} starts ends", TARGET),
+        ]
+        starts = tensor("starts", INT64, 0, 0, sizes=(2,))
+        return model(*cold, *nodes, tensors=(*tensors, few, every, starts), steps="steps")
+    nodes = [
+        node("Add", "once one", "times"),
+        node("Concat", "one times", "tiles", field(1, "axis") + field(3, 0) + field(20, 2)),
+        node("Tile", f"{SOURCE} tiles", TARGET),
+    ]
+    return model(*cold, *nodes, tensors=tensors, steps="steps")

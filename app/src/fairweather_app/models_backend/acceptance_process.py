@@ -161,7 +161,7 @@ class AcceptanceTests:
 
 
 def end_idle(seconds: float = IDLE_SECONDS) -> None:
-    """End the testers that nobody has used for so many seconds."""
+    """End the testers that were not used for so many seconds."""
     with _idle_lock:
         while _idle and time.monotonic() - _idle[0][0] >= seconds:
             _end(_idle.pop(0)[1])

@@ -46,7 +46,7 @@ _NUMBERS = re.compile(rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f])*", re.DOTA
 
 
 class _RefusedError(Exception):
-    """Says what the file holds, and what is expected."""
+    """The file holds what is not run; the text states it, and what is expected."""
 
 
 def onnx_problem(path: str, content: bytes) -> str | None:

@@ -150,7 +150,9 @@ def find_problem(saved: Any) -> str | None:  # noqa: ANN401 - no types there
         called = {one.name for each in attributes for one in (each.func, *each.list.func)}
         found = [node for name in called for node in functions.pop(name, ())]
     foreign = sorted(operations.difference(OPERATIONS.split()))
-    return f"it uses {join_some(foreign)}, expected operations that only compute" * bool(foreign)
+    if not foreign:
+        return None
+    return f"it uses {join_some(foreign)}, expected operations that only compute"
 
 
 def _tensor(spec: Any) -> Tensor:  # noqa: ANN401 - a TensorSpec
