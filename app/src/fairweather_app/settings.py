@@ -111,7 +111,7 @@ class Settings(pydantic_settings.BaseSettings):
     model_memory: ByteSize = Field(
         default=ByteSize(1 << 30),
         ge=1 << 20,
-        description="Memory for loaded models in each process, as each took when it was tested. The "
+        description="Memory for loaded models in each process, as each took in its test. The "
         "least recently used are unloaded first, never one that runs. One model, and all runs "
         "together, may take as much again.",
     )
