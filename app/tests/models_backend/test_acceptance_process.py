@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from fairweather_app.errors import LoadError, PendingTestError, RemoteUnavailabl
 from fairweather_app.models_backend import OnnxBackend, RuntimeModel
 from fairweather_app.models_backend import acceptance_process as module
 from fairweather_app.models_backend.acceptance_process import (
+    AT_ONCE,
     SESSION_BYTES,
     AcceptanceTests,
     end_idle,
@@ -25,6 +27,7 @@ from fairweather_app.models_backend.acceptance_process import (
 Build = Callable[..., Path]
 MEGABYTE = 1 << 20
 MEMORY = 256 * MEGABYTE
+MOMENT = 1e-3
 
 
 class CrashingBackend(OnnxBackend):
@@ -157,9 +160,16 @@ def test_who_waits_no_longer_finds_the_result_later_and_others_go_on(
 ) -> None:
     endless, sound = tiny_delivery(model=write.endless_loop()), tiny_delivery()
     with pytest.raises(PendingTestError, match="it is still being tested"):
-        load(tests, endless, patience=0)
+        load(tests, endless, patience=MOMENT)
     assert load(tests, sound).memory
     assert "did not end within" in str(refusal(tests, endless))
+
+
+def test_who_has_no_patience_begins_no_test(tests: AcceptanceTests, tiny_delivery: Build) -> None:
+    for _ in range(2):
+        with pytest.raises(PendingTestError, match="it waits for its test"):
+            load(tests, tiny_delivery(), patience=0)
+    assert load(tests, tiny_delivery()).memory
 
 
 @pytest.mark.usefixtures("hurried")
@@ -169,12 +179,25 @@ def test_so_many_are_tested_at_once_and_more_wait(
     first, second, third = (tiny_delivery(model=write.endless_loop()) for _ in range(3))
     for path in (first, second):
         with pytest.raises(PendingTestError):
-            load(tests, path, patience=0)
-    with pytest.raises(PendingTestError, match="it waits: 2 others are being tested"):
-        load(tests, third, patience=0)
+            load(tests, path, patience=MOMENT)
+    with pytest.raises(PendingTestError, match="it waits for its test"):
+        load(tests, third, patience=MOMENT)
     monkeypatch.setattr(OnnxBackend, "test_seconds", 1)
     for path in (first, second, third):
         assert "did not end within" in str(refusal(tests, path))
+
+
+def test_a_tester_that_cannot_be_started_takes_no_turn_of_others(
+    tests: AcceptanceTests, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_idle(0)
+    path = tiny_delivery()
+    with monkeypatch.context() as changed:
+        changed.setattr(sys, "executable", "/bin/false")
+        for _ in range(AT_ONCE + 1):
+            with pytest.raises(RemoteUnavailableError, match="could not be used"):
+                load(tests, path)
+    assert load(tests, path).memory
 
 
 def test_a_tester_that_has_gone_is_replaced(

@@ -108,7 +108,8 @@ class Catalogue:
         """Scan the store once and replace the snapshot. Never raises for what the store holds.
 
         A scan that fails as a whole changes nothing, and is the problem of the snapshot. The test
-        of a delivery that goes on after `patience` seconds is left to the next refresh.
+        of a delivery that goes on after `patience` seconds is left to the next refresh; with 0 none
+        is begun.
         """
         with self._refreshing:
             first = self._snapshot.checked_at is None

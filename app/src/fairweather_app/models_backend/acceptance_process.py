@@ -78,8 +78,8 @@ class AcceptanceTests:
         """Test a verified delivery, and load it here when it has passed.
 
         What its model does wrong is `LoadError`. A test that goes on after `patience` seconds is
-        `PendingTestError`: the next call for the same delivery takes its result. A model that a
-        server runs is tested from here.
+        `PendingTestError`: the next call for the same delivery takes its result. With a patience of
+        0 no test is begun. A model that a server runs is tested from here.
         """
         servers = [each for each in backends if each.elsewhere]
         local = [each for each in backends if not each.elsewhere]
@@ -95,13 +95,9 @@ class AcceptanceTests:
         local = [each for each in local if artifact_of(delivery, each.format)] or local
         running = self._running.get(delivery.digest)
         if running is None:
-            if not self._permits.acquire(timeout=patience):
-                raise PendingTestError(f"it waits: {AT_ONCE} others are being tested")
-            running = self._running[delivery.digest] = Future()
-            work = (running, _take_tester(), delivery, local)
-            threading.Thread(
-                target=self._test, args=work, name="fairweather-test", daemon=True
-            ).start()
+            if patience == 0 or not self._permits.acquire(timeout=patience):
+                raise PendingTestError("it waits for its test")
+            running = self._start(delivery, local)
         try:
             memory = running.result(patience)
         except TimeoutError:
@@ -110,6 +106,17 @@ class AcceptanceTests:
             if running.done():
                 self._running.pop(delivery.digest, None)
         return replace(load(delivery, local), memory=memory)
+
+    def _start(self, delivery: Delivery, backends: Sequence[ModelsBackend]) -> Future[int]:
+        """Begin a test, with a permit that it gives back."""
+        try:
+            work = (Future[int](), _take_tester(), delivery, backends)
+        except BaseException:
+            self._permits.release()
+            raise
+        self._running[delivery.digest] = work[0]
+        threading.Thread(target=self._test, args=work, daemon=True).start()
+        return work[0]
 
     def _test(
         self,
@@ -132,11 +139,7 @@ class AcceptanceTests:
         seconds = max([each.test_seconds for each in backends], default=1)
         limits = {"memory": self._memory, "seconds": seconds}
         request = {"path": str(delivery.path), "backends": names, **limits}
-        try:
-            reply = _exchange(tester, json.dumps(request).encode() + b"\n")
-        except BaseException:
-            _end(tester)
-            raise
+        reply = _exchange(tester, json.dumps(request).encode() + b"\n")
         with _idle_lock:
             _idle.append((time.monotonic(), tester))
         if "memory" in reply:
@@ -188,16 +191,18 @@ def _take_tester() -> Tester:
 
 
 def _exchange(tester: Tester, request: bytes) -> dict[str, Any]:
-    """Send a line, and return the next reply."""
+    """Send a line, and return the next reply; a tester that gives none is ended."""
     reply = b""
     if tester.stdin is not None and tester.stdout is not None:
         with suppress(OSError):
             tester.stdin.write(request)
             tester.stdin.flush()
             reply = tester.stdout.readline(LONGEST_REPLY)
-    if not reply:
-        raise RemoteUnavailableError("the process that tests it could not be used")
-    found: dict[str, Any] = json.loads(reply)
+    try:
+        found: dict[str, Any] = json.loads(reply)
+    except ValueError:
+        _end(tester)
+        raise RemoteUnavailableError("the process that tests it could not be used") from None
     return found
 
 
