@@ -143,7 +143,7 @@ class Refresher:
             now.problems.append(f"the cache cannot be used: {cause_of(error)}")
         now.damaged = frozenset(self._find_damaged(now.entries))
         missing = {} if first else {each.delivery_id: each for each in now.gone}
-        for name in [*sorted(names - known.keys()), *self._to_recheck(now)]:
+        for name in [*self._to_recheck(now), *sorted(names - known.keys())]:
             self._refresh_one(name, now)
             if time.monotonic() - now.published > PUBLISH_EVERY_SECONDS:
                 self._publish({**missing, **now.entries})
