@@ -133,7 +133,7 @@ class Entry:
     trust: TrustVerdict | None = None
 
     def __post_init__(self) -> None:
-        """Bound the reason, whoever wrote it: every receipt of an area may repeat it."""
+        """Bound the reason, a store's words or ours: every receipt of an area may repeat it."""
         if self.reason is not None:
             object.__setattr__(self, "reason", as_reason(self.reason))
 

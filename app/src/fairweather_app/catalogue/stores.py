@@ -8,8 +8,7 @@ Who writes to a store is not trusted. Laws:
 - `OSError` means that the store failed; it tells nothing about a delivery.
 - `names` costs one listing, however many deliveries there are; nothing below them is read.
 - Names, kinds and sizes are compared before bytes are read. No link is followed, nothing but a
-  regular file is opened, and of a file no more is read than was asked for, whatever its size is
-  said to be.
+  regular file is opened, and no more is read of it than was asked for, whatever its stated size.
 - `check` compares as much with the manifest as is cheap, with `only_listed` nothing that it does
   not list, and returns the paths of that; empty objects that stand for folders are no files.
 - `fetch` brings bytes, never modes; a copy that differs is refused when it is verified.
@@ -248,7 +247,7 @@ class RemoteStore(Store):
         return frozenset(name for name in names if not name.startswith("."))
 
     def copy_files(self, name: str, most: Mapping[str, int], folder: Path) -> None:
-        """Fetch files; a longer one ends all, as soon as its size is told or received."""
+        """Fetch files; a longer one ends all, as soon as its size is known."""
         from fsspec.callbacks import Callback  # type: ignore[import-untyped]  # noqa: PLC0415 - a folder needs none
 
         copies = {str(folder / path): path for path in most}

@@ -87,6 +87,8 @@ class RolloutStore:
         Those that have a row keep it.
         """
         mode = "immediate" if self.policy.mode == "immediate" else "evidence"
+        if mode == "immediate" and not self._there:
+            return
         with self._database.transaction() as connection:
             last = self._last(connection, [""])
             before, number = last.get(("", EVERYWHERE), ("immediate", 0))
