@@ -190,14 +190,20 @@ def test_bytes_are_copied_and_modes_are_not(kit: Kit, tiny_delivery: Build, umas
     assert kit.live == [path.name]
     for copy, _, mode in copies(kit, path.name):
         assert mode == (0o700 if Path(copy).is_dir() else 0o600), copy
-    for each in (kit.index.path, kit.cache.folder / ".lock"):
-        assert each.stat().st_mode & 0o777 == 0o600
+    assert kit.index.path.stat().st_mode & 0o777 == 0o600
+    os.umask(umask)
+    try:
+        with kit.cache.claimed("name", "bytes", 0):
+            (claim,) = kit.cache.folder.glob(".claim-*")
+            assert claim.stat().st_mode & 0o777 == 0o600 & ~umask
+    finally:
+        os.umask(before)
 
 
 # -------------------------------------------------------------------------------- another user
 
 
-@pytest.mark.parametrize("wrong", ["others may write", "of another user", "a link", "the lock"])
+@pytest.mark.parametrize("wrong", ["others may write", "of another user", "a link", "a claim"])
 def test_a_cache_that_another_user_may_write_to_is_refused_at_the_start(
     settings: dict[str, Any], tmp_path: Path, monkeypatch: Patch, wrong: str
 ) -> None:
@@ -211,8 +217,8 @@ def test_a_cache_that_another_user_may_write_to_is_refused_at_the_start(
     if wrong == "a link":
         folder.rename(tmp_path / "theirs")
         folder.symlink_to(tmp_path / "theirs")
-    if wrong == "the lock":
-        (folder / ".lock").symlink_to(tmp_path / "made by the app")
+    if wrong == "a claim":
+        (folder / ".claim-x").symlink_to(tmp_path / "made by the app")
     with pytest.raises(
         SettingsError, match=r"FAIRWEATHER_CACHE is .*found that .*: type rm (-r )?/"
     ):

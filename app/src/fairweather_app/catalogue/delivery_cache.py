@@ -29,7 +29,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -131,6 +131,9 @@ class DeliveryCache:
     def check_writable(self) -> None:
         """Make a folder here and remove it again; raises `OSError` where that cannot be done."""
         self.check_private()
+        for claim in self.folder.glob(f"{_CLAIM}*"):
+            with suppress(FileNotFoundError):  # released just now
+                check_private(claim)
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder):
             pass
 

@@ -227,44 +227,35 @@ def describe(
     return _RECORD.dump_json(declared)
 
 
-def retry_entry(delivery_id: str, error: OSError, known: Entry | None) -> Entry:
-    """Return the entry of a delivery that could not be read; every pass tries it again.
+def failed_entry(delivery_id: str, error: Exception, known: Entry | None = None) -> Entry:
+    """Return the entry of a delivery on which a pass failed; every pass tries it again.
 
-    A live one stays live, and one with the same reason stays the same entry.
+    What says nothing about its bytes leaves a live one live. One that fails as before stays the
+    same entry.
     """
-    why = cause_of(error)
-    if not isinstance(error, RemoteUnavailableError):
-        why = f"it could not be read or copied yet ({why})"
-    reason = f"{why}; it is tried again at every store scan"
-    if known is not None and (known.live or known.reason == reason):
+    code, reason = Code.RUNTIME_UNAVAILABLE, cause_of(error)
+    if isinstance(error, FairweatherError):
+        code, reason = Code.CORRUPT, "; ".join(error.problems)
+    elif known is not None and known.live:
         return known
-    return Entry(
+    elif not isinstance(error, OSError):
+        code, reason = Code.CORRUPT, f"this release failed on it: {reason}"
+    elif not isinstance(error, RemoteUnavailableError):
+        reason = f"it could not be read or copied yet ({reason})"
+    entry = Entry(
         delivery_id=delivery_id,
         state=State.QUARANTINED,
         fingerprint="",
-        code=Code.RUNTIME_UNAVAILABLE,
-        reason=reason,
+        code=code,
+        reason=f"{reason}; it is tried again at every store scan",
     )
+    return known if known is not None and known.equals(entry) else entry
 
 
-def failed_entry(delivery_id: str, error: Exception | str) -> Entry:
-    """Return the entry of a delivery that fails a pass, which tries it again."""
-    reason = f"this release failed on it: {type(error).__name__}: {error}"
-    if isinstance(error, str):
-        reason = error
-    if isinstance(error, FairweatherError):  # of its folder; the ingestion finds those of its files
-        reason = "; ".join(error.problems)
-    return Entry(
-        delivery_id=delivery_id,
-        state=State.QUARANTINED,
-        fingerprint="",
-        code=Code.CORRUPT,
-        reason=mask(reason),
-    )
-
-
-def cause_of(error: OSError) -> str:
+def cause_of(error: Exception) -> str:
     """Return the cause without paths: those of a staged copy differ in every pass."""
+    if not isinstance(error, OSError):
+        return mask(f"{type(error).__name__}: {error}")
     if error.strerror:
         return error.strerror
     found = re.search(r"\[Errno \d+\] ([^:'\"]+)", str(error))  # of many files: shutil.Error

@@ -28,7 +28,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 
 from fairweather_interface.errors import FairweatherError, IncompleteDeliveryError
@@ -36,7 +36,7 @@ from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
-from fairweather_app.catalogue.entries import Entry, cause_of, failed_entry, retry_entry
+from fairweather_app.catalogue.entries import Entry, State, cause_of, failed_entry
 from fairweather_app.catalogue.index import Index
 from fairweather_app.catalogue.ingestion import Ingested, Ingestion, redescribe
 from fairweather_app.catalogue.model_cache import ModelCache, release_free_memory
@@ -143,7 +143,7 @@ class Refresher:
             now.problems.append(f"the cache cannot be used: {cause_of(error)}")
         now.damaged = frozenset(self._find_damaged(now.entries))
         missing = {} if first else {each.delivery_id: each for each in now.gone}
-        for name in [*sorted(names - known.keys()), *self._to_recheck(now)]:
+        for name in [*self._to_recheck(now), *sorted(names - known.keys())]:
             self._refresh_one(name, now)
             if time.monotonic() - now.published > PUBLISH_EVERY_SECONDS:
                 self._publish({**missing, **now.entries})
@@ -186,8 +186,6 @@ class Refresher:
             return self._ingestion.ingest(delivery_id, self._store.fingerprint(delivery_id))
         except IncompleteDeliveryError:
             return None
-        except OSError as error:
-            return Ingested(entry=retry_entry(delivery_id, error, None))
         except Exception as error:  # noqa: BLE001 - as in a pass
             return Ingested(entry=failed_entry(delivery_id, error))
 
@@ -204,22 +202,14 @@ class Refresher:
             if now.entries.pop(delivery_id, None) is not None and known is not None:
                 now.gone.append(known)
             return
-        except OSError as error:
-            where = f"read from {self._store} or copied to {self._cache.folder}"
-            failed = "tried" if isinstance(error, RemoteUnavailableError) else where
+        except Exception as error:  # noqa: BLE001 - it is about this delivery, whatever it is
             if isinstance(error, PendingTestError):
                 self.pending = True
-            else:
+            elif not isinstance(error, FairweatherError):
+                where = f"read from {self._store} or copied to {self._cache.folder}"
+                failed = "tried" if isinstance(error, RemoteUnavailableError) else where
                 now.problems.append(f"{delivery_id} cannot be {failed}: {cause_of(error)}")
-            now.entries[delivery_id] = retry_entry(delivery_id, error, known)
-            return
-        except Exception as error:
-            entry = failed_entry(delivery_id, error)
-            if known is not None and known.live and not isinstance(error, FairweatherError):
-                now.problems.append(f"{delivery_id} stays live, and {entry.reason}")
-            elif known is None or not entry.equals(known):
-                logger.debug("the ingestion of %s failed", delivery_id, exc_info=error)
-                now.entries[delivery_id] = entry
+            now.entries[delivery_id] = failed_entry(delivery_id, error, known)
             return
         self._load_model(found, now)
         if known is None or not found.entry.equals(known):
@@ -235,9 +225,14 @@ class Refresher:
                 find = self._index.find
                 found = self._ingestion.ingest(delivery_id, fingerprint, find, patience)
             else:
-                reason = f"{deaths} processes of this app ended while they tried it"
-                entry = failed_entry(delivery_id, reason)
-                found = Ingested(entry=replace(entry, fingerprint=fingerprint))
+                entry = Entry(
+                    delivery_id=delivery_id,
+                    state=State.QUARANTINED,
+                    fingerprint=fingerprint,
+                    code=Code.CORRUPT,
+                    reason=f"{deaths} processes of this app ended while they tried it",
+                )
+                found = Ingested(entry=entry)
             if known is None or not found.entry.equals(known):
                 self._index.put([found.entry])
         return found

@@ -52,6 +52,8 @@ SMALLEST_MEMORY = 256 << 20
 """Bytes that every model may take, however little memory there is for models."""
 SESSION_BYTES = 1 << 20
 """Every model counts so many bytes at least: small ones take what was free before."""
+START_SECONDS = 2.0
+"""The patience with a test that needs a new tester is longer by so much."""
 IDLE_SECONDS = 30.0
 WALL_FACTOR = 6
 """A test may take so many times its processor time: a busy machine is not the model's fault."""
@@ -97,6 +99,8 @@ class AcceptanceTests:
         if running is None:
             if patience == 0 or not self._permits.acquire(timeout=patience):
                 raise PendingTestError("it waits for its test")
+            if patience is not None and not _idle:
+                patience += START_SECONDS
             running = self._start(delivery, local)
         try:
             memory = running.result(patience)
@@ -174,20 +178,18 @@ atexit.register(end_idle, 0)
 
 
 def _take_tester() -> Tester:
-    """Return an idle tester, or start one and wait until it is ready."""
+    """Return an idle tester, or start one."""
     with _idle_lock:
         if _idle:
             return _idle.pop()[1]
     more = {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
-    tester = subprocess.Popen(  # noqa: S603 - this very interpreter
+    return subprocess.Popen(  # noqa: S603 - this very interpreter
         [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
         env=os.environ | more,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the app
     )
-    _exchange(tester, b"")
-    return tester
 
 
 def _exchange(tester: Tester, request: bytes) -> dict[str, Any]:
@@ -219,7 +221,6 @@ def main() -> None:
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a runtime prints is no reply
     newest_supported()  # found once for all tests
-    replies.write(b"{}\n")
     for line in sys.stdin.buffer:
         request = json.loads(line)
         find_backend(request["backends"][0], partial(_open, request["path"])).prepare()
