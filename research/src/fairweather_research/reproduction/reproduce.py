@@ -125,7 +125,8 @@ def reproduce(
                 remarks.append("not trained: with other observations it would prove nothing")
                 return _untrained(found, digest, remarks)
             code = found.metadata.training.packages.get(f"{NETWORK}{recipe.network}")
-            if code not in (None, source_digest(recipe.network)):
+            theirs = code is not None and recipe.network not in NETWORKS
+            if theirs and code != source_digest(recipe.network):
                 remarks.append("not trained: the code of its network is another than was recorded")
                 return _untrained(found, digest, remarks)
             again = train(recipe, store or scratch, progress=progress)
