@@ -59,7 +59,7 @@ UNTRIED = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """A state that a delivery came to, and why.
+    """A new state of a delivery, and why.
 
     Attributes:
         since: the reference time, in microseconds, from which on its forecasts are evidence.
