@@ -431,3 +431,14 @@ def test_an_alias_inside_its_own_anchor_is_refused(text: str) -> None:
 def test_a_long_document_without_aliases_is_read() -> None:
     assert load_yaml("[" + "1, " * 150_000 + "]") == [1] * 150_000
     assert load_yaml("") is None
+
+
+def test_a_path_without_an_end_and_a_file_larger_than_any_are_refused_and_not_read(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(DefinitionsError, match="a device, expected a file"):
+        load_definitions("/dev/zero")
+    with (tmp_path / "large.yaml").open("wb") as file:
+        file.truncate((4 << 20) + 1)
+    with pytest.raises(DefinitionsError, match="found 4194305 bytes, expected at most 4194304"):
+        load_definitions(tmp_path / "large.yaml")
