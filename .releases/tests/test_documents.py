@@ -78,11 +78,13 @@ def test_the_names_of_sessions_are_found() -> None:
 
 
 PLACE = re.compile(
-    r"`((?:app|research|shared-interface|\.github)/[\w./*-]+|noxfile\.py)`(?:: `(\w+)`)?"
+    r"`((?:app|research|shared-interface|\.github|\.releases)/[\w./*-]+|noxfile\.py)`(?:: `(\w+)`)?"
 )
+THREATS = ROOT / "app" / "docs" / "threats.md"
 PAGES = (
     ROOT / ".github" / "WHERE.md",
     ROOT / "shared-interface" / "docs" / "from-the-talk.md",
+    THREATS,
 )
 
 
@@ -96,6 +98,29 @@ def test_every_place_that_a_page_names_exists_and_defines_the_name(page: Path) -
         if name:
             names = defined(path)
             assert name in names, f"{page.name} looks for {name} in {place}; found {sorted(names)}"
+
+
+def test_every_threat_has_rows_and_every_row_names_tests() -> None:
+    text = THREATS.read_text(encoding="utf-8")
+    threats = set(re.findall(r"^- \*\*(T\d)\*\* ", text, re.MULTILINE))
+    rows = re.findall(r"^\| (T\d).* \| (.+) \|$", text, re.MULTILINE)
+    assert threats == {f"T{number}" for number in range(1, 8)} == {who for who, _ in rows}
+    for who, tests in rows:
+        names = [name for _, name in PLACE.findall(tests)]
+        assert names, f"a row of {who} names no test: {tests}"
+        assert all(name.startswith("test_") for name in names), names
+
+
+@pytest.mark.parametrize("package", ["app", "research"])
+def test_by_hash_our_wheels_are_named_by_their_paths(package: str) -> None:
+    text = (ROOT / package / "README.md").read_text(encoding="utf-8")
+    commands = text.split("### By hash")[1].split("```")[1]
+    for wheel in (package, "interface"):
+        assert f".wheelhouse/{wheel}-0.N.0-*/*.whl" in commands
+    assert "printf './%s\\n' wheels/*.whl | uv pip compile - --generate-hashes" in commands
+    assert f".releases/{package}-0.N.0.txt" in commands
+    assert "pip install --require-hashes --requirement requirements.txt" in commands
+    assert "fairweather-" not in commands  # no index is asked for a name of ours
 
 
 def defined(path: Path) -> set[str]:

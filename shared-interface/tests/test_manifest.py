@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,30 @@ def test_delivery_errors_know_their_folder(tmp_path: Path) -> None:
     with pytest.raises(DeliveryError) as caught:
         read_manifest(tmp_path)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_names_that_differ_by_case_are_found_wherever_they_are_in_a_path(tmp_path: Path) -> None:
+    far = {f"a/{name}": ENTRY for name in ("b", "b/c", "b-c", "bc")}
+    for one, other in [("x/A/1", "x/a/2"), ("x/a", "x/A/b/c"), ("x/é/1", "x/e\u0301/2")]:
+        _manifest(tmp_path, {one: ENTRY, **far, other: ENTRY})
+        with pytest.raises(CorruptDeliveryError, match="differ by case only"):
+            read_manifest(tmp_path)
+    _manifest(tmp_path, {"x/A/1": ENTRY, **far, "a/A/1": ENTRY})
+    assert len(read_manifest(tmp_path).files) == 6
+
+
+def test_many_long_paths_take_little_more_memory_than_their_text(tmp_path: Path) -> None:
+    _manifest(tmp_path, {f"{number}/{'a/' * 490}f": ENTRY for number in range(200)})
+    (tmp_path / ".DS_Store").write_bytes(b"")
+    tracemalloc.start()
+    file_problems(tmp_path, read_manifest(tmp_path), only_listed=True)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000  # every folder of every path would be 50 MB of text
+
+
+def test_a_file_of_another_size_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"m")
+    manifest = write_manifest(tmp_path, "some-id")
+    os.truncate(tmp_path / "model", 1 << 40)  # sparse: hours to read
+    assert file_problems(tmp_path, manifest) == (f"model: found {1 << 40} bytes, expected 1",)

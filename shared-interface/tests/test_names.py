@@ -53,6 +53,15 @@ def test_what_cannot_be_seen_of_a_name_is_none_of_it(text: str, name: str) -> No
     assert plain_name(text) == parse_name(text) == name
 
 
+@pytest.mark.parametrize("marks", ["\u0301\u0316", "\u200c", " ", "\u202e"], ids=ascii)
+def test_a_text_much_longer_than_a_name_is_not_looked_at_to_its_end(marks: str) -> None:
+    text = f"é{marks * 5_000_000}é"  # years of work for all of it
+    assert len(plain_name(text)) <= 10 * LONGEST_NAME
+    assert plain_name(plain_name(text)) == plain_name(text)
+    with pytest.raises(ValueError, match=r"found a name of \d+ characters, "):
+        parse_name(text)
+
+
 def test_case_and_joined_letters_tell_names_apart() -> None:
     assert plain_name("jfk") != plain_name("JFK")
     assert plain_name(PERSIAN) != plain_name(PERSIAN.replace("\N{ZERO WIDTH NON-JOINER}", ""))

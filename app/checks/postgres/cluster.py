@@ -26,6 +26,7 @@ TESTS = (
     *("observations/test_store.py", "observations/test_window_cache.py"),
     *("observations/test_removal.py", "observations/test_fetch.py"),
     *("catalogue/test_decisions.py", "forecasting/test_live_scores.py"),
+    *("forecasting/test_forecast_log.py", "rollout"),
 )
 DEBIAN = Path("/usr/lib/postgresql")  # where Debian keeps what is not on the path
 

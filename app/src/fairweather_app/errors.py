@@ -16,6 +16,7 @@
     ├── DecisionError                             a withdrawal or a pin that was not stored
     ├── GivenUpError                              a model or the database took too long
     ├── RemoteUnavailableError                    a server that runs models cannot be reached
+    │   └── PendingTestError                      the test of a delivery has not ended yet
     └── RequestError                              no forecast for a request
         ├── NotReadyError                         nothing is live, and the store is not known
         ├── InvalidRequestError     .problems     it is not a valid request
@@ -36,7 +37,7 @@ from typing import ClassVar, Literal
 from fairweather_interface.refusals import Code
 
 from fairweather_app.refusals import Refusals, RefusedDelivery
-from fairweather_app.text import LONGEST_ERROR, bounded, cut, join_some, mask
+from fairweather_app.text import LONGEST_ERROR, LONGEST_SENTENCE, bounded, cut, join_some, mask
 
 RETRY_SECONDS = 5
 """When a request may be repeated that failed because of the database or the store."""
@@ -103,7 +104,7 @@ class LoadError(AppError):
 
     def __init__(self, code: Code, reason: str) -> None:
         self.code = code
-        super().__init__(reason)
+        super().__init__(cut(reason, LONGEST_SENTENCE))
 
 
 class UnsuppliedInputError(AppError):
@@ -115,7 +116,7 @@ class PredictionError(AppError):
 
     def __init__(self, reason: str, *, code: Code = Code.INVALID_OUTPUT) -> None:
         self.code = code
-        super().__init__(reason)
+        super().__init__(cut(reason, LONGEST_SENTENCE))
 
 
 class DecisionError(AppError):
@@ -128,6 +129,10 @@ class GivenUpError(AppError):
 
 class RemoteUnavailableError(AppError, OSError):
     """A server that runs models cannot be reached, or not yet: worth another attempt."""
+
+
+class PendingTestError(RemoteUnavailableError):
+    """The acceptance test of a delivery has not ended yet, here or in another process."""
 
 
 class RequestError(AppError):

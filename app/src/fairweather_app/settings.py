@@ -111,8 +111,9 @@ class Settings(pydantic_settings.BaseSettings):
     model_memory: ByteSize = Field(
         default=ByteSize(1 << 30),
         ge=1 << 20,
-        description="Memory for loaded models in each process, estimated from their files. The "
-        "least recently used are unloaded first, never one that runs.",
+        description="Memory for loaded models in each process, as each took when it was tested. "
+        "The least recently used are unloaded first, never one that runs. All runs together may "
+        "take as much again, and so may the test of a delivery.",
     )
     tensorflow: values.IfTensorFlow = Field(
         default=False,

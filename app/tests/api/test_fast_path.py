@@ -18,7 +18,7 @@ from fairweather_app.api.fast_path import FastPath
 from fairweather_app.api.request_log import LOGS_REQUESTS
 from fairweather_app.forecasting.forecaster import Forecaster
 from fairweather_app.models_backend import onnx
-from fairweather_app.models_backend.session import Arrays
+from fairweather_app.models_backend.runtime_model import Arrays
 
 PATH = "/weather/predict"
 GET = f"{PATH}?area=JFK&reference_time=2013-06-20T12:00Z"

@@ -128,6 +128,20 @@ def test_a_redirect_says_neither_host_nor_scheme(behind: Behind, store: Path) ->
     assert "elsewhere" not in answer.text
 
 
+@pytest.mark.parametrize("mount", ["", "//evil.example", "/\\evil.example", "///evil.example"])
+@pytest.mark.parametrize("path", ["{card}", "/{card}", "//{card}", "/evil.example/..{card}"])
+def test_a_redirect_stays_here_whatever_path_and_mount_it_comes_from(
+    behind: Behind, store: Path, mount: str, path: str
+) -> None:
+    card = f"/models/{next(store.iterdir()).name}/card"
+    environ = {"PATH_INFO": path.format(card=card), "SCRIPT_NAME": mount}
+    for proxies in (0, 1):
+        answer = behind(proxies=proxies).get("/", environ_overrides=environ)
+        assert answer.status_code in {200, 308, 404}
+        location = answer.location or "/"
+        assert re.match(r"/(?![/\\])", location + "."), location
+
+
 def test_cookies_are_for_https_alone_where_a_trusted_proxy_says_https(behind: Behind) -> None:
     for trusted in (0, 1):
         answer = behind(proxies=trusted).get("/?area=JFK", headers=FORWARDED)

@@ -22,8 +22,10 @@ from flask import Flask
 from flask.cli import run_command
 
 from fairweather_app import create_app, start_polling
+from fairweather_app.background import poller as poller_module
 from fairweather_app.background.poller import POLLER, Poller, serves_here
 from fairweather_app.catalogue.catalogue import Catalogue
+from fairweather_app.catalogue.snapshot import Snapshot
 from fairweather_app.common.logging import show_log
 from fairweather_app.forecasting.context import AppContext
 
@@ -90,7 +92,7 @@ def test_the_poller_goes_on_after_a_failure(
 ) -> None:
     looks: list[int] = []
 
-    def fail(_catalogue: Catalogue) -> None:
+    def fail(_catalogue: Catalogue, _patience: float) -> None:
         looks.append(1)
         raise ZeroDivisionError
 
@@ -101,6 +103,28 @@ def test_the_poller_goes_on_after_a_failure(
     wait_for(lambda: len(looks) > 2)
     poller.stop()
     assert "it is tried again" in caplog.text
+
+
+def test_a_store_with_tests_that_go_on_is_scanned_again_soon(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    looks: list[float] = []
+    app = create_app(settings | {"reload_seconds": 3600})
+    context: AppContext = app.extensions["fairweather"]
+
+    def look(catalogue: Catalogue, patience: float) -> Snapshot:
+        looks.append(patience)
+        catalogue.refresher.pending = len(looks) < 3
+        return catalogue.snapshot
+
+    monkeypatch.setattr(poller_module, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(Catalogue, "refresh", look)
+    poller = Poller(context)
+    poller.start()
+    assert poller.wait_for_first_refresh(20)  # after the last: nothing was live before
+    poller.stop()
+    assert looks == [0.01] * 3
+    context.observations.close()
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from fairweather_app.background.poller import Poller, start_polling
 from fairweather_app.background.preload import preload
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.models_backend import onnx
-from fairweather_app.models_backend.loading import SESSION_BYTES
+from fairweather_app.models_backend.acceptance_process import SESSION_BYTES
 
 Build = Callable[..., Path]
 
@@ -63,7 +63,7 @@ def test_no_more_is_loaded_than_the_budget_has_room_for(
 ) -> None:
     model_cache = restarted.catalogue.model_cache
     model_cache.load(restarted.catalogue.snapshot.entry(three[2]))
-    model_cache.budget = model_cache.used + SESSION_BYTES  # less than any model
+    model_cache.budget = model_cache.used + SESSION_BYTES - 1  # less than any model
     assert preload(restarted) == 0
     assert resident(restarted) == {three[2]}
 

@@ -31,7 +31,7 @@ def an_entry(name: str = "a", **more: object) -> Entry:
         "model_type": "IdentityPredictor",
         "areas": ("EWR", "JFK"),
         "variables": metadata.variables,
-        "record": describe(metadata, "onnxruntime 1"),
+        "record": describe(metadata, runtime="onnxruntime 1"),
     }
     return Entry(delivery_id=name, **fields | more)  # type: ignore[arg-type]
 

@@ -15,8 +15,8 @@ from fairweather_interface.testing import identity_onnx
 
 from answers import refused_with
 from catalogues import Ingest
-from fairweather_app.catalogue import ingestion
 from fairweather_app.forecasting.context import AppContext
+from fairweather_app.models_backend import acceptance_process
 
 Build = Callable[..., Path]
 Document = dict[str, Any]
@@ -221,10 +221,10 @@ def test_an_unforeseen_failure_is_an_entry_and_not_the_end_of_the_app(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def explode(_model: object) -> None:
+    def explode(*_: object) -> None:
         raise ZeroDivisionError("unforeseen")
 
-    monkeypatch.setattr(ingestion, "accept", explode)
+    monkeypatch.setattr(acceptance_process.AcceptanceTests, "load_tested", explode)
     found = ingest(tiny_delivery())
     refused_with(found, "quarantined", Code.CORRUPT, "ZeroDivisionError: unforeseen")
     assert "Traceback" in caplog.text
@@ -233,10 +233,10 @@ def test_an_unforeseen_failure_is_an_entry_and_not_the_end_of_the_app(
 def test_a_disk_that_fails_while_a_copy_is_loaded_says_nothing_about_the_delivery(
     ingest: Ingest, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_model: object) -> None:
+    def fail(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(ingestion, "accept", fail)
+    monkeypatch.setattr(acceptance_process.AcceptanceTests, "load_tested", fail)
     with pytest.raises(OSError, match="Input/output error"):
         ingest(tiny_delivery())
 

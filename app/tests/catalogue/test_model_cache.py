@@ -26,8 +26,7 @@ from fairweather_app.catalogue.model_cache import (
     release_free_memory,
 )
 from fairweather_app.errors import LoadError, PredictionError
-from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.models_backend.session import Arrays, Signature
+from fairweather_app.models_backend.runtime_model import Arrays, RuntimeModel, Signature
 
 Build = Callable[..., Path]
 

@@ -103,7 +103,7 @@ def test_a_mistake_is_told_by_its_place(path: Path, document: dict[str, Any], to
         ("- a", "expected a mapping"),
         ("a: [", "while parsing"),
         ("\x00", "unacceptable character"),
-        ("#" * (LARGEST_FILE + 1), "of at most 1048576 bytes"),
+        ("#" * (LARGEST_FILE + 1), "expected at most 1048576"),
     ],
     ids=range(7),
 )
@@ -185,6 +185,12 @@ def test_a_file_that_others_may_write_is_refused(
         read(path)
 
 
+def test_what_is_no_file_is_refused_and_waited_for_by_nobody(path: Path) -> None:
+    os.mkfifo(path, 0o600)
+    with pytest.raises(SettingsError, match="found a link, a folder or a device"):
+        read(path)
+
+
 def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_keys(path, key("a"))
     owner = path.stat().st_uid
@@ -232,6 +238,6 @@ def test_without_the_extra_the_setting_is_refused_with_what_brings_it(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_keys(path, key("a"))
-    monkeypatch.setitem(sys.modules, "cryptography", None)
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
     with pytest.raises(SettingsError, match=r"pip install 'fairweather-app\[signed\]'"):
         read(path)

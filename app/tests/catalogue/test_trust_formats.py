@@ -12,8 +12,7 @@ from fairweather_interface.software import Runtime
 from flask import Flask
 
 from fairweather_app.models_backend import ModelsBackend
-from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.models_backend.session import Arrays, Signature, Tensor
+from fairweather_app.models_backend.runtime_model import Arrays, RuntimeModel, Signature, Tensor
 from pages import Deliver
 from signing import Signed, key, sign, write_keys
 

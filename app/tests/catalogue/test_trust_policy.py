@@ -48,7 +48,7 @@ def entry(envelope: bytes, *, format_: str | None = "onnx", **changes: Any) -> E
         fingerprint="f",
         digest=MANIFEST.digest,
         areas=tuple(metadata.areas),
-        record=describe(metadata, "some runtime", format_),
+        record=describe(metadata, runtime="some runtime", format_=format_),
         envelope=envelope,
     )
 

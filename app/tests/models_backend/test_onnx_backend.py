@@ -15,7 +15,7 @@ from fairweather_interface.testing import identity_onnx
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend import OnnxBackend
 from fairweather_app.models_backend.onnx import newest_supported
-from fairweather_app.models_backend.session import Tensor
+from fairweather_app.models_backend.runtime_model import Tensor
 from fairweather_app.observations import Window
 
 Build = Callable[..., Path]

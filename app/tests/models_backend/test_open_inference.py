@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -170,6 +171,26 @@ def test_whatever_the_server_answers_is_a_refusal_with_a_code(
     with pytest.raises(PredictionError, match=words) as caught:
         model.session.run({"temperature": WINDOW}, ["temperature_forecast"])
     assert caught.value.code is code
+
+
+@pytest.mark.parametrize(
+    ("shape", "data", "told"),
+    [
+        ([24], [1] * 24, r"float32 \(24,\), expected float32 \(1, 24\)"),
+        ([2, 24], [1] * 48, r"float32 \(2, 24\), expected"),
+        ([1, 0], [], r"float32 \(1, 0\), expected"),
+        ([-1], [1] * 24, r"float32 \(24,\), expected"),
+        ([1, 24], [10**400] * 24, "OverflowError|answered rubbish"),
+    ],
+)
+def test_a_server_that_lies_about_shapes_is_a_refusal(
+    model: RuntimeModel, inference: Inference, shape: list[int], data: list[int], told: str
+) -> None:
+    output = {"name": "temperature_forecast", "datatype": "FP32", "shape": shape, "data": data}
+    inference.answer = json.dumps({"outputs": [output]})
+    with pytest.raises(PredictionError, match=told) as caught:
+        model.run({"temperature": WINDOW}, ["temperature_forecast"])
+    assert caught.value.code is Code.INVALID_OUTPUT
 
 
 def test_a_server_that_was_killed_is_a_refusal(path: Path) -> None:

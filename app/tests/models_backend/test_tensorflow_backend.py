@@ -21,6 +21,7 @@ from fairweather_interface.refusals import Code
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend import TensorFlowBackend
 from fairweather_app.models_backend.acceptance import accept
+from fairweather_app.models_backend.tensorflow import find_problem
 
 Build = Callable[..., Path]
 
@@ -45,6 +46,43 @@ class OpError(Exception):
     message = "no such kernel"
 
 
+def node(operation: str, *called: str, name: str = "n", inputs: tuple[str, ...] = ()) -> Any:
+    """A node of a graph, which calls functions."""
+    attributes = {
+        each: SimpleNamespace(
+            func=SimpleNamespace(name=each if at == 0 else ""),
+            list=SimpleNamespace(func=[SimpleNamespace(name=each)] if at else []),
+        )
+        for at, each in enumerate(called)
+    }
+    return SimpleNamespace(op=operation, name=name, input=list(inputs), attr=attributes)
+
+
+def saved_model(
+    nodes: list[Any],
+    *,
+    functions: dict[str, list[Any]] | None = None,
+    objects: tuple[str, ...] = (),
+    outputs: tuple[str, ...] = (),
+    graphs: int = 1,
+) -> Any:
+    """A SavedModel as its file says it, with nodes ``save`` and ``restore`` to keep variables."""
+    library = [
+        SimpleNamespace(signature=SimpleNamespace(name=name), node_def=content)
+        for name, content in (functions or {}).items()
+    ]
+    signature = SimpleNamespace(
+        outputs={each: SimpleNamespace(name=f"{each}:0") for each in outputs}
+    )
+    meta = SimpleNamespace(
+        object_graph_def=SimpleNamespace(nodes=["root"], concrete_functions=dict.fromkeys(objects)),
+        graph_def=SimpleNamespace(node=nodes, library=SimpleNamespace(function=library)),
+        saver_def=SimpleNamespace(save_tensor_name="save:0", restore_op_name="restore"),
+        signature_def={"model_signature": signature},
+    )
+    return SimpleNamespace(meta_graphs=[meta] * graphs)
+
+
 @pytest.fixture
 def signatures(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """The signatures that a loaded SavedModel has; TensorFlow 2.21 seems to be installed."""
@@ -59,7 +97,9 @@ def signatures(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         return SimpleNamespace(signatures=found)
 
     stand_in = ModuleType("tensorflow")
+    parse = SimpleNamespace(parse_saved_model=lambda _path: saved_model([]))
     vars(stand_in).update(
+        __internal__=SimpleNamespace(saved_model=parse),
         __version__="2.21.0",
         saved_model=SimpleNamespace(load=load),
         constant=lambda value: value,
@@ -167,3 +207,72 @@ def test_a_newer_minor_than_is_installed_is_refused(
     assert backend.cannot_run(artifact) == reason
     assert backend.cannot_run(Artifact(format="tensorflow-saved-model", path="model")) is None
     assert backend.describe().version == "2.21.0"
+
+
+KEEPING = [
+    node("StatefulPartitionedCall", "keep", name="save"),
+    node("StatefulPartitionedCall", "bring", name="restore"),
+]
+KEEPERS = {"keep": [node("SaveV2")], "bring": [node("RestoreV2")]}
+
+
+def test_what_saves_and_restores_variables_is_not_run() -> None:
+    nodes = [*KEEPING, node("StatefulPartitionedCall", "forecast", name="call")]
+    functions = KEEPERS | {"forecast": [node("MatMul"), node("Identity")]}
+    saved = saved_model(nodes, functions=functions, objects=("forecast",), outputs=("call",))
+    assert find_problem(saved) is None
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        saved_model([node("WriteFile")]),
+        saved_model([node("If", "then", "else")], functions={"else": [node("WriteFile")]}),
+        saved_model(
+            [node("PartitionedCall", "f")],
+            functions={"f": [node("PartitionedCall", "g")], "g": [node("WriteFile")]},
+        ),
+        saved_model([], functions={"make": [node("WriteFile")]}, objects=("make",)),
+    ],
+)
+def test_an_operation_that_does_more_than_compute_is_found_wherever_it_is(saved: Any) -> None:
+    told = "it uses WriteFile, expected operations that only compute"
+    assert find_problem(saved) == told
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        saved_model([*KEEPING, node("Identity", inputs=("^save",))], functions=KEEPERS),
+        saved_model(KEEPING, functions=KEEPERS, outputs=("save",)),
+        saved_model(KEEPING, functions=KEEPERS, objects=("keep",)),
+        saved_model([*KEEPING, node("PartitionedCall", "keep")], functions=KEEPERS),
+    ],
+)
+def test_nobody_else_may_call_what_saves_variables(saved: Any) -> None:
+    assert "it uses SaveV2" in str(find_problem(saved))
+
+
+def test_functions_that_call_each_other_are_looked_at_once() -> None:
+    functions = {"f": [node("PartitionedCall", "g")], "g": [node("PartitionedCall", "f")]}
+    assert find_problem(saved_model([], functions=functions, objects=("f",))) is None
+
+
+@pytest.mark.parametrize("graphs", [0, 2])
+def test_it_holds_one_graph(graphs: int) -> None:
+    told = "expected one graph, as TensorFlow 2 saves it"
+    assert find_problem(saved_model([], graphs=graphs)) == told
+
+
+def test_a_saved_model_with_other_operations_is_refused_before_it_is_loaded(
+    tiny_delivery: Build, signatures: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert signatures
+    tensorflow: Any = sys.modules["tensorflow"]
+    reader = tensorflow.__internal__.saved_model
+    monkeypatch.setattr(reader, "parse_saved_model", lambda _path: saved_model([node("PyFunc")]))
+    monkeypatch.delattr(tensorflow.saved_model, "load")
+    path = tiny_delivery(change=as_saved_model)
+    with pytest.raises(LoadError, match=r"is not run here: it uses PyFunc") as caught:
+        backend_of(path).load_by_id(path.name)
+    assert caught.value.code is Code.CORRUPT

@@ -176,21 +176,20 @@ def test_an_operator_promotes_and_holds(begin: Begin, caplog: pytest.LogCaptureF
     assert [row[2] for row in world.rows()] == ["incumbent", "trial", "promoted", "held"]
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("promote", "--area", "LGA"), "declares EWR, and not LGA; nothing was changed"),
-        (("hold",), "Missing option '--reason'"),
-    ],
-)
-def test_what_cannot_be_decided_is_said_and_changes_nothing(
-    begin: Begin, words: tuple[str, ...], sentence: str
-) -> None:
+def test_a_delivery_is_not_held_without_a_reason(begin: Begin) -> None:
     world, _, new = begin()
+    code, output = command(world, "hold", new.name)
+    assert code == 2
+    assert "Missing option '--reason'" in output
+
+
+def test_an_unreadable_delivery_is_not_promoted(begin: Begin, tiny_delivery: Build) -> None:
+    world, _, _ = begin()
+    broken = tiny_delivery(model=b"no")
     before = world.rows()
-    code, output = command(world, words[0], new.name, *words[1:])
-    assert code != 0
-    assert sentence in output
+    code, output = command(world, "promote", broken.name)
+    assert code == 1
+    assert "is quarantined (corrupt)" in output
     assert world.rows() == before
 
 

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from fairweather_app import create_app
+from fairweather_app.catalogue.decisions import Decisions, DecisionStore
+from fairweather_app.errors import ObservationStoreError
 from rollouts import BETTER, HOUR, NOON, Evidence
 
 Build = Callable[..., Path]
@@ -239,6 +242,41 @@ def test_a_restart_loses_nothing(
     world.look()
     again = Evidence(make_app, observe)
     assert (again.state(new), again.answer()) == ("trial", (incumbent.name, False))
+
+
+def test_while_the_database_cannot_be_read_a_restarted_app_keeps_the_states(
+    begin: Callable[..., Evidence],
+    settings: dict[str, Any],
+    tiny_delivery: Build,
+    incumbent: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = begin()
+    tiny_delivery(**BETTER)
+    world.look()
+
+    def fails(_store: DecisionStore) -> Decisions:
+        raise ObservationStoreError("locked")
+
+    monkeypatch.setattr(DecisionStore, "read", fails)
+    context = create_app(settings | {"rollout": "evidence"}).extensions["fairweather"]
+    contents = context.catalogue.refresh().contents
+    first = next(context.selectors.of(contents).ranked("EWR"))
+    assert first.delivery_id == incumbent.name
+    context.observations.close()
+
+
+def test_a_rollout_does_not_begin_while_the_store_cannot_be_read(
+    make_app: MakeApp, observe: Observe, tiny_delivery: Build, store: Path
+) -> None:
+    """Else all that comes back would be new."""
+    old = tiny_delivery()
+    store.rename(store.with_name("away"))
+    world = Evidence(make_app, observe)
+    world.runner.run()
+    store.with_name("away").rename(store)
+    world.look()
+    assert world.rows() == [(old.name, "", "incumbent")]
 
 
 def test_what_was_live_under_immediate_is_an_incumbent_when_the_rollout_begins_again(

@@ -66,6 +66,7 @@ _PACKAGED = resources.files("fairweather_interface") / "data"
 _MISREAD = (ValueError, TypeError, AttributeError, LookupError)  # what PyYAML lets through
 _LARGEST = 4 << 20  # bytes of a file of definitions
 _MOST_REPEATS = 100_000  # values that aliases may stand for
+_LONGEST_KEY = 1000
 _MERGE = "tag:yaml.org,2002:merge"
 # Plain words that are no text in every version of YAML, and the same in each.
 _ONE_READING = re.compile(
@@ -306,7 +307,8 @@ class _UniqueKeys(yaml.SafeLoader):
         seen: set[Any] = set()
         for mark in keys:
             key = self.construct_object(mark, deep=True)
-            key = unicodedata.normalize("NFC", key) if isinstance(key, str) else key
+            if isinstance(key, str) and len(key) < _LONGEST_KEY:
+                key = unicodedata.normalize("NFC", key)  # in quadratic time
             if key in seen:
                 raise _misread(f"found the key {short(key)} twice", mark)
             seen.add(key)

@@ -14,7 +14,6 @@ from flask import url_for
 from fairweather_app.api import schemas
 from fairweather_app.catalogue.entries import Entry
 from fairweather_app.catalogue.snapshot import Snapshot
-from fairweather_app.common.times import parse_time
 from fairweather_app.errors import ObservationStoreError
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.pins import pins
@@ -36,13 +35,7 @@ def summarize(entry: Entry, rollout: Rollout) -> schemas.ModelSummary:
         digest=entry.digest,
         areas=list(entry.areas),
         rollout=[
-            schemas.RolloutState(
-                area=each.area,
-                state=each.state.value,
-                since=parse_time(each.time),
-                reason=each.reason,
-                incumbent=each.incumbent,
-            )
+            schemas.RolloutState.model_validate(each, from_attributes=True)
             for area in entry.areas
             if rollout.began and (each := rollout.change(entry.digest, area)) is not None
         ],
@@ -104,10 +97,7 @@ def model_detail(app_context: AppContext, delivery_id: str) -> schemas.ModelDeta
         **summarize(entry, rollout).model_dump(),
         shadow=delivery_id in app_context.settings.shadow,
         live_scores=live_scores,
-        lived_skill=[
-            schemas.LivedSkill.model_validate(each, from_attributes=True)
-            for each in rollout.compared(delivery_id)
-        ],
+        lived_skill=rollout.compared(delivery_id),
         card=card if delivery and CARD in delivery.manifest.files else None,
         metadata=delivery and delivery.metadata.model_dump(mode="json", exclude_none=True),
     )

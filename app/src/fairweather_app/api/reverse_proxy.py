@@ -35,7 +35,7 @@ def install_reverse_proxy(app: Flask, settings: Settings) -> None:
     @app.after_request
     def _for_every_client(answer: Response) -> Response:
         if answer.location:
-            answer.location = re.sub(r"^([^/]*//[^/]*)?/*", "/", answer.location)
+            answer.location = re.sub(r"^[^/]*//[^/]*", "", answer.location)
             answer.set_data("")  # werkzeug's says host and scheme too
         if settings.proxies:
             answer.vary.add(FORWARDED)

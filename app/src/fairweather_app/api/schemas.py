@@ -26,6 +26,7 @@ from fairweather_app.common.times import parse_time
 from fairweather_app.forecasting.areas import AreaSummary
 from fairweather_app.forecasting.pins import PinSummary
 from fairweather_app.refusals import MOST_REFUSALS, RefusedDelivery
+from fairweather_app.rollout.evidence import Comparison
 from fairweather_app.text import MOST_NAMED
 
 
@@ -248,26 +249,9 @@ class RolloutState(_Response):
 
     area: str
     state: Literal["incumbent", "alone", "trial", "promoted", "held", "demoted"]
-    since: AwareDatetime
+    time: AwareDatetime = Field(description="Since when.")
     reason: str = Field(description="Why, with the figures that decided.")
     incumbent: str | None = Field(description="Which delivery it was compared with; else null.")
-
-
-class LivedSkill(_Response):
-    """A delivery's past forecasts beside another's of the same hours, on lead day 1."""
-
-    area: str
-    variable: str
-    other: str = Field(description="The other delivery's id.")
-    count: int = Field(description="How many forecasts were compared.")
-    days: float = Field(description="From the first of them to the last.")
-    mae: float = Field(description="Mean absolute error, in the variable's unit.")
-    other_mae: float = Field(description="That of the other one.")
-    low: float | None = Field(
-        description="Lower end of the 95 % interval of mae - other_mae; null while unknown."
-    )
-    high: float | None = Field(description="Its upper end.")
-    enough: bool = Field(description="Whether there are so many that they decide.")
 
 
 class ModelSummary(_Response):
@@ -347,8 +331,8 @@ class ModelDetail(ModelSummary):
         description="What the app answered, held against what came; null while the observation "
         "database cannot be used."
     )
-    lived_skill: list[LivedSkill] = Field(
-        description="Its past forecasts beside those of other live deliveries."
+    lived_skill: list[Comparison] = Field(
+        description="Its past forecasts beside those of other live deliveries, on lead day 1."
     )
     card: str | None = Field(description="Address of the model card, when there is one.")
     metadata: dict[str, Any] | None = Field(

@@ -26,12 +26,15 @@ from fairweather_app.background.recorder import RECORDER, Recorder
 from fairweather_app.catalogue.snapshot import Snapshot
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.pins import report_pins
+from fairweather_app.models_backend.acceptance_process import end_idle
 
 POLLER = "fairweather-poller"
 FOLLOWER = "fairweather-follower"
 PRELOADER = "fairweather-preloader"
 
 LATE_SECONDS = 60.0
+PATIENCE_SECONDS = 1.0
+"""A scan waits so long for the test of one delivery; the next one takes its result."""
 LATE_PERIODS = 3
 """A store that was not scanned for so long, and so many reload periods, is a problem."""
 
@@ -78,16 +81,19 @@ class Poller:
         while not self._stopping.is_set():
             try:
                 before = catalogue.snapshot
-                count_look(before, catalogue.refresh())
+                count_look(before, catalogue.refresh(PATIENCE_SECONDS))
                 self._report()
+                end_idle()
             except Exception:
                 logger.exception("scanning the store failed; it is tried again")
-            if not self._refreshed.is_set():
+            pending = catalogue.refresher.pending
+            if not self._refreshed.is_set() and (catalogue.snapshot.live or not pending):
                 preloading = threading.Thread(target=self._preload, name=PRELOADER, daemon=True)
                 preloading.start()
                 preloading.join(BEFORE_READY_SECONDS)
                 self._refreshed.set()
-            self._stopping.wait(self._context.settings.reload_seconds)
+            seconds = self._context.settings.reload_seconds
+            self._stopping.wait(min(seconds, PATIENCE_SECONDS) if pending else seconds)
 
     def _follow(self) -> None:
         """Follow decisions twice in each period, so that one holds within it."""

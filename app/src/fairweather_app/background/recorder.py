@@ -35,7 +35,8 @@ def record(app_context: AppContext) -> int:
 
     live, contents = app_context.live, app_context.catalogue.snapshot.contents
     RECORDED.labels("lost").inc(live.take_dropped())
-    watched = live.watch(watched_areas(app_context, contents), app_context.windows.revision())
+    areas = watched_areas(app_context, contents)
+    watched = live.watch(areas, app_context.windows.revision()) if areas else []
     pending = [key for key in live.take_pending() if key not in watched]
     found = [forecast for key in pending for forecast in _forecast(app_context, key)]
     beside = [forecast for key in watched for forecast in _forecast(app_context, key)]

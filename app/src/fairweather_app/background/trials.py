@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.live_scores import DAY, SeriesErrors, find_errors
 from fairweather_app.forecasting.ranking import rank
 from fairweather_app.rollout.evidence import Comparison, Series, compare
-from fairweather_app.rollout.trials import TIERS, UNTRIED, Change, State, decide_trial, new_change
+from fairweather_app.rollout.trials import TIERS, UNTRIED, Change, State, decide_trial
 
 MOST_TRIALS = 5
 """So many deliveries stand a trial for one area at once; the best by rank first."""
@@ -66,7 +67,7 @@ class TrialRunner:
     def run(self) -> None:
         """Begin the rollout, let newcomers enter trials, and decide those that are due."""
         snapshot = self._context.catalogue.snapshot
-        if snapshot.checked_at is None:
+        if snapshot.checked_at is None or snapshot.not_ready is not None:
             return
         contents = snapshot.contents
         if contents is not self._contents:
@@ -84,16 +85,15 @@ class TrialRunner:
 
     def _entering(self, contents: Contents) -> Iterator[Change]:
         """Yield who enters a trial, and who answers at once because nothing else does."""
-        rollout, may_answer = contents.rollout, self._context.selectors.rules.may_answer
+        tier, may_answer = contents.rollout.tier, self._context.selectors.rules.may_answer
+        due = {TIERS[State.ALONE], UNTRIED}
         for area, declaring in contents.declaring.items():
-            undecided, others = [], []
-            for each in declaring:
-                if each.live and may_answer(each, area):
-                    if rollout.tier(each.digest, area) in {TIERS[State.ALONE], UNTRIED}:
-                        undecided.append(each)
-                    if not rollout.stands_back(each.digest, area):
-                        others.append(each)
-            yield from self._entering_area(contents, area, undecided, others)
+            live = [each for each in declaring if each.live]
+            if any(tier(each.digest, area) in due for each in live):
+                here = [each for each in live if may_answer(each, area)]
+                undecided = [each for each in here if tier(each.digest, area) in due]
+                others = [each for each in here if tier(each.digest, area) < UNTRIED]
+                yield from self._entering_area(contents, area, undecided, others)
 
     def _entering_area(
         self, contents: Contents, area: str, undecided: Sequence[Entry], others: Sequence[Entry]
@@ -114,21 +114,18 @@ class TrialRunner:
             if not rivals:
                 if not alone:
                     reason = "no other delivery forecasts its variables for its months"
-                    yield new_change(each.delivery_id, str(each.digest), area, State.ALONE, reason)
+                    yield _change(each, area, State.ALONE, reason)
                     return  # of several, the next one has this one to be compared with
             elif states[each] is not State.TRIAL and room > 0:
                 better = rollout.better(area)
-                wanted = (None, *((name,) for name in each.variables))
-                if any(
-                    next(rank([each, *rivals], area, names, better)) is each for names in wanted
-                ):
-                    room -= 1
-                    since = to_microseconds(self._context.live.hour(area))
-                    yield new_change(
-                        *(each.delivery_id, str(each.digest), area, State.TRIAL),
-                        f"it would rank before {rivals[0].delivery_id}",
-                        since=since,
-                    )
+                for names in (None, *((name,) for name in each.variables)):
+                    first, second, *_ = rank([each, *rivals], area, names, better)
+                    if first is each:
+                        room -= 1
+                        reason = f"it would rank before {second.delivery_id}"
+                        since = to_microseconds(self._context.live.hour(area))
+                        yield _change(each, area, State.TRIAL, reason, since=since)
+                        break
 
     def _look(self, contents: Contents, area: str) -> None:
         """Compare all that was forecast for an area, and decide its trials."""
@@ -148,12 +145,9 @@ class TrialRunner:
                 decided = decide_trial(change, [by_pair[pair] for pair in pairs])
                 if decided is not None:
                     state, reason = decided
-                    new = new_change(
-                        *(entry.delivery_id, change.digest, area, state, reason),
-                        before=change,
-                        incumbent=change.incumbent or pairs[0][1],
-                    )
-                    self._write(new, contents)
+                    incumbent = change.incumbent or pairs[0][1]
+                    more: dict[str, Any] = {"incumbent": incumbent, "since": change.since}
+                    self._write(_change(entry, area, state, reason, **more), contents)
 
     def _incumbents(self, contents: Contents, entry: Entry, change: Change) -> dict[str, str]:
         """Return, by variable, which delivery a trial or a promoted one is compared with."""
@@ -204,6 +198,11 @@ def announce(change: Change) -> None:
     ROLLOUT.labels(change.state).inc()
     level = logging.WARNING if change.state in {State.HELD, State.DEMOTED} else logging.INFO
     logger.log(level, "delivery %s for %s: %s", change.delivery_id, change.area, change)
+
+
+def _change(entry: Entry, area: str, state: State, reason: str, **more: Any) -> Change:  # noqa: ANN401 - fields of a change
+    name, digest = entry.delivery_id, str(entry.digest)
+    return Change(delivery_id=name, digest=digest, area=area, state=state, reason=reason, **more)
 
 
 def _state(contents: Contents, entry: Entry, area: str) -> State | None:

@@ -104,10 +104,12 @@ class Catalogue:
         except LoadError:
             return None
 
-    def refresh(self) -> Snapshot:
+    def refresh(self, patience: float | None = None) -> Snapshot:
         """Scan the store once and replace the snapshot. Never raises for what the store holds.
 
-        A scan that fails as a whole changes nothing, and is the problem of the snapshot.
+        A scan that fails as a whole changes nothing, and is the problem of the snapshot. The test
+        of a delivery that goes on after `patience` seconds is left to the next refresh; with 0 none
+        is begun.
         """
         with self._refreshing:
             first = self._snapshot.checked_at is None
@@ -117,17 +119,17 @@ class Catalogue:
                 self._update_decisions()
                 self.trust.reload()
             try:
-                known, problems = self.refresher.run(self._known, first=first)
+                known, problems = self.refresher.run(self._known, first=first, patience=patience)
+                self._problem = "; ".join(bounded(problems)) or None
+                self._publish(known, self._problem)
             except Exception as error:
                 why = f"scanning the store {self.store} failed ({type(error).__name__}: {error})"
                 problem = mask(f"{why}; what is live stays live")
                 if problem != self._problem:
                     logger.exception("scanning the store failed")
                 self._problem = problem
-                self._publish(self._known, problem, scanned=False)
-            else:
-                self._problem = "; ".join(bounded(problems)) or None
-                self._publish(known, self._problem)
+                with self._publishing:
+                    self._snapshot = replace(self._snapshot, problem=problem)
             return self._snapshot
 
     def follow_decisions(self, late_after: float) -> Snapshot:
@@ -168,10 +170,9 @@ class Catalogue:
     ) -> None:
         """Replace the snapshot; its contents only when they differ."""
         with self._publishing:
-            checked_at = self._snapshot.checked_at
+            contents, checked_at = self._next_contents(known), self._snapshot.checked_at
             if scanned:
                 self._known, self._scanned, checked_at = known, time.monotonic(), datetime.now(UTC)
-            contents = self._next_contents(known)
             problem = "; ".join(filter(None, (problem, self.trust.problem))) or None
             self._snapshot = Snapshot(contents=contents, checked_at=checked_at, problem=problem)
 

@@ -29,9 +29,11 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from multiprocessing.util import Finalize
 from pathlib import Path
+from typing import IO
 
 import fairweather_interface.errors as interface
 from fairweather_interface.delivery import (
@@ -49,20 +51,61 @@ from fairweather_interface.names import with_plain_areas
 
 from fairweather_app.catalogue.stores import DEEPEST, Store
 from fairweather_app.common.private_files import check_private, make_private_folder
+from fairweather_app.errors import PendingTestError
 from fairweather_app.text import FEW_NAMED, join_some
 
 _STAGING = ".staging-"
-_LOCK = ".lock"
+_CLAIM = ".claim-"
+_CLAIM_SECONDS = 0.02
+"""How often a claim of another process is tried again."""
 ABANDONED_AFTER_SECONDS = 86_400
 
 MOST_FILES = 10_000
 MOST_AREAS = 1_000
 LARGEST_READ = 16 << 20
 """Bytes of the metadata, and of the examples, which are read at once."""
-LARGEST_EXAMPLES, MOST_EXAMPLE_ARRAYS = 128 << 20, 1_000
-"""Bytes of the examples, unpacked, and arrays."""
+MOST_ARRAYS, LARGEST_ARRAYS = 1_000, 128 << 20
+"""Of the examples; in bytes, unpacked."""
 
 logger = logging.getLogger(__name__)
+
+
+class Claim:
+    """The right to ingest a delivery: a locked file, and a note that it was tried.
+
+    `release` deletes it. A process that dies leaves it behind, unlocked: `deaths` counts how many
+    died so over the same bytes.
+    """
+
+    def __init__(self, path: Path, file: IO[bytes], fingerprint: str) -> None:
+        self._path = path
+        self._file = file
+        self.fingerprint = fingerprint
+        self.deaths = file.read().split().count(fingerprint.encode())
+        file.seek(0)
+        file.truncate()
+        file.write(f"{fingerprint}\n".encode() * (self.deaths + 1))
+
+    @classmethod
+    def take(cls, path: Path, fingerprint: str) -> Claim | None:
+        """Lock the file; None while another process holds it. The system unlocks what dies."""
+        with ExitStack() as stack:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            file = stack.enter_context(os.fdopen(handle, "rb+", buffering=0))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return None  # deleted by the one that held it
+            except (BlockingIOError, FileNotFoundError):
+                return None
+            claim = cls(path, file, fingerprint)
+            stack.pop_all()
+            return claim
+
+    def release(self) -> None:
+        """Let others have it."""
+        self._path.unlink(missing_ok=True)
+        self._file.close()
 
 
 class DeliveryCache:
@@ -76,6 +119,9 @@ class DeliveryCache:
         self.reader = reader
         self.limit = limit  # bytes of one delivery
         self._passed_over: dict[str, str] = {}
+        self._claims: dict[str, Claim] = {}  # of deliveries whose test goes on
+        # a process that is ended in order has not died over them
+        Finalize(self, _release, args=(self._claims,), exitpriority=10)
 
     def check_private(self) -> None:
         """Make the folder, or raise `OSError` where it is not this user's alone."""
@@ -85,23 +131,47 @@ class DeliveryCache:
     def check_writable(self) -> None:
         """Make a folder here and remove it again; raises `OSError` where that cannot be done."""
         self.check_private()
-        for lock in self.folder.glob(f"{_LOCK}*"):
-            check_private(lock)
+        for claim in self.folder.glob(f"{_CLAIM}*"):
+            with suppress(FileNotFoundError):  # released just now
+                check_private(claim)
         with tempfile.TemporaryDirectory(prefix=_STAGING, dir=self.folder):
             pass
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes that share this cache from ingesting inside the block.
+    def claimed(self, name: str, fingerprint: str, patience: float) -> Iterator[int]:
+        """Keep other processes from ingesting a delivery inside the block: they find its result.
 
-        So each delivery is tested by one process, and the others find the result. The system
-        releases the lock when the process ends.
+        Return how many processes have died over these bytes. A block that raises `PendingTestError`
+        keeps the claim for the next one. One that another process still has after `patience`
+        seconds is `PendingTestError`, too.
         """
+        claim = self._claims.pop(name, None)
+        if claim is None or claim.fingerprint != fingerprint:
+            if claim is not None:
+                claim.release()
+            claim = self._claim(name, fingerprint, patience)
+        try:
+            yield claim.deaths
+        except PendingTestError:
+            self._claims[name] = claim
+            raise
+        except BaseException:
+            claim.release()
+            raise
+        claim.release()
+
+    def release_claims(self, kept: Collection[str]) -> None:
+        """Let other processes have what is not among the `kept` deliveries."""
+        _release(self._claims, kept)
+
+    def _claim(self, name: str, fingerprint: str, patience: float) -> Claim:
         self.check_private()
-        handle = os.open(self.folder / _LOCK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        end = time.monotonic() + patience
+        while (found := Claim.take(self.folder / f"{_CLAIM}{name}", fingerprint)) is None:
+            if time.monotonic() >= end:
+                raise PendingTestError("another process is still testing it")
+            time.sleep(_CLAIM_SECONDS)
+        return found
 
     def fetch_verified(self, name: str) -> Delivery:
         """Copy a delivery here, unless its bytes are here already, and verify the copy.
@@ -143,7 +213,8 @@ class DeliveryCache:
             manifest = read_manifest(copy)
             if manifest.digest == digest:
                 metadata = read_metadata(read_listed(copy, manifest, METADATA), reader=self.reader)
-                return _plain(Delivery(path=copy, metadata=metadata, manifest=manifest))
+                metadata = with_plain_areas(metadata)
+                return Delivery(path=copy, metadata=metadata, manifest=manifest)
         except interface.DeliveryError:
             pass  # absent or damaged: fetched again
         return self.open_verified(name, digest)
@@ -211,71 +282,71 @@ class DeliveryCache:
         return replace(delivery, path=home / name)
 
     def _open(self, copy: Path) -> Delivery:
-        """Verify a copy; metadata and examples that are too much to read are not read."""
+        """Verify a copy; examples that are too much to read are not read."""
         self._check_limits(copy.name, read_manifest(copy))
-        count, size = _count_examples(copy / EXAMPLES)
-        if count > MOST_EXAMPLE_ARRAYS or size > LARGEST_EXAMPLES:
-            raise _beyond(
-                copy.name,
-                f"{EXAMPLES}: found {count} arrays of {size} bytes, expected at most "
-                f"{MOST_EXAMPLE_ARRAYS} of {LARGEST_EXAMPLES}",
-            )
+        arrays = _list_sizes(copy / EXAMPLES)
+        _limit(
+            copy.name,
+            (len(arrays), MOST_ARRAYS, f"arrays in {EXAMPLES}"),
+            (sum(arrays), LARGEST_ARRAYS, f"bytes in {EXAMPLES}, unpacked"),
+        )
         delivery = open_delivery(copy, reader=self.reader)
-        if (count := len(delivery.metadata.areas)) > MOST_AREAS:
-            raise _beyond(
-                copy.name, f"{METADATA}: found {count} areas, expected at most {MOST_AREAS}"
-            )
-        return _plain(delivery)
+        _limit(copy.name, (len(delivery.metadata.areas), MOST_AREAS, "areas"))
+        return replace(delivery, metadata=with_plain_areas(delivery.metadata))
 
     def _check_limits(self, name: str, manifest: Manifest) -> None:
         """Raise `CorruptDeliveryError` unless a manifest is of this delivery and within limits."""
         files = manifest.files
-        problems = []
-        if manifest.delivery_id != name:
+        if manifest.delivery_id != name:  # a twin: the copies of the other are not its own
             found = interface.short(manifest.delivery_id)
-            problems.append(
-                f"{MANIFEST}: found delivery_id {found}, expected {name!r}, the folder's name"
-            )
-        if len(files) > MOST_FILES:
-            problems.append(f"found {len(files)} files, expected at most {MOST_FILES}")
-        if any(path.count("/") > DEEPEST for path in files):
-            problems.append(f"found more than {DEEPEST} folders in each other")
-        if (size := _size(manifest)) > self.limit:
-            problems.append(
-                f"found {size} bytes, expected at most {self.limit}, which "
-                "FAIRWEATHER_DELIVERY_LIMIT sets"
-            )
-        problems += [
-            f"{path}: found {files[path].size} bytes, expected at most {LARGEST_READ}"
-            for path in (METADATA, EXAMPLES)
-            if path in files and files[path].size > LARGEST_READ
-        ]
-        if problems:
-            raise _beyond(name, *problems)
+            expected = f"expected {name!r}, the folder's name"
+            raise _corrupt(name, f"{MANIFEST}: found delivery_id {found}, {expected}")
+        _limit(
+            name,
+            (len(files), MOST_FILES, "files"),
+            (max(path.count("/") for path in files), DEEPEST, "folders in each other"),
+            (_size(manifest), self.limit, "bytes, which FAIRWEATHER_DELIVERY_LIMIT allows"),
+            *(
+                (files[path].size, LARGEST_READ, f"bytes of {path}")
+                for path in (METADATA, EXAMPLES)
+                if path in files
+            ),
+        )
+
+
+def _limit(name: str, *limits: tuple[int, int, str]) -> None:
+    """Raise `CorruptDeliveryError` where more is found than the most of it, with what it is."""
+    beyond = [
+        f"found {found} {what}, expected at most {most}"
+        for found, most, what in limits
+        if found > most
+    ]
+    if beyond:
+        raise _corrupt(name, *beyond)
+
+
+def _corrupt(name: str, *problems: str) -> interface.CorruptDeliveryError:
+    return interface.CorruptDeliveryError(
+        f"{name} is not taken", path=Path(name), problems=problems
+    )
+
+
+def _release(claims: dict[str, Claim], kept: Collection[str] = ()) -> None:
+    for name in claims.keys() - kept:
+        claims.pop(name).release()
 
 
 def _size(manifest: Manifest) -> int:
     return sum(each.size for each in manifest.files.values())
 
 
-def _count_examples(path: Path) -> tuple[int, int]:
-    """Return how many arrays a zip holds by its table, and their bytes when unpacked."""
+def _list_sizes(path: Path) -> list[int]:
+    """Return the unpacked sizes that a zip states; none where it cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = [each.file_size for each in archive.infolist()]
+            return [each.file_size for each in archive.infolist()]
     except Exception:  # noqa: BLE001 - a damaged zip fails in many ways; `open_delivery` says how
-        return 0, 0
-    return len(sizes), sum(sizes)
-
-
-def _beyond(name: str, *problems: str) -> interface.CorruptDeliveryError:
-    return interface.CorruptDeliveryError(
-        f"{name} is not picked up", path=Path(name), problems=problems
-    )
-
-
-def _plain(delivery: Delivery) -> Delivery:
-    return replace(delivery, metadata=with_plain_areas(delivery.metadata))
+        return []
 
 
 def _is_being_written(folder: Path) -> bool:

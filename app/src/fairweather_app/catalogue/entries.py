@@ -6,6 +6,7 @@ ranking and listings need is written at ingestion, as one JSON record, and decod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -14,13 +15,15 @@ from functools import lru_cache
 from typing import Self
 
 from fairweather_interface.applicability import start_months
+from fairweather_interface.errors import FairweatherError
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.variables import VARIABLES, Variable
 from pydantic import TypeAdapter
 
+from fairweather_app.errors import RemoteUnavailableError
 from fairweather_app.models_backend.capabilities import names_of
-from fairweather_app.text import as_reason
+from fairweather_app.text import as_reason, mask
 
 DECODED_AT_ONCE = 4096
 
@@ -60,7 +63,8 @@ class Declared:
     """The part of a delivery's metadata that choosing and listing need.
 
     `performance` is by area and then by variable; times are POSIX times. `runtime` is what ran it
-    at ingestion, from the artifact of a `format`; None when nothing could.
+    at ingestion, from the artifact of a `format` and in so many bytes of `memory`; None when
+    nothing could.
     """
 
     schema_version: str
@@ -78,6 +82,7 @@ class Declared:
     performance: Mapping[str, Mapping[str, StatedPerformance]]
     runtime: str | None
     format: str | None
+    memory: int
 
     def skill(self, area: str, variable: str) -> float | None:
         """Return its held-out skill, None where it states none."""
@@ -128,7 +133,7 @@ class Entry:
     trust: TrustVerdict | None = None
 
     def __post_init__(self) -> None:
-        """Bound the reason, whoever wrote it: every receipt of an area may repeat it."""
+        """Bound the reason, a store's words or ours: every receipt of an area may repeat it."""
         if self.reason is not None:
             object.__setattr__(self, "reason", as_reason(self.reason))
 
@@ -189,7 +194,9 @@ def _whole_seconds(time: datetime) -> float:
     return time.replace(microsecond=0).timestamp()
 
 
-def describe(metadata: ModelMetadata, runtime: str | None, format_: str | None = None) -> bytes:
+def describe(
+    metadata: ModelMetadata, runtime: str | None, format_: str | None = None, memory: int = 0
+) -> bytes:
     """Return the record of a delivery: `Declared`, as JSON."""
     performance: dict[str, dict[str, StatedPerformance]] = {}
     for each in metadata.performance:
@@ -215,5 +222,41 @@ def describe(metadata: ModelMetadata, runtime: str | None, format_: str | None =
         performance=performance,
         runtime=runtime,
         format=format_,
+        memory=memory,
     )
     return _RECORD.dump_json(declared)
+
+
+def failed_entry(delivery_id: str, error: Exception, known: Entry | None = None) -> Entry:
+    """Return the entry of a delivery on which a pass failed; every pass tries it again.
+
+    What says nothing about its bytes leaves a live one live. One that fails as before stays the
+    same entry.
+    """
+    code, reason = Code.RUNTIME_UNAVAILABLE, cause_of(error)
+    if isinstance(error, FairweatherError):
+        code, reason = Code.CORRUPT, "; ".join(error.problems)
+    elif known is not None and known.live:
+        return known
+    elif not isinstance(error, OSError):
+        code, reason = Code.CORRUPT, f"this release failed on it: {reason}"
+    elif not isinstance(error, RemoteUnavailableError):
+        reason = f"it could not be read or copied yet ({reason})"
+    entry = Entry(
+        delivery_id=delivery_id,
+        state=State.QUARANTINED,
+        fingerprint="",
+        code=code,
+        reason=f"{reason}; it is tried again at every store scan",
+    )
+    return known if known is not None and known.equals(entry) else entry
+
+
+def cause_of(error: Exception) -> str:
+    """Return the cause without paths: those of a staged copy differ in every pass."""
+    if not isinstance(error, OSError):
+        return mask(f"{type(error).__name__}: {error}")
+    if error.strerror:
+        return error.strerror
+    found = re.search(r"\[Errno \d+\] ([^:'\"]+)", str(error))  # of many files: shutil.Error
+    return found.group(1) if found else mask(str(error))

@@ -68,16 +68,13 @@ class Index:
         return self._folder / f"index-{self._key()}.sqlite"
 
     def entries(self) -> dict[str, Entry]:
-        """Return every row, by delivery id."""
-        rows = self._do(lambda db: db.execute("SELECT * FROM entries").fetchall())
-        seen: dict[str, tuple[str, ...]] = {}  # thousands of deliveries declare the same
-        return {row[0]: _entry(row, seen) for row in rows or ()}
+        """Return every row, by delivery id; none where one cannot be read."""
+        return {each.delivery_id: each for each in self._select("SELECT * FROM entries")}
 
     def find(self, delivery_id: str, digest: str) -> Entry | None:
         """Return the row of exactly these bytes; None when there is none."""
         query = "SELECT * FROM entries WHERE delivery_id = ? AND digest = ?"
-        row = self._do(lambda db: db.execute(query, (delivery_id, digest)).fetchone())
-        return None if row is None else _entry(row, {})
+        return next(iter(self._select(query, delivery_id, digest)), None)
 
     def put(self, entries: Iterable[Entry]) -> None:
         """Insert or replace rows."""
@@ -111,6 +108,10 @@ class Index:
                 self._connection.close()
                 self._connection = None
 
+    def _select(self, query: str, *values: str) -> list[Entry]:
+        seen: dict[str, tuple[str, ...]] = {}  # thousands of deliveries declare the same
+        return self._do(lambda db: [_entry(row, seen) for row in db.execute(query, values)]) or []
+
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """Work in one transaction; log and return None when the file cannot be used."""
         with self._lock:
@@ -118,7 +119,7 @@ class Index:
                 connection = self._open()
                 with connection:
                     return work(connection)
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, TypeError, ValueError) as error:  # also of a row
                 if str(error) != self._failed:
                     self._failed = str(error)
                     logger.warning("the index %s cannot be used: %s", self.path, error)

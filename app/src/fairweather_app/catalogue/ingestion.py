@@ -1,16 +1,16 @@
 """Ingestion: from a delivery in the store to a model that can serve, or to the reason why not.
 
 Hold manifest and envelope against the operator's keys → copy → verify → read the metadata that
-*this* release obeys → load with the first runtime that takes it, and that its keys allow → compare
-the signature → replay the examples, which also warms the model. Whatever fails becomes
-an entry with its reason; no content of a delivery can stop the app.
+*this* release obeys → test in a process of its own (load with the first runtime that takes it, and
+that its keys allow, compare the signature, replay the examples) → load it here. Whatever fails
+becomes an entry with its reason.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import fairweather_interface.errors as interface
@@ -22,10 +22,10 @@ from fairweather_app.catalogue.entries import Entry, State, describe, describe_v
 from fairweather_app.catalogue.trust import Trust
 from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
-from fairweather_app.models_backend.acceptance import accept, check_roles, check_times, check_units
-from fairweather_app.models_backend.loading import estimate_memory, load
-from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.models_backend.session import Session
+from fairweather_app.models_backend.acceptance import check_roles, check_times, check_units
+from fairweather_app.models_backend.acceptance_process import AcceptanceTests
+from fairweather_app.models_backend.protocol import load
+from fairweather_app.models_backend.runtime_model import RuntimeModel, Session
 from fairweather_app.text import mask
 
 FindKnown = Callable[[str, str], Entry | None]
@@ -53,13 +53,20 @@ class Ingested:
 class Ingestion:
     """Makes entries of deliveries, with the runtimes of this process, the preferred first.
 
-    What was accepted before and can no longer be read or loaded is `LoadError`.
+    A model may take so many bytes of `memory`. What was accepted before and can no longer be read
+    or loaded is `LoadError`.
     """
 
     def __init__(
-        self, cache: DeliveryCache, backends: Sequence[ModelsBackend], trust: Trust | None = None
+        self,
+        cache: DeliveryCache,
+        backends: Sequence[ModelsBackend],
+        trust: Trust | None = None,
+        *,
+        memory: int = 1 << 30,
     ) -> None:
         self._cache = cache
+        self._tests = AcceptanceTests(memory)
         self.backends = tuple(backends)
         self.trust = trust or Trust()
 
@@ -68,11 +75,13 @@ class Ingestion:
         delivery_id: str,
         fingerprint: str,
         find_known: FindKnown = lambda _delivery_id, _digest: None,
+        patience: float | None = None,
     ) -> Ingested:
         """Ingest a delivery; one that is known is verified, and not tested again.
 
         One without a manifest, which is not there (any more), is `IncompleteDeliveryError`; a store
-        or cache that fails, which tells nothing about the delivery, is `OSError`.
+        or cache that fails, which tells nothing about the delivery, is `OSError`; a test that goes
+        on after `patience` seconds, `PendingTestError`.
         """
         entry = Entry(delivery_id=delivery_id, state=State.LIVE, fingerprint=fingerprint)
         try:
@@ -90,7 +99,8 @@ class Ingestion:
         if known is not None and known.code is not Code.NOT_TRUSTED:
             kept = replace(known, fingerprint=fingerprint, envelope=envelope)
             return Ingested(entry=redescribe(kept, delivery), delivery=delivery)
-        return self._accept(_described(replace(entry, envelope=envelope), delivery), delivery)
+        described = _described(replace(entry, envelope=envelope), delivery)
+        return self._accept(described, delivery, patience)
 
     def _read_envelope(self, entry: Entry, find_known: FindKnown) -> tuple[bytes, Entry | None]:
         """Return the envelope beside a manifest; and the entry, where no key vouches for it.
@@ -115,7 +125,7 @@ class Ingestion:
             found = _refused(found, Code.NOT_TRUSTED, broken or str(refusal.problem))
         return envelope, replace(found, fingerprint="") if refusal.signed_at else found
 
-    def _accept(self, entry: Entry, delivery: Delivery) -> Ingested:
+    def _accept(self, entry: Entry, delivery: Delivery, patience: float | None) -> Ingested:
         """Load a delivery that was described, and accept its model or refuse it."""
         allowed: Sequence[ModelsBackend] = self.backends
         try:
@@ -123,8 +133,7 @@ class Ingestion:
             check_times(delivery.metadata, self.trust.now())
             check_roles(delivery.metadata)
             check_units(delivery.metadata)
-            model = load(delivery, allowed)
-            accept(model)
+            model = self._tests.load_tested(delivery, allowed, patience)
         except LoadError as error:
             code, reason = error.code, str(error)
             if code is Code.RUNTIME_UNAVAILABLE and len(allowed) < len(self.backends):
@@ -136,7 +145,7 @@ class Ingestion:
             code = Code.CORRUPT
             reason = mask(f"this release failed on it: {type(error).__name__}: {error}")
         else:
-            entry = _described(entry, delivery, model.session.runtime, model.format)
+            entry = _described(entry, delivery, model.session.runtime, model.format, model.memory)
             return Ingested(entry=entry, delivery=delivery, model=model)
         return Ingested(entry=_refused(entry, code, reason), delivery=delivery)
 
@@ -144,14 +153,13 @@ class Ingestion:
         """Load what was accepted before: bytes verified now, signature and examples not tested."""
         with _opening():
             delivery = self._cache.open_verified(entry.delivery_id, str(entry.digest))
-            return load(delivery, self.backends)
+            model = load(delivery, self.trust.allowed(entry, self.backends))
+            return replace(model, memory=self.measure(entry))
 
-    def measure(self, entry: Entry) -> int:
-        """Estimate the memory of a model before it is loaded; 0 where `reload` will fail."""
-        with suppress(interface.FairweatherError, OSError):
-            delivery = self._cache.open_described(entry.delivery_id, str(entry.digest))
-            return estimate_memory(delivery, self.backends)
-        return 0
+    @staticmethod
+    def measure(entry: Entry) -> int:
+        """Return the bytes that a model took when it was tested."""
+        return entry.declared.memory if entry.declared else 0
 
     def describe(self, entry: Entry, session: Session) -> RuntimeModel:
         """Make the model of an entry that was accepted before, run by the given session."""
@@ -168,11 +176,15 @@ def _refused(entry: Entry, code: Code, reason: str) -> Entry:
 def redescribe(entry: Entry, delivery: Delivery) -> Entry:
     """Return a kept entry with what the verified metadata declare: an index is not believed."""
     ran = entry.declared
-    return _described(entry, delivery, ran.runtime, ran.format) if ran else entry
+    return _described(entry, delivery, ran.runtime, ran.format, ran.memory) if ran else entry
 
 
 def _described(
-    entry: Entry, delivery: Delivery, runtime: str | None = None, format_: str | None = None
+    entry: Entry,
+    delivery: Delivery,
+    runtime: str | None = None,
+    format_: str | None = None,
+    memory: int = 0,
 ) -> Entry:
     return replace(
         entry,
@@ -181,7 +193,7 @@ def _described(
         areas=tuple(delivery.metadata.areas),
         variables=delivery.metadata.variables,
         rows=describe_variables(delivery.metadata),
-        record=describe(delivery.metadata, runtime, format_),
+        record=describe(delivery.metadata, runtime, format_, memory),
     )
 
 

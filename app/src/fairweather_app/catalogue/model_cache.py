@@ -34,8 +34,7 @@ from fairweather_interface.refusals import Code
 from fairweather_app.catalogue.entries import Entry
 from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.errors import LoadError, PredictionError
-from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.models_backend.session import Arrays, Session, Signature
+from fairweather_app.models_backend.runtime_model import Arrays, RuntimeModel, Session, Signature
 
 DESCRIBED_AT_ONCE = 1024
 LOADS_AT_ONCE = 4

@@ -15,6 +15,10 @@ Laws:
 - A delivery that cannot be read or copied is tried again in every pass; of very many, some in turn.
   If it was live, it stays live; else it is quarantined as not read yet, which tells nothing about
   its bytes. Whatever else goes wrong with a delivery is about this one too, never about the pass.
+- A pass with `patience` waits no longer for the test of a delivery, here or in another process; the
+  next pass takes the result. So no delivery keeps others waiting.
+- A delivery that `MOST_DEATHS` processes died over is quarantined, and not tried again before its
+  bytes change.
 - Rows of the index are compared with the verified metadata in turn, as the copies are.
 """
 
@@ -32,12 +36,17 @@ from fairweather_interface.metadata import DELIVERY_ID_PATTERN
 from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
-from fairweather_app.catalogue.entries import Entry, State
+from fairweather_app.catalogue.entries import Entry, State, cause_of, failed_entry
 from fairweather_app.catalogue.index import Index
 from fairweather_app.catalogue.ingestion import Ingested, Ingestion, redescribe
 from fairweather_app.catalogue.model_cache import ModelCache, release_free_memory
-from fairweather_app.errors import LoadError, RemoteUnavailableError, StoreError
-from fairweather_app.text import FEW_NAMED, bounded, join_some, mask
+from fairweather_app.errors import (
+    LoadError,
+    PendingTestError,
+    RemoteUnavailableError,
+    StoreError,
+)
+from fairweather_app.text import FEW_NAMED, bounded, join_some
 
 CHECKED_AT_ONCE = 500
 VERIFIED_AT_ONCE = 50
@@ -47,6 +56,10 @@ PUBLISH_EVERY_SECONDS = 2.0
 """How long a pass may go on before its result so far is published."""
 GRACE_PASSES = 6
 """So many passes in a row must have missed a guarded delivery before it is dropped."""
+OTHERS_SECONDS = 5.0
+"""A pass without `patience` waits so long for another process that tests a delivery."""
+MOST_DEATHS = 2
+"""One death may be a restart at the wrong moment."""
 FEW = 3
 """So many deliveries, or half of all, may go in one pass and are dropped at once."""
 
@@ -64,6 +77,7 @@ class _Pass:
     gone: list[Entry]
     damaged: frozenset[str] = frozenset()
     problems: list[str] = field(default_factory=list)
+    patience: float | None = None
     loads: int = 0
     published: float = field(default_factory=time.monotonic)
 
@@ -88,6 +102,7 @@ class Refresher:
         self._model_cache = model_cache
         self._publish = publish
         self._guard = DeletionGuard(may_answer)
+        self.pending = False  # whether the last pass has left a test that goes on
         self._digests: frozenset[str] = frozenset()
         self._pruned: frozenset[str] | None = None
         self._passed_over: frozenset[str] = frozenset()
@@ -98,7 +113,7 @@ class Refresher:
         self._damage: dict[str, str] = {}
 
     def run(
-        self, known: Mapping[str, Entry], *, first: bool
+        self, known: Mapping[str, Entry], *, first: bool, patience: float | None = None
     ) -> tuple[Mapping[str, Entry], list[str]]:
         """Scan the store once; never raises for what the store holds.
 
@@ -119,14 +134,16 @@ class Refresher:
         now = _Pass(
             entries={name: known[name] for name in names & known.keys()},
             gone=[each for name, each in known.items() if name not in names],
+            patience=patience,
         )
+        self.pending = False
         try:
             self._cache.check_private()
         except OSError as error:
-            now.problems.append(f"the cache cannot be used: {_cause(error)}")
+            now.problems.append(f"the cache cannot be used: {cause_of(error)}")
         now.damaged = frozenset(self._find_damaged(now.entries))
         missing = {} if first else {each.delivery_id: each for each in now.gone}
-        for name in [*sorted(names - known.keys()), *self._to_recheck(now)]:
+        for name in [*self._to_recheck(now), *sorted(names - known.keys())]:
             self._refresh_one(name, now)
             if time.monotonic() - now.published > PUBLISH_EVERY_SECONDS:
                 self._publish({**missing, **now.entries})
@@ -135,6 +152,7 @@ class Refresher:
             stay, problems = self._guard.confirm(now.gone, now.entries, str(self._store))
             now.entries |= {each.delivery_id: each for each in stay}
             now.problems += problems
+        self._cache.release_claims(now.entries.keys())
         self._checked_by = self._ingestion.trust.policy
         self._index.remove(known.keys() - now.entries.keys())
         self._prune(frozenset(each.digest for each in now.entries.values() if each.digest))
@@ -168,10 +186,8 @@ class Refresher:
             return self._ingestion.ingest(delivery_id, self._store.fingerprint(delivery_id))
         except IncompleteDeliveryError:
             return None
-        except OSError as error:
-            return Ingested(entry=_retry_entry(delivery_id, error, None))
         except Exception as error:  # noqa: BLE001 - as in a pass
-            return Ingested(entry=_failed_entry(delivery_id, error))
+            return Ingested(entry=failed_entry(delivery_id, error))
 
     def _refresh_one(self, delivery_id: str, now: _Pass) -> None:
         """Ingest one delivery if it is new, its bytes changed or its copy is damaged."""
@@ -181,32 +197,45 @@ class Refresher:
             intact = delivery_id not in now.damaged
             if intact and known is not None and self._stays(known, fingerprint):
                 return
-            with self._cache.locked():
-                found = self._ingestion.ingest(delivery_id, fingerprint, self._index.find)
-                changed = known is None or not found.entry.equals(known)
-                if changed:
-                    self._index.put([found.entry])
+            found = self._ingest(delivery_id, fingerprint, known, now.patience)
         except IncompleteDeliveryError:
             if now.entries.pop(delivery_id, None) is not None and known is not None:
                 now.gone.append(known)
             return
-        except OSError as error:
-            where = f"read from {self._store} or copied to {self._cache.folder}"
-            failed = "tried" if isinstance(error, RemoteUnavailableError) else where
-            now.problems.append(f"{delivery_id} cannot be {failed}: {_cause(error)}")
-            now.entries[delivery_id] = _retry_entry(delivery_id, error, known)
-            return
-        except Exception as error:
-            entry = _failed_entry(delivery_id, error)
-            if known is not None and known.live and not isinstance(error, FairweatherError):
-                now.problems.append(f"{delivery_id} stays live, and {entry.reason}")
-            elif known is None or not entry.equals(known):
-                logger.debug("the ingestion of %s failed", delivery_id, exc_info=error)
-                now.entries[delivery_id] = entry
+        except Exception as error:  # noqa: BLE001 - it is about this delivery, whatever it is
+            if isinstance(error, PendingTestError):
+                self.pending = True
+            elif not isinstance(error, FairweatherError):
+                where = f"read from {self._store} or copied to {self._cache.folder}"
+                failed = "tried" if isinstance(error, RemoteUnavailableError) else where
+                now.problems.append(f"{delivery_id} cannot be {failed}: {cause_of(error)}")
+            now.entries[delivery_id] = failed_entry(delivery_id, error, known)
             return
         self._load_model(found, now)
-        if changed:
+        if known is None or not found.entry.equals(known):
             now.entries[delivery_id] = found.entry
+
+    def _ingest(
+        self, delivery_id: str, fingerprint: str, known: Entry | None, patience: float | None
+    ) -> Ingested:
+        """Claim and ingest a delivery, unless processes have died over it, and keep the result."""
+        waits = OTHERS_SECONDS if patience is None else patience
+        with self._cache.claimed(delivery_id, fingerprint, waits) as deaths:
+            if deaths < MOST_DEATHS:
+                find = self._index.find
+                found = self._ingestion.ingest(delivery_id, fingerprint, find, patience)
+            else:
+                entry = Entry(
+                    delivery_id=delivery_id,
+                    state=State.QUARANTINED,
+                    fingerprint=fingerprint,
+                    code=Code.CORRUPT,
+                    reason=f"{deaths} processes of this app ended while they tried it",
+                )
+                found = Ingested(entry=entry)
+            if known is None or not found.entry.equals(known):
+                self._index.put([found.entry])
+        return found
 
     def _stays(self, known: Entry, fingerprint: str) -> bool:
         """Return whether a known delivery has the same bytes, and no other keys to be asked."""
@@ -271,12 +300,12 @@ class Refresher:
                     if not redescribe(entry, delivery).equals(entry):
                         damage = ("its row in the index is not what its metadata declare",)
             except OSError as error:
-                damage = (_cause(error),)
-            sentence = "; ".join(bounded(damage))
-            if sentence != self._damage.get(name, ""):  # else it was said in an earlier pass
-                logger.warning("the copy of %s is damaged and is fetched again: %s", name, sentence)
-            self._damage[name] = sentence
+                damage = (cause_of(error),)
+            said = self._damage.pop(name, None)
             if damage:
+                self._damage[name] = why = "; ".join(bounded(damage))
+                if why != said:
+                    logger.warning("the copy of %s is damaged and is fetched again: %s", name, why)
                 yield name
 
     def _prune(self, digests: frozenset[str]) -> None:
@@ -285,7 +314,7 @@ class Refresher:
             release_free_memory()
         # dropped copies stay until the next pass: a request may be reading them
         wanted, self._digests = digests | self._digests, digests
-        if wanted != self._pruned:
+        if wanted != self._pruned and not self.pending:  # what is being tested has no entry yet
             self._cache.prune(wanted)
             self._pruned = wanted
 
@@ -355,45 +384,3 @@ def _next_batch(entries: Mapping[str, Entry], after: str, count: int) -> tuple[l
         return names, ""
     batch = list(islice((name for name in names if name > after), count))
     return batch, batch[-1] if len(batch) == count else ""
-
-
-def _retry_entry(delivery_id: str, error: OSError, known: Entry | None) -> Entry:
-    """Return the entry of a delivery that could not be read; every pass tries it again.
-
-    A live one stays live, and one with the same reason stays the same entry.
-    """
-    why = _cause(error)
-    if not isinstance(error, RemoteUnavailableError):
-        why = f"it could not be read or copied yet ({why})"
-    reason = f"{why}; it is tried again at every store scan"
-    if known is not None and (known.live or known.reason == reason):
-        return known
-    return Entry(
-        delivery_id=delivery_id,
-        state=State.QUARANTINED,
-        fingerprint="",
-        code=Code.RUNTIME_UNAVAILABLE,
-        reason=reason,
-    )
-
-
-def _failed_entry(delivery_id: str, error: Exception) -> Entry:
-    """Return the entry of a delivery that fails a pass, which tries it again."""
-    reason = f"this release failed on it: {type(error).__name__}: {error}"
-    if isinstance(error, FairweatherError):  # of its folder; the ingestion finds those of its files
-        reason = "; ".join(error.problems)
-    return Entry(
-        delivery_id=delivery_id,
-        state=State.QUARANTINED,
-        fingerprint="",
-        code=Code.CORRUPT,
-        reason=mask(reason),
-    )
-
-
-def _cause(error: OSError) -> str:
-    """Return the cause without paths: those of a staged copy differ in every pass."""
-    if error.strerror:
-        return error.strerror
-    found = re.search(r"\[Errno \d+\] ([^:'\"]+)", str(error))  # of many files: shutil.Error
-    return found.group(1) if found else mask(str(error))

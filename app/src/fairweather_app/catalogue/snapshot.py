@@ -171,6 +171,8 @@ class Snapshot:
             return None
         if self.checked_at is None:
             return self.problem or "the store has not been looked at yet"
+        if self.problem is None and any(not each.fingerprint for each in self.entries.values()):
+            return "the first deliveries are being tested"
         return self.problem
 
     def entry(self, delivery_id: str) -> Entry:

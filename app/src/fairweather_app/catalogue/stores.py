@@ -8,8 +8,7 @@ Who writes to a store is not trusted. Laws:
 - `OSError` means that the store failed; it tells nothing about a delivery.
 - `names` costs one listing, however many deliveries there are; nothing below them is read.
 - Names, kinds and sizes are compared before bytes are read. No link is followed, nothing but a
-  regular file is opened, and of a file no more is read than was asked for, whatever its size is
-  said to be.
+  regular file is opened, and no more is read of it than was asked for, whatever its stated size.
 - `check` compares as much with the manifest as is cheap, with `only_listed` nothing that it does
   not list, and returns the paths of that; empty objects that stand for folders are no files.
 - `fetch` brings bytes, never modes; a copy that differs is refused when it is verified.
@@ -67,9 +66,6 @@ class _Found:
     wrong: str = ""
 
 
-_TOO_MANY = _Found(None, None, f"found more than {MOST_ENTRIES} files and folders")
-
-
 class Store(ABC):
     """A place of deliveries, each below its name."""
 
@@ -87,10 +83,10 @@ class Store(ABC):
 
     @abstractmethod
     def _files(self, name: str, listed: Iterable[str] = ()) -> dict[str, _Found]:
-        """Return what lies in a delivery's folder, by path: of very much, the listed files."""
+        """Return what lies in a delivery's folder, by path; of very much, the listed files."""
 
-    def _differing(self, name: str, manifest: Manifest, paths: Iterable[str]) -> list[str]:  # noqa: ARG002 - a disk is cheap to read, a network is not
-        """Return the files whose digests differ, where they are cheap to read."""
+    def _compare_bytes(self, name: str, manifest: Manifest, paths: list[str]) -> list[str]:  # noqa: ARG002 - a disk is cheap to read, a network is not
+        """Return what is wrong with the bytes of files, where they are cheap to read."""
         return []
 
     def fingerprint(self, name: str) -> str:
@@ -135,10 +131,7 @@ class Store(ABC):
             else:
                 sound.append(path)
         if problems or only_listed:
-            problems += [
-                f"{path}: its sha256 differs from the one listed in {MANIFEST}"
-                for path in self._differing(name, manifest, sound)
-            ]
+            problems += self._compare_bytes(name, manifest, sound)
         if problems:
             raise _corrupt(name, *problems)
         return frozenset(unlisted - {MANIFEST, SIGNATURE})
@@ -171,7 +164,9 @@ class LocalStore(Store):
     def envelope(self, name: str) -> bytes:
         """Read the file of signatures."""
         with self._opened(name) as top:
-            if SIGNATURE not in _look_up(top, [SIGNATURE]):
+            try:
+                os.stat(SIGNATURE, dir_fd=top, follow_symlinks=False)
+            except FileNotFoundError:
                 return b""
             try:
                 return b"".join(_read(name, top, SIGNATURE, LARGEST_ENVELOPE))
@@ -179,27 +174,36 @@ class LocalStore(Store):
                 raise EnvelopeError(error.problems[0]) from None
 
     def _files(self, name: str, listed: Iterable[str] = ()) -> dict[str, _Found]:
+        found: dict[str, _Found] = {}
         with self._opened(name) as top:
-            found = _look_up(top, [MANIFEST])
-            if not found:
-                return found  # what else is there need not be looked at
+            for path in (MANIFEST, *listed):  # listed ones too: the walk does not go everywhere
+                try:
+                    found[path] = _describe(os.stat(path, dir_fd=top, follow_symlinks=False))
+                except OSError as error:
+                    if error.errno not in _ABSENT:
+                        raise
+            if MANIFEST not in found:
+                return {}  # what else is there need not be looked at
             walk = _walk(top)
             found |= {path: each for path, each in islice(walk, MOST_ENTRIES) if each is not None}
             if next(walk, None):
-                found["."] = _TOO_MANY
-            # what lies in a folder of a stray's name, or beyond so many
-            return found | _look_up(top, (path for path in listed if path not in found))
+                found["."] = _Found(None, None, f"found more than {MOST_ENTRIES} files and folders")
+        return found
 
-    def _differing(self, name: str, manifest: Manifest, paths: Iterable[str]) -> list[str]:
-        differing = []
+    def _compare_bytes(self, name: str, manifest: Manifest, paths: list[str]) -> list[str]:
+        problems: list[str] = []
         with self._opened(name) as top:
             for path in paths:
-                digest = hashlib.sha256()
-                for chunk in _read(name, top, path, manifest.files[path].size):
-                    digest.update(chunk)
-                if digest.hexdigest() != manifest.files[path].sha256:
-                    differing.append(path)
-        return differing
+                entry, digest = manifest.files[path], hashlib.sha256()
+                try:
+                    for chunk in _read(name, top, path, entry.size):
+                        digest.update(chunk)
+                except CorruptDeliveryError as error:
+                    problems += error.problems
+                    continue
+                if digest.hexdigest() != entry.sha256:
+                    problems.append(f"{path}: its sha256 differs from the one listed in {MANIFEST}")
+        return problems
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[int]:
@@ -243,7 +247,7 @@ class RemoteStore(Store):
         return frozenset(name for name in names if not name.startswith("."))
 
     def copy_files(self, name: str, most: Mapping[str, int], folder: Path) -> None:
-        """Fetch files; a longer one ends all, as soon as its size is told or received."""
+        """Fetch files; a longer one ends all, as soon as its size is known."""
         from fsspec.callbacks import Callback  # type: ignore[import-untyped]  # noqa: PLC0415 - a folder needs none
 
         copies = {str(folder / path): path for path in most}
@@ -292,39 +296,22 @@ class RemoteStore(Store):
     def _root(self) -> str:
         return str(self._system._strip_protocol(self.url))  # noqa: SLF001 - fsspec's own way
 
-    def _files(self, name: str, listed: Iterable[str] = ()) -> dict[str, _Found]:
+    def _files(self, name: str, listed: Iterable[str] = ()) -> dict[str, _Found]:  # noqa: ARG002 - all is looked at
         root = f"{self._root}/{name}"
         with _as_os_error():
             every = self._system.find(root, detail=True)
         files = {path.removeprefix(root).lstrip("/"): about for path, about in every.items()}
         folders = {str(parent) for path in files for parent in PurePosixPath(path).parents}
-        found = {
+        return {
             path: _Found(about.get("size"), next((about[k] for k in _STAMPS if k in about), ""))
             for path, about in files.items()
             if about.get("size") or not (path.endswith("/") or path in {"", *folders})
-        }
-        if len(found) <= MOST_ENTRIES:
-            return found
-        return {path: found[path] for path in (MANIFEST, *listed) if path in found} | {
-            ".": _TOO_MANY
         }
 
 
 def open_store(url: str) -> Store:
     """Make the store of a URL or a path; nothing is read yet."""
     return RemoteStore(url) if is_remote(url) else LocalStore(Path(url.removeprefix("file://")))
-
-
-def _look_up(top: int, paths: Iterable[str]) -> dict[str, _Found]:
-    """Return what lies at paths below an open folder, where something does."""
-    found = {}
-    for path in paths:
-        try:
-            found[path] = _describe(os.stat(path, dir_fd=top, follow_symlinks=False))
-        except OSError as error:
-            if error.errno not in _ABSENT:
-                raise
-    return found
 
 
 def _walk(folder: int, stem: str = "") -> Iterator[tuple[str, _Found | None]]:

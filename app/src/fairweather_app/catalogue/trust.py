@@ -24,6 +24,7 @@ import yaml
 from fairweather_interface.definitions import load_yaml
 from fairweather_interface.envelope import Envelope, key_id, parse_envelope
 from fairweather_interface.errors import EnvelopeError
+from fairweather_interface.manifest import read_document
 from fairweather_interface.metadata.record import UtcTime
 from fairweather_interface.metadata.schema import ONNX
 from fairweather_interface.names import parse_name
@@ -299,17 +300,14 @@ class Trust:
         return self.policy is not None and self.policy.require == "signed"
 
     def _read(self, path: Path) -> None:
+        problems: tuple[str, ...]
         try:
             text = _read_safely(path, self._store)
             if text == self._text:
                 return
-            import cryptography  # noqa: F401, PLC0415 - only with keys
-
             policy = Policy.model_validate(load_yaml(text.decode()))
         except ImportError:
-            problems: tuple[str, ...] = (
-                "pip install 'fairweather-app[signed]' brings what it needs",
-            )
+            problems = ("pip install 'fairweather-app[signed]' brings what it needs",)
         except ValidationError as error:
             problems = problems_of(error, "")
         except (OSError, ValueError, yaml.YAMLError) as error:
@@ -334,8 +332,4 @@ def _read_safely(path: Path, store: str) -> bytes:
         theirs = about.st_mode & _OTHERS and not (each != real and about.st_mode & stat.S_ISVTX)
         if theirs or about.st_uid not in (0, os.geteuid()):
             raise ValueError(f"expected that only root or who runs the app may write {each}")
-    with real.open("rb") as file:
-        text = file.read(LARGEST_FILE + 1)
-    if len(text) > LARGEST_FILE:
-        raise ValueError(f"expected a file of keys, of at most {LARGEST_FILE} bytes")
-    return text
+    return read_document(real, LARGEST_FILE)

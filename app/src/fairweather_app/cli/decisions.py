@@ -8,9 +8,9 @@ period, whatever the store does.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
 import click
@@ -25,7 +25,7 @@ from fairweather_app.common.times import write_time
 from fairweather_app.errors import DecisionError, GivenUpError
 from fairweather_app.forecasting.context import AppContext, current_context
 from fairweather_app.forecasting.pins import why_not
-from fairweather_app.rollout.trials import State, new_change
+from fairweather_app.rollout.trials import Change, State
 
 STORE_SECONDS = 10.0
 
@@ -161,50 +161,33 @@ def unpin(area: str, author: str, *, as_json: bool) -> None:
     _decide("unpin", area, f"{area} is unpinned", author=author, as_json=as_json)
 
 
-_areas = click.option(
-    "--area",
-    "areas",
-    type=plain_name,
-    multiple=True,
-    metavar="AREA",
-    show_default="all that it declares",
-    help="Only there; may be repeated.",
-)
-
-
 @click.command("promote")
 @_id
-@_areas
 @click.option("--reason", metavar="TEXT", callback=_some_text, help="Why.")
 @_author
 @_answers
-def promote(
-    delivery_id: str, areas: tuple[str, ...], reason: str | None, author: str, *, as_json: bool
-) -> None:
-    """Let a delivery answer by rank without further trial; see FAIRWEATHER_ROLLOUT.
+def promote(delivery_id: str, reason: str | None, author: str, *, as_json: bool) -> None:
+    """Let a delivery answer as it ranks, without further trial; see FAIRWEATHER_ROLLOUT.
 
-    Example: flask --app fairweather_app models promote ID --area JFK
+    Example: flask --app fairweather_app models promote ID
     """
     reason = reason or "an operator promoted it"
-    _set_state(State.PROMOTED, delivery_id, areas, author=author, reason=reason, as_json=as_json)
+    _set_state(State.PROMOTED, "promote", delivery_id, author, reason, as_json=as_json)
 
 
 @click.command("hold")
 @_id
-@_areas
 @click.option("--reason", metavar="TEXT", required=True, callback=_some_text, help="Why.")
 @_author
 @_answers
-def hold(
-    delivery_id: str, areas: tuple[str, ...], reason: str, author: str, *, as_json: bool
-) -> None:
+def hold(delivery_id: str, reason: str, author: str, *, as_json: bool) -> None:
     """Let a delivery answer only where no other does; see FAIRWEATHER_ROLLOUT.
 
     To stop it everywhere, withdraw it.
 
     Example: flask --app fairweather_app models hold ID --reason "not before the review"
     """
-    _set_state(State.HELD, delivery_id, areas, author=author, reason=reason, as_json=as_json)
+    _set_state(State.HELD, "hold", delivery_id, author, reason, as_json=as_json)
 
 
 @click.command("remove")
@@ -247,7 +230,13 @@ COMMANDS = (withdraw, restore, pin, unpin, promote, hold)
 
 
 def _set_state(
-    state: State, delivery_id: str, areas: Sequence[str], *, author: str, reason: str, as_json: bool
+    state: State,
+    action: Literal["promote", "hold"],
+    delivery_id: str,
+    author: str,
+    reason: str,
+    *,
+    as_json: bool,
 ) -> None:
     context, delivery_id = current_context(), _whole_id(delivery_id)
     if context.settings.rollout == "immediate":
@@ -256,22 +245,25 @@ def _set_state(
             "was changed"
         )
     entry = _entry(context, delivery_id)
-    if foreign := [area for area in areas if area not in entry.areas]:
-        declared = ", ".join(entry.areas)
-        raise DecisionError(
-            f"{delivery_id} declares {declared}, and not {foreign[0]}; nothing was changed"
-        )
+    if not entry.live:
+        raise DecisionError(f"{delivery_id} is {entry.summary}; nothing was changed")
     rollout = context.catalogue.snapshot.contents.rollout
-    chosen = tuple(dict.fromkeys(areas or entry.areas))
-    changes = []
-    for area in chosen:
-        before = rollout.change(entry.digest, area)
-        new = (delivery_id, str(entry.digest), area, state, reason)
-        changes.append((new_change(*new, author=author, before=before), before))
-    if not context.catalogue.decisions.rollout.add(changes):
+    before = [rollout.change(entry.digest, area) for area in entry.areas]
+    changes = [
+        Change(
+            delivery_id=delivery_id,
+            digest=str(entry.digest),
+            area=area,
+            state=state,
+            reason=reason,
+            author=author,
+            since=known.since if known else 0,
+        )
+        for area, known in zip(entry.areas, before, strict=True)
+    ]
+    if not context.catalogue.decisions.rollout.add(list(zip(changes, before, strict=True))):
         raise DecisionError(f"{delivery_id} came to another state just now; nothing was changed")
-    action: Literal["promote", "hold"] = "promote" if state is State.PROMOTED else "hold"
-    done = f"{delivery_id} is {state} for {', '.join(chosen)}"
+    done = f"{delivery_id} is {state} for {', '.join(entry.areas)}"
     _print(action, delivery_id, done, author=author, reason=reason, as_json=as_json)
 
 
@@ -305,7 +297,7 @@ def _known(context: AppContext) -> Snapshot:
     """Scan the store; where it does not answer, return what was known of it before."""
     store = f"the store {context.catalogue.store}"
     try:
-        return TimeLimit(STORE_SECONDS, pause=0).run(store, context.catalogue.refresh)
+        return TimeLimit(STORE_SECONDS, pause=0).run(store, partial(context.catalogue.refresh, 0))
     except GivenUpError as error:
         output.print_text(f"{error}; what was known of it before counts", err=True)
         return context.catalogue.follow_decisions(STORE_SECONDS)

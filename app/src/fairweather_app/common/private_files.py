@@ -33,21 +33,21 @@ def check_private(path: Path, *, sticky: bool = False) -> None:
     """
     path = path.absolute()
     found = path.lstat()
+    mode, sticky = stat.S_IMODE(found.st_mode), sticky and bool(found.st_mode & stat.S_ISVTX)
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-        raise _refused(path, "a link or a device", "rm")
-    sticky = sticky and bool(found.st_mode & stat.S_ISVTX)
+        raise _refused(path, "is a link or a device", "rm")
     if found.st_uid != os.geteuid() and not (sticky and found.st_uid == 0):
-        raise _refused(path, f"what belongs to user {found.st_uid}", "rm -r")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
-        raise _refused(path, f"mode {stat.S_IMODE(found.st_mode):04o}, others may write", "rm -r")
+        raise _refused(path, f"belongs to user {found.st_uid}", "rm -r")
+    if mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
+        raise _refused(path, f"may be written to by others (mode {mode:04o})", "rm -r")
     for above in path.resolve().parents:
-        mode = above.stat().st_mode
+        mode = stat.S_IMODE(above.stat().st_mode)
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            raise _refused(above, f"mode {stat.S_IMODE(mode):04o}, anybody may write", "chmod o-w")
+            raise _refused(above, f"may be written to by anybody (mode {mode:04o})", "chmod o-w")
 
 
-def _refused(path: Path, found: str, remedy: str) -> PermissionError:
+def _refused(path: Path, what: str, remedy: str) -> PermissionError:
     return PermissionError(
-        f"found {found} at {path}, expected what this user alone may write to: "
-        f"{remedy} {shlex.quote(str(path))}"
+        f"found that {path} {what}, expected it to be this user's alone: "
+        f"type {remedy} {shlex.quote(str(path))}"
     )

@@ -81,13 +81,16 @@ def build_app_context(settings: Settings) -> AppContext:
     except OSError as error:
         problem = f"expected a folder that can be written to ({error.strerror or error})"
         raise SettingsError([f"{PREFIX}CACHE is {str(settings.cache)!r}: {problem}"]) from None
+    models_backend.limit_memory(settings.model_memory)
     backends = _choose_backends(settings, cache)
     selectors = Selectors(
         Rules(overrides=overrides, refuse_below_baseline=settings.refuse_below_baseline)
     )
     catalogue = Catalogue(
         cache,
-        Ingestion(cache, backends, Trust(settings.keys, settings.store)),
+        Ingestion(
+            cache, backends, Trust(settings.keys, settings.store), memory=settings.model_memory
+        ),
         Index(cache.folder, partial(release_key, backends)),
         decisions=DecisionStore(
             observations.database,

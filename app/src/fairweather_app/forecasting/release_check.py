@@ -31,8 +31,7 @@ from fairweather_app.errors import LoadError
 from fairweather_app.forecasting.selector import refused
 from fairweather_app.models_backend.acceptance import read_examples, run_examples
 from fairweather_app.models_backend.checks import Trial, first_refusal
-from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.models_backend.session import Arrays
+from fairweather_app.models_backend.runtime_model import Arrays, RuntimeModel
 from fairweather_app.observations import Window
 from fairweather_app.refusals import RefusedDelivery
 

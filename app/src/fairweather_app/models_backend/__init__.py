@@ -5,18 +5,24 @@ and a setting; `open_inference` hands over to a server elsewhere, and is importe
 because most apps need no HTTP client. `acceptance` tests a loaded model before it may serve.
 """
 
-from fairweather_app.models_backend.onnx import OnnxBackend
+from fairweather_app.models_backend.onnx import OnnxBackend, limit_memory
 from fairweather_app.models_backend.protocol import (
     Deliveries,
     ModelsBackend,
     artifact_of,
     find_backend,
 )
-from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.models_backend.session import Arrays, Session, Signature, Tensor
+from fairweather_app.models_backend.runtime_model import (
+    Arrays,
+    RuntimeModel,
+    Session,
+    Signature,
+    Tensor,
+)
 from fairweather_app.models_backend.tensorflow import TensorFlowBackend
 
 __all__ = [
     "Arrays", "Deliveries", "ModelsBackend", "OnnxBackend", "RuntimeModel", "Session", "Signature",
     "Tensor", "TensorFlowBackend", "artifact_of", "find_backend",
+    "limit_memory",
 ]  # fmt: skip

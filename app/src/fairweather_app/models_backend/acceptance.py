@@ -1,7 +1,8 @@
 """Acceptance test of a loaded model: it matches its metadata, and runs here as it was trained.
 
-Each check raises `LoadError`: this release can supply every input and knows every unit; the
-runtime's signature is the metadata's, quantiles included; the examples give the trainer's outputs.
+Each check raises `LoadError`: this release can supply every input and knows every unit, tolerances
+are small; the runtime's signature is the metadata's, quantiles included; the examples give the
+trainer's outputs, in one batch and one by one, as requests are.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ from fairweather_interface.variables import VARIABLES, conflicts
 from fairweather_app.common.times import CLOCKS_DIFFER, write_time
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
 from fairweather_app.models_backend.checks import check_predictions
-from fairweather_app.models_backend.runtime_model import ROLES, RuntimeModel
-from fairweather_app.models_backend.session import Arrays, Tensor
+from fairweather_app.models_backend.runtime_model import ROLES, Arrays, RuntimeModel, Tensor
+
+LARGEST_TOLERANCE = 0.01
+"""Of the range of a variable: what examples prove nothing beyond."""
+ALONE = 8
+"""So many examples are also run one by one."""
 
 
 def accept(model: RuntimeModel) -> None:
@@ -88,7 +93,7 @@ def check_signature(model: RuntimeModel) -> None:
     for name, each in declared.items():
         expected = Tensor(each.dtype, _sizes(each))
         problems += _difference("input", name, expected, found.inputs.get(name))
-    for name, output in _outputs(model.metadata).items():
+    for name, output in model.tensors.items():
         expected = Tensor("float32", _sizes(output))
         problems += _difference("output", name, expected, found.outputs.get(name), open_sizes=True)
     if problems:
@@ -100,8 +105,12 @@ def check_signature(model: RuntimeModel) -> None:
 def replay_examples(model: RuntimeModel) -> None:
     """Refuse examples that differ beyond the tolerance, or give no forecast where they must."""
     examples = read_examples(model)
+    check_tolerances(model, examples)
     found = run_examples(model, examples)
-    differences = list(_differences(model.metadata, found, examples))
+    differences = list(_differences(model, found, examples))
+    for row in range(min(ALONE, len(examples["expect"])) if not differences else 0):
+        one = {name: array[row : row + 1] for name, array in examples.items()}
+        differences += _differences(model, run_examples(model, one), one, first=row)
     if differences:
         raise LoadError(Code.CORRUPT, "; ".join(differences))
     for row in np.flatnonzero(examples["expect"] == SERVE).tolist():
@@ -110,27 +119,45 @@ def replay_examples(model: RuntimeModel) -> None:
             raise LoadError(refusal.code, f"in an example: {refusal.reason}")
 
 
+def check_tolerances(model: RuntimeModel, examples: Arrays) -> None:
+    """Refuse a tolerance of more than `LARGEST_TOLERANCE` of the variable's range, in its unit.
+
+    A variable whose limits are not known ranges over what the examples expect.
+    """
+    problems = []
+    rows = model.metadata.variable_table
+    for name, output in model.tensors.items():
+        row, expected = rows.get(output.variable), examples[f"output/{name}"]
+        low, high = (row.minimum, row.maximum) if row else (expected.min(), expected.max())
+        most = LARGEST_TOLERANCE * (high - low)
+        given = model.metadata.tolerance[name]
+        tolerated = given.absolute + given.relative * max(abs(low), abs(high))
+        if not tolerated <= most:
+            problems.append(
+                f"the tolerance of {name!r} is {tolerated:g} {output.unit}, expected at most "
+                f"{most:g}: {LARGEST_TOLERANCE:.0%} of what {output.variable} ranges over"
+            )
+    if problems:
+        raise LoadError(Code.CORRUPT, "; ".join(problems))
+
+
 def read_examples(model: RuntimeModel) -> Arrays:
-    """Read the arrays of a delivery's examples, by name."""
+    """Read the arrays of a delivery's examples that its metadata name, by name."""
+    names = [f"input/{each.name}" for each in model.metadata.inputs]
+    names += [f"output/{name}" for name in model.tensors]
     with np.load(model.delivery.path / EXAMPLES, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        return {name: file[name] for name in (*names, "area", "reference_time", "expect")}
 
 
 def run_examples(model: RuntimeModel, examples: Arrays) -> Arrays:
     """Run all examples in one batch; what a server fails at is a `RemoteUnavailableError`."""
     feeds = {each.name: examples[f"input/{each.name}"] for each in model.metadata.inputs}
     try:
-        return model.session.run(feeds, list(_outputs(model.metadata)))
+        return model.run(feeds, list(model.tensors))
     except PredictionError as error:
         if error.code is not Code.INVALID_OUTPUT:
             raise RemoteUnavailableError(f"the examples cannot be run: {error}") from error
         raise LoadError(Code.CORRUPT, f"the examples cannot be run: {error}") from error
-
-
-def _outputs(metadata: ModelMetadata) -> dict[str, Output]:
-    """Return the tensors that the artifact must give, each with the output that has its shape."""
-    outputs = {each.name: each for each in metadata.outputs}
-    return outputs | {each.name: outputs[each.output] for each in metadata.uncertainty or ()}
 
 
 def _sizes(declared: Input | Output) -> tuple[int | None, ...]:
@@ -152,20 +179,21 @@ def _difference(
     return [f"{kind} {name!r} is {found}, the metadata says {expected}"]
 
 
-def _differences(metadata: ModelMetadata, found: Arrays, examples: Arrays) -> Iterator[str]:
-    for name in _outputs(metadata):
+def _differences(
+    model: RuntimeModel, found: Arrays, examples: Arrays, *, first: int | None = None
+) -> Iterator[str]:
+    """Describe the first difference of each tensor; `first` is the place of one that ran alone."""
+    for name in model.tensors:
         expected, got = examples[f"output/{name}"], found[name]
-        if got.shape != expected.shape:
-            yield f"output {name!r} came out as {got.shape}, expected {expected.shape}"
-            continue
-        tolerance = metadata.tolerance[name]
+        tolerance = model.metadata.tolerance[name]
         same = np.isclose(
             got, expected, atol=tolerance.absolute, rtol=tolerance.relative, equal_nan=True
         )
         if not same.all():
             row, step = np.argwhere(~same)[0]
+            alone = "" if first is None else "run alone, "
             yield (
-                f"example {row + 1} came out differently: {name!r} at step {step + 1} is "
-                f"{got[row, step]:g}, the trainer computed {expected[row, step]:g} (tolerance "
-                f"{tolerance.absolute:g} + {tolerance.relative:g} of the value)"
+                f"{alone}example {row + 1 + (first or 0)} came out differently: {name!r} at step "
+                f"{step + 1} is {got[row, step]:g}, the trainer computed {expected[row, step]:g} "
+                f"(tolerance {tolerance.absolute:g} + {tolerance.relative:g} of the value)"
             )

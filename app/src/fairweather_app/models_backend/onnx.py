@@ -19,11 +19,13 @@ from onnxruntime.capi import (  # type: ignore[import-untyped]
 
 from fairweather_app.common.time_limit import current_token
 from fairweather_app.errors import LoadError, PredictionError
+from fairweather_app.models_backend.onnx_file import onnx_problem
 from fairweather_app.models_backend.protocol import ModelsBackend, artifact_of
-from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.models_backend.session import Arrays, Signature, Tensor
+from fairweather_app.models_backend.runtime_model import Arrays, RuntimeModel, Signature, Tensor
 
 FATAL_ONLY = 4
+_AS_REQUESTED = 1
+"""The arena grows by what is requested, not by powers of two."""
 _DTYPES = {"float": "float32", "double": "float64"}
 _ORT_ERRORS = tuple(
     each
@@ -68,9 +70,13 @@ class OnnxBackend(ModelsBackend):
         artifact = artifact_of(delivery, ONNX)
         if artifact is None or artifact.path is None:
             raise LoadError(Code.RUNTIME_UNAVAILABLE, "it carries no ONNX artifact")
+        path = delivery.path / artifact.path
+        problem = onnx_problem(artifact.path, path.read_bytes())
+        if problem is not None:
+            raise LoadError(Code.CORRUPT, f"{artifact.path} {problem}")
         try:
             session = ort.InferenceSession(
-                str(delivery.path / artifact.path), _options(), providers=["CPUExecutionProvider"]
+                str(path), _options(), providers=["CPUExecutionProvider"]
             )
         except _INVALID as error:
             raise LoadError(
@@ -95,10 +101,10 @@ class _OnnxSession:
         )
 
     def run(self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Arrays:
-        options = None
+        options = ort.RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         token = current_token()
         if token is not None:  # onnxruntime reads it before every operation
-            options = ort.RunOptions()
             token.on_cancel(partial(setattr, options, "terminate", True))  # noqa: FBT003 - its value
         try:
             found = self._session.run(list(outputs), dict(feeds), options)
@@ -123,9 +129,20 @@ def _options() -> ort.SessionOptions:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = FATAL_ONLY
-    # an arena of its own costs each small model 0.9 MB, and makes its calls no faster
-    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    # an arena of its own costs each small model 0.9 MB, and has no limit: see `limit_memory`
+    options.add_session_config_entry("session.use_env_allocators", "1")
     return options
+
+
+def limit_memory(size: int) -> None:
+    """Let the runs of all models together allocate so many bytes; more fails the run that asks.
+
+    The models' own weights do not count. It holds for sessions that are made from now on.
+    """
+    arena = ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    info = ort.OrtMemoryInfo("Cpu", arena, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(info, ort.OrtArenaCfg(size, _AS_REQUESTED, -1, -1))
 
 
 # ------------------------------------------------------------------ what the runtime supports

@@ -34,8 +34,7 @@ from fairweather_interface.software import Runtime
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
 from fairweather_app.models_backend.inference_client import OK, SHOWN, InferenceClient
 from fairweather_app.models_backend.protocol import Deliveries, ModelsBackend, artifact_of
-from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.models_backend.session import Arrays, Signature, Tensor
+from fairweather_app.models_backend.runtime_model import Arrays, RuntimeModel, Signature, Tensor
 from fairweather_app.text import mask
 
 DTYPES = {"FP32": "float32", "FP64": "float64", "INT32": "int32", "INT64": "int64"}
@@ -45,6 +44,8 @@ _NAMES = {ours: theirs for theirs, ours in DTYPES.items()}
 
 class OpenInferenceBackend(ModelsBackend):
     """Runs artifacts of one format on a server that has them already."""
+
+    elsewhere = True
 
     def __init__(self, format_: str, deliveries: Deliveries, client: InferenceClient) -> None:
         super().__init__(deliveries)

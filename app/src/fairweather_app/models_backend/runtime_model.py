@@ -1,11 +1,15 @@
-"""`RuntimeModel`: a delivered model, loaded, with what it declares; it can predict."""
+"""`RuntimeModel`: a delivered model, loaded, with what it declares; it can predict.
+
+A backend makes the `Session` that runs it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any, Protocol
 
 import fairweather_interface.metadata as interface
 import numpy as np
@@ -13,14 +17,50 @@ import numpy.typing as npt
 from fairweather_interface.delivery import Delivery
 from fairweather_interface.variables import Variable
 
+from fairweather_app.errors import AppError, PredictionError
 from fairweather_app.models_backend.capabilities import Capability, band_of, can
-from fairweather_app.models_backend.session import Arrays, Session
 from fairweather_app.observations.windows import Window
 
 ROLES = (interface.OBSERVATIONS, interface.REFERENCE_TIME, interface.AREA_INDEX)
 """The roles of inputs that this release can supply."""
 
 Values = npt.NDArray[np.float32]
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Type and shape of an input or output; None is a size, or all of them, that is left open."""
+
+    dtype: str
+    shape: tuple[int | None, ...] | None
+
+    def __str__(self) -> str:
+        sizes = "?" if self.shape is None else ", ".join(str(size or "?") for size in self.shape)
+        return f"{self.dtype} [{sizes}]"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signature:
+    """The named, typed inputs and outputs of an artifact, as its runtime sees them."""
+
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+
+
+class Session(Protocol):
+    """A loaded artifact. Safe to run from several threads at once."""
+
+    @property
+    def runtime(self) -> str:
+        """Name and version of its runtime: ``onnxruntime 1.32.0``."""
+
+    @property
+    def signature(self) -> Signature:
+        """Its inputs and outputs."""
+
+    def run(self, feeds: Mapping[str, npt.NDArray[Any]], outputs: Sequence[str]) -> Arrays:
+        """Run one batch and return the named outputs; a failure is `PredictionError`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +80,7 @@ Predictions = dict[str, Prediction]
 class RuntimeModel:
     """A verified delivery and the session that runs it, in some `memory` (bytes). Immutable.
 
-    `format` is that of the artifact which is loaded, where `loading` loaded it.
+    `format` is that of the artifact which is loaded, where `load` loaded it.
     """
 
     delivery: Delivery
@@ -107,7 +147,30 @@ class RuntimeModel:
                 feeds[each.name] = np.array([int(reference_time.timestamp())], dtype=np.int64)
             else:
                 feeds[each.name] = np.array([self.areas.index(area)], dtype=np.int64)
-        return self.predictions(self.session.run(feeds, self._asked_for), 0)
+        return self.predictions(self.run(feeds, self._asked_for), 0)
+
+    def run(self, feeds: Arrays, outputs: Sequence[str]) -> Arrays:
+        """Run one batch and return the named outputs: float32, of the declared shape, a row a feed.
+
+        Whatever fails, or comes out otherwise, is `PredictionError`.
+        """
+        try:
+            found = self.session.run(feeds, outputs)
+            arrays = {name: np.asarray(found[name]) for name in outputs}
+        except AppError:
+            raise
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise PredictionError(f"{self.session.runtime} failed: {what}") from error
+        rows = len(next(iter(feeds.values())))
+        for name, array in arrays.items():
+            shape = (rows, *self.tensors[name].shape[1:])
+            if array.shape != shape or array.dtype != np.float32:
+                raise PredictionError(
+                    f"output {name!r} came out as {array.dtype} {array.shape}, expected float32 "
+                    f"{shape}"
+                )
+        return arrays
 
     def predictions(self, found: Arrays, row: int) -> Predictions:
         """Return the predictions of one row of a batch; `found` holds tensors by name."""
@@ -118,6 +181,14 @@ class RuntimeModel:
                 found[each.name][row], *(found[quantile.name][row] for quantile in band)
             )
         return made
+
+    @cached_property
+    def tensors(self) -> Mapping[str, interface.Output]:
+        """The tensors that it must give, each with the output that has its shape."""
+        outputs = {each.name: each for each in self.metadata.outputs}
+        return outputs | {
+            each.name: outputs[each.output] for each in self.metadata.uncertainty or ()
+        }
 
     @cached_property
     def _asked_for(self) -> tuple[str, ...]:

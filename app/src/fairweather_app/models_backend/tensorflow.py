@@ -1,8 +1,10 @@
 """Backend for TensorFlow SavedModels, in process: needs the extra ``[tensorflow]`` and a setting.
 
-A SavedModel is a program: everyone who can write to the store can run code here. TensorFlow is
-imported when the first SavedModel is loaded, which takes seconds and hundreds of megabytes. It
-would hang after a fork, so a session refuses to run in another process than the one that loaded it.
+A SavedModel is a program. One is loaded only where everything that can run in it is among
+`OPERATIONS`, which compute and do nothing else: none reads or writes a file, calls Python, prints
+or reaches a network. TensorFlow is imported when the first SavedModel is loaded, which takes
+seconds and hundreds of megabytes. It would hang after a fork, so a session refuses to run in
+another process than the one that loaded it.
 """
 
 from __future__ import annotations
@@ -23,16 +25,37 @@ from packaging.version import Version
 
 from fairweather_app.errors import LoadError, PredictionError
 from fairweather_app.models_backend.protocol import ModelsBackend, artifact_of
-from fairweather_app.models_backend.runtime_model import RuntimeModel
-from fairweather_app.models_backend.session import Arrays, Signature, Tensor
+from fairweather_app.models_backend.runtime_model import Arrays, RuntimeModel, Signature, Tensor
+from fairweather_app.text import join_some
 
 SIGNATURE_NAME = "model_signature"
+OPERATIONS = """
+Abs Add AddN AddV2 All Any ArgMax ArgMin AvgPool BatchMatMulV2 BatchMatMulV3 BiasAdd BroadcastArgs
+BroadcastTo Cast Ceil ClipByValue ConcatV2 Const Conv2D Cos Cosh Cumsum DepthwiseConv2dNative Div
+DivNoNan Einsum Elu EnsureShape Equal Erf Erfc Exp ExpandDims Expm1 Fill Floor FloorDiv FloorMod
+FusedBatchNormV3 GatherNd GatherV2 Greater GreaterEqual Identity IdentityN If Inv IsFinite IsInf
+IsNan L2Loss LeakyRelu Less LessEqual Log Log1p LogicalAnd LogicalNot LogicalOr LogSoftmax MatMul
+Max MaxPool Maximum Mean Min Minimum Mod Mul MulNoNan Neg NoOp NotEqual OneHot OnesLike Pack Pad
+PadV2 PartitionedCall Placeholder PlaceholderWithDefault Pow PreventGradient Prod Range Rank
+ReadVariableOp RealDiv Reciprocal Relu Relu6 Reshape ResourceGather ReverseV2 Round Rsqrt Select
+SelectV2 Selu Shape ShapeN Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign Split SplitV
+Sqrt Square SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessWhile
+StopGradient StridedSlice Sub Sum Tan Tanh TensorListElementShape TensorListFromTensor
+TensorListGetItem TensorListReserve TensorListSetItem TensorListStack Tile TopKV2 Transpose
+TruncateDiv Unpack VarHandleOp Where While Xdivy Xlogy ZerosLike
+"""
+"""What research exports is made of, and the layers of Keras."""
 
 
 class TensorFlowBackend(ModelsBackend):
     """Loads SavedModels that carry the signature ``model_signature``; one thread a call."""
 
     format = SAVED_MODEL
+    test_seconds = 30
+
+    def prepare(self) -> None:
+        """Import TensorFlow."""
+        _import_tensorflow()
 
     def describe(self) -> Runtime:
         """Describe the runtime without importing TensorFlow."""
@@ -55,12 +78,17 @@ class TensorFlowBackend(ModelsBackend):
         if artifact is None or artifact.path is None:
             raise LoadError(Code.RUNTIME_UNAVAILABLE, "it carries no SavedModel")
         tensorflow = _import_tensorflow()
+        path = str(delivery.path / artifact.path)
         try:
-            loaded = tensorflow.saved_model.load(str(delivery.path / artifact.path))
+            # as its own reader finds it: there are three names that the file may have
+            problem = find_problem(tensorflow.__internal__.saved_model.parse_saved_model(path))
+            loaded = None if problem else tensorflow.saved_model.load(path)
         except Exception as error:  # TensorFlow raises what its file formats raise
             raise LoadError(
                 Code.CORRUPT, f"{artifact.path} is not a SavedModel: {error}"
             ) from error
+        if loaded is None:
+            raise LoadError(Code.CORRUPT, f"{artifact.path} is not run here: {problem}")
         if SIGNATURE_NAME not in loaded.signatures:
             found = ", ".join(loaded.signatures) or "none"
             raise LoadError(
@@ -96,6 +124,35 @@ class _TensorFlowSession:
         except self._tensorflow.errors.OpError as error:
             raise PredictionError(f"{self.runtime} failed: {error.message}") from error
         return {name: found[name].numpy() for name in outputs}
+
+
+def find_problem(saved: Any) -> str | None:  # noqa: ANN401 - no types there
+    """Return what a SavedModel could do beside computing; None where that is nothing.
+
+    Its nodes and functions count, whoever calls them, but not the two nodes that save and restore
+    its variables: TensorFlow's reader does not run them, and nothing else refers to them.
+    """
+    if len(saved.meta_graphs) != 1 or not saved.meta_graphs[0].object_graph_def.nodes:
+        return "expected one graph, as TensorFlow 2 saves it"
+    (meta,) = saved.meta_graphs
+    graph, saver = meta.graph_def, meta.saver_def
+    used = [each.name for one in meta.signature_def.values() for each in one.outputs.values()]
+    used += [name.lstrip("^") for node in graph.node for name in node.input]
+    savers = {name.partition(":")[0] for name in (saver.save_tensor_name, saver.restore_op_name)}
+    savers -= {name.partition(":")[0] for name in used}
+    functions = {each.signature.name: each.node_def for each in graph.library.function}
+    found = [node for node in graph.node if node.name not in savers]
+    found += [node for name in meta.object_graph_def.concrete_functions for node in functions[name]]
+    operations: set[str] = set()
+    while found:
+        operations |= {node.op for node in found}
+        attributes = [each for node in found for each in node.attr.values()]
+        called = {one.name for each in attributes for one in (each.func, *each.list.func)}
+        found = [node for name in called for node in functions.pop(name, ())]
+    foreign = sorted(operations.difference(OPERATIONS.split()))
+    if not foreign:
+        return None
+    return f"it uses {join_some(foreign)}, expected operations that only compute"
 
 
 def _tensor(spec: Any) -> Tensor:  # noqa: ANN401 - a TensorSpec

@@ -14,6 +14,7 @@ from fairweather_interface.names import parse_name
 
 from fairweather_app.common.times import EARLIEST, LATEST, to_microseconds
 from fairweather_app.observations.store import Times, Values
+from fairweather_app.text import cut
 
 Mask = npt.NDArray[np.bool_]
 
@@ -69,24 +70,26 @@ class Problems:
 
 
 def _different(column: pa.Array) -> tuple[list[Any], npt.NDArray[np.int64]]:
-    """Return the different cells of a column, cut, and for each row which it has, or -1."""
+    """Return the different cells of a column, and for each row the position of its own, or -1."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     used, of_row = np.unique(codes, return_inverse=True)
     cells = encoded.dictionary.take(pa.array(used[used >= 0])).to_pylist()
-    for at, cell in enumerate(cells):
-        if isinstance(cell, str | bytes) and len(cell) > LONGEST_CELL:
-            more = "..." if isinstance(cell, str) else b"..."
-            cells[at] = cell[:LONGEST_CELL] + more  # type: ignore[operator]  # of the same kind
     return cells, of_row - np.count_nonzero(used < 0)
+
+
+def _decoded(cell: object) -> str:
+    return cut(
+        cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell), LONGEST_CELL
+    )
 
 
 def _text(column: pa.Array, problems: Problems) -> pa.Array:
     """Return cells as text without white space around it; null where nothing is left."""
     if pa.types.is_dictionary(column.type):
         cells, of_row = _different(column)
-        cells = pa.array(cells, column.type.value_type)
-        column = cells.take(pa.array(of_row, mask=of_row < 0))
+        words = pa.array(map(_decoded, cells), pa.string())
+        column = words.take(pa.array(of_row, mask=of_row < 0))
     try:
         text = column.cast(pa.string())
     except pa.ArrowInvalid:  # bytes that are no text
@@ -102,25 +105,21 @@ def read_words(
 ) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Return the names in a column, and for each row the position of its name, or -1."""
     cells, of_row = _different(batch.column(name))
-    problems.add(f"no {name}", of_row == -1)
-    _, firsts, counts = np.unique(of_row[of_row >= 0], return_index=True, return_counts=True)
-    firsts = np.flatnonzero(of_row >= 0)[firsts]
     names: dict[str, int] = {}
     codes = np.full(len(cells) + 1, -1, dtype=np.int64)  # the last is of rows without a cell
-    for at, cell in enumerate(cells):
-        text = cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)
-        here = int(firsts[at]), int(counts[at])
-        if isinstance(cell, bytes) and text.encode() != cell:
-            problems.count(_NOT_UTF8, *here, cell)
+    used, firsts, counts = np.unique(of_row, return_index=True, return_counts=True)
+    for at, first, count in np.stack([used, firsts, counts], axis=1).tolist():
+        cell = cells[at] if at >= 0 else ""
+        text = _decoded(cell)
+        if isinstance(cell, bytes) and len(text) < LONGEST_CELL and text.encode() != cell:
+            problems.count(_NOT_UTF8, first, count, cell)
+        if not text.strip():
+            problems.count(f"no {name}", first, count)
+            continue
         try:
-            found = parse_name(text) if text.strip() else None
+            codes[at] = names.setdefault(parse_name(text), len(names))
         except ValueError as error:
-            problems.count(f"{name}: {error}", *here)
-        else:
-            if found is None:
-                problems.count(f"no {name}", *here)
-            else:
-                codes[at] = names.setdefault(found, len(names))
+            problems.count(f"{name}: {error}", first, count)
     return list(names), codes[of_row]
 
 

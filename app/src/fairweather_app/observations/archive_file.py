@@ -108,15 +108,20 @@ class _Units:
         self._stored = stored
         self.found: dict[str, str] = {}
 
-    def problem(self, name: str, written: str) -> str | None:
-        """Return why values of a variable cannot be taken in the unit they are written in."""
+    def problem(self, name: str, written: str) -> str:
+        """Return why values of a variable, in the unit they are written in, cannot be taken."""
+        if not _NAME.fullmatch(name) or is_misspelt(name):
+            known = ", ".join(VARIABLES)
+            return f"unknown variable {short(name)}; expected {known}, or one of a model's own"
+        if not written:
+            return ""
         row, stored = self.find(name), self._stored.get(name)
         expected = self.found.setdefault(name, row.unit if row else stored or written)
         if written != expected:
             return f"{name} in {written!r}; expected {expected!r}: convert the values"
         if stored not in {None, expected}:
             return f"{name} in {written!r}; its stored observations are in {stored!r}: remove them"
-        return None
+        return ""
 
 
 def _read_origin(path: Path, problems: Problems) -> archive.Origin | None:
@@ -199,26 +204,18 @@ def _split(
     written, unit_of_row = read_words(batch, "unit", problems)
     times, timed = read_times(batch.column("time"), problems)
     values = read_values(batch.column("value"), problems)
-    pairs, firsts, of_row, counts = np.unique(
-        variable_of_row * (len(written) + 1) + unit_of_row,
-        return_index=True,
-        return_inverse=True,
-        return_counts=True,
+    pairs = variable_of_row * (len(written) + 1) + unit_of_row
+    _, firsts, of_row, counts = np.unique(
+        pairs, return_index=True, return_inverse=True, return_counts=True
     )
-    right = np.zeros(len(pairs), dtype=bool)
-    for pair, (first, count) in enumerate(zip(firsts.tolist(), counts.tolist(), strict=True)):
-        code, unit = int(variable_of_row[first]), int(unit_of_row[first])
-        if code < 0:
-            continue
-        name, wrong = variables[code], None
-        if not _NAME.fullmatch(name) or is_misspelt(name):
-            known = ", ".join(VARIABLES)
-            wrong = f"unknown variable {short(name)}; expected {known}, or one of a model's own"
-        elif unit >= 0:
-            wrong = units.problem(name, written[unit])
-            right[pair] = wrong is None
-        if wrong is not None:
-            problems.count(wrong, first, count)
+    right = np.zeros(len(firsts), dtype=bool)
+    names, written = [*variables, ""], [*written, ""]  # the last, at -1, where a cell has none
+    for pair, first in enumerate(firsts.tolist()):
+        name, unit = names[variable_of_row[first]], written[unit_of_row[first]]
+        wrong = units.problem(name, unit) if name else ""
+        right[pair] = bool(name and unit) and not wrong
+        if wrong:
+            problems.count(wrong, first, int(counts[pair]))
     comparable = right[of_row] & ~np.isnan(values)
     for code, name in enumerate(variables):
         variable = units.find(name)

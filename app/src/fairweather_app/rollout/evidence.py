@@ -17,11 +17,12 @@ by more than the margin is not, however long it is tried (`nox -s rollout` shows
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ConfigDict
 
 BLOCK_DAYS = 2
 RESAMPLES = 1000
@@ -46,6 +47,8 @@ class Comparison:
         enough: whether there are so many forecasts and days that it decides.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     area: str
     variable: str
     delivery_id: str
@@ -69,18 +72,14 @@ class Comparison:
 
     def flipped(self) -> Comparison:
         """Return the same figures, seen from the other delivery."""
-        return Comparison(
-            area=self.area,
-            variable=self.variable,
+        return replace(
+            self,
             delivery_id=self.other,
             other=self.delivery_id,
-            count=self.count,
-            days=self.days,
             mae=self.other_mae,
             other_mae=self.mae,
             low=None if self.high is None else -self.high,
             high=None if self.low is None else -self.low,
-            enough=self.enough,
         )
 
     def __str__(self) -> str:

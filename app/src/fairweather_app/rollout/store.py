@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
 from fairweather_app.common.database import TABLES, Database
-from fairweather_app.common.times import write_time
 from fairweather_app.rollout.evidence import Comparison, Rule
-from fairweather_app.rollout.trials import APP, Change, Mode, Rollout, State
+from fairweather_app.rollout.trials import Change, Mode, Rollout, State
 
 _changes = sa.Table(
     "rollout",
@@ -41,19 +40,10 @@ _comparisons = sa.Table(
     TABLES,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("area", sa.Text, nullable=False),
-    sa.Column("variable", sa.Text, nullable=False),
-    sa.Column("delivery_id", sa.Text, nullable=False),
-    sa.Column("other", sa.Text, nullable=False),
-    sa.Column("count", sa.Integer, nullable=False),
-    sa.Column("days", sa.Float, nullable=False),
-    sa.Column("mae", sa.Float, nullable=False),
-    sa.Column("other_mae", sa.Float, nullable=False),
-    sa.Column("low", sa.Float),
-    sa.Column("high", sa.Float),
-    sa.Column("enough", sa.Boolean, nullable=False),
-    sa.UniqueConstraint("area", "variable", "delivery_id", "other"),
+    sa.Column("figures", sa.Text, nullable=False),
     sqlite_autoincrement=True,
 )
+_FIGURES = TypeAdapter(tuple[Comparison, ...])
 EVERYWHERE = ""
 """The area of an incumbent's row: all that it declares. The row of the mode has no digest."""
 
@@ -74,7 +64,7 @@ class RolloutStore:
     def __init__(self, database: Database, policy: Policy) -> None:
         self._database = database
         self.policy = policy
-        self._kept: tuple[object, Rollout] = (None, Rollout())
+        self._kept: tuple[object, Rollout] = ((), Rollout())
         self._there = False
 
     def read(self, within: sa.Connection) -> Rollout:
@@ -85,43 +75,32 @@ class RolloutStore:
         self._there = self._there or sa.inspect(within).has_table(_changes.name)
         if not self._there:
             return self._kept[1]
-        newest = sa.func.max(_changes.c.id), sa.func.max(_comparisons.c.id)
-        counts = sa.select(sa.func.count()).select_from(_comparisons)
-        version = (
-            *(within.execute(sa.select(each)).scalar() for each in newest),
-            within.execute(counts).scalar(),
-        )
+        newest = (sa.select(sa.func.max(each.c.id)) for each in (_changes, _comparisons))
+        version = [within.execute(each).scalar() for each in newest]
         if version != self._kept[0]:
             self._kept = version, self._read(within)
         return self._kept[1]
 
-    def begin(self, live: Iterable[tuple[str, str]]) -> bool:
+    def begin(self, live: Iterable[tuple[str, str]]) -> None:
         """Write down a changed mode, and as incumbents the `live` deliveries (id, digest), once.
 
-        Those that have a row keep it. Return whether this call did it.
+        Those that have a row keep it.
         """
         mode = "immediate" if self.policy.mode == "immediate" else "evidence"
+        if mode == "immediate" and not self._there:
+            return
         with self._database.transaction() as connection:
             last = self._last(connection, [""])
             before, number = last.get(("", EVERYWHERE), ("immediate", 0))
             if mode == before:
-                return False
-            row = {"delivery_id": "", "digest": "", "area": EVERYWHERE, "state": mode}
-            more = {"reason": "as the settings are", "number": number + 1}
-            if not self._insert(connection, [_row(**row, **more)]) or mode == "immediate":
-                return mode == "immediate"
+                return
+            row = _row("", "", "as the settings are", number + 1) | {"state": mode}
+            if not self._insert(connection, [row]):
+                return
             known = set(connection.execute(sa.select(_changes.c.digest)).scalars())
             reason = "it was live when the rollout began"
-            found = {"area": EVERYWHERE, "state": State.INCUMBENT, "reason": reason, "number": 1}
-            self._insert(
-                connection,
-                [
-                    _row(**found, delivery_id=name, digest=digest)
-                    for name, digest in live
-                    if digest not in known
-                ],
-            )
-        return True
+            new = [_row(*each, reason, 1) for each in live if each[1] not in known]
+            self._insert(connection, new if mode == "evidence" else [])
 
     def add(self, changes: Sequence[tuple[Change, Change | None]]) -> bool:
         """Add changes, each with what was before it; none, and False, where somebody was faster."""
@@ -137,12 +116,10 @@ class RolloutStore:
 
     def replace_comparisons(self, area: str, comparisons: Sequence[Comparison]) -> None:
         """Replace the comparisons of an area."""
-        table = _comparisons
-        rows = [asdict(each) for each in comparisons]
+        table, figures = _comparisons, _FIGURES.dump_json(tuple(comparisons)).decode()
         with self._database.transaction() as connection:
             connection.execute(table.delete().where(table.c.area == area))
-            if rows:
-                connection.execute(self._database.insert(table).on_conflict_do_nothing(), rows)
+            connection.execute(table.insert().values(area=area, figures=figures))
 
     def _insert(self, connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> bool:
         insert = self._database.insert(_changes).on_conflict_do_nothing()
@@ -158,7 +135,7 @@ class RolloutStore:
         return {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(query)}
 
     def _read(self, connection: sa.Connection) -> Rollout:
-        table, beside = _changes.c, _comparisons.c
+        table = _changes.c
         last = sa.select(sa.func.max(table.id)).group_by(table.digest, table.area)
         columns = (table[each.name] for each in fields(Change))
         rows = connection.execute(sa.select(*columns).where(table.id.in_(last))).mappings().all()
@@ -169,19 +146,32 @@ class RolloutStore:
                 changes[row["area"]][row["digest"]] = Change(
                     **{**row, "state": State(row["state"])}
                 )
-        figures = sa.select(*(beside[each.name] for each in fields(Comparison))).order_by(beside.id)
+        incumbents = frozenset(
+            row["digest"] for row in rows if row["digest"] and row["area"] == EVERYWHERE
+        )
+        known = self._kept[1].incumbents
+        figures = sa.select(_comparisons.c.figures).order_by(_comparisons.c.id)
         policy = self.policy
         return Rollout(
             began=policy.mode != "immediate" and modes == ["evidence"],
             share=policy.share if policy.mode == "canary" else 0.0,
-            incumbents=frozenset(
-                row["digest"] for row in rows if row["digest"] and row["area"] == EVERYWHERE
-            ),
+            incumbents=known if known == incumbents else incumbents,
             changes=dict(changes),
-            comparisons=tuple(Comparison(**row) for row in connection.execute(figures).mappings()),
+            comparisons=tuple(
+                each
+                for found in connection.execute(figures).scalars()
+                for each in _FIGURES.validate_json(found)
+            ),
         )
 
 
-def _row(**given: object) -> dict[str, object]:
-    now = write_time(datetime.now(UTC))
-    return {"time": now, "author": APP, "incumbent": None, "since": 0} | given
+def _row(delivery_id: str, digest: str, reason: str, number: int) -> dict[str, object]:
+    """Return the row of an incumbent."""
+    change = Change(
+        delivery_id=delivery_id,
+        digest=digest,
+        area=EVERYWHERE,
+        state=State.INCUMBENT,
+        reason=reason,
+    )
+    return asdict(change) | {"number": number}

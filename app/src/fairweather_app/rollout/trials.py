@@ -59,52 +59,26 @@ UNTRIED = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """A state that a delivery came to, and why.
+    """A new state of a delivery, and why.
 
     Attributes:
         since: the reference time, in microseconds, from which on its forecasts are evidence.
         incumbent: the delivery that it was compared with, or null.
     """
 
-    time: str
-    author: str
     delivery_id: str
     digest: str
     area: str
     state: State
     reason: str
+    author: str = APP
+    time: str = field(default_factory=lambda: write_time(datetime.now(UTC)))
     incumbent: str | None = None
     since: int = 0
 
     def __str__(self) -> str:
         by = "" if self.author == APP else f" by {self.author}"
         return f"{self.state}{by} since {self.time}: {self.reason}"
-
-
-def new_change(
-    delivery_id: str,
-    digest: str,
-    area: str,
-    state: State,
-    reason: str,
-    *,
-    author: str = APP,
-    before: Change | None = None,
-    since: int | None = None,
-    incumbent: str | None = None,
-) -> Change:
-    """Return a change that happens now; what is not given is as it was `before`."""
-    return Change(
-        time=write_time(datetime.now(UTC)),
-        author=author,
-        delivery_id=delivery_id,
-        digest=digest,
-        area=area,
-        state=state,
-        reason=reason,
-        incumbent=incumbent,
-        since=(before.since if before else 0) if since is None else since,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,10 +132,9 @@ class Rollout:
 
     def alike(self, other: Rollout, area: str) -> bool:
         """Return whether an area is ranked alike under two of them."""
-        same = self.began == other.began and self.changes.get(area) == other.changes.get(area)
-        return (
-            same and self.incumbents == other.incumbents and self.better(area) == other.better(area)
-        )
+        same = self.began == other.began and self.incumbents is other.incumbents
+        same = same and self.changes.get(area) == other.changes.get(area)
+        return same and self.better(area) == other.better(area)
 
     def better(self, area: str) -> Better:
         """Return which deliveries were better than which in an area, by their past forecasts."""
