@@ -433,6 +433,17 @@ def test_a_long_document_without_aliases_is_read() -> None:
     assert load_yaml("") is None
 
 
+def test_a_path_without_an_end_and_a_file_larger_than_any_are_refused_and_not_read(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(DefinitionsError, match="a device, expected a file"):
+        load_definitions("/dev/zero")
+    with (tmp_path / "large.yaml").open("wb") as file:
+        file.truncate((4 << 20) + 1)
+    with pytest.raises(DefinitionsError, match="found 4194305 bytes, expected at most 4194304"):
+        load_definitions(tmp_path / "large.yaml")
+
+
 def test_a_key_much_longer_than_a_name_is_compared_as_it_stands() -> None:
     key = "e" + "\u0301\u0316" * 1_000_000  # years of work to put its accents in order
     assert load_yaml(f"? {key}\n: 1\n") == {key: 1}
