@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,6 +186,13 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same, which waits for a body as long as servers do."""
+    with running(tmp_path_factory.mktemp("patient"), body_limit=65_536) as made:
+        yield made
+
+
 def ask(server: Server, request: bytes) -> socket.socket:
     """Send bytes over a connection of their own."""
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
@@ -200,16 +206,15 @@ def answered(connection: socket.socket) -> bytes:
         return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
-def test_while_many_bodies_are_open_all_others_are_answered(tmp_path: Path) -> None:
+def test_while_many_bodies_are_open_all_others_are_answered(patient: Server) -> None:
     whole = b"POST /weather/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     whole += f"Connection: close\r\nContent-Length: {len(ASKED)}\r\n\r\n{ASKED}".encode()
     with ExitStack() as stack:
-        server = stack.enter_context(running(tmp_path))
         for request in (UNFINISHED, CHUNKED) * 30:
-            stack.enter_context(ask(server, request))
+            stack.enter_context(ask(patient, request))
         for path in ("/healthz", "/readyz", "/areas", "/metrics") * 3:
-            assert server.get(path).status == 200
-        assert answered(ask(server, whole)).startswith(b"HTTP/1.1 200 ")
+            assert patient.get(path).status == 200
+        assert answered(ask(patient, whole)).startswith(b"HTTP/1.1 200 ")
 
 
 @linux
@@ -237,8 +242,8 @@ def test_a_body_that_trickles_is_408_too(impatient: Server) -> None:
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_chunked_body_over_the_limit_is_413(impatient: Server) -> None:
-    connection = ask(impatient, CHUNKED)
+def test_a_chunked_body_over_the_limit_is_413(patient: Server) -> None:
+    connection = ask(patient, CHUNKED)
     with closing(connection):
         for _ in range(9):
             connection.sendall(b"2000\r\n" + b" " * 0x2000 + b"\r\n")
