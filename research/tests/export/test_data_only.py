@@ -76,6 +76,20 @@ def test_a_tensor_that_says_it_is_larger_than_any_is_found() -> None:
     assert problem.startswith("holds a tensor of more than 268,435,456 values")
 
 
+def test_more_parts_than_apps_read_training_and_foreign_imports_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = model("the graph", elsewhere=False)
+    made.opset_import.append(helper.make_opsetid("evil.corp", 1))
+    assert data_problems(made)[0].startswith("uses evil.corp")
+    made = model("the graph", elsewhere=False)
+    made.training_info.add()
+    assert data_problems(made)[0].startswith("uses functions or training of its own")
+    made = model("a graph in a node", elsewhere=False)
+    monkeypatch.setattr(onnx_graph, "_MOST", {onnx.GraphProto: 2, onnx.NodeProto: 4})
+    assert data_problems(made) == ["holds more than 2 parts GraphProto, expected fewer"]
+
+
 def test_a_conversion_that_is_no_data_is_not_delivered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

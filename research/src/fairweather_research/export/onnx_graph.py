@@ -23,6 +23,8 @@ _Part = TypeVar("_Part")
 
 _NETWORK = "network"
 
+#: Parts of a model that apps read, at most.
+_MOST = {onnx.NodeProto: 50_000, onnx.TensorProto: 50_000, onnx.GraphProto: 1000}
 _MOST_VALUES = 1 << 28  # of a tensor: a gigabyte of float32
 
 #: The operations of trees and other classical models, which every runtime of our opset has.
@@ -39,7 +41,7 @@ _RANDOM = {
 
 
 def data_problems(model: onnx.ModelProto) -> list[str]:
-    """Return what no app runs: values in other files, operations of others, tensors too large.
+    """Return what no app runs: other files, operations of others, training, more than it reads.
 
     Such a model is refused by every app that holds ONNX to be data, so nothing else is written.
     """
@@ -49,13 +51,16 @@ def data_problems(model: onnx.ModelProto) -> list[str]:
         problems.append(
             "keeps values in other files, expected all in its own; export it without external data"
         )
-    nodes = _parts(model, onnx.NodeProto)
-    used = {node.domain for node in nodes} - {"", "ai.onnx", _TREES}
-    if used or model.functions:
-        names = ", ".join(sorted(used)) or "functions of its own"
+    asked = [*_parts(model, onnx.NodeProto), *model.opset_import]
+    used = {each.domain for each in asked} - {"", "ai.onnx", _TREES}
+    if used or model.functions or model.training_info:
+        names = ", ".join(sorted(used)) or "functions or training of its own"
         problems.append(f"uses {names}, expected operations of ONNX itself, or of {_TREES}")
     if any(prod(each.dims) > _MOST_VALUES for each in tensors):
         problems.append(f"holds a tensor of more than {_MOST_VALUES:,} values, expected smaller")
+    for kind, most in _MOST.items():
+        if sum(1 for _ in _parts(model, kind)) > most:
+            problems.append(f"holds more than {most:,} parts {kind.__name__}, expected fewer")
     return problems
 
 

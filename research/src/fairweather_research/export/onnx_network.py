@@ -42,6 +42,7 @@ from fairweather_research.export.onnx_graph import (
     NETWORK_OUTPUT,
     canonical,
     compose,
+    data_problems,
     onnx_problems,
 )
 from fairweather_research.export.saved_model import SIGNATURE_KEY, Conversion, load_signature
@@ -109,6 +110,8 @@ class OnnxAssembly:
         ours = onnx.load(str(scratch / ONNX_FILE))
         whole = canonical(compose(ours, onnx.load(str(exported)), names))
         onnx.checker.check_model(whole, full_check=True)
+        if problems := data_problems(whole):
+            raise NetworkError(name, [f"`network`: with it the model {each}" for each in problems])
         (folder / ONNX_FILE).write_bytes(whole.SerializeToString(deterministic=True))
         self._network_session = _session(exported)
         self._session = _session(folder / ONNX_FILE)
