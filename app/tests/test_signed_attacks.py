@@ -13,6 +13,7 @@ import pytest
 from fairweather_interface.envelope import dump_envelope, new_envelope
 from fairweather_interface.manifest import MANIFEST, SIGNATURE, read_manifest, write_manifest
 
+from fairweather_app.catalogue.stores import LocalStore
 from pages import Deliver
 from signing import Signed, key, sign, signed
 
@@ -93,3 +94,28 @@ def test_whoever_writes_into_the_store_changes_no_answer(
             assert set(found["refused_counts"]) <= {"not-trusted", "corrupt"}
     live = [each.delivery_id for each in here.context.catalogue.snapshot.live]
     assert live in ([good.name], [])
+
+
+def test_bytes_that_are_put_there_after_the_keys_were_asked_are_not_taken(
+    here: Signed,
+    tiny_delivery: Deliver,
+    settings: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good = sign(tiny_delivery(), "a")
+    kept = good.rename(good.parent.parent / "kept")
+    evil = tiny_delivery(delivery_id=good.name, topic="evil").rename(good.parent.parent / "evil")
+    kept.rename(good)
+    read = LocalStore.envelope
+
+    def swap(store: LocalStore, name: str) -> bytes:
+        found = read(store, name)
+        _in_place_of_a_good_one(good, evil)
+        return found
+
+    monkeypatch.setattr(LocalStore, "envelope", swap)
+    here.start(key("a"))
+    assert [each.code for each in here.context.catalogue.snapshot.entries.values()] == ["corrupt"]
+    assert not list(settings["cache"].rglob("model.onnx"))
+    here.look()
+    assert "other bytes" in here.refused(good)

@@ -8,8 +8,9 @@ with mode 0600, folders with 0700, and one that another user may write to is ref
 Who writes the store is not trusted. `fetch_verified` keeps an order, in which each step reads only
 what the ones before it allow:
 
-1. the manifest, at most `LARGEST_MANIFEST`: it is of this delivery, and within the limits of the
-   app for files and bytes (the contract has none);
+1. the manifest, at most `LARGEST_MANIFEST`: where there are keys, they are asked about it before
+   (see `ingestion`); it is of this delivery, and within the limits of the app for files and bytes
+   (the contract has none);
 2. names, kinds and sizes of what lies in the store, against the manifest;
 3. the files themselves, of each as much as is listed, where the disk has room for all;
 4. in the copy: every digest, the metadata, the examples.
@@ -173,14 +174,16 @@ class DeliveryCache:
             time.sleep(_CLAIM_SECONDS)
         return found
 
-    def fetch_verified(self, name: str) -> Delivery:
+    def fetch_verified(self, name: str, manifest: Manifest | None = None) -> Delivery:
         """Copy a delivery here, unless its bytes are here already, and verify the copy.
+
+        Where a `manifest` was read before, to be held against keys, it is of these very bytes.
 
         A file that its manifest does not list is never copied, and told. At first sight it is
         damage, unless it `is_stray`; once there is a verified copy, it is none. What is wrong with
         the delivery is a `FairweatherError` of its kind; a store or cache that fails, `OSError`.
         """
-        manifest = self.store.manifest(name)
+        manifest = manifest or self.store.manifest(name)
         self._check_limits(name, manifest)
         known = self._reopen(name, manifest.digest)
         unlisted = self.store.check(name, manifest, only_listed=known is not None)
@@ -200,11 +203,12 @@ class DeliveryCache:
 
         Raises what `fetch_verified` raises, also where the store has other bytes by now.
         """
-        delivery = self._reopen(name, digest) or self.fetch_verified(name)
-        if delivery.digest != digest:
-            found = f"{name} has other bytes in the store than when it was picked up"
-            raise interface.CorruptDeliveryError(found, path=delivery.path)
-        return delivery
+        if (delivery := self._reopen(name, digest)) is not None:
+            return delivery
+        manifest = self.store.manifest(name)
+        if manifest.digest != digest:
+            raise _corrupt(name, f"{name} has other bytes in the store than when it was picked up")
+        return self.fetch_verified(name, manifest)
 
     def open_described(self, name: str, digest: str) -> Delivery:
         """Return the delivery as `open_verified`; only the digest of its metadata is verified."""

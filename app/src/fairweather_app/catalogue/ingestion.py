@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import fairweather_interface.errors as interface
-from fairweather_interface.delivery import Delivery
+from fairweather_interface.delivery import Delivery, Manifest
 from fairweather_interface.refusals import Code
 
 from fairweather_app.catalogue.delivery_cache import DeliveryCache
@@ -85,10 +85,11 @@ class Ingestion:
         """
         entry = Entry(delivery_id=delivery_id, state=State.LIVE, fingerprint=fingerprint)
         try:
-            envelope, untrusted = self._read_envelope(entry, find_known)
+            manifest = self._cache.store.manifest(delivery_id)
+            envelope, untrusted = self._read_envelope(entry, manifest, find_known)
             if untrusted is not None:
                 return Ingested(entry=untrusted)
-            delivery = self._cache.fetch_verified(delivery_id)
+            delivery = self._cache.fetch_verified(delivery_id, manifest)
         except interface.IncompleteDeliveryError:
             raise
         except interface.UnsupportedSchemaError as error:
@@ -102,7 +103,9 @@ class Ingestion:
         described = _described(replace(entry, envelope=envelope), delivery)
         return self._accept(described, delivery, patience)
 
-    def _read_envelope(self, entry: Entry, find_known: FindKnown) -> tuple[bytes, Entry | None]:
+    def _read_envelope(
+        self, entry: Entry, manifest: Manifest, find_known: FindKnown
+    ) -> tuple[bytes, Entry | None]:
         """Return the envelope beside a manifest; and the entry, where no key vouches for it.
 
         Nothing but the manifest is read before, and of what is not trusted nothing after it. An
@@ -110,10 +113,9 @@ class Ingestion:
         """
         if self.trust.policy is None:
             return b"", None
-        store, name, broken = self._cache.store, entry.delivery_id, None
-        manifest, envelope = store.manifest(name), b""
+        name, envelope, broken = entry.delivery_id, b"", None
         try:
-            envelope = store.envelope(name)
+            envelope = self._cache.store.envelope(name)
         except interface.EnvelopeError as error:
             broken = str(error)
         known = find_known(name, manifest.digest)
