@@ -318,13 +318,13 @@ def test_the_definitions_of_the_documents_are_the_shipped_ones() -> None:
     assert yaml.safe_load(block) == yaml.safe_load(shipped)
 
 
-def test_the_forecast_of_the_readme_is_that_of_a_delivery(
+def test_the_forecast_of_the_handbook_is_that_of_a_delivery(
     trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (block,) = re.findall(r"```python\n(.*?)```", page("README.md"), re.DOTALL)
+    (block,) = re.findall(r"```python\n(.*?)```", page("commands.md"), re.DOTALL)
     code, replaced = re.subn(r'Path\("store/.*"\)', f"Path({str(trained.delivery.path)!r})", block)
     assert replaced == 1
-    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - the document's own code
+    exec(compile(code, "commands.md", "exec"), {})  # noqa: S102 - the document's own code
     printed = [float(number) for number in re.findall(r"-?\d+\.\d*", capsys.readouterr().out)]
     assert len(printed) == 24
     assert all(-30 < number < 45 for number in printed)
