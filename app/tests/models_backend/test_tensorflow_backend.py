@@ -253,6 +253,13 @@ def test_nobody_else_may_call_what_saves_variables(saved: Any) -> None:
     assert "it uses SaveV2" in str(find_problem(saved))
 
 
+def test_variables_are_set_up_beside_functions_and_never_in_one() -> None:
+    nodes = [node("VarHandleOp"), node("VarIsInitializedOp"), node("AssignVariableOp")]
+    assert find_problem(saved_model(nodes)) is None
+    found = find_problem(saved_model([], functions={"f": nodes}, objects=("f",)))
+    assert "AssignVariableOp, VarIsInitializedOp" in str(found)
+
+
 def test_functions_that_call_each_other_are_looked_at_once() -> None:
     functions = {"f": [node("PartitionedCall", "g")], "g": [node("PartitionedCall", "f")]}
     assert find_problem(saved_model([], functions=functions, objects=("f",))) is None

@@ -45,6 +45,8 @@ TensorListGetItem TensorListReserve TensorListSetItem TensorListStack Tile TopKV
 TruncateDiv Unpack VarHandleOp Where While Xdivy Xlogy ZerosLike
 """
 """What research exports is made of, and the layers of Keras."""
+SETTING_UP = {"AssignVariableOp", "VarIsInitializedOp"}
+"""What Keras leaves beside its variables in a graph; in a function it would make answers vary."""
 
 
 class TensorFlowBackend(ModelsBackend):
@@ -141,7 +143,7 @@ def find_problem(saved: Any) -> str | None:  # noqa: ANN401 - no types there
     savers = {name.partition(":")[0] for name in (saver.save_tensor_name, saver.restore_op_name)}
     savers -= {name.partition(":")[0] for name in used}
     functions = {each.signature.name: each.node_def for each in graph.library.function}
-    found = [node for node in graph.node if node.name not in savers]
+    found = [node for node in graph.node if not (node.name in savers or node.op in SETTING_UP)]
     found += [node for name in meta.object_graph_def.concrete_functions for node in functions[name]]
     operations: set[str] = set()
     while found:
