@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 _TIMEOUT = 60.0
+_IN_TEST = re.compile("being tested|waits for its test|testing it")
+"""What a listing says of a delivery whose model is still tried."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +128,8 @@ def _ready(app: App, deliveries: int) -> bool:
     try:
         if app.get("/readyz")[0] != 200:  # noqa: PLR2004 - HTTP
             return False
-        return len(app.get("/models")[1]["models"]) >= deliveries
+        models = app.get("/models")[1]["models"]
+        waiting = [each for each in models if _IN_TEST.search(str(each.get("reason")))]
+        return len(models) >= deliveries and not waiting
     except (urllib.error.URLError, ConnectionError, json.JSONDecodeError):
         return False

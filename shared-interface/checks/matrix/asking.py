@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from typing import Any
 import numpy as np
 
 _TIMEOUT = 60.0
+_IN_TEST = re.compile("being tested|waits for its test|testing it")
+"""What a listing says of a delivery whose model is still tried."""
 _LOOK_TIMEOUT = 2.0  # a stranger that holds the port may never answer
 _TAIL = 1500
 _OK = 200
@@ -105,7 +108,10 @@ def _has_looked(address: str, wanted: set[str]) -> bool:
     except (OSError, ValueError):
         return False
     listed = models.get("models", []) if isinstance(models, dict) else []
-    return wanted <= {model.get("delivery_id") for model in listed}
+    settled = {
+        each.get("delivery_id") for each in listed if not _IN_TEST.search(str(each.get("reason")))
+    }
+    return wanted <= settled
 
 
 def _why(port: int, code: int | None, log: Path) -> str:
