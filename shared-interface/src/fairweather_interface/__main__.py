@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
-from fairweather_interface.applicability import domain_of
 from fairweather_interface.delivery import open_delivery, verify_delivery
 from fairweather_interface.durations import format_duration
 from fairweather_interface.errors import (
@@ -117,7 +116,7 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
         ("delivery", metadata.delivery_id),
         ("digest", digest),
         ("schema", f"{metadata.schema_version} (readers of {metadata.min_reader} and later)"),
-        ("topic", metadata.topic),
+        *((("topic", metadata.topic),) if metadata.topic else ()),
         ("model type", metadata.model_type),
         ("author", metadata.author),
         ("created", metadata.created_at.isoformat()),
@@ -134,7 +133,7 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
     for output in metadata.outputs:
         steps = f"{format_duration(output.horizon)}, every {format_duration(output.step)}"
         rows.append(("forecasts", f"{output.variable} [{output.unit}] for {steps}"))
-    for name, bounds in domain_of(metadata).items():
+    for name, bounds in (metadata.applicability_domain or {}).items():
         (unit,) = {item.unit or "" for item in metadata.required_inputs if item.name == name}
         rows.append(("fit for", f"{name} {_bounds(bounds, unit)}"))
     for output in metadata.outputs:
@@ -160,7 +159,10 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
     return [
         *rows,
         *((name, said) for name in people if (said := getattr(metadata, name.replace(" ", "_")))),
-        ("trained on", training.data_source + (" (synthetic)" if training.synthetic else "")),
+        (
+            "trained on",
+            (training.data_source or "not said") + (" (synthetic)" if training.synthetic else ""),
+        ),
         ("trained until", training.train_end_time.isoformat()),
         *(("unknown field", path) for path in metadata.unknown_fields),
     ]

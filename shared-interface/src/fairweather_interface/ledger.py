@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
 from importlib import resources
 from itertools import pairwise
 
 from fairweather_interface.errors import MetadataError
 from fairweather_interface.history import STEPS
 from fairweather_interface.metadata import LEDGER
-from fairweather_interface.metadata.rows import HEADER, Row
+from fairweather_interface.metadata.rows import HEADER, RESERVED, Row
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
 __all__ = [
@@ -95,12 +94,3 @@ def changes_text(against: str) -> str:
         added = [f"+ {row}" for row in LEDGER if row.since == new]
         parts.append("\n".join([f"# {old} to {new}", words, f"# {HEADER}", *added]) + "\n")
     return "\n".join(parts)
-
-
-RESERVED: Mapping[str, str] = {
-    path: reason
-    for line in (_FOLDER / "reserved.txt").read_text(encoding="utf-8").splitlines()
-    for path, _, reason in [line.partition(" | ")]
-    if not line.startswith("#")
-}
-"""Names of removed fields, path to reason; never used again, and never dropped from here."""

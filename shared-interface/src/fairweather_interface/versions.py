@@ -12,6 +12,7 @@ these two keep their names and meaning for ever:
 The policy, for a reader that obeys schemas up to ``reader``:
 
 * another, newer major: refused;
+* a ``min_reader`` of another major than the document's own, or above it: a mistake;
 * ``min_reader`` above ``reader``: refused;
 * everything else is read: older documents are upgraded, newer ones keep what is unknown.
 """
@@ -20,21 +21,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import total_ordering
 
 from packaging.version import InvalidVersion, Version
 
 from fairweather_interface.errors import MetadataError, UnsupportedSchemaError, short
 
-SCHEMA_VERSION = "0.4"
+SCHEMA_VERSION = "1.0"
 """The newest schema this package reads and the one it writes."""
 
 SCHEMA_VERSION_PATTERN = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$"
 _LONGEST = 20
 
 
-class SchemaVersion(NamedTuple):
-    """A schema version: two whole numbers, ordered as numbers (0.10 comes after 0.9)."""
+@total_ordering
+@dataclass(frozen=True, slots=True, eq=False)
+class SchemaVersion:
+    """A schema version: two whole numbers, ordered as numbers (0.10 comes after 0.9).
+
+    It compares with its like and with `packaging.version.Version`, and with nothing else.
+
+    >>> SchemaVersion(0, 10) > Version("0.9")
+    True
+    """
 
     major: int
     minor: int
@@ -60,6 +70,37 @@ class SchemaVersion(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, SchemaVersion):
+            return (self.major, self.minor) == (other.major, other.minor)
+        return Version(str(self)) == other
+
+    def __lt__(self, other: SchemaVersion | Version) -> bool:
+        if isinstance(other, SchemaVersion):
+            return (self.major, self.minor) < (other.major, other.minor)
+        return Version(str(self)) < other
+
+    def __hash__(self) -> int:
+        return hash(Version(str(self)))
+
+
+class SchemaText(str):
+    """A schema version as the text that stands in a document: it equals texts and has no order.
+
+    As texts, "0.10" would come before "0.9".
+    """
+
+    __slots__ = ()
+
+    def _refuse_order(self, other: object) -> bool:
+        raise TypeError(
+            f"found the text {self!s:.20} compared with {other!r:.40}, expected versions: compare "
+            "metadata.schema, such as metadata.schema >= Version('0.3'), or ask whether a model "
+            "can() do what you need"
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
 
 
 def known_version(text: str) -> str:
@@ -99,6 +140,11 @@ def check_readable(document: Mapping[str, object], *, reader: str) -> SchemaVers
         except MetadataError as error:
             raise MetadataError(f"{field}: {error}") from None
     schema, min_reader = versions
+    if min_reader.major != schema.major and min_reader <= schema:
+        raise MetadataError(
+            f"min_reader: found {min_reader} of a document of schema {schema}, expected a schema "
+            f"of the same major, {schema.major}.0 or later: readers of an older one never read it"
+        )
     ours = min(SchemaVersion.parse(reader), SchemaVersion.parse(SCHEMA_VERSION))
     if min_reader > schema:
         raise MetadataError(

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fairweather_interface.errors import NotExpressibleError, listed
-from fairweather_interface.history import v0_1, v0_2, v0_3
+from fairweather_interface.history import v0_1, v0_2, v0_3, v0_4
 from fairweather_interface.versions import SchemaVersion
 
 Document = dict[str, Any]
@@ -36,7 +36,7 @@ class Step(Protocol):
         """Return a document of the next schema in the words of this one."""
 
 
-STEPS: Mapping[str, Step] = {"0.1": v0_1, "0.2": v0_2, "0.3": v0_3}
+STEPS: Mapping[str, Step] = {"0.1": v0_1, "0.2": v0_2, "0.3": v0_3, "0.4": v0_4}
 """Every schema before the newest with its step to the next one, oldest first."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,8 +12,16 @@ from pydantic import ValidationError
 from fairweather_interface import history
 from fairweather_interface.errors import MetadataError, UnsupportedSchemaError, listed
 from fairweather_interface.metadata.record import parse_json
-from fairweather_interface.metadata.rows import min_reader_of, newer_fields, released_rows
+from fairweather_interface.metadata.rows import (
+    RESERVED,
+    Row,
+    holds,
+    min_reader_of,
+    newer_fields,
+    released_rows,
+)
 from fairweather_interface.metadata.schema import LEDGER, ModelMetadata
+from fairweather_interface.names import parse_names, plain_name
 from fairweather_interface.problems import problems_of
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion, check_readable
 
@@ -59,10 +68,12 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
         metadata = ModelMetadata.model_validate_json(data)
     except ValidationError as error:
         raise invalid_metadata(problems_of(error)) from None
+    if problems := _reserved_names(document, schema):
+        raise invalid_metadata(problems)
     if is_known(str(schema)):  # fields of others we cannot judge
-        derived = _derived(document, schema=str(schema))
-        if derived != metadata.min_reader:
-            raise invalid_metadata((wrong_min_reader(metadata.min_reader, derived),))
+        needed = derived(document, schema=str(schema))
+        if needed != metadata.min_reader:
+            raise invalid_metadata((wrong_min_reader(metadata.min_reader, needed),))
     return metadata
 
 
@@ -88,17 +99,34 @@ def derive_min_reader(document: Mapping[str, Any]) -> str:
     older field carries. ``document`` is plain JSON data of the newest schema, such as a reader
     accepts; of anything else nothing is promised.
     """
-    return _derived(document, schema=SCHEMA_VERSION)
+    return derived(document, schema=SCHEMA_VERSION)
 
 
-def _derived(document: Mapping[str, Any], *, schema: str) -> str:
+def ledger_of(schema: str) -> tuple[Row, ...]:
+    """Return the newest ledger of the major of a known schema."""
+    newest, major = SchemaVersion.parse(SCHEMA_VERSION), SchemaVersion.parse(schema).major
+    if major == newest.major:
+        return LEDGER
+    last = [each for each in history.STEPS if SchemaVersion.parse(each).major == major][-1]
+    return released_rows(last)
+
+
+def _reserved_names(document: Mapping[str, Any], schema: SchemaVersion) -> tuple[str, ...]:
+    """Return the fields of a document that its schema, or one before it, removed."""
+    gone = {path: said.partition("; ") for path, said in RESERVED.items()}
+    return tuple(
+        f"{path}: found a name that schema {removed} removed, expected {instead}"
+        for path, (removed, _, instead) in gone.items()
+        if SchemaVersion.parse(removed) <= schema and holds(document, path)
+    )
+
+
+def derived(document: Mapping[str, Any], *, schema: str) -> str:
     """Return the ``min_reader`` of a document in its own words, by the ledger of its schema.
 
-    What may be ignored of a bound says nothing of who may read it.
+    What may be ignored of a bound says nothing of who may read it. It is of the same major.
     """
-    newest = SchemaVersion.parse(SCHEMA_VERSION)
-    same = SchemaVersion.parse(schema).major == newest.major
-    ledger = LEDGER if same else released_rows(schema)
+    ledger = ledger_of(schema)
     idle = {row.path.rpartition(".")[2] for row in ledger
             if row.path.startswith("applicability_domain{}.") and not row.must_obey}  # fmt: skip
     domain = document.get("applicability_domain")
@@ -106,7 +134,8 @@ def _derived(document: Mapping[str, Any], *, schema: str) -> str:
         domain = {name: {key: bound for key, bound in each.items() if key not in idle}
                   if isinstance(each, dict) else each for name, each in domain.items()}  # fmt: skip
         document = {**document, "applicability_domain": domain}
-    return min_reader_of(history.uncarried(dict(document)), ledger)
+    needed = SchemaVersion.parse(min_reader_of(history.uncarried(dict(document)), ledger))
+    return str(max(needed, SchemaVersion(SchemaVersion.parse(schema).major, 0)))
 
 
 def newer_meanings(metadata: ModelMetadata, schema: str) -> tuple[str, ...]:
@@ -115,9 +144,46 @@ def newer_meanings(metadata: ModelMetadata, schema: str) -> tuple[str, ...]:
     Left out is what older fields say as well. Fields that this package does not know are among
     them where ``schema`` is older than the one they were written in.
     """
-    document = history.uncarried(metadata.model_dump(mode="json"), schema=schema)
-    older = SchemaVersion.parse(schema) < SchemaVersion.parse(metadata.schema_version)
-    return (*newer_fields(document, LEDGER, schema), *(metadata.unknown_fields if older else ()))
+    own = last_known(metadata.schema)
+    document = history.downgrade(metadata.model_dump(mode="json"), schema=own)
+    document = history.uncarried(document, schema=schema)
+    older = SchemaVersion.parse(schema) < metadata.schema
+    return (
+        *newer_fields(document, ledger_of(own), schema),
+        *(metadata.unknown_fields if older else ()),
+    )
+
+
+def with_plain_areas(metadata: ModelMetadata) -> ModelMetadata:
+    """Return the metadata with the one spelling of each area wherever they name it.
+
+    Raises:
+        MetadataError: an area is no name, or two areas are one name.
+    """
+    listed = [item.areas or () for item in metadata.inputs]
+    try:
+        for some in (metadata.areas, *listed):
+            parse_names(some)
+    except ValueError as error:
+        raise MetadataError(f"areas: {error}") from None
+    every = {*metadata.areas, *chain(*listed), *(row.area for row in metadata.performance)}
+    if all(plain_name(name) == name for name in every):
+        return metadata
+    return metadata.model_copy(
+        update={
+            "areas": {plain_name(name): area for name, area in metadata.areas.items()},
+            "inputs": tuple(
+                item.model_copy(update={"areas": tuple(map(plain_name, item.areas))})
+                if item.areas
+                else item
+                for item in metadata.inputs
+            ),
+            "performance": tuple(
+                row.model_copy(update={"area": plain_name(row.area)})
+                for row in metadata.performance
+            ),
+        }
+    )
 
 
 def wrong_min_reader(found: str, derived: str) -> str:

@@ -43,6 +43,7 @@ _BOUNDS = {
 }
 _KEYS_SINCE = SchemaVersion(0, 5)  # released rows say nothing of the names in a map
 _NULL = type(None)
+_LEDGERS = resources.files("fairweather_interface") / "ledgers"
 HEADER = "path | type | required | default | constraints | unit | since | unknown to a reader"
 
 
@@ -94,7 +95,7 @@ def min_reader_of(document: Mapping[str, Any], ledger: tuple[Row, ...]) -> str:
     versions = sorted({row.since for row in ledger}, key=SchemaVersion.parse)
     for version in reversed(versions):  # the newest demand decides; most documents have none
         rows_of_it = (row for row in ledger if row.must_obey and row.since == version)
-        if any(_holds(document, row.path) for row in rows_of_it):
+        if any(holds(document, row.path) for row in rows_of_it):
             return version
     return versions[0]
 
@@ -107,7 +108,7 @@ def newer_fields(
     for row in ledger:  # sorted: a field precedes what lies below it
         inside = any(row.path.startswith((f"{path}.", f"{path}[", f"{path}{{")) for path in found)
         newer = SchemaVersion.parse(row.since) > SchemaVersion.parse(schema)
-        if newer and not inside and _holds(document, row.path, flag=row.default == "false"):
+        if newer and not inside and holds(document, row.path, flag=row.default == "false"):
             found.append(row.path)
     return tuple(found)
 
@@ -125,7 +126,7 @@ def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
             type=shape.kind,
             required=field.is_required(),
             default="-" if field.is_required() else _default(field),
-            constraints=(*shape.constraints, *((rule.law,) if rule.law else ())),
+            constraints=(*shape.constraints, *_laws(rule)),
             unit=rule.unit,
             since=rule.since,
             must_obey=rule.must_obey,
@@ -147,6 +148,15 @@ def _default(field: FieldInfo) -> str:
     return json.dumps(
         to_jsonable_python(field.get_default(call_default_factory=True), fallback=str)
     )
+
+
+def _laws(rule: Rule) -> Iterator[str]:
+    if rule.law:
+        yield rule.law
+    if rule.newer_law:
+        yield "from {}: {}".format(*rule.newer_law)
+    if rule.deprecated:
+        yield "deprecated since {}, goes with {}".format(*rule.deprecated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,10 +262,22 @@ def _constraints(metadata: tuple[object, ...]) -> tuple[str, ...]:
     )
 
 
+RESERVED: Mapping[str, str] = {
+    path: reason
+    for line in (_LEDGERS / "reserved.txt").read_text(encoding="utf-8").splitlines()
+    for path, _, reason in [line.partition(" | ")]
+    if not line.startswith("#")
+}
+"""Names of removed fields, each with the schema that removed it and what took its place.
+
+They are never used again, and never dropped from here.
+"""
+
+
 @cache
 def released_rows(schema: str) -> tuple[Row, ...]:
     """Return the rows of a released schema as its ledger has them: path, since and duty alone."""
-    file = resources.files("fairweather_interface") / "ledgers" / f"{schema}.txt"
+    file = _LEDGERS / f"{schema}.txt"
     cells = [line.split(" | ") for line in file.read_text(encoding="utf-8").splitlines()[2:]]
     return tuple(
         Row(path=path, type=kind, required=needed == "required", default=default, constraints=(),
@@ -264,7 +286,7 @@ def released_rows(schema: str) -> tuple[Row, ...]:
     )  # fmt: skip
 
 
-def _holds(value: Any, path: str, *, flag: bool = False) -> bool:  # noqa: ANN401 - JSON has no better type
+def holds(value: Any, path: str, *, flag: bool = False) -> bool:  # noqa: ANN401 - JSON has no better type
     """Return whether a ledger path leads to at least one value in plain JSON data.
 
     A ``flag`` that is false is no value: it states what its absence does.
@@ -279,7 +301,7 @@ def _holds(value: Any, path: str, *, flag: bool = False) -> bool:  # noqa: ANN40
     if rest:
         for mark in _MARK.findall(marks):
             below = [item for group in below for item in _items(group, mark)]
-        return any(_holds(item, rest, flag=flag) for item in below)
+        return any(holds(item, rest, flag=flag) for item in below)
     return True
 
 

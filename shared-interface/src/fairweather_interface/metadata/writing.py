@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,8 +10,10 @@ from fairweather_interface import history
 from fairweather_interface.errors import MetadataError, NotExpressibleError, short
 from fairweather_interface.metadata.reading import (
     derive_min_reader,
+    derived,
     invalid_metadata,
     is_known,
+    ledger_of,
     read_metadata,
     wrong_min_reader,
 )
@@ -20,7 +21,6 @@ from fairweather_interface.metadata.record import dump_document, dump_record, pa
 from fairweather_interface.metadata.rows import newer_fields
 from fairweather_interface.metadata.schema import (
     LEDGER,
-    SEEN,
     ModelMetadata,
 )
 from fairweather_interface.metadata.tensors import TENSORS, Input, Output
@@ -28,7 +28,7 @@ from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import VARIABLES, conflicts
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
-WRITTEN_SCHEMAS = ("0.2", "0.3", SCHEMA_VERSION)
+WRITTEN_SCHEMAS = ("0.3", "0.4", SCHEMA_VERSION)
 """The schemas that are still written; one leaves the list with a new major only."""
 
 
@@ -108,9 +108,9 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
         f"{path}: schema {schema} has no such field"
         for path in newer_fields(document, LEDGER, schema)
     ]
-    derived = derive_min_reader(document)
-    if derived != metadata.min_reader:
-        problems.append(wrong_min_reader(metadata.min_reader, derived))
+    needed = derive_min_reader(document)
+    if needed != metadata.min_reader:
+        problems.append(wrong_min_reader(metadata.min_reader, needed))
     for item in metadata.inputs:
         dtype, shape = TENSORS.get(item.role, (item.dtype, item.shape))
         if (item.dtype, item.shape) != (dtype, shape or item.shape):
@@ -118,7 +118,6 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
                 f"input {item.name!r}: found {item.dtype} {list(item.shape)}, expected {dtype} "
                 f"{list(shape or item.shape)} in the role {item.role}"
             )
-    problems += _bounds_to_repeat(metadata)
     declared = {name: each.row(name) for name, each in (metadata.declared_variables or {}).items()}
     problems += [f"variables: {problem}" for problem in conflicts(declared, VARIABLES)]
     table = metadata.variable_table
@@ -140,35 +139,21 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
 
 def _in_words_of(schema: str, document: dict[str, Any]) -> bytes:
     """Return the bytes of a document of the newest schema in the words of another one."""
-    document = history.uncarried(document, schema=schema)
     lost: tuple[str, ...] = ()
     try:
         document = history.downgrade(document, schema=schema)
     except NotExpressibleError as error:
         lost = error.problems
+    document = history.uncarried(document, schema=schema)
     named = {problem.partition(":")[0] for problem in lost}
     lost += tuple(
         f"{path}: schema {schema} has no such field"
-        for path in newer_fields(document, LEDGER, schema)
+        for path in newer_fields(document, ledger_of(schema), schema)
         if path not in named
     )
     if lost:
         raise history.not_expressible(schema, lost)
-    return dump_document({**document, "min_reader": derive_min_reader(document)})
-
-
-def _bounds_to_repeat(metadata: ModelMetadata) -> Iterator[str]:
-    """Yield the bounds that fields of older schemas can state and do not."""
-    domain = metadata.applicability_domain or {}
-    for variable, field in SEEN.items():
-        windows = [item for item in metadata.required_inputs if item.variable == variable]
-        maxima = [domain[item.name].maximum for item in windows if item.name in domain]
-        bounds = [maximum for maximum in maxima if maximum is not None]
-        if windows and len(bounds) == len(windows) and getattr(metadata, field) is None:
-            yield (
-                f"{field}: not found, expected {max(bounds)!r}: by this name readers of older "
-                f"schemas know the bound on {variable} that applicability_domain says"
-            )
+    return dump_document({**document, "min_reader": derived(document, schema=schema)})
 
 
 def _unknown(metadata: ModelMetadata) -> tuple[str, ...]:

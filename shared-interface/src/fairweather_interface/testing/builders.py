@@ -34,8 +34,8 @@ from fairweather_interface.metadata import (
     AREA_INDEX,
     OBSERVATIONS,
     REFERENCE_TIME,
-    derive_min_reader,
 )
+from fairweather_interface.metadata.reading import derived
 from fairweather_interface.testing.identity import floats, identity_onnx, integers, npz, texts
 from fairweather_interface.versions import SCHEMA_VERSION
 
@@ -157,9 +157,9 @@ def metadata_document(
         **{name: each for name, each in optional.items() if each},
         **changes,
     }
-    derived = {"min_reader": derive_min_reader(document)}
-    plain = json.loads(json.dumps(document | derived | changes))  # its parts share nothing
-    return downgrade(plain, schema=schema)
+    plain = json.loads(json.dumps(document))  # its parts share nothing
+    plain = downgrade(plain, schema=schema)
+    return plain | {"min_reader": derived(plain, schema=schema)} | changes
 
 
 def build_delivery(
@@ -221,7 +221,7 @@ def _wave(document: dict[str, Any], variable: str) -> tuple[float, float]:
     """Return the middle and the swing of a variable's waves, inside every bound it declares."""
     own = (document.get("applicability_domain") or {}).get(variable, {})
     row = (document.get("variables") or {}).get(variable, {})
-    maxima = (document.get(f"max_{variable}_seen"), own.get("maximum"), row.get("maximum"))
+    maxima = (own.get("maximum"), row.get("maximum"))
     low = own.get("minimum", row.get("minimum"))
     high = min((each for each in maxima if each is not None), default=None)
     if high is None:
