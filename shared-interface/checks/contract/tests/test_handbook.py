@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import new_schema
+import readers
 import wheelhouse
 from released import LEDGERS, reserved_names
 from rules import COMPATIBLE, Rule, changes, parse_ledger
@@ -24,6 +25,12 @@ def test_every_rule_has_a_row_with_an_example_and_no_other_has() -> None:
     assert sorted(rule for rule, _, _ in rows) == sorted(Rule)
     done_nothing = {rule for rule, _, remedy in rows if remedy.startswith("nothing")}
     assert done_nothing == COMPATIBLE
+
+
+def test_who_reads_what_is_current() -> None:
+    page = readers.PAGE.read_text(encoding="utf-8")
+    assert readers.written(page) == page, "run: python checks/contract/readers.py"
+    assert all(folder.is_dir() for folder in readers.ROOMS.values())
 
 
 def _road() -> str:
