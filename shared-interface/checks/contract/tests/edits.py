@@ -51,7 +51,7 @@ def _after(file: str, anchor: str, added: str) -> Text:
 _TOP = '    contact: Annotated[Word | None, _later("where to ask about it")] = None\n'
 _TRAINING = '    synthetic: Annotated[bool, _may("observations were made up")]\n'
 _INPUT_AGE = '            law="of observations; not above the period",\n            since="0.4",\n        ),\n    ] = None\n'
-_MISSING = '        _must("the largest share missing"),\n    ] = None\n'
+_MISSING = '    max_missing: Annotated[Share | None, _must("the largest share missing")] = None\n'
 _AUTHOR = '    author: Annotated[Word, _may("who answers for it")]\n'
 _SEED = '    seed: Annotated[int | None, _may("of all randomness"), Field(ge=0)] = None\n'
 _MAE = """    mae: Annotated[Positive, _may("mean absolute error, in the variable's unit")]\n"""
@@ -84,8 +84,7 @@ def _renamed(document: Document, old: str, new: str) -> Document:
     ),
 )  # fmt: skip
 _GONE = (
-    (BOUNDS, "    maximum: Annotated[\n        float | None,\n        _must(\"the highest value, in the input's unit\", law",
-     "    highest: Annotated[\n        float | None,\n        Rule(\"the highest value, in the input's unit\", since=\"2.0\", must_obey=True, law"),
+    (BOUNDS, "    maximum: Annotated[\n        float | None, _must(\"the highest value, in the input's unit\", law", "    highest: Annotated[\n        float | None, Rule(\"the highest value, in the input's unit\", since=\"2.0\", must_obey=True, law"),
     (BOUNDS, "(self.minimum, self.maximum) and self.minimum > self.maximum", "(self.minimum, self.highest) and self.minimum > self.highest"),
     (BOUNDS, "{self.maximum:g}", "{self.highest:g}"),
     (RULES, "bounds.maximum is not None", "bounds.highest is not None"),
@@ -142,7 +141,7 @@ EDITS = (
     _edit("words may be longer", "ledger", "minor", "CONSTRAINT_CHANGED",
           (RECORD, "Word = Annotated[str, Field(min_length=1, max_length=200)]", "Word = Annotated[str, Field(min_length=1, max_length=500)]")),
     _edit("a list may not be empty any more", "ledger", "minor", "CONSTRAINT_CHANGED",
-          (SCHEMA, '_may("how well it did, per area and variable")]', '_may("how well it did, per area and variable"), Field(min_length=1)]')),
+          (SCHEMA, '_may("how well it did, per area and variable")\n', '_may("how well it did, per area and variable"), Field(min_length=1)\n')),
     _edit("a new field of one of two kinds", "ledger", "minor", None,
           (SCHEMA, "from typing import Annotated, Self", "from typing import Annotated, Literal, Self"),
           (SCHEMA, "class ModelMetadata(Record)", '''class Shap(Record):
@@ -188,7 +187,7 @@ class ModelMetadata(Record)'''),
           (TENSORS, 'steps >= 1"),\n        Field(min_length=2, max_length=2),', 'steps >= 1"),')),
     _edit("a map by numbers", "ledger", "now", "LEDGER_CANNOT_SAY",
           (EVIDENCE, "Mapping[str, str] | None, _may", "Mapping[int, str] | None, _may")),
-    _edit("names of a map that a law holds anyway", "ledger", "now", None,
+    _edit("names of a map that a law holds anyway", "ledger", "minor", "CONSTRAINT_CHANGED",
           (SCHEMA, "Mapping[Name, Bounds] | None", "Mapping[str, Bounds] | None")),
     _edit("a required field in an old object", "ledger", "minor", "REQUIRED_FIELD_ADDED",
           _after(BOUNDS, '    name: Annotated[Name, _may("the tensor\'s name")]\n', '    kind: Annotated[Word, Rule("its kind", since="1.1")]\n')),
