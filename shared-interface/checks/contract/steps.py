@@ -205,12 +205,14 @@ def _names_in(path: Path) -> set[str]:
 
 
 def said_in_changelog(head: Path, word: str, *, since: Released) -> set[str]:
-    """Return what the changelog names in items that begin with a word, above those of a release."""
+    """Return the names that items of the changelog begin with after a word, above a release's.
+
+    Such as ``- Reworded: `author` and `topic`: for people.``
+    """
     text = (head / CHANGELOG).read_text(encoding="utf-8") if (head / CHANGELOG).is_file() else ""
     newer = text.partition("## Unreleased")[2].partition(f"\n## {since.package_version} ")[0]
-    items = re.split(r"^(?:- |## )", newer, flags=re.MULTILINE)
-    return {name for item in items if item.startswith(word)
-            for name in re.findall(r"`([^`]+)`", item)}  # fmt: skip
+    lists = re.findall(rf"^- {word}: ((?:`[^`]+`(?:,|\s|and\s)*)+)", newer, re.MULTILINE)
+    return {name for each in lists for name in re.findall(r"`([^`]+)`", each)}
 
 
 def meanings(head: Path, said: Said, last: Released) -> Iterator[Change]:

@@ -11,8 +11,9 @@ from pathlib import Path
 import check as contract
 import pytest
 import wheelhouse
+from released import Released
 from rules import COMPATIBLE, OF_A_MAJOR, Change, LedgerError, Rule
-from steps import Said
+from steps import Said, said_in_changelog
 
 HEADER = "# path | type | required | default | constraints | unit | since | unknown to a reader\n"
 OLD = (
@@ -229,6 +230,22 @@ def test_a_new_major_schema_needs_a_new_major_of_the_package(home: Path) -> None
     assert broken(home, major) == [(Rule.PACKAGE_VERSION_TOO_LOW, "pyproject.toml")]
     (home / "pyproject.toml").write_text(PROJECT.format("1.0.0.dev0"))
     assert broken(home, major) == []
+
+
+def test_the_changelog_tells_of_the_names_that_an_item_begins_with(home: Path) -> None:
+    text = (
+        "# Changelog\n\n## Unreleased\n\n"
+        "- Breaking: `one`, `two` and\n  `three` are gone: ask `four`.\n"
+        "- Added `five`.\n\n## 1.0.0 - 2026-11-30\n\n- Breaking: `six` is no tuple.\n\n"
+        "## 0.1.0 - 2026-11-22\n\n- Breaking: `seven`.\n"
+    )
+    (home / contract.CHANGELOG).write_text(text)
+    first, second = (
+        Released(name="", package_version=number, tree="", folder=home, ledgers=())
+        for number in ("0.1.0", "1.0.0")
+    )
+    assert said_in_changelog(home, "Breaking", since=second) == {"one", "two", "three"}
+    assert said_in_changelog(home, "Breaking", since=first) == {"one", "two", "three", "six"}
 
 
 def test_a_clone_without_the_released_tree_is_told_how_to_get_it(home: Path) -> None:
