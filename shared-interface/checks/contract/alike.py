@@ -309,7 +309,8 @@ def unlike(
         goldens: deliveries of released producers.
         work: an empty folder.
     """
-    newest, tried = releases[-1], set[str]()
+    newest = releases[-1]
+    tried: dict[int, set[str]] = {}  # of each major: what was refused in one is read in the next
     asked: list[tuple[Asked, tuple[Witness, ...]]] = []
     found: list[Difference] = []
     stepped: list[Change] = []
@@ -321,7 +322,8 @@ def unlike(
         it = Asked(ask="delivery", about=about, wrote=mine.name, mine=True)
         asked.append((it, tuple(releases)))
     for release in releases:
-        documents = metadata_corpus(release, ledgers[release.schema], some=_SOME, tried=tried)
+        same = tried.setdefault(version(release.schema)[0], set())
+        documents = metadata_corpus(release, ledgers[release.schema], some=_SOME, tried=same)
         both = tuple(dict.fromkeys((release, newest)))
         stepped += _stepped(release, mine, documents[0])
         asked += [(it, both) for it in _of_metadata(release, documents, mine=False)]
