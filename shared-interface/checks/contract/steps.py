@@ -204,17 +204,20 @@ def _names_in(path: Path) -> set[str]:
     }
 
 
-def reworded(head: Path) -> set[str]:
-    """Return the paths that the unreleased part of the changelog calls reworded."""
+def said_in_changelog(head: Path, word: str, *, since: Released) -> set[str]:
+    """Return the names that items of the changelog begin with after a word, above a release's.
+
+    Such as ``- Reworded: `author` and `topic`: for people.``
+    """
     text = (head / CHANGELOG).read_text(encoding="utf-8") if (head / CHANGELOG).is_file() else ""
-    unreleased = re.split(r"^## ", text.partition("## Unreleased")[2], flags=re.MULTILINE)[0]
-    items = re.split(r"^- ", unreleased, flags=re.MULTILINE)
-    return {path for item in items if "eworded" in item for path in re.findall(r"`([^`]+)`", item)}
+    newer = text.partition("## Unreleased")[2].partition(f"\n## {since.package_version} ")[0]
+    lists = re.findall(rf"^- {word}: ((?:`[^`]+`(?:,|\s|and\s)*)+)", newer, re.MULTILINE)
+    return {name for each in lists for name in re.findall(r"`([^`]+)`", each)}
 
 
 def meanings(head: Path, said: Said, last: Released) -> Iterator[Change]:
     """Hold what each field states against what the last release said that it states."""
-    told = reworded(head)
+    told = said_in_changelog(head, "Reworded", since=last)
     for path, then in last.meanings.items():
         now = said.meanings.get(path)
         if now is not None and now != then and path not in told:

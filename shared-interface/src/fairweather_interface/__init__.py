@@ -10,7 +10,7 @@ Research writes a delivery::
 and it becomes visible whole, or not at all. The app reads it::
 
     for path in list_deliveries(store):
-        delivery = open_delivery(path, reader="0.4")      # every byte verified
+        delivery = open_delivery(path, reader="1.0")      # every byte verified
         refusal = check_start(delivery.metadata, "JFK", reference_time)
 
 Nothing here knows how a model is trained, run or chosen. The rest of the contract: definitions
@@ -24,9 +24,7 @@ from fairweather_interface.applicability import (
     Observed,
     check_age,
     check_applicability,
-    check_domain,
     check_missing,
-    check_season,
     check_start,
 )
 from fairweather_interface.definitions import (
@@ -86,7 +84,7 @@ __all__ = [
     "IncompleteDeliveryError", "Manifest", "MetadataError", "ModelMetadata",
     "NotExpressibleError", "Observed", "Refusal", "RequiredInput", "SchemaVersion", "Software",
     "SoftwareError", "UnsupportedSchemaError", "Variable", "Verdict", "artifact_digest", "check",
-    "check_age", "check_applicability", "check_domain", "check_missing", "check_season",
+    "check_age", "check_applicability", "check_missing",
     "check_start", "create_metadata", "dump_metadata", "dump_software", "format_duration",
     "iso_duration", "list_deliveries", "load_definitions", "new_delivery_id", "open_delivery",
     "parse_duration", "read_manifest", "read_metadata", "read_software", "staged_delivery",

@@ -10,8 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
-from fairweather_interface.applicability import domain_of
-from fairweather_interface.delivery import open_delivery, verify_delivery
+from fairweather_interface.delivery import METADATA, open_delivery, verify_delivery
 from fairweather_interface.durations import format_duration
 from fairweather_interface.envelope import envelope_problems, read_envelope
 from fairweather_interface.errors import (
@@ -23,8 +22,13 @@ from fairweather_interface.errors import (
 )
 from fairweather_interface.history import STEPS
 from fairweather_interface.ledger import changes_text, ledger_text, meanings_text
-from fairweather_interface.metadata import Bounds, ModelMetadata, Performance, Score
-from fairweather_interface.metadata.record import dump_record
+from fairweather_interface.metadata import (
+    Bounds,
+    ModelMetadata,
+    Performance,
+    Score,
+    metadata_notes,
+)
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.software import read_software
 from fairweather_interface.terminal import printable
@@ -64,7 +68,7 @@ def _verify(options: argparse.Namespace) -> int:
             problems = (f"cannot be read: {error}",)
         bad += bool(problems)
         _print(f"{path}: {'does not conform' if problems else 'good'}")
-        for problem in problems:
+        for problem in problems or _notes(path):
             _print(f"  - {problem}")
     return 1 if bad else 0
 
@@ -72,7 +76,7 @@ def _verify(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     delivery = open_delivery(options.delivery)
     if options.json:
-        sys.stdout.buffer.write(dump_record(delivery.metadata))  # JSON is UTF-8 everywhere
+        sys.stdout.buffer.write((delivery.path / METADATA).read_bytes())  # UTF-8 everywhere
         return 0
     rows = describe(delivery.metadata, delivery.digest)
     problems = envelope_problems(delivery.path, delivery.manifest)
@@ -80,9 +84,14 @@ def _show(options: argparse.Namespace) -> int:
     if not problems and (envelope := read_envelope(delivery.path)) is not None:
         claim = f"at {envelope.statement().signed_at.isoformat()} (a claim, not verified here)"
         rows += [("signed by", f"key {each.key_id!r} {claim}") for each in envelope.signatures]
+    rows += [("note", note.removeprefix("note: ")) for note in _notes(delivery.path)]
     for name, value in rows:
         _print(f"{name:<16} {value}")
     return 0
+
+
+def _notes(path: Path) -> list[str]:
+    return [f"note: {note}" for note in metadata_notes((path / METADATA).read_bytes())]
 
 
 def _rules(options: argparse.Namespace) -> int:
@@ -104,8 +113,10 @@ def _check(options: argparse.Namespace) -> int:
         _print(f"{options.software}: {error}", to=sys.stderr)
         return 2
     release = f"{software.name} {software.version}"
+    notes: list[str] = []
     try:
         verdict = check(open_delivery(options.delivery).metadata, software)
+        notes = _notes(options.delivery)
     except UnsupportedSchemaError as error:  # no release obeys more than this package knows
         verdict = Verdict(refusals=(Refusal(code=Code.SCHEMA_TOO_NEW, reason=str(error)),))
     except (CorruptDeliveryError, MetadataError) as error:
@@ -115,6 +126,8 @@ def _check(options: argparse.Namespace) -> int:
         _print(f"  - {refusal.code}: {refusal.reason}")
     if verdict.serves and verdict.unused:
         _print(f"  without {', '.join(verdict.unused)}, which it does not know")
+    for note in notes:
+        _print(f"  - {note}")
     return 0 if verdict.serves else 1
 
 
@@ -124,7 +137,7 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
         ("delivery", metadata.delivery_id),
         ("digest", digest),
         ("schema", f"{metadata.schema_version} (readers of {metadata.min_reader} and later)"),
-        ("topic", metadata.topic),
+        ("topic", metadata.topic or ""),
         ("model type", metadata.model_type),
         ("author", metadata.author),
         ("created", metadata.created_at.isoformat()),
@@ -141,7 +154,7 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
     for output in metadata.outputs:
         steps = f"{format_duration(output.horizon)}, every {format_duration(output.step)}"
         rows.append(("forecasts", f"{output.variable} [{output.unit}] for {steps}"))
-    for name, bounds in domain_of(metadata).items():
+    for name, bounds in (metadata.applicability_domain or {}).items():
         (unit,) = {item.unit or "" for item in metadata.required_inputs if item.name == name}
         rows.append(("fit for", f"{name} {_bounds(bounds, unit)}"))
     for output in metadata.outputs:
@@ -164,13 +177,14 @@ def describe(metadata: ModelMetadata, digest: str) -> list[tuple[str, str]]:
         rows += [("day 1 by age", of + ", ".join(ages))] if ages else []
     people = ("intended use", "limitations", "licence", "contact")
     training = metadata.training
-    return [
-        *rows,
-        *((name, said) for name in people if (said := getattr(metadata, name.replace(" ", "_")))),
-        ("trained on", training.data_source + (" (synthetic)" if training.synthetic else "")),
+    made_up = " (synthetic)" if training.synthetic else ""
+    rows += [(name, getattr(metadata, name.replace(" ", "_")) or "") for name in people]
+    rows += [
+        ("trained on", (training.data_source or "what is not said") + made_up),
         ("trained until", training.train_end_time.isoformat()),
         *(("unknown field", path) for path in metadata.unknown_fields),
     ]
+    return [(name, value) for name, value in rows if value]
 
 
 def _skill(score: Performance | Score) -> str:

@@ -7,16 +7,13 @@ Pure rules over plain numbers: of the start (:func:`check_start`), of the window
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from fairweather_interface.metadata import Bounds, Input, ModelMetadata
-from fairweather_interface.metadata.schema import SEEN
 from fairweather_interface.refusals import Code, Refusal
-from fairweather_interface.variables import VARIABLES
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -47,10 +44,6 @@ def check_start(metadata: ModelMetadata, area: str, reference_time: datetime) ->
         code=Code.OUT_OF_SEASON,
         reason=f"asked in {_MONTHS[month - 1]} at {area}, valid in {declared}",
     )
-
-
-check_season = check_start
-"""Deprecated: the name of :func:`check_start` up to release 0.3."""
 
 
 def start_months(metadata: ModelMetadata) -> tuple[int, ...]:
@@ -114,33 +107,13 @@ def check_applicability(
         KeyError: the window of an input that has bounds is not there.
     """
     beyond: list[str] = []
-    domain = domain_of(metadata)
+    domain = metadata.applicability_domain or {}
     for item in metadata.required_inputs:
         if item.name in domain:
             margin = (margins or {}).get(item.variable or "", 0.0)
             found = _beyond(item, domain[item.name], observed[item.name], margin)
             beyond += [f"{_called(item, metadata)} {how}" for how in found]
     return Refusal(code=Code.OUT_OF_DOMAIN, reason="; ".join(beyond)) if beyond else None
-
-
-def domain_of(metadata: ModelMetadata) -> dict[str, Bounds]:
-    """Return every bound that holds, by the name of its input.
-
-    That is ``applicability_domain`` and the deprecated ``max_*_seen`` together: where both bound
-    an input, the lower maximum. Inputs without bounds are not there.
-    """
-    seen = highest_seen(metadata)
-    domain = {}
-    for item in metadata.required_inputs:
-        bounds = (metadata.applicability_domain or {}).get(item.name)
-        older = seen.get(item.variable or "")
-        if older is not None:
-            bounds = bounds or Bounds()
-            if bounds.maximum is None or older < bounds.maximum:
-                bounds = bounds.model_copy(update={"maximum": older})
-        if bounds is not None:
-            domain[item.name] = bounds
-    return domain
 
 
 def _beyond(item: Input, bounds: Bounds, observed: Observed, margin: float) -> Iterator[str]:
@@ -163,44 +136,6 @@ def _beyond(item: Input, bounds: Bounds, observed: Observed, margin: float) -> I
             f"lacks {observed.missing} of {item.samples} observations, more than the "
             f"{100 * bounds.max_missing:g} % it is declared fit for"
         )
-
-
-def check_domain(
-    metadata: ModelMetadata,
-    highest: Mapping[str, float | None],
-    *,
-    margins: Mapping[str, float] | None = None,
-) -> Refusal | None:
-    """Hold the highest observed value of each variable against what the model has seen.
-
-    For software that obeys schemas up to 0.2: it knows the bounds of those alone, and metadata
-    that demand more are not read for it. Newer software asks :func:`check_applicability`.
-
-    Args:
-        metadata: the model's.
-        highest: variable to the highest value over all its windows, in the variable's unit;
-            ``None`` where no value is present.
-        margins: variable to how far above the training data the reader goes, in the
-            variable's unit; nothing where it is not named.
-    """
-    beyond = []
-    for variable, bound in highest_seen(metadata).items():
-        found, margin = highest.get(variable), (margins or {}).get(variable, 0.0)
-        if found is None or math.isnan(found) or found <= bound + margin:
-            continue
-        unit = VARIABLES[variable].unit
-        allowed = f" and the margin of {margin:g} {unit}" if margin else ""
-        beyond.append(
-            f"{variable} reached {found:g} {unit}, above the {bound:g} {unit} seen in "
-            f"training{allowed}"
-        )
-    return Refusal(code=Code.OUT_OF_DOMAIN, reason="; ".join(beyond)) if beyond else None
-
-
-def highest_seen(metadata: ModelMetadata) -> dict[str, float]:
-    """Return the bounds that schemas up to 0.2 know: variable to the highest value seen of it."""
-    bounds = {variable: getattr(metadata, field) for variable, field in SEEN.items()}
-    return {variable: bound for variable, bound in bounds.items() if bound is not None}
 
 
 def check_missing(required: Input, missing: int) -> Refusal | None:

@@ -3,7 +3,7 @@
 A released schema takes any text as the name of an area. What two people type as one name may be
 several texts: a blank before it, a no-break space in it, accents composed or not. Each reader and
 writer takes a name by :func:`parse_name`, and a reader the areas of metadata by
-:func:`with_plain_areas`, so that one name is one area, and what is declared can be asked for.
+``metadata.with_plain_areas``, so that one name is one area, and what is declared can be asked for.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from itertools import chain
 
-from fairweather_interface.errors import MetadataError, short
-from fairweather_interface.metadata import ModelMetadata
+from fairweather_interface.errors import short
 
 LONGEST_NAME = 200
 """Characters of a name, at most; as in metadata."""
@@ -91,35 +89,3 @@ def parse_names(texts: Iterable[str]) -> dict[str, str]:
             )
         names[text] = name
     return names
-
-
-def with_plain_areas(metadata: ModelMetadata) -> ModelMetadata:
-    """Return the metadata with the one spelling of each area wherever they name it.
-
-    Raises:
-        MetadataError: an area is no name, or two areas are one name.
-    """
-    listed = [item.areas or () for item in metadata.inputs]
-    try:
-        for some in (metadata.areas, *listed):
-            parse_names(some)
-    except ValueError as error:
-        raise MetadataError(f"areas: {error}") from None
-    every = {*metadata.areas, *chain(*listed), *(row.area for row in metadata.performance)}
-    if all(plain_name(name) == name for name in every):
-        return metadata
-    return metadata.model_copy(
-        update={
-            "areas": {plain_name(name): area for name, area in metadata.areas.items()},
-            "inputs": tuple(
-                item.model_copy(update={"areas": tuple(map(plain_name, item.areas))})
-                if item.areas
-                else item
-                for item in metadata.inputs
-            ),
-            "performance": tuple(
-                row.model_copy(update={"area": plain_name(row.area)})
-                for row in metadata.performance
-            ),
-        }
-    )

@@ -11,7 +11,8 @@ these two keep their names and meaning for ever:
 
 The policy, for a reader that obeys schemas up to ``reader``:
 
-* another, newer major: refused;
+* a ``min_reader`` above the document's own schema, or of another major: a mistake;
+* a newer major: refused;
 * ``min_reader`` above ``reader``: refused;
 * everything else is read: older documents are upgraded, newer ones keep what is unknown.
 """
@@ -20,21 +21,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import total_ordering
 
 from packaging.version import InvalidVersion, Version
 
 from fairweather_interface.errors import MetadataError, UnsupportedSchemaError, short
 
-SCHEMA_VERSION = "0.4"
+SCHEMA_VERSION = "1.0"
 """The newest schema this package reads and the one it writes."""
 
 SCHEMA_VERSION_PATTERN = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$"
 _LONGEST = 20
 
 
-class SchemaVersion(NamedTuple):
-    """A schema version: two whole numbers, ordered as numbers (0.10 comes after 0.9)."""
+@total_ordering
+@dataclass(frozen=True, slots=True, eq=False)
+class SchemaVersion:
+    """A schema version: two whole numbers, ordered as numbers (0.10 comes after 0.9).
+
+    It compares with its like and with `packaging.version.Version`; with anything else it has no
+    order and is not equal.
+
+    >>> SchemaVersion(0, 10) > Version("0.9")
+    True
+    """
 
     major: int
     minor: int
@@ -60,6 +71,42 @@ class SchemaVersion(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, SchemaVersion):
+            return (self.major, self.minor) == (other.major, other.minor)
+        return Version(str(self)) == other
+
+    def __lt__(self, other: object) -> bool:
+        if isinstance(other, SchemaVersion):
+            return (self.major, self.minor) < (other.major, other.minor)
+        return Version(str(self)) < other if isinstance(other, Version) else _refuse(self, other)
+
+    def __hash__(self) -> int:
+        return hash(Version(str(self)))
+
+
+class SchemaText(str):
+    """A schema version as the text that stands in a document: it equals texts and has no order.
+
+    As texts, "0.10" would come before "0.9".
+    """
+
+    __slots__ = ()
+
+    def _refused(self, other: object) -> bool:
+        return _refuse(self, other)
+
+    __lt__ = __le__ = __gt__ = __ge__ = _refused
+
+
+def _refuse(found: object, other: object) -> bool:
+    """Raise the error for a schema version that is compared with something else."""
+    raise TypeError(
+        f"found the schema version {found} compared with {short(other)}, expected two versions: "
+        "compare metadata.schema, such as metadata.schema >= Version('0.3'), or ask whether a "
+        "model can() do what you need"
+    )
 
 
 def known_version(text: str) -> str:
@@ -100,10 +147,12 @@ def check_readable(document: Mapping[str, object], *, reader: str) -> SchemaVers
             raise MetadataError(f"{field}: {error}") from None
     schema, min_reader = versions
     ours = min(SchemaVersion.parse(reader), SchemaVersion.parse(SCHEMA_VERSION))
-    if min_reader > schema:
+    of_its_own = min_reader <= schema and min_reader.major == schema.major
+    if schema.major <= ours.major and not of_its_own:
         raise MetadataError(
-            f"min_reader: found {min_reader}, above the document's own schema_version {schema}; "
-            "a document never needs more than the schema it is written in"
+            f"min_reader: found {min_reader} of a document of schema {schema}, expected "
+            f"{schema.major}.0 to {schema}: a document never needs more than the schema it is "
+            "written in, and no reader of an older major reads it"
         )
     if schema.major > ours.major or min_reader > ours:
         needed = min_reader if schema.major == ours.major else schema

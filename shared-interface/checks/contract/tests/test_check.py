@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,8 +11,9 @@ from pathlib import Path
 import check as contract
 import pytest
 import wheelhouse
+from released import Released
 from rules import COMPATIBLE, OF_A_MAJOR, Change, LedgerError, Rule
-from steps import Said
+from steps import Said, said_in_changelog
 
 HEADER = "# path | type | required | default | constraints | unit | since | unknown to a reader\n"
 OLD = (
@@ -230,6 +232,22 @@ def test_a_new_major_schema_needs_a_new_major_of_the_package(home: Path) -> None
     assert broken(home, major) == []
 
 
+def test_the_changelog_tells_of_the_names_that_an_item_begins_with(home: Path) -> None:
+    text = (
+        "# Changelog\n\n## Unreleased\n\n"
+        "- Breaking: `one`, `two` and\n  `three` are gone: ask `four`.\n"
+        "- Added `five`.\n\n## 1.0.0 - 2026-11-30\n\n- Breaking: `six` is no tuple.\n\n"
+        "## 0.1.0 - 2026-11-22\n\n- Breaking: `seven`.\n"
+    )
+    (home / contract.CHANGELOG).write_text(text)
+    first, second = (
+        Released(name="", package_version=number, tree="", folder=home, ledgers=())
+        for number in ("0.1.0", "1.0.0")
+    )
+    assert said_in_changelog(home, "Breaking", since=second) == {"one", "two", "three"}
+    assert said_in_changelog(home, "Breaking", since=first) == {"one", "two", "three", "six"}
+
+
 def test_a_clone_without_the_released_tree_is_told_how_to_get_it(home: Path) -> None:
     records = home.parent / ".releases" / "releases.toml"
     records.write_text(records.read_text().replace('tree = "', 'tree = "0'))
@@ -286,7 +304,12 @@ def test_the_closed_lists_are_these_and_those_of_the_last_release() -> None:
 
 def test_the_contract_at_hand_holds(capsys: pytest.CaptureFixture[str]) -> None:
     assert contract.main() == 0, capsys.readouterr().out
-    assert "the contract holds against the releases 0.1.0" in capsys.readouterr().out
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("the contract holds against the releases 0.1.0")
+    page = wheelhouse.ROOT / "shared-interface" / "docs" / "versioning.md"
+    (shown,) = re.findall(r"^ +(the contract holds .*)$", page.read_text("utf-8"), re.MULTILINE)
+    if last.partition(":")[0] == shown.partition(":")[0]:  # until the next release: then a record
+        assert last == shown
 
 
 def test_a_contract_that_cannot_be_asked_is_a_failure_with_a_name(

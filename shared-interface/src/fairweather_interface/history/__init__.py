@@ -3,13 +3,17 @@
 A step moves meaning and nothing else: ``schema_version`` and ``min_reader`` stay what they are,
 so that a document never claims to have been written in a schema it was not. Each module is
 frozen with the release that brings the newer schema; its docstring is its line in the changelog.
-The laws, for every older schema:
+The laws of a step inside a major:
 
 * ``downgrade(upgrade(d)) == d`` for every document of the older schema;
-* ``upgrade(downgrade(d)) == d`` for every document of the newest schema whose ``min_reader``
-  allows readers of the older one;
+* ``upgrade(downgrade(d)) == d`` for every document of the newer one that it does not refuse;
 * a downgrade keeps what readers of the older schema may ignore, and refuses what they would
   have to obey and would not see.
+
+Across a major the words change and the meaning stays: ``upgrade(downgrade(upgrade(d))) ==
+upgrade(d)`` for every document of the older schema, though it may come back with a bound said in
+two forms or in the tighter one; and ``upgrade(downgrade(d)) == d``, where an absent list may come
+back empty. A downgrade refuses also what lacks a field that the older schema asks for.
 
 No step changes what it was given.
 """
@@ -20,7 +24,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fairweather_interface.errors import NotExpressibleError, listed
-from fairweather_interface.history import v0_1, v0_2, v0_3
+from fairweather_interface.history import v0_1, v0_2, v0_3, v0_4
 from fairweather_interface.versions import SchemaVersion
 
 Document = dict[str, Any]
@@ -36,7 +40,7 @@ class Step(Protocol):
         """Return a document of the next schema in the words of this one."""
 
 
-STEPS: Mapping[str, Step] = {"0.1": v0_1, "0.2": v0_2, "0.3": v0_3}
+STEPS: Mapping[str, Step] = {"0.1": v0_1, "0.2": v0_2, "0.3": v0_3, "0.4": v0_4}
 """Every schema before the newest with its step to the next one, oldest first."""
 
 

@@ -20,29 +20,14 @@ class Bounds(Record):
     """The windows of one input that a model declares itself fit for; absent: no bound.
 
     ``minimum`` and ``maximum`` bound every value that is present, in the input's unit, and
-    ``max_missing`` the share of the window that is not. A bound that fields of an older schema
-    carry demands nothing of readers: the ``max_*_seen`` of the input's variable where it is not
-    above ``maximum``, the input's own ``max_missing`` where it is not above this one.
+    ``max_missing`` the share of the window that is not.
     """
 
-    minimum: Annotated[
-        float | None,
-        _must(
-            "the lowest value, in the input's unit",
-            law="not above the max_*_seen of the input's variable",
-        ),
-    ] = None
+    minimum: Annotated[float | None, _must("the lowest value, in the input's unit")] = None
     maximum: Annotated[
-        float | None,
-        _must(
-            "the highest value, in the input's unit",
-            law="not below minimum; carried by a max_*_seen that is not above it",
-        ),
+        float | None, _must("the highest value, in the input's unit", law="not below minimum")
     ] = None
-    max_missing: Annotated[
-        Share | None,
-        _must("the largest share missing", law="carried by an inputs[].max_missing not above it"),
-    ] = None
+    max_missing: Annotated[Share | None, _must("the largest share missing")] = None
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
@@ -99,25 +84,13 @@ class Quantile(Record):
     probability: Annotated[float, _may("how often observed values lie below it"), Field(gt=0, lt=1)]
 
 
-def domain_problems(
-    domain: Mapping[str, Bounds] | None, highest: Mapping[str, float | None]
-) -> Iterator[str]:
-    """Yield what is wrong with a domain.
-
-    ``highest`` names every input that is observed, and the ``max_*_seen`` of its variable.
-    """
-    for name, bounds in (domain or {}).items():
-        if name not in highest:
+def domain_problems(domain: Mapping[str, Bounds] | None, observed: Sequence[str]) -> Iterator[str]:
+    """Yield what is wrong with a domain, given the names of the inputs that are observed."""
+    for name in domain or {}:
+        if name not in observed:
             yield (
                 f"applicability_domain: found bounds of {name!r}, expected an input of the role "
-                f"observations: {', '.join(highest) or 'there is none'}"
-            )
-            continue
-        seen = highest[name]
-        if bounds.minimum is not None and seen is not None and bounds.minimum > seen:
-            yield (
-                f"applicability_domain: found a minimum of {bounds.minimum:g} of {name!r}, above "
-                f"the highest value that is said to have been seen, {seen:g}"
+                f"observations: {', '.join(observed) or 'there is none'}"
             )
 
 

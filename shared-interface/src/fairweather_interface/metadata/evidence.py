@@ -91,12 +91,22 @@ class Performance(Record):
     area: Annotated[Word, _may("where")]
     variable: Annotated[Name, _may("what")]
     mae: Annotated[Positive, _may("mean absolute error, in the variable's unit")]
-    rmse: Annotated[Positive, _may("root of the mean squared error, in the variable's unit")]
-    bias: Annotated[float, _may("mean of forecast - observed, in the variable's unit")]
-    count: Annotated[int, _may("how many values were compared"), Field(ge=1)]
-    held_out: Annotated[tuple[Block, ...], _may("time it was not trained on"), Field(min_length=1)]
+    rmse: Annotated[
+        Positive | None, _may("root of the mean squared error, in the variable's unit")
+    ] = None
+    bias: Annotated[float | None, _may("mean of forecast - observed, in the variable's unit")] = (
+        None
+    )
+    count: Annotated[int | None, _may("how many values were compared"), Field(ge=1)] = None
+    held_out: Annotated[
+        tuple[Block, ...] | None, _may("time it was not trained on"), Field(min_length=1)
+    ] = None
     evaluation_id: Annotated[Digest, _may("of data, blocks, baselines; figures compare under one")]
-    skill: Annotated[float | None, _may("1 - MAE / MAE of the better baseline"), Field(le=1)] = None
+    skill: Annotated[
+        float | None,
+        _may("1 - MAE / MAE of the better baseline", newer_law=("1.0", ">=-1e6")),
+        Field(le=1),
+    ] = None
     skill_interval: Annotated[
         tuple[float, float] | None, _may("of the skill", law="95 % interval, low then high")
     ] = None
@@ -128,23 +138,28 @@ class Performance(Record):
 class Training(Record):
     """Provenance: how the model was made and what is needed to make it again."""
 
-    data_source: Annotated[Text, _may("where they come from")]
-    data_location: Annotated[Text, _may("where they can be had again")]
-    data_digest: Annotated[Digest, _may("of the observations")]
-    train_start_time: Annotated[UtcTime, _may("of the first observation used")]
+    data_source: Annotated[Text | None, _may("where they come from")] = None
+    data_location: Annotated[Text | None, _may("where they can be had again")] = None
+    data_digest: Annotated[Digest | None, _may("of the observations")] = None
+    train_start_time: Annotated[UtcTime | None, _may("of the first observation used")] = None
     train_end_time: Annotated[
-        UtcTime, _may("of the last observation used", law="not before train_start_time")
+        UtcTime,
+        _may(
+            "of the last observation used",
+            law="not before train_start_time",
+            newer_law=("1.0", "not after created_at"),
+        ),
     ]
-    recipe: Annotated[Mapping[str, JsonValue], _may("free-form, as it was used")]
-    seed: Annotated[int, _may("of all randomness"), Field(ge=0)]
-    threads: Annotated[int, _may("results may depend on them"), Field(ge=1)]
-    code_version: Annotated[Word, _may("of the training code")]
-    packages: Annotated[Mapping[str, str], _may("name to version")]
+    recipe: Annotated[Mapping[str, JsonValue] | None, _may("free-form, as it was used")] = None
+    seed: Annotated[int | None, _may("of all randomness"), Field(ge=0)] = None
+    threads: Annotated[int | None, _may("results may depend on them"), Field(ge=1)] = None
+    code_version: Annotated[Word | None, _may("of the training code")] = None
+    packages: Annotated[Mapping[str, str] | None, _may("name to version")] = None
     synthetic: Annotated[bool, _may("observations were made up")]
 
     @model_validator(mode="after")
     def _forward(self) -> Self:
-        if self.train_end_time < self.train_start_time:
+        if self.train_start_time is not None and self.train_end_time < self.train_start_time:
             raise ValueError(
                 f"found training data that end at {self.train_end_time}, before they start at "
                 f"{self.train_start_time}"

@@ -32,6 +32,9 @@ class Rule:
             field is present; otherwise it may be ignored without harm.
         unit: the UDUNITS unit of a number, where it has one fixed unit.
         law: a constraint that the type alone does not say.
+        newer_law: a schema, and a law that documents of that schema and later keep; older ones
+            are read without it.
+        deprecated: the schema since which it should not be written, and the one it goes with.
         harmless: why software that does not know the field does no wrong without it, where it may
             be ignored and stands below one that must be obeyed, or is read where a model is chosen.
     """
@@ -42,6 +45,8 @@ class Rule:
     must_obey: bool = False
     unit: str | None = None
     law: str | None = None
+    newer_law: tuple[str, str] | None = None
+    deprecated: tuple[str, str] | None = None
     harmless: str | None = None
 
 

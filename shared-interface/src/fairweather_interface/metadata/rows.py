@@ -41,8 +41,8 @@ _BOUNDS = {
     "pattern": "~",
     "multiple_of": "multiple of ",
 }
-_KEYS_SINCE = SchemaVersion(0, 5)  # released rows say nothing of the names in a map
 _NULL = type(None)
+_LEDGERS = resources.files("fairweather_interface") / "ledgers"
 HEADER = "path | type | required | default | constraints | unit | since | unknown to a reader"
 
 
@@ -94,7 +94,7 @@ def min_reader_of(document: Mapping[str, Any], ledger: tuple[Row, ...]) -> str:
     versions = sorted({row.since for row in ledger}, key=SchemaVersion.parse)
     for version in reversed(versions):  # the newest demand decides; most documents have none
         rows_of_it = (row for row in ledger if row.must_obey and row.since == version)
-        if any(_holds(document, row.path) for row in rows_of_it):
+        if any(holds(document, row.path) for row in rows_of_it):
             return version
     return versions[0]
 
@@ -107,7 +107,7 @@ def newer_fields(
     for row in ledger:  # sorted: a field precedes what lies below it
         inside = any(row.path.startswith((f"{path}.", f"{path}[", f"{path}{{")) for path in found)
         newer = SchemaVersion.parse(row.since) > SchemaVersion.parse(schema)
-        if newer and not inside and _holds(document, row.path, flag=row.default == "false"):
+        if newer and not inside and holds(document, row.path, flag=row.default == "false"):
             found.append(row.path)
     return tuple(found)
 
@@ -119,13 +119,13 @@ def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
             raise TypeError(f"{record.__name__}.{name} has no Rule, so the ledger cannot list it")
         own = field.serialization_alias or field.alias or name
         path = f"{prefix}{own}"
-        shape = _described(own, field, keys=SchemaVersion.parse(rule.since) >= _KEYS_SINCE)
+        shape = _described(own, field)
         yield Row(
             path=path,
             type=shape.kind,
             required=field.is_required(),
             default="-" if field.is_required() else _default(field),
-            constraints=(*shape.constraints, *((rule.law,) if rule.law else ())),
+            constraints=(*shape.constraints, *_laws(rule)),
             unit=rule.unit,
             since=rule.since,
             must_obey=rule.must_obey,
@@ -149,6 +149,15 @@ def _default(field: FieldInfo) -> str:
     )
 
 
+def _laws(rule: Rule) -> Iterator[str]:
+    if rule.law:
+        yield rule.law
+    if rule.newer_law:
+        yield "from {}: {}".format(*rule.newer_law)
+    if rule.deprecated:
+        yield "deprecated since {}, goes with {}".format(*rule.deprecated)
+
+
 @dataclass(frozen=True, slots=True)
 class _Shape:
     """What a ledger states of a type; ``records`` are those below, each with its mark."""
@@ -158,9 +167,9 @@ class _Shape:
     records: tuple[tuple[str, type[Record]], ...] = ()
 
 
-def _described(own: str, field: FieldInfo, *, keys: bool) -> _Shape:
+def _described(own: str, field: FieldInfo) -> _Shape:
     """Return the shape of a field, with what is unusual: null, and other names it is read by."""
-    shape = _describe(field.annotation, tuple(field.metadata), keys=keys)
+    shape = _describe(field.annotation, tuple(field.metadata))
     said: list[str] = []
     nullable = _NULL in typing.get_args(field.annotation)
     if nullable != (not field.is_required() and field.get_default() is None):
@@ -181,14 +190,14 @@ def _cannot(what: object, instead: str) -> _Shape:
     return _Shape(f"cannot say {text[:80]}: use {instead}")
 
 
-def _describe(annotation: Any, metadata: tuple[object, ...], *, keys: bool = True) -> _Shape:  # noqa: ANN401, C901, PLR0911 - a type; a case each
+def _describe(annotation: Any, metadata: tuple[object, ...]) -> _Shape:  # noqa: ANN401, C901, PLR0911 - a type; a case each
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     constraints = _constraints(metadata)
     if origin is typing.Annotated:
-        inner = _describe(arguments[0], arguments[1:], keys=keys)
+        inner = _describe(arguments[0], arguments[1:])
         return _Shape(inner.kind, constraints + inner.constraints, inner.records)
     if origin in (typing.Union, types.UnionType):
-        inner = _either([item for item in arguments if item is not _NULL], keys=keys)
+        inner = _either([item for item in arguments if item is not _NULL])
         return _Shape(inner.kind, constraints + inner.constraints, inner.records)
     if origin is typing.Literal or (isinstance(annotation, type) and issubclass(annotation, Enum)):
         values = arguments or tuple(item.value for item in annotation)
@@ -204,13 +213,13 @@ def _describe(annotation: Any, metadata: tuple[object, ...], *, keys: bool = Tru
         return _Shape(f"[{', '.join(shape.kind for shape in shapes)}]", constraints + each)
     if origin is tuple or origin is Mapping:
         kind, item = ("list", arguments[0]) if origin is tuple else ("map", arguments[1])
-        inner = _describe(item, (), keys=keys)
+        inner = _describe(item, ())
         each = tuple(f"each {constraint}" for constraint in inner.constraints)
         if origin is Mapping:
             key = _describe(arguments[0], ())
             if key.kind != "string":
                 return _cannot(f"map by {key.kind}", "names that are strings")
-            each += tuple(f"key {constraint}" for constraint in key.constraints if keys)
+            each += tuple(f"key {constraint}" for constraint in key.constraints)
         sign = "[]" if kind == "list" else "{}"
         below = tuple((sign + mark, record) for mark, record in inner.records)
         if inner.kind.startswith("cannot say"):
@@ -223,10 +232,10 @@ def _describe(annotation: Any, metadata: tuple[object, ...], *, keys: bool = Tru
     return _cannot(annotation, "tuple[X, ...], Mapping[str, X], a Record or a plain type")
 
 
-def _either(kinds: list[Any], *, keys: bool) -> _Shape:
+def _either(kinds: list[Any]) -> _Shape:
     """Return the shape of a union of records, each with its own value of one closed field."""
     if len(kinds) == 1:
-        return _describe(kinds[0], (), keys=keys)
+        return _describe(kinds[0], ())
     if all(isinstance(kind, type) and issubclass(kind, Record) for kind in kinds):
         for name in kinds[0].model_fields:
             told = [typing.get_args(kind.model_fields[name].annotation)
@@ -252,10 +261,22 @@ def _constraints(metadata: tuple[object, ...]) -> tuple[str, ...]:
     )
 
 
+RESERVED: Mapping[str, str] = {
+    path: reason
+    for line in (_LEDGERS / "reserved.txt").read_text(encoding="utf-8").splitlines()
+    for path, _, reason in [line.partition(" | ")]
+    if not line.startswith("#")
+}
+"""Names of removed fields, each with the schema that removed it and what took its place.
+
+They are never used again, and never dropped from here.
+"""
+
+
 @cache
 def released_rows(schema: str) -> tuple[Row, ...]:
     """Return the rows of a released schema as its ledger has them: path, since and duty alone."""
-    file = resources.files("fairweather_interface") / "ledgers" / f"{schema}.txt"
+    file = _LEDGERS / f"{schema}.txt"
     cells = [line.split(" | ") for line in file.read_text(encoding="utf-8").splitlines()[2:]]
     return tuple(
         Row(path=path, type=kind, required=needed == "required", default=default, constraints=(),
@@ -264,7 +285,7 @@ def released_rows(schema: str) -> tuple[Row, ...]:
     )  # fmt: skip
 
 
-def _holds(value: Any, path: str, *, flag: bool = False) -> bool:  # noqa: ANN401 - JSON has no better type
+def holds(value: Any, path: str, *, flag: bool = False) -> bool:  # noqa: ANN401 - JSON has no better type
     """Return whether a ledger path leads to at least one value in plain JSON data.
 
     A ``flag`` that is false is no value: it states what its absence does.
@@ -279,7 +300,7 @@ def _holds(value: Any, path: str, *, flag: bool = False) -> bool:  # noqa: ANN40
     if rest:
         for mark in _MARK.findall(marks):
             below = [item for group in below for item in _items(group, mark)]
-        return any(_holds(item, rest, flag=flag) for item in below)
+        return any(holds(item, rest, flag=flag) for item in below)
     return True
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,6 +24,14 @@ from fairweather_interface.metadata.capabilities import (
     uncertainty_problems,
 )
 from fairweather_interface.metadata.evidence import Performance, Tolerance, Training
+from fairweather_interface.metadata.laws import (
+    LAWS_SINCE,
+    MOST_AREAS,
+    area_problems,
+    skill_problems,
+    time_problems,
+    tolerance_problems,
+)
 from fairweather_interface.metadata.record import (
     Digest,
     Name,
@@ -36,7 +45,12 @@ from fairweather_interface.metadata.record import (
 from fairweather_interface.metadata.rows import rows
 from fairweather_interface.metadata.tensors import OBSERVATIONS, Input, Output
 from fairweather_interface.variables import VARIABLES, Variable
-from fairweather_interface.versions import SCHEMA_VERSION_PATTERN, known_version
+from fairweather_interface.versions import (
+    SCHEMA_VERSION_PATTERN,
+    SchemaText,
+    SchemaVersion,
+    known_version,
+)
 
 SAVED_MODEL = "tensorflow-saved-model"
 ONNX = "onnx"
@@ -49,11 +63,8 @@ DELIVERY_ID_PATTERN = (
 _must = partial(Rule, since="0.1", must_obey=True)
 _may = partial(Rule, since="0.1")
 _later = partial(Rule, since="0.4")
-_VERSION = Field(pattern=SCHEMA_VERSION_PATTERN)
+_Version = Annotated[str, Field(pattern=SCHEMA_VERSION_PATTERN), AfterValidator(SchemaText)]
 _Month = Annotated[int, Field(ge=1, le=12)]
-
-SEEN = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
-"""The deprecated bounds, by the variable whose highest value in training they say."""
 
 
 class Area(Record):
@@ -113,18 +124,22 @@ class Artifact(Record):
 class ModelMetadata(Record):
     """The contract file ``metadata.json``."""
 
-    schema_version: Annotated[str, _must("the schema this is written in"), _VERSION]
-    min_reader: Annotated[str, _must("the oldest schema whose readers may read this"), _VERSION]
+    schema_version: Annotated[_Version, _must("the schema this is written in")]
+    min_reader: Annotated[_Version, _must("the oldest schema whose readers may read this")]
     delivery_id: Annotated[
         str, _must("UUID of version 4, the folder's name"), Field(pattern=DELIVERY_ID_PATTERN)
     ]
     created_at: Annotated[UtcTime, _may("when it was made")]
-    topic: Annotated[Text, _may("what this model tries, for people")]
+    topic: Annotated[Text | None, _may("what this model tries, for people")] = None
     author: Annotated[Word, _may("who answers for it")]
     model_type: Annotated[Word, _may("a label for people and policy")]
     areas: Annotated[
         Mapping[Word, Area],
-        _must("the places the model knows", law="area_index counts in this order"),
+        _must(
+            "the places the model knows",
+            law="area_index counts in this order",
+            newer_law=("1.0", f"at most {MOST_AREAS}, each name in its one spelling"),
+        ),
         Field(min_length=1),
     ]
     inputs: Annotated[
@@ -142,28 +157,24 @@ class ModelMetadata(Record):
         _must("every serialized form of the model", law="exactly one is canonical and has a path"),
         Field(min_length=1),
     ]
-    model_digest: Annotated[Digest, _may("digest of the canonical artifact")]
+    model_digest: Annotated[Digest | None, _may("digest of the canonical artifact")] = None
     tolerance: Annotated[
         Mapping[str, Tolerance],
         _may(
             "by output: abs(found - expected) ≤ absolute + relative · abs(expected)",
             law="every output has one",
+            newer_law=("1.0", "at most 1 % of the range of its variable"),
         ),
     ]
-    performance: Annotated[tuple[Performance, ...], _may("how well it did, per area and variable")]
+    performance: Annotated[
+        tuple[Performance, ...], _may("how well it did, per area and variable")
+    ] = ()
     valid_months: Annotated[
         tuple[_Month, ...],
         _must("1 to 12: when it may be asked", law="ascending, local months of the reference time"),
         Field(min_length=1, max_length=12),
     ]
     training: Annotated[Training, _may("provenance: how to make it again")]
-    max_temperature_seen: Annotated[
-        float | None, _must("deprecated: the highest value in all training windows", unit="degC")
-    ] = None
-    max_humidity_seen: Annotated[
-        float | None,
-        _must("deprecated: the highest value in all training windows", unit="%", since="0.2"),
-    ] = None
     applicability_domain: Annotated[
         Mapping[Name, Bounds] | None,
         _must(
@@ -195,6 +206,11 @@ class ModelMetadata(Record):
         Field(pattern=r"^[A-Za-z0-9.+:() -]+$"),
     ] = None
     contact: Annotated[Word | None, _later("where to ask about it")] = None
+
+    @property
+    def schema(self) -> SchemaVersion:  # type: ignore[override]  # pydantic's goes with its next major
+        """The schema it is written in, to compare with others and with `Version`."""
+        return SchemaVersion.parse(self.schema_version)
 
     @property
     def required_inputs(self) -> tuple[Input, ...]:
@@ -244,11 +260,7 @@ class ModelMetadata(Record):
         if shared:
             problems.append(f"found {', '.join(sorted(shared))} as input and as output")
         problems += domain_problems(
-            self.applicability_domain,
-            {
-                item.name: getattr(self, SEEN[item.variable]) if item.variable in SEEN else None
-                for item in self.required_inputs
-            },
+            self.applicability_domain, [item.name for item in self.required_inputs]
         )
         problems += uncertainty_problems(
             self.uncertainty,
@@ -269,9 +281,23 @@ class ModelMetadata(Record):
                 f"valid_months: found {list(self.valid_months)}, expected ascending months "
                 "without repeats"
             )
+        if self.schema >= LAWS_SINCE:
+            problems += self.broken_laws()
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def broken_laws(self) -> tuple[str, ...]:
+        """Return how it breaks the laws of schema 1.0, which an older document may."""
+        table = self.variable_table
+        outputs = {item.name: table.get(item.variable) for item in self.outputs}
+        quantiles = {item.name: outputs.get(item.output) for item in self.uncertainty or ()}
+        return (
+            *area_problems(self.areas, chain(*(item.areas or () for item in self.inputs))),
+            *time_problems(self.created_at, self.training),
+            *skill_problems(self.performance),
+            *tolerance_problems(self.tolerance, outputs | quantiles),
+        )
 
 
 def _repeated(field: str, values: list[str], of: str = "name") -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,23 +12,22 @@ from fairweather_interface.metadata.reading import (
     derive_min_reader,
     invalid_metadata,
     is_known,
+    last_known,
+    ledger_of,
+    own_words,
     read_metadata,
     wrong_min_reader,
 )
 from fairweather_interface.metadata.record import dump_document, dump_record, parse_json
 from fairweather_interface.metadata.rows import newer_fields
-from fairweather_interface.metadata.schema import (
-    LEDGER,
-    SEEN,
-    ModelMetadata,
-)
+from fairweather_interface.metadata.schema import ModelMetadata
 from fairweather_interface.metadata.tensors import TENSORS, Input, Output
 from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import VARIABLES, conflicts
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
-WRITTEN_SCHEMAS = ("0.2", "0.3", SCHEMA_VERSION)
-"""The schemas that are still written; one leaves the list with a new major only."""
+WRITTEN_SCHEMAS = (*history.STEPS, SCHEMA_VERSION)
+"""The schemas that are written: all that are read. One leaves the list with a new major only."""
 
 
 def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the record checks them
@@ -94,23 +92,19 @@ def dump_metadata(metadata: ModelMetadata, *, schema: str | None = None) -> byte
 
 
 def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
-    """Return what a strict writer would not have written; empty for schemas we cannot judge.
-
-    Those are the ones that are not known here, and those of an older major: it had other words.
-    """
+    """Return what a strict writer would not have written; empty for schemas we cannot judge."""
     schema = metadata.schema_version
-    newest = SchemaVersion.parse(SCHEMA_VERSION)
-    if not is_known(schema) or SchemaVersion.parse(schema).major != newest.major:
+    if not is_known(schema):
         return ()
-    document = metadata.model_dump(mode="json")
+    document = history.uncarried(own_words(metadata), schema=schema)
     problems = list(_unknown(metadata))
     problems += [
         f"{path}: schema {schema} has no such field"
-        for path in newer_fields(document, LEDGER, schema)
+        for path in newer_fields(document, ledger_of(schema), schema)
     ]
-    derived = derive_min_reader(document)
-    if derived != metadata.min_reader:
-        problems.append(wrong_min_reader(metadata.min_reader, derived))
+    needed = derive_min_reader(document, schema=schema)
+    if needed != metadata.min_reader and schema == SCHEMA_VERSION:  # of others a reader judges
+        problems.append(wrong_min_reader(metadata.min_reader, needed))
     for item in metadata.inputs:
         dtype, shape = TENSORS.get(item.role, (item.dtype, item.shape))
         if (item.dtype, item.shape) != (dtype, shape or item.shape):
@@ -118,7 +112,6 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
                 f"input {item.name!r}: found {item.dtype} {list(item.shape)}, expected {dtype} "
                 f"{list(shape or item.shape)} in the role {item.role}"
             )
-    problems += _bounds_to_repeat(metadata)
     declared = {name: each.row(name) for name, each in (metadata.declared_variables or {}).items()}
     problems += [f"variables: {problem}" for problem in conflicts(declared, VARIABLES)]
     table = metadata.variable_table
@@ -140,35 +133,21 @@ def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
 
 def _in_words_of(schema: str, document: dict[str, Any]) -> bytes:
     """Return the bytes of a document of the newest schema in the words of another one."""
-    document = history.uncarried(document, schema=schema)
     lost: tuple[str, ...] = ()
     try:
-        document = history.downgrade(document, schema=schema)
+        document = history.downgrade(document, schema=last_known(SchemaVersion.parse(schema)))
     except NotExpressibleError as error:
         lost = error.problems
-    named = {problem.partition(":")[0] for problem in lost}
+    document = history.uncarried(document, schema=schema)
+    # what must be obeyed the steps have told, where they refuse at all
+    rows = tuple(row for row in ledger_of(schema) if not (lost and row.must_obey))
     lost += tuple(
         f"{path}: schema {schema} has no such field"
-        for path in newer_fields(document, LEDGER, schema)
-        if path not in named
+        for path in newer_fields(document, rows, schema)
     )
     if lost:
         raise history.not_expressible(schema, lost)
-    return dump_document({**document, "min_reader": derive_min_reader(document)})
-
-
-def _bounds_to_repeat(metadata: ModelMetadata) -> Iterator[str]:
-    """Yield the bounds that fields of older schemas can state and do not."""
-    domain = metadata.applicability_domain or {}
-    for variable, field in SEEN.items():
-        windows = [item for item in metadata.required_inputs if item.variable == variable]
-        maxima = [domain[item.name].maximum for item in windows if item.name in domain]
-        bounds = [maximum for maximum in maxima if maximum is not None]
-        if windows and len(bounds) == len(windows) and getattr(metadata, field) is None:
-            yield (
-                f"{field}: not found, expected {max(bounds)!r}: by this name readers of older "
-                f"schemas know the bound on {variable} that applicability_domain says"
-            )
+    return dump_document({**document, "min_reader": derive_min_reader(document, schema=schema)})
 
 
 def _unknown(metadata: ModelMetadata) -> tuple[str, ...]:
