@@ -16,7 +16,7 @@ PROMISED = {
     "fairweather_interface": """
         CARD EXAMPLES MANIFEST METADATA SCHEMA_VERSION SIGNATURE VARIABLES ArchiveError Area Code
         CorruptDeliveryError Definitions DefinitionsError Delivery DeliveryError DurationError
-        EnvelopeError FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata
+        EnvelopeError FairweatherError PackError IncompleteDeliveryError Manifest MetadataError ModelMetadata
         NotExpressibleError Observed Refusal RequiredInput SchemaVersion Software SoftwareError
         UnsupportedSchemaError Variable Verdict artifact_digest check check_age
         check_applicability check_domain check_missing check_season check_start create_metadata
@@ -57,6 +57,7 @@ PROMISED = {
         parse_origin read_csv_header""",
     "fairweather_interface.names": """
         LONGEST_NAME parse_name parse_names plain_name with_plain_areas""",
+    "fairweather_interface.pack": "pack",
     "fairweather_interface.terminal": "printable",
     "fairweather_interface.testing": """
         GOLDEN_WINDOWS GoldenWindow assert_delivery_conforms build_delivery identity_onnx
