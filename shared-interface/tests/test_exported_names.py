@@ -16,13 +16,13 @@ PROMISED = {
     "fairweather_interface": """
         CARD EXAMPLES MANIFEST METADATA SCHEMA_VERSION SIGNATURE VARIABLES ArchiveError Area Code
         CorruptDeliveryError Definitions DefinitionsError Delivery DeliveryError DurationError
-        EnvelopeError FairweatherError PackError IncompleteDeliveryError Manifest MetadataError ModelMetadata
+        EnvelopeError FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata
         NotExpressibleError Observed Refusal RequiredInput SchemaVersion Software SoftwareError
         UnsupportedSchemaError Variable Verdict artifact_digest check check_age
         check_applicability check_domain check_missing check_season check_start create_metadata
         dump_metadata dump_software format_duration iso_duration list_deliveries load_definitions
         new_delivery_id open_delivery parse_duration read_manifest read_metadata read_software
-        staged_delivery verify_delivery""",
+        staged_delivery verify_delivery PackError""",
     "fairweather_interface.metadata": """
         AREA_INDEX BATCH LEDGER OBSERVATIONS ONNX REFERENCE_TIME SAVED_MODEL WRITTEN_SCHEMAS
         AgeScore Area Artifact ArtifactNeeds Block Bounds DayScore DeclaredVariable Input
