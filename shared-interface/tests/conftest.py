@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from fairweather_interface import MANIFEST, SCHEMA_VERSION
-from fairweather_interface.history import STEPS
+from fairweather_interface import MANIFEST
 from fairweather_interface.metadata import read_metadata
 from fairweather_interface.testing import metadata_document
 
@@ -38,14 +37,13 @@ PRECIPITATION = {"unit": "mm", "minimum": 0.0, "maximum": 500.0}
 
 
 def full_document(**changes: Any) -> dict[str, Any]:
-    """Return a document with every record of the newest schema, which readers of 0.1 read."""
+    """Return a document with every record of the newest schema; of 0.4, readers of 0.1 read it."""
     return metadata_document(
         **{
             "areas": ("EWR", "JFK"),
             "variables": ("temperature", "humidity"),
             "context": True,
             "max_missing": 0.1,
-            "max_temperature_seen": 38.5,
             "by_lead_day": (0.34, 0.1),
             "by_age": {timedelta(hours=3): 0.2, timedelta(hours=6): 0.05},
             "quantiles": (0.1, 0.9),
@@ -72,14 +70,6 @@ def fields() -> dict[str, Any]:
     written = {name: getattr(metadata, name) for name in type(metadata).model_fields}
     del written["schema_version"], written["min_reader"]
     return written
-
-
-@pytest.fixture
-def every_schema_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let ``dump_metadata`` write all schemas, so that a test may speak of one from long ago."""
-    monkeypatch.setattr(
-        "fairweather_interface.metadata.writing.WRITTEN_SCHEMAS", (*STEPS, SCHEMA_VERSION)
-    )
 
 
 @pytest.fixture

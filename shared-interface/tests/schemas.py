@@ -9,6 +9,10 @@ from __future__ import annotations
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
 NEWEST = SCHEMA_VERSION
+LAST_MAJOR = "0.4"
+"""The newest schema of the major before."""
+OWN = f"{SchemaVersion.parse(NEWEST).major}.0"
+"""The first schema of this major: what a reader of it needs who obeys nothing newer."""
 NEXT = f"{SchemaVersion.parse(NEWEST).major}.98"
 """A newer minor, of which nothing is known here."""
 NEXT_MAJOR = f"{SchemaVersion.parse(NEWEST).major + 1}.0"

@@ -15,9 +15,8 @@ from conftest import as_json
 from fairweather_interface import (
     Observed,
     check_age,
-    check_domain,
+    check_applicability,
     check_missing,
-    check_season,
     check_start,
 )
 from fairweather_interface.applicability import start_months, starts
@@ -32,6 +31,9 @@ _PLACES = {
     "Jerusalem": "Asia/Jerusalem",
     "Reykjavik": "UTC",
 }
+
+
+_TWO = ("temperature", "humidity")
 
 
 def _metadata(**changes: Any) -> ModelMetadata:
@@ -101,10 +103,6 @@ def test_the_months_of_the_starts_are_those_that_the_model_declares() -> None:
     assert start_months(_metadata(valid_months=[1, 12])) == (1, 12)
 
 
-def test_the_season_has_its_older_name_too() -> None:
-    assert check_season is check_start
-
-
 def test_a_refusal_out_of_season_is_a_sentence() -> None:
     moment = datetime(2013, 7, 4, tzinfo=UTC)
     refusal = check_start(_metadata(valid_months=[1, 12]), "JFK", moment)
@@ -137,27 +135,30 @@ def test_an_undeclared_area_or_a_time_without_zone_is_a_mistake_of_the_caller() 
         check_start(_metadata(), "JFK", datetime(2013, 1, 1))  # noqa: DTZ001 - that is the point
 
 
+def _windows(**highest: float | None) -> dict[str, Observed]:
+    return {name: Observed(lowest=high, highest=high, missing=0) for name, high in highest.items()}
+
+
 @pytest.mark.parametrize(
     ("highest", "margin", "refused"),
     [
-        ({"temperature": 38.0}, 0.0, False),
-        ({"temperature": math.nextafter(38.0, 99)}, 0.0, True),
-        ({"temperature": 41.0}, 3.0, False),
-        ({"temperature": 41.01}, 3.0, True),
-        ({"temperature": math.inf}, 3.0, True),
-        ({"temperature": -40.0}, 0.0, False),
-        ({"temperature": None}, 0.0, False),
-        ({"temperature": math.nan}, 0.0, False),
-        ({"humidity": 500.0}, 0.0, False),
-        ({}, 0.0, False),
-        ({"temperature": 39.0, "humidity": 1.0}, 0.0, True),
+        (38.0, 0.0, False),
+        (math.nextafter(38.0, 99), 0.0, True),
+        (41.0, 3.0, False),
+        (41.01, 3.0, True),
+        (math.inf, 3.0, True),
+        (-40.0, 0.0, False),
+        (None, 0.0, False),
+        (math.nan, 0.0, False),
     ],
 )
 def test_a_model_answers_up_to_what_it_has_seen_and_the_margin(
-    highest: dict[str, float | None], margin: float, refused: object
+    highest: float | None, margin: float, refused: object
 ) -> None:
-    refusal = check_domain(
-        _metadata(max_temperature_seen=38.0), highest, margins={"temperature": margin}
+    refusal = check_applicability(
+        _metadata(schema="0.1", max_temperature_seen=38.0),
+        _windows(temperature=highest),
+        margins={"temperature": margin, "humidity": 99.0},
     )
     assert (refusal is not None) is refused
     assert refusal is None or refusal.code is Code.OUT_OF_DOMAIN
@@ -173,38 +174,46 @@ def test_humidity_is_held_against_its_bound_and_the_readers_own_margin(
     margin: float,
     holds: bool,  # noqa: FBT001 - what is expected
 ) -> None:
-    metadata = _metadata(max_humidity_seen=90.0)
-    highest = {"humidity": humidity, "temperature": 50.0}
-    refusal = check_domain(metadata, highest, margins={"humidity": margin, "temperature": 3.0})
+    metadata = _metadata(schema="0.2", variables=_TWO, max_humidity_seen=90.0)
+    windows = _windows(humidity=humidity, temperature=50.0)
+    refusal = check_applicability(
+        metadata, windows, margins={"humidity": margin, "temperature": 3.0}
+    )
     assert (refusal is None) == holds
     assert refusal is None or refusal.code is Code.OUT_OF_DOMAIN
 
 
 def test_every_bound_that_is_passed_is_told_at_once() -> None:
-    metadata = _metadata(max_humidity_seen=90.0, max_temperature_seen=38.0)
-    refusal = check_domain(metadata, {"humidity": 99.5, "temperature": 40.0})
+    metadata = _metadata(
+        schema="0.2", variables=_TWO, max_humidity_seen=90.0, max_temperature_seen=38.0
+    )
+    refusal = check_applicability(metadata, _windows(humidity=99.5, temperature=40.0))
     assert refusal is not None
     assert refusal.reason == (
-        "temperature reached 40 degC, above the 38 degC seen in training; "
-        "humidity reached 99.5 %, above the 90 % seen in training"
+        "temperature reached 40 degC, above the 38 degC it is declared fit for; "
+        "humidity reached 99.5 %, above the 90 % it is declared fit for"
     )
-    refusal = check_domain(metadata, {"humidity": 99.5, "temperature": 37.0})
+    refusal = check_applicability(metadata, _windows(humidity=99.5, temperature=37.0))
     assert refusal is not None
-    assert refusal.reason == "humidity reached 99.5 %, above the 90 % seen in training"
+    assert refusal.reason == "humidity reached 99.5 %, above the 90 % it is declared fit for"
 
 
 def test_a_model_that_declares_no_bound_has_none() -> None:
-    assert check_domain(_metadata(), {"temperature": 500.0}) is None
+    assert check_applicability(_metadata(), _windows(temperature=500.0)) is None
 
 
 def test_a_refusal_out_of_domain_is_a_sentence_that_cannot_read_as_nonsense() -> None:
-    metadata = _metadata(max_temperature_seen=38.0)
-    refusal = check_domain(metadata, {"temperature": 38.04})
+    metadata = _metadata(schema="0.1", max_temperature_seen=38.0)
+    refusal = check_applicability(metadata, _windows(temperature=38.04))
     assert refusal is not None
-    assert refusal.reason == "temperature reached 38.04 degC, above the 38 degC seen in training"
-    refusal = check_domain(metadata, {"temperature": 45.0}, margins={"temperature": 3.0})
+    assert refusal.reason == (
+        "temperature reached 38.04 degC, above the 38 degC it is declared fit for"
+    )
+    refusal = check_applicability(
+        metadata, _windows(temperature=45.0), margins={"temperature": 3.0}
+    )
     assert refusal is not None
-    assert refusal.reason.endswith("seen in training and the margin of 3 degC")
+    assert refusal.reason.endswith("it is declared fit for and the margin of 3 degC")
 
 
 @given(samples=st.integers(1, 50_000), data=st.data())

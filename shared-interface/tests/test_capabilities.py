@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from fairweather_interface import (
     read_software,
     verify_delivery,
 )
-from fairweather_interface.applicability import domain_of
 from fairweather_interface.errors import CorruptDeliveryError, MetadataError, NotExpressibleError
 from fairweather_interface.metadata import (
     Bounds,
@@ -38,7 +38,7 @@ from fairweather_interface.metadata import (
 from fairweather_interface.refusals import Code
 from fairweather_interface.testing import builders, metadata_document
 from fairweather_interface.variables import VARIABLES, Variable
-from schemas import NEWEST, NEXT
+from schemas import LAST_MAJOR, NEWEST, NEXT, OWN
 
 Document = dict[str, Any]
 Tiny = Callable[..., Path]
@@ -126,11 +126,11 @@ def test_equal_bounds_and_no_bounds_at_all_are_fine() -> None:
         ({"applicability_domain": {}}, "0.1"),
         ({"applicability_domain": {"temperature": {}}}, "0.1"),
         ({"applicability_domain": {"temperature": {"minimum": -5}}}, "0.3"),
-        ({"applicability_domain": {"temperature": {"maximum": 30}}}, "0.3"),
+        ({"applicability_domain": {"temperature": {"maximum": 30}}}, "0.1"),
         (
             {
                 "applicability_domain": {"temperature": {"maximum": 30}},
-                "max_temperature_seen": 30,
+                "max_temperature_seen": 31,
             },
             "0.1",
         ),
@@ -148,7 +148,7 @@ def test_equal_bounds_and_no_bounds_at_all_are_fine() -> None:
 def test_a_document_demands_what_older_fields_do_not_carry(
     changes: Document, min_reader: str
 ) -> None:
-    assert metadata_document(**changes)["min_reader"] == min_reader
+    changes = {"schema": LAST_MAJOR} | changes
     assert _read(**changes).min_reader == min_reader
     lie = "0.3" if min_reader != "0.3" else "0.2"
     with pytest.raises(MetadataError, match=f"min_reader: found {lie}, expected {min_reader}"):
@@ -158,25 +158,31 @@ def test_a_document_demands_what_older_fields_do_not_carry(
 # --- writing ---------------------------------------------------------------------------------
 
 
-def test_what_older_fields_can_say_a_writer_says_in_them_too() -> None:
+@pytest.mark.parametrize("demands", [{}, {"max_age": timedelta(hours=3)}, {"quantiles": (0.1,)}])
+def test_a_document_of_this_major_needs_a_reader_of_it_whatever_it_demands(
+    demands: Document,
+) -> None:
+    assert metadata_document(**demands)["min_reader"] == OWN
+    domain = {"temperature": {"minimum": -5, "maximum": 30, "max_missing": 0.0}}
+    assert _read(applicability_domain=domain, **demands).min_reader == OWN
+
+
+def test_a_bound_is_written_to_the_older_major_by_its_older_name_too() -> None:
     domain = {"temperature": Bounds(minimum=-5.0, maximum=30.5)}
-    with pytest.raises(MetadataError) as caught:
-        create_metadata(**_fields(applicability_domain=domain))
-    (problem,) = caught.value.problems
-    assert problem == (
-        "max_temperature_seen: not found, expected 30.5: by this name readers of older schemas "
-        "know the bound on temperature that applicability_domain says"
-    )
-    both = create_metadata(**_fields(applicability_domain=domain, max_temperature_seen=30.5))
-    assert both.min_reader == "0.3"
-    only_low = {"temperature": Bounds(minimum=-5.0)}
-    assert create_metadata(**_fields(applicability_domain=only_low)).min_reader == "0.3"
+    metadata = create_metadata(**_fields(applicability_domain=domain))
+    document = json.loads(dump_metadata(metadata, schema=LAST_MAJOR))
+    assert document["max_temperature_seen"] == 30.5
+    assert document["applicability_domain"] == {"temperature": {"minimum": -5.0, "maximum": 30.5}}
+    assert (document["schema_version"], document["min_reader"]) == (LAST_MAJOR, "0.3")
+    only_low = create_metadata(**_fields(applicability_domain={"temperature": Bounds(minimum=-5)}))
+    document = json.loads(dump_metadata(only_low, schema=LAST_MAJOR))
+    assert "max_temperature_seen" not in document
+    assert document["min_reader"] == "0.3"
 
 
-@pytest.mark.usefixtures("every_schema_is_written")
-def test_a_carried_bound_is_written_to_an_older_schema_by_its_older_name() -> None:
+def test_a_carried_bound_is_written_to_an_older_schema_by_its_older_name_alone() -> None:
     domain = {"temperature": Bounds(maximum=30.5)}
-    metadata = create_metadata(**_fields(applicability_domain=domain, max_temperature_seen=30.5))
+    metadata = create_metadata(**_fields(applicability_domain=domain))
     for schema in ("0.1", "0.2"):
         document = json.loads(dump_metadata(metadata, schema=schema))
         assert "applicability_domain" not in document
@@ -185,24 +191,46 @@ def test_a_carried_bound_is_written_to_an_older_schema_by_its_older_name() -> No
     assert json.loads(dump_metadata(metadata, schema=NEWEST)) == json.loads(dump_metadata(metadata))
 
 
-@pytest.mark.usefixtures("every_schema_is_written")
 def test_every_meaning_that_an_older_schema_would_lose_is_told() -> None:
     metadata = _read(
         variables=_TWO,
         quantiles=(0.1, 0.9),
-        max_humidity_seen=95.0,
-        applicability_domain={"temperature": {"minimum": -5.0}, "humidity": {"maximum": 90.0}},
-    )
+        applicability_domain={
+            "temperature": {"minimum": -5.0, "maximum": 30.0}, "humidity": {"maximum": 90.0},
+        },
+    )  # fmt: skip
     with pytest.raises(NotExpressibleError) as caught:
         dump_metadata(metadata, schema="0.1")
     assert [problem.partition(", expected")[0] for problem in caught.value.problems] == [
         "applicability_domain: found the minimum -5.0 of 'temperature'",
-        "applicability_domain: found the maximum 90.0 of 'humidity'",
-        "max_humidity_seen: found 95.0 %",
+        "max_humidity_seen: found 90.0 %",
         "uncertainty: schema 0.1 has no such field",
     ]
     with pytest.raises(NotExpressibleError, match=r"uncertainty: schema 0\.2 has no such field"):
         dump_metadata(_read(quantiles=(0.1, 0.9)), schema="0.2")
+
+
+def test_what_the_older_major_asks_for_and_is_not_there_is_told() -> None:
+    metadata = _read()
+    training = metadata.training.model_copy(update={"seed": None, "packages": None})
+    (row,) = metadata.performance
+    fields = _fields(
+        topic=None, model_digest=None, training=training,
+        performance=(row.model_copy(update={"rmse": None, "held_out": None}),),
+    )  # fmt: skip
+    lean = create_metadata(**fields)
+    assert read_metadata(dump_metadata(lean)) == lean
+    with pytest.raises(NotExpressibleError) as caught:
+        dump_metadata(lean, schema=LAST_MAJOR)
+    assert caught.value.problems == tuple(
+        f"{path}: not found, and schema 0.4 asks for it"
+        for path in (
+            "topic", "model_digest", "training.seed", "training.packages", "performance[0].rmse",
+            "performance[0].held_out",
+        )
+    )  # fmt: skip
+    none = create_metadata(**_fields(performance=()))
+    assert json.loads(dump_metadata(none, schema=LAST_MAJOR))["performance"] == []
 
 
 # --- the domain ------------------------------------------------------------------------------
@@ -212,23 +240,24 @@ def _window(low: float | None = 0.0, high: float | None = 1.0, missing: int = 0)
     return Observed(lowest=low, highest=high, missing=missing)
 
 
-def test_the_domain_is_the_tightest_of_what_old_and_new_fields_say() -> None:
-    metadata = _read(
-        variables=_TWO,
-        max_temperature_seen=30.0,
-        max_humidity_seen=90.0,
-        applicability_domain={"temperature": {"minimum": -5.0, "maximum": 28.0}},
+@pytest.mark.parametrize(("old", "new"), [(30.0, 28.0), (28.0, 30.0), (28.0, 28.0), (28, None)])
+def test_of_an_old_bound_and_a_new_one_the_lower_holds(old: float, new: float | None) -> None:
+    bounds = {"minimum": -5.0} | ({} if new is None else {"maximum": new})
+    document = metadata_document(
+        schema=LAST_MAJOR, variables=_TWO, applicability_domain={"temperature": bounds}
     )
-    assert domain_of(metadata) == {
+    document |= {"max_temperature_seen": old, "max_humidity_seen": 90.0}
+    document["applicability_domain"] = {"temperature": bounds}
+    assert read_metadata(as_json(document)).applicability_domain == {
         "temperature": Bounds(minimum=-5.0, maximum=28.0),
         "humidity": Bounds(maximum=90.0),
     }
-    looser = _read(
-        max_temperature_seen=30.0, applicability_domain={"temperature": {"maximum": 99.0}}
-    )
-    assert domain_of(looser) == {"temperature": Bounds(maximum=30.0)}
-    assert domain_of(_read()) == {}
-    assert domain_of(_read(schema="0.1", max_temperature_seen=3.0)) == {
+
+
+def test_an_old_bound_alone_is_a_domain_and_none_is_none() -> None:
+    assert _read().applicability_domain is None
+    assert _read(schema="0.1").applicability_domain is None
+    assert _read(schema="0.1", max_temperature_seen=3.0).applicability_domain == {
         "temperature": Bounds(maximum=3.0)
     }
 
@@ -268,7 +297,7 @@ def test_a_window_is_held_against_every_bound_of_its_input(
 
 
 def test_everything_beyond_is_told_at_once_by_the_name_that_tells_it_apart() -> None:
-    document = metadata_document(max_temperature_seen=30.0)
+    document = metadata_document(schema=LAST_MAJOR, max_temperature_seen=30.0)
     other = document["inputs"][0] | {"name": "far_away", "areas": ["LGA"]}
     document["inputs"].append(other)
     document["applicability_domain"] = {"far_away": {"minimum": 0.0}}
@@ -288,7 +317,7 @@ def test_everything_beyond_is_told_at_once_by_the_name_that_tells_it_apart() -> 
 def test_only_the_windows_of_bounded_inputs_are_asked_for() -> None:
     assert check_applicability(_read(), {}) is None
     with pytest.raises(KeyError):
-        check_applicability(_read(max_temperature_seen=3.0), {})
+        check_applicability(_read(schema="0.1", max_temperature_seen=3.0), {})
 
 
 @given(bound=st.floats(-50, 50), low=st.floats(-60, 60), high=st.floats(-60, 60))
@@ -303,20 +332,26 @@ def test_old_fields_and_new_say_the_same_of_the_same_bound(
 
 def test_a_domain_that_no_window_can_meet_is_no_metadata() -> None:
     domain = {"temperature": {"minimum": 20.0}}
-    with pytest.raises(MetadataError, match="a minimum of 20 of 'temperature', above the highest"):
-        _read(applicability_domain=domain, max_temperature_seen=10.0)
-    assert domain_of(_read(applicability_domain=domain, max_temperature_seen=20.0))
+    document = metadata_document(schema=LAST_MAJOR, applicability_domain=domain)
+    with pytest.raises(MetadataError, match="a minimum of 20 above the maximum of 10"):
+        read_metadata(as_json(document | {"max_temperature_seen": 10.0}))
+    read_metadata(as_json(document | {"max_temperature_seen": 20.0}))
     other = {"humidity": {"minimum": 20.0}}
-    assert domain_of(_read(variables=_TWO, applicability_domain=other, max_temperature_seen=10.0))
+    document = metadata_document(
+        schema=LAST_MAJOR, variables=_TWO, applicability_domain=other, max_temperature_seen=10.0
+    )
+    read_metadata(as_json(document))
 
 
 @pytest.mark.parametrize("strange", [5.0, "x", None, []])
 def test_a_bound_is_never_carried_by_a_field_nobody_knows(strange: object) -> None:
     document = metadata_document(
-        variables=("pressure",), applicability_domain={"pressure": {"maximum": 1000.0}}
+        schema=LAST_MAJOR,
+        variables=("pressure",),
+        applicability_domain={"pressure": {"maximum": 1000.0}},
     )
     document[""] = strange
-    assert derive_min_reader(document) == "0.3"
+    assert derive_min_reader(document, schema=LAST_MAJOR) == "0.3"
     assert read_metadata(as_json(document)).min_reader == "0.3"
     with pytest.raises(MetadataError, match=r"found 0\.1, expected 0\.3"):
         read_metadata(as_json(document | {"min_reader": "0.1"}))
@@ -324,9 +359,9 @@ def test_a_bound_is_never_carried_by_a_field_nobody_knows(strange: object) -> No
 
 def test_numbers_are_compared_as_they_are_read() -> None:
     bound, seen = 9007199254740992, 9007199254740993  # one and the same float
-    metadata = _read(
-        applicability_domain={"temperature": {"maximum": bound}}, max_temperature_seen=seen
-    )
+    document = metadata_document(schema=LAST_MAJOR)
+    document["applicability_domain"] = {"temperature": {"maximum": bound}}
+    metadata = read_metadata(as_json(document | {"max_temperature_seen": seen}))
     assert metadata.min_reader == "0.1"
     assert read_metadata(dump_metadata(metadata)) == metadata
 
@@ -370,13 +405,15 @@ def test_examples_without_a_declared_quantile_are_corrupt(tiny_delivery: Tiny) -
 def test_older_software_is_given_what_it_may_read_and_told_apart_from_what_it_must_obey(
     tiny_delivery: Tiny,
 ) -> None:
-    bands = tiny_delivery(quantiles=(0.1, 0.9))
+    bands = tiny_delivery(schema=LAST_MAJOR, quantiles=(0.1, 0.9))
     carried = tiny_delivery(
-        applicability_domain={"temperature": {"maximum": 30.0}}, max_temperature_seen=30.0
+        schema=LAST_MAJOR, applicability_domain={"temperature": {"maximum": 30.0}}
     )
     for path in (bands, carried):
-        assert open_delivery(path, reader="0.1").metadata.schema_version == NEWEST
-    bound = tiny_delivery(applicability_domain={"temperature": {"minimum": -20.0}})
+        assert open_delivery(path, reader="0.1").metadata.schema_version == LAST_MAJOR
+    bound = tiny_delivery(
+        schema=LAST_MAJOR, applicability_domain={"temperature": {"minimum": -20.0}}
+    )
     for reader in ("0.1", "0.2"):
         with pytest.raises(MetadataError, match=r"needs a reader of schema 0\.3"):
             open_delivery(bound, reader=reader)
@@ -417,7 +454,7 @@ def test_a_declared_variable_is_a_row_of_the_models_own_table() -> None:
     assert metadata.variable_table["precipitation"] == _RAIN
     assert _read().variable_table == VARIABLES
     assert metadata.variables == ("temperature",)  # what it forecasts
-    assert metadata.min_reader == "0.1"
+    assert metadata.min_reader == OWN
 
 
 def test_a_declaration_keeps_what_a_row_says_of_it() -> None:
@@ -455,7 +492,7 @@ def test_a_variable_of_the_packaged_table_is_not_declared_otherwise(
     change: Document, found: str
 ) -> None:
     row = {"unit": "degC", "minimum": -80.0, "maximum": 60.0}
-    assert create_metadata(**_fields(declared_variables={"temperature": row})).min_reader == "0.1"
+    assert create_metadata(**_fields(declared_variables={"temperature": row})).min_reader == OWN
     with pytest.raises(MetadataError) as caught:
         create_metadata(**_fields(declared_variables={"temperature": row | change}))
     (problem,) = caught.value.problems
@@ -504,14 +541,15 @@ def _release(newest: str) -> bytes:
 def test_a_verdict_tells_what_a_release_will_do_without() -> None:
     older, newest = read_software(_release("0.2")), read_software(_release(NEWEST))
     metadata = _read(
+        schema=LAST_MAJOR,
         quantiles=(0.1, 0.9),
-        max_temperature_seen=30.0,
         applicability_domain={"temperature": {"maximum": 30.0}},
     )
     assert check(metadata, older).serves
     assert check(metadata, older).unused == ("uncertainty",)
     assert check(metadata, newest).unused == ()
-    refused = check(_read(applicability_domain={"temperature": {"minimum": 1.0}}), older)
+    low = {"temperature": {"minimum": 1.0}}
+    refused = check(_read(schema=LAST_MAJOR, applicability_domain=low), older)
     assert [refusal.code for refusal in refused.refusals] == [Code.SCHEMA_TOO_NEW]
     assert refused.unused == ("applicability_domain",)
 

@@ -30,9 +30,9 @@ from fairweather_interface import (
 )
 from fairweather_interface import delivery as delivery_module
 from fairweather_interface.manifest import file_problems, is_stray, write_manifest
-from fairweather_interface.metadata import DELIVERY_ID_PATTERN
+from fairweather_interface.metadata import DELIVERY_ID_PATTERN, Bounds
 from fairweather_interface.testing import build_delivery
-from schemas import NEWEST, NEXT, NEXT_MAJOR
+from schemas import LAST_MAJOR, NEWEST, NEXT, NEXT_MAJOR, OWN
 
 Tiny = Callable[..., Path]
 Seal = Callable[[Path], None]
@@ -40,7 +40,7 @@ Seal = Callable[[Path], None]
 
 def test_a_good_delivery_is_opened_whole(tiny_delivery: Tiny) -> None:
     path = tiny_delivery(areas=("EWR", "JFK"), variables=("temperature", "humidity"))
-    delivery = open_delivery(path, reader="0.1")
+    delivery = open_delivery(path, reader=OWN)
     assert delivery.path == path
     assert delivery.metadata.delivery_id == path.name == delivery.manifest.delivery_id
     assert delivery.digest == delivery.manifest.digest
@@ -279,7 +279,7 @@ def test_an_artifact_that_is_declared_and_not_there_is_found(
 def test_a_min_reader_that_lies_is_found_by_verify_and_at_load(
     tiny_delivery: Tiny, lie: dict[str, Any], told: str
 ) -> None:
-    path = tiny_delivery(change=_lie(**lie))
+    path = tiny_delivery(schema=LAST_MAJOR, change=_lie(**lie))
     (problem,) = verify_delivery(path)
     assert problem.startswith(f"metadata.json: min_reader: {told} from what is declared")
     with pytest.raises(MetadataError, match=f"min_reader: {told}"):
@@ -289,12 +289,17 @@ def test_a_min_reader_that_lies_is_found_by_verify_and_at_load(
 def test_a_reader_of_the_older_schema_is_served_what_it_can_obey_and_refused_the_rest(
     tiny_delivery: Tiny,
 ) -> None:
-    plain, bound = tiny_delivery(), tiny_delivery(max_humidity_seen=95.0)
-    assert open_delivery(plain, reader="0.1").metadata.schema_version == NEWEST
+    plain = tiny_delivery(schema=LAST_MAJOR)
+    bound = tiny_delivery(schema=LAST_MAJOR, variables=("humidity",), max_humidity_seen=95.0)
+    assert open_delivery(plain, reader="0.1").metadata.schema_version == LAST_MAJOR
     with pytest.raises(UnsupportedSchemaError) as caught:
         open_delivery(bound, reader="0.1")
     assert (caught.value.found, caught.value.supported) == ("0.2", "0.1")
-    assert open_delivery(bound, reader="0.2").metadata.max_humidity_seen == 95.0
+    domain = open_delivery(bound, reader="0.2").metadata.applicability_domain
+    assert domain == {"humidity": Bounds(maximum=95.0)}
+    with pytest.raises(UnsupportedSchemaError) as caught:
+        open_delivery(tiny_delivery(), reader=LAST_MAJOR)
+    assert (caught.value.found, caught.value.supported) == (NEWEST, LAST_MAJOR)
 
 
 def test_a_delivery_of_the_older_schema_is_read_and_verified_as_what_it_is(
@@ -303,7 +308,7 @@ def test_a_delivery_of_the_older_schema_is_read_and_verified_as_what_it_is(
     path = tiny_delivery(schema="0.1", max_temperature_seen=30.0)
     assert verify_delivery(path) == ()
     assert open_delivery(path).metadata.schema_version == "0.1"
-    path = tiny_delivery(change=_lie(schema_version="0.1", novelty=1))
+    path = tiny_delivery(schema="0.1", change=_lie(novelty=1))
     assert verify_delivery(path) == (f"metadata.json: novelty: schema {NEWEST} has no such field",)
 
 
@@ -314,7 +319,7 @@ def test_unknown_fields_are_read_from_anyone_and_accepted_from_the_future_only(
     assert open_delivery(path).metadata.unknown_fields == ("novelty",)
     assert verify_delivery(path) == (f"metadata.json: novelty: schema {NEWEST} has no such field",)
     future = tiny_delivery(change=_lie(novelty=1, schema_version=NEXT))
-    assert open_delivery(future, reader="0.1").metadata.unknown_fields == ("novelty",)
+    assert open_delivery(future, reader=OWN).metadata.unknown_fields == ("novelty",)
     assert verify_delivery(future) == ()
 
 

@@ -19,6 +19,7 @@ from fairweather_interface.metadata import (
     derive_min_reader,
     newer_meanings,
 )
+from schemas import LAST_MAJOR, OWN
 
 _HOUR = timedelta(hours=1)
 
@@ -55,7 +56,7 @@ def test_a_writer_hands_over_records_and_a_reader_gets_them_back(fields: dict[st
     row = row.model_copy(update={"by_lead_day": days, "by_age": ages})
     metadata = create_metadata(**fields | {"performance": (row,)})
     assert metadata.performance == (row,)
-    assert metadata.min_reader == "0.1"
+    assert metadata.min_reader == OWN
     (written,) = json.loads(dump_metadata(metadata))["performance"]
     assert written["by_age"] == [
         {"mae": 3.27, "baselines": baselines, "coverage": 0.53, "age": "P1D"}
@@ -66,8 +67,8 @@ def test_a_writer_hands_over_records_and_a_reader_gets_them_back(fields: dict[st
 
 
 def test_readers_of_older_schemas_read_all_that_they_may_ignore() -> None:
-    document = full_document()
-    assert derive_min_reader(document) == "0.1"
+    document = full_document(schema=LAST_MAJOR)
+    assert derive_min_reader(document, schema=LAST_MAJOR) == "0.1"
     newest = read_metadata(as_json(document))
     for reader in ("0.1", "0.2", "0.3", "0.4"):
         assert read_metadata(as_json(document), reader=reader) == newest

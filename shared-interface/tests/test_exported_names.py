@@ -19,7 +19,7 @@ PROMISED = {
         EnvelopeError FairweatherError IncompleteDeliveryError Manifest MetadataError ModelMetadata
         NotExpressibleError Observed Refusal RequiredInput SchemaVersion Software SoftwareError
         UnsupportedSchemaError Variable Verdict artifact_digest check check_age
-        check_applicability check_domain check_missing check_season check_start create_metadata
+        check_applicability check_missing check_start create_metadata
         dump_metadata dump_software format_duration iso_duration list_deliveries load_definitions
         new_delivery_id open_delivery parse_duration read_manifest read_metadata read_software
         staged_delivery verify_delivery PackError""",
@@ -27,7 +27,8 @@ PROMISED = {
         AREA_INDEX BATCH LEDGER OBSERVATIONS ONNX REFERENCE_TIME SAVED_MODEL WRITTEN_SCHEMAS
         AgeScore Area Artifact ArtifactNeeds Block Bounds DayScore DeclaredVariable Input
         ModelMetadata Output Performance Quantile Score Tolerance Training create_metadata
-        derive_min_reader dump_metadata newer_meanings read_metadata writing_problems""",
+        derive_min_reader dump_metadata metadata_notes newer_meanings read_metadata with_plain_areas
+        writing_problems""",
     "fairweather_interface.delivery": """
         CARD EXAMPLES MANIFEST METADATA SIGNATURE Delivery Manifest artifact_digest
         list_deliveries new_delivery_id open_delivery read_manifest staged_delivery
@@ -48,15 +49,13 @@ PROMISED = {
     "fairweather_interface.refusals": "Code Phase Refusal",
     "fairweather_interface.verdict": "Verdict check",
     "fairweather_interface.applicability": """
-        Observed check_age check_applicability check_domain check_missing check_season check_start
-        domain_of highest_seen start_months starts""",
+        Observed check_age check_applicability check_missing check_start start_months starts""",
     "fairweather_interface.history": "STEPS downgrade uncarried upgrade",
     "fairweather_interface.ledger": "LEDGER RESERVED Row changes_text ledger_text must_obey_rows",
     "fairweather_interface.archive": """
         COLUMNS EMPTY_CELLS ORIGIN_KEY Origin archive_text column_problems dump_origin
         parse_origin read_csv_header""",
-    "fairweather_interface.names": """
-        LONGEST_NAME parse_name parse_names plain_name with_plain_areas""",
+    "fairweather_interface.names": "LONGEST_NAME parse_name parse_names plain_name",
     "fairweather_interface.pack": "pack",
     "fairweather_interface.terminal": "printable",
     "fairweather_interface.testing": """

@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 from functools import partial
 from importlib import resources
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import pytest
@@ -78,16 +79,14 @@ def test_rows_are_sorted_and_each_has_eight_columns() -> None:
     assert {row[2] for row in rows_} == {"required", "optional"}
     assert {row[7] for row in rows_} == {"must-obey", "may-ignore"}
     brought = {row[6] for row in rows_}
-    assert {"0.1", "0.2", "0.3", "0.4"} <= brought <= {*STEPS, SCHEMA_VERSION}
+    assert {"0.1", "0.3", "0.4"} <= brought <= {*STEPS, SCHEMA_VERSION}
 
 
 _LINES = """\
 valid_months | list of integer | required | - | length<=12; length>=1; each <=12; each >=1; \
 ascending, local months of the reference time | - | 0.1 | must-obey
-max_temperature_seen | number | optional | null | - | degC | 0.1 | must-obey
-max_humidity_seen | number | optional | null | - | % | 0.2 | must-obey
-applicability_domain{}.max_missing | number | optional | null | \
-<=1; >=0; carried by an inputs[].max_missing not above it | - | 0.3 | must-obey
+applicability_domain{}.max_missing | number | optional | null | <=1; >=0 | - | 0.3 | must-obey
+performance[].skill | number | optional | null | <=1; from 1.0: >=-1e6 | - | 0.1 | may-ignore
 uncertainty[].probability | number | required | - | <1; >0 | - | 0.3 | may-ignore
 inputs[].max_age | duration | optional | null | of observations; not above the period | - | \
 0.4 | must-obey
@@ -98,7 +97,7 @@ inputs[].period | duration | optional | null | required of observations | - | 0.
 artifacts[].canonical | boolean | optional | false | - | - | 0.1 | may-ignore
 performance[].skill_interval | [number, number] | optional | null | \
 95 % interval, low then high | - | 0.1 | may-ignore
-training.recipe | map of json | required | - | - | - | 0.1 | may-ignore
+training.recipe | map of json | optional | null | - | - | 0.1 | may-ignore
 """
 
 
@@ -195,13 +194,18 @@ def test_a_flag_that_is_down_is_no_newer_field(value: object, told: tuple[str, .
     assert newer_fields({"old": 1, "flag": value}, rows(_Flagged), "0.3") == told
 
 
-def test_changes_are_the_words_of_the_steps_and_the_new_rows() -> None:
+def test_changes_are_the_words_of_the_steps_and_the_rows_that_came_changed_or_went() -> None:
     told = changes_text("0.1")
     assert told.startswith("# 0.1 to 0.2\nSchema 0.2 adds `max_humidity_seen` (%): the highest")
-    assert [line for line in told.splitlines() if line.startswith("+")] == [
-        "+ max_humidity_seen | number | optional | null | - | % | 0.2 | must-obey",
-        *(f"+ {row}" for new in (*STEPS, NEWEST)[2:] for row in LEDGER if row.since == new),
-    ]
+    for old, new in pairwise((*STEPS, NEWEST)):
+        was, has = (set(ledger_text(each).splitlines()[2:]) for each in (old, new))
+        rows_ = changes_text(old).partition(f"\n\n# {new} to ")[0].splitlines()
+        assert {line[2:] for line in rows_ if line.startswith("+ ")} == has - was
+        assert {line[2:] for line in rows_ if line.startswith("- ")} == was - has
+    newest = told.partition("\n\n# 0.4 to 1.0\nSchema 1.0 removes `max_temperature_seen`")[2]
+    assert "\n- max_humidity_seen | number | optional" in newest
+    assert "\n- topic | string | required | -" in newest
+    assert "\n+ topic | string | optional | null" in newest
     assert "\n\n# 0.2 to 0.3\nSchema 0.3 adds `applicability_domain`" in told
     assert "\n\n# 0.3 to 0.4\nSchema 0.4 adds `inputs[].max_age`" in told
     assert changes_text(SCHEMA_VERSION) == ""
@@ -216,6 +220,7 @@ def test_the_rows_that_readers_of_a_schema_must_obey_are_those_it_knows() -> Non
     assert newest - {row.path for row in first} == {
         row.path for row in LEDGER if row.must_obey and row.since != "0.1"
     }
+    assert {row.path for row in must_obey_rows("0.4")} - newest == set(RESERVED)
     assert {"valid_months", "inputs[].period"} <= {row.path for row in first}
     with pytest.raises(MetadataError, match="found no ledger of schema"):
         must_obey_rows("9.9")

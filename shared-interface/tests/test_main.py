@@ -18,7 +18,7 @@ from fairweather_interface.__main__ import main
 from fairweather_interface.history import STEPS
 from fairweather_interface.ledger import changes_text, ledger_text, meanings_text
 from fairweather_interface.software import Runtime, SchemaRange
-from schemas import NEXT, NEXT_MAJOR
+from schemas import NEXT, NEXT_MAJOR, OWN
 
 Tiny = Callable[..., Path]
 _FUTURE = {"schema_version": NEXT_MAJOR, "min_reader": NEXT_MAJOR}
@@ -81,7 +81,7 @@ def test_a_delivery_that_cannot_be_read_does_not_hide_the_next(
 def test_show_says_what_a_person_wants_to_know(tiny_delivery: Tiny, capsys: Capture) -> None:
     path = tiny_delivery(
         areas=("EWR", "JFK"), variables=("temperature", "humidity"), context=True,
-        max_missing=0.1, max_temperature_seen=38.5,
+        max_missing=0.1, applicability_domain={"temperature": {"maximum": 38.5}},
     )  # fmt: skip
     assert main(["show", str(path)]) == 0
     out, err = capsys.readouterr()
@@ -115,11 +115,40 @@ def test_show_tells_regions_omissions_and_what_it_does_not_know(
 
 def test_show_json_is_the_whole_metadata(tiny_delivery: Tiny, capsys: Capture) -> None:
     def change(document: dict[str, Any]) -> None:
-        document |= {"schema_version": "0.2", "declared_variables": ["ä"], "nothing": None}
+        document |= {"declared_variables": ["ä"], "nothing": None}
 
-    path = tiny_delivery(change=change)
-    assert main(["show", str(path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == json.loads((path / METADATA).read_bytes())
+    for schema in ("0.2", SCHEMA_VERSION):
+        path = tiny_delivery(schema=schema, applicability_domain=_DOMAIN, change=change)
+        assert main(["show", str(path), "--json"]) == 0
+        assert capsys.readouterr().out == (path / METADATA).read_text(encoding="utf-8")
+
+
+_DOMAIN = {"temperature": {"maximum": 38.5}}
+_GOES = (
+    "max_temperature_seen: schema 1.0 removed it, in favour of applicability_domain{}.maximum of "
+    "every input of temperature"
+)
+_LATE = (
+    "training.train_end_time: found 2013-12-31T00:00:00+00:00, expected none after the model was "
+    "made, 2013-01-01T00:00:00+00:00 (no law before schema 1.0)"
+)
+
+
+def test_what_an_older_delivery_says_in_words_that_went_is_noted_and_no_problem(
+    tiny_delivery: Tiny, software: Path, capsys: Capture
+) -> None:
+    early = lambda document: document.update(created_at="2013-01-01T00:00:00Z")  # noqa: E731
+    path = tiny_delivery(schema="0.4", max_temperature_seen=38.5, change=early)
+    assert main(["verify", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: good\n  - note: {_GOES}\n  - note: {_LATE}\n"
+    assert main(["check", str(path), "--software", str(software)]) == 0
+    out = capsys.readouterr().out
+    assert out == f"{path}: fairweather-app 0.1.0 serves\n  - note: {_GOES}\n  - note: {_LATE}\n"
+    assert main(["show", str(path)]) == 0
+    assert f"\nnote             {_GOES}\nnote             {_LATE}\n" in capsys.readouterr().out
+    newest = tiny_delivery(applicability_domain=_DOMAIN)
+    assert main(["verify", str(newest)]) == 0
+    assert capsys.readouterr().out == f"{newest}: good\n"
 
 
 def test_show_refuses_a_corrupt_delivery_in_a_sentence(
@@ -223,7 +252,7 @@ def software(tmp_path: Path) -> Path:
 def test_check_says_that_a_release_serves_and_exits_0(
     tiny_delivery: Tiny, software: Path, capsys: Capture
 ) -> None:
-    path = tiny_delivery()
+    path = tiny_delivery(schema="0.4")
     assert main(["check", str(path), "--software", str(software)]) == 0
     assert capsys.readouterr() == (f"{path}: fairweather-app 0.1.0 serves\n", "")
 
@@ -231,7 +260,7 @@ def test_check_says_that_a_release_serves_and_exits_0(
 def test_check_says_what_a_release_will_do_without(
     tiny_delivery: Tiny, software: Path, capsys: Capture
 ) -> None:
-    path = tiny_delivery(quantiles=(0.1, 0.9))
+    path = tiny_delivery(schema="0.4", quantiles=(0.1, 0.9))
     assert main(["check", str(path), "--software", str(software)]) == 0
     out = capsys.readouterr().out
     assert out.endswith("0.1.0 serves\n  without uncertainty, which it does not know\n")
@@ -241,7 +270,6 @@ def test_show_tells_the_domain_and_the_quantiles(tiny_delivery: Tiny, capsys: Ca
     bounds = {"minimum": -5.5, "maximum": 30.0, "max_missing": 0.25}
     path = tiny_delivery(
         applicability_domain={"temperature": bounds},
-        max_temperature_seen=30.0,
         max_missing=0.25,
         quantiles=(0.1, 0.9),
     )
@@ -268,7 +296,7 @@ def test_show_tells_ages_days_variables_and_what_people_want_to_know(
     assert main(["show", str(path)]) == 0
     out = capsys.readouterr().out
     for line in (
-        f"schema           {SCHEMA_VERSION} (readers of 0.4 and later)",
+        f"schema           {SCHEMA_VERSION} (readers of {OWN} and later)",
         (
             "requires         temperature [degC] of the area, 1 day at 1 hour, at most 0% missing, "
             "newest at most 3 hours old"
@@ -312,7 +340,7 @@ def test_verify_tells_what_contradicts_the_packaged_table_and_a_hole_between_day
 def test_check_prints_every_reason_of_a_refusal_and_exits_1(
     tiny_delivery: Tiny, software: Path, capsys: Capture
 ) -> None:
-    path = tiny_delivery(variables=("humidity",), max_humidity_seen=95.0)
+    path = tiny_delivery(schema="0.2", variables=("humidity",), max_humidity_seen=95.0)
     assert main(["check", str(path), "--software", str(software)]) == 1
     out, err = capsys.readouterr()
     assert out.startswith(f"{path}: fairweather-app 0.1.0 refuses\n  - schema-too-new: ")

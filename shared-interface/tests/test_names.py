@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from conftest import as_json, full_document
 from fairweather_interface.errors import MetadataError
-from fairweather_interface.metadata import read_metadata
+from fairweather_interface.metadata import read_metadata, with_plain_areas
 from fairweather_interface.names import (
     LONGEST_NAME,
     parse_name,
     parse_names,
     plain_name,
-    with_plain_areas,
 )
 
 PERSIAN = "علی\N{ZERO WIDTH NON-JOINER}آباد"
@@ -96,7 +95,7 @@ def test_two_texts_that_are_one_name_are_refused() -> None:
 
 
 def test_metadata_name_areas_in_the_one_spelling_wherever_they_do() -> None:
-    document = full_document(areas=("EWR ", "Tel\xa0Aviv"))
+    document = full_document(schema="0.4", areas=("EWR ", "Tel\xa0Aviv"))
     document["inputs"][0]["areas"] = ["Tel\xa0Aviv", "a\u0301"]
     found = with_plain_areas(read_metadata(as_json(document)))
     assert list(found.areas) == ["EWR", "Tel Aviv"]
@@ -118,9 +117,22 @@ def test_metadata_name_areas_in_the_one_spelling_wherever_they_do() -> None:
 def test_metadata_whose_areas_are_no_names_are_refused(
     areas: list[str], members: list[str] | None, problem: str
 ) -> None:
-    document = full_document(areas=areas)
+    document = full_document(schema="0.4", areas=areas)
     if members:
         document["inputs"][0]["areas"] = members
     with pytest.raises(MetadataError) as caught:
         with_plain_areas(read_metadata(as_json(document)))
     assert problem in str(caught.value)
+
+
+def test_metadata_of_1_0_name_areas_in_their_one_spelling_or_are_none() -> None:
+    document = full_document(areas=("EWR ", "Tel\xa0Aviv", "\u200b"))
+    document["inputs"][0]["areas"] = ["a\u0301", "JFK"]
+    with pytest.raises(MetadataError) as caught:
+        read_metadata(as_json(document))
+    assert caught.value.problems == (
+        "areas: found 'EWR ', expected its one spelling, 'EWR'",
+        "areas: found 'Tel\\xa0Aviv', expected its one spelling, 'Tel Aviv'",
+        "areas: found '\\u200b', expected a name",
+        "areas: found 'a\\u0301', expected its one spelling, 'á'",
+    )

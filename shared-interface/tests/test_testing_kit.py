@@ -33,7 +33,7 @@ from fairweather_interface.testing import (
     identity_onnx,
     metadata_document,
 )
-from schemas import NEWEST
+from schemas import NEWEST, OWN
 
 Tiny = Callable[..., Path]
 
@@ -53,8 +53,9 @@ Tiny = Callable[..., Path]
         {"skill": None, "skill_interval": None},
         {"skill": -0.5, "skill_interval": (-0.6, -0.4)},
         {"valid_months": [6, 7, 8]},
-        {"max_temperature_seen": -3.0},
-        {"max_humidity_seen": 60.0, "variables": ("humidity",)},
+        {"applicability_domain": {"temperature": {"maximum": -3.0}}},
+        {"schema": "0.4", "max_temperature_seen": -3.0},
+        {"schema": "0.3", "max_humidity_seen": 60.0, "variables": ("humidity",)},
         {"max_age": timedelta(hours=3)},
         {"by_lead_day": (0.3, 0.0, -0.1), "by_age": {timedelta(hours=3): 0.2}},
         {"variables": ("precipitation",), "declared_variables": {"precipitation": PRECIPITATION}},
@@ -65,7 +66,7 @@ Tiny = Callable[..., Path]
         },
         {"schema": "0.1"},
         {"schema": "0.1", "context": True, "max_temperature_seen": 30.0},
-        {"schema": "0.2", "max_humidity_seen": 95.0},
+        {"schema": "0.2", "max_humidity_seen": 95.0, "variables": ("humidity",)},
     ],
     ids=str,
 )
@@ -83,6 +84,7 @@ def test_what_the_kit_builds_conforms(changes: dict[str, Any], store: Path) -> N
     )
 
 
+@pytest.mark.parametrize("schema", ["0.4", NEWEST])
 @pytest.mark.parametrize(
     "bounds",
     [
@@ -94,12 +96,9 @@ def test_what_the_kit_builds_conforms(changes: dict[str, Any], store: Path) -> N
     ids=str,
 )
 def test_the_examples_of_the_kit_lie_inside_the_domain_it_declares(
-    bounds: dict[str, float], store: Path
+    bounds: dict[str, float], schema: str, store: Path
 ) -> None:
-    older: dict[str, Any] = (
-        {"max_temperature_seen": bounds["maximum"]} if "maximum" in bounds else {}
-    )
-    path = build_delivery(store, applicability_domain={"temperature": bounds}, **older)
+    path = build_delivery(store, schema=schema, applicability_domain={"temperature": bounds})
     with zipfile.ZipFile(path / EXAMPLES) as archive:
         data = archive.read("input/temperature.npy")[-8 * 24 * 4 :]
     values = [value for (value,) in struct.iter_unpack("<f", data)]
@@ -112,15 +111,27 @@ def test_a_document_says_the_schema_it_is_written_in_and_the_reader_it_needs() -
         document = metadata_document(**arguments)
         return document["schema_version"], document["min_reader"]
 
-    assert envelope() == (NEWEST, "0.1")
+    wet: dict[str, Any] = {"variables": ("humidity",), "max_humidity_seen": 90.0}
+    assert envelope() == (NEWEST, OWN)
     assert envelope(schema="0.1") == ("0.1", "0.1")
-    assert envelope(max_humidity_seen=90.0) == (NEWEST, "0.2")
-    assert envelope(max_humidity_seen=90.0, min_reader="0.1") == (NEWEST, "0.1")
-    assert envelope(max_age=timedelta(hours=3)) == (NEWEST, "0.4")
+    assert envelope(schema="0.4", **wet) == ("0.4", "0.2")
+    assert envelope(schema="0.4", **wet, min_reader="0.1") == ("0.4", "0.1")
+    assert envelope(schema="0.4", max_age=timedelta(hours=3)) == ("0.4", "0.4")
+    assert envelope(max_age=timedelta(hours=3)) == (NEWEST, OWN)
     with pytest.raises(NotExpressibleError, match="max_humidity_seen"):
-        metadata_document(schema="0.1", max_humidity_seen=90.0)
+        metadata_document(schema="0.1", **wet)
     with pytest.raises(NotExpressibleError, match="max_age"):
         metadata_document(schema="0.3", max_age=timedelta(hours=3))
+
+
+def test_an_older_schema_may_be_asked_for_in_its_own_words_or_in_the_newest() -> None:
+    domain = {"temperature": {"maximum": 30.0}}
+    for schema in ("0.1", "0.2", "0.3", "0.4"):
+        asked = metadata_document(schema=schema, applicability_domain=domain)
+        assert asked == metadata_document(schema=schema, max_temperature_seen=30.0)
+        assert asked["max_temperature_seen"] == 30.0
+        assert asked.get("applicability_domain") == (domain if schema >= "0.3" else None)
+    assert "max_temperature_seen" not in metadata_document(applicability_domain=domain)
 
 
 def test_the_skill_of_days_and_ages_is_the_one_that_is_asked_for() -> None:

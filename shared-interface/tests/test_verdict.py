@@ -12,7 +12,8 @@ from fairweather_interface import Code, Software, Verdict, check, read_metadata
 from fairweather_interface.metadata import ModelMetadata
 from fairweather_interface.software import Runtime, SchemaRange
 from fairweather_interface.testing import metadata_document
-from schemas import NEXT, NEXT_MAJOR
+from schemas import LAST_MAJOR, NEXT, NEXT_MAJOR, OWN
+from schemas import NEWEST as SCHEMA
 
 ONNX = Runtime(format="onnx", name="onnxruntime", version="1.26.0", max_opset=20, max_ir_version=10)
 TENSORFLOW = Runtime(format="tensorflow-saved-model", name="tensorflow", version="2.21.0")
@@ -35,7 +36,8 @@ def _software(**changes: Any) -> Software:
 
 
 def _metadata(**changes: Any) -> ModelMetadata:
-    return read_metadata(as_json(metadata_document(**changes)))
+    """Return metadata of the last schema of the older major, unless another is asked for."""
+    return read_metadata(as_json(metadata_document(**{"schema": LAST_MAJOR} | changes)))
 
 
 def _artifacts(*artifacts: dict[str, Any]) -> dict[str, Any]:
@@ -52,15 +54,23 @@ SAVED = {"format": "tensorflow-saved-model", "needs": {"tensorflow": "2.21.0"}}
 LEFT_OUT = {"format": "onnx", "omitted": "outputs differ"}
 NEWEST = {"readable_schemas": SchemaRange(oldest="0.2", newest="0.2")}
 OLDEST = {"readable_schemas": SchemaRange(oldest="0.1", newest="0.1")}
+WET = {"variables": ("humidity",), "max_humidity_seen": 95.0}
 RAIN = {"variables": ("precipitation",), "declared_variables": {"precipitation": PRECIPITATION}}
 TAKES_ROWS = {"readable_schemas": SchemaRange(oldest="0.1", newest="0.4")}
-FUTURE = {"schema_version": NEXT, "min_reader": "0.2"}
+THIS_MAJOR = {"readable_schemas": SchemaRange(oldest="0.1", newest=SCHEMA)}
+FUTURE = {"schema_version": "0.98", "min_reader": "0.2"}
 
 SERVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a plain model": ({}, {}),
-    "a plain model of the newest schema on older software": ({}, OLDEST),
+    "a plain model of the last schema of its major on older software": ({}, OLDEST),
+    "a plain model of this major": ({"schema": SCHEMA}, THIS_MAJOR),
+    "a bound of this major": (
+        {"schema": SCHEMA, "applicability_domain": {"temperature": {"maximum": 9}}}, THIS_MAJOR),
+    "a bound of the older major": ({"max_temperature_seen": 9.0}, THIS_MAJOR),
+    "a newer minor of this major that lets us read": (
+        {"schema": SCHEMA, "schema_version": NEXT, "min_reader": OWN}, THIS_MAJOR),
     "a model of an older schema": ({"schema": "0.1"}, {}),
-    "a bound that the release obeys": ({"max_humidity_seen": 95.0}, {}),
+    "a bound that the release obeys": (WET, {}),
     "a newer minor that lets us read": (FUTURE, {}),
     "context that can be fed": ({"context": True}, {}),
     "a variable that the model declares": (RAIN, TAKES_ROWS),
@@ -85,8 +95,11 @@ SERVES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }  # fmt: skip
 
 REFUSES: dict[str, tuple[dict[str, Any], dict[str, Any], Code, str]] = {
+    "a plain model of a newer major": (
+        {"schema": SCHEMA}, TAKES_ROWS, Code.SCHEMA_TOO_NEW,
+        f"needs a reader of {OWN}, too new for fairweather-app 0.2.0, which reads 0.1 to 0.4; "),
     "a bound that the release does not obey": (
-        {"max_humidity_seen": 95.0}, OLDEST, Code.SCHEMA_TOO_NEW,
+        WET, OLDEST, Code.SCHEMA_TOO_NEW,
         "needs a reader of 0.2, too new for fairweather-app 0.2.0, which reads 0.1 to 0.1"),
     "a greatest age that the release does not obey": (
         {"max_age": timedelta(hours=3)}, {}, Code.SCHEMA_TOO_NEW,
@@ -150,7 +163,7 @@ def test_a_release_serves(name: str) -> None:
 
 
 def test_a_release_serves_without_what_it_may_ignore() -> None:
-    verdict = check(read_metadata(as_json(full_document())), _software())
+    verdict = check(read_metadata(as_json(full_document(schema=LAST_MAJOR))), _software())
     assert verdict.serves
     assert verdict.unused == (
         "contact", "intended_use", "licence", "limitations", "performance[].by_age",
@@ -192,6 +205,12 @@ def test_every_reason_is_told_at_once_and_in_order() -> None:
         ("observations-missing", "humidity"),
         ("runtime-unavailable", "reference_time"),
     ]
+
+
+def test_fields_that_another_major_removed_are_not_among_what_software_does_without() -> None:
+    for newest in ("0.1", "0.2", "0.3", "0.4", SCHEMA):
+        software = _software(readable_schemas=SchemaRange(oldest="0.1", newest=newest))
+        assert check(_metadata(max_temperature_seen=30.0), software) == Verdict()
 
 
 def test_a_verdict_is_the_same_however_often_it_is_asked() -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import operator
+import re
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.version import Version
 
 from fairweather_interface.errors import MetadataError, UnsupportedSchemaError
+from fairweather_interface.metadata import read_metadata
+from fairweather_interface.testing import metadata_document
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion, check_readable
 from schemas import NEXT, NEXT_MAJOR
 
@@ -106,8 +114,68 @@ def test_a_malformed_envelope_names_the_field(field: str, value: object) -> None
 
 
 def test_a_document_never_needs_more_than_the_schema_it_is_written_in() -> None:
-    with pytest.raises(MetadataError, match=r"min_reader: found 0\.3, above"):
+    with pytest.raises(MetadataError) as caught:
         check_readable({"schema_version": "0.2", "min_reader": "0.3"}, reader="0.1")
+    assert str(caught.value) == (
+        "min_reader: found 0.3 of a document of schema 0.2, expected 0.0 to 0.2: a document never "
+        "needs more than the schema it is written in, and no reader of an older major reads it"
+    )
+
+
+@pytest.mark.parametrize("min_reader", ["0.3", "0.99", "1.1", "2.0"])
+def test_a_min_reader_is_of_the_major_of_its_document(min_reader: str) -> None:
+    envelope = {"schema_version": "1.0", "min_reader": min_reader}
+    with pytest.raises(MetadataError, match=r"of schema 1\.0, expected 1\.0 to 1\.0") as caught:
+        check_readable(envelope, reader="1.0")
+    assert not isinstance(caught.value, UnsupportedSchemaError)
+    with pytest.raises(UnsupportedSchemaError, match=r"up to 0\.4"):  # whatever it needs beside
+        check_readable(envelope, reader="0.4")
+
+
+def test_a_schema_compares_with_its_like_and_with_versions() -> None:
+    schema = SchemaVersion(0, 10)
+    for other in (SchemaVersion(0, 9), Version("0.9"), Version("0.9.9"), Version("0.10.dev1")):
+        assert schema > other
+        assert schema >= other
+        assert schema != other
+        assert other < schema
+        assert not schema <= other
+    assert schema == Version("0.10") == schema
+    assert schema == SchemaVersion(0, 10)
+    assert len({schema, SchemaVersion(0, 10), Version("0.10")}) == 1
+    assert sorted([SchemaVersion(1, 0), schema]) == [schema, SchemaVersion(1, 0)]
+
+
+_COMPARISONS = (operator.lt, operator.le, operator.gt, operator.ge)
+
+
+@pytest.mark.parametrize("compare", _COMPARISONS)
+@pytest.mark.parametrize("other", ["0.2", 0.2, 1, (0, 2), None])
+def test_a_schema_has_no_order_with_anything_else(
+    compare: Callable[[object, object], bool], other: object
+) -> None:
+    schema = SchemaVersion(0, 4)
+    assert schema != other
+    for pair in ((schema, other), (other, schema)):
+        with pytest.raises(TypeError, match=r"compare metadata\.schema.*can\(\)"):
+            compare(*pair)
+
+
+@pytest.mark.parametrize("compare", _COMPARISONS)
+@pytest.mark.parametrize("other", ["0.2", "0.10", Version("0.2"), SchemaVersion(0, 2), 0.2])
+def test_the_text_of_a_version_equals_texts_and_has_no_order(
+    compare: Callable[[object, object], bool], other: object
+) -> None:
+    text = read_metadata(json.dumps(metadata_document(schema="0.4"))).schema_version
+    assert text == "0.4"
+    assert text in {"0.3", "0.4"}
+    assert f"schema {text}" == "schema 0.4"
+    for pair in ((text, other), (other, text)):
+        with pytest.raises(TypeError) as caught:
+            compare(*pair)
+        assert re.match(r"found the schema version 0\.[24] compared with", str(caught.value))
+        assert "metadata.schema >= Version('0.3')" in str(caught.value)
+        assert "can() do what you need" in str(caught.value)
 
 
 def test_the_envelope_is_judged_before_anything_else_in_a_document_of_another_world() -> None:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TextIO
 
-from fairweather_interface.delivery import open_delivery, verify_delivery
+from fairweather_interface.delivery import METADATA, open_delivery, verify_delivery
 from fairweather_interface.errors import (
     CorruptDeliveryError,
     FairweatherError,
@@ -20,7 +20,7 @@ from fairweather_interface.errors import (
 )
 from fairweather_interface.history import STEPS
 from fairweather_interface.ledger import changes_text, ledger_text, meanings_text
-from fairweather_interface.metadata.record import dump_record
+from fairweather_interface.metadata import metadata_notes
 from fairweather_interface.pack import pack
 from fairweather_interface.refusals import Code, Refusal
 from fairweather_interface.software import read_software
@@ -62,7 +62,7 @@ def _verify(options: argparse.Namespace) -> int:
             problems = (f"cannot be read: {error}",)
         bad += bool(problems)
         _print(f"{path}: {'does not conform' if problems else 'good'}")
-        for problem in problems:
+        for problem in problems or _notes(path):
             _print(f"  - {problem}")
     return 1 if bad else 0
 
@@ -70,9 +70,10 @@ def _verify(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     delivery = open_delivery(options.delivery)
     if options.json:
-        sys.stdout.buffer.write(dump_record(delivery.metadata))  # JSON is UTF-8 everywhere
+        sys.stdout.buffer.write((delivery.path / METADATA).read_bytes())  # UTF-8 everywhere
         return 0
-    for name, value in describe(delivery.metadata, delivery.digest):
+    notes = [("note", note.removeprefix("note: ")) for note in _notes(delivery.path)]
+    for name, value in [*describe(delivery.metadata, delivery.digest), *notes]:
         _print(f"{name:<16} {value}")
     return 0
 
@@ -83,6 +84,10 @@ def _pack(options: argparse.Namespace) -> int:
     )
     _print(str(folder))
     return 0
+
+
+def _notes(path: Path) -> list[str]:
+    return [f"note: {note}" for note in metadata_notes((path / METADATA).read_bytes())]
 
 
 def _rules(options: argparse.Namespace) -> int:
@@ -104,8 +109,10 @@ def _check(options: argparse.Namespace) -> int:
         _print(f"{options.software}: {error}", to=sys.stderr)
         return 2
     release = f"{software.name} {software.version}"
+    notes: list[str] = []
     try:
         verdict = check(open_delivery(options.delivery).metadata, software)
+        notes = _notes(options.delivery)
     except UnsupportedSchemaError as error:  # no release obeys more than this package knows
         verdict = Verdict(refusals=(Refusal(code=Code.SCHEMA_TOO_NEW, reason=str(error)),))
     except (CorruptDeliveryError, MetadataError) as error:
@@ -115,6 +122,8 @@ def _check(options: argparse.Namespace) -> int:
         _print(f"  - {refusal.code}: {refusal.reason}")
     if verdict.serves and verdict.unused:
         _print(f"  without {', '.join(verdict.unused)}, which it does not know")
+    for note in notes:
+        _print(f"  - {note}")
     return 0 if verdict.serves else 1
 
 

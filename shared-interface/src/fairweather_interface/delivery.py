@@ -263,7 +263,11 @@ def _content_problems(
         files = artifact_files(manifest.files, artifact.path)
         if not files:
             problems.append(f"{artifact.path}: declared as {artifact.format}, not found")
-        elif artifact.canonical and digest_of_files(files) != metadata.model_digest:
+        elif (
+            artifact.canonical
+            and metadata.model_digest is not None
+            and digest_of_files(files) != metadata.model_digest
+        ):
             problems.append(f"{artifact.path}: its digest differs from the model_digest declared")
     problems += example_problems(path / EXAMPLES, metadata, writing=writing)
     return tuple(problems)

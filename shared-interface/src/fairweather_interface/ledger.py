@@ -18,6 +18,7 @@ from itertools import pairwise
 from fairweather_interface.errors import MetadataError
 from fairweather_interface.history import STEPS
 from fairweather_interface.metadata import LEDGER
+from fairweather_interface.metadata.reading import ledger_of
 from fairweather_interface.metadata.rows import HEADER, RESERVED, Row
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
@@ -76,12 +77,14 @@ def must_obey_rows(version: str = SCHEMA_VERSION) -> tuple[Row, ...]:
     ledger_text(version)  # raises for a schema that is not known
     schema = SchemaVersion.parse(version)
     return tuple(
-        row for row in LEDGER if row.must_obey and SchemaVersion.parse(row.since) <= schema
+        row
+        for row in ledger_of(version)
+        if row.must_obey and SchemaVersion.parse(row.since) <= schema
     )
 
 
 def changes_text(against: str) -> str:
-    """Return what is new since an older schema: the words of each step and the new ledger rows.
+    """Return what changed since an older schema: the words of each step and the rows of the ledger.
 
     Raises:
         MetadataError: this package knows no schema of that version.
@@ -91,6 +94,8 @@ def changes_text(against: str) -> str:
     parts = []
     for old, new in pairwise(versions[versions.index(against) :]):
         words = inspect.cleandoc(STEPS[old].__doc__ or "")
-        added = [f"+ {row}" for row in LEDGER if row.since == new]
-        parts.append("\n".join([f"# {old} to {new}", words, f"# {HEADER}", *added]) + "\n")
+        was, has = (ledger_text(each).splitlines()[2:] for each in (old, new))
+        rows = [f"- {row}" for row in was if row not in has]
+        rows += [f"+ {row}" for row in has if row not in was]
+        parts.append("\n".join([f"# {old} to {new}", words, f"# {HEADER}", *rows]) + "\n")
     return "\n".join(parts)

@@ -3,7 +3,7 @@
 A released schema takes any text as the name of an area. What two people type as one name may be
 several texts: a blank before it, a no-break space in it, accents composed or not. Each reader and
 writer takes a name by :func:`parse_name`, and a reader the areas of metadata by
-`metadata.with_plain_areas`, so that one name is one area, and what is declared can be asked for.
+``metadata.with_plain_areas``, so that one name is one area, and what is declared can be asked for.
 """
 
 from __future__ import annotations

@@ -6,13 +6,13 @@ from fairweather_interface.durations import format_duration
 from fairweather_interface.metadata import Bounds, ModelMetadata, Performance, Score
 
 
-def describe(metadata: ModelMetadata, digest: str | None = None) -> list[tuple[str, str]]:
+def describe(metadata: ModelMetadata, digest: str = "") -> list[tuple[str, str]]:
     """Return what a person wants to know of a delivery, as names and values, in order."""
     rows = [
         ("delivery", metadata.delivery_id),
-        *((("digest", digest),) if digest else ()),
+        ("digest", digest),
         ("schema", f"{metadata.schema_version} (readers of {metadata.min_reader} and later)"),
-        *((("topic", metadata.topic),) if metadata.topic else ()),
+        ("topic", metadata.topic or ""),
         ("model type", metadata.model_type),
         ("author", metadata.author),
         ("created", metadata.created_at.isoformat()),
@@ -52,16 +52,14 @@ def describe(metadata: ModelMetadata, digest: str | None = None) -> list[tuple[s
         rows += [("day 1 by age", of + ", ".join(ages))] if ages else []
     people = ("intended use", "limitations", "licence", "contact")
     training = metadata.training
-    return [
-        *rows,
-        *((name, said) for name in people if (said := getattr(metadata, name.replace(" ", "_")))),
-        (
-            "trained on",
-            (training.data_source or "not said") + (" (synthetic)" if training.synthetic else ""),
-        ),
+    made_up = " (synthetic)" if training.synthetic else ""
+    rows += [(name, getattr(metadata, name.replace(" ", "_")) or "") for name in people]
+    rows += [
+        ("trained on", (training.data_source or "what is not said") + made_up),
         ("trained until", training.train_end_time.isoformat()),
         *(("unknown field", path) for path in metadata.unknown_fields),
     ]
+    return [(name, value) for name, value in rows if value]
 
 
 def _skill(score: Performance | Score) -> str:

@@ -11,8 +11,8 @@ these two keep their names and meaning for ever:
 
 The policy, for a reader that obeys schemas up to ``reader``:
 
-* another, newer major: refused;
-* a ``min_reader`` of another major than the document's own, or above it: a mistake;
+* a ``min_reader`` above the document's own schema, or of another major: a mistake;
+* a newer major: refused;
 * ``min_reader`` above ``reader``: refused;
 * everything else is read: older documents are upgraded, newer ones keep what is unknown.
 """
@@ -40,7 +40,8 @@ _LONGEST = 20
 class SchemaVersion:
     """A schema version: two whole numbers, ordered as numbers (0.10 comes after 0.9).
 
-    It compares with its like and with `packaging.version.Version`, and with nothing else.
+    It compares with its like and with `packaging.version.Version`; with anything else it has no
+    order and is not equal.
 
     >>> SchemaVersion(0, 10) > Version("0.9")
     True
@@ -76,10 +77,10 @@ class SchemaVersion:
             return (self.major, self.minor) == (other.major, other.minor)
         return Version(str(self)) == other
 
-    def __lt__(self, other: SchemaVersion | Version) -> bool:
+    def __lt__(self, other: object) -> bool:
         if isinstance(other, SchemaVersion):
             return (self.major, self.minor) < (other.major, other.minor)
-        return Version(str(self)) < other
+        return Version(str(self)) < other if isinstance(other, Version) else _refuse(self, other)
 
     def __hash__(self) -> int:
         return hash(Version(str(self)))
@@ -93,14 +94,19 @@ class SchemaText(str):
 
     __slots__ = ()
 
-    def _refuse_order(self, other: object) -> bool:
-        raise TypeError(
-            f"found the text {self!s:.20} compared with {other!r:.40}, expected versions: compare "
-            "metadata.schema, such as metadata.schema >= Version('0.3'), or ask whether a model "
-            "can() do what you need"
-        )
+    def _refused(self, other: object) -> bool:
+        return _refuse(self, other)
 
-    __lt__ = __le__ = __gt__ = __ge__ = _refuse_order
+    __lt__ = __le__ = __gt__ = __ge__ = _refused
+
+
+def _refuse(found: object, other: object) -> bool:
+    """Raise the error for a schema version that is compared with something else."""
+    raise TypeError(
+        f"found the schema version {found} compared with {short(other)}, expected two versions: "
+        "compare metadata.schema, such as metadata.schema >= Version('0.3'), or ask whether a "
+        "model can() do what you need"
+    )
 
 
 def known_version(text: str) -> str:
@@ -140,16 +146,13 @@ def check_readable(document: Mapping[str, object], *, reader: str) -> SchemaVers
         except MetadataError as error:
             raise MetadataError(f"{field}: {error}") from None
     schema, min_reader = versions
-    if min_reader.major != schema.major and min_reader <= schema:
-        raise MetadataError(
-            f"min_reader: found {min_reader} of a document of schema {schema}, expected a schema "
-            f"of the same major, {schema.major}.0 or later: readers of an older one never read it"
-        )
     ours = min(SchemaVersion.parse(reader), SchemaVersion.parse(SCHEMA_VERSION))
-    if min_reader > schema:
+    of_its_own = min_reader <= schema and min_reader.major == schema.major
+    if schema.major <= ours.major and not of_its_own:
         raise MetadataError(
-            f"min_reader: found {min_reader}, above the document's own schema_version {schema}; "
-            "a document never needs more than the schema it is written in"
+            f"min_reader: found {min_reader} of a document of schema {schema}, expected "
+            f"{schema.major}.0 to {schema}: a document never needs more than the schema it is "
+            "written in, and no reader of an older major reads it"
         )
     if schema.major > ours.major or min_reader > ours:
         needed = min_reader if schema.major == ours.major else schema

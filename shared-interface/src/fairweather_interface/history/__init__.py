@@ -3,13 +3,17 @@
 A step moves meaning and nothing else: ``schema_version`` and ``min_reader`` stay what they are,
 so that a document never claims to have been written in a schema it was not. Each module is
 frozen with the release that brings the newer schema; its docstring is its line in the changelog.
-The laws, for every older schema:
+The laws of a step inside a major:
 
 * ``downgrade(upgrade(d)) == d`` for every document of the older schema;
-* ``upgrade(downgrade(d)) == d`` for every document of the newest schema whose ``min_reader``
-  allows readers of the older one;
+* ``upgrade(downgrade(d)) == d`` for every document of the newer one that it does not refuse;
 * a downgrade keeps what readers of the older schema may ignore, and refuses what they would
   have to obey and would not see.
+
+Across a major the words change and the meaning stays: ``upgrade(downgrade(upgrade(d))) ==
+upgrade(d)`` for every document of the older schema, though it may come back with a bound said in
+two forms or in the tighter one; and ``upgrade(downgrade(d)) == d``, where an absent list may come
+back empty. A downgrade refuses also what lacks a field that the older schema asks for.
 
 No step changes what it was given.
 """

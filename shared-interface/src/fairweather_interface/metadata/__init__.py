@@ -21,7 +21,13 @@ from fairweather_interface.metadata.evidence import (
     Tolerance,
     Training,
 )
-from fairweather_interface.metadata.reading import derive_min_reader, newer_meanings, read_metadata
+from fairweather_interface.metadata.reading import (
+    derive_min_reader,
+    metadata_notes,
+    newer_meanings,
+    read_metadata,
+    with_plain_areas,
+)
 from fairweather_interface.metadata.schema import (
     DELIVERY_ID_PATTERN,
     LEDGER,
@@ -53,5 +59,6 @@ __all__ = [
     "ArtifactNeeds", "Block", "Bounds", "DayScore", "DeclaredVariable", "Input", "MetadataError",
     "ModelMetadata", "NotExpressibleError", "Output", "Performance", "Quantile", "Score",
     "Tolerance", "Training", "UnsupportedSchemaError", "create_metadata", "derive_min_reader",
-    "dump_metadata", "newer_meanings", "read_metadata", "writing_problems",
+    "dump_metadata", "metadata_notes", "newer_meanings", "read_metadata", "with_plain_areas",
+    "writing_problems",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ Software may refuse by them what an older document declares; it is read all the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from fairweather_interface.errors import short
@@ -21,13 +21,11 @@ WIDEST_TOLERANCE = 0.01
 """The share of its variable's range that the tolerance of an output may be."""
 
 
-def area_problems(areas: Iterable[str]) -> Iterator[str]:
-    """Yield what is wrong with the names of areas."""
-    names = tuple(areas)
-    if len(names) > MOST_AREAS:
-        yield f"areas: found {len(names)}, expected at most {MOST_AREAS}"
-        return
-    for name in names:
+def area_problems(areas: Collection[str], members: Iterable[str]) -> Iterator[str]:
+    """Yield what is wrong with the names of areas, and of the members of regions."""
+    if len(areas) > MOST_AREAS:
+        yield f"areas: found {len(areas)}, expected at most {MOST_AREAS}"
+    for name in dict.fromkeys((*areas, *members)):
         try:
             plain = parse_name(name)
         except ValueError as error:
@@ -49,9 +47,9 @@ def time_problems(created_at: datetime, training: Training) -> Iterator[str]:
 def skill_problems(performance: Iterable[Performance]) -> Iterator[str]:
     """Yield skills that no comparison gives."""
     for place, row in enumerate(performance):
-        low = min((row.skill, *(row.skill_interval or ())), key=lambda each: each or 0.0)
-        if low is not None and low < LOWEST_SKILL:
-            yield f"performance[{place}]: found the skill {low:g}, expected at least {LOWEST_SKILL:g}"
+        low = min(row.skill or 0.0, *(row.skill_interval or (0.0,)))
+        if low < LOWEST_SKILL:
+            yield f"performance[{place}]: found the skill {low:g}, expected from {LOWEST_SKILL:g}"
 
 
 def tolerance_problems(

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
 from pydantic import ValidationError
 
 from fairweather_interface import history
-from fairweather_interface.errors import MetadataError, UnsupportedSchemaError, listed
+from fairweather_interface.errors import (
+    MetadataError,
+    NotExpressibleError,
+    UnsupportedSchemaError,
+    listed,
+)
+from fairweather_interface.metadata.laws import LAWS_SINCE
 from fairweather_interface.metadata.record import parse_json
 from fairweather_interface.metadata.rows import (
     RESERVED,
@@ -24,6 +30,8 @@ from fairweather_interface.metadata.schema import LEDGER, ModelMetadata
 from fairweather_interface.names import parse_names, plain_name
 from fairweather_interface.problems import problems_of
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion, check_readable
+
+_NEWEST = SchemaVersion.parse(SCHEMA_VERSION)
 
 
 def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMetadata:
@@ -46,35 +54,72 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
             f"found metadata that is a JSON {type(document).__name__}, expected an object"
         )
     schema = check_readable(document, reader=reader)
-    needed = str(document["min_reader"])
-    older_major = SchemaVersion.parse(needed).major < SchemaVersion.parse(SCHEMA_VERSION).major
-    if older_major and not is_known(needed):
+    own, needed = last_known(schema), str(document["min_reader"])
+    if not is_known(str(schema)) and not is_known(needed) and schema < _NEWEST:
         raise UnsupportedSchemaError(
             f"found metadata that need a reader of schema {needed}, which is none of those known "
             f"here, the newest {SCHEMA_VERSION}: have the model delivered again in one of those",
             found=needed,
             supported=SCHEMA_VERSION,
         )
+    upgraded, why = document, ""
     try:
-        upgraded = history.upgrade(document, schema=last_known(schema))
+        upgraded = history.upgrade(document, schema=own)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another shape
-        raise MetadataError(
-            f"found metadata that cannot be upgraded from schema {schema} ({error!r}), expected "
-            "what that schema allows: have the model delivered again"
-        ) from None
-    if upgraded is not document:
-        data = json.dumps(upgraded)
+        why = repr(error)
     try:
-        metadata = ModelMetadata.model_validate_json(data)
+        metadata = ModelMetadata.model_validate_json(
+            data if upgraded is document else json.dumps(upgraded)
+        )
     except ValidationError as error:
         raise invalid_metadata(problems_of(error)) from None
-    if problems := _reserved_names(document, schema):
+    if why:
+        raise MetadataError(
+            f"found metadata that cannot be upgraded from schema {schema} ({why}), expected what "
+            "that schema allows: have the model delivered again"
+        )
+    problems = tuple(f"{path}: found a name that schema {removed} removed, expected {instead}"
+                     for path, removed, instead in _removed_fields(upgraded))  # fmt: skip
+    if problems := problems or _judged(document, upgraded, schema=schema):
         raise invalid_metadata(problems)
-    if is_known(str(schema)):  # fields of others we cannot judge
-        needed = derived(document, schema=str(schema))
-        if needed != metadata.min_reader:
-            raise invalid_metadata((wrong_min_reader(metadata.min_reader, needed),))
     return metadata
+
+
+def _judged(
+    document: Mapping[str, Any], upgraded: dict[str, Any], *, schema: SchemaVersion
+) -> tuple[str, ...]:
+    """Return what is wrong with a document by its own schema alone."""
+    own = last_known(schema)
+    if is_known(str(schema)):  # fields of others we cannot judge
+        needed = derive_min_reader(document, schema=own)
+        if needed != document["min_reader"]:
+            return (wrong_min_reader(document["min_reader"], needed),)
+    if schema.major < _NEWEST.major:  # what comes back lacks nothing that its schema asks for
+        try:
+            history.downgrade(upgraded, schema=own)
+        except NotExpressibleError as error:
+            return error.problems
+    return ()
+
+
+def metadata_notes(data: bytes | str) -> tuple[str, ...]:
+    """Return a sentence for each thing in metadata that newer schemas say otherwise, or refuse.
+
+    Those are fields that are deprecated or were removed since, and laws that came since. None of
+    it is wrong in the schema that the metadata are written in.
+
+    Raises:
+        MetadataError: the text is not the contract.
+    """
+    metadata, document = read_metadata(data), parse_json(data)
+    laws = ((row.path, law) for row in LEDGER for law in row.constraints)
+    return (
+        *(f"{path}: schema {removed} removed it, in favour of {instead}"
+          for path, removed, instead in _removed_fields(document)),
+        *(f"{path}: {law}" for path, law in laws
+          if law.startswith("deprecated ") and holds(document, path)),
+        *(f"{problem} (no law before schema {LAWS_SINCE})" for problem in metadata.broken_laws()),
+    )  # fmt: skip
 
 
 def is_known(schema: str) -> bool:
@@ -92,16 +137,6 @@ def last_known(schema: SchemaVersion) -> str:
     return before[-1] if before else known[0]
 
 
-def derive_min_reader(document: Mapping[str, Any]) -> str:
-    """Return the oldest schema whose readers understand all that a document demands of them.
-
-    It is the newest ``since`` among the fields that must be obeyed, are there, and say what no
-    older field carries. ``document`` is plain JSON data of the newest schema, such as a reader
-    accepts; of anything else nothing is promised.
-    """
-    return derived(document, schema=SCHEMA_VERSION)
-
-
 def ledger_of(schema: str) -> tuple[Row, ...]:
     """Return the newest ledger of the major of a known schema."""
     newest, major = SchemaVersion.parse(SCHEMA_VERSION), SchemaVersion.parse(schema).major
@@ -111,31 +146,21 @@ def ledger_of(schema: str) -> tuple[Row, ...]:
     return released_rows(last)
 
 
-def _reserved_names(document: Mapping[str, Any], schema: SchemaVersion) -> tuple[str, ...]:
-    """Return the fields of a document that its schema, or one before it, removed."""
-    gone = {path: said.partition("; ") for path, said in RESERVED.items()}
-    return tuple(
-        f"{path}: found a name that schema {removed} removed, expected {instead}"
-        for path, (removed, _, instead) in gone.items()
-        if SchemaVersion.parse(removed) <= schema and holds(document, path)
-    )
+def derive_min_reader(document: Mapping[str, Any], *, schema: str = SCHEMA_VERSION) -> str:
+    """Return the oldest schema whose readers understand all that a document demands of them.
 
-
-def derived(document: Mapping[str, Any], *, schema: str) -> str:
-    """Return the ``min_reader`` of a document in its own words, by the ledger of its schema.
-
-    What may be ignored of a bound says nothing of who may read it. It is of the same major.
+    It is the newest ``since`` among the fields that must be obeyed, are there, and say what no
+    older field carries; and of the major of ``schema``, in whose words the document is.
+    ``document`` is plain JSON data such as a reader accepts; of anything else nothing is promised.
     """
-    ledger = ledger_of(schema)
-    idle = {row.path.rpartition(".")[2] for row in ledger
-            if row.path.startswith("applicability_domain{}.") and not row.must_obey}  # fmt: skip
-    domain = document.get("applicability_domain")
-    if idle and isinstance(domain, dict):
-        domain = {name: {key: bound for key, bound in each.items() if key not in idle}
-                  if isinstance(each, dict) else each for name, each in domain.items()}  # fmt: skip
-        document = {**document, "applicability_domain": domain}
-    needed = SchemaVersion.parse(min_reader_of(history.uncarried(dict(document)), ledger))
-    return str(max(needed, SchemaVersion(SchemaVersion.parse(schema).major, 0)))
+    needed = min_reader_of(history.uncarried(dict(document)), ledger_of(schema))
+    first = SchemaVersion(SchemaVersion.parse(schema).major, 0)
+    return str(max(SchemaVersion.parse(needed), first))
+
+
+def own_words(metadata: ModelMetadata) -> dict[str, Any]:
+    """Return metadata as plain data in the words of the schema that they report."""
+    return history.downgrade(metadata.model_dump(mode="json"), schema=last_known(metadata.schema))
 
 
 def newer_meanings(metadata: ModelMetadata, schema: str) -> tuple[str, ...]:
@@ -144,14 +169,20 @@ def newer_meanings(metadata: ModelMetadata, schema: str) -> tuple[str, ...]:
     Left out is what older fields say as well. Fields that this package does not know are among
     them where ``schema`` is older than the one they were written in.
     """
-    own = last_known(metadata.schema)
-    document = history.downgrade(metadata.model_dump(mode="json"), schema=own)
-    document = history.uncarried(document, schema=schema)
+    document = history.uncarried(own_words(metadata), schema=schema)
     older = SchemaVersion.parse(schema) < metadata.schema
     return (
-        *newer_fields(document, ledger_of(own), schema),
+        *newer_fields(document, ledger_of(last_known(metadata.schema)), schema),
         *(metadata.unknown_fields if older else ()),
     )
+
+
+def _removed_fields(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield the removed fields that a document holds, who removed each, and what to say instead."""
+    for path, reason in RESERVED.items():
+        if holds(document, path):
+            removed, _, instead = reason.partition("; ")
+            yield path, removed, instead
 
 
 def with_plain_areas(metadata: ModelMetadata) -> ModelMetadata:

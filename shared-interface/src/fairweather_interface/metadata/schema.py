@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -292,7 +293,7 @@ class ModelMetadata(Record):
         outputs = {item.name: table.get(item.variable) for item in self.outputs}
         quantiles = {item.name: outputs.get(item.output) for item in self.uncertainty or ()}
         return (
-            *area_problems(self.areas),
+            *area_problems(self.areas, chain(*(item.areas or () for item in self.inputs))),
             *time_problems(self.created_at, self.training),
             *skill_problems(self.performance),
             *tolerance_problems(self.tolerance, outputs | quantiles),

@@ -58,7 +58,11 @@ class Input(Record):
     max_missing: Annotated[Share | None, _of_window("the share that may be missing")] = None
     areas: Annotated[
         tuple[Word, ...] | None,
-        _must("a region: the mean over these; absent: the requested area", law="without repeats"),
+        _must(
+            "a region: the mean over these; absent: the requested area",
+            law="without repeats",
+            newer_law=("1.0", "each name in its one spelling"),
+        ),
         Field(min_length=1),
     ] = None
     max_age: Annotated[

@@ -10,26 +10,24 @@ from fairweather_interface import history
 from fairweather_interface.errors import MetadataError, NotExpressibleError, short
 from fairweather_interface.metadata.reading import (
     derive_min_reader,
-    derived,
     invalid_metadata,
     is_known,
+    last_known,
     ledger_of,
+    own_words,
     read_metadata,
     wrong_min_reader,
 )
 from fairweather_interface.metadata.record import dump_document, dump_record, parse_json
 from fairweather_interface.metadata.rows import newer_fields
-from fairweather_interface.metadata.schema import (
-    LEDGER,
-    ModelMetadata,
-)
+from fairweather_interface.metadata.schema import ModelMetadata
 from fairweather_interface.metadata.tensors import TENSORS, Input, Output
 from fairweather_interface.problems import problems_of
 from fairweather_interface.variables import VARIABLES, conflicts
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
 
-WRITTEN_SCHEMAS = ("0.3", "0.4", SCHEMA_VERSION)
-"""The schemas that are still written; one leaves the list with a new major only."""
+WRITTEN_SCHEMAS = (*history.STEPS, SCHEMA_VERSION)
+"""The schemas that are written: all that are read. One leaves the list with a new major only."""
 
 
 def create_metadata(**fields: Any) -> ModelMetadata:  # noqa: ANN401 - the record checks them
@@ -94,22 +92,18 @@ def dump_metadata(metadata: ModelMetadata, *, schema: str | None = None) -> byte
 
 
 def writing_problems(metadata: ModelMetadata) -> tuple[str, ...]:
-    """Return what a strict writer would not have written; empty for schemas we cannot judge.
-
-    Those are the ones that are not known here, and those of an older major: it had other words.
-    """
+    """Return what a strict writer would not have written; empty for schemas we cannot judge."""
     schema = metadata.schema_version
-    newest = SchemaVersion.parse(SCHEMA_VERSION)
-    if not is_known(schema) or SchemaVersion.parse(schema).major != newest.major:
+    if not is_known(schema):
         return ()
-    document = metadata.model_dump(mode="json")
+    document = history.uncarried(own_words(metadata), schema=schema)
     problems = list(_unknown(metadata))
     problems += [
         f"{path}: schema {schema} has no such field"
-        for path in newer_fields(document, LEDGER, schema)
+        for path in newer_fields(document, ledger_of(schema), schema)
     ]
-    needed = derive_min_reader(document)
-    if needed != metadata.min_reader:
+    needed = derive_min_reader(document, schema=schema)
+    if needed != metadata.min_reader and schema == SCHEMA_VERSION:  # of others a reader judges
         problems.append(wrong_min_reader(metadata.min_reader, needed))
     for item in metadata.inputs:
         dtype, shape = TENSORS.get(item.role, (item.dtype, item.shape))
@@ -141,19 +135,19 @@ def _in_words_of(schema: str, document: dict[str, Any]) -> bytes:
     """Return the bytes of a document of the newest schema in the words of another one."""
     lost: tuple[str, ...] = ()
     try:
-        document = history.downgrade(document, schema=schema)
+        document = history.downgrade(document, schema=last_known(SchemaVersion.parse(schema)))
     except NotExpressibleError as error:
         lost = error.problems
     document = history.uncarried(document, schema=schema)
-    named = {problem.partition(":")[0] for problem in lost}
+    # what must be obeyed the steps have told, where they refuse at all
+    rows = tuple(row for row in ledger_of(schema) if not (lost and row.must_obey))
     lost += tuple(
         f"{path}: schema {schema} has no such field"
-        for path in newer_fields(document, ledger_of(schema), schema)
-        if path not in named
+        for path in newer_fields(document, rows, schema)
     )
     if lost:
         raise history.not_expressible(schema, lost)
-    return dump_document({**document, "min_reader": derived(document, schema=schema)})
+    return dump_document({**document, "min_reader": derive_min_reader(document, schema=schema)})
 
 
 def _unknown(metadata: ModelMetadata) -> tuple[str, ...]:

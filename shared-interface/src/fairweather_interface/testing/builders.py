@@ -28,14 +28,14 @@ from fairweather_interface.delivery import (
     staged_delivery,
 )
 from fairweather_interface.durations import iso_duration
-from fairweather_interface.history import downgrade
+from fairweather_interface.history import downgrade, uncarried, upgrade
 from fairweather_interface.manifest import write_manifest
 from fairweather_interface.metadata import (
     AREA_INDEX,
     OBSERVATIONS,
     REFERENCE_TIME,
+    derive_min_reader,
 )
-from fairweather_interface.metadata.reading import derived
 from fairweather_interface.testing.identity import floats, identity_onnx, integers, npz, texts
 from fairweather_interface.versions import SCHEMA_VERSION
 
@@ -81,7 +81,8 @@ def metadata_document(
         by_age: the skill of day 1, likewise, by the age of the newest values.
         quantiles: the probabilities of the quantiles it gives of every variable.
         declared_variables: the field ``variables``: rows that the contract's own table lacks.
-        changes: fields of the contract that replace the builder's own.
+        changes: fields of the contract that replace the builder's own, in the words of the newest
+            schema or of ``schema``.
 
     Raises:
         NotExpressibleError: an older ``schema`` cannot say what is asked for.
@@ -157,9 +158,10 @@ def metadata_document(
         **{name: each for name, each in optional.items() if each},
         **changes,
     }
-    plain = json.loads(json.dumps(document))  # its parts share nothing
-    plain = downgrade(plain, schema=schema)
-    return plain | {"min_reader": derived(plain, schema=schema)} | changes
+    plain = upgrade(json.loads(json.dumps(document)), schema=schema)  # its parts share nothing
+    plain = uncarried(downgrade(plain, schema=schema), schema=schema)
+    said = {"min_reader": derive_min_reader(plain, schema=schema)} | changes
+    return plain | {"min_reader": said["min_reader"]}
 
 
 def build_delivery(
@@ -189,7 +191,8 @@ def build_delivery(
     samples = document["outputs"][0]["shape"][-1]
     context = [each["name"] for each in document["inputs"] if each["role"] != OBSERVATIONS]
     model = model or identity_onnx(pairs, samples, unused=context, shifts=shifts)
-    examples = _examples(document, pairs, samples, shifts)
+    newest = upgrade(document, schema=fields.get("schema", SCHEMA_VERSION))
+    examples = _examples(newest, pairs, samples, shifts)
 
     def write(folder: Path) -> None:
         (folder / _MODEL).write_bytes(model)
