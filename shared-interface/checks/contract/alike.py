@@ -38,6 +38,19 @@ KITS: tuple[Document, ...] = (
     },
     {"applicability_domain": {"temperature": {"maximum": 30.0}}, "max_temperature_seen": 30.0},
     {"samples": 48, "max_missing": 0.2, "max_age": {"hours": 3}, "by_lead_day": [0.3, 0.1]},
+    {
+        "areas": ["EWR", "JFK"], "variables": ["temperature", "humidity"], "context": True,
+        "samples": 4, "max_missing": 0.5, "valid_months": [1, 2, 12],
+        "applicability_domain": {
+            "temperature": {"maximum": 30.123456789012345}, "humidity": {"maximum": 88.3}
+        },
+    },
+    {
+        "quantiles": [0.1, 0.9], "samples": 4, "max_missing": 0.25,
+        "applicability_domain": {
+            "temperature": {"minimum": -20.0, "maximum": 30.0, "max_missing": 0.25}
+        },
+    },
 )  # fmt: skip
 """What is asked of a testing kit; one that does not know a word of it is not asked for that one."""
 
@@ -94,15 +107,13 @@ def difference(then: Answer, now: Answer, *, schema: str, newest: str, mine: boo
         return None
     if after == "crashed":
         return None if before == "crashed" else f"crashes: {now['crashed']}"
-    major = version(newest)[0] > version(schema)[0]
     if "answer" in (before, after) and before != after:
         if after == "answer":
             return _looser(then, now, schema=schema, newest=newest, mine=mine)
         return None if mine else "tighter: it is refused now, and released software reads it"
     if before != "answer":
         return None
-    hidden = {"domain"} if major else set()  # the older call, for software of the older major
-    part = _other(then["answer"], now["answer"], hidden)
+    part = _other(then["answer"], now["answer"])
     return None if part is None else f"reads another {part}".rstrip()
 
 
@@ -118,15 +129,15 @@ def _looser(then: Answer, now: Answer, *, schema: str, newest: str, mine: bool) 
     return "looser: it is read now, and released software refuses it"
 
 
-def _other(then: object, now: object, hidden: set[str]) -> str | None:
+def _other(then: object, now: object) -> str | None:
     """Return where two answers differ in what both have, or ``None``."""
     if not isinstance(then, dict) or not isinstance(now, dict):
         return None if then == now else ""
-    for name in [name for name in then if name in now and name not in hidden]:
+    for name in [name for name in then if name in now]:
         here, there = then[name], now[name]
         if name == "unknown":  # a newer contract knows more fields, and none of nobody
             here, there = ([each for each in it if "nobody" in each] for it in (here, there))
-        if (part := _other(here, there, hidden)) is not None:
+        if (part := _other(here, there)) is not None:
             return f"{name} {part}".strip()
     return None
 
@@ -427,7 +438,7 @@ def _grown(theirs: Witness, mine: Witness) -> Iterator[Difference]:
     for part, held in then["answer"].items():
         for name, value in held.items():
             here = now["answer"][part].get(name)
-            if _other(value, here, set()) is not None:
+            if _other(value, here) is not None:
                 it = Asked(ask="said", about={}, wrote=theirs.name)
                 said = f"changed what is frozen: {part}, {name}"
                 yield Difference(asked=it, release=theirs, said=said, then=value, now=here)

@@ -37,7 +37,7 @@ from released import (
     unpacked,
 )
 from rules import Change, Ledger, LedgerError, Rule, changes, parse_ledger, version
-from steps import CHANGELOG, Said, accompanied, duties, meanings, reworded, written
+from steps import CHANGELOG, Said, accompanied, duties, meanings, said_in_changelog, written
 from witnesses import NEEDED, Witness, interpreter, kept_under
 
 __all__ = [
@@ -92,7 +92,11 @@ def _current(head: Path, ledger: Ledger, said: Said) -> Iterator[Change]:
     ):  # fmt: skip
         path = LEDGERS / f"{ledger.version}.{suffix}"
         text_there = (head / path).read_text(encoding="utf-8") if (head / path).is_file() else None
-        if text is None or text_there == text or (text_there and option and reworded(head)):
+        if (
+            text is None
+            or text_there == text
+            or (text_there and option and said_in_changelog(head, "Reworded"))
+        ):
             continue
         yield Change(
             rule=Rule.LEDGER_NOT_CURRENT,
@@ -118,7 +122,7 @@ def _unused(head: Path, ledger: Ledger) -> Iterator[Change]:
 
 def _compared(head: Path, ledger: Ledger, released: Sequence[Released]) -> Iterator[Change]:
     """Hold the ledger at hand against every released one; what several say is said once."""
-    names, told = reserved_names(head), reworded(head)
+    names, told = reserved_names(head), said_in_changelog(head, "Reworded")
     known = {item.version: item for made in released for item in made.ledgers}
     schemas: dict[Change, list[str]] = {}
     for before in sorted(known.values(), key=lambda each: version(each.version)):
@@ -170,8 +174,9 @@ def _names_and_writers(
     said: Said, mine: Witness, releases: Sequence[Witness], released: Sequence[Released]
 ) -> Iterator[Change]:
     newest = {version(each.package_version)[0]: number for number, each in enumerate(released)}
+    told = said_in_changelog(wheelhouse.ROOT / wheelhouse.FOLDERS["interface"], "Breaking")
     for number in newest.values():
-        yield from changed_names(releases[number], mine)
+        yield from changed_names(releases[number], mine, told)
     wrote = releases[-1].ask("ledger").get("answer", {}).get("written", [])
     yield from written(said, parse_ledger(said.text), released[-1], wrote)
     for path in sorted(wheelhouse.RECORDS.glob("app-*.json")):

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from rules import Change, Rule, version
@@ -14,8 +14,11 @@ _INSIDE = ("fairweather_interface.problems",)
 """Modules that are no part of the promise."""
 
 
-def changed_names(release: Witness, mine: Witness) -> Iterator[Change]:
-    """Yield the names of a release that are gone, or that cannot be used as they could."""
+def changed_names(release: Witness, mine: Witness, told: Collection[str]) -> Iterator[Change]:
+    """Yield the names of a release that are gone, or that cannot be used as they could.
+
+    A new major may do that to the names that the changelog told of.
+    """
     then, now = release.ask("names").get("answer", {}), mine.ask("names")
     if "answer" not in now:
         yield Change(rule=Rule.CANNOT_BE_ASKED, path="names", found=str(now))
@@ -30,11 +33,17 @@ def changed_names(release: Witness, mine: Witness) -> Iterator[Change]:
         for found in (
             ["it is gone"] if after is None else _changed({**there, "attributes": kept}, after)
         ):
+            if major and name.rpartition(".")[2] in told:
+                yield Change(rule=Rule.CHANGED_WITH_NEW_MAJOR, path=name, found=found)
+                continue
+            remedy = "bring it back, and put what is new beside it"
+            if major:
+                remedy = f"say so in the changelog ('- Breaking: `{name.rpartition('.')[2]}` ...')"
             yield Change(
                 rule=Rule.PUBLIC_NAME_CHANGED,
                 path=name,
                 found=f"{found}, and {release.name} had it so; research and app import from it: "
-                "bring it back, and put what is new beside it",
+                f"{remedy}",
             )
 
 

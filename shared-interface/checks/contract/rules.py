@@ -20,9 +20,10 @@ not its type, its unit, nor its age.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 _COLUMNS = ("path", "type", "required", "default", "constraints", "unit", "since", "unknown")
 AS_BEFORE = {"null", "false"}
@@ -221,6 +222,7 @@ def _removed(before: Ledger, after: Ledger) -> list[Change]:
 
 def _kept(before: Ledger, after: Ledger) -> list[Change]:
     found = []
+    removed = [path for path in before.rows if path not in after.rows]
     for path, released in before.rows.items():
         if path not in after.rows:
             continue
@@ -242,7 +244,7 @@ def _kept(before: Ledger, after: Ledger) -> list[Change]:
                     found=f"{_LOOSER} that lack it; go on asking for it",
                 )
             )
-        found += _bounds(path, old, new)
+        found += _bounds(path, old, new, removed)
         for column, (rule, remedy) in _CHANGES.items():
             if column == "default" and old["required"] != new["required"]:
                 continue  # told above
@@ -265,16 +267,25 @@ def _plain(row: Mapping[str, str]) -> Mapping[str, str]:
 _TIGHTER = "tighter: refuses documents of {schemas}"
 _LOOSER = "looser: {schemas} refuse new documents"
 _BOUND = re.compile(r"^(each |item \d+ |key )*(length)?(>=|<=|>|<)(-?[\d.e+-]+)$")
-_OF_PYDANTIC = ("~", "one of ", "multiple of ", "null ", "also read as ", "kind by ")
+_OF_PYDANTIC = ("~", "one of ", "multiple of ", "null ", "also read as ", "kind by ", "from ")
 
 
-def _bounds(path: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
-    """Yield what changed of the constraints of a field, each bound with its direction."""
-    was, has = ({each for each in row["constraints"].split("; ") if each != "-"}
+def _bounds(
+    path: str, old: Mapping[str, str], new: Mapping[str, str], removed: Sequence[str]
+) -> Iterator[Change]:
+    """Yield what changed of the constraints of a field, each bound with its direction.
+
+    A law may be made for newer documents alone (``from 1.0: ...``), and may lose what it says of a
+    field that is removed with it: both bind as a bound does. That a field will go binds nobody.
+    """
+    was, has = ({each for each in row["constraints"].split("; ")
+                 if each != "-" and not each.startswith("deprecated since ")}
                 for row in (old, new))  # fmt: skip
     gone, come = sorted(was - has), sorted(has - was)
     for bound in [*gone, *come]:
         words = re.sub(r"^(each |item \d+ |key )*", "", bound)
+        if bound in gone and _speaks_of(bound, removed):
+            continue
         if not _BOUND.match(bound) and not words.startswith(_OF_PYDANTIC):
             yield Change(
                 rule=Rule.LAW_CHANGED,
@@ -293,6 +304,12 @@ def _bounds(path: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterat
                 found=f"found {'; '.join(come) or 'none'!r}, released as "
                 f"{'; '.join(gone) or 'none'!r}; {direction}; add a new field",
             )
+
+
+def _speaks_of(law: str, removed: Sequence[str]) -> bool:
+    """Return whether a law names one of the fields, as ``max_*_seen`` names two."""
+    names = re.findall(r"[\w.*\[\]{}]*\w", law)
+    return any(fnmatchcase(path, name) for path in removed for name in names if "_" in name)
 
 
 def _direction(gone: list[str], come: list[str]) -> Iterator[str]:

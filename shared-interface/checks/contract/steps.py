@@ -204,17 +204,18 @@ def _names_in(path: Path) -> set[str]:
     }
 
 
-def reworded(head: Path) -> set[str]:
-    """Return the paths that the unreleased part of the changelog calls reworded."""
+def said_in_changelog(head: Path, word: str) -> set[str]:
+    """Return what the unreleased part of the changelog names in items that begin with a word."""
     text = (head / CHANGELOG).read_text(encoding="utf-8") if (head / CHANGELOG).is_file() else ""
     unreleased = re.split(r"^## ", text.partition("## Unreleased")[2], flags=re.MULTILINE)[0]
     items = re.split(r"^- ", unreleased, flags=re.MULTILINE)
-    return {path for item in items if "eworded" in item for path in re.findall(r"`([^`]+)`", item)}
+    return {name for item in items if item.startswith(word)
+            for name in re.findall(r"`([^`]+)`", item)}  # fmt: skip
 
 
 def meanings(head: Path, said: Said, last: Released) -> Iterator[Change]:
     """Hold what each field states against what the last release said that it states."""
-    told = reworded(head)
+    told = said_in_changelog(head, "Reworded")
     for path, then in last.meanings.items():
         now = said.meanings.get(path)
         if now is not None and now != then and path not in told:

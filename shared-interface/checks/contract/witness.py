@@ -138,13 +138,12 @@ def _views(metadata: Any, document: Answer) -> Answer:  # noqa: ANN401 - differs
         "performance": [
             [row.area, row.variable, row.mae, row.rmse, row.bias, row.count, row.evaluation_id,
              row.skill, row.skill_interval and list(row.skill_interval),
-             [[block.start.isoformat(), block.end.isoformat()] for block in row.held_out]]
+             [[block.start.isoformat(), block.end.isoformat()] for block in row.held_out or ()]]
             for row in metadata.performance
         ],
         "training": _plain(metadata.training) if metadata.training else None,
         "season": list(_season(metadata)),
         "missing": list(_missing(metadata)),
-        "domain": list(_domain(metadata, bounds)),
         "unknown": sorted(metadata.unknown_fields),
         **_newer_views(metadata, bounds),
     }  # fmt: skip
@@ -152,6 +151,8 @@ def _views(metadata: Any, document: Answer) -> Answer:  # noqa: ANN401 - differs
 
 def _newer_views(metadata: Any, bounds: list[float]) -> Answer:  # noqa: ANN401
     found: Answer = {}
+    if hasattr(contract, "check_domain"):  # the older call, up to schema 0.4
+        found["domain"] = list(_domain(metadata, bounds))
     if hasattr(metadata, "quantiles"):
         found["quantiles"] = [
             [[item.probability, item.name] for item in metadata.quantiles(output.name)]
@@ -165,9 +166,10 @@ def _newer_views(metadata: Any, bounds: list[float]) -> Answer:  # noqa: ANN401
 
 
 def _season(metadata: Any) -> Iterator[str | None]:  # noqa: ANN401
+    check = getattr(contract, "check_start", None) or contract.check_season  # as it was called
     for area in metadata.areas:
         for time in _TIMES:
-            yield _code(contract.check_season, metadata, area, time)
+            yield _code(check, metadata, area, time)
 
 
 def _missing(metadata: Any) -> Iterator[list[object]]:  # noqa: ANN401
