@@ -20,7 +20,7 @@ from fairweather_app.catalogue.delivery_cache import DeliveryCache
 from fairweather_app.catalogue.entries import Entry, State, describe, describe_variables
 from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
-from fairweather_app.models_backend.acceptance import accept, check_roles, check_units
+from fairweather_app.models_backend.acceptance import accept, check_roles, check_supply, check_units
 from fairweather_app.models_backend.loading import estimate_memory, load
 from fairweather_app.models_backend.runtime_model import RuntimeModel
 from fairweather_app.models_backend.session import Session
@@ -29,7 +29,7 @@ from fairweather_app.text import mask
 FindKnown = Callable[[str, str], Entry | None]
 """Finds the entry of a delivery id and a digest that were ingested before."""
 
-_DECLINED = {Code.SCHEMA_TOO_NEW, Code.RUNTIME_UNAVAILABLE}
+_DECLINED = {Code.SCHEMA_TOO_NEW, Code.RUNTIME_UNAVAILABLE, Code.OBSERVATIONS_MISSING}
 """The codes of sound deliveries."""
 
 logger = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ class Ingestion:
         try:
             check_roles(delivery.metadata)
             check_units(delivery.metadata)
+            check_supply(delivery.metadata)
             model = load(delivery, self.backends)
             accept(model)
         except LoadError as error:
