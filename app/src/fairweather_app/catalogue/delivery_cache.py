@@ -29,8 +29,7 @@ from fairweather_interface.delivery import (
     read_manifest,
 )
 from fairweather_interface.manifest import file_problems, read_listed
-from fairweather_interface.metadata import read_metadata
-from fairweather_interface.names import with_plain_areas
+from fairweather_interface.metadata import read_metadata, with_plain_areas
 
 from fairweather_app.catalogue.stores import Store
 from fairweather_app.text import FEW_NAMED, join_some

@@ -155,7 +155,7 @@ def describe(metadata: ModelMetadata, runtime: str | None) -> bytes:
     declared = Declared(
         schema_version=metadata.schema_version,
         model_type=metadata.model_type,
-        topic=metadata.topic,
+        topic=metadata.topic or "",
         author=metadata.author,
         areas={
             name: (area.latitude, area.longitude, area.timezone)
