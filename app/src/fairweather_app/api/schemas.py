@@ -184,7 +184,7 @@ class Receipt(_Response):
     skill: dict[str, float | None] = Field(
         description="By variable: held-out skill for this area; null where none is stated."
     )
-    synthetic: bool = Field(description="True when trained on generated, not real, weather.")
+    synthetic: bool = Field(description="True when trained on generated, not observed, values.")
     inputs: dict[str, ReceiptInput] = Field(
         description="By name of the model's inputs: how old and how whole the observations were."
     )
