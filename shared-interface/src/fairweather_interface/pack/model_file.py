@@ -11,6 +11,7 @@ import onnx
 from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 
 from fairweather_interface.errors import PackError, in_words, short
+from fairweather_interface.manifest import read_document
 
 _LARGEST = 1 << 29  # bytes of a model
 _DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
@@ -33,14 +34,10 @@ def read_model(path: Path) -> ModelFile:
             ONNX does not define.
     """
     try:
-        size = path.stat().st_size
-        data = path.read_bytes() if size <= _LARGEST else b""
-    except OSError as error:
-        raise PackError(f"found no model at {path}: {error.strerror}") from None
-    if size > _LARGEST:
-        raise PackError(f"found {size} bytes in {path}, expected at most {_LARGEST}")
-    try:
+        data = read_document(path.resolve(), _LARGEST)
         model = onnx.ModelProto.FromString(data)
+    except (OSError, ValueError) as error:
+        raise PackError(f"found no model at {path}: {error}") from None
     except DecodeError:
         model = onnx.ModelProto()
     opset = max((each.version for each in model.opset_import if not each.domain), default=0)
