@@ -164,7 +164,7 @@ def contract_edits(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON, default=False, name="new-schema")
 def new_schema(session: nox.Session) -> None:
-    """Lay a new schema version, or write its ledger again: ``-- 0.5``."""
+    """Lay a new schema version, or write its ledger again: ``-- 1.1``."""
     install(session, "interface")
     script = str(CHECKS / "contract" / "new_schema.py")
     session.run("python", script, *session.posargs, env={"PYTHONPATH": str(RELEASE_TOOLS)})

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import os
 import re
 import sys
+import textwrap
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,13 +18,22 @@ import pytest
 import yaml
 
 import fairweather_interface
-from fairweather_interface import SCHEMA_VERSION, VARIABLES, delivery, errors, load_definitions
+from fairweather_interface import (
+    SCHEMA_VERSION,
+    VARIABLES,
+    delivery,
+    errors,
+    load_definitions,
+    staged_delivery,
+)
 from fairweather_interface.__main__ import _parser, main
 from fairweather_interface.archive import archive_text
 from fairweather_interface.definitions import load_yaml, parse_definitions
 from fairweather_interface.ledger import LEDGER
+from fairweather_interface.metadata import read_metadata
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Software
+from fairweather_interface.testing import assert_delivery_conforms, builders, identity_onnx
 
 _HOME = Path(__file__).parent.parent
 _OTHERS = {"own-domain", "from-the-talk"}  # held by sessions of their own
@@ -230,6 +241,57 @@ def test_the_definitions_of_the_handbook_can_be_loaded() -> None:
     found = parse_definitions(load_yaml(text), source="README.md")
     assert found.required_inputs == load_definitions("israel").required_inputs
     assert yaml.safe_load(text)
+
+
+def test_the_whole_document_of_the_handbook_is_a_delivery_and_says_no_more_than_is_asked_for(
+    store: Path,
+) -> None:
+    page = (_HOME / "docs" / "metadata.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    document = json.loads(text)
+    assert len(text.splitlines()) <= 40
+    assert max(map(len, text.splitlines())) <= 100
+    assert set(document) == {row.path for row in LEDGER if row.required and row.path.isidentifier()}
+    with staged_delivery(store, document["delivery_id"]) as folder:
+        pairs = [("temperature", "temperature_forecast")]
+        (folder / "model.onnx").write_bytes(identity_onnx(pairs, 24))
+        examples = builders._examples(document, pairs, 24, {})
+        (folder / delivery.EXAMPLES).write_bytes(examples)
+        (folder / "card").mkdir()
+        (folder / delivery.CARD).write_text("<!doctype html><title>JFK</title>")
+        (folder / delivery.METADATA).write_text(text, encoding="utf-8")
+    assert_delivery_conforms(store / document["delivery_id"])
+    for name in document:
+        less = {key: each for key, each in document.items() if key != name}
+        with pytest.raises(errors.MetadataError, match=name):
+            read_metadata(json.dumps(less))
+
+
+@pytest.mark.parametrize(("command", "schema"), [("check", SCHEMA_VERSION), ("verify", "0.4")])
+def test_what_the_page_on_breaking_changes_shows_is_what_the_commands_print(
+    command: str, schema: str, tiny_delivery: Callable[..., Path], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    page = (_HOME / "docs" / "versioning.md").read_text(encoding="utf-8")
+    told = re.findall(
+        rf"^ *\$ fairweather-interface {command} (store/\w+).*\n((?: +.*\n)+?) +```",
+        page,
+        re.MULTILINE,
+    )
+    ((name, shown),) = told
+    bounds = {"temperature": {"maximum": 30.0}}
+    path = tiny_delivery(schema=schema, applicability_domain=bounds)
+    software = tmp_path / "app.json"
+    software.write_text(json.dumps({
+        "name": "fairweather-app", "version": "0.5.0",
+        "readable_schemas": {"oldest": "0.1", "newest": "0.4"},
+        "runtimes": [{"format": "onnx", "name": "onnxruntime", "version": "1.26.0"}],
+        "roles": ["observations"], "variables": {"temperature": "degC"},
+        "longest_period": "P90D", "shortest_sample_rate": "PT1M",
+    }))  # fmt: skip
+    main([command, str(path), *(["--software", str(software)] if command == "check" else [])])
+    printed = capsys.readouterr().out.replace(str(path), name)
+    assert printed == textwrap.dedent(shown)
 
 
 def test_no_setting_is_read_from_the_environment() -> None:

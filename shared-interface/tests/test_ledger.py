@@ -90,8 +90,8 @@ performance[].skill | number | optional | null | <=1; from 1.0: >=-1e6 | - | 0.1
 uncertainty[].probability | number | required | - | <1; >0 | - | 0.3 | may-ignore
 inputs[].max_age | duration | optional | null | of observations; not above the period | - | \
 0.4 | must-obey
-performance[].by_lead_day[].baselines | map of number | required | - | length>=1; each >=0 | - | \
-0.4 | may-ignore
+performance[].by_lead_day[].baselines | map of number | required | - | length>=1; each >=0; \
+key length<=100; key ~^[A-Za-z][A-Za-z0-9_]*$ | - | 0.4 | may-ignore
 variables{}.margin | number | optional | null | >=0 | - | 0.4 | may-ignore
 inputs[].period | duration | optional | null | required of observations | - | 0.1 | must-obey
 artifacts[].canonical | boolean | optional | false | - | - | 0.1 | may-ignore

@@ -65,7 +65,7 @@ def check(said: Said, work: Path) -> tuple[Change, ...]:
     ledger = parse_ledger(said.text)
     found = [
         *changed,
-        *_current(head, ledger, said),
+        *_current(head, ledger, said, released),
         *(change for made in released for change in frozen(head, made)),
         *producers_goldens(head),
         *_unused(head, ledger),
@@ -85,18 +85,17 @@ def _placed(change: Change, said: Said) -> Change:
     return replace(change, found=f"{change.found} [{place}]") if place else change
 
 
-def _current(head: Path, ledger: Ledger, said: Said) -> Iterator[Change]:
+def _current(
+    head: Path, ledger: Ledger, said: Said, released: Sequence[Released]
+) -> Iterator[Change]:
     """Hold the committed ledger of the schema at hand against what the records give."""
+    told = said_in_changelog(head, "Reworded", since=released[-1]) if released else ()
     for suffix, text, option in (
         ("txt", said.text, ""), ("meanings.toml", said.meanings_text, " --meanings"),
     ):  # fmt: skip
         path = LEDGERS / f"{ledger.version}.{suffix}"
         text_there = (head / path).read_text(encoding="utf-8") if (head / path).is_file() else None
-        if (
-            text is None
-            or text_there == text
-            or (text_there and option and said_in_changelog(head, "Reworded"))
-        ):
+        if text is None or text_there == text or (text_there and option and told):
             continue
         yield Change(
             rule=Rule.LEDGER_NOT_CURRENT,
@@ -122,10 +121,12 @@ def _unused(head: Path, ledger: Ledger) -> Iterator[Change]:
 
 def _compared(head: Path, ledger: Ledger, released: Sequence[Released]) -> Iterator[Change]:
     """Hold the ledger at hand against every released one; what several say is said once."""
-    names, told = reserved_names(head), said_in_changelog(head, "Reworded")
-    known = {item.version: item for made in released for item in made.ledgers}
+    names = reserved_names(head)
+    known = {item.version: (item, made) for made in reversed(released) for item in made.ledgers}
     schemas: dict[Change, list[str]] = {}
-    for before in sorted(known.values(), key=lambda each: version(each.version)):
+    for schema in sorted(known, key=version):
+        before, first = known[schema]  # and the first release that has it
+        told = said_in_changelog(head, "Reworded", since=first)
         if version(before.version) > version(ledger.version):
             yield Change(
                 rule=Rule.VERSION_WENT_BACK,
@@ -174,8 +175,9 @@ def _names_and_writers(
     said: Said, mine: Witness, releases: Sequence[Witness], released: Sequence[Released]
 ) -> Iterator[Change]:
     newest = {version(each.package_version)[0]: number for number, each in enumerate(released)}
-    told = said_in_changelog(wheelhouse.ROOT / wheelhouse.FOLDERS["interface"], "Breaking")
+    head = wheelhouse.ROOT / wheelhouse.FOLDERS["interface"]
     for number in newest.values():
+        told = said_in_changelog(head, "Breaking", since=released[number])
         yield from changed_names(releases[number], mine, told)
     wrote = releases[-1].ask("ledger").get("answer", {}).get("written", [])
     yield from written(said, parse_ledger(said.text), released[-1], wrote)

@@ -35,7 +35,7 @@ _FORMS: Mapping[str, tuple[object, ...]] = {
         "", "x", "x" * 200, "x" * 201, "Zürich ירושלים", "_x", "a:b", "a b", " padded ", "x-1", 5,
         "UTC", "EST", "Etc/GMT+5", "Asia/Jerusalem", "asia/jerusalem", "Mars/Base", "float64",
         "float16", "int64", "int32", "horizon", "onnx", "1.0",
-        "0.99", "../x", "card/x", "degC", "K",
+        "0.99", "1.99", "../x", "card/x", "degC", "K",
     ),
     "integer": (0, 1, -1, 12, 13, 2**40, 3.0, 0.5, "3", True),
     "number": (

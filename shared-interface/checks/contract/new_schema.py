@@ -1,6 +1,6 @@
 """Lay a new schema version: its step, its ledger, its meanings and the stub of its words.
 
-    nox -s new-schema -- 0.5
+    nox -s new-schema -- 1.1
 
 Run again after a change of the records, it writes ledger and meanings anew; released files are
 never written.
@@ -22,7 +22,7 @@ from steps import CHANGELOG, STUB
 from witnesses import Witness
 
 _VERSIONS = PACKAGE / "versions.py"
-_WRITING = PACKAGE / "metadata" / "writing.py"
+_PROJECT = Path("pyproject.toml")
 _STEP = '''"""{words}"""
 
 from __future__ import annotations
@@ -51,6 +51,20 @@ next:
   4. python tests/test_documents.py: brings the handbook up to date
   5. nox -s contract: says what is missing
 """
+_NEXT_OF_A_MAJOR = """\
+next, for a new major:
+  1. take the fields that go out of their records, and reserve each name for ever with a line of
+     src/fairweather_interface/ledgers/reserved.txt: PATH | {new}; what says it now
+  2. {step}: let upgrade say in the new words what the old ones said, and downgrade in the old words
+     what they can say; it raises NotExpressibleError for the rest, and for what they ask for
+  3. say in its docstring and in CHANGELOG.md, in the same words, what the schema brings (in place
+     of {stub!r}); name what goes of Python: "- Breaking: `name` ..."
+  4. a law that older documents may break: Rule(..., newer_law=("{new}", "the law")), and laws.py
+  5. nox -s new-schema -- {new}: writes ledger and meanings again
+  6. python tests/test_documents.py: brings the handbook up to date
+  7. nox -s contract: says what is missing, and which older document is read as another
+  8. docs/versioning.md, "How to add a breaking change": what research, app and others do, and when
+"""
 
 
 def lay(home: Path, schema: str) -> list[Path]:
@@ -63,7 +77,7 @@ def lay(home: Path, schema: str) -> list[Path]:
     text = (home / _VERSIONS).read_text(encoding="utf-8")
     old = re.findall(r'^SCHEMA_VERSION = "(.*)"', text, re.MULTILINE)[0]
     if not re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)", schema) or version(schema) < version(old):
-        raise LedgerError(f"found {schema!r}, expected a schema after {old}, such as 0.5 or 1.0")
+        raise LedgerError(f"found {schema!r}, expected a schema after {old}, such as 1.1 or 2.0")
     if any((folder / LEDGERS / f"{schema}.txt").is_file() for folder in _released()):
         raise LedgerError(f"schema {schema} is released and stays as it is: lay the next one")
     files = [] if schema == old else _laid(home, old, schema)
@@ -87,19 +101,17 @@ def _laid(home: Path, old: str, new: str) -> list[Path]:
     module = f"v{old.replace('.', '_')}"
     words = f"Schema {new} {STUB}."
     title = f"## Unreleased\n\nThis release brings schema **{new}**.\n\n### Added\n\n- {words}\n"
+    major = version(new)[0] > version(old)[0]
     changes = {
         _VERSIONS: [(f'SCHEMA_VERSION = "{old}"', f'SCHEMA_VERSION = "{new}"')],
-        _WRITING: [
-            (r"(WRITTEN_SCHEMAS = \(.*)SCHEMA_VERSION\)", rf'\g<1>"{old}", SCHEMA_VERSION)')
-        ],
+        _PROJECT: [(r'\nversion = ".*"', f'\nversion = "{new}.0.dev0"')] if major else [],
         HISTORY / "__init__.py": [
             (r"(from fairweather_interface.history import .*)", rf"\1, {module}"),
             (r"(STEPS: Mapping\[str, Step\] = \{[^}]*?),?\s*\}", rf'\1, "{old}": {module}}}'),
         ],
-        CHANGELOG: [
-            ("## Unreleased\n", title),
-        ],
+        CHANGELOG: [(r"## Unreleased\n(\n### Added\n\n(?=- ))?", title)],
     }  # fmt: skip
+    changes = {path: edits for path, edits in changes.items() if edits}
     for path, edits in changes.items():
         text = (home / path).read_text(encoding="utf-8")
         for pattern, put in edits:
@@ -116,7 +128,7 @@ def main(arguments: Sequence[str]) -> int:
     """Lay the schema that is asked for, and say what is next."""
     home = wheelhouse.ROOT / wheelhouse.FOLDERS["interface"]
     if len(arguments) != 1:
-        sys.stderr.write("expected a schema version: nox -s new-schema -- 0.5\n")
+        sys.stderr.write("expected a schema version: nox -s new-schema -- 1.1\n")
         return 2
     try:
         files = lay(home, arguments[0])
@@ -126,7 +138,8 @@ def main(arguments: Sequence[str]) -> int:
     for path in files:
         sys.stdout.write(f"wrote {path.relative_to(wheelhouse.ROOT)}\n")
     step = next((path.name for path in files if re.match(r"v\d+_", path.name)), "its step")
-    sys.stdout.write(_NEXT.format(new=arguments[0], step=step, stub=STUB))
+    text = _NEXT_OF_A_MAJOR if arguments[0].endswith(".0") else _NEXT
+    sys.stdout.write(text.format(new=arguments[0], step=step, stub=STUB))
     return 0
 
 

@@ -204,18 +204,18 @@ def _names_in(path: Path) -> set[str]:
     }
 
 
-def said_in_changelog(head: Path, word: str) -> set[str]:
-    """Return what the unreleased part of the changelog names in items that begin with a word."""
+def said_in_changelog(head: Path, word: str, *, since: Released) -> set[str]:
+    """Return what the changelog names in items that begin with a word, above those of a release."""
     text = (head / CHANGELOG).read_text(encoding="utf-8") if (head / CHANGELOG).is_file() else ""
-    unreleased = re.split(r"^## ", text.partition("## Unreleased")[2], flags=re.MULTILINE)[0]
-    items = re.split(r"^- ", unreleased, flags=re.MULTILINE)
+    newer = text.partition("## Unreleased")[2].partition(f"\n## {since.package_version} ")[0]
+    items = re.split(r"^(?:- |## )", newer, flags=re.MULTILINE)
     return {name for item in items if item.startswith(word)
             for name in re.findall(r"`([^`]+)`", item)}  # fmt: skip
 
 
 def meanings(head: Path, said: Said, last: Released) -> Iterator[Change]:
     """Hold what each field states against what the last release said that it states."""
-    told = said_in_changelog(head, "Reworded")
+    told = said_in_changelog(head, "Reworded", since=last)
     for path, then in last.meanings.items():
         now = said.meanings.get(path)
         if now is not None and now != then and path not in told:

@@ -166,7 +166,8 @@ def _newer_views(metadata: Any, bounds: list[float]) -> Answer:  # noqa: ANN401
 
 
 def _season(metadata: Any) -> Iterator[str | None]:  # noqa: ANN401
-    check = getattr(contract, "check_start", None) or contract.check_season  # as it was called
+    names = vars(contract)
+    check = names.get("check_start") or names["check_season"]  # as it was called up to 0.3
     for area in metadata.areas:
         for time in _TIMES:
             yield _code(check, metadata, area, time)
@@ -194,11 +195,12 @@ def _bounds(value: object, name: str = "") -> Iterator[float]:
 
 
 def _domain(metadata: Any, bounds: list[float]) -> Iterator[list[object]]:  # noqa: ANN401
+    check = vars(contract)["check_domain"]
     for value in bounds:
         for margin in (0.0, 0.5):
             highest = {"temperature": value, "humidity": value}
             margins = dict.fromkeys(highest, margin)
-            yield [value, margin, _code(contract.check_domain, metadata, highest, margins=margins)]
+            yield [value, margin, _code(check, metadata, highest, margins=margins)]
 
 
 def _applicability(metadata: Any, bounds: list[float]) -> Iterator[list[object]]:  # noqa: ANN401

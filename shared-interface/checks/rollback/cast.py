@@ -33,7 +33,7 @@ class Member:
 
     Attributes:
         area: its area, and what it is called.
-        build: what the kit is asked for.
+        build: what the kit is asked for, in schema 0.4 unless it says another.
         change: changes its metadata before they are written, to lie or to come from the future.
         reader: the oldest schema that a release must obey to serve it; ``None`` if none does.
         code: the code it is refused with by all others.
@@ -73,6 +73,14 @@ def _from_the_future(document: dict[str, Any]) -> None:
         record["novelty"] = {"deep": [1, None]}
 
 
+def _leave_out(document: dict[str, Any]) -> None:
+    """Leave out all that 1.0 asks for no more."""
+    for name in ("topic", "model_digest", "performance"):
+        del document[name]
+    kept = ("train_end_time", "synthetic")
+    document["training"] = {name: document["training"][name] for name in kept}
+
+
 _CARRIED = {"temperature": {"maximum": 30.0, "max_missing": 0.0}}
 CAST = (
     Member(area="Plain01", build={"schema": "0.1"}),
@@ -91,20 +99,29 @@ CAST = (
     Member(area="Bands03", build={"quantiles": (0.1, 0.9)}, bands=True),
     Member(
         area="Carried03",
-        build={"applicability_domain": _CARRIED, "max_temperature_seen": 30.0},
+        build={"applicability_domain": _CARRIED},
         too_hot="out-of-domain",
     ),
     Member(
         area="Bound03",
         build={"applicability_domain": {"temperature": {"minimum": -10.0, "maximum": 30.0}},
-               "max_temperature_seen": 30.0, "quantiles": (0.1, 0.9)},
+               "quantiles": (0.1, 0.9)},
         reader="0.3",
         too_hot="out-of-domain",
         bands=True,
     ),
     Member(area="Future", change=_from_the_future),
     Member(area="FarFuture", change=_says(schema_version="0.10", min_reader="0.10"), reader=None),
-    Member(area="NextMajor", change=_says(schema_version="1.0", min_reader="1.0"), reader=None),
+    Member(area="Plain10", build={"schema": "1.0"}, reader="1.0"),
+    Member(area="Lean10", build={"schema": "1.0"}, change=_leave_out, reader="1.0"),
+    Member(
+        area="Bound10",
+        build={"schema": "1.0", "applicability_domain": _CARRIED, "quantiles": (0.1, 0.9)},
+        reader="1.0",
+        too_hot="out-of-domain",
+        bands=True,
+    ),
+    Member(area="NextMajor", change=_says(schema_version="2.0", min_reader="2.0"), reader=None),
     Member(area="Prefixed", change=_says(schema_version="v0.2"), reader=None, code="corrupt"),
     Member(area="Patched", change=_says(schema_version="0.2.0"), reader=None, code="corrupt"),
     Member(area="Number", change=_says(schema_version=0.2), reader=None, code="corrupt"),
@@ -139,7 +156,7 @@ def write(folder: Path) -> None:
             areas=(member.area,),
             samples=SAMPLES,
             change=member.change,
-            **member.build,
+            **{"schema": "0.4"} | member.build,
         )
         facts = asdict(member)
         del facts["build"], facts["change"]

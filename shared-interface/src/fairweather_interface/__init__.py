@@ -10,7 +10,7 @@ Research writes a delivery::
 and it becomes visible whole, or not at all. The app reads it::
 
     for path in list_deliveries(store):
-        delivery = open_delivery(path, reader="0.4")      # every byte verified
+        delivery = open_delivery(path, reader="1.0")      # every byte verified
         refusal = check_start(delivery.metadata, "JFK", reference_time)
 
 Nothing here knows how a model is trained, run or chosen. The rest of the contract: definitions

@@ -1,25 +1,25 @@
 """Edits of the contract, each with the verdict that the check must give.
 
 An edit is what a person might do in one commit: files, with what is put in place of what. It lies on
-the tree at hand (``now``), on a proper new minor schema (``minor``) or on a proper new major
-(``major``). ``fails`` names a rule that must be among those that are printed; without one the check
+the tree at hand as if it were released (``now``), on a proper new minor schema after it (``minor``)
+or on a proper new major (``major``). ``fails`` names a rule that must be among those that are printed; without one the check
 must pass.
 """
 
-# ruff: noqa: E501, ISC004, Q000, Q001, Q003 - lines of the files that are edited
+# ruff: noqa: E501, Q000, Q001, Q003 - lines of the files that are edited
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-MINOR, MAJOR = "0.5", "1.0"  # the schemas that are laid: the next ones after the newest released
+MINOR, MAJOR = "1.1", "2.0"  # the schemas that are laid: the next ones after the newest
 SRC = "src/fairweather_interface/"
 SCHEMA, TENSORS = f"{SRC}metadata/schema.py", f"{SRC}metadata/tensors.py"
 EVIDENCE, BOUNDS = f"{SRC}metadata/evidence.py", f"{SRC}metadata/capabilities.py"
 RECORD, READING = f"{SRC}metadata/record.py", f"{SRC}metadata/reading.py"
 WRITING, VERSIONS = f"{SRC}metadata/writing.py", f"{SRC}versions.py"
 RULES, VERDICT = f"{SRC}applicability.py", f"{SRC}verdict.py"
-STEP, HISTORY = f"{SRC}history/v0_4.py", f"{SRC}history/__init__.py"
+STEP, HISTORY = f"{SRC}history/v1_0.py", f"{SRC}history/__init__.py"
 NAMED, DEFINED = f"{SRC}manifest.py", f"{SRC}definitions.py"
 EXAMPLES, DELIVERY = f"{SRC}examples.py", f"{SRC}delivery.py"
 KIT, SOFTWARE = f"{SRC}testing/builders.py", f"{SRC}software.py"
@@ -51,44 +51,47 @@ def _after(file: str, anchor: str, added: str) -> Text:
 _TOP = '    contact: Annotated[Word | None, _later("where to ask about it")] = None\n'
 _TRAINING = '    synthetic: Annotated[bool, _may("observations were made up")]\n'
 _INPUT_AGE = '            law="of observations; not above the period",\n            since="0.4",\n        ),\n    ] = None\n'
-_MISSING = '        _must("the largest share missing", law="carried by an inputs[].max_missing not above it"),\n    ] = None\n'
-_SEEN_T = """    max_temperature_seen: Annotated[
-        float | None, _must("deprecated: the highest value in all training windows", unit="degC")
-    ] = None
-"""
-_SEEN_H = """    max_humidity_seen: Annotated[
-        float | None,
-        _must("deprecated: the highest value in all training windows", unit="%", since="0.2"),
-    ] = None
-"""
-_SEEN = 'SEEN = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}'
+_MISSING = '    max_missing: Annotated[Share | None, _must("the largest share missing")] = None\n'
 _AUTHOR = '    author: Annotated[Word, _may("who answers for it")]\n'
-_SEED = '    seed: Annotated[int, _may("of all randomness"), Field(ge=0)]\n'
-_SKILL = '    skill: Annotated[float | None, _may("1 - MAE / MAE of the better baseline"), Field(le=1)] = None\n'
+_SEED = '    seed: Annotated[int | None, _may("of all randomness"), Field(ge=0)] = None\n'
+_MAE = """    mae: Annotated[Positive, _may("mean absolute error, in the variable's unit")]\n"""
+_SKILL = """        float | None,
+        _may("1 - MAE / MAE of the better baseline", newer_law=("1.0", ">=-1e6")),
+        Field(le=1),
+    ] = None
+"""
+_NORTH = 'unit="degree_north"'
 _RESERVED = (
     f"{SRC}ledgers/reserved.txt", "",
-    "max_temperature_seen | 1.0; applicability_domain\nmax_humidity_seen | 1.0; "
-    "applicability_domain\n",
+    "applicability_domain{}.maximum | 2.0; applicability_domain{}.highest\n",
 )  # fmt: skip
 _MOVES = (
-    STEP,
-    UPGRADE,
-    """    seen = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
-    domain = dict(document.get("applicability_domain") or {})
-    for item in document.get("inputs", ()):
-        bound = document.get(seen.get(str(item.get("variable")), ""))
-        if item.get("role") == "observations" and bound is not None:
-            own = dict(domain.get(item["name"]) or {})
-            own["maximum"] = bound if own.get("maximum") is None else min(own["maximum"], bound)
-            domain[item["name"]] = own
-    rest = {name: value for name, value in document.items() if name not in seen.values()}
-    return rest | ({"applicability_domain": domain} if domain else {})
+    (STEP, UPGRADE, '    return _renamed(document, "maximum", "highest")\n\n\ndef downgrade'),
+    (
+        STEP, "    return document\n", """    return _renamed(document, "highest", "maximum")
 
 
-def downgrade""",
-)
+def _renamed(document: Document, old: str, new: str) -> Document:
+    domain = document.get("applicability_domain")
+    if not domain:
+        return document
+    renamed = {
+        name: {new if key == old else key: bound for key, bound in bounds.items()}
+        for name, bounds in domain.items()
+    }
+    return {**document, "applicability_domain": renamed}
+""",
+    ),
+)  # fmt: skip
 _GONE = (
-    (SCHEMA, _SEEN_T, ""), (SCHEMA, _SEEN_H, ""), (SCHEMA, _SEEN, "SEEN: dict[str, str] = {}"),
+    (BOUNDS, "    maximum: Annotated[\n        float | None, _must(\"the highest value, in the input's unit\", law", "    highest: Annotated[\n        float | None, Rule(\"the highest value, in the input's unit\", since=\"2.0\", must_obey=True, law"),
+    (BOUNDS, "(self.minimum, self.maximum) and self.minimum > self.maximum", "(self.minimum, self.highest) and self.minimum > self.highest"),
+    (BOUNDS, "{self.maximum:g}", "{self.highest:g}"),
+    (RULES, "bounds.maximum is not None", "bounds.highest is not None"),
+    (RULES, "high > bounds.maximum", "high > bounds.highest"),
+    (RULES, "{bounds.maximum:g}", "{bounds.highest:g}"),
+    (MAIN, "bounds.maximum is None else [f\"up to {bounds.maximum:g}", "bounds.highest is None else [f\"up to {bounds.highest:g}"),
+    (KIT, 'own.get("maximum"), row', 'own.get("highest"), row'),
 )  # fmt: skip
 _PRECIPITATION = """
 precipitation:
@@ -99,18 +102,18 @@ precipitation:
 
 EDITS = (
     # ------------------------------------------------------------------ units, types, defaults
-    _edit("kelvin under a name that meant degC", "ledger", "minor", "UNIT_CHANGED",
-          (SCHEMA, 'windows", unit="degC")', 'windows", unit="K")')),
+    _edit("radians under a name that meant degrees", "ledger", "minor", "UNIT_CHANGED",
+          (SCHEMA, _NORTH, 'unit="radian"')),
     _edit("a unit for a number that had none", "ledger", "minor", "UNIT_CHANGED",
           (EVIDENCE, '_may("share of the expected value")', '_may("share of the expected value", unit="%")')),
     _edit("a default made by a function", "ledger", "minor", "DEFAULT_CHANGED",
-          (SCHEMA, _SEEN_T, _SEEN_T.replace("    ] = None", "    ] = Field(default_factory=lambda: 30.0)"))),
+          (EVIDENCE, _SEED, _SEED.replace(" = None", " = Field(default_factory=lambda: 30)"))),
     _edit("the same in a released schema", "ledger", "now", "CHANGED_WITHOUT_NEW_VERSION",
-          (SCHEMA, _SEEN_T, _SEEN_T.replace("    ] = None", "    ] = Field(default_factory=lambda: 30.0)"))),
+          (EVIDENCE, _SEED, _SEED.replace(" = None", " = Field(default_factory=lambda: 30)"))),
     _edit("a required number gets a default", "ledger", "minor", "BECAME_OPTIONAL",
-          (EVIDENCE, _SEED, _SEED.rstrip() + " = 0\n")),
+          (EVIDENCE, _MAE, _MAE.rstrip() + " = 0\n")),
     _edit("null is replaced by a number", "ledger", "minor", "DEFAULT_CHANGED",
-          (SCHEMA, _SEEN_H, _SEEN_H.replace("float | None", "float").replace("] = None", "] = 0.0"))),
+          (EVIDENCE, _SEED, _SEED.replace("int | None", "int").replace("] = None", "] = 0"))),
     _edit("a required word may be null", "ledger", "minor", "CONSTRAINT_CHANGED",
           (SCHEMA, _AUTHOR, _AUTHOR.replace("Word,", "Word | None,"))),
     _edit("an open set is closed by its type", "ledger", "minor", "CONSTRAINT_CHANGED",
@@ -132,31 +135,31 @@ EDITS = (
     _edit("a new field of a closed set", "ledger", "minor", None,
           (EVIDENCE, "from functools import partial", "from enum import StrEnum\nfrom functools import partial"),
           (EVIDENCE, "class Training(Record)", 'class Device(StrEnum):\n    """Where it was trained."""\n\n    CPU = "cpu"\n    GPU = "gpu"\n\n\nclass Training(Record)'),
-          _after(EVIDENCE, _TRAINING, '    device: Annotated[Device | None, Rule("where it ran", since="0.5")] = None\n')),
+          _after(EVIDENCE, _TRAINING, '    device: Annotated[Device | None, Rule("where it ran", since="1.1")] = None\n')),
     _edit("names may start with another sign", "ledger", "minor", "CONSTRAINT_CHANGED",
           (RECORD, 'pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max', 'pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max')),
     _edit("words may be longer", "ledger", "minor", "CONSTRAINT_CHANGED",
           (RECORD, "Word = Annotated[str, Field(min_length=1, max_length=200)]", "Word = Annotated[str, Field(min_length=1, max_length=500)]")),
     _edit("a list may not be empty any more", "ledger", "minor", "CONSTRAINT_CHANGED",
-          (SCHEMA, '_may("how well it did, per area and variable")]', '_may("how well it did, per area and variable"), Field(min_length=1)]')),
+          (SCHEMA, '_may("how well it did, per area and variable")\n', '_may("how well it did, per area and variable"), Field(min_length=1)\n')),
     _edit("a new field of one of two kinds", "ledger", "minor", None,
           (SCHEMA, "from typing import Annotated, Self", "from typing import Annotated, Literal, Self"),
           (SCHEMA, "class ModelMetadata(Record)", '''class Shap(Record):
     """One kind of explanation."""
 
-    kind: Annotated[Literal["shap"], Rule("its kind", since="0.5")]
-    samples: Annotated[int, Rule("how many", since="0.5")]
+    kind: Annotated[Literal["shap"], Rule("its kind", since="1.1")]
+    samples: Annotated[int, Rule("how many", since="1.1")]
 
 
 class Lime(Record):
     """Another kind."""
 
-    kind: Annotated[Literal["lime"], Rule("its kind", since="0.5")]
-    width: Annotated[float, Rule("how wide", since="0.5")]
+    kind: Annotated[Literal["lime"], Rule("its kind", since="1.1")]
+    width: Annotated[float, Rule("how wide", since="1.1")]
 
 
 class ModelMetadata(Record)'''),
-          _after(SCHEMA, _TOP, '    explanation: Annotated[\n        Shap | Lime | None, Rule("why", since="0.5"), Field(discriminator="kind")\n    ] = None\n')),
+          _after(SCHEMA, _TOP, '    explanation: Annotated[\n        Shap | Lime | None, Rule("why", since="1.1"), Field(discriminator="kind")\n    ] = None\n')),
     _edit("an alias takes the place of a name", "ledger", "now", "FIELD_REMOVED",
           (SCHEMA, '    author: Annotated[Word, _may("who answers for it")]', '    author: Annotated[Word, _may("who answers for it"), Field(alias="writer")]')),
     _edit("a new name with the old one as alias", "ledger", "minor", "FIELD_REMOVED",
@@ -167,29 +170,29 @@ class ModelMetadata(Record)'''),
           (SCHEMA, "from pydantic import AfterValidator, Field", "from pydantic import AfterValidator, AliasChoices, Field"),
           (SCHEMA, '    author: Annotated[Word, _may("who answers for it")]', '    author: Annotated[\n        Word, _may("who answers for it"), Field(validation_alias=AliasChoices("author", "writer"))\n    ]')),
     _edit("steps of a half", "ledger", "now", "CONSTRAINT_CHANGED",
-          (SCHEMA, 'unit="%", since="0.2"),\n    ]', 'unit="%", since="0.2"),\n        Field(multiple_of=0.5),\n    ]')),
+          (SCHEMA, "Field(ge=-180, le=180)", "Field(ge=-180, le=180, multiple_of=0.5)")),
     _edit("a bound inside of a pair", "ledger", "now", "CONSTRAINT_CHANGED",
           (EVIDENCE, "tuple[float, float] | None", "tuple[Share, Share] | None")),
     _edit("a field moves up", "ledger", "minor", "FIELD_REMOVED",
           (EVIDENCE, _TRAINING, ""),
-          _after(SCHEMA, _TOP, '    synthetic: Annotated[bool, Rule("observations were made up", since="0.5")] = False\n')),
+          _after(SCHEMA, _TOP, '    synthetic: Annotated[bool, Rule("observations were made up", since="1.1")] = False\n')),
     _edit("whole numbers only", "ledger", "minor", "TYPE_CHANGED",
-          (EVIDENCE, 'bias: Annotated[float, ', 'bias: Annotated[int, ')),
+          (EVIDENCE, 'bias: Annotated[float | None, ', 'bias: Annotated[int | None, ')),
     _edit("fractions, too", "ledger", "minor", "TYPE_CHANGED",
-          (EVIDENCE, 'seed: Annotated[int, ', 'seed: Annotated[float, ')),
+          (EVIDENCE, 'seed: Annotated[int | None, ', 'seed: Annotated[float | None, ')),
     _edit("a set in place of a list", "ledger", "minor", "LEDGER_CANNOT_SAY",
-          (TENSORS, '        tuple[Word, ...] | None,\n        _must("a region', '        frozenset[Word] | None,\n        _must("a region')),
+          (TENSORS, '        tuple[Word, ...] | None,\n        _must(\n            "a region', '        frozenset[Word] | None,\n        _must(\n            "a region')),
     _edit("a pair in place of a list of two", "ledger", "minor", None,
           (TENSORS, '        tuple[int, ...],\n        _must("-1 counts requests", law="[-1, steps]', '        tuple[int, int],\n        _must("-1 counts requests", law="[-1, steps]'),
           (TENSORS, 'steps >= 1"),\n        Field(min_length=2, max_length=2),', 'steps >= 1"),')),
     _edit("a map by numbers", "ledger", "now", "LEDGER_CANNOT_SAY",
-          (EVIDENCE, "Mapping[str, str], _may", "Mapping[int, str], _may")),
-    _edit("names of a map that a law holds anyway", "ledger", "now", None,
+          (EVIDENCE, "Mapping[str, str] | None, _may", "Mapping[int, str] | None, _may")),
+    _edit("names of a map that a law holds anyway", "ledger", "minor", "CONSTRAINT_CHANGED",
           (SCHEMA, "Mapping[Name, Bounds] | None", "Mapping[str, Bounds] | None")),
     _edit("a required field in an old object", "ledger", "minor", "REQUIRED_FIELD_ADDED",
-          _after(BOUNDS, '    name: Annotated[Name, _may("the tensor\'s name")]\n', '    kind: Annotated[Word, Rule("its kind", since="0.5")]\n')),
+          _after(BOUNDS, '    name: Annotated[Name, _may("the tensor\'s name")]\n', '    kind: Annotated[Word, Rule("its kind", since="1.1")]\n')),
     _edit("a value for what was absent", "ledger", "minor", "ADDED_WITH_OTHER_DEFAULT",
-          _after(SCHEMA, _TOP, '    max_gap_hours: Annotated[float, Rule("the longest gap", since="0.5")] = 3.0\n')),
+          _after(SCHEMA, _TOP, '    max_gap_hours: Annotated[float, Rule("the longest gap", since="1.1")] = 3.0\n')),
     _edit("a new field under an old schema", "ledger", "minor", "ADDED_WITHOUT_NEW_SINCE",
           _after(SCHEMA, _TOP, '    station: Annotated[Word | None, Rule("where", since="0.3")] = None\n')),
     _edit("a new field without a schema", "ledger", "now", "CHANGED_WITHOUT_NEW_VERSION",
@@ -221,8 +224,8 @@ class ModelMetadata(Record)'''),
     _edit("keys in order of the alphabet", "behaviour", "now", "NOT_READ_ALIKE",
           (RECORD, "json.dumps(document, indent=2", "json.dumps(document, sort_keys=True, indent=2")),
     _edit("a number written as text", "behaviour", "now", "NOT_READ_ALIKE",
-          (SCHEMA, "from pydantic import AfterValidator, Field,", "from pydantic import AfterValidator, Field, PlainSerializer,"),
-          (SCHEMA, 'windows", unit="degC")\n', 'windows", unit="degC"),\n        PlainSerializer(lambda value: None if value is None else str(value), when_used="json"),\n')),
+          (EVIDENCE, "from pydantic import Field, JsonValue,", "from pydantic import Field, JsonValue, PlainSerializer,"),
+          (EVIDENCE, "observed, in the variable's unit\")]", "observed, in the variable's unit\"), PlainSerializer(lambda value: None if value is None else str(value), when_used=\"json\")]")),
     _edit("records convert what they read", "behaviour", "now", "NOT_READ_ALIKE",
           (RECORD, "        strict=True,\n        allow", "        strict=False,\n        allow")),
     _edit("records drop what they do not know", "behaviour", "now", "NOT_READ_ALIKE",
@@ -232,39 +235,39 @@ class ModelMetadata(Record)'''),
           (TENSORS, '    """A named tensor that the model takes.', '    """A tensor, by its name, that goes into the model.')),
     # ------------------------------------------------------------------ duties
     _edit("a new field that must be obeyed", "duties", "minor", None,
-          _after(BOUNDS, _MISSING, '    max_step: Annotated[\n        float | None, Rule("the largest step", since="0.5", must_obey=True)\n    ] = None\n')),
+          _after(BOUNDS, _MISSING, '    max_step: Annotated[\n        float | None, Rule("the largest step", since="1.1", must_obey=True)\n    ] = None\n')),
     _edit("hours that may be ignored and are obeyed", "duties", "minor", "DUTY_DOUBTFUL",
-          _after(SCHEMA, _TOP, '    valid_hours: Annotated[tuple[int, ...] | None, Rule("local hours", since="0.5")] = None\n'),
+          _after(SCHEMA, _TOP, '    valid_hours: Annotated[tuple[int, ...] | None, Rule("local hours", since="1.1")] = None\n'),
           (RULES, "    if month in metadata.valid_months:\n", "    hours = metadata.valid_hours\n    if month in metadata.valid_months and (not hours or reference_time.hour in hours):\n")),
     _edit("a scale of windows that may be ignored", "duties", "minor", "DUTY_DOUBTFUL",
-          _after(TENSORS, _INPUT_AGE, '    scale: Annotated[float | None, Rule("multiply the window by", since="0.5")] = None\n')),
+          _after(TENSORS, _INPUT_AGE, '    scale: Annotated[float | None, Rule("multiply the window by", since="1.1")] = None\n')),
     _edit("the same with a reason", "duties", "minor", None,
-          _after(TENSORS, _INPUT_AGE, '    sensor: Annotated[\n        Word | None,\n        Rule("what measured it", since="0.5", harmless="for people: no number depends on it"),\n    ] = None\n')),
+          _after(TENSORS, _INPUT_AGE, '    sensor: Annotated[\n        Word | None,\n        Rule("what measured it", since="1.1", harmless="for people: no number depends on it"),\n    ] = None\n')),
     _edit("a flag that says more", "duties", "minor", None,
-          _after(EVIDENCE, _TRAINING, '    mixed_precision: Annotated[bool, Rule("halves", since="0.5")] = False\n')),
+          _after(EVIDENCE, _TRAINING, '    mixed_precision: Annotated[bool, Rule("halves", since="1.1")] = False\n')),
     _edit("a flag that must be obeyed and is always written", "duties", "minor", "DUTY_ALWAYS_WRITTEN",
-          _after(SCHEMA, _TOP, '    night_only: Annotated[bool, Rule("not by day", since="0.5", must_obey=True)] = False\n')),
+          _after(SCHEMA, _TOP, '    night_only: Annotated[bool, Rule("not by day", since="1.1", must_obey=True)] = False\n')),
     _edit("why a bound is there, without a reason", "duties", "minor", "DUTY_DOUBTFUL",
-          _after(BOUNDS, _MISSING, '    source: Annotated[Word | None, Rule("why this bound", since="0.5")] = None\n')),
+          _after(BOUNDS, _MISSING, '    source: Annotated[Word | None, Rule("why this bound", since="1.1")] = None\n')),
     _edit("why a bound is there, with a reason", "duties", "minor", None,
-          _after(BOUNDS, _MISSING, '    source: Annotated[\n        Word | None,\n        Rule("why this bound", since="0.5", harmless="for people: the bound holds without it"),\n    ] = None\n')),
+          _after(BOUNDS, _MISSING, '    source: Annotated[\n        Word | None,\n        Rule("why this bound", since="1.1", harmless="for people: the bound holds without it"),\n    ] = None\n')),
     _edit("a newcomer's field", "duties", "minor", None,
-          _after(EVIDENCE, _TRAINING, '    git_commit: Annotated[Word | None, Rule("of the training code", since="0.5")] = None\n')),
+          _after(EVIDENCE, _TRAINING, '    git_commit: Annotated[Word | None, Rule("of the training code", since="1.1")] = None\n')),
     # ------------------------------------------------------------------ who may read
     _edit("a bound is called carried that is not", "versions", "now", "NOT_READ_ALIKE",
           (HISTORY, "    return v0_2.uncarried(document) if older else document\n", "    if not older:\n        return document\n    left = v0_2.uncarried(document)\n    domain = left.get(\"applicability_domain\") or {}\n    kept = {name: {key: each for key, each in bounds.items() if key != \"minimum\"} for name, bounds in domain.items()}\n    kept = {name: bounds for name, bounds in kept.items() if bounds}\n    rest = {name: each for name, each in left.items() if name != \"applicability_domain\"}\n    return rest | ({\"applicability_domain\": kept} if kept else {})\n")),
     _edit("every document needs the newest reader", "versions", "now", "NOT_READ_ALIKE",
-          (READING, "    return min_reader_of(history.uncarried(dict(document)), ledger)\n", "    return str(document.get(\"schema_version\", schema))\n")),
+          (READING, "    return str(max(SchemaVersion.parse(needed), first))\n", "    return str(document.get(\"schema_version\", needed))\n")),
     _edit("what a document demands is not held", "versions", "now", "NOT_READ_ALIKE",
-          (READING, "        if derived != metadata.min_reader:", "        if False and derived != metadata.min_reader:")),
+          (READING, '        if needed != document["min_reader"]:', '        if False and needed != document["min_reader"]:')),
     _edit("a newer minor is refused", "versions", "now", "NOT_READ_ALIKE",
           (VERSIONS, "    if schema.major > ours.major or min_reader > ours:", "    if schema > ours or min_reader > ours:")),
     _edit("only the newest is written", "versions", "now", "WRITER_LOST",
-          (WRITING, 'WRITTEN_SCHEMAS = ("0.2", "0.3", SCHEMA_VERSION)', "WRITTEN_SCHEMAS = (SCHEMA_VERSION,)")),
+          (WRITING, "WRITTEN_SCHEMAS = (*history.STEPS, SCHEMA_VERSION)", "WRITTEN_SCHEMAS = (SCHEMA_VERSION,)")),
     _edit("another meaning of an end", "meanings", "minor", "MEANING_CHANGED",
           (EVIDENCE, '_may("excluded", law', '_may("included", law')),
     _edit("another meaning of a bound, in a released schema", "meanings", "now", "MEANING_CHANGED",
-          (SCHEMA, '_must("deprecated: the highest value in all training windows", unit="degC")', '_must("deprecated: the 99th percentile in all training windows", unit="degC")')),
+          (BOUNDS, '_must("the highest value, in', '_must("the 99th percentile, in')),
     _edit("other words, and the changelog says so", "meanings", "minor", None,
           (SCHEMA, '_may("who answers for it")', '_may("who answers for the model")'),
           ("CHANGELOG.md", "### Added\n", "### Changed\n\n- Reworded: `author`.\n\n### Added\n")),
@@ -272,16 +275,16 @@ class ModelMetadata(Record)'''),
     _edit("less is taken out for an older schema", "steps", "now", "NOT_READ_ALIKE",
           (HISTORY, 'SchemaVersion.parse("0.3")', 'SchemaVersion.parse("0.2")')),
     _edit("a step uses live code", "steps", "minor", "STEP_NOT_ALONE",
-          (STEP, "from typing import Any\n", "from typing import Any\n\nfrom fairweather_interface.metadata.schema import SEEN\n")),
+          (STEP, "from typing import Any\n", "from typing import Any\n\nfrom fairweather_interface.metadata.schema import LEDGER\n")),
     _edit("a step that is not registered", "steps", "minor", "STEP_NOT_REGISTERED",
-          _after(EVIDENCE, _TRAINING, '    git_commit: Annotated[Word | None, Rule("of the code", since="0.5")] = None\n'),
-          (HISTORY, ', "0.4": v0_4}', "}")),
+          _after(EVIDENCE, _TRAINING, '    git_commit: Annotated[Word | None, Rule("of the code", since="1.1")] = None\n'),
+          (HISTORY, ', "1.0": v1_0}', "}")),
     _edit("a step that returns nothing", "steps", "minor", "STEP_NOT_READ", (STEP, UPGRADE, UPGRADE.replace("return document", "return None"))),
     _edit("a schema without ledger, step and words", "steps", "now", "STEP_MISSING",
-          (VERSIONS, 'SCHEMA_VERSION = "0.4"', 'SCHEMA_VERSION = "0.5"')),
+          (VERSIONS, 'SCHEMA_VERSION = "1.0"', 'SCHEMA_VERSION = "1.1"')),
     _edit("a schema that brings nothing", "steps", "minor", None),
     _edit("a package too old for its schema", "steps", "minor", "PACKAGE_VERSION_TOO_LOW",
-          (PROJECT, 'version = "0.5.0.dev0"', 'version = "0.4.1.dev0"')),
+          (PROJECT, 'version = "1.1.0.dev0"', 'version = "1.0.1.dev0"')),
     # ------------------------------------------------------------------ what is frozen
     _edit("a golden of a released contract", "frozen", "now", "RELEASED_FILE_CHANGED",
           ("tests/golden/research-0.1.0/54d8a3fb-76f2-4d4b-b160-d4fb129cfa58/metadata.json", '"author": "', '"author": "x')),
@@ -303,9 +306,9 @@ class ModelMetadata(Record)'''),
     _edit("missing of a domain: at most becomes less than", "rules", "now", "NOT_READ_ALIKE",
           (RULES, "observed.missing / item.samples > bounds.max_missing", "observed.missing / item.samples >= bounds.max_missing")),
     _edit("highest: up to becomes below", "rules", "now", "NOT_READ_ALIKE",
-          (RULES, "found <= bound + margin", "found < bound + margin")),
-    _edit("the wider of two bounds", "rules", "now", "NOT_READ_ALIKE",
-          (RULES, "older < bounds.maximum", "older > bounds.maximum")),
+          (RULES, "high > bounds.maximum + margin", "high >= bounds.maximum + margin")),
+    _edit("the wider of two bounds, in a frozen step", "frozen", "now", "RELEASED_FILE_CHANGED",
+          (f"{SRC}history/v0_4.py", "min(own, bound)", "max(own, bound)")),
     _edit("quantiles from the highest down", "rules", "now", "NOT_READ_ALIKE",
           (SCHEMA, "key=lambda item: item.probability)", "key=lambda item: -item.probability)")),
     # ------------------------------------------------------------------ the other documents
@@ -371,19 +374,30 @@ class ModelMetadata(Record)'''),
           (DELIVERY, "ids = (name for name in names if", "ids = (name for name in names[:most] if")),
     _edit("another exit code", "names", "now", "NOT_READ_ALIKE", (MAIN, "    return 0 if verdict.serves else 1\n", "    return 0 if verdict.serves else 3\n")),
     # ------------------------------------------------------------------ a new major
-    _edit("a field goes, its name not reserved", "majors", "major", "FIELD_REMOVED", *_GONE, _MOVES),
+    _edit("a field goes, its name not reserved", "majors", "major", "FIELD_REMOVED", *_GONE, *_MOVES),
     _edit("a field goes, and its bound is lost", "majors", "major", "STEP_LOSES_MEANING", *_GONE, _RESERVED,
-          (STEP, UPGRADE, '    gone = ("max_temperature_seen", "max_humidity_seen")\n    return {name: each for name, each in document.items() if name not in gone}\n\n\ndef downgrade')),
-    _edit("another unit in a major", "majors", "major", "UNIT_CHANGED", (SCHEMA, 'unit="%", since="0.2"', 'unit="1", since="0.2"')),
+          (STEP, UPGRADE, '    domain = document.get("applicability_domain") or {}\n    kept = {name: {key: each for key, each in bounds.items() if key != "maximum"} for name, bounds in domain.items()}\n    return {**document, "applicability_domain": kept}\n\n\ndef downgrade')),
+    _edit("another unit in a major", "majors", "major", "UNIT_CHANGED", (SCHEMA, _NORTH, 'unit="radian"')),
     _edit("another law in a major", "majors", "major", "LAW_CHANGED",
           (SCHEMA, 'law="ascending, local months of the reference time"', 'law="ascending, months of the reference time in UTC"'),
           (RULES, "        month = reference_time.astimezone(zone).month\n", "        month = reference_time.astimezone(UTC).month\n")),
+    _edit("a law for newer documents, in a minor", "ledger", "minor", "CONSTRAINT_CHANGED",
+          (SCHEMA, '_may("who answers for it")', '_may("who answers for it", newer_law=("1.1", "a name"))')),
+    _edit("a law for newer documents, in a major", "majors", "major", None,
+          (SCHEMA, '_may("who answers for it")', '_may("who answers for it", newer_law=("2.0", "a name"))')),
+    _edit("a field that will go", "ledger", "minor", None,
+          (SCHEMA, '_later("where to ask about it")', '_later("where to ask about it", deprecated=("1.1", "2.0"))')),
     _edit("an optional field is asked for", "majors", "major", "NOT_READ_ALIKE", (EVIDENCE, _SKILL, _SKILL.replace("float | None", "float").replace(" = None", ""))),
     _edit("another default in a major", "majors", "major", "STEP_LOSES_MEANING",
           (SCHEMA, '`model_digest` covers it")] = False', '`model_digest` covers it")] = True')),
-    _edit("a seed that may be absent, in a major", "majors", "major", None,
-          (EVIDENCE, _SEED, '    seed: Annotated[int | None, _may("of all randomness"), Field(ge=0)] = None\n')),
+    _edit("an author who may be absent, in a major", "majors", "major", None,
+          (SCHEMA, _AUTHOR, _AUTHOR.replace("Word,", "Word | None,").rstrip() + " = None\n")),
     _edit("shorter words in a major", "majors", "major", "NOT_READ_ALIKE", (RECORD, "min_length=1, max_length=200", "min_length=1, max_length=20")),
     _edit("less to obey in a major", "majors", "major", None, (SCHEMA, 'timezone: Annotated[str, _must("whose', 'timezone: Annotated[str, _may("whose')),
-    _edit("a proper major", "majors", "major", None, *_GONE, _RESERVED, _MOVES),
+    _edit("a function goes with a major", "majors", "major", "PUBLIC_NAME_CHANGED",
+          (RULES, "def start_months(", "def _start_months(")),
+    _edit("a function goes with a major, and the changelog says so", "majors", "major", None,
+          (RULES, "def start_months(", "def _start_months("),
+          ("CHANGELOG.md", "### Added\n", "### Breaking\n\n- Breaking: `start_months` is gone.\n\n### Added\n")),
+    _edit("a proper major", "majors", "major", None, *_GONE, _RESERVED, *_MOVES),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import wheelhouse
-from edits import EDITS, MAJOR, MINOR, PROJECT, Edit
+from edits import EDITS, MAJOR, MINOR, PROJECT, STEP, Edit
 from steps import STUB
 
 ROOT = wheelhouse.ROOT
@@ -52,17 +53,41 @@ def _base(base: str) -> Path:
     wheels = ROOT / ".wheelhouse"
     wheels.mkdir(exist_ok=True)
     (root / ".wheelhouse").symlink_to(wheels)
+    _release(root)
     if base in _LAID:
         done = run(root, "new_schema.py", _LAID[base])
         assert done.returncode == 0, done.stderr
-        step = home / "src/fairweather_interface/history/v0_4.py"
-        for path in (step, home / "CHANGELOG.md"):
+        for path in (home / STEP, home / "CHANGELOG.md"):
             path.write_text(path.read_text().replace(STUB, "adds what this edit adds"))
-    if base == "major":
-        project = home / PROJECT
-        text = project.read_text()
-        project.write_text(text.replace('version = "0.5.0.dev0"', 'version = "1.0.0.dev0"'))
     return root
+
+
+def _release(root: Path) -> None:
+    """Record what lies there as a release, unless its schema is released; start the next version.
+
+    So the table means the same before and after a schema is released.
+    """
+    home = root / "shared-interface"
+    made = wheelhouse.releases("interface")[-1]
+    ledgers = {path.name for path in (home / "src/fairweather_interface/ledgers").glob("[0-9]*")}
+    names = _git(root, "ls-tree", "-r", "--name-only", made.tree)
+    if ledgers <= {Path(name).name for name in names.split()}:
+        return
+    project, changelog = home / PROJECT, home / "CHANGELOG.md"
+    text = project.read_text()
+    number = re.findall(r'^version = "(.*)\.dev0"', text, re.MULTILINE)[0]
+    major, minor, _ = number.split(".")
+    project.write_text(text.replace(f"{number}.dev0", number))
+    _git(root, "add", "shared-interface")
+    tree = _git(root, "write-tree", "--prefix=shared-interface/").strip()
+    project.write_text(text.replace(number, f"{major}.{int(minor) + 1}.0"))
+    released = f"## Unreleased\n\n## {number} - 2026-11-30"
+    changelog.write_text(changelog.read_text().replace("## Unreleased", released, 1))
+    with (root / ".releases/releases.toml").open("a") as records:
+        records.write(
+            f'\n[[release]]\npackage = "interface"\nversion = "{number}"\ndate = "2026-11-30"\n'
+            f'tree = "{tree}"\ncontents = "sha256:0"\n'
+        )
 
 
 def laid(edit: Edit, root: Path) -> Path:
@@ -79,19 +104,41 @@ def laid(edit: Edit, root: Path) -> Path:
     return root
 
 
+@cache
+def _ours() -> tuple[str, str]:
+    """Return the folder of our git, and that of its objects."""
+    asked = ("rev-parse", "--path-format=absolute", "--git-dir", "--git-path", "objects")
+    done = subprocess.run(  # noqa: S603 - arguments of our own
+        [wheelhouse.GIT, *asked], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    git, objects = done.stdout.split()
+    return git, objects
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """Return the variables by which git knows our history in a copy, and writes nothing to ours."""
+    git, objects = _ours()
+    (root / ".objects").mkdir(exist_ok=True)
+    return {
+        **os.environ, "GIT_DIR": git, "GIT_WORK_TREE": str(root),
+        "GIT_INDEX_FILE": str(root / ".index"), "GIT_OBJECT_DIRECTORY": str(root / ".objects"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": objects,
+        "PYTHONPATH": str(root / ".releases/tools"), "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return subprocess.run(  # noqa: S603 - arguments of our own
+        [wheelhouse.GIT, *arguments], cwd=root, env=_environment(root), check=True,
+        capture_output=True, text=True,
+    ).stdout  # fmt: skip
+
+
 def run(root: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a script of the check in a copy of the repository, with the records of git at hand."""
-    git = subprocess.run(  # noqa: S603 - arguments of our own
-        [wheelhouse.GIT, "rev-parse", "--absolute-git-dir"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
     return subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, str(root / "shared-interface/checks/contract" / script), *arguments],
-        env={
-            **os.environ, "GIT_DIR": git, "GIT_WORK_TREE": str(root),
-            "PYTHONPATH": str(root / ".releases/tools"), "PYTHONDONTWRITEBYTECODE": "1",
-        },
-        capture_output=True, text=True, check=False,
+        env=_environment(root), capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 

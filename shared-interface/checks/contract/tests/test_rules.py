@@ -144,6 +144,40 @@ def test_a_new_major_may_break_yet_never_changes_what_a_name_means(name: str) ->
     assert [change.rule.value for change in found if change.breaking] == rules
 
 
+LAW = "low | number | optional | null | not above max_*_seen | - | 0.1 | must-obey\n"
+SEEN = "max_hot_seen | number | optional | null | - | degC | 0.1 | must-obey\n"
+
+
+def _laws(before: str, after: str, schema: str) -> list[str]:
+    old, new = (
+        parse_ledger(BEFORE + before),
+        (BEFORE + after).replace("schema 0.1", f"schema {schema}"),
+    )
+    found = changes(old, parse_ledger(new), reserved={"max_hot_seen": "gone"})
+    return [change.rule.value for change in found]
+
+
+def test_a_law_may_lose_what_it_says_of_a_field_that_goes_and_nothing_else() -> None:
+    free = LAW.replace("not above max_*_seen", "-")
+    assert _laws(LAW + SEEN, free, "1.0") == ["CHANGED_WITH_NEW_MAJOR"] * 2
+    assert _laws(LAW + SEEN, free + SEEN, "1.0") == ["LAW_CHANGED"]
+    other = LAW.replace("not above max_*_seen", "not above zero")
+    assert _laws(LAW + SEEN, other, "1.0") == ["CHANGED_WITH_NEW_MAJOR", "LAW_CHANGED"]
+    two = LAW.replace("not above", "in winter; not above")
+    assert _laws(two + SEEN, free, "1.0") == ["CHANGED_WITH_NEW_MAJOR", "LAW_CHANGED"]
+
+
+def test_a_law_for_newer_documents_alone_is_a_tighter_bound() -> None:
+    newer = LAW.replace("_seen |", "_seen; from 1.0: above -80 |")
+    assert _laws(LAW, newer, "1.0") == ["CHANGED_WITH_NEW_MAJOR"]
+    assert _laws(LAW, newer.replace("1.0", "0.2"), "0.2") == ["CONSTRAINT_CHANGED"]
+
+
+def test_to_say_that_a_field_will_go_changes_nothing() -> None:
+    goes = LAW.replace("_seen |", "_seen; deprecated since 0.2, goes with 1.0 |")
+    assert _laws(LAW, goes, "0.2") == _laws(goes, LAW, "1.0") == []
+
+
 def test_a_field_is_as_old_as_the_schema_between_that_brought_it() -> None:
     after = parse_ledger((BEFORE + NEW).replace("schema 0.1", "schema 0.10"))
     assert [change.rule for change in changes(parse_ledger(BEFORE), after)] == [

@@ -23,18 +23,11 @@ class Bounds(Record):
     ``max_missing`` the share of the window that is not.
     """
 
-    minimum: Annotated[
-        float | None,
-        _must("the lowest value, in the input's unit"),
-    ] = None
+    minimum: Annotated[float | None, _must("the lowest value, in the input's unit")] = None
     maximum: Annotated[
-        float | None,
-        _must("the highest value, in the input's unit", law="not below minimum"),
+        float | None, _must("the highest value, in the input's unit", law="not below minimum")
     ] = None
-    max_missing: Annotated[
-        Share | None,
-        _must("the largest share missing"),
-    ] = None
+    max_missing: Annotated[Share | None, _must("the largest share missing")] = None
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:

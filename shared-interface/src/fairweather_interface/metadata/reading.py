@@ -58,7 +58,8 @@ def read_metadata(data: bytes | str, *, reader: str = SCHEMA_VERSION) -> ModelMe
     if not is_known(str(schema)) and not is_known(needed) and schema < _NEWEST:
         raise UnsupportedSchemaError(
             f"found metadata that need a reader of schema {needed}, which is none of those known "
-            f"here, the newest {SCHEMA_VERSION}: have the model delivered again in one of those",
+            f"here, the newest {SCHEMA_VERSION}: upgrade this software to a release that knows it, "
+            "or have the model delivered again in one of those",
             found=needed,
             supported=SCHEMA_VERSION,
         )

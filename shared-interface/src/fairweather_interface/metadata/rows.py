@@ -41,7 +41,6 @@ _BOUNDS = {
     "pattern": "~",
     "multiple_of": "multiple of ",
 }
-_KEYS_SINCE = SchemaVersion(0, 5)  # released rows say nothing of the names in a map
 _NULL = type(None)
 _LEDGERS = resources.files("fairweather_interface") / "ledgers"
 HEADER = "path | type | required | default | constraints | unit | since | unknown to a reader"
@@ -120,7 +119,7 @@ def _rows(record: type[Record], prefix: str) -> Iterator[Row]:
             raise TypeError(f"{record.__name__}.{name} has no Rule, so the ledger cannot list it")
         own = field.serialization_alias or field.alias or name
         path = f"{prefix}{own}"
-        shape = _described(own, field, keys=SchemaVersion.parse(rule.since) >= _KEYS_SINCE)
+        shape = _described(own, field)
         yield Row(
             path=path,
             type=shape.kind,
@@ -168,9 +167,9 @@ class _Shape:
     records: tuple[tuple[str, type[Record]], ...] = ()
 
 
-def _described(own: str, field: FieldInfo, *, keys: bool) -> _Shape:
+def _described(own: str, field: FieldInfo) -> _Shape:
     """Return the shape of a field, with what is unusual: null, and other names it is read by."""
-    shape = _describe(field.annotation, tuple(field.metadata), keys=keys)
+    shape = _describe(field.annotation, tuple(field.metadata))
     said: list[str] = []
     nullable = _NULL in typing.get_args(field.annotation)
     if nullable != (not field.is_required() and field.get_default() is None):
@@ -191,14 +190,14 @@ def _cannot(what: object, instead: str) -> _Shape:
     return _Shape(f"cannot say {text[:80]}: use {instead}")
 
 
-def _describe(annotation: Any, metadata: tuple[object, ...], *, keys: bool = True) -> _Shape:  # noqa: ANN401, C901, PLR0911 - a type; a case each
+def _describe(annotation: Any, metadata: tuple[object, ...]) -> _Shape:  # noqa: ANN401, C901, PLR0911 - a type; a case each
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     constraints = _constraints(metadata)
     if origin is typing.Annotated:
-        inner = _describe(arguments[0], arguments[1:], keys=keys)
+        inner = _describe(arguments[0], arguments[1:])
         return _Shape(inner.kind, constraints + inner.constraints, inner.records)
     if origin in (typing.Union, types.UnionType):
-        inner = _either([item for item in arguments if item is not _NULL], keys=keys)
+        inner = _either([item for item in arguments if item is not _NULL])
         return _Shape(inner.kind, constraints + inner.constraints, inner.records)
     if origin is typing.Literal or (isinstance(annotation, type) and issubclass(annotation, Enum)):
         values = arguments or tuple(item.value for item in annotation)
@@ -214,13 +213,13 @@ def _describe(annotation: Any, metadata: tuple[object, ...], *, keys: bool = Tru
         return _Shape(f"[{', '.join(shape.kind for shape in shapes)}]", constraints + each)
     if origin is tuple or origin is Mapping:
         kind, item = ("list", arguments[0]) if origin is tuple else ("map", arguments[1])
-        inner = _describe(item, (), keys=keys)
+        inner = _describe(item, ())
         each = tuple(f"each {constraint}" for constraint in inner.constraints)
         if origin is Mapping:
             key = _describe(arguments[0], ())
             if key.kind != "string":
                 return _cannot(f"map by {key.kind}", "names that are strings")
-            each += tuple(f"key {constraint}" for constraint in key.constraints if keys)
+            each += tuple(f"key {constraint}" for constraint in key.constraints)
         sign = "[]" if kind == "list" else "{}"
         below = tuple((sign + mark, record) for mark, record in inner.records)
         if inner.kind.startswith("cannot say"):
@@ -233,10 +232,10 @@ def _describe(annotation: Any, metadata: tuple[object, ...], *, keys: bool = Tru
     return _cannot(annotation, "tuple[X, ...], Mapping[str, X], a Record or a plain type")
 
 
-def _either(kinds: list[Any], *, keys: bool) -> _Shape:
+def _either(kinds: list[Any]) -> _Shape:
     """Return the shape of a union of records, each with its own value of one closed field."""
     if len(kinds) == 1:
-        return _describe(kinds[0], (), keys=keys)
+        return _describe(kinds[0], ())
     if all(isinstance(kind, type) and issubclass(kind, Record) for kind in kinds):
         for name in kinds[0].model_fields:
             told = [typing.get_args(kind.model_fields[name].annotation)
