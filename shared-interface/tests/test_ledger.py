@@ -301,7 +301,7 @@ def test_a_row_says_what_is_unusual() -> None:
         "halves": ["number", "required", "-", "multiple of 0.5"],
         "pair": ["[integer, string]", "required", "-", "item 1 >=0"],
         "by_name": ["map of integer", "required", "-", "key length<=9"],
-        "older": ["map of integer", "required", "-", "-"],
+        "older": ["map of integer", "required", "-", "key length<=9"],
         "color": ["string", "optional", "null", "one of blue, red"],
         "day": ["date", "required", "-", "-"],
         "why": ["object", "optional", "null", "kind by kind"],

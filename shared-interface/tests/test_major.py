@@ -192,6 +192,17 @@ def test_an_older_document_of_another_shape_is_refused_in_a_sentence(change: Doc
         read_metadata(as_json(document))
 
 
+@pytest.mark.parametrize("bound", ["38", True, [30], {}, 10**400, -(10**400)], ids=range(6))
+@pytest.mark.parametrize("domain", [None, {"temperature": {"maximum": 20.0}}])
+@pytest.mark.parametrize("field", _GONE)
+def test_an_old_bound_is_a_number_also_where_another_is_lower_or_nothing_is_bounded(
+    field: str, domain: Document | None, bound: object
+) -> None:
+    document = metadata_document(schema=LAST_MAJOR, applicability_domain=domain)
+    with pytest.raises(MetadataError, match=f"^{field}: found .*, expected a number$"):
+        read_metadata(as_json(document | {field: bound}))
+
+
 def test_who_reads_0_2_alone_is_served_by_what_is_written_for_it_or_the_writer_is_told(
     tiny_delivery: Tiny, reseal: Seal
 ) -> None:

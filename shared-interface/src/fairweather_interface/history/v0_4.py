@@ -8,10 +8,11 @@ tolerances and skills have bounds that software kept already.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-from fairweather_interface.errors import NotExpressibleError
+from fairweather_interface.errors import MetadataError, NotExpressibleError, short
 
 Document = dict[str, Any]
 
@@ -28,8 +29,11 @@ def upgrade(document: Document) -> Document:
     """Return the document with both removed bounds in the domain of every input they bounded.
 
     Where the domain has a maximum of its own, the lower one holds, as in 0.4.
+
+    Raises:
+        MetadataError: a removed bound is no number.
     """
-    seen = {variable: document.get(field) for variable, field in _SEEN.items()}
+    seen = {variable: _number(document, field) for variable, field in _SEEN.items()}
     rest = {name: value for name, value in document.items() if name not in _SEEN.values()}
     if len(rest) == len(document):
         return document
@@ -43,6 +47,14 @@ def upgrade(document: Document) -> Document:
         bounds["maximum"] = bound if own is None else min(own, bound)
         domain[item["name"]] = bounds
     return rest | ({"applicability_domain": domain} if domain else {})
+
+
+def _number(document: Document, field: str) -> Any:  # noqa: ANN401 - JSON tells two kinds apart
+    bound = document.get(field)
+    largest = sys.float_info.max
+    if bound is not None and not (type(bound) in (int, float) and -largest <= bound <= largest):
+        raise MetadataError(f"{field}: found {short(bound)}, expected a number")
+    return bound
 
 
 def downgrade(document: Document) -> Document:
