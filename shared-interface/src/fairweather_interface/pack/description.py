@@ -38,7 +38,7 @@ class _Part(BaseModel):
 
 
 class DescribedInput(_Part):
-    """An input in the words of metadata: the window it is fed with, or the role it has."""
+    """An input in the words of metadata: the window it takes, or the role it has."""
 
     role: Literal["observations", "reference_time", "area_index"] = "observations"
     variable: Name | None = None
@@ -64,7 +64,7 @@ class DescribedInput(_Part):
 
     @property
     def tensor(self) -> tuple[str, tuple[int, ...]]:
-        """The type and the shape of what it is fed with."""
+        """The type and the shape of what it takes."""
         dtype, shape = TENSORS[self.role]
         if self.period is not None and self.sample_rate is not None:
             shape = (BATCH, self.period // self.sample_rate)

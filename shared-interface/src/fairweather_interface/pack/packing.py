@@ -47,7 +47,7 @@ _Arrays = dict[str, npt.NDArray[Any]]
 
 
 def deliver(model: Path, described: Path, examples: Path, store: Path) -> Path:
-    """Do what :func:`fairweather_interface.pack.pack` says."""
+    """Deliver a model, as :func:`fairweather_interface.pack.pack` does."""
     file = read_model(model)
     description = read_description(described)
     session = _session(file, model)
@@ -56,7 +56,7 @@ def deliver(model: Path, described: Path, examples: Path, store: Path) -> Path:
     given = example_problems(examples, metadata, writing=True, given=True)
     _refuse(f"found examples we cannot use in {examples}:", given)
     arrays = _read_examples(examples, metadata)
-    _refuse(f"found examples that nobody serves in {examples}:", _row_problems(arrays, metadata))
+    _refuse(f"found examples that cannot be served in {examples}:", _row_problems(arrays, metadata))
     arrays |= _outputs(session, arrays, metadata)
     _refuse(f"{model} gives no forecasts:", _forecast_problems(arrays, metadata))
     try:
@@ -258,7 +258,7 @@ def _impossible(values: npt.NDArray[Any], row: Variable) -> str | None:
 
 
 def _card(metadata: ModelMetadata) -> str:
-    """Return a plain card: all that the metadata declare, and what nobody has measured."""
+    """Return a plain card: all that the metadata declare, and that no skill was measured."""
     cells = "\n".join(
         f"<tr><th scope=row>{html.escape(name)}<td>{html.escape(value)}"
         for name, value in describe(metadata)
