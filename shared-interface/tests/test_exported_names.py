@@ -22,7 +22,7 @@ PROMISED = {
         check_applicability check_missing check_start create_metadata
         dump_metadata dump_software format_duration iso_duration list_deliveries load_definitions
         new_delivery_id open_delivery parse_duration read_manifest read_metadata read_software
-        staged_delivery verify_delivery""",
+        staged_delivery verify_delivery PackError""",
     "fairweather_interface.metadata": """
         AREA_INDEX BATCH LEDGER OBSERVATIONS ONNX REFERENCE_TIME SAVED_MODEL WRITTEN_SCHEMAS
         AgeScore Area Artifact ArtifactNeeds Block Bounds DayScore DeclaredVariable Input
@@ -56,6 +56,7 @@ PROMISED = {
         COLUMNS EMPTY_CELLS ORIGIN_KEY Origin archive_text column_problems dump_origin
         parse_origin read_csv_header""",
     "fairweather_interface.names": "LONGEST_NAME parse_name parse_names plain_name",
+    "fairweather_interface.pack": "pack",
     "fairweather_interface.terminal": "printable",
     "fairweather_interface.testing": """
         GOLDEN_WINDOWS GoldenWindow assert_delivery_conforms build_delivery identity_onnx

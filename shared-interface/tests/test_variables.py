@@ -33,6 +33,18 @@ _LOAD: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("highest", "digits"),
+    [(5000.0, 0), (100.0, 0), (50.0, 1), (1.0, 2), (0.05, 4), (1e-300, 6), (1.7e308, 0)],
+)
+def test_people_are_shown_the_digits_that_its_range_asks_for(highest: float, digits: int) -> None:
+    lowest = -highest if highest > 1e300 else 0.0  # a range that no float holds
+    assert Variable(name="load", unit="MW", minimum=lowest, maximum=highest).digits == digits
+    said = Variable(name="load", unit="MW", minimum=lowest, maximum=highest, digits=3)
+    assert said.digits == 3
+    assert parse_variables({"load": plain_variable(said)}, source="test")["load"] == said
+
+
 def test_every_name_of_the_packaged_table_stands_once() -> None:
     assert tuple(load_yaml(_TABLE.read_text(encoding="utf-8"))) == tuple(VARIABLES)
 

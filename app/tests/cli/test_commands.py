@@ -53,7 +53,7 @@ def test_importing_says_that_weather_is_made_up_and_whom_to_name(
     result = flask_command("observations", "import", str(path))
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
-        f"{path}: 1 observations of JFK; synthetic: this weather was generated, not "
+        f"{path}: 1 observations of JFK; synthetic: these values were generated, not "
         "observed; attribution: somebody\n"
     )
     (found,) = json.loads(flask_command("observations", "import", str(path), "--json").stdout)

@@ -159,14 +159,14 @@ def test_values_far_below_zero_and_at_the_edge_of_the_possible_are_learned_and_s
 def test_made_up_data_are_called_so_in_the_metadata_and_on_the_card(delivery: Delivery) -> None:
     assert delivery.metadata.training.synthetic
     card = (delivery.path / "card" / "index.html").read_text(encoding="utf-8")
-    assert "Synthetic: this model was trained on generated weather" in card
+    assert "Synthetic: this model was trained on generated data" in card
 
 
 def test_figures_of_made_up_data_are_called_so_where_they_are_shown(
     delivery: Delivery, trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
     show_skill(delivery)
-    assert "Synthetic: trained and evaluated on generated weather" in capsys.readouterr().err
+    assert "Synthetic: trained and evaluated on generated data" in capsys.readouterr().err
     show_skill(trained.delivery)
     assert "ynthetic" not in capsys.readouterr().err
     metrics = json.loads((delivery.path / "card" / "metrics.json").read_text(encoding="utf-8"))

@@ -205,7 +205,7 @@ def test_the_packaged_source_says_that_it_is_made_up_and_so_does_its_file(tmp_pa
     found = load_observations("generator", areas=["Hebron"])
     assert found.archive.areas == ("Hebron",)
     assert found.origin == Origin(synthetic=True)
-    assert "nobody observed it" in found.text()
+    assert "nobody observed them" in found.text()
     assert "made-up weather, seed 1" in found.location
     write_archive(found.archive, tmp_path / "hebron.parquet", origin=found.origin)
     assert load_observations(str(tmp_path / "hebron.parquet")).origin.synthetic

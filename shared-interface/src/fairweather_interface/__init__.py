@@ -16,8 +16,8 @@ and it becomes visible whole, or not at all. The app reads it::
 Nothing here knows how a model is trained, run or chosen. The rest of the contract: definitions
 (:func:`load_definitions`), the archive of observations (:mod:`fairweather_interface.archive`), the
 software manifest and which release supports which model (:class:`Software`, :func:`check`), the
-field ledger (:mod:`fairweather_interface.ledger`) and the testing kit
-(:mod:`fairweather_interface.testing`).
+field ledger (:mod:`fairweather_interface.ledger`), a model that is none of ours made a delivery
+(:mod:`fairweather_interface.pack`) and the testing kit (:mod:`fairweather_interface.testing`).
 """
 
 from fairweather_interface.applicability import (
@@ -62,6 +62,7 @@ from fairweather_interface.errors import (
     IncompleteDeliveryError,
     MetadataError,
     NotExpressibleError,
+    PackError,
     SoftwareError,
     UnsupportedSchemaError,
 )
@@ -82,11 +83,10 @@ __all__ = [
     "ArchiveError", "Area", "Code", "CorruptDeliveryError", "Definitions", "DefinitionsError",
     "Delivery", "DeliveryError", "DurationError", "EnvelopeError", "FairweatherError",
     "IncompleteDeliveryError", "Manifest", "MetadataError", "ModelMetadata",
-    "NotExpressibleError", "Observed", "Refusal", "RequiredInput", "SchemaVersion", "Software",
-    "SoftwareError", "UnsupportedSchemaError", "Variable", "Verdict", "artifact_digest", "check",
-    "check_age", "check_applicability", "check_missing",
-    "check_start", "create_metadata", "dump_metadata", "dump_software", "format_duration",
-    "iso_duration", "list_deliveries", "load_definitions", "new_delivery_id", "open_delivery",
-    "parse_duration", "read_manifest", "read_metadata", "read_software", "staged_delivery",
-    "verify_delivery",
+    "NotExpressibleError", "Observed", "PackError", "Refusal", "RequiredInput", "SchemaVersion",
+    "Software", "SoftwareError", "UnsupportedSchemaError", "Variable", "Verdict",
+    "artifact_digest", "check", "check_age", "check_applicability", "check_missing", "check_start",
+    "create_metadata", "dump_metadata", "dump_software", "format_duration", "iso_duration",
+    "list_deliveries", "load_definitions", "new_delivery_id", "open_delivery", "parse_duration",
+    "read_manifest", "read_metadata", "read_software", "staged_delivery", "verify_delivery",
 ]  # fmt: skip

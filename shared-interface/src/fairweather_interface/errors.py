@@ -7,6 +7,7 @@
     ├── DefinitionsError              a definitions file cannot be used
     ├── SoftwareError                 a software manifest cannot be used
     ├── ArchiveError                  an archive of observations cannot be used
+    ├── PackError                     a model cannot be packed into a delivery
     ├── MetadataError                 metadata.json breaks the contract
     │   ├── UnsupportedSchemaError    ... because its schema is too new for this reader
     │   └── NotExpressibleError       ... or an older schema has no words for it
@@ -65,6 +66,10 @@ class SoftwareError(FairweatherError):
 
 class ArchiveError(FairweatherError):
     """An archive of observations holds something we cannot use."""
+
+
+class PackError(FairweatherError):
+    """A model, its description and its examples make no delivery."""
 
 
 class MetadataError(FairweatherError):

@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
-from fairweather_interface.errors import short
+from fairweather_interface.errors import in_words, short
 from fairweather_interface.metadata import BATCH, ModelMetadata
 from fairweather_interface.refusals import Code
 
@@ -74,23 +74,26 @@ class _Examples:
         )
 
 
-def example_problems(path: Path, metadata: ModelMetadata, *, writing: bool) -> tuple[str, ...]:
+def example_problems(
+    path: Path, metadata: ModelMetadata, *, writing: bool, given: bool = False
+) -> tuple[str, ...]:
     """Return what is wrong with a delivery's examples; empty when nothing is.
 
     ``writing`` also asks for what only a producer owes: codes that we know, a window with a missing
-    value for every input that allows some, and quantiles that do not cross.
+    value for every input that allows some, and quantiles that do not cross. Of those that are
+    ``given`` to be run yet, there are windows, areas and reference times alone.
     """
     if not path.is_file():
         return (f"{EXAMPLES}: not found",)
     try:
         with zipfile.ZipFile(path) as archive:
             examples = _Examples(archive, _arrays(archive))
-            problems = [*_tensor_problems(examples, metadata)]
+            problems = [*_tensor_problems(examples, metadata, given=given)]
             if not problems:
-                problems += _text_problems(examples, metadata, writing=writing)
+                problems += _text_problems(examples, metadata, writing=writing, given=given)
             if not problems and writing:
                 problems += _missing_problems(examples, metadata)
-                problems += _crossing_problems(examples, metadata)
+                problems += [] if given else _crossing_problems(examples, metadata)
     except Exception as error:  # noqa: BLE001 - a damaged zip fails in too many ways to list
         return (
             f"{EXAMPLES}: not a zip of plain NumPy arrays: {str(error) or type(error).__name__}",
@@ -98,19 +101,21 @@ def example_problems(path: Path, metadata: ModelMetadata, *, writing: bool) -> t
     return tuple(f"{EXAMPLES}: {problem}" for problem in problems)
 
 
-def _tensor_problems(examples: _Examples, metadata: ModelMetadata) -> Iterator[str]:
+def _tensor_problems(examples: _Examples, metadata: ModelMetadata, *, given: bool) -> Iterator[str]:
     """Yield what is wrong with the names, types and shapes of the arrays."""
     wanted: dict[str, tuple[str | None, tuple[int, ...]]] = {"reference_time": ("<i8", ())}
-    for item in metadata.inputs:
+    for item in metadata.required_inputs if given else metadata.inputs:
         wanted[f"input/{item.name}"] = (_DESCRIPTIONS.get(item.dtype), item.shape[1:])
-    for output in metadata.outputs:
+    for output in () if given else metadata.outputs:
         for name in (output.name, *(item.name for item in metadata.quantiles(output.name))):
             wanted[f"output/{name}"] = ("<f4", output.shape[1:])
-    wanted |= {"area": ("<U", ()), "expect": ("<U", ())}
+    wanted |= {"area": ("<U", ())} | ({} if given else {"expect": ("<U", ())})
     absent = [name for name in wanted if name not in examples.arrays]
     if absent:
         yield f"expected the arrays {', '.join(wanted)}; not found: {', '.join(absent)}"
         return
+    if given and (more := examples.arrays.keys() - wanted.keys()):
+        yield f"found {in_words(sorted(more))}, expected no more than {', '.join(wanted)}"
     shape = examples.arrays["area"].shape
     count = shape[0] if shape else 0
     if count < MINIMUM:
@@ -125,11 +130,15 @@ def _tensor_problems(examples: _Examples, metadata: ModelMetadata) -> Iterator[s
             yield f"{name}: found dtype {found.description!r}, expected {description!r}"
 
 
-def _text_problems(examples: _Examples, metadata: ModelMetadata, *, writing: bool) -> Iterator[str]:
+def _text_problems(
+    examples: _Examples, metadata: ModelMetadata, *, writing: bool, given: bool
+) -> Iterator[str]:
     """Yield what is wrong with where the examples are and what they expect."""
-    areas, expected = examples.texts("area"), examples.texts("expect")
-    if unknown := sorted(set(areas) - set(metadata.areas)):
+    if unknown := sorted(set(examples.texts("area")) - set(metadata.areas)):
         yield f"area: found {short(unknown)}, which the metadata does not declare"
+    if given:
+        return
+    expected = examples.texts("expect")
     if SERVE not in expected:
         yield f"expect: found no example to {SERVE}"
     if writing and (codes := sorted(set(expected) - {SERVE, *Code})):

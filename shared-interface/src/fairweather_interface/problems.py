@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from difflib import get_close_matches
+
 from pydantic import ValidationError
 
 from fairweather_interface.errors import short
@@ -12,8 +15,13 @@ _NO_MAPPING = {"dict_type", "mapping_type", "model_type", "model_attributes_type
 _MOST = 20  # problems in words; others are counted
 
 
-def problems_of(error: ValidationError, root: str = "") -> tuple[str, ...]:
-    """Return each problem of a validation as ``path: found what, expected what``."""
+def problems_of(
+    error: ValidationError, root: str = "", *, known: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Return each problem of a validation as ``path: found what, expected what``.
+
+    An unknown key is told with the one of the ``known`` that looks most like it.
+    """
     every = error.errors(include_url=False)
     parts = every[:_MOST]
     places = [part["loc"] for part in parts]
@@ -27,7 +35,10 @@ def problems_of(error: ValidationError, root: str = "") -> tuple[str, ...]:
         for step in place:
             path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
         prefix = f"{path}: " if path else ""
-        problems += [f"{prefix}{text}" for text in _words(part["type"], part["msg"], part["input"])]
+        texts = _words(part["type"], part["msg"], part["input"])
+        if part["type"] in _UNKNOWN_KEY and (likely := get_close_matches(str(place[-1]), known, 1)):
+            texts = [f"{texts[0]}; did you mean {likely[0]}?"]
+        problems += [f"{prefix}{text}" for text in texts]
     more = len(every) - len(parts)
     return (*problems, f"and {more} more") if more else tuple(problems)
 

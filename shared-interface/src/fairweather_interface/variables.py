@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,7 +67,8 @@ class Variable:
         still: from and to which value, in ``unit``, it may report one for longer.
         conversions: other units that its data may come in.
         margin: how far beyond a declared bound software goes by default, in ``unit``.
-        digits: how many decimals people are shown.
+        digits: how many decimals people are shown; by default two of a range of 1, one of 10 and
+            none of 100.
         extremes: what people call its lowest and its highest value.
     """
 
@@ -82,7 +84,7 @@ class Variable:
     still: tuple[_Number, _Number] | None = None
     conversions: tuple[Conversion, ...] = ()
     margin: Annotated[_Number, Field(ge=0)] = 0.0
-    digits: Annotated[int, Field(ge=0)] = 0
+    digits: Annotated[int, Field(ge=0)] = -1
     extremes: tuple[str, str] = ("lowest", "highest")
 
     def __post_init__(self) -> None:
@@ -90,6 +92,9 @@ class Variable:
         if self.minimum >= self.maximum:
             raise ValueError(f"found {self.minimum:g} to {self.maximum:g}, expected a range")
         object.__setattr__(self, "symbol", self.symbol or self.unit)
+        if self.digits < 0:
+            size = min(max(self.maximum - self.minimum, 1e-4), 100.0)
+            object.__setattr__(self, "digits", 2 - math.floor(math.log10(size)))
         object.__setattr__(self, "label", self.label or self.name.replace("_", " ").capitalize())
 
 

@@ -95,7 +95,7 @@ def test_a_time_without_observations_leads_to_one_with_a_forecast(
 
 def test_simulated_weather_wears_a_badge(open_page: Open) -> None:
     page = open_page("/?area=Jerusalem")
-    expect(page.get_by_text("synthetic: trained on simulated weather")).to_be_visible()
+    expect(page.get_by_text("synthetic: trained on simulated data")).to_be_visible()
 
 
 def test_dark_pages_follow_the_system(open_page: Open, keep: Keep) -> None:

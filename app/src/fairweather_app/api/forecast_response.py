@@ -188,7 +188,7 @@ def _make_template(model: RuntimeModel, area: str, variables: tuple[str, ...]) -
         "digest": model.delivery.digest,
         "model_type": metadata.model_type,
         "schema_version": metadata.schema_version,
-        "topic": metadata.topic,
+        "topic": metadata.topic or "",
         "author": metadata.author,
         "train_end_time": metadata.training.train_end_time,
         "runtime": model.session.runtime,

@@ -191,7 +191,7 @@ class Receipt(_Response):
     skill: dict[str, float | None] = Field(
         description="By variable: held-out skill for this area; null where none is stated."
     )
-    synthetic: bool = Field(description="True when trained on generated, not real, weather.")
+    synthetic: bool = Field(description="True when trained on generated, not observed, values.")
     signed_by: list[str] | None = Field(description=_SIGNED_BY)
     trial: bool | None = _optional(
         "True when the delivery was not promoted for this area, or was held back there: it answers "

@@ -47,8 +47,7 @@ from fairweather_interface.delivery import (
     read_manifest,
 )
 from fairweather_interface.manifest import file_problems, read_listed
-from fairweather_interface.metadata import read_metadata
-from fairweather_interface.names import with_plain_areas
+from fairweather_interface.metadata import read_metadata, with_plain_areas
 
 from fairweather_app.catalogue.stores import DEEPEST, Store
 from fairweather_app.common.private_files import check_private, make_private_folder

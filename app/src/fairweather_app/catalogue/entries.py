@@ -206,7 +206,7 @@ def describe(
     declared = Declared(
         schema_version=metadata.schema_version,
         model_type=metadata.model_type,
-        topic=metadata.topic,
+        topic=metadata.topic or "",
         author=metadata.author,
         created_at=_whole_seconds(metadata.created_at),
         areas={

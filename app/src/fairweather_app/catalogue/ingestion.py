@@ -22,7 +22,12 @@ from fairweather_app.catalogue.entries import Entry, State, describe, describe_v
 from fairweather_app.catalogue.trust import Trust
 from fairweather_app.errors import LoadError, RemoteUnavailableError
 from fairweather_app.models_backend import ModelsBackend
-from fairweather_app.models_backend.acceptance import check_roles, check_times, check_units
+from fairweather_app.models_backend.acceptance import (
+    check_roles,
+    check_supply,
+    check_times,
+    check_units,
+)
 from fairweather_app.models_backend.acceptance_process import AcceptanceTests
 from fairweather_app.models_backend.protocol import load
 from fairweather_app.models_backend.runtime_model import RuntimeModel, Session
@@ -31,7 +36,12 @@ from fairweather_app.text import mask
 FindKnown = Callable[[str, str], Entry | None]
 """Finds the entry of a delivery id and a digest that were ingested before."""
 
-_DECLINED = {Code.SCHEMA_TOO_NEW, Code.RUNTIME_UNAVAILABLE, Code.NOT_TRUSTED}
+_DECLINED = {
+    Code.SCHEMA_TOO_NEW,
+    Code.RUNTIME_UNAVAILABLE,
+    Code.OBSERVATIONS_MISSING,
+    Code.NOT_TRUSTED,
+}
 """The codes of sound deliveries."""
 
 logger = logging.getLogger(__name__)
@@ -135,6 +145,7 @@ class Ingestion:
             check_times(delivery.metadata, self.trust.now())
             check_roles(delivery.metadata)
             check_units(delivery.metadata)
+            check_supply(delivery.metadata)
             model = self._tests.load_tested(delivery, allowed, patience)
         except LoadError as error:
             code, reason = error.code, str(error)

@@ -45,7 +45,7 @@ class Imported:
     Attributes:
         observations: their number.
         future: how many more there were, later than now; they were dropped.
-        synthetic: true where the file states that its weather is synthetic; null where it states
+        synthetic: true where the file states that its values are synthetic; null where it states
             nothing, as CSV.
         attribution: the source that the file asks to be named, or null.
     """
@@ -64,7 +64,7 @@ class Imported:
         if self.future:
             parts.append(f"{self.future} of the future were dropped")
         if self.synthetic:
-            parts.append("synthetic: this weather was generated, not observed")
+            parts.append("synthetic: these values were generated, not observed")
         if self.attribution:
             parts.append(f"attribution: {self.attribution}")
         return "; ".join(parts)

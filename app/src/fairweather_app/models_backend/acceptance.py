@@ -16,11 +16,13 @@ from fairweather_interface.examples import SERVE
 from fairweather_interface.metadata import BATCH, OBSERVATIONS, Input, ModelMetadata, Output
 from fairweather_interface.refusals import Code
 from fairweather_interface.variables import VARIABLES, conflicts
+from fairweather_interface.verdict import check
 
 from fairweather_app.common.times import CLOCKS_DIFFER, write_time
 from fairweather_app.errors import LoadError, PredictionError, RemoteUnavailableError
 from fairweather_app.models_backend.checks import check_predictions
 from fairweather_app.models_backend.runtime_model import ROLES, Arrays, RuntimeModel, Tensor
+from fairweather_app.models_backend.software import describe_software
 
 LARGEST_TOLERANCE = 0.01
 """Of the range of a variable: what examples prove nothing beyond."""
@@ -53,6 +55,14 @@ def check_roles(metadata: ModelMetadata) -> None:
             )
     if problems:
         raise LoadError(Code.RUNTIME_UNAVAILABLE, "; ".join(problems))
+
+
+def check_supply(metadata: ModelMetadata) -> None:
+    """Refuse a window that this release cannot supply, as the contract's check does."""
+    verdict = check(metadata, describe_software(()))
+    lacking = [each for each in verdict.refusals if each.code is Code.OBSERVATIONS_MISSING]
+    if lacking:
+        raise LoadError(Code.OBSERVATIONS_MISSING, "; ".join(each.reason for each in lacking))
 
 
 def check_units(metadata: ModelMetadata) -> None:

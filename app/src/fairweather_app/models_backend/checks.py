@@ -155,8 +155,6 @@ CHECKS = (
         phase=Phase.WINDOWS,
         find=lambda trial: check_observed(trial.metadata, trial.windows, margins=trial.margins),
         obeys=(
-            "max_temperature_seen",
-            "max_humidity_seen",
             "applicability_domain",
             "applicability_domain{}.minimum",
             "applicability_domain{}.maximum",

@@ -13,7 +13,7 @@ from fairweather_app.models_backend.runtime_model import ROLES
 from fairweather_app.observations.windows import LONGEST_PERIOD, SHORTEST_SAMPLE_RATE
 
 OLDEST_SCHEMA = "0.1"
-NEWEST_SCHEMA = "0.4"
+NEWEST_SCHEMA = "1.0"
 """The newest metadata schema whose fields this release obeys.
 
 The installed interface may be newer and read more; obeying a field is the app's work.

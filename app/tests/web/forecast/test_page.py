@@ -134,7 +134,7 @@ def test_synthetic_models_wear_a_badge(
     tiny_delivery(areas=("JFK",), change=invent)
     observe("JFK", day)
     page = read(make_app().test_client().get("/?area=JFK"))
-    assert "synthetic: trained on simulated weather" in page.text
+    assert "synthetic: trained on simulated data" in page.text
 
 
 def test_real_models_wear_none(winter_week: FlaskClient) -> None:
@@ -324,7 +324,7 @@ def test_a_forecast_of_the_past_is_shown_beside_the_observations(
     page = read(winter_week.get("/?area=JFK&reference_time=2013-12-20T00:00Z"))
     # forecast are 2, 3, 4, 5, and so on: wrong by 2.5, 1.5, 0.5 and 0.5
     assert "Temperature: wrong by 1.2 °C on average over 24 values" in page.text
-    assert "This weather was in the model's training data" in page.text
+    assert "These observations were in the model's training data" in page.text
     assert "Humidity: wrong by" not in page.text
 
 

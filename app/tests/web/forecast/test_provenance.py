@@ -67,7 +67,7 @@ def test_only_the_first_of_a_ranking_is_called_the_best(
     tiny_delivery(areas=("JFK",), valid_months=[1], **BEST)
     tiny_delivery(areas=("JFK",), **SECOND)
     text = text_of(make_app().test_client())
-    assert "Second made this forecast. It covers this area, season and weather" in text
+    assert "Second made this forecast. It covers this area, season and conditions" in text
     assert "is the best-ranked that does. One better-ranked model could not be used." in text
 
 
@@ -99,13 +99,16 @@ def test_what_falls_back_from_a_pin_is_not_called_the_first_choice(
         (datetime(2012, 6, 20, 12, tzinfo=UTC), ""),
         (
             datetime(2013, 2, 5, 12, tzinfo=UTC),
-            "This weather was not in the model's training data: it was held out",
+            "These observations were not in the model's training data: it was held out",
         ),
         (
             datetime(2013, 2, 12, 12, tzinfo=UTC),
-            "Part of this weather was in the model's training data",
+            "Part of these observations was in the model's training data",
         ),
-        (datetime(2013, 6, 20, 12, tzinfo=UTC), "This weather was in the model's training data"),
+        (
+            datetime(2013, 6, 20, 12, tzinfo=UTC),
+            "These observations were in the model's training data",
+        ),
         (datetime(2014, 6, 20, 12, tzinfo=UTC), ""),
     ],
     ids=["before training", "held out", "half held out", "in training", "after training"],
@@ -125,7 +128,8 @@ def test_a_value_is_of_the_time_before_it(tiny_delivery: Deliver) -> None:
     delivery = tiny_delivery(areas=("JFK",))
     metadata = read_metadata((delivery / "metadata.json").read_bytes())
     first, last = metadata.training.train_start_time, metadata.training.train_end_time
-    (block,) = metadata.performance[0].held_out
+    (block,) = metadata.performance[0].held_out or ()
+    assert first is not None
 
     def count(variable: str, time: datetime) -> tuple[int, int]:
         series = Series(variable=variable, label="", unit="", values=[1.0], observed=[1.0])
@@ -253,7 +257,7 @@ def test_nothing_is_claimed_of_a_delivery_that_left_meanwhile(
     context: AppContext = winter_week.application.extensions["fairweather"]
     monkeypatch.setattr(context.catalogue, "delivery", lambda _entry: None)
     text = text_of(winter_week)
-    assert "It covers this area, season and weather." in text
+    assert "It covers this area, season and conditions." in text
     assert "Training data" not in text.replace("Training data up to", "")
 
 

@@ -210,14 +210,14 @@ def test_a_past_forecast_is_called_so_with_its_age() -> None:
         (1, 0, "that does. 1 other model does not cover JFK or could not be used."),
         (1, 1, "that does. One better-ranked model could not be used."),
         (4, 2, f"2 better-ranked models could not be used. 2 other models {REST}"),
-        (4, None, f"weather. 4 other models {REST}"),
+        (4, None, f"conditions. 4 other models {REST}"),
     ],
 )
 def test_the_choice_is_explained_by_rank_and_those_not_used(
     refused: int, better: int | None, text: str
 ) -> None:
     found = sentences.ranked("JFK", refused, better=better, pinned=False)
-    assert found.startswith("It covers this area, season and weather")
+    assert found.startswith("It covers this area, season and conditions")
     assert found.endswith(text)
 
 
@@ -239,7 +239,7 @@ def test_old_observations_announce_themselves() -> None:
     text = plain(sentences.stale("JFK", EVENING, NEW_YORK, now, WEEK[-1]))
     assert text == (
         "The newest observation for JFK is from Thursday 19 December 2013, 19:00 EST, 5 hours ago. "
-        "Weather since then is not included."
+        "What happened since then is not included."
     )
 
 
@@ -283,10 +283,10 @@ def test_an_error_of_a_percentage_is_in_percentage_points() -> None:
     ("trained", "kept_out", "text"),
     [
         (0, 0, ""),
-        (8, 0, "This weather was in the model's training data"),
-        (3, 5, "Part of this weather was in the model's training data"),
-        (0, 8, "This weather was not in the model's training data: it was held out"),
-        (0, 1, "This weather was not in the model's training data."),
+        (8, 0, "These observations were in the model's training data"),
+        (3, 5, "Part of these observations was in the model's training data"),
+        (0, 8, "These observations were not in the model's training data: it was held out"),
+        (0, 1, "These observations were not in the model's training data."),
     ],
 )
 def test_a_verification_tells_whether_the_weather_was_training_data(

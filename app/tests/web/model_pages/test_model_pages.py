@@ -102,8 +102,10 @@ def test_limits_and_errors_are_in_the_units_of_each_variable(
 ) -> None:
     delivery = tiny_delivery(
         variables=("temperature", "humidity"),
-        max_temperature_seen=35.0,
-        applicability_domain={"humidity": {"minimum": 20.0, "max_missing": 0.05}},
+        applicability_domain={
+            "temperature": {"maximum": 35.0},
+            "humidity": {"minimum": 20.0, "max_missing": 0.05},
+        },
     ).name
     page = make_app().test_client().get(f"/models/{delivery}", headers={"Accept": BROWSER})
     text = read(page).text
@@ -127,7 +129,7 @@ def test_the_page_of_a_delivery_says_how_far_it_is_to_be_trusted(
     text = read(client.get(f"/models/{delivery}", headers={"Accept": BROWSER})).text
     for expected in (
         "Day Mean error Same as yesterday Usual for the season Skill In the range The forecast is",
-        "EWR: temperature, °C 1 1.40 3.00 2.00 0.30 80 % informed by recent weather 2 1.92 3.00",
+        "EWR: temperature, °C 1 1.40 3.00 2.00 0.30 80 % informed by recent observations 2 1.92",
         "2 1.92 3.00 2.00 0.04 80 % usual for the season",
         "EWR: humidity, percentage points 1 1.40",
         "Age Mean error Same as yesterday Usual for the season Skill In the range",

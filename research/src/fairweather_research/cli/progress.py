@@ -64,8 +64,8 @@ def show_skill(delivery: Delivery, problems: Sequence[str] = ()) -> None:
     if metadata.training.synthetic:
         lines.insert(
             0,
-            "Synthetic: trained and evaluated on generated weather; these figures do not hold for "
-            "real weather.",
+            "Synthetic: trained and evaluated on generated data; these figures do not hold for "
+            "what is observed.",
         )
     lines[:0] = [metrics["trust"], *_untrusted(metadata, metrics["shrinkage"])]
     lines += [

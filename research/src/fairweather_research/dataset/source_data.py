@@ -38,7 +38,7 @@ def observations_of(recipe: Recipe) -> Observations:
         found = _read(source, wanted, known, _fingerprint(source))
     if found.origin.synthetic and not recipe.observations.synthetic:
         problem = (
-            "`observations.synthetic`: the file says that its weather is made up, and the recipe "
+            "`observations.synthetic`: the file says that its values are made up, and the recipe "
             "does not; write `synthetic: true`, which every forecast will then say"
         )
         raise RecipeError(source, [problem])

@@ -52,7 +52,7 @@ class Row:
         if self.metadata is None:
             return (self.outcome.reason or "",)
         omitted = (artifact.omitted for artifact in self.metadata.artifacts if artifact.omitted)
-        made_up = ("trained on synthetic weather",) if self.metadata.training.synthetic else ()
+        made_up = ("trained on synthetic data",) if self.metadata.training.synthetic else ()
         return (*made_up, *(f"no ONNX artifact: {reason}" for reason in omitted))
 
 

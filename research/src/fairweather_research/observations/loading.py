@@ -31,7 +31,7 @@ class Observations:
         """Return the quality report for people, and the notices that go with the data."""
         lines = [self.report.text()]
         if self.origin.synthetic:
-            lines.append("Synthetic: this weather was generated, nobody observed it.")
+            lines.append("Synthetic: these values were generated, nobody observed them.")
         if self.origin.attribution:
             lines.append(f"Attribution: {self.origin.attribution}.")
         return "\n".join(lines)

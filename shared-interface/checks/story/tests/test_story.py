@@ -62,7 +62,7 @@ def test_the_app_reads_what_research_wrote_of_the_origin_of_the_weather(
     told: list[dict[str, Any]],
 ) -> None:
     (imported,) = (one["output"] for one in told if "observations import" in one["command"])
-    assert "synthetic: this weather was generated, not observed" in imported
+    assert "synthetic: these values were generated, not observed" in imported
 
 
 def test_hebron_is_refused_by_name_and_answered_once_a_model_declares_it(

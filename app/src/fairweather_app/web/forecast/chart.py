@@ -74,6 +74,7 @@ def _panel(series: Series, *, first: bool) -> dict[str, Any]:
         low, high, step = scale(
             chain(series.values, series.lower, series.upper, series.recent, series.observed),
             most=_MOST_STEPS[first],
+            least=min((series.row.maximum - series.row.minimum) / 50, 1.0) if series.row else 1.0,
         )
 
     def rounded(values: Iterable[float | None]) -> list[float | None]:
@@ -97,15 +98,18 @@ def _panel(series: Series, *, first: bool) -> dict[str, Any]:
     }
 
 
-def scale(values: Iterable[float | None], *, most: int) -> tuple[float, float, float]:
+def scale(
+    values: Iterable[float | None], *, most: int, least: float = 1.0
+) -> tuple[float, float, float]:
     """Return round ends of an axis around values, and its step; at most so many steps.
 
-    Both ends are multiples of the step. An axis without values goes from 0 to 1.
+    Both ends are multiples of the step; values that lie closer than `least` do not fill it. An axis
+    without values goes from 0 to 1.
     """
     finite = [value for value in values if value is not None and math.isfinite(value)]
     low, high = min(finite, default=0.0), max(finite, default=1.0)
-    if high - low < 1:
-        low, high = low - 0.5, high + 0.5
+    if high - low < least:
+        low, high = low - least / 2, high + least / 2
     size = 10.0 ** math.floor(math.log10((high - low) / most))
     for step in (size * each for each in _STEPS):
         bottom, top = math.floor(low / step) * step, math.ceil(high / step) * step

@@ -99,7 +99,9 @@ def count_trained(
     A value at a time is of what is before it, so it lies in (start, end] of a range.
     """
     training = metadata.training
-    held_out = {each.variable: each.held_out for each in metadata.performance if each.area == area}
+    rows = (each for each in metadata.performance if each.area == area)
+    held_out = {each.variable: each.held_out or () for each in rows}
+    begin = training.train_start_time
     trained = kept_out = 0
     for each in series:
         for time, value, observed in zip(times, each.values, each.observed, strict=False):
@@ -107,6 +109,6 @@ def count_trained(
                 continue
             if any(block.start < time <= block.end for block in held_out.get(each.variable, ())):
                 kept_out += 1
-            elif training.train_start_time < time <= training.train_end_time:
+            elif time <= training.train_end_time and (begin is None or begin < time):
                 trained += 1
     return trained, kept_out

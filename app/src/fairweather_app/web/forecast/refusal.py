@@ -43,7 +43,7 @@ class Reason(NamedTuple):
 
 
 _NOT_COVERED = "A forecast appears here as soon as a model for {area} is delivered."
-_OTHER_WEATHER = "Choose another time, or deliver a model trained for such weather."
+_OTHER_CONDITIONS = "Choose another time, or deliver a model trained for such conditions."
 _NO_SKILL = "This app is set to refuse models that are no better than a simple guess."
 
 REASONS: Mapping[str, Reason] = {
@@ -54,7 +54,8 @@ REASONS: Mapping[str, Reason] = {
         "Choose a time in the months that these models are valid for.",
     ),
     Code.OUT_OF_DOMAIN: Reason(
-        *("was not trained for such weather", "were not trained for such weather"), _OTHER_WEATHER
+        *("was not trained for such conditions", "were not trained for such conditions"),
+        _OTHER_CONDITIONS,
     ),
     Code.OBSERVATIONS_MISSING: Reason(
         *("lacks observations", "lack observations"), "Choose another time, or import observations."

@@ -82,12 +82,12 @@ def headline(
 
 
 def extremes(times: Sequence[datetime], series: Series, *, zone: tzinfo) -> str:
-    """Return when the highest and the lowest value are; empty without values.
+    """Return when the highest and the lowest value are; empty without two values.
 
     ``Warmest: Sunday 22 December, 15:00, 17 °C. Coldest: …``
     """
     known = [(value, k) for k, value in enumerate(series.values) if value is not None]
-    if not known:
+    if len(known) < 2:  # noqa: PLR2004 - one is neither
         return ""
 
     def at(word: str, value: float, step: int) -> str:
@@ -172,7 +172,7 @@ def skill(variable: str, value: float | None) -> str:
         return f"{name}: accuracy unknown for this area."
     percent = round(value * 100)
     better = f"{percent}{NO_BREAK}% more accurate" if percent > 0 else "no more accurate"
-    return f"{name}: {better} than {GUESS}, measured on weather it was not trained on."
+    return f"{name}: {better} than {GUESS}, measured on data it was not trained on."
 
 
 def share(interval: tuple[float, float]) -> str:
@@ -234,7 +234,7 @@ def stale(
     """Return a warning when the newest observation of an area is old; empty when it is fresh.
 
     `until` is the last valid time of the forecast, `variable` what was observed: empty where it is
-    the weather as a whole.
+    everything that is observed.
     """
     name = wording.label(variable)
     if latest is None:
@@ -245,7 +245,7 @@ def stale(
     text = f"The newest {what} for {area} is from {moment(latest, zone)}, {age(latest, now)}."
     if until is None or until < now:
         return f"{text} This forecast is out of date."
-    return f"{text} {name if variable else 'Weather'} since then is not included."
+    return f"{text} {name if variable else 'What happened'} since then is not included."
 
 
 def verified(found: Verification) -> str:
@@ -268,16 +268,16 @@ def verified(found: Verification) -> str:
 
 
 def training_note(trained: int, kept_out: int, count: int) -> str:
-    """Return what a verified forecast proves: less, where the weather was training data.
+    """Return what a verified forecast proves: less, where they were training data.
 
     Of `count` values, `trained` may be training data and `kept_out` were held out to evaluate.
     """
     if trained:
-        what = "This weather" if trained == count else "Part of this weather"
-        return f"{what} was in the model's training data, so real errors are usually larger."
+        what = "These observations were" if trained == count else "Part of these observations was"
+        return f"{what} in the model's training data, so real errors are usually larger."
     if kept_out:
         why = ": it was held out to evaluate the model" if kept_out == count else ""
-        return f"This weather was not in the model's training data{why}."
+        return f"These observations were not in the model's training data{why}."
     return ""
 
 
@@ -286,11 +286,13 @@ def ranked(area: str, refused: int, *, better: int | None, pinned: bool) -> str:
 
     Of `refused` deliveries, `better` rank before it; None where that is not known.
     """
-    sentences = ["It covers this area, season and weather."]
+    sentences = ["It covers this area, season and conditions."]
     if pinned:
         sentences = [f"The operator chose it for {area}. {sentences[0]}"]
     elif better is not None:
-        sentences = ["It covers this area, season and weather, and is the best-ranked that does."]
+        sentences = [
+            "It covers this area, season and conditions, and is the best-ranked that does."
+        ]
     tried = 0 if pinned else better or 0
     if tried:
         models = "One better-ranked model" if tried == 1 else f"{tried} better-ranked models"

@@ -28,6 +28,7 @@ class Series:
         interval: the probabilities of the two bounds; None without a band.
         recent: what was observed before the start; empty where nothing was.
         observed: what was observed at the valid times; empty where nothing was, or is not yet.
+        row: the variable's, where the contract or the delivery has one.
     """
 
     variable: str
@@ -39,17 +40,19 @@ class Series:
     interval: tuple[float, float] | None = None
     recent: Values = ()
     observed: Values = ()
+    row: Variable | None = None
 
     @cached_property
     def digits(self) -> int:
         """How many decimals it is written with, at least."""
-        return wording.digits(self.variable, among=self.values)
+        rows = {self.variable: self.row} if self.row else VARIABLES
+        return wording.digits(self.variable, among=self.values, variables=rows)
 
     @property
     def extremes(self) -> tuple[str, str]:
         """What people call its lowest and its highest value."""
-        known = VARIABLES.get(self.variable)
-        return known.extremes if known else ("lowest", "highest")
+        row = self.row or VARIABLES.get(self.variable)
+        return row.extremes if row else ("lowest", "highest")
 
 
 def shown_series(
@@ -73,6 +76,7 @@ def shown_series(
             interval=each.interval if each.lower and each.upper else None,
             recent=_if_any(shown_values(observed.recent.get(name, ()), each.unit, units)),
             observed=_if_any(shown_values(observed.later.get(name, ()), each.unit, units)),
+            row=variables.get(name),
         )
         for name, each in sorted(
             forecast.forecast.variables.items(), key=lambda item: item[0] != wording.MAIN

@@ -1,4 +1,4 @@
-"""Mark the days of a forecast: informed by recent weather, or usual for the season."""
+"""Mark the days of a forecast: informed by recent observations, or usual for the season."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fairweather_interface.metadata.evidence import DayScore
 from fairweather_app.api.schemas import Forecast
 from fairweather_app.web.layout import wording
 
-INFORMED = "informed by recent weather"
+INFORMED = "informed by recent observations"
 USUAL = "usual for the season"
 LEAST_SKILL = 0.05
 DAY = timedelta(days=1)
 
 
 def mark(scores: Sequence[DayScore], lead: timedelta) -> str:
-    """Return what a value at a lead time owes to recent weather, by the scores of its days.
+    """Return what a value at a lead time owes to recent observations, by the scores of its days.
 
     The scores are of days 1, 2 and so on. A day whose skill, against the baseline that is better on
     that day, is at least `LEAST_SKILL` is `INFORMED`, any other one `USUAL`. Beyond the last day
@@ -40,8 +40,8 @@ def marks(
 ) -> str:
     """Return the marks of some variables at a step of a forecast, in words; empty without any.
 
-    ``informed by recent weather``, or by variable where they differ. The lead time counts from the
-    newest observation of the variable: where that is old, so is what the forecast knows.
+    ``informed by recent observations``, or by variable where they differ. The lead time counts from
+    the newest observation of the variable: where that is old, so is what the forecast knows.
     """
     if metadata is None:
         return ""

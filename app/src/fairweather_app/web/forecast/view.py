@@ -23,7 +23,7 @@ from fairweather_app.web.forecast.series import Series, shown_series, verify
 from fairweather_app.web.forecast.tables import day_rows, hour_groups, recent_groups
 from fairweather_app.web.layout import wording
 from fairweather_app.web.layout.local_time import local_days, zone_of, zones_in_use
-from fairweather_app.web.layout.preferences import CELSIUS, Units
+from fairweather_app.web.layout.preferences import CELSIUS, NAMES, Units
 
 LONGEST_SOURCE = 300
 """Characters: room for an address and for whom a licence wants to be named; a longer one goes."""
@@ -45,12 +45,14 @@ def forecast_view(
     A text is empty where there is nothing to write.
 
     A forecast may hold any variables, with or without a band. Nights are drawn where `place`, in
-    degrees north and east, is known; `latest` is when the area was last observed; a reader who
+    degrees north and east, is known and a variable is one of weather: its row has a name in the
+    climate and forecast conventions. `latest` is when the area was last observed; a reader who
     `asked` for the start knows how old it is.
     """
     zone = zone_of(forecast.timezone)
     times, receipt, start = forecast.forecast.time, forecast.receipt, forecast.reference_time
-    series = shown_series(forecast, observed, units, _variables(provenance))
+    rows = _variables(provenance)
+    series = shown_series(forecast, observed, units, rows)
     first = series[0] if series else None
     days = local_days(times, zone)
     bands = sentences.bands(series)
@@ -61,11 +63,12 @@ def forecast_view(
     if provenance.metadata is not None:
         trained, held_out = count_trained(provenance.metadata, forecast.area, series, times)
         training = provenance.metadata.training
-        source = f"{training.data_source}: {training.data_location}"
-        source = source if len(source) <= LONGEST_SOURCE else training.data_source
+        source = ": ".join(filter(None, (training.data_source, training.data_location)))
+        source = source if len(source) <= LONGEST_SOURCE else training.data_source or ""
     stale = "" if asked else _stale(forecast, provenance, latest, zone, now)
     begin, end = chart_begin(observed.times, series, start), max(times, default=start)
-    dark = nights(begin, end, *place) if place else ()
+    outdoors = any(each.variable in rows and rows[each.variable].standard_name for each in series)
+    dark = nights(begin, end, *place) if place and outdoors else ()
     unused = sum(receipt.refused_counts.values())
     variables = [each.variable for each in series]
 
@@ -86,6 +89,7 @@ def forecast_view(
             },
         ),
         "inputs": sentences.supplied(receipt.inputs, zone),
+        "in_degrees": any(each.unit in NAMES.values() for each in series),
         "past": sentences.is_past(start, now) and not stale,
         "stale": stale,
         "band_on_day": sentences.band_on(

@@ -22,6 +22,7 @@ NO_VALUE = "\N{EN DASH}"
 _WHOLE = 100.0
 """From here on values are shown without decimals."""
 
+_PER = re.compile(r"^(\w+) (\w+)-1$")
 _WORD = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*[.,:;!?]?(?=\s|$)")
 
 
@@ -33,9 +34,11 @@ def label(variable: str, variables: Mapping[str, Variable] = VARIABLES) -> str:
 
 
 def symbol(variable: str, unit: str) -> str:
-    """Return what people write for a unit (``°C``), where it is the variable's; else the unit."""
+    """Return what people write for a unit: ``°C`` where it is the variable's, else ``mm/s``."""
     known = VARIABLES.get(variable)
-    return known.symbol if known and known.unit == unit else unit
+    if known and known.unit == unit:
+        return known.symbol
+    return "" if unit == "1" else _PER.sub(r"\1/\2", unit)
 
 
 def error_symbol(symbol: str) -> str:
@@ -43,19 +46,25 @@ def error_symbol(symbol: str) -> str:
     return "percentage points" if symbol == "%" else symbol
 
 
-def digits(variable: str, more: int = 0, *, among: Iterable[float | None] = ()) -> int:
+def digits(
+    variable: str,
+    more: int = 0,
+    *,
+    among: Iterable[float | None] = (),
+    variables: Mapping[str, Variable] = VARIABLES,
+) -> int:
     """Return how many decimals a variable is written with, `more` where detail is wanted.
 
     A variable that the contract does not know has as many as the largest value `among` those shown
-    needs: none from 100 up, one from 1 up, two significant ones below.
+    needs, and no fewer than its row in `variables` has: none from 100 up, one from 1 up, two
+    significant ones below.
     """
-    known = VARIABLES.get(variable)
-    if known is not None:
-        return known.digits + more
+    known = variables.get(variable)
+    least = known.digits if known else 0
     largest = max((abs(value) for value in among if value is not None), default=_WHOLE)
-    if largest == 0 or largest >= _WHOLE:
-        return more
-    return more + (1 if largest >= 1 else 1 - math.floor(math.log10(largest)))
+    if variable in VARIABLES or largest == 0 or largest >= _WHOLE:
+        return more + least
+    return more + max(least, 1 if largest >= 1 else 1 - math.floor(math.log10(largest)))
 
 
 def number(value: float | None, digits: int = 0) -> str:
@@ -67,8 +76,8 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def quantity(value: float | None, unit: str, digits: int = 0) -> str:
-    """Return ``4 °C``."""
-    return f"{number(value, digits)}{NO_BREAK}{unit}"
+    """Return ``4 °C``; of what has no unit, such as a share, the number alone."""
+    return f"{number(value, digits)}{NO_BREAK}{unit}".rstrip(NO_BREAK)
 
 
 def span(low: float, high: float, unit: str, digits: int = 0) -> str:

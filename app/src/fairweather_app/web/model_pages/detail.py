@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import flask
-from fairweather_interface.applicability import domain_of
 from fairweather_interface.metadata import Input, ModelMetadata
 from fairweather_interface.metadata.evidence import Performance, Score
 from fairweather_interface.names import LONGEST_NAME
@@ -60,7 +59,7 @@ def _described(
 ) -> dict[str, Any]:
     """Return what the page shows of metadata in words, by its names in the template."""
     training = metadata.training
-    begin, end = training.train_start_time.date(), training.train_end_time.date()
+    begin, until = training.train_start_time, f"to {date_name(training.train_end_time.date())}"
     guesses = _baselines(metadata)
     columns = ("Mean error", *map(wording.baseline, guesses), "Skill", "In the range")
     steps = sorted({(each.step, each.horizon) for each in metadata.outputs})
@@ -71,14 +70,18 @@ def _described(
         ),
         "inputs": [_input(each, variables) for each in metadata.required_inputs],
         "bounds": list(_bounds(metadata, variables)),
-        "period": f"{date_name(begin)} to {date_name(end)}",
+        "period": f"{date_name(begin.date())} {until}" if begin else f"up {until}",
         "performance": [_performance_row(each, units, variables) for each in metadata.performance],
         "day_columns": ("Day", *columns, "The forecast is"),
         "by_lead_day": [
             (
                 _group(each, units, variables),
                 [
-                    (str(row.day), *_score_cells(each, row, guesses), mark(days, row.day * DAY))
+                    (
+                        str(row.day),
+                        *_score_cells(each, row, guesses, variables),
+                        mark(days, row.day * DAY),
+                    )
                     for row in days
                 ],
             )
@@ -89,7 +92,10 @@ def _described(
         "by_age": [
             (
                 _group(each, units, variables),
-                [(wording.duration(row.age), *_score_cells(each, row, guesses)) for row in ages],
+                [
+                    (wording.duration(row.age), *_score_cells(each, row, guesses, variables))
+                    for row in ages
+                ],
             )
             for each in metadata.performance
             if (ages := each.by_age)
@@ -131,14 +137,15 @@ def _input(wanted: Input, variables: Mapping[str, Variable]) -> str:
 
 def _bounds(metadata: ModelMetadata, variables: Mapping[str, Variable]) -> Iterator[str]:
     """Yield the limits of each input: ``Temperature: not above 35.0 °C``."""
-    domain = domain_of(metadata)
+    domain = metadata.applicability_domain or {}
     for wanted in metadata.required_inputs:
         bounds, variable = domain.get(wanted.name), wanted.variable or wanted.name
         if bounds is None:
             continue
         unit = wording.symbol(variable, wanted.unit or "")
+        digits = wording.digits(variable, 1, variables=variables)
         parts = [
-            f"not {word} {wording.quantity(limit, unit, wording.digits(variable, 1))}"
+            f"not {word} {wording.quantity(limit, unit, digits)}"
             for word, limit in (("below", bounds.minimum), ("above", bounds.maximum))
             if limit is not None
         ]
@@ -161,10 +168,12 @@ def _group(each: Performance, units: Mapping[str, str], variables: Mapping[str, 
     return f"{each.area}: {name}, {_error_unit(each.variable, units)}"
 
 
-def _score_cells(each: Performance, score: Score, baselines: Sequence[str]) -> tuple[str, ...]:
+def _score_cells(
+    each: Performance, score: Score, baselines: Sequence[str], variables: Mapping[str, Variable]
+) -> tuple[str, ...]:
     """Return the error of the model and of each baseline, the skill and the share in the band."""
     errors = [score.mae, *(score.baselines.get(name) for name in baselines)]
-    digits = wording.digits(each.variable, 2)
+    digits = wording.digits(each.variable, 2, variables=variables)
     return (
         *(wording.number(error, digits) for error in errors),
         wording.number(score.skill, 2),
@@ -179,7 +188,7 @@ def _performance_row(
     if each.skill_interval:
         low, high = (wording.number(end, 2) for end in each.skill_interval)
         skill += f" ({low} to {high})"
-    error = _error(each.variable, each.mae, units)
+    error = _error(each.variable, each.mae, units, variables)
     return (each.area, wording.label(each.variable, variables), error, skill)
 
 
@@ -191,13 +200,16 @@ def _score_row(
         wording.label(each.variable, variables),
         str(each.lead_day),
         str(each.count),
-        _error(each.variable, each.mae, units),
-        _error(each.variable, each.bias, units),
+        _error(each.variable, each.mae, units, variables),
+        _error(each.variable, each.bias, units, variables),
     )
 
 
-def _error(variable: str, value: float, units: Mapping[str, str]) -> str:
-    return wording.quantity(value, _error_unit(variable, units), wording.digits(variable, 2))
+def _error(
+    variable: str, value: float, units: Mapping[str, str], variables: Mapping[str, Variable]
+) -> str:
+    digits = wording.digits(variable, 2, variables=variables)
+    return wording.quantity(value, _error_unit(variable, units), digits)
 
 
 def _error_unit(variable: str, units: Mapping[str, str]) -> str:
