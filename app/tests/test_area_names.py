@@ -59,7 +59,7 @@ def test_what_goes_live_is_observed_and_asked_for_in_any_spelling_of_its_name(
     spelt: tuple[str, str, str],
 ) -> None:
     declared, observed, asked = spelt
-    delivery_id = tiny_delivery(areas=(declared,)).name
+    delivery_id = tiny_delivery(areas=(declared,), schema="0.4").name
     bring(observed)
     app = make_app()
     client = app.test_client()
@@ -87,7 +87,7 @@ def test_what_goes_live_is_observed_and_asked_for_in_any_spelling_of_its_name(
 def test_models_that_spell_a_name_differently_are_ranked_together(
     make_app: MakeApp, tiny_delivery: Build, bring: Callable[[str], None]
 ) -> None:
-    better = tiny_delivery(areas=(NFD,), skill=0.6, skill_interval=(0.5, 0.7)).name
+    better = tiny_delivery(areas=(NFD,), skill=0.6, skill_interval=(0.5, 0.7), schema="0.4").name
     worse = tiny_delivery(areas=("Zürich",), skill=0.3, skill_interval=(0.2, 0.4)).name
     bring("Zürich")
     app = make_app()
@@ -100,8 +100,8 @@ def test_models_that_spell_a_name_differently_are_ranked_together(
 def test_pins_and_overrides_take_any_spelling(
     make_app: MakeApp, tiny_delivery: Build, bring: Callable[[str], None], tmp_path: Path
 ) -> None:
-    tiny_delivery(areas=(NFD,), skill=0.6, skill_interval=(0.5, 0.7))
-    chosen = tiny_delivery(areas=("Zürich ",), skill=0.3, skill_interval=(0.2, 0.4)).name
+    tiny_delivery(areas=(NFD,), skill=0.6, skill_interval=(0.5, 0.7), schema="0.4")
+    chosen = tiny_delivery(areas=("Zürich ",), skill_interval=(0.2, 0.4), schema="0.4").name
     bring("Zürich")
     overrides = tmp_path / "overrides.yaml"
     overrides.write_text(f"override_cities: {{{chosen}: ['{NFD} ']}}\n", encoding="utf-8")
@@ -127,7 +127,7 @@ def test_pins_and_overrides_take_any_spelling(
 def test_a_delivery_whose_areas_cannot_be_asked_for_is_not_live(
     make_app: MakeApp, tiny_delivery: Build, areas: tuple[str, ...], reason: str
 ) -> None:
-    delivery_id = tiny_delivery(areas=areas).name
+    delivery_id = tiny_delivery(areas=areas, schema="0.4").name
     entry = make_app().extensions["fairweather"].catalogue.snapshot.entry(delivery_id)
     assert entry.summary.startswith("quarantined (corrupt): areas: ")
     assert reason in entry.summary

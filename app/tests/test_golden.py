@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from fairweather_interface.examples import EXAMPLES, SERVE
 from fairweather_interface.refusals import Code
+from fairweather_interface.versions import SchemaVersion
 from flask import Flask
 
 from answers import refused_with
@@ -25,7 +26,7 @@ from fairweather_app.models_backend.software import NEWEST_SCHEMA
 
 def is_of_a_later_major(delivery: Path) -> bool:
     schema: str = json.loads((delivery / "metadata.json").read_text())["schema_version"]
-    return schema.partition(".")[0] != NEWEST_SCHEMA.partition(".")[0]
+    return SchemaVersion.parse(schema).major > SchemaVersion.parse(NEWEST_SCHEMA).major
 
 
 def test_a_golden_delivery_is_lost_only_where_its_major_is_a_later_one(

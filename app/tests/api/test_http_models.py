@@ -38,7 +38,7 @@ def test_models_lists_every_delivery_whatever_its_state(
     make_app: MakeApp, tiny_delivery: Build
 ) -> None:
     def from_the_future(document: dict[str, Any]) -> None:
-        document.update(schema_version="1.0", min_reader="1.0")
+        document.update(schema_version="2.0", min_reader="2.0")
 
     good, bad = tiny_delivery(), tiny_delivery(model=b"no")
     new = tiny_delivery(change=from_the_future)
@@ -52,7 +52,7 @@ def test_models_lists_every_delivery_whatever_its_state(
         new.name: ("refused", "schema-too-new"),
     }
     future = next(each for each in content["models"] if each["delivery_id"] == new.name)
-    assert "1.0" in future["reason"]
+    assert "2.0" in future["reason"]
     assert NEWEST_SCHEMA in future["reason"]
 
 
@@ -60,7 +60,7 @@ def test_one_model_is_shown_with_its_metadata_as_delivered(
     make_app: MakeApp, tiny_delivery: Build
 ) -> None:
     def with_a_new_field(document: dict[str, Any]) -> None:
-        document.update(schema_version="0.99", min_reader="0.1", colour="green")
+        document.update(schema_version="1.99", min_reader="1.0", colour="green")
 
     path = tiny_delivery(change=with_a_new_field)
     client = make_app().test_client()
@@ -68,7 +68,7 @@ def test_one_model_is_shown_with_its_metadata_as_delivered(
     assert content is not None
     assert content["metadata"] == json.loads((path / "metadata.json").read_text())
     assert content["unknown_fields"] == ["colour"]
-    assert content["schema_version"] == "0.99"
+    assert content["schema_version"] == "1.99"
     card = client.get(content["card"])
     assert card.status_code == 200
     assert b"A tiny model" in card.data

@@ -298,7 +298,7 @@ def test_an_example_to_be_served_that_is_impossible_is_invalid_output(
     ingest: Ingest, tiny_delivery: Build
 ) -> None:
     # the kit's examples lie a degree below this
-    found = ingest(tiny_delivery(max_temperature_seen=500.0))
+    found = ingest(tiny_delivery(applicability_domain={"temperature": {"maximum": 500.0}}))
     refused_with(found, "quarantined", Code.INVALID_OUTPUT, "in an example", "-80 to 60")
 
 

@@ -264,7 +264,7 @@ def test_nothing_that_a_delivery_says_of_itself_repaints_a_terminal(
     make_app: Callable[..., Flask], tiny_delivery: Build, words: str
 ) -> None:
     tiny_delivery(model_type=SEQUENCE, areas=("JFK",), topic=SEQUENCE)
-    refused = tiny_delivery(areas=(f"a{SEQUENCE}",)).name  # no name of an area
+    refused = tiny_delivery(areas=(f"a{SEQUENCE}",), schema="0.4").name  # no name of an area
     tiny_delivery(model=b"no", areas=("JFK",), model_type=SEQUENCE)
     result = make_app().test_cli_runner().invoke(args=words.split(), color=True)
     assert control_characters(result.stdout + result.stderr) == set()

@@ -22,6 +22,8 @@ from fairweather_app.models_backend import checks
 from fairweather_app.models_backend.checks import Check
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
 
+UP_TO_30 = {"temperature": {"maximum": 30.0}}
+
 Build = Callable[..., Path]
 MakeApp = Callable[..., Flask]
 Document = dict[str, Any]
@@ -70,7 +72,7 @@ def test_a_release_that_loses_nothing_says_so_in_one_line_and_exits_0(
     check: Callable[[], Result], tiny_delivery: Build, store: Path
 ) -> None:
     tiny_delivery()
-    tiny_delivery(quantiles=(0.1, 0.9), max_temperature_seen=30.0, context=True)
+    tiny_delivery(quantiles=(0.1, 0.9), applicability_domain=UP_TO_30, context=True)
     tiny_delivery(schema="0.2", variables=("humidity",), max_humidity_seen=70.0, max_missing=0.25)
     result = check()
     assert (result.exit_code, result.stderr) == (0, "")
@@ -83,7 +85,7 @@ def test_every_lost_delivery_is_a_line_and_areas_without_a_model_are_named(
     check: Callable[[], Result], tiny_delivery: Build, store: Path
 ) -> None:
     def newer(document: Document) -> None:
-        document.update(schema_version="0.9", min_reader="0.9")
+        document.update(schema_version="1.9", min_reader="1.9")
 
     def of_glass(document: Document) -> None:
         document["artifacts"][0]["format"] = "crystal-ball"
@@ -189,9 +191,13 @@ def test_checking_leaves_what_the_app_serves_as_it_was(
     ("changes", "code", "told"),
     [
         ({"valid_months": [7]}, "out-of-season", "example 1 (EWR, 2013-01-10T00:00Z) must be"),
-        ({"max_temperature_seen": 1.0}, "out-of-domain", "be served, and this release refuses"),
         (
-            {"applicability_domain": {"temperature": {"minimum": 40.0}}, "min_reader": "0.3"},
+            {"applicability_domain": {"temperature": {"maximum": 1.0}}},
+            "out-of-domain",
+            "be served, and this release refuses",
+        ),
+        (
+            {"applicability_domain": {"temperature": {"minimum": 40.0}}},
             "out-of-domain",
             "(7 more of its examples differ)",
         ),
@@ -256,7 +262,7 @@ def test_an_example_to_be_refused_that_this_release_would_serve_is_a_loss(
 def test_refusals_are_judged_without_the_margins_that_an_operator_gives(
     ingest: Ingest, tiny_delivery: Build
 ) -> None:
-    path = tiny_delivery(max_temperature_seen=20.0)
+    path = tiny_delivery(applicability_domain={"temperature": {"maximum": 20.0}})
     rewrite_examples(path, expecting(2, "out-of-domain", 20.5))  # the default margin is 3
     assert find_regression(ingest(path)) is None
 
@@ -266,12 +272,13 @@ def test_refusals_are_judged_without_the_margins_that_an_operator_gives(
 def test_a_window_at_the_edge_of_float32_makes_no_loss(
     ingest: Ingest, tiny_delivery: Build, code: str, bound: float
 ) -> None:
-    for domain in ({}, {"applicability_domain": {"temperature": {"maximum": bound}}}):
-        path = tiny_delivery(max_temperature_seen=bound, **domain)
+    domain = {"temperature": {"maximum": bound}}
+    for schema in ("0.2", NEWEST_SCHEMA):
+        path = tiny_delivery(schema=schema, applicability_domain=domain)
         rewrite_examples(path, expecting(2, code, float(np.float32(bound))))
         assert find_regression(ingest(path)) is None
     beyond = rewrite_examples(
-        tiny_delivery(max_temperature_seen=bound), expecting(2, "serve", bound + 0.001)
+        tiny_delivery(applicability_domain=domain), expecting(2, "serve", bound + 0.001)
     )
     assert find_regression(ingest(beyond)) is not None
 

@@ -81,7 +81,6 @@ def test_the_next_model_answers_for_one_that_needs_newer_observations(
 ) -> None:
     def of_humidity_too(document: dict[str, Any]) -> None:
         document["inputs"][1]["max_age"] = "PT3H"
-        document["min_reader"] = "0.4"
         del document["outputs"][1], document["performance"][1]
         del document["tolerance"]["humidity_forecast"]
 
@@ -136,7 +135,7 @@ def test_where_every_model_is_of_another_season_waiting_does_not_help(
 def test_a_model_that_refuses_the_weather_shows_that_waiting_does_not_help(
     client: FlaskClient, tiny_delivery: Build, observe: Observe, day: list[float]
 ) -> None:
-    tiny_delivery(max_temperature_seen=0.0)
+    tiny_delivery(applicability_domain={"temperature": {"maximum": 0.0}})
     tiny_delivery(variables=("humidity",))
     observe("EWR", day)
     refresh(client)

@@ -62,7 +62,7 @@ MADE = "2014-01-01T00:00:00Z"
 def test_what_is_learned_is_learned_before_it_is_made_and_made_before_now(
     learned: str, made: str, now: str, *, good: bool
 ) -> None:
-    document = metadata_document(created_at=made)
+    document = metadata_document(schema="0.4", created_at=made)
     document["training"]["train_end_time"] = learned
     metadata = read_metadata(json.dumps(document).encode())
     if good:
@@ -215,7 +215,7 @@ def test_a_tolerance_that_proves_nothing_is_refused(
     def loosen(document: dict[str, Any]) -> None:
         document["tolerance"][f"{variable}_forecast"] = tolerance
 
-    path = tiny_delivery(variables=(variable,), change=loosen)
+    path = tiny_delivery(schema="0.4", variables=(variable,), change=loosen)
     model = OnnxBackend({path.name: open_delivery(path)}.__getitem__).load_by_id(path.name)
     told = f"the tolerance of '{variable}_forecast' is .*, expected at most {most}: 1% of what"
     with pytest.raises(LoadError, match=told) as caught:

@@ -9,10 +9,14 @@ from fairweather_interface.testing import metadata_document
 
 from fairweather_app.models_backend.capabilities import UNCERTAINTY, band_of, can, names_of
 from fairweather_app.models_backend.software import NEWEST_SCHEMA
+from schemas import NEXT
 
 
-def metadata(quantiles: Sequence[float] = (), **changes: object) -> ModelMetadata:
-    document = metadata_document(variables=("temperature", "humidity"), quantiles=quantiles)
+def metadata(
+    quantiles: Sequence[float] = (), schema: str = NEWEST_SCHEMA, **changes: object
+) -> ModelMetadata:
+    both = ("temperature", "humidity")
+    document = metadata_document(schema=schema, variables=both, quantiles=quantiles)
     return read_metadata(json.dumps(document | changes))
 
 
@@ -48,7 +52,11 @@ def test_a_capability_is_asked_of_a_variable_where_that_matters() -> None:
     assert not can(of_humidity, UNCERTAINTY, "moonlight")
 
 
-@pytest.mark.parametrize("schema", ["0.3", NEWEST_SCHEMA, "0.10"])
-def test_what_a_model_can_follows_from_what_it_says_and_from_no_version(schema: str) -> None:
-    assert names_of(metadata((0.1, 0.9), schema_version=schema)) == ["uncertainty"]
-    assert names_of(metadata(schema_version=schema)) == []
+@pytest.mark.parametrize(
+    ("written", "said"), [("0.3", "0.3"), ("0.4", "0.10"), (NEWEST_SCHEMA, NEXT)]
+)
+def test_what_a_model_can_follows_from_what_it_says_and_from_no_version(
+    written: str, said: str
+) -> None:
+    assert names_of(metadata((0.1, 0.9), written, schema_version=said)) == ["uncertainty"]
+    assert names_of(metadata((), written, schema_version=said)) == []

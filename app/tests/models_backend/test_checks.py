@@ -133,7 +133,7 @@ def test_a_newest_value_that_is_older_than_the_input_allows_is_stale(
 
 
 def test_weather_that_was_never_seen_in_training_is_out_of_domain() -> None:
-    cool = metadata(max_temperature_seen=0.0)
+    cool = metadata(applicability_domain={"temperature": {"maximum": 0.0}})
     refusal = check_observed(cool, window(1, 1, 9, 1), margins={"temperature": 3})
     assert refusal is not None
     assert refusal.code is Code.OUT_OF_DOMAIN
@@ -143,7 +143,8 @@ def test_weather_that_was_never_seen_in_training_is_out_of_domain() -> None:
 def test_the_highest_of_all_windows_of_a_variable_counts() -> None:
     document = metadata_document(samples=1)
     document["inputs"].append(document["inputs"][0] | {"name": "region", "areas": ["EWR", "JFK"]})
-    document["max_temperature_seen"] = 10.0
+    bounds = {"maximum": 10.0}
+    document["applicability_domain"] = {"temperature": bounds, "region": bounds}
     region = read_metadata(json.dumps(document))
     windows = window(5) | {"region": window(11)["temperature"]}
     refusal = check_observed(region, windows, margins={})
@@ -152,7 +153,9 @@ def test_the_highest_of_all_windows_of_a_variable_counts() -> None:
 
 
 def test_a_bound_on_humidity_counts_like_one_on_temperature() -> None:
-    document = metadata_document(samples=4, variables=("humidity",), max_humidity_seen=40.0)
+    document = metadata_document(
+        samples=4, variables=("humidity",), applicability_domain={"humidity": {"maximum": 40.0}}
+    )
     dry = read_metadata(json.dumps(document))
     humid = {"humidity": window(44, 41, 40, 39)["temperature"]}
     margins = {"humidity": 3.0}
@@ -163,7 +166,7 @@ def test_a_bound_on_humidity_counts_like_one_on_temperature() -> None:
 
 
 def test_a_window_without_any_value_says_nothing_about_the_domain() -> None:
-    cool = metadata(max_temperature_seen=0.0)
+    cool = metadata(applicability_domain={"temperature": {"maximum": 0.0}})
     assert check_observed(cool, window(NAN, NAN, NAN, NAN), margins={}) is None
 
 
@@ -199,7 +202,7 @@ def test_every_bound_of_the_domain_counts_and_the_margin_widens_both_ends(
 def test_a_bound_on_one_window_says_nothing_about_another_of_the_same_variable() -> None:
     document = metadata_document(samples=1)
     document["inputs"].append(document["inputs"][0] | {"name": "region", "areas": ["EWR", "JFK"]})
-    document |= {"applicability_domain": {"region": {"minimum": 10.0}}, "min_reader": "0.3"}
+    document["applicability_domain"] = {"region": {"minimum": 10.0}}
     region = read_metadata(json.dumps(document))
     warm, cold = window(11)["temperature"], window(5)["temperature"]
     assert check_observed(region, {"temperature": cold, "region": warm}, margins={}) is None

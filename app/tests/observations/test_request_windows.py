@@ -56,20 +56,6 @@ def test_an_input_that_is_not_given_is_read(
     assert answer.forecast.variables["humidity"].value == day
 
 
-def test_a_variable_the_app_keeps_no_observations_of_can_be_given(
-    make_app: MakeApp, tiny_delivery: Build, day: list[float]
-) -> None:
-    def of_moonlight(document: Document) -> None:
-        document["inputs"][0] |= {"variable": "moonlight", "unit": "lx"}
-
-    tiny_delivery(change=of_moonlight)
-    context = context_of(make_app())
-    with pytest.raises(ObservationsMissingError, match="keeps no observations of 'moonlight'"):
-        forecast(context, ForecastRequest(area="EWR"))
-    answer = forecast(context, ForecastRequest(area="EWR", observations={"temperature": day}))
-    assert answer.forecast.variables["temperature"].value == day
-
-
 @pytest.mark.parametrize(
     ("given_values", "told"),
     [

@@ -29,8 +29,7 @@ from typing import Any
 
 from fairweather_interface.delivery import METADATA, Delivery, read_manifest
 from fairweather_interface.manifest import read_listed
-from fairweather_interface.metadata import read_metadata
-from fairweather_interface.names import with_plain_areas
+from fairweather_interface.metadata import read_metadata, with_plain_areas
 from fairweather_interface.refusals import Code
 
 from fairweather_app.errors import LoadError, PendingTestError, RemoteUnavailableError

@@ -61,8 +61,8 @@ _NO_DIGEST = f"sha256:{0:064d}"
 # What metadata say in the words of an evaluation.
 _EVALUATED = set(Performance.model_fields) & set(Evaluation.model_fields) - {"held_out"}
 
-# Variable -> the key, and the field of every schema, for its highest value.
-_OLDER = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
+# Variable -> the key of a recipe that asks for its highest value.
+_HIGHEST = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
 
 
 def expected_metadata(recipe: Recipe) -> ModelMetadata:
@@ -130,7 +130,7 @@ def expected_metadata(recipe: Recipe) -> ModelMetadata:
     ]:
         raise RecipeError(recipe.model_type, narrow)
     stand_ins: dict[str, Any] = {
-        **declared_domain(recipe, _widest_ranges(plan)),
+        "applicability_domain": declared_domain(recipe, _widest_ranges(plan)),
         "artifacts": _artifacts(OnnxReport(opset=OPSET, ir_version=IR_VERSION)),
         "delivery_id": "00000000-0000-4000-8000-000000000000",
         "created_at": _utc(0),
@@ -203,7 +203,7 @@ def create_model_metadata(
     kept = {name: getattr(expected, name) for name in expected.model_fields_set - derived}
     has_days = SchemaVersion.parse(schema) >= SchemaVersion.parse("0.4")
     found: dict[str, Any] = {
-        **declared_domain(recipe, result.seen),
+        "applicability_domain": declared_domain(recipe, result.seen),
         "inputs": tuple(
             item.model_copy(update={"max_age": result.max_age})
             if item.role == OBSERVATIONS
@@ -250,27 +250,29 @@ def _performance(one: Evaluation, *, has_days: bool) -> Performance:
     )
 
 
-def declared_domain(recipe: Recipe, ranges: Mapping[str, InputRange]) -> dict[str, Any]:
-    """Return the fields of the applicability domain, from the range of every input in training.
+def declared_domain(recipe: Recipe, ranges: Mapping[str, InputRange]) -> dict[str, Bounds] | None:
+    """Return the bounds of a recipe's inputs, from the range of every input in training.
 
     A bound is the observed extreme of the training windows, without a margin; a reader adds its
-    own. The highest temperature and humidity are declared in the fields of schemas before 0.3 too.
+    own. A key for the highest value of a variable bounds all inputs of it alike, as schema 0.1 does.
     """
     asked = recipe.applicability_domain
-    bounds = {
-        name: Bounds(
+    bounds = {}
+    for item in recipe.blueprint.inputs:
+        one, highest = ranges[item.name], None
+        if "maximum" in asked:
+            highest = one.highest
+        elif getattr(recipe, _HIGHEST.get(item.variable, ""), False):
+            alike = [each for each in recipe.blueprint.inputs if each.variable == item.variable]
+            highest = max(ranges[each.name].highest for each in alike)
+        found = Bounds(
             minimum=one.lowest if "minimum" in asked else None,
-            maximum=one.highest if "maximum" in asked else None,
+            maximum=highest,
             max_missing=one.missing if "max_missing" in asked else None,
         )
-        for name, one in ranges.items()
-    }
-    fields: dict[str, Any] = {"applicability_domain": bounds if asked else None}
-    for variable, field in _OLDER.items():
-        names = [item.name for item in recipe.blueprint.inputs if item.variable == variable]
-        is_asked = getattr(recipe, field) or "maximum" in asked
-        fields[field] = max(ranges[name].highest for name in names) if names and is_asked else None
-    return fields
+        if asked or highest is not None:
+            bounds[item.name] = found
+    return bounds or None
 
 
 def _widest_ranges(plan: Blueprint) -> dict[str, InputRange]:

@@ -167,11 +167,12 @@ class Recipe(StrictModel):
     admits. [More](#age-of-the-newest-value)"""
     max_temperature_seen: Annotated[
         bool,
-        Declares("max_temperature_seen", "the highest temperature seen in training", without=False),
+        Declares("applicability_domain", "the highest temperature seen in training", without=False),
     ] = True
     """Declare the highest training temperature as an upper [bound](compatibility.md#bounds)."""
     max_humidity_seen: Annotated[
-        bool, Declares("max_humidity_seen", "the highest humidity seen in training", without=False)
+        bool,
+        Declares("applicability_domain", "the highest humidity seen in training", without=False),
     ] = False
     """Declare the highest training humidity as an upper bound."""
     applicability_domain: Annotated[

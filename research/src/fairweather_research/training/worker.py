@@ -19,7 +19,6 @@ import keras  # type: ignore[import-untyped]  # ships no types
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
-from fairweather_interface.applicability import domain_of
 from fairweather_interface.delivery import EXAMPLES
 
 from fairweather_research.dataset.branches import ByInput
@@ -86,7 +85,7 @@ def _train(
         windows.rows(windows.reaching(part)) for part in (Part.TRAINING, Part.HELD_OUT)
     )
     ranges = training_rows.input_ranges()
-    bounds = domain_of(prepared.expected.model_copy(update=declared_domain(recipe, ranges)))
+    bounds = declared_domain(recipe, ranges) or {}
     samples, leads = windows.as_of_newest(), windows.plan.leads
     fitted = fit(samples, recipe.fit, recipe.network, report_epoch, switch)
     bands = None

@@ -21,7 +21,6 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 import yaml
-from fairweather_interface.applicability import domain_of
 from fairweather_interface.durations import format_duration
 from fairweather_interface.metadata import Bounds, Input, ModelMetadata
 from fairweather_interface.variables import Variable
@@ -174,7 +173,7 @@ def _input(
     item: Input, spec: Variable, metadata: ModelMetadata, result: TrainingResult
 ) -> dict[str, Any]:
     """Describe one input: its name, its bounds, and its distribution in training."""
-    bounds = domain_of(metadata).get(item.name, Bounds())
+    bounds = (metadata.applicability_domain or {}).get(item.name, Bounds())
     statistics = result.portraits.get(item.name)
     return {
         "input": item,
