@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from fairweather_interface.versions import SCHEMA_VERSION
 
-from fairweather_research.cli.options import Software, Store, Strict, TensorBoard, one_of
+from fairweather_research.cli.options import Schema, Software, Store, Strict, TensorBoard, one_of
 from fairweather_research.cli.sign import Key
 from fairweather_research.cli.terminal import NEGATIVE, echo, handle_errors
 
@@ -33,6 +34,7 @@ def fleet_command(  # noqa: PLR0917 - typer passes options by name
             show_default="one a core, of this machine or cluster",
         ),
     ] = None,
+    schema: Schema = SCHEMA_VERSION,
     software: Software = None,
     strict: Strict = False,  # noqa: FBT002 - a flag
     tensorboard: TensorBoard = None,
@@ -73,7 +75,7 @@ def fleet_command(  # noqa: PLR0917 - typer passes options by name
 
         expanded = load_plan(plan)
         releases = live_software(software)
-        fleet = Fleet(expanded, store, software=releases, tensorboard=tensorboard)
+        fleet = Fleet(expanded, store, schema=schema, software=releases, tensorboard=tensorboard)
         key = None if sign is None else load_key(sign)
         warnings = fleet.foreseen(strict=strict)
         for line in warnings:

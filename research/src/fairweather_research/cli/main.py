@@ -13,12 +13,11 @@ from typing import Annotated
 
 import typer
 from fairweather_interface.definitions import load_definitions
-from fairweather_interface.metadata import WRITTEN_SCHEMAS
 from fairweather_interface.variables import VARIABLES
 from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.cli.fleet import fleet_command
-from fairweather_research.cli.options import Software, Store, Strict, TensorBoard, one_of
+from fairweather_research.cli.options import Schema, Software, Store, Strict, TensorBoard, one_of
 from fairweather_research.cli.publish import publish_command, skill_command
 from fairweather_research.cli.reproduce import reproduce_command
 from fairweather_research.cli.sign import Key, sign_command
@@ -53,15 +52,7 @@ def train_command(  # noqa: PLR0917 - typer passes options by name
         typer.Argument(metavar="RECIPE.yaml", help="What to train; keys: docs/recipes.md."),
     ],
     store: Store = Path("store"),
-    schema: Annotated[
-        str,
-        typer.Option(
-            metavar="VERSION",
-            help=f"Schema to write the metadata in, of {', '.join(WRITTEN_SCHEMAS)}. Refuses "
-            "recipes the schema cannot express.",
-            callback=one_of(WRITTEN_SCHEMAS, ", the schemas that this release writes"),
-        ),
-    ] = SCHEMA_VERSION,
+    schema: Schema = SCHEMA_VERSION,
     software: Software = None,
     strict: Strict = False,  # noqa: FBT002 - a flag
     tensorboard: TensorBoard = None,
@@ -120,6 +111,7 @@ def check_command(
         Path,
         typer.Argument(metavar="RECIPE.yaml", help="What would be trained."),
     ],
+    schema: Schema = SCHEMA_VERSION,
     software: Software = None,
 ) -> None:
     """Check whether live software supports what a recipe makes, before it is trained.
@@ -136,7 +128,8 @@ def check_command(
             live_software,
         )
 
-        answers = check_compatibility(load_recipe(recipe), live_software(software)).answers
+        releases = live_software(software)
+        answers = check_compatibility(load_recipe(recipe), releases, schema=schema).answers
     for answer in answers:
         expected, name = answer.expected, f"{answer.software.name} {answer.software.version}"
         schema = f"schema {expected.schema_version}, min_reader {expected.min_reader}"

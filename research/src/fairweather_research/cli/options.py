@@ -1,4 +1,4 @@
-"""Options that ``train`` and ``fleet`` share, and the check of an option with few values."""
+"""Options that several commands share, and the check of an option with few values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from fairweather_interface.metadata import WRITTEN_SCHEMAS
+
+
+def one_of(names: Collection[str], note: str = "") -> Callable[[str], str]:
+    """Return a callback of typer that refuses other values than these."""
+
+    def check(found: str) -> str:
+        if found not in names:
+            raise typer.BadParameter(f"found {found!r}, expected one of {', '.join(names)}{note}")
+        return found
+
+    return check
+
 
 Store = Annotated[
     Path,
@@ -33,14 +46,12 @@ TensorBoard = Annotated[
         "store.",
     ),
 ]
-
-
-def one_of(names: Collection[str], note: str = "") -> Callable[[str], str]:
-    """Return a callback of typer that refuses other values than these."""
-
-    def check(found: str) -> str:
-        if found not in names:
-            raise typer.BadParameter(f"found {found!r}, expected one of {', '.join(names)}{note}")
-        return found
-
-    return check
+Schema = Annotated[
+    str,
+    typer.Option(
+        metavar="VERSION",
+        help=f"Schema to write the metadata in, of {', '.join(WRITTEN_SCHEMAS)}. Refuses "
+        "recipes the schema cannot express.",
+        callback=one_of(WRITTEN_SCHEMAS, ", the schemas that this release writes"),
+    ),
+]

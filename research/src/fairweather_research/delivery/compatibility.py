@@ -7,9 +7,8 @@
     serving_problems(delivery.metadata)            # why nothing live can serve what was trained
 
 What only training finds is assumed as it asks the most of a reader, so that a model which is
-expected to be served, is. Two things cannot be known before: an ONNX conversion that fails, and a
-bound that the observations happen to let an older field say after all. Which keys of a recipe are
-too new for a schema is found by trying each of them alone.
+expected to be served, is. One thing cannot be known before: an ONNX conversion that fails. Which
+keys of a recipe are too new for a schema is found by trying each of them alone.
 """
 
 from __future__ import annotations
@@ -21,7 +20,12 @@ from pathlib import Path
 
 from fairweather_interface.errors import NotExpressibleError, SoftwareError, listed
 from fairweather_interface.manifest import read_document
-from fairweather_interface.metadata import ModelMetadata, dump_metadata
+from fairweather_interface.metadata import (
+    WRITTEN_SCHEMAS,
+    ModelMetadata,
+    dump_metadata,
+    read_metadata,
+)
 from fairweather_interface.refusals import Code
 from fairweather_interface.software import Software, read_software
 from fairweather_interface.verdict import Verdict, check
@@ -38,8 +42,8 @@ LIVE = Path(".live")
 _NEWEST = "fairweather-app.json"
 
 _REMEDIES = {
-    Code.SCHEMA_TOO_NEW: "nothing in a recipe changes the schemas that this release writes; train "
-    "with a fairweather-research that writes one the software reads",
+    Code.SCHEMA_TOO_NEW: "this release writes no schema that the software reads; train with a "
+    "fairweather-research that does",
     Code.OBSERVATIONS_MISSING: "`definitions`: choose required inputs (variable, period, "
     "sample_rate) that the software supplies",
     Code.RUNTIME_UNAVAILABLE: "nothing in a recipe changes what artifacts and roles need of a "
@@ -52,7 +56,7 @@ class Answer:
     """What one release of the software supports of a recipe."""
 
     software: Software
-    expected: ModelMetadata  # of a delivery, with stand-ins for what training finds
+    expected: ModelMetadata  # of a delivery in the schema asked for, with stand-ins
     verdict: Verdict
     remedies: tuple[str, ...]  # what to change; none where it serves
 
@@ -87,13 +91,12 @@ class Compatibility:
         return [(_name(release), check(metadata, release)) for release in releases]
 
 
-def check_recipe(recipe: Recipe, software: Software) -> Answer:
+def check_recipe(recipe: Recipe, software: Software, *, schema: str | None = None) -> Answer:
     """Check whether a release of the software supports what a recipe makes.
 
-    Raises:
-        MetadataError: the contract does not allow what the recipe declares.
+    It raises what ``check_compatibility`` does.
     """
-    return check_compatibility(recipe, [software]).answers[0]
+    return check_compatibility(recipe, [software], schema=schema).answers[0]
 
 
 def check_compatibility(
@@ -110,11 +113,12 @@ def check_compatibility(
             that is still written.
     """
     expected = expected_metadata(recipe)
-    if schema is not None and not _can_express(expected, schema):
+    written = _written(expected, schema)
+    if written is None:
         lost = tuple(
             f"{meaning}: take out {key}"
             for key, meaning, alone in optional_parts(recipe)
-            if not _can_express(alone, schema)
+            if _written(alone, schema) is None
         )
         meanings = "1 meaning" if len(lost) == 1 else f"{len(lost)} meanings"
         raise NotExpressibleError(
@@ -123,10 +127,10 @@ def check_compatibility(
         )
     answers = []
     for release in _live(software):
-        verdict = check(expected, release)
-        remedies = _remedies(recipe, release, verdict)
+        verdict = check(written, release)
+        remedies = _remedies(recipe, release, verdict, written.schema)
         answers.append(
-            Answer(software=release, expected=expected, verdict=verdict, remedies=remedies)
+            Answer(software=release, expected=written, verdict=verdict, remedies=remedies)
         )
     return Compatibility(expected=expected, answers=tuple(answers))
 
@@ -189,23 +193,38 @@ def _name(release: Software) -> str:
     return f"{release.name} {release.version}"
 
 
-def _can_express(metadata: ModelMetadata, schema: str) -> bool:
+def _written(metadata: ModelMetadata, schema: str | None) -> ModelMetadata | None:
+    """Return metadata as they are read of a schema; None where it has no words for them."""
     try:
-        dump_metadata(metadata, schema=schema)
+        return read_metadata(dump_metadata(metadata, schema=schema))
     except NotExpressibleError:
-        return False
-    return True
+        return None
 
 
-def _remedies(recipe: Recipe, release: Software, verdict: Verdict) -> tuple[str, ...]:
-    newest = SchemaVersion.parse(release.readable_schemas.newest)
+def _remedies(
+    recipe: Recipe, release: Software, verdict: Verdict, schema: SchemaVersion
+) -> tuple[str, ...]:
     remedies: list[str] = []
     for code in dict.fromkeys(refusal.code for refusal in verdict.refusals):
-        parts = optional_parts(recipe) if code == Code.SCHEMA_TOO_NEW else ()
-        too_new = [
-            f"take out {key} ({meaning}): only readers of schema {alone.min_reader} obey it"
-            for key, meaning, alone in parts
-            if SchemaVersion.parse(alone.min_reader) > newest
-        ]
+        too_new = _too_new(recipe, release, schema) if code == Code.SCHEMA_TOO_NEW else []
         remedies += too_new or [_REMEDIES[code]]
     return tuple(remedies)
+
+
+def _too_new(recipe: Recipe, release: Software, schema: SchemaVersion) -> list[str]:
+    """Return what to change so that a release may read what is written in a newer schema.
+
+    Within its major it reads whatever asks for no newer reader; of a later one, nothing.
+    """
+    newest = SchemaVersion.parse(release.readable_schemas.newest)
+    own = [each for each in WRITTEN_SCHEMAS if SchemaVersion.parse(each).major == newest.major]
+    if not own:
+        return []
+    older = newest.major < schema.major
+    remedies = [f"write schema {own[-1]}, with `--schema {own[-1]}`"] if older else []
+    for key, meaning, alone in optional_parts(recipe):
+        metadata = _written(alone, own[-1]) or alone
+        if SchemaVersion.parse(metadata.min_reader) > newest:
+            reader = metadata.min_reader
+            remedies.append(f"take out {key} ({meaning}): only readers of schema {reader} obey it")
+    return remedies

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from fairweather_interface.delivery import artifact_digest
 from fairweather_interface.metadata import (
@@ -37,6 +37,7 @@ from fairweather_interface.metadata import (
 )
 from fairweather_interface.variables import VARIABLES
 from fairweather_interface.versions import SCHEMA_VERSION, SchemaVersion
+from pydantic import JsonValue
 
 from fairweather_research.dataset.window_set import InputRange
 from fairweather_research.delivery.result import TrainingResult
@@ -63,6 +64,29 @@ _EVALUATED = set(Performance.model_fields) & set(Evaluation.model_fields) - {"he
 
 # Variable -> the key of a recipe that asks for its highest value.
 _HIGHEST = {"temperature": "max_temperature_seen", "humidity": "max_humidity_seen"}
+
+
+class Provenance(Training):
+    """The record of a training: whole, as our own deliveries have it, and schema 1.0 asks no more.
+
+    Raises:
+        ValidationError: something of it is absent.
+    """
+
+    data_source: str
+    data_location: str
+    data_digest: str
+    train_start_time: datetime
+    recipe: Mapping[str, JsonValue]
+    seed: int
+    threads: int
+    code_version: str
+    packages: Mapping[str, str]
+
+    @classmethod
+    def of(cls, metadata: ModelMetadata) -> Self:
+        """Return the record of a delivery that this package made."""
+        return cls.model_validate(dict(metadata.training))
 
 
 def expected_metadata(recipe: Recipe) -> ModelMetadata:
@@ -254,7 +278,7 @@ def declared_domain(recipe: Recipe, ranges: Mapping[str, InputRange]) -> dict[st
     """Return the bounds of a recipe's inputs, from the range of every input in training.
 
     A bound is the observed extreme of the training windows, without a margin; a reader adds its
-    own. A key for the highest value of a variable bounds all inputs of it alike, as schema 0.1 does.
+    own. A key for the highest value of a variable bounds all its inputs alike, as schema 0.1 does.
     """
     asked = recipe.applicability_domain
     bounds = {}

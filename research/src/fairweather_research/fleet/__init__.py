@@ -22,6 +22,7 @@ from pathlib import Path
 from fairweather_interface.delivery import clear_dead_stagings
 from fairweather_interface.errors import FairweatherError
 from fairweather_interface.software import Software
+from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.dataset.source_data import observations_of
 from fairweather_research.delivery.compatibility import check_compatibility
@@ -44,6 +45,7 @@ class Fleet:
     Args:
         plan: what to train.
         store: a folder; made when it is not there.
+        schema: to write the metadata in, as ``train`` takes it.
         software: releases that are live, as ``train`` takes them.
         tensorboard: a folder for logs outside the store, as ``train`` takes it.
     """
@@ -53,11 +55,13 @@ class Fleet:
         plan: Plan,
         store: str | Path,
         *,
+        schema: str = SCHEMA_VERSION,
         software: Sequence[Software] | None = None,
         tensorboard: str | Path | None = None,
     ) -> None:
         self.plan = plan
         self.store = Path(store).expanduser().resolve()
+        self._schema = schema
         self._software = None if software is None else tuple(software)
         self._logs = logs_beside(self.store, tensorboard)
 
@@ -67,10 +71,12 @@ class Fleet:
         Raises:
             UnsupportedError: there is such a thing, and ``strict``.
             MetadataError: the contract does not allow what a delivery would say.
+            NotExpressibleError: the schema has no words for what a recipe asks for.
         """
         counted: Counter[str] = Counter()
         for training in self.plan.trainings:
-            counted.update(check_compatibility(training.recipe, self._software).warnings)
+            found = check_compatibility(training.recipe, self._software, schema=self._schema)
+            counted.update(found.warnings)
         lines = tuple(
             f"{line} ({number} of {len(self.plan.trainings)} trainings)"
             for line, number in counted.items()
@@ -90,7 +96,8 @@ class Fleet:
             if name in but:
                 continue
             try:
-                wanted = identity(training.recipe, observations_of(training.recipe))
+                observations = observations_of(training.recipe)
+                wanted = identity(training.recipe, observations, self._schema)
             except FairweatherError as error:
                 yield Outcome(name=name, state=State.FAILED, reason=str(error))
                 continue
@@ -134,6 +141,7 @@ class Fleet:
                 store=self.store,
                 tensorboard=self._logs,
                 software=self._software,
+                schema=self._schema,
             )
             for training in self.plan.trainings
         ]

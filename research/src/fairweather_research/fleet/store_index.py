@@ -1,8 +1,8 @@
 """Which trainings a store has already, and claims on those that are running.
 
-A training is the same as another when recipe (with its seed), observations and code are; code is
-the source of this package, of the contract and of a network that the recipe brings itself. All
-stands in the provenance of every delivery, so the deliveries themselves are the record.
+A training is the same as another when recipe (with its seed), observations, code and schema are;
+code is the source of this package, of the contract and of a network that the recipe brings itself.
+All stands in the metadata of every delivery, so the deliveries themselves are the record.
 
 A running training has a lock on an empty file in ``<store>/.fleet/``. The system drops the lock
 when the process dies; a file without a lock means nothing.
@@ -24,6 +24,7 @@ from typing import IO, Any
 from fairweather_interface.delivery import METADATA, Delivery, list_deliveries, open_delivery
 from fairweather_interface.errors import FairweatherError
 from fairweather_interface.manifest import read_document
+from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.environment import NETWORK, OURS, packages
 from fairweather_research.networks.base import NETWORKS
@@ -38,8 +39,8 @@ HIDDEN = ".fleet"
 _CLEARING = 0.05
 
 
-def identity(recipe: Recipe, observations: Observations) -> str:
-    """Return a hexadecimal digest that is the same for trainings that would give the same model.
+def identity(recipe: Recipe, observations: Observations, schema: str = SCHEMA_VERSION) -> str:
+    """Return a hexadecimal digest, the same for trainings that would deliver the same model.
 
     Raises:
         NetworkError: the recipe brings a network, and it is not here.
@@ -49,7 +50,7 @@ def identity(recipe: Recipe, observations: Observations) -> str:
     found = {**packages()}
     if recipe.network not in NETWORKS:
         found[f"{NETWORK}{recipe.network}"] = source_digest(recipe.network)
-    return _digest(document, observations.archive.digest(), found)
+    return _digest(document, observations.archive.digest(), found, schema)
 
 
 class DeliveredIndex:
@@ -128,15 +129,21 @@ def _lies_at(file: IO[str], path: Path) -> bool:
 def _identity_of(folder: Path) -> str:
     """Return the identity in a delivery's provenance; empty where that is incomplete."""
     try:
-        training = json.loads(read_document(folder / METADATA))["training"]
-        return _digest(training["recipe"], training["data_digest"], training["packages"])
+        document = json.loads(read_document(folder / METADATA))
+        schema, made = document["schema_version"], document["training"]
+        return _digest(made["recipe"], made["data_digest"], made["packages"], schema)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
-def _digest(recipe: Any, data: str, recorded: Mapping[str, str]) -> str:  # noqa: ANN401 - JSON
+def _digest(
+    recipe: Any,  # noqa: ANN401 - JSON
+    data: str,
+    recorded: Mapping[str, str],
+    schema: str,
+) -> str:
     code = [recorded[name] for name in OURS]
     if recipe["network"] not in NETWORKS:
         code.append(recorded[f"{NETWORK}{recipe['network']}"])
-    text = json.dumps([recipe, data, code], sort_keys=True, separators=(",", ":"))
+    text = json.dumps([recipe, data, code, schema], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -16,6 +16,7 @@ from typing import Any
 
 from fairweather_interface.errors import FairweatherError
 from fairweather_interface.software import Software
+from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.dataset.source_data import observations_of
 from fairweather_research.fleet.store_index import DeliveredIndex, claim, identity
@@ -43,6 +44,7 @@ class Task:
     store: Path
     tensorboard: Path | None
     software: tuple[Software, ...] | None
+    schema: str = SCHEMA_VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ def run_task(task: Task, server: ForkServer, report: Callable[[Progress], None])
 
     try:
         recipe = Recipe.parse(task.recipe, source=task.name)
-        wanted = identity(recipe, observations_of(recipe))
+        wanted = identity(recipe, observations_of(recipe), task.schema)
         with claim(task.store, wanted) as ours:
             if not ours:
                 return ended(State.ELSEWHERE, reason="another process is training it")
@@ -80,6 +82,7 @@ def run_task(task: Task, server: ForkServer, report: Callable[[Progress], None])
             delivery = train(
                 recipe,
                 task.store,
+                schema=task.schema,
                 software=task.software,
                 tensorboard=task.tensorboard,
                 progress=report,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from fairweather_interface.delivery import EXAMPLES, Delivery
 from fairweather_interface.metadata import ONNX
 
+from fairweather_research.delivery.metadata import Provenance
 from fairweather_research.environment import NETWORK, OURS, source_of, version_of
 
 _CODE = "fairweather-research"
@@ -44,7 +45,7 @@ class Finding:
 
 def record_of(delivery: Delivery) -> Record:
     """Return the record of a delivery; the machine is read from the numbers of its model card."""
-    training = delivery.metadata.training
+    training = Provenance.of(delivery.metadata)
     return Record(
         data_digest=training.data_digest,
         code_version=training.code_version,

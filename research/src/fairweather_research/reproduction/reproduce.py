@@ -26,6 +26,7 @@ from fairweather_interface.manifest import artifact_files
 from fairweather_interface.terminal import printable
 
 from fairweather_research.dataset.source_data import observations_of
+from fairweather_research.delivery.metadata import Provenance
 from fairweather_research.environment import NETWORK, THREADS, machine, packages, version_of
 from fairweather_research.errors import (
     AbsentNetworkError,
@@ -111,9 +112,9 @@ def reproduce(
         ObservationsError: the observations cannot be read.
     """
     found = _opened(Path(delivery))
-    document = _document(found, data, trust_network=trust_network)
-    remarks = _contradictions(found, document)
-    recorded = found.metadata.training.data_digest
+    recorded = _recorded(found)
+    document = _document(found, recorded, data, trust_network=trust_network)
+    remarks = _contradictions(recorded, document)
     with (
         _wrap_failures(found),
         tempfile.TemporaryDirectory(prefix="fairweather-reproduce-") as scratch,
@@ -121,10 +122,10 @@ def reproduce(
         try:
             recipe = Recipe.parse(document, source="metadata.json")
             digest = observations_of(recipe).archive.digest()
-            if digest != recorded:
+            if digest != recorded.data_digest:
                 remarks.append("not trained: with other observations it would prove nothing")
                 return _untrained(found, digest, remarks)
-            code = found.metadata.training.packages.get(f"{NETWORK}{recipe.network}")
+            code = recorded.packages.get(f"{NETWORK}{recipe.network}")
             theirs = code is not None and recipe.network not in NETWORKS
             if theirs and code != source_digest(recipe.network):
                 remarks.append("not trained: the code of its network is another than was recorded")
@@ -134,7 +135,7 @@ def reproduce(
             raise
         except RecipeError as error:
             remarks.append(f"this release does not train the recorded recipe: {error}")
-            return _untrained(found, recorded, remarks)
+            return _untrained(found, recorded.data_digest, remarks)
         findings = compare(record_of(found), record_of(again))
         return Reproduction(
             delivery=found,
@@ -169,16 +170,31 @@ def _opened(path: Path) -> Delivery:
         ) from error
 
 
-def _document(found: Delivery, data: Path | None, *, trust_network: bool) -> dict[str, Any]:
+def _recorded(found: Delivery) -> Provenance:
+    training, lacking = found.metadata.training, "a model_digest"
+    if found.metadata.model_digest is not None:
+        absent = [name for name in Provenance.model_fields if getattr(training, name) is None]
+        parts = ("observations", "definitions")
+        absent += [
+            f"`{part}` in its recipe"
+            for part in parts
+            if not isinstance((training.recipe or {}).get(part), Mapping)
+        ]
+        if not absent:
+            return Provenance.of(found.metadata)
+        lacking = ", ".join(absent)
+    raise ReproduceError(
+        f"{found.path}: found a provenance without {lacking}, expected what `fairweather-research "
+        "train` records: this delivery was not made by it and cannot be rebuilt"
+    )
+
+
+def _document(
+    found: Delivery, recorded: Provenance, data: Path | None, *, trust_network: bool
+) -> dict[str, Any]:
     """Return the recorded recipe with its observations where they lie now."""
-    document = dict(found.metadata.training.recipe)
-    plan = document.get("observations")
-    if not isinstance(plan, Mapping) or not isinstance(document.get("definitions"), Mapping):
-        raise ReproduceError(
-            f"{found.path}: found a provenance without `observations` or `definitions` in its "
-            "recipe, expected a resolved recipe as `fairweather-research train` records it: this "
-            "delivery was not made by it and cannot be rebuilt"
-        )
+    document = dict(recorded.recipe)
+    plan: Any = document["observations"]
     network = document.get("network")
     if network not in (None, *NETWORKS) and not trust_network:
         raise ReproduceError(
@@ -191,43 +207,42 @@ def _document(found: Delivery, data: Path | None, *, trust_network: bool) -> dic
     if data is not None:
         plan = {**plan, "source": str(data.expanduser().absolute())}
     elif str(plan.get("source")) not in SOURCES:
-        training = found.metadata.training
         raise ReproduceError(
             printable(
-                f"{found.path}: was trained on {training.data_source[:200]!r}, which is no source "
+                f"{found.path}: was trained on {recorded.data_source[:200]!r}, which is no source "
                 f"that this release brings; it can be had again at "
-                f"{training.data_location[:500]!r} (nothing is fetched from there); say where it "
+                f"{recorded.data_location[:500]!r} (nothing is fetched from there); say where it "
                 "lies with --data FILE"
             )
         )
     return {**document, "observations": plan}
 
 
-def _contradictions(found: Delivery, document: Mapping[str, Any]) -> list[str]:
-    training = found.metadata.training
+def _contradictions(recorded: Provenance, document: Mapping[str, Any]) -> list[str]:
     problems = []
-    if document.get("seed") != training.seed:
+    if document.get("seed") != recorded.seed:
         problems.append(
-            f"the provenance contradicts itself: seed {training.seed}, and "
+            f"the provenance contradicts itself: seed {recorded.seed}, and "
             f"{document.get('seed')!r} in its recipe, which was used"
         )
-    if training.threads != THREADS:
+    if recorded.threads != THREADS:
         problems.append(
-            f"it was trained with {training.threads} threads; this release uses {THREADS}"
+            f"it was trained with {recorded.threads} threads; this release uses {THREADS}"
         )
     return problems
 
 
 def _network_here(found: Delivery, made: Mapping[str, str]) -> dict[str, str]:
     """Return the record of an external network, and of the packages recorded for it, here."""
-    name = found.metadata.training.recipe.get("network")
+    recorded = Provenance.of(found.metadata)
+    name = recorded.recipe.get("network")
     if name is None or name in NETWORKS:
         return {}
     try:
         here = {f"{NETWORK}{name}": source_digest(str(name))}
     except NetworkError:
         here = {f"{NETWORK}{name}": _ABSENT}
-    for package in sorted({*found.metadata.training.packages} - {*made, *here}):
+    for package in sorted({*recorded.packages} - {*made, *here}):
         try:
             here[package] = version(package)
         except (PackageNotFoundError, ValueError):

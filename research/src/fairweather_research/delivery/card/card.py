@@ -39,6 +39,7 @@ from fairweather_research.delivery.card.plots import (
     training_plot,
     week_plot,
 )
+from fairweather_research.delivery.metadata import Provenance
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.evaluation.scores import BASELINES, Evaluation
 from fairweather_research.evaluation.trust import trust_sentence
@@ -73,14 +74,15 @@ def write_card(
     """
     folder.mkdir()
     most = max(_FEWEST, min(_MOST, _POINTS // min(len(result.judgements), _PICTURED)))
-    network = metadata.training.recipe.get("network")
+    training = Provenance.of(metadata)
+    network = training.recipe.get("network")
     variables = metadata.variable_table
     labels = {name: each.label.lower() for name, each in variables.items()}
     trust = trust_sentence([(labels[one.variable], one.days) for one in result.judgements])
     page = _template().render(
         metadata=metadata,
         variables=variables,
-        training=metadata.training,
+        training=training,
         months=[calendar.month_name[month] for month in metadata.valid_months],
         series=[
             {
@@ -110,8 +112,8 @@ def write_card(
         result=result,
         report=report,
         verdicts=verdicts,
-        source=SOURCES.get(metadata.training.data_source),
-        packaged=metadata.training.data_source in SOURCES,
+        source=SOURCES.get(training.data_source),
+        packaged=training.data_source in SOURCES,
         plugged=None if network in (None, *NETWORKS) else network,
         trust=trust,
         use={
@@ -124,7 +126,7 @@ def write_card(
             (output.variable, _by_day(result.shrinkage[output.name], output.step))
             for output in metadata.outputs
         ],
-        recipe=yaml.safe_dump(dict(metadata.training.recipe), sort_keys=False, allow_unicode=True),
+        recipe=yaml.safe_dump(dict(training.recipe), sort_keys=False, allow_unicode=True),
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
     (folder / "metrics.json").write_text(
