@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from fairweather_interface.applicability import check_season
+from fairweather_interface.applicability import check_start
 from fairweather_interface.metadata import ONNX
 
 from conftest import RECIPES, domain_verdict
@@ -70,7 +70,7 @@ def test_it_may_be_asked_at_the_end_of_its_year_and_has_onnx(winter: Delivery) -
     with np.load(winter.path / "examples.npz") as examples:
         last = metadata.training.train_end_time.replace(month=12, day=30)
         for area in metadata.areas:
-            assert check_season(metadata, area, last) is None
+            assert check_start(metadata, area, last) is None
         for row, expected in enumerate(examples["expect"]):
             assert domain_verdict(metadata, examples, row, 3.0) == expected
     onnx = next(artifact for artifact in metadata.artifacts if artifact.format == ONNX)

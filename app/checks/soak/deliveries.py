@@ -97,7 +97,6 @@ class Maker:
         changes: dict[str, Any] = {}
         if kind == "bounded":
             changes["applicability_domain"] = {"temperature": {"maximum": BOUND}}
-            changes["max_temperature_seen"] = BOUND
         if kind == "seasonal":
             changes["valid_months"] = [1, 2, 12]
         document = metadata_document(

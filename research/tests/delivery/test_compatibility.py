@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from fairweather_interface.errors import MetadataError, NotExpressibleError
-from fairweather_interface.history import STEPS
 from fairweather_interface.metadata import LEDGER, WRITTEN_SCHEMAS
 from fairweather_interface.refusals import Code
-from fairweather_interface.software import Runtime, dump_software
+from fairweather_interface.software import Runtime, SchemaRange, dump_software
 from fairweather_interface.versions import SchemaVersion
 from typer.testing import CliRunner
 
@@ -52,22 +51,37 @@ FOR_PEOPLE = {
 }
 
 
-@pytest.mark.parametrize("newest", ["0.1", "0.2", "0.3", "0.4"])
+@pytest.mark.parametrize("newest", ["0.1", "0.2", "0.3", "0.4", NEWEST])
 def test_a_plain_recipe_is_supported_by_every_release(
     tiny: Callable[..., Recipe], newest: str
 ) -> None:
-    answer = check_recipe(tiny(), software(newest))
+    answer = check_recipe(tiny(), software(newest), schema="0.1")
     assert answer.verdict.serves
     assert (answer.verdict.unused, answer.remedies) == ((), ())
+
+
+def test_software_of_an_older_major_is_served_by_a_schema_that_it_reads(
+    tiny: Callable[..., Recipe],
+) -> None:
+    answer = check_recipe(tiny(), software("0.4"))
+    assert [refusal.code for refusal in answer.verdict.refusals] == [Code.SCHEMA_TOO_NEW]
+    assert answer.remedies == ("write schema 0.4, with `--schema 0.4`",)
+    answer = check_recipe(tiny(**EVERYTHING), software("0.2"))
+    schema, *keys = answer.remedies
+    assert schema == "write schema 0.4, with `--schema 0.4`"
+    assert [each.split("`")[1] for each in keys] == ["minimum", "max_missing"]
+    never = SchemaRange(oldest="7.0", newest="7.1")
+    answer = check_recipe(tiny(), software(readable_schemas=never))
+    assert answer.remedies == (_REMEDIES[Code.SCHEMA_TOO_NEW],)
 
 
 def test_bands_are_served_by_a_release_that_does_not_know_them_and_it_is_told(
     tiny: Callable[..., Recipe],
 ) -> None:
     recipe = tiny(quantiles=[0.1, 0.9])
-    assert check_recipe(recipe, software("0.1")).verdict.serves
-    assert check_recipe(recipe, software("0.1")).verdict.unused == ("uncertainty",)
-    assert check_recipe(recipe, software("0.3")).verdict.unused == ()
+    assert check_recipe(recipe, software("0.1"), schema="0.4").verdict.serves
+    assert check_recipe(recipe, software("0.1"), schema="0.4").verdict.unused == ("uncertainty",)
+    assert check_recipe(recipe, software("0.3"), schema="0.4").verdict.unused == ()
 
 
 @pytest.mark.parametrize(
@@ -81,7 +95,7 @@ def test_bands_are_served_by_a_release_that_does_not_know_them_and_it_is_told(
 def test_what_is_too_new_is_named_key_by_key_and_nothing_else_is(
     tiny: Callable[..., Recipe], newest: str, keys: list[str]
 ) -> None:
-    answer = check_recipe(tiny(**EVERYTHING), software(newest))
+    answer = check_recipe(tiny(**EVERYTHING), software(newest), schema="0.4")
     assert [refusal.code for refusal in answer.verdict.refusals] == (
         [Code.SCHEMA_TOO_NEW] if keys else []
     )
@@ -95,7 +109,7 @@ def test_every_reason_is_told_at_once_with_something_to_change_for_each(
     release = software(
         "0.2", runtimes=(old,), longest_period=timedelta(days=1), variables={"humidity": "%"}
     )
-    answer = check_recipe(tiny(**EVERYTHING), release)
+    answer = check_recipe(tiny(**EVERYTHING), release, schema="0.4")
     assert {refusal.code for refusal in answer.verdict.refusals} == set(_REMEDIES)
     told = "\n".join(answer.remedies)
     for words in ("`minimum`", "nothing in a recipe changes what artifacts", "`definitions`"):
@@ -120,7 +134,7 @@ def test_every_field_that_older_software_cannot_read_is_declared_by_a_key_with_i
     first = min((row.since for row in LEDGER), key=SchemaVersion.parse)
     newer = stated & {row.path for row in LEDGER if row.since != first}
     declared = {item.field for item in Recipe.declares().values() if item.meaning}
-    assert {"max_humidity_seen", "applicability_domain", "uncertainty"} <= newer
+    assert {"applicability_domain", "uncertainty"} <= newer
     assert newer <= declared, (
         f"found {sorted(newer - declared)} in the metadata that research writes, which readers of "
         f"schema {first} do not know, expected a key of the recipe that declares each: whose "
@@ -132,8 +146,8 @@ def test_every_field_that_older_software_cannot_read_is_declared_by_a_key_with_i
 @pytest.mark.parametrize("age", ["3 hours", "measured"])
 def test_a_limit_on_age_needs_software_that_obeys_it(tiny: Callable[..., Recipe], age: str) -> None:
     recipe = tiny(max_age=age, quantiles=[0.1, 0.9])
-    assert check_recipe(recipe, software("0.4")).verdict.serves
-    answer = check_recipe(recipe, software("0.3"))
+    assert check_recipe(recipe, software("0.4"), schema="0.4").verdict.serves
+    answer = check_recipe(recipe, software("0.3"), schema="0.4")
     assert [refusal.code for refusal in answer.verdict.refusals] == [Code.SCHEMA_TOO_NEW]
     (remedy,) = answer.remedies
     assert remedy == (
@@ -143,7 +157,7 @@ def test_a_limit_on_age_needs_software_that_obeys_it(tiny: Callable[..., Recipe]
 
 
 def test_what_a_model_is_for_asks_nothing_of_software(tiny: Callable[..., Recipe]) -> None:
-    answer = check_recipe(tiny(**FOR_PEOPLE), software("0.1"))
+    answer = check_recipe(tiny(**FOR_PEOPLE), software("0.1"), schema="0.4")
     assert answer.verdict.serves
     assert set(answer.verdict.unused) == set(FOR_PEOPLE)
 
@@ -153,10 +167,8 @@ def out(bound: str) -> str:
 
 
 def test_an_older_schema_is_refused_with_every_meaning_it_has_no_words_for(
-    tiny: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+    tiny: Callable[..., Recipe],
 ) -> None:
-    every = (*STEPS, NEWEST)
-    monkeypatch.setattr("fairweather_interface.metadata.writing.WRITTEN_SCHEMAS", every)
     with pytest.raises(NotExpressibleError) as refused:
         check_compatibility(tiny(**EVERYTHING), schema="0.2")
     assert refused.value.problems == (
@@ -212,7 +224,7 @@ def test_one_release_that_serves_is_enough_for_a_recipe_to_be_supported(
     tiny: Callable[..., Recipe],
 ) -> None:
     recipe = tiny(applicability_domain=["minimum"])
-    found = check_compatibility(recipe, [software("0.2"), software("0.3")])
+    found = check_compatibility(recipe, [software("0.2"), software("0.3")], schema="0.4")
     assert [answer.verdict.serves for answer in found.answers] == [False, True]
     assert found.warnings == ()
 
@@ -221,7 +233,7 @@ def test_what_no_release_serves_is_told_with_every_release_and_can_be_an_error(
     tiny: Callable[..., Recipe],
 ) -> None:
     recipe = tiny(applicability_domain=["minimum"])
-    found = check_compatibility(recipe, [software("0.1"), software("0.2")])
+    found = check_compatibility(recipe, [software("0.1"), software("0.2")], schema="0.4")
     assert [line.split(" refuses: ")[0] for line in found.warnings] == [
         "fairweather-app 0.1.0",
         "fairweather-app 0.2.0",
@@ -236,8 +248,10 @@ def test_what_no_live_release_knows_is_told_though_it_serves_without(
     tiny: Callable[..., Recipe],
 ) -> None:
     recipe = tiny(quantiles=[0.1, 0.9])
-    assert check_compatibility(recipe, [software("0.2"), software("0.3")]).warnings == ()
-    found = check_compatibility(recipe, [software("0.1"), software("0.2")])
+    assert (
+        check_compatibility(recipe, [software("0.2"), software("0.3")], schema="0.4").warnings == ()
+    )
+    found = check_compatibility(recipe, [software("0.1"), software("0.2")], schema="0.4")
     assert all(answer.verdict.serves for answer in found.answers)
     assert found.warnings == (
         (
@@ -253,7 +267,8 @@ def test_without_software_the_newest_known_release_is_asked_and_serves_what_ther
     newest = newest_software()
     assert newest.name == "fairweather-app"
     assert [answer.software for answer in check_compatibility(tiny()).answers] == [newest]
-    assert check_compatibility(tiny(**EVERYTHING)).warnings == ()
+    reads = newest.readable_schemas.newest
+    assert check_compatibility(tiny(**EVERYTHING), schema=reads).warnings == ()
 
 
 def test_software_that_is_deployed_is_asked_where_its_folder_is_there(
@@ -263,12 +278,12 @@ def test_software_that_is_deployed_is_asked_where_its_folder_is_there(
     recipe = {**tiny_document, "applicability_domain": ["minimum"]}
     Path("recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
     assert live_software(None) is None
-    shown = CliRunner().invoke(app, ["check", "recipe.yaml"])
+    shown = CliRunner().invoke(app, ["check", "recipe.yaml", "--schema", "0.4"])
     assert (shown.exit_code, shown.stdout.split(": ")[0]) == (0, "serves")
     Path(".live").mkdir()
     for version in ("0.2", "0.3"):
         Path(f".live/{version}.example.org.json").write_bytes(dump_software(software(version)))
-    shown = CliRunner().invoke(app, ["check", "recipe.yaml"])
+    shown = CliRunner().invoke(app, ["check", "recipe.yaml", "--schema", "0.4"])
     lines = [line for line in shown.stdout.splitlines() if not line.startswith((" ", "to"))]
     assert shown.exit_code == 1
     assert [line.split(" ")[:3] for line in lines] == [
@@ -277,10 +292,18 @@ def test_software_that_is_deployed_is_asked_where_its_folder_is_there(
     ]
     hostile = dump_software(software("0.3")).replace(b"fairweather-app", b"\\u001b[2J\\u202e")
     Path(".live/0.3.example.org.json").write_bytes(hostile)
-    shown = CliRunner().invoke(app, ["check", "recipe.yaml"])
+    shown = CliRunner().invoke(app, ["check", "recipe.yaml", "--schema", "0.4"])
     assert r"serves: \x1b[2J\u202e 0.3.0" in shown.stdout
     Path(".live/0.3.example.org.json").unlink()
-    trained = ["train", "recipe.yaml", "--store", str(tmp_path / "store"), "--strict"]
+    trained = [
+        "train",
+        "recipe.yaml",
+        "--schema",
+        "0.4",
+        "--store",
+        str(tmp_path / "store"),
+        "--strict",
+    ]
     shown = CliRunner().invoke(app, trained)
     assert shown.exit_code == 1
     assert "no live software supports this yet" in shown.stderr

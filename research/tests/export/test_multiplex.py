@@ -12,11 +12,12 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # ships no types
 import pytest
 import tensorflow as tf  # type: ignore[import-untyped]  # ships no types
-from fairweather_interface.metadata import ONNX, SAVED_MODEL, Area
+from fairweather_interface.metadata import ONNX, SAVED_MODEL, Area, dump_metadata, read_metadata
 from fairweather_interface.testing import assert_delivery_conforms
 
 from fairweather_research.dataset.branches import ByMonth
 from fairweather_research.dataset.climatology import TERMS, terms
+from fairweather_research.delivery.metadata import Provenance
 from fairweather_research.export import artifacts
 from fairweather_research.export.graph import Bands, Constants, ForecastGraph, Multiplexed
 from fairweather_research.export.saved_model import Conversion, serialize_model
@@ -206,9 +207,10 @@ def test_a_model_that_switches_is_delivered_like_any_other(switched: Trained) ->
     delivery = switched.delivery
     assert_delivery_conforms(delivery.path)
     metadata = delivery.metadata
-    assert metadata.min_reader == "0.1"
+    older = read_metadata(dump_metadata(metadata, schema="0.4"))
+    assert older.min_reader == "0.1"
     assert [artifact.format for artifact in metadata.artifacts] == [SAVED_MODEL, ONNX]
-    assert metadata.training.recipe["switch"] == {
+    assert Provenance.of(metadata).recipe["switch"] == {
         "by": "humidity",
         "statistic": "mean",
         "period": "1 day",

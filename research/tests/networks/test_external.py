@@ -15,6 +15,7 @@ from fairweather_interface.testing import assert_delivery_conforms
 import plugged_networks
 from fairweather_research import Recipe, train
 from fairweather_research.dataset.branches import find_switch
+from fairweather_research.delivery.metadata import Provenance
 from fairweather_research.errors import AbsentNetworkError, NetworkError
 from fairweather_research.networks.base import NETWORKS, NetworkInputs
 from fairweather_research.networks.external import (
@@ -224,7 +225,7 @@ def test_a_foreign_network_has_our_batteries_around_it(foreign: Delivery) -> Non
 
 
 def test_its_provenance_names_it(foreign: Delivery) -> None:
-    told = foreign.metadata.training
+    told = Provenance.of(foreign.metadata)
     assert told.recipe["network"] == plugged("Foreign")
     assert told.packages["network plugged_networks:Foreign"].startswith("sha256:")
     assert told.packages["no-such-distribution"] == "not installed"
@@ -234,7 +235,7 @@ def test_the_same_foreign_training_gives_the_same_bytes(
     foreign: Delivery, summer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(HERE))
-    told = dict(foreign.metadata.training.recipe)
+    told = dict(Provenance.of(foreign.metadata).recipe)
     again = train(Recipe.parse(told, source="again", folder=summer.parent), tmp_path)
     assert again.metadata.model_digest == foreign.metadata.model_digest
 
@@ -270,7 +271,7 @@ def test_the_network_of_the_documents_trains_and_is_delivered(
     assert "network: my_networks:small" in PAGE
     delivery = train(tiny(network="my_networks:small"), tmp_path / "store")
     assert all(artifact.path for artifact in delivery.metadata.artifacts)
-    assert "network my_networks:small" in delivery.metadata.training.packages
+    assert "network my_networks:small" in Provenance.of(delivery.metadata).packages
 
 
 def test_inputs_can_be_taken_row_by_row() -> None:

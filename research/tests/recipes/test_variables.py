@@ -13,6 +13,7 @@ import pytest
 from fairweather_interface.definitions import VARIABLES
 from fairweather_interface.delivery import verify_delivery
 from fairweather_interface.errors import NotExpressibleError
+from fairweather_interface.metadata import dump_metadata, read_metadata
 from typer.testing import CliRunner
 
 from fairweather_research import ObservationsError, Recipe, RecipeError, load_observations, train
@@ -99,7 +100,8 @@ def test_metadata_carry_its_row_and_any_reader_of_it_may_serve(recipe: Recipe) -
     document = json.loads(expected.model_dump_json(by_alias=True))
     assert document["variables"] == {"precipitation": DECLARED}
     bare = recipe.model_copy(update={"applicability_domain": (), "max_temperature_seen": False})
-    assert expected_metadata(bare).min_reader == "0.1"
+    older = read_metadata(dump_metadata(expected_metadata(bare), schema="0.4"))
+    assert older.min_reader == "0.1"
 
 
 def test_metadata_carry_no_row_that_the_packaged_table_has_or_no_tensor_uses(

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from fairweather_research import Recipe, TrainingError, reproduce, train
 from fairweather_research.cli.main import app
+from fairweather_research.delivery.metadata import Provenance
 from fairweather_research.environment import packages
 from fairweather_research.errors import NetworkError
 from fairweather_research.networks.external import source_digest
@@ -291,7 +292,7 @@ def test_of_a_network_that_was_not_trained_only_what_differs_is_said_to_differ(
     theirs = {f"network {network}": recorded, **HERE}
     path = hostile(
         recipe={"network": network},
-        packages={**trained.delivery.metadata.training.packages, **theirs},
+        packages={**Provenance.of(trained.delivery.metadata).packages, **theirs},
     )
     table = pd.read_parquet(summer)
     table.iloc[7:].to_parquet(tmp_path / "other.parquet", index=False)

@@ -17,7 +17,7 @@ from fairweather_interface.variables import VARIABLES
 from fairweather_interface.versions import SCHEMA_VERSION
 
 from fairweather_research.cli.fleet import fleet_command
-from fairweather_research.cli.options import Schema, Software, Store, Strict, TensorBoard, one_of
+from fairweather_research.cli.options import Schema, Software, Store, Strict, TensorBoard
 from fairweather_research.cli.publish import publish_command, skill_command
 from fairweather_research.cli.reproduce import reproduce_command
 from fairweather_research.cli.sign import Key, sign_command

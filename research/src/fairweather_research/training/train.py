@@ -96,7 +96,7 @@ def train(
     Args:
         recipe: a recipe, or the path of one.
         store: a folder; made when it is not there.
-        schema: write the metadata in this schema, the newest or one of the two before it.
+        schema: write the metadata in this schema; the newest when absent.
         software: releases that are live, to hold the recipe against; when absent the newest that
             was released before this package.
         strict: refuse what none of them supports; a warning with the stage ``check`` otherwise.
