@@ -15,6 +15,7 @@ import pytest
 from fairweather_interface.manifest import SIGNATURE, read_manifest
 from flask import Flask
 
+from fairweather_app import create_app
 from fairweather_app.catalogue.stores import LocalStore, RemoteStore
 from fairweather_app.errors import SettingsError
 from pages import BROWSER, Deliver, read
@@ -314,6 +315,19 @@ def test_no_verdict_is_taken_from_the_index(here: Signed, tiny_delivery: Deliver
     (delivery / SIGNATURE).unlink()
     here.look()
     assert here.refused(delivery) == "it is not signed"
+
+
+def test_no_refusal_is_taken_from_the_index_either(
+    here: Signed, tiny_delivery: Deliver, settings: dict[str, Any]
+) -> None:
+    delivery = tiny_delivery()
+    here.start(key("a"))
+    here.refused(delivery)
+    write_keys(here.keys, key("a"), require="off")
+    again = create_app(settings | {"keys": here.keys})
+    assert not again.extensions["fairweather"].catalogue.snapshot.entries  # before its first look
+    here.start(key("a"), require="off")
+    assert here.model(delivery)["state"] == "live"
 
 
 def test_keys_that_come_to_an_app_that_asked_for_none_are_asked_of_what_is_live(

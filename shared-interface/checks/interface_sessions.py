@@ -79,9 +79,10 @@ def rollback(session: nox.Session) -> None:
         wheel(session, release_wheel, made)
     folder = Path(session.create_tmp()) / "rollback"
     shutil.rmtree(folder, ignore_errors=True)
-    install(session, "interface[testing]", "app")
+    install(session, "interface[testing]", "app[signed]")
     session.run("python", str(CHECKS / "rollback" / "cast.py"), str(folder))
     asked = ("python", str(CHECKS / "rollback" / "rolled_back.py"), str(folder))
+    session.run(*asked, "keys.yaml", env=SERVING)
     session.run(*asked, env=SERVING)
     newest, *older = reversed(releases("app"))
     install_release(session, newest)

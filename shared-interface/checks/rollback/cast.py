@@ -2,10 +2,10 @@
 
     python cast.py FOLDER
 
-writes ``FOLDER/store`` with the newest testing kit, and ``FOLDER/cast.json``. Every delivery has
-an area of its own, so that a request can be answered by no other. What a release must say to it is
-written down by hand: the oldest schema a release has to obey to serve it, or the code that every
-release refuses it with.
+writes ``FOLDER/store`` with the newest testing kit, ``FOLDER/cast.json``, and ``FOLDER/keys.yaml``
+with the key that all but one are signed with. Every delivery has an area of its own, so that a
+request can be answered by no other. What a release must say to it is written down by hand: the
+oldest schema a release has to obey to serve it, or the code that every release refuses it with.
 """
 
 # ruff: noqa: INP001 - a script beside its siblings, not a package
@@ -16,9 +16,13 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fairweather_interface.envelope import dump_envelope, key_id, new_envelope
+from fairweather_interface.manifest import SIGNATURE, read_manifest
 from fairweather_interface.testing import build_delivery
 
 SAMPLES = 24
@@ -42,6 +46,7 @@ class Member:
         too_hot: the code of the refusal where it is asked with a window of 40 degC; ``None``
             where it answers all the same.
         bands: whether it declares quantiles.
+        signed: whether its manifest is signed, which no release before 1.0 looks at.
     """
 
     area: str
@@ -52,6 +57,7 @@ class Member:
     caught_since: str = "0.1"
     too_hot: str | None = None
     bands: bool = False
+    signed: bool = True
 
 
 def _says(**fields: Any) -> Callable[[dict[str, Any]], None]:  # noqa: ANN401 - any field
@@ -86,6 +92,7 @@ CAST = (
     Member(area="Plain01", build={"schema": "0.1"}),
     Member(area="Plain02", build={"schema": "0.2"}),
     Member(area="Plain03"),
+    Member(area="Unsigned", signed=False),
     Member(
         area="Bound01",
         build={"schema": "0.1", "max_temperature_seen": 30.0},
@@ -149,7 +156,8 @@ CAST = (
 
 def write(folder: Path) -> None:
     """Write the store and what is to be expected of it."""
-    told = []
+    told, key = [], Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes_raw()
     for member in CAST:
         path = build_delivery(
             folder / "store",
@@ -158,6 +166,10 @@ def write(folder: Path) -> None:
             change=member.change,
             **{"schema": "0.4"} | member.build,
         )
+        if member.signed:
+            envelope = new_envelope(read_manifest(path), datetime.now(UTC))
+            envelope = envelope.with_signature(key_id(public), key.sign(envelope.signed_bytes))
+            (path / SIGNATURE).write_bytes(dump_envelope(envelope))
         facts = asdict(member)
         del facts["build"], facts["change"]
         variables = member.build.get("variables", ("temperature",))
@@ -165,6 +177,8 @@ def write(folder: Path) -> None:
     windows = {"gentle": GENTLE, "hot": HOT}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "cast.json").write_text(json.dumps({"members": told, "windows": windows}, indent=2))
+    keys = {"require": "signed", "keys": [{"name": "cast", "public": public.hex()}]}
+    (folder / "keys.yaml").write_text(json.dumps(keys))  # as YAML is read, too
 
 
 if __name__ == "__main__":

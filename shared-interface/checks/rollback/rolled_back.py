@@ -1,10 +1,11 @@
 """Ask one release of the app about the cast: all it may serve is served, the rest is listed.
 
-    python rolled_back.py FOLDER
+    python rolled_back.py FOLDER [keys.yaml]
 
 Run in an environment that holds that release, over the store, the observations and the cache that
-a newer release left behind. Which schemas the release obeys it says itself, in its manifest. Every
-disappointment is printed; the exit code is 1 if there is one.
+a newer release left behind. With the file of keys it refuses what is not signed, too. Which schemas
+the release obeys it says itself, in its manifest. Every disappointment is printed; the exit code is
+1 if there is one.
 """
 
 # ruff: noqa: INP001 - a script beside its siblings, not a package
@@ -31,6 +32,10 @@ def main() -> int:
     folder = Path(sys.argv[1]).resolve()
     cast = json.loads((folder / "cast.json").read_text())
     environment = settings(folder)
+    if len(sys.argv) > 2:  # noqa: PLR2004 - the file of keys
+        environment["FAIRWEATHER_KEYS"] = str(folder / sys.argv[2])
+        for member in (each for each in cast["members"] if not each["signed"]):
+            member.update(reader=None, code="not-trusted")
     printed = subprocess.run(  # noqa: S603 - arguments of our own
         command("software"), env=environment, check=True, stdout=subprocess.PIPE
     )

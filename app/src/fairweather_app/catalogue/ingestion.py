@@ -107,7 +107,7 @@ class Ingestion:
         except interface.FairweatherError as error:
             return Ingested(entry=_refused(entry, Code.CORRUPT, "; ".join(error.problems)))
         known = find_known(delivery_id, delivery.digest)
-        if known is not None and known.code is not Code.NOT_TRUSTED:
+        if known is not None:
             kept = replace(known, fingerprint=fingerprint, envelope=envelope)
             return Ingested(entry=redescribe(kept, delivery), delivery=delivery)
         described = _described(replace(entry, envelope=envelope), delivery)
@@ -133,7 +133,7 @@ class Ingestion:
         refusal = self.trust.refusal(replace(found, digest=manifest.digest))
         if refusal is None:
             return envelope, None
-        if known is None or known.code is Code.NOT_TRUSTED:
+        if known is None:
             found = _refused(found, Code.NOT_TRUSTED, broken or str(refusal.problem))
         return envelope, replace(found, fingerprint="") if refusal.signed_at else found
 

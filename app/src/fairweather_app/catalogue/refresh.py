@@ -233,7 +233,9 @@ class Refresher:
                     reason=f"{deaths} processes of this app ended while they tried it",
                 )
                 found = Ingested(entry=entry)
-            if known is None or not found.entry.equals(known):
+            if found.entry.code is Code.NOT_TRUSTED:  # what the keys say, the index does not keep
+                self._index.remove({delivery_id})
+            elif known is None or not found.entry.equals(known):
                 self._index.put([found.entry])
         return found
 
