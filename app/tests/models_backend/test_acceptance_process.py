@@ -200,6 +200,18 @@ def test_a_tester_that_cannot_be_started_takes_no_turn_of_others(
     assert load(tests, path).memory
 
 
+def test_the_folder_that_the_app_was_started_in_may_be_gone(
+    tests: AcceptanceTests, tiny_delivery: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_delivery()
+    (tmp_path / "release").mkdir()
+    monkeypatch.chdir(tmp_path / "release")
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    (tmp_path / "release").rmdir()
+    end_idle(0)
+    assert load(tests, path).memory >= SESSION_BYTES
+
+
 def test_a_tester_that_has_gone_is_replaced(
     tests: AcceptanceTests, tiny_delivery: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,7 +181,7 @@ def _take_tester() -> Tester:
     with _idle_lock:
         if _idle:
             return _idle.pop()[1]
-    more = {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
+    more = {"PYTHONPATH": _import_path(), "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.Popen(  # noqa: S603 - this very interpreter
         [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
         env=os.environ | more,
@@ -189,6 +189,13 @@ def _take_tester() -> Tester:
         stdout=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is for the app
     )
+
+
+def _import_path() -> str:
+    """Return where this process finds modules; the folder it was started in may be gone."""
+    with suppress(FileNotFoundError):
+        return os.pathsep.join(each or os.getcwd() for each in sys.path)
+    return os.pathsep.join(filter(None, sys.path))
 
 
 def _exchange(tester: Tester, request: bytes) -> dict[str, Any]:
