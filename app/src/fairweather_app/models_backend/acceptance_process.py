@@ -194,7 +194,7 @@ def _take_tester() -> Tester:
 def _import_path() -> str:
     """Return where this process finds modules; the folder it was started in may be gone."""
     with suppress(FileNotFoundError):
-        return os.pathsep.join(each or os.getcwd() for each in sys.path)
+        return os.pathsep.join(each or str(Path.cwd()) for each in sys.path)
     return os.pathsep.join(filter(None, sys.path))
 
 
