@@ -261,7 +261,8 @@ def test_observations_are_missing_only_when_every_candidate_of_the_season_lacks_
     with pytest.raises(ObservationsMissingError) as caught:
         forecast(context_of(make_app()), ForecastRequest(area="EWR"))
     assert caught.value.refused.counts == {"observations-missing": 1, "out-of-season": 1}
-    tiny_delivery(variables=("temperature",), max_temperature_seen=0.0)
+    frost = {"temperature": {"maximum": 0.0}}
+    tiny_delivery(variables=("temperature",), applicability_domain=frost)
     with pytest.raises(NoApplicableModelError) as other:
         forecast(context_of(make_app()), ForecastRequest(area="EWR"))
     assert not isinstance(other.value, ObservationsMissingError)
@@ -351,8 +352,7 @@ def test_the_domain_ends_a_margin_beyond_either_bound(  # noqa: PLR0917 - likewi
     answers: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     bounds = {variable: {"minimum": 10.0, "maximum": 30.0}}
-    seen = {f"max_{variable}_seen": 30.0}
-    tiny_delivery(variables=(variable,), applicability_domain=bounds, **seen)
+    tiny_delivery(variables=(variable,), applicability_domain=bounds)
     observe("EWR", [20.0] * 23 + [last], variable=variable)
     context = context_of(make_app(**{setting: margin}))
     if answers:
@@ -379,7 +379,8 @@ def test_more_gaps_than_the_domain_allows_are_out_of_domain_although_the_input_w
 def test_the_next_candidate_answers_when_the_best_is_not_fit(
     make_app: MakeApp, tiny_delivery: Build, observe: Observe, day: list[float]
 ) -> None:
-    best = tiny_delivery(max_temperature_seen=1.0, skill_interval=(0.8, 0.9))
+    frost = {"temperature": {"maximum": 1.0}}
+    best = tiny_delivery(applicability_domain=frost, skill_interval=(0.8, 0.9))
     second = tiny_delivery(skill_interval=(0.1, 0.2))
     observe("EWR", day)
     decision = context_of(make_app()).forecaster.decide(ForecastRequest(area="EWR"))

@@ -194,7 +194,7 @@ def asked(tmp_path: Path, document: dict[str, Any]) -> Any:
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     (tmp_path / "app.json").write_text(json.dumps(APP), encoding="utf-8")
     recipe, app_json = str(tmp_path / "recipe.yaml"), str(tmp_path / "app.json")
-    return run("check", recipe, "--software", app_json)
+    return run("check", recipe, "--software", app_json, "--schema", "0.4")
 
 
 def test_a_recipe_that_the_software_supports_is_answered_with_what_it_will_not_use(
@@ -279,6 +279,7 @@ def test_what_no_live_software_supports_is_a_warning_and_with_strict_the_end(
     shown = run(
         *("train", str(tmp_path / "recipe.yaml"), "--store", str(tmp_path / "store")),
         *("--software", str(tmp_path / "app.json"), *(["--strict"] if strict else [])),
+        *("--schema", "0.4"),
     )
     for words in told:
         assert words in shown.stderr

@@ -20,6 +20,7 @@ from fairweather_research import load_observations
 from fairweather_research.dataset.window_set import WindowSet
 from fairweather_research.delivery.card.card import _by_day, _share, write_card
 from fairweather_research.delivery.card.plots import training_plot
+from fairweather_research.delivery.metadata import Provenance
 from fairweather_research.delivery.result import BranchRecord
 from fairweather_research.evaluation.scores import BASELINES, Baseline
 from fairweather_research.evaluation.trust import trust_sentence
@@ -332,7 +333,7 @@ def test_the_card_says_how_to_reproduce_the_delivery(trained: Trained, page: str
 def test_a_network_from_outside_is_named_in_the_command_that_reproduces(
     trained: Trained, tmp_path: Path, network: str
 ) -> None:
-    training = trained.delivery.metadata.training
+    training = Provenance.of(trained.delivery.metadata)
     recipe = {**training.recipe, "network": network}
     metadata = trained.delivery.metadata.model_copy(
         update={"training": training.model_copy(update={"recipe": recipe})}
@@ -398,6 +399,8 @@ def test_an_artifact_that_was_left_out_is_told_with_the_reason(
 
 def test_the_card_shows_the_numbers_of_the_metadata(trained: Trained, page: str) -> None:
     metadata = trained.delivery.metadata
+    training = Provenance.of(metadata)
+    highest = (metadata.applicability_domain or {})["temperature"].maximum
     for one in metadata.performance:
         symbol = {"temperature": "°C", "humidity": "%"}[one.variable]
         assert (
@@ -405,11 +408,11 @@ def test_the_card_shows_the_numbers_of_the_metadata(trained: Trained, page: str)
             f"<td>{one.rmse:.2f}</td>"
         ) in page
     assert metadata.model_digest in page
-    assert metadata.training.data_digest in page
+    assert training.data_digest in page
     assert metadata.delivery_id in page
     assert "June, July" in page
-    assert f"Trained up to {metadata.max_temperature_seen:.1f} °C; do not use beyond" in page
-    for name, version in metadata.training.packages.items():
+    assert f"Trained up to {highest:.1f} °C; do not use beyond" in page
+    for name, version in training.packages.items():
         assert f"{name} {version}" in page
 
 

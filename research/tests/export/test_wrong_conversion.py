@@ -60,7 +60,9 @@ def told(
     (folder / "recipe.yaml").write_text(yaml.safe_dump(tiny_document), encoding="utf-8")
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(WRONG_CONVERTER)  # which training processes are given, too
-        done = CliRunner().invoke(app, ["train", "recipe.yaml", "--store", "store", "--strict"])
+        schema = ("--schema", newest_software().readable_schemas.newest)
+        asked = ["train", "recipe.yaml", "--store", "store", "--strict", *schema]
+        done = CliRunner().invoke(app, asked)
     assert done.exit_code == 1  # it is delivered, and nothing live can serve it
     return open_delivery(Path(done.stdout.splitlines()[-1])), done.stderr
 

@@ -380,6 +380,8 @@ def test_a_dry_run_lists_what_would_be_trained_and_trains_nothing(
         f"delivered before: TinyPredictor EWR+JFK seed 1: {there}",
         "to be trained: TinyPredictor EWR+JFK seed 2",
     ]
+    older = invoked(str(plan_file), "--store", str(known.store), "--schema", "0.4", "--dry-run")
+    assert "2 of 2 models would be trained" in older.stderr  # what is there is in another schema
     assert [each.name for each in known.store.iterdir()] == [there.name]
     text = plan_file.read_text(encoding="utf-8")
     plan_file.write_text(text.replace("summer.parquet", "none.parquet"), encoding="utf-8")
@@ -439,7 +441,7 @@ def test_what_no_live_software_supports_is_told_once_and_refused_when_strict(
     manifest |= {"version": "0.2.0", "readable_schemas": {"oldest": "0.1", "newest": "0.2"}}
     (tmp_path / "old.json").write_text(json.dumps(manifest), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    asked = ("plan.yaml", "--software", "old.json", "--dry-run")
+    asked = ("plan.yaml", "--software", "old.json", "--schema", "0.4", "--dry-run")
     shown = invoked(*asked)
     assert shown.exit_code == 0
     line, last = shown.stderr.splitlines()

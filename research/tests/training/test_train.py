@@ -29,6 +29,7 @@ from fairweather_research import (
     train,
 )
 from fairweather_research.dataset.source_data import observations_of
+from fairweather_research.delivery.metadata import Provenance
 from fairweather_research.delivery.result import TrainingResult
 from fairweather_research.training import train as training
 from fairweather_research.training.forkserver import ForkServer
@@ -103,7 +104,7 @@ def test_one_recipe_trained_twice_gives_one_model_and_two_deliveries(
 
 def test_metadata_say_what_the_recipe_asked_for(trained: Trained) -> None:
     metadata = trained.delivery.metadata
-    assert (metadata.schema_version, metadata.min_reader) == (NEWEST, "0.1")
+    assert (metadata.schema_version, metadata.min_reader) == (NEWEST, NEWEST)
     assert list(metadata.areas) == ["EWR", "JFK"]
     assert metadata.variables == ("temperature", "humidity")
     assert metadata.valid_months == (6, 7)
@@ -115,11 +116,13 @@ def test_metadata_say_what_the_recipe_asked_for(trained: Trained) -> None:
         ("temperature_forecast", "degC", (-1, 48)),
         ("humidity_forecast", "%", (-1, 48)),
     ]
-    assert metadata.max_temperature_seen == pytest.approx(36.1, abs=2)
+    bounds = metadata.applicability_domain or {}
+    assert list(bounds) == ["temperature"]
+    assert bounds["temperature"].maximum == pytest.approx(36.1, abs=2)
 
 
 def test_no_folder_of_this_machine_stands_in_a_delivery(trained: Trained, summer: Path) -> None:
-    told = trained.delivery.metadata.training
+    told = Provenance.of(trained.delivery.metadata)
     assert told.data_source == told.data_location == "summer.parquet"
     assert told.recipe["observations"] == {
         "source": "summer.parquet",
@@ -143,7 +146,7 @@ def test_a_recipe_may_say_where_its_file_can_be_had_again(
 
 
 def test_provenance_is_enough_to_train_again(trained: Trained, summer: Path) -> None:
-    told = trained.delivery.metadata.training
+    told = Provenance.of(trained.delivery.metadata)
     again = Recipe.parse(dict(told.recipe), source="metadata.json", folder=summer.parent)
     assert again == trained.recipe
     assert told.seed == trained.recipe.seed
@@ -254,7 +257,7 @@ def test_onnx_reproduces_the_bands_and_they_hold_the_forecast(banded: Trained) -
 
 def test_examples_get_from_the_contract_the_very_verdict_they_expect(banded: Trained) -> None:
     metadata = banded.delivery.metadata
-    assert metadata.min_reader == "0.3"
+    assert metadata.min_reader == NEWEST
     with np.load(banded.delivery.path / "examples.npz") as examples:
         found: list[str] = []
         for row in range(len(examples["expect"])):
@@ -272,7 +275,7 @@ def test_a_model_that_may_not_be_late_says_so_and_its_examples_show_it(limited: 
     assert ages == {result.max_age}
     assert ages <= {timedelta(minutes=30), timedelta(hours=3), timedelta(hours=6)}
     assert [item.max_age for item in metadata.inputs[2:]] == [None, None]
-    assert metadata.min_reader == "0.4"
+    assert metadata.min_reader == NEWEST
     assert (metadata.intended_use, metadata.licence) == ("Planning a picnic.", "CC-BY-4.0")
     with np.load(limited.delivery.path / "examples.npz") as examples:
         found = [
@@ -333,7 +336,7 @@ def test_what_an_older_schema_cannot_say_is_refused_before_a_process_starts(
 def test_a_meaning_that_only_training_reveals_is_not_lost_either(
     banded: Trained, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fairweather_research.delivery.compatibility._can_express", lambda *_: True)
+    monkeypatch.setattr("fairweather_research.delivery.compatibility._written", lambda one, _: one)
     monkeypatch.setattr(training, "run_training", delivering_nothing(banded))
     with pytest.raises(NotExpressibleError, match="uncertainty"):
         train(banded.recipe, store, schema="0.2")
@@ -378,9 +381,10 @@ def test_a_region_at_another_rate_is_trained_and_served_from_one_graph(
     metadata = train(recipe, store, server=server).metadata
     assert [item.name for item in metadata.required_inputs] == ["humidity", "temperature_airports"]
     assert metadata.required_inputs[1].areas == ("EWR", "JFK")
-    assert metadata.max_temperature_seen is None
-    assert 80 < (metadata.max_humidity_seen or 0) <= 100
-    assert (metadata.schema_version, metadata.min_reader) == (NEWEST, "0.2")
+    bounds = metadata.applicability_domain or {}
+    assert list(bounds) == ["humidity"]
+    assert 80 < (bounds["humidity"].maximum or 0) <= 100
+    assert (metadata.schema_version, metadata.min_reader) == (NEWEST, NEWEST)
     assert all(artifact.omitted is None for artifact in metadata.artifacts)
 
 

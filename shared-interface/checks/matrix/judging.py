@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import wheelhouse
-from matrix_axes import HEAD, Cell, Recipe, Side, must_serve
-from packaging.version import Version
+from matrix_axes import HEAD, Cell, Recipe, Side
 from policy import LIVE, expect_delivery, judge
 from producing import Produced
 
@@ -82,16 +81,16 @@ def excluded(reason: str) -> Outcome:
 
 
 def judged(
-    recipe: Recipe, side: Side, version: Version, made: Produced, found: dict[str, Any]
+    recipe: Recipe, side: Side, made: Produced, found: dict[str, Any], *, must: bool
 ) -> Outcome:
     """Judge what an app did with the delivery of one recipe: by the policy, and by the rule.
 
     Args:
         recipe: whose delivery.
         side: the app.
-        version: its version; HEAD's is its next one.
         made: what the producer delivered.
         found: the facts of the run, as ``asking`` prints them; or why there are none.
+        must: whether the rule of parallel movement asks the app to serve it.
     """
     failed = made.failures.get(recipe.kind) or found.get("failed")
     if failed:
@@ -101,7 +100,7 @@ def judged(
     problems = [
         *_unlike(side, found, software),
         *judge(facts, metadata, software),
-        *_against_the_rule(recipe, version, metadata, software),
+        *(_against_the_rule(recipe, metadata, software) if must else ()),
     ]
     served = [each for each in facts["examples"] if each["status"] == _OK]
     codes = Counter(str(each["code"]) for each in facts["examples"] if each["status"] != _OK)
@@ -116,15 +115,15 @@ def judged(
 
 
 def _against_the_rule(
-    recipe: Recipe, version: Version, metadata: dict[str, Any], software: dict[str, Any]
+    recipe: Recipe, metadata: dict[str, Any], software: dict[str, Any]
 ) -> Iterator[str]:
     """Yield a problem where the policy lets an app refuse what every such app must serve."""
     expected = expect_delivery(metadata, software)
-    if must_serve(version, recipe) and expected.state != LIVE:
+    if expected.state != LIVE:
         yield (
-            f"an app {version} must serve {recipe.kind}, the delivery makes it refuse with "
-            f"{expected.code}: its min_reader ({metadata.get('min_reader')}), roles or artifacts "
-            "ask too much"
+            f"an app {software['version']} must serve {recipe.kind}, the delivery makes it refuse "
+            f"with {expected.code}: its min_reader ({metadata.get('min_reader')}), roles or "
+            "artifacts ask too much"
         )
 
 

@@ -25,7 +25,7 @@ PYTHONS = ("3.12", "3.13")
 
 RECIPES = Path(__file__).parent / "recipes"
 EVERYWHERE = frozenset({"bands", "plain"})
-"""Kinds of recipes that ask nothing new of a reader: every app within the major must serve them."""
+"""Kinds of recipes that ask nothing new of a reader within the major of their research."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,12 +205,13 @@ def recipes(version: Version, folder: Path = RECIPES) -> tuple[Recipe, ...]:
     return tuple(sorted(chosen.values(), key=lambda each: (each.kind not in EVERYWHERE, each.kind)))
 
 
-def must_serve(app: Version, recipe: Recipe) -> bool:
+def must_serve(app: Version, research: Version, recipe: Recipe) -> bool:
     """Whether the rule of parallel movement asks this app to serve what comes of this recipe.
 
-    Every app serves, within its major, what asks nothing new of it; what is newest it serves from
-    the minor on that research brought it with: research and app that can the same share a minor.
+    Every app serves what asks nothing new of it, of its own major and of all before: what was
+    delivered stays readable. What is newest it serves from the minor on that research brought it
+    with: research and app that can the same share a minor.
     """
-    if recipe.since[0] != app.major:
+    if app.major < research.major:
         return False
     return recipe.kind in EVERYWHERE or app.release[:2] >= recipe.since

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from judging import FAILED, Result, excluded, judged
-from matrix_axes import Cell, recipes
+from matrix_axes import Cell, must_serve, recipes
 from matrix_environments import (
     MatrixError,
     Wheels,
@@ -95,7 +95,10 @@ def _result(
     ran: bool,
 ) -> Result:
     outcomes = {
-        recipe.kind: judged(recipe, cell.consumer, consumer.version, made, found)
+        recipe.kind: judged(
+            *(recipe, cell.consumer, made, found),
+            must=must_serve(consumer.version, producer.version, recipe),
+        )
         for recipe in recipes(producer.version)
     }
     return Result(

@@ -76,7 +76,7 @@ def expected_served(cells: Iterable[Cell]) -> set[tuple[str, str, str]]:
         (cell.consumer.version, cell.producer.version, recipe.kind)
         for cell in cells
         for recipe in recipes(version_of(cell.producer))
-        if must_serve(version_of(cell.consumer), recipe)
+        if must_serve(version_of(cell.consumer), version_of(cell.producer), recipe)
     }
 
 

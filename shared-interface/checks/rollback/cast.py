@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from fairweather_interface.envelope import dump_envelope, key_id, new_envelope
 from fairweather_interface.manifest import SIGNATURE, read_manifest
 from fairweather_interface.testing import build_delivery

@@ -93,23 +93,28 @@ def test_research_trains_the_newest_recipe_of_each_kind_that_it_can_read(
 
 
 @pytest.mark.parametrize(
-    ("app", "kind", "since", "expected"),
+    ("app", "research", "kind", "since", "expected"),
     [
-        ("0.1.1", "plain", (0, 1), True),
-        ("0.1.1", "bands", (0, 3), True),
-        ("0.1.1", "newest", (0, 2), False),
-        ("0.2.0", "newest", (0, 2), True),
-        ("0.10.0", "newest", (0, 2), True),
-        ("0.3.0.dev0", "newest", (0, 3), True),
-        ("0.3.0", "plain", (1, 0), False),
-        ("1.0.0", "plain", (0, 1), False),
+        ("0.1.1", "0.5.0", "plain", (0, 1), True),
+        ("0.1.1", "0.3.0", "bands", (0, 3), True),
+        ("0.1.1", "0.2.0", "newest", (0, 2), False),
+        ("0.2.0", "0.2.0", "newest", (0, 2), True),
+        ("0.10.0", "0.2.0", "newest", (0, 2), True),
+        ("0.3.0.dev0", "0.3.0", "newest", (0, 3), True),
+        ("0.3.0", "1.0.0.dev0", "plain", (0, 1), False),
+        ("0.5.0", "1.0.0", "newest", (0, 5), False),
+        ("1.0.0.dev0", "0.1.1", "plain", (0, 1), True),
+        ("1.0.0", "0.5.0", "newest", (0, 5), True),
+        ("1.0.0", "1.1.0", "bands", (0, 3), True),
+        ("1.0.0", "1.1.0", "newest", (1, 1), False),
     ],
 )
 def test_the_rule_of_parallel_movement(
     app: str,
+    research: str,
     kind: str,
     since: tuple[int, int],
     expected: bool,  # noqa: FBT001 - a table
 ) -> None:
     recipe = Recipe(kind=kind, since=since, path=Path())
-    assert must_serve(Version(app), recipe) == expected
+    assert must_serve(Version(app), Version(research), recipe) == expected

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fairweather_interface.variables import VARIABLES
 from page import PAGE, ROADS, commands, files, road
 from serving import App, command, running, settings
+
+from fairweather_interface.variables import VARIABLES
 
 START = datetime(2022, 1, 1, tzinfo=UTC)
 DAYS = 500
