@@ -65,7 +65,7 @@ def screenshots(session: nox.Session) -> None:
 @nox.session(python=PYTHON, default=False)
 def soak(session: nox.Session) -> None:
     """Serve under load and faults, and judge every answer: ``-- --minutes 15 --seed 7``."""
-    install(session, "interface[testing]", "app")
+    install(session, "interface[testing]", "app[signed]")
     session.install("onnx==1.23.2", "psutil==7.2.2", "pytest")
     session.chdir(ROOT / FOLDERS["app"])
     session.run("pytest", "checks/soak")

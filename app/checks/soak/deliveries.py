@@ -22,9 +22,10 @@ from uuid import UUID
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]
 from fairweather_interface.delivery import artifact_digest, staged_delivery
-from fairweather_interface.manifest import read_manifest
+from fairweather_interface.manifest import SIGNATURE, read_manifest
 from fairweather_interface.testing import build_delivery, metadata_document
 from journal import Delivered, Journal, Span, State
+from keys import STRANGER, Keys
 from networks import SAMPLES, network
 
 AREAS = ("EWR", "JFK", "LGA", "Hilltop")
@@ -35,6 +36,9 @@ BROKEN: dict[str, tuple[State, str]] = {
     "garbage": ("quarantined", "corrupt"),
     "liar": ("quarantined", "corrupt"),
     "from the future": ("refused", "schema-too-new"),
+    "unsigned": ("refused", "not-trusted"),
+    "a stranger's": ("refused", "not-trusted"),
+    "replayed": ("refused", "not-trusted"),
 }
 BOUND = 27.0
 """The highest temperature (degC) that a `bounded` model declares itself fit for."""
@@ -46,12 +50,15 @@ _EXAMPLES = 8
 class Maker:
     """Makes deliveries in `folder` and puts them into `store`; the same seed makes the same."""
 
-    def __init__(self, folder: Path, store: Path, journal: Journal, chance: random.Random) -> None:
+    def __init__(
+        self, folder: Path, store: Path, journal: Journal, chance: random.Random, keys: Keys
+    ) -> None:
         self._folder = folder
         self.store = store
         self._journal = journal
         self._chance = chance
         self._made = 0
+        self._keys = keys
 
     def make(
         self, kind: str, areas: Sequence[str] | None = None, *, base: bool = False
@@ -62,7 +69,11 @@ class Maker:
         name = str(UUID(int=self._chance.getrandbits(128), version=4))
         state: State
         state, code = BROKEN.get(kind, ("live", None))
-        path = (self._broken if kind in BROKEN else self._sound)(kind, name, areas)
+        corrupt = BROKEN.get(kind, (None, None))[0] == "quarantined" or code == "schema-too-new"
+        path = (self._broken if corrupt else self._sound)(kind, name, areas)
+        contractor = kind == "plain" and not base and self._chance.random() < 0.3  # noqa: PLR2004
+        signer = self._keys.add("contractor") if contractor else None
+        self._sign(path, kind, signer)
         made = Delivered(
             delivery_id=name,
             kind=kind,
@@ -72,9 +83,18 @@ class Maker:
             state=state,
             code=code,
             base=base,
+            contractor=signer,
         )
         self._journal.deliveries[name] = made
         return made
+
+    def _sign(self, path: Path, kind: str, contractor: str | None) -> None:
+        if kind == "replayed":
+            others = [each for each in self._journal.deliveries.values() if each.state == "live"]
+            shutil.copy(self._chance.choice(others).copy / SIGNATURE, path)
+        elif kind != "unsigned":
+            stranger = STRANGER if kind == "a stranger's" else None
+            self._keys.sign(path, contractor or stranger or self._keys.team)
 
     def deliver(self, made: Delivered) -> None:
         """Put it into the store, whole, in one step."""

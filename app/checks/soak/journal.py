@@ -64,8 +64,9 @@ class Delivered:
     """A delivery that was put into the store, with what it is expected to become.
 
     `copy` is the soak's own, which no fault touches. `barred` are the spans in which it is
-    withdrawn, removed or damaged: after some grace it must not answer in them. A `base` is the
-    delivery of an area that is never removed, withdrawn or damaged.
+    withdrawn, removed, revoked or damaged: after some grace it must not answer in them. A `base` is
+    the delivery of an area that is never removed, withdrawn or damaged. A `contractor` is the key
+    that alone signed it.
     """
 
     delivery_id: str
@@ -78,6 +79,8 @@ class Delivered:
     base: bool = False
     since: float = math.inf
     barred: list[Span] = field(default_factory=list)
+    contractor: str | None = None
+    revoked: bool = False
     withdrawn: bool = False
     stored: bool = False
 

@@ -12,8 +12,9 @@ from contextlib import suppress
 from http.client import HTTPException
 
 from deliveries import AREAS, BROKEN, SOUND, Maker
-from faults import Resources
+from faults import LOOKS, Resources
 from journal import Delivered, Journal, Pin, Span
+from keys import Keys
 from served import Served
 from weather import Row, Weather, write_archive
 
@@ -33,6 +34,7 @@ class Operators:
         *,
         served: Served,
         maker: Maker,
+        keys: Keys,
         weather: Weather,
         journal: Journal,
         resources: Resources,
@@ -40,6 +42,7 @@ class Operators:
     ) -> None:
         self._served = served
         self._maker = maker
+        self._keys = keys
         self._weather = weather
         self._journal = journal
         self._resources = resources
@@ -66,6 +69,27 @@ class Operators:
             stored = [each for each in self._of_no_base() if each.stored]
             if len(stored) > MOST_STORED:
                 self._maker.remove(chance.choice(stored))
+
+    def rotate(self, chance: random.Random) -> None:
+        """Rotate the team's key as the handbook says, or revoke a contractor's."""
+        with self._resources.held("server", "store", "cache"):
+            stored = [each for each in self._journal.deliveries.values() if each.stored]
+            of_contractors = [each for each in stored if each.contractor and not each.revoked]
+            if of_contractors and chance.random() < 0.5:  # noqa: PLR2004
+                chosen = chance.choice(of_contractors)
+                self._keys.revoke(str(chosen.contractor))
+                chosen.revoked = True
+                chosen.barred.append(Span(time.monotonic()))
+                self._journal.count("keys: a contractor's revoked")
+                return
+            before, self._keys.team = self._keys.team, self._keys.add("team")
+            for each in stored:
+                if not each.contractor and each.code != "not-trusted":
+                    for folder in (self._maker.store / each.delivery_id, each.copy):
+                        self._keys.sign(folder, self._keys.team)
+            time.sleep(LOOKS)
+            self._keys.revoke(before)
+            self._journal.count("keys: the team's rotated")
 
     def _of_no_base(self) -> list[Delivered]:
         """What may be removed or withdrawn; a faulty model is removed by who delivered it."""
@@ -202,10 +226,9 @@ class Operators:
         expected: dict[str, tuple[str, str | None]] = {}
         for name, each in self._journal.deliveries.items():
             if each.stored:
-                withdrawn = each.withdrawn
-                expected[name] = (
-                    ("withdrawn", "withdrawn") if withdrawn else (each.state, each.code)
-                )
+                state: tuple[str, str | None] = (each.state, each.code)
+                state = ("refused", "not-trusted") if each.revoked else state
+                expected[name] = ("withdrawn", "withdrawn") if each.withdrawn else state
         wrong = [
             f"{name} ({self._journal.deliveries[name].kind}) is {found.get(name)}, expected "
             f"{expected.get(name)}"

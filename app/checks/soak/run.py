@@ -32,6 +32,7 @@ from clients import TOLD, Client, Counts
 from deliveries import AREAS, Maker
 from faults import Faults, Resources
 from journal import Journal
+from keys import Keys
 from oracle import Oracle
 from people import Operators
 from served import Memory, Served, free_port
@@ -138,6 +139,7 @@ class Soak:
         settings = {
             "FAIRWEATHER_STORE": str(folder / "store"),
             "FAIRWEATHER_CACHE": str(folder / "cache"),
+            "FAIRWEATHER_KEYS": str(folder / "keys.yaml"),
             "FAIRWEATHER_OBSERVATIONS": f"sqlite:///{database}",
             "FAIRWEATHER_RELOAD_SECONDS": str(RELOAD_SECONDS),
             "FAIRWEATHER_LOG_FORMAT": "json",
@@ -152,13 +154,17 @@ class Soak:
         self._journal = Journal()
         resources = Resources()
         self._weather = Weather(AREAS, self._chance("weather"))
-        self._maker = Maker(folder / OWN, folder / "store", self._journal, self._chance("maker"))
+        keys = Keys(folder / "keys.yaml", self._chance("keys"))
+        self._maker = Maker(
+            folder / OWN, folder / "store", self._journal, self._chance("maker"), keys
+        )
         self.served = Served(folder, settings, options.workers, free_port())
         self._oracle = Oracle(self._journal, self._weather)
         self._counts = Counts()
         self._operators = Operators(
             served=self.served,
             maker=self._maker,
+            keys=keys,
             weather=self._weather,
             journal=self._journal,
             resources=resources,
@@ -225,6 +231,7 @@ class Soak:
             (operators.deliver, 4.0),
             (operators.observe, 1.5),
             (operators.decide, 5.0),
+            (operators.rotate, 12.0),
             (operators.watch, 1.0),
         ]
         working = [

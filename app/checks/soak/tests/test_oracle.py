@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from deliveries import Maker
 from journal import GRACE, SHORTLY, Delivered, Journal, Pin, Span
+from keys import Keys
 from oracle import Asked, Heard, Oracle, Verdict
 from weather import DAYS, HOUR, START, Weather
 
@@ -37,7 +38,8 @@ class World:
             (folder / name).mkdir()
         self.journal = Journal()
         chance = random.Random(1)  # noqa: S311 - no secret
-        self.maker = Maker(folder / "own", folder / "store", self.journal, chance)
+        keys = Keys(folder / "keys.yaml", chance)
+        self.maker = Maker(folder / "own", folder / "store", self.journal, chance, keys)
         self.weather = Weather(("EWR", "JFK"), chance)
         rows = [
             (area, variable, START + hour * HOUR, 20.0 + hour % 7)
