@@ -132,7 +132,8 @@ class Maker:
             **changes,
         )
         until = datetime(2013, 12, 31, tzinfo=UTC) + timedelta(hours=self._made)
-        document["training"]["train_end_time"] = f"{until:%Y-%m-%dT%H:%M:%SZ}"  # the newest wins
+        document["created_at"] = f"{until:%Y-%m-%dT%H:%M:%SZ}"
+        document["training"]["train_end_time"] = document["created_at"]  # the newest wins
         if kind == "regional":
             document["inputs"][0]["areas"] = ["EWR", "JFK", "LGA"]
         shape: dict[str, Any] = {

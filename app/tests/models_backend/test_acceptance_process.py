@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -227,3 +228,17 @@ def test_a_tester_that_has_gone_is_replaced(
     monkeypatch.setattr(time, "monotonic", lambda: 10.0**9)
     end_idle()
     assert module._idle == []
+
+
+def test_a_tester_ends_without_a_word_when_nobody_waits_for_its_reply(
+    tiny_delivery: Build, capfd: pytest.CaptureFixture[str]
+) -> None:
+    backends = [f"{OnnxBackend.__module__}:{OnnxBackend.__qualname__}"]
+    limits = {"memory": MEMORY, "seconds": 5}
+    request = {"path": str(tiny_delivery()), "backends": backends, **limits}
+    tester = module._take_tester()
+    assert tester.stdout is not None
+    tester.stdout.close()
+    tester.communicate(json.dumps(request).encode() + b"\n")
+    assert tester.returncode == 0
+    assert capfd.readouterr().err == ""

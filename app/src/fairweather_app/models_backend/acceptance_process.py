@@ -238,7 +238,10 @@ def main() -> None:
         with os.fdopen(reader, "rb") as pipe:
             reply = pipe.read(LONGEST_REPLY)
         _, status = os.waitpid(child, 0)
-        replies.write((reply or json.dumps({"signal": os.WTERMSIG(status)}).encode()) + b"\n")
+        try:
+            replies.write((reply or json.dumps({"signal": os.WTERMSIG(status)}).encode()) + b"\n")
+        except BrokenPipeError:  # whoever asked is gone
+            return
 
 
 def _run(request: dict[str, Any], writer: int) -> None:
