@@ -192,6 +192,15 @@ def test_what_every_schema_can_say_is_written_in_each(
     check_compatibility(tiny(), schema=schema)
 
 
+def test_words_that_newer_schemas_have_no_more_are_noted_where_they_are_written(
+    tiny: Callable[..., Recipe],
+) -> None:
+    recipe = tiny(max_temperature_seen=True)
+    assert check_compatibility(recipe).notes == ()
+    (note,) = check_compatibility(recipe, schema="0.4").notes
+    assert note.startswith("max_temperature_seen: schema 1.0 removed it, in favour of ")
+
+
 def test_a_schema_that_is_not_written_is_refused_with_those_that_are(
     tiny: Callable[..., Recipe],
 ) -> None:

@@ -129,8 +129,10 @@ def check_command(
         )
 
         releases = live_software(software)
-        answers = check_compatibility(load_recipe(recipe), releases, schema=schema).answers
-    for answer in answers:
+        found = check_compatibility(load_recipe(recipe), releases, schema=schema)
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)
+    for answer in found.answers:
         expected, name = answer.expected, f"{answer.software.name} {answer.software.version}"
         schema = f"schema {expected.schema_version}, min_reader {expected.min_reader}"
         if answer.verdict.serves:
@@ -144,7 +146,7 @@ def check_command(
             lines += [f"  - {each.code}: {each.reason}" for each in answer.verdict.refusals]
             lines += ["to change:", *(f"  - {remedy}" for remedy in answer.remedies)]
         typer.echo(printed("\n".join(lines)))
-    if not all(answer.verdict.serves for answer in answers):
+    if not all(answer.verdict.serves for answer in found.answers):
         raise typer.Exit(NEGATIVE)
 
 

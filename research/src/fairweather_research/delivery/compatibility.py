@@ -24,6 +24,7 @@ from fairweather_interface.metadata import (
     WRITTEN_SCHEMAS,
     ModelMetadata,
     dump_metadata,
+    metadata_notes,
     read_metadata,
 )
 from fairweather_interface.refusals import Code
@@ -67,6 +68,7 @@ class Compatibility:
 
     expected: ModelMetadata  # of a delivery, with stand-ins for what training finds
     answers: tuple[Answer, ...]  # one of each release
+    notes: tuple[str, ...]  # what is written in words that newer schemas have no more
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -132,7 +134,8 @@ def check_compatibility(
         answers.append(
             Answer(software=release, expected=written, verdict=verdict, remedies=remedies)
         )
-    return Compatibility(expected=expected, answers=tuple(answers))
+    notes = metadata_notes(dump_metadata(expected, schema=schema))
+    return Compatibility(expected=expected, answers=tuple(answers), notes=notes)
 
 
 def serving_problems(

@@ -73,7 +73,8 @@ class Progress:
     stage: str
     epoch: EpochRecord | None = None
     epochs: int | None = None  # the most there can be
-    warnings: tuple[str, ...] = ()  # what no live software supports yet, with the stage "check"
+    # what no live software supports yet, and what newer schemas say otherwise; of the stage "check"
+    warnings: tuple[str, ...] = ()
     quality: str = ""  # what was found in the observations, for people, with the stage "windows"
 
 
@@ -123,7 +124,8 @@ def train(
     logs = logs_beside(store, tensorboard)
     refuse_absent(recipe.network)
     compatibility = check_compatibility(recipe, software, schema=schema)
-    report(Progress(stage="check", warnings=compatibility.warnings))
+    warnings = (*compatibility.warnings, *compatibility.notes)
+    report(Progress(stage="check", warnings=warnings))
     if strict and compatibility.warnings:
         raise UnsupportedError(compatibility.warnings)
     report(Progress(stage="observations"))
