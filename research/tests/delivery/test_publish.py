@@ -204,3 +204,13 @@ def test_the_command_says_where_it_lies_and_a_refusal_is_a_sentence(
     shown = CliRunner().invoke(app, arguments)
     assert shown.exit_code == 1
     assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize("scheme", ["memory", "ftp"])
+def test_user_and_password_of_a_store_are_not_shown(delivery: Path, scheme: str) -> None:
+    store = f"{scheme}://someone:s3cr3t@localhost:9/{uuid.uuid4().hex}"
+    shown = CliRunner().invoke(app, ["publish", str(delivery), "--store", store])
+    assert shown.exit_code == (1 if scheme == "ftp" else 0)
+    assert f"{scheme}://***@localhost:9/" in shown.output
+    assert "s3cr3t" not in shown.output
+    assert "someone" not in shown.output

@@ -65,7 +65,7 @@ def publish_command(
 
         app = None if follow is None else App(follow)
         where = publish(delivery, store, None if sign is None else load_key(sign))
-        typer.echo(where)
+        typer.echo(printed(where))
         if app is None:
             return
         try:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from fairweather_interface.errors import FairweatherError
 
-from fairweather_research.cli.terminal import NEGATIVE, echo, handle_errors
+from fairweather_research.cli.terminal import NEGATIVE, echo, handle_errors, printed
 
 _URI = "file:PATH, pkcs11:token=LABEL;object=LABEL, awskms:KEY or hv:KEY"
 
@@ -74,7 +74,7 @@ def sign_command(  # noqa: PLR0917 - typer passes options by name
         for number, each in enumerate(found, start=1):
             try:
                 sign(each, signing, replace=replace, signed_by=by)
-                typer.echo(each)
+                typer.echo(printed(each))
             except FairweatherError as error:
                 failed += 1
                 echo(f"not signed ({number} of {len(found)}): {each}: {error}")

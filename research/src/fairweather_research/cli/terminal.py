@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 NEGATIVE = 1
 WRONG_USE = 2
+
+_USER_OF_URL = re.compile(r"(?<=://)[^/\s]*@")  # and the password
 
 _WRONG = (
     *(DefinitionsError, RecipeError, ObservationsError, ReproduceError),
@@ -77,8 +80,8 @@ def _terminable() -> Iterator[None]:
 
 
 def printed(text: str) -> str:
-    """Return a text of others with the signs escaped that would steer a terminal."""
-    return printable(text, escaped=True)
+    """Return a text of others: what would steer a terminal is escaped, users of URLs are masked."""
+    return printable(_USER_OF_URL.sub("***@", text), escaped=True)
 
 
 def echo(text: str) -> None:
