@@ -175,9 +175,11 @@ def _outcomes(content: Record) -> dict[str, str]:
 def _words(content: Record | None) -> str:
     if content is None:
         return "not run"
-    outcomes = _outcomes(content)
-    served = [kind for kind, said in outcomes.items() if said == SERVED]
-    others = [f"{kind}: `{said}`" for kind, said in outcomes.items() if said != SERVED]
+    kinds: dict[str, list[str]] = {}
+    for kind, said in _outcomes(content).items():
+        kinds.setdefault(said, []).append(kind)
+    served = kinds.pop(SERVED, [])
+    others = [f"{', '.join(each)}: `{said}`" for said, each in kinds.items()]
     return "; ".join([f"serves {', '.join(served)}"] * bool(served) + others)
 
 
