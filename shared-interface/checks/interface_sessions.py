@@ -98,7 +98,8 @@ def week(session: nox.Session) -> None:
     """Train a model that switches networks; the oldest released app answers on both sides of it."""
     folder = ROOT / ".week"
     shutil.rmtree(folder, ignore_errors=True)
-    train(session, "research[samples]", "week-predictor", folder)
+    oldest = ("--schema", "0.4")  # the last that software of the first major reads
+    train(session, "research[samples]", "week-predictor", folder, *oldest)
     install_release(session, releases("app")[0])
     session.run("python", str(CHECKS / "week" / "week.py"), str(folder), env=SERVING)
 
@@ -115,11 +116,11 @@ def graz(session: nox.Session) -> None:
     session.run(*SERVE, str(folder), "--once", "--area", "Graz", env=SERVING)
 
 
-def train(session: nox.Session, research: str, recipe: str, folder: Path) -> Path:
+def train(session: nox.Session, research: str, recipe: str, folder: Path, *more: str) -> Path:
     """Train a recipe in an environment beside the session's; return the commands of that."""
     commands = beside(session, "research")
     install(session, "interface", research, into=commands / "python")
-    trained = ("train", f"research/recipes/{recipe}.yaml", "--store", str(folder / "store"))
+    trained = ("train", f"research/recipes/{recipe}.yaml", "--store", str(folder / "store"), *more)
     session.run(str(commands / "fairweather-research"), *trained, external=True)
     return commands
 

@@ -40,7 +40,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as logs:
         log = Path(logs) / "app.log"
         delivered = len(list((folder / "store").glob("[!.]*")))
-        with running(environment, log, deliveries=delivered, port=5000) as app:
+        port = 0 if options.once else 5000  # which another session may have by now
+        with running(environment, log, deliveries=delivered, port=port) as app:
             return _once(app, options.area) if options.once else _stay(app, folder, log)
 
 
