@@ -114,7 +114,7 @@ def types(session: nox.Session, package: str) -> None:
         for folder in ("checks/browser", "checks/api", "checks/proxy"):
             session.run("mypy", folder, env={"MYPYPATH": "checks/browser"})
     if package == "interface":
-        session.install("nox", "packaging", "numpy")
+        session.install("nox", "packaging", "numpy", "cryptography")
         others = (
             "../app/checks/app_sessions.py",
             "../research/checks/research_sessions.py",

@@ -301,7 +301,7 @@ def test_of_3000_changed_envelopes_and_manifests_none_is_trusted_with_another_st
     folder = GOLDEN / "envelopes"
     publics = {name: (folder / f"{name}.pub").read_text().strip() for name in ("first", "second")}
     rules = policy(*(key(name, public=public) for name, public in publics.items()))
-    now = datetime(2026, 12, 1, tzinfo=UTC)
+    now = datetime.now(UTC)
     draw = random.Random(16)  # noqa: S311 - the same changes in every run
     trusted = 0
     paths = sorted(folder.glob("*.dsse.json"))
@@ -316,7 +316,7 @@ def test_of_3000_changed_envelopes_and_manifests_none_is_trusted_with_another_st
 
         known = judge(good, digest)
         assert known.signed_by[0] == "first"
-        for _ in range(2500 // len(paths)):
+        for _ in range(-(-2500 // len(paths))):
             data = bytearray(good)
             data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
             verdict = judge(bytes(data), digest)
@@ -325,7 +325,7 @@ def test_of_3000_changed_envelopes_and_manifests_none_is_trusted_with_another_st
                 assert verdict.signed_at == known.signed_at
                 assert set(verdict.signed_by) <= set(known.signed_by)
         manifest = (delivery / "manifest.json").read_bytes()
-        for _ in range(600 // len(paths)):
+        for _ in range(-(-600 // len(paths))):
             other = bytearray(manifest)
             other[draw.randrange(len(other))] ^= 1 << draw.randrange(8)
             verdict = judge(good, f"sha256:{hashlib.sha256(other).hexdigest()}")

@@ -407,7 +407,7 @@ def test_the_card_shows_the_numbers_of_the_metadata(trained: Trained, page: str)
             f'<tr><th scope="row">{one.area}, {one.variable}</th><td>{one.mae:.2f} {symbol}</td>'
             f"<td>{one.rmse:.2f}</td>"
         ) in page
-    assert metadata.model_digest in page
+    assert str(metadata.model_digest) in page
     assert training.data_digest in page
     assert metadata.delivery_id in page
     assert "June, July" in page

@@ -170,6 +170,7 @@ def test_every_area_and_variable_has_its_performance(trained: Trained) -> None:
         assert one.skill is not None
         assert one.skill_interval is not None
         assert one.skill_interval[0] <= one.skill <= one.skill_interval[1]
+        assert one.held_out
         assert all((b.end - b.start).days == 3 for b in one.held_out)
 
 
