@@ -23,7 +23,7 @@ STEP, HISTORY = f"{SRC}history/v1_0.py", f"{SRC}history/__init__.py"
 NAMED, DEFINED = f"{SRC}manifest.py", f"{SRC}definitions.py"
 EXAMPLES, DELIVERY = f"{SRC}examples.py", f"{SRC}delivery.py"
 KIT, SOFTWARE = f"{SRC}testing/builders.py", f"{SRC}software.py"
-PROJECT, MAIN = "pyproject.toml", f"{SRC}__main__.py"
+PROJECT, MAIN, SUMMARY = "pyproject.toml", f"{SRC}__main__.py", f"{SRC}summary.py"
 UPGRADE = "    return document\n\n\ndef downgrade"
 
 Text = tuple[str, str, str]  # a file, old text, new text; no old text: at the end of the file
@@ -90,7 +90,7 @@ _GONE = (
     (RULES, "bounds.maximum is not None", "bounds.highest is not None"),
     (RULES, "high > bounds.maximum", "high > bounds.highest"),
     (RULES, "{bounds.maximum:g}", "{bounds.highest:g}"),
-    (MAIN, "bounds.maximum is None else [f\"up to {bounds.maximum:g}", "bounds.highest is None else [f\"up to {bounds.highest:g}"),
+    (SUMMARY, "bounds.maximum is None else [f\"up to {bounds.maximum:g}", "bounds.highest is None else [f\"up to {bounds.highest:g}"),
     (KIT, 'own.get("maximum"), row', 'own.get("highest"), row'),
 )  # fmt: skip
 _PRECIPITATION = """
