@@ -1,4 +1,4 @@
-"""What tests ask of every answer that is no success, and of every delivery that is not live."""
+"""What tests ask of an app: its context, its answers, every delivery that is not live."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from fairweather_interface.refusals import Code
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from fairweather_app.api.forecast_response import ForecastResponses
@@ -15,6 +16,11 @@ from fairweather_app.catalogue.ingestion import Ingested
 from fairweather_app.common.request_trace import RequestTrace
 from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecaster import ForecastRequest
+
+
+def context_of(app: Flask) -> AppContext:
+    found: AppContext = app.extensions["fairweather"]
+    return found
 
 
 def the_problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from fairweather_interface.delivery import Delivery
 from flask import Flask
 
+from answers import context_of
 from fairweather_app import create_app
 from fairweather_app.background import poller as poller_module
 from fairweather_app.background.poller import Poller, start_polling
@@ -20,11 +21,6 @@ from fairweather_app.models_backend import onnx
 from fairweather_app.models_backend.acceptance_process import SESSION_BYTES
 
 Build = Callable[..., Path]
-
-
-def context_of(app: Flask) -> AppContext:
-    found: AppContext = app.extensions["fairweather"]
-    return found
 
 
 @pytest.fixture

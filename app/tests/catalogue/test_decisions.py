@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from answers import the_problem
+from answers import context_of, the_problem
 from fairweather_app import create_app
 from fairweather_app.catalogue import decisions as decisions_module
 from fairweather_app.catalogue.decisions import DECISIONS_JSON, Decisions, DecisionStore
 from fairweather_app.catalogue.snapshot import Contents
-from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.pins import report_pins
 from fairweather_app.forecasting.selection import find_best_model
 from fairweather_app.observations import ObservationStore
@@ -29,11 +28,6 @@ Observe = Callable[..., None]
 def run(app: Flask, *arguments: str) -> tuple[int, str]:
     result = app.test_cli_runner().invoke(args=["models", *arguments])
     return result.exit_code, result.output
-
-
-def context_of(app: Flask) -> AppContext:
-    found: AppContext = app.extensions["fairweather"]
-    return found
 
 
 def answering(app: Flask, area: str = "EWR") -> str:

@@ -9,18 +9,13 @@ import pytest
 from fairweather_interface.testing.identity import identity_onnx
 from flask import Flask
 
+from answers import context_of
 from fairweather_app.forecasting import ranking
 from fairweather_app.forecasting import selector as selector_module
-from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.selection import Selection, find_best_model
 from fairweather_app.refusals import MOST_REFUSALS
 
 Build = Callable[..., Path]
-
-
-def context_of(app: Flask) -> AppContext:
-    found: AppContext = app.extensions["fairweather"]
-    return found
 
 
 def codes(selection: Selection) -> dict[str, str]:

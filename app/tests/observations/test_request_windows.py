@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from answers import forecast
+from answers import context_of, forecast
 from fairweather_app.errors import (
     InvalidRequestError,
     NoApplicableModelError,
     ObservationsMissingError,
 )
-from fairweather_app.forecasting.context import AppContext
 from fairweather_app.forecasting.forecaster import ForecastRequest
 
 Build = Callable[..., Path]
@@ -25,11 +24,6 @@ Observe = Callable[..., None]
 Document = dict[str, Any]
 
 NOON = datetime(2013, 6, 20, 12, tzinfo=UTC)
-
-
-def context_of(app: Flask) -> AppContext:
-    found: AppContext = app.extensions["fairweather"]
-    return found
 
 
 def test_given_observations_are_used_and_none_of_the_apps_own(
