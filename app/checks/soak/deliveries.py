@@ -69,8 +69,8 @@ class Maker:
         name = str(UUID(int=self._chance.getrandbits(128), version=4))
         state: State
         state, code = BROKEN.get(kind, ("live", None))
-        corrupt = BROKEN.get(kind, (None, None))[0] == "quarantined" or code == "schema-too-new"
-        path = (self._broken if corrupt else self._sound)(kind, name, areas)
+        bad_bytes = kind in BROKEN and code != "not-trusted"
+        path = (self._broken if bad_bytes else self._sound)(kind, name, areas)
         contractor = kind == "plain" and not base and self._chance.random() < 0.3  # noqa: PLR2004
         signer = self._keys.add("contractor") if contractor else None
         self._sign(path, kind, signer)
